@@ -1,0 +1,175 @@
+/*
+ * The configuration: libconfuse files to one checked, immutable tree.
+ *
+ * Shared by supervisor, front and renewer; each reads the files itself, as
+ * its own user.  Relative paths are relative to the main file: every role
+ * makes that file's directory its working directory before it drops its
+ * privileges, so a path stays as it is written.  Nothing in the tree is a
+ * secret: secrets are references ("file:…", "credential:NAME").
+ *
+ * One parse at a time in a process (libconfuse's lexer is global).
+ */
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include "stir/constraints.h"
+#include "stir/profile.h"
+#include "stir/tnset.h"
+
+#include <sys/types.h>
+
+enum {
+	CONFIG_MAX_TENANTS = 20000,
+	CONFIG_MAX_TOKENS = 16,
+	CONFIG_MAX_FILE = 4 * 1024 * 1024,
+	CONFIG_NAME_MAX = 63, /* [a-z0-9][a-z0-9._-]* */
+};
+
+struct secret_ref {
+	char *text; /* "file:/path" or "credential:NAME"; NULL: none */
+};
+
+struct config_strings {
+	char **item;
+	size_t len;
+};
+
+struct config_listen { /* listen NAME { path mode group tenant auth } */
+	char *name;
+	char *path;
+	mode_t mode;	  /* 0660 */
+	char *group;	  /* NULL: unchanged */
+	char *tenant;	  /* NULL: all */
+	bool auth_socket; /* auth = socket: whoever may connect is the tenant's caller */
+};
+
+struct config_token { /* token NAME { … } */
+	char *name;
+	char *module;	      /* absolute */
+	char *label, *serial; /* label or serial must be given; both must match */
+	struct secret_ref pin;
+	unsigned processes, threads; /* 2 x 1 */
+	char *lock_file;
+	struct config_strings environment; /* "K=V" */
+	struct config_strings read_paths, write_paths;
+	bool read_write;   /* sessions of the signers; the admin's always are */
+	unsigned max_keys; /* 0: what the token says */
+	unsigned canary_s;
+};
+
+struct config_ca { /* ca NAME { … } */
+	char *name;
+	char *directory; /* https URL */
+	char *tls_ca;	 /* PEM file; NULL: the system's */
+	char *eab_kid;
+	struct secret_ref eab_key; /* base64url HMAC key */
+	struct config_strings contact;
+	bool terms_agreed;
+	char *token; /* the token that holds the account key */
+	enum { TKAUTH_TKAUTH, TKAUTH_ATC, TKAUTH_BOTH } tkauth_response; /* D-27 */
+	char *constraints_type, *enhanced_type;	   /* D-33 identifier types */
+	bool csr_basic_constraints, csr_key_usage; /* D-34 */
+	char *csr_country, *csr_organization;
+};
+
+struct config_authority { /* authority NAME { … } */
+	char *name;
+	char *url;
+	char *tls_ca;
+	char *account;
+	struct secret_ref secret;			      /* bearer */
+	enum { AUTHORITY_RFC9448, AUTHORITY_STI_PA } dialect; /* D-28 … D-30 */
+	bool spki_fingerprint;				      /* D-29 */
+	bool evidence;		       /* evidence = tnauthlist-token (V-89) */
+	struct config_strings issuers; /* allowed iss, empty: any (V-70) */
+};
+
+enum unlisted_tn { UNLISTED_REFUSE, UNLISTED_B, UNLISTED_C }; /* D-05, class sp */
+
+struct config_credential { /* credential NAME { … } inside a tenant */
+	char *name;
+	enum profile profile;
+	char *token;
+	char *ca;			 /* NULL: installed by hand */
+	char *authority;		 /* TNAuthList tokens */
+	char *claim_agent;		 /* constraints tokens; NULL: none wanted */
+	struct constraints *constraints; /* what is asked for; NULL: none */
+	char *spc;			 /* class sp: the one code */
+	enum conveyance convey;
+	char *x5u;	   /* base URL, ends in "/": leaf fingerprint + ".pem" is appended */
+	char *publish_dir; /* where <fingerprint>.pem is put; NULL: published elsewhere */
+	bool identity;	   /* identity = none: no x5u needed, no Identity value made */
+	unsigned identity_max_bytes; /* 4096 */
+	unsigned priority;	     /* higher is chosen first (D-59) */
+	unsigned min_scts;	     /* the profile's unless raised; lowered only by name */
+	struct config_strings extra_claims;	      /* D-51 */
+	bool allow_range_to_all_nines;		      /* D-03 */
+	struct constraints_policy constraints_policy; /* D-08, D-12 */
+	enum unlisted_tn unlisted_tn;
+	unsigned renew_lifetime_s; /* notAfter asked for; 0: the CA decides */
+};
+
+struct config_tenant { /* tenant NAME { … } */
+	char *name;
+	char *file; /* where it was read */
+	bool enabled;
+	struct tnset *numbers; /* numbers and numbers_file together; NULL: none */
+	uid_t *allow_uid;
+	size_t allow_uids;
+	gid_t *allow_gid;
+	size_t allow_gids;
+	char attest_max;	    /* 'A' 'B' 'C', 0: no shaken allowed */
+	struct config_strings ppts; /* allowed ppts, "base" for none; empty: all of the class */
+	unsigned rate;		    /* requests a second, 0: no limit */
+	struct config_credential *credential;
+	size_t credentials;
+};
+
+struct config {
+	char *file; /* as given */
+	char *dir;  /* directory of the file: the working directory of every role */
+	char *state_dir, *audit_dir;
+	struct config_listen *listen;
+	size_t listens;
+	char *admin_path; /* NULL: no administration socket */
+	uid_t admin_uid;
+	gid_t admin_gid;			/* (gid_t)-1: none */
+	char *front_user, *hsm_user, *net_user; /* used when started as root */
+	char *trust_anchors;			/* PEM: STI roots */
+	char *authority_anchors;		/* PEM: signers of authority tokens */
+	char *ct_logs;				/* JSON */
+	unsigned request_timeout_ms;		/* 5000 */
+	unsigned max_connections;		/* 16384 */
+	unsigned max_waiting;			/* 1024 per token */
+	enum { AUDIT_SYNC_GROUP, AUDIT_SYNC_NONE } audit_sync;
+	struct config_token *token;
+	size_t tokens;
+	struct config_ca *ca;
+	size_t cas;
+	struct config_authority *authority;
+	size_t authorities;
+	struct config_tenant *tenant;
+	size_t tenants;
+};
+
+/*
+ * Read FILE and the files it includes.  RC_INVALID "config" with a detail
+ * "vesperd.conf:12: no such option 'kye'; did you mean 'key'?"; RC_NOT_FOUND
+ * or RC_IO when a file cannot be read.  Checks everything that needs no
+ * network, no token and no other role's privileges.
+ */
+enum rc config_read(const char *file, struct config **out, struct fault *f) MUST_CHECK;
+void config_free(struct config *c);
+DEFINE_FREEP(config);
+
+const struct config_token *config_token_find(const struct config *c, const char *name);
+const struct config_ca *config_ca_find(const struct config *c, const char *name);
+const struct config_authority *config_authority_find(const struct config *c, const char *name);
+const struct config_tenant *config_tenant_find(const struct config *c, const char *name);
+const struct config_credential *config_credential_find(
+    const struct config_tenant *t, const char *name);
+
+/* The effective tree without secrets, for "vesper config show --json": new reference. */
+enum rc config_to_json(const struct config *c, json_t **out, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The builder thread: everything slow that the front does.  It reads the
+ * configuration and the state directory, checks certificates at load and
+ * install, builds and signs CSRs and ACME JWS through the token admin, answers
+ * the renewer, and frees old snapshots.  The event loop never waits for it.
+ *
+ * Jobs run in order, one at a time.  Results reach the loop through
+ * builder_fd(), an eventfd, and builder_next().
+ */
+#ifndef AGENT_FRONT_BUILDER_H
+#define AGENT_FRONT_BUILDER_H
+
+#include "agent/front/credset.h"
+#include "pkcs11/client.h"
+
+struct builder;
+
+/* Reads nothing yet.  config_file as the front was started with. */
+enum rc builder_new(const char *config_file, struct builder **out, struct fault *f) MUST_CHECK;
+void builder_free(struct builder *b); /* stops and joins the thread */
+
+/* The first load, on the caller's thread before the loop starts: configuration, state, no network. */
+enum rc builder_load(struct builder *b, struct credset **out, struct fault *f) MUST_CHECK;
+enum rc builder_start(struct builder *b, struct fault *f) MUST_CHECK;
+
+/* Called by the loop when the supervisor sends new ends; the descriptors are taken over. */
+void builder_attach_admin(struct builder *b, unsigned token, int fd, uint32_t generation);
+void builder_attach_renewer(struct builder *b, int fd);
+
+/* Jobs.  All return at once; RC_BUSY when 1,024 wait. */
+enum rc builder_reload(struct builder *b, uint64_t job, struct fault *f) MUST_CHECK;
+enum rc builder_renew(struct builder *b, const char *tenant, const char *name, uint64_t job,
+    struct fault *f) MUST_CHECK;			      /* tells the renewer: now */
+void builder_dispose(struct builder *b, struct credset *old); /* free it there */
+
+/*
+ * A signature by this credential's key can be had: the loop calls it when the
+ * signers have learnt the key of a set that the builder published.
+ */
+enum builder_event_kind {
+	BUILDER_PUBLISH, /* set: put in force once the signers know its keys, then builder_confirm() */
+	BUILDER_RELOAD_FAILED, /* fault: the old set stays */
+	BUILDER_JOB_DONE,      /* job, fault (rc RC_OK when good) */
+	BUILDER_AUDIT,	       /* record: a line for the audit (installed, retired, refused) */
+};
+struct builder_event {
+	enum builder_event_kind kind;
+	struct credset *set; /* reference passes to the loop */
+	uint64_t job;
+	struct fault fault;
+	json_t *record; /* owned by the receiver */
+};
+int builder_fd(const struct builder *b);
+bool builder_next(struct builder *b, struct builder_event *out);
+
+/* The set is in force (RC_OK) or its keys could not be learnt; wakes an install that waits. */
+void builder_confirm(struct builder *b, uint64_t generation, const struct fault *f);
+
+/* For status: is the renewer there, is each admin there, when was the last reload, was it good. */
+struct builder_status {
+	bool renewer;
+	bool admin[CONFIG_MAX_TOKENS];
+	int64_t reloaded_s;
+	struct fault reload_fault; /* RC_OK: good */
+};
+void builder_status(struct builder *b, struct builder_status *out);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * Secrets by reference: "file:/path" and "credential:NAME" (systemd's
+ * $CREDENTIALS_DIRECTORY).  Read once, kept in wiped memory.
+ */
+#ifndef AGENT_SECRET_H
+#define AGENT_SECRET_H
+
+#include "agent/config.h"
+
+/*
+ * Read the secret into out (buf_wipe when done); one trailing newline is
+ * dropped.  RC_NOT_FOUND, RC_IO, RC_INVALID for a file that others can read.
+ */
+enum rc secret_read(const struct secret_ref *ref, struct buf *out, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,1 @@
+# The token: frames and their client, signer and admin, provisioning.

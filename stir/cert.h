@@ -1,0 +1,48 @@
+/*
+ * One certificate: the facts that STIR needs, taken out once (RFC 8226,
+ * RFC 9060, RFC 9118).  Nothing about trust: that is chain.h.
+ */
+#ifndef STIR_CERT_H
+#define STIR_CERT_H
+
+#include "stir/constraints.h"
+#include "stir/es256.h"
+#include "stir/tnauth.h"
+
+enum { CERT_MAX_DER = 65536, CERT_SERIAL_TEXT = 2 * 20 + 1 };
+
+struct cert {
+	X509 *x509;
+	uint8_t *der; /* the octets as they came */
+	size_t der_len;
+	bool p256; /* subject key is P-256; else point and key_id are zero */
+	uint8_t point[P256_POINT_LEN];
+	uint8_t key_id[KEY_ID_LEN];
+	char serial[CERT_SERIAL_TEXT]; /* lower-case hex, no leading zeros but "0" */
+	char *subject, *issuer;	       /* RFC 2253 text */
+	int64_t not_before_s, not_after_s;
+	bool is_ca;
+	bool unknown_critical;		 /* a critical extension that we do not process */
+	bool tnauth_by_reference;	 /* id-ad-stirTNList present (D-46) */
+	struct tnauth *tnauth;		 /* NULL: no such extension */
+	struct constraints *constraints; /* NULL: neither extension */
+	struct span tnauth_der, constraints_der; /* extension values, into der */
+	bool both_constraints;			 /* RFC 9118 s6 forbids (D-07) */
+	size_t policies;			 /* certificate policy OIDs as dotted text */
+	char **policy;
+	char *dns_name; /* the only dNSName of the SAN, or NULL */
+};
+
+/*
+ * Decode one certificate.  An undecodable TNAuthList or constraints extension,
+ * a duplicate extension or trailing bytes are RC_INVALID.
+ */
+enum rc cert_decode(
+    struct span der, bool all_nines, struct cert **out, struct fault *f) MUST_CHECK;
+void cert_free(struct cert *c);
+DEFINE_FREEP(cert);
+
+/* RFC 9773 certificate identifier: base64url(AKI) "." base64url(serial). */
+enum rc cert_ari_id(const struct cert *c, struct buf *out, struct fault *f) MUST_CHECK;
+
+#endif

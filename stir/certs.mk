@@ -1,0 +1,1 @@
+libstir_la_SOURCES +=

@@ -1,0 +1,92 @@
+/*
+ * JWTClaimConstraints (RFC 8226 section 8) and EnhancedJWTClaimConstraints
+ * (RFC 9118): which claims a certificate demands, permits and forbids.
+ *
+ * Pure.  A struct constraints never changes once made.
+ */
+#ifndef STIR_CONSTRAINTS_H
+#define STIR_CONSTRAINTS_H
+
+#include "stir/buf.h"
+
+#include <jansson.h>
+
+enum constraints_form {
+	CONSTRAINTS_JWT,      /* id-pe 27: mustInclude, permittedValues */
+	CONSTRAINTS_ENHANCED, /* id-pe 33: the same and mustExclude */
+};
+
+enum {
+	CONSTRAINTS_MAX_CLAIMS = 256,  /* names in one list */
+	CONSTRAINTS_MAX_VALUES = 1024, /* values of one claim */
+};
+
+struct permitted {
+	char *claim;
+	char **value; /* UTF-8, NUL-terminated; an embedded NUL does not decode */
+	size_t values;
+};
+
+struct constraints {
+	enum constraints_form form;
+	char **must_include;
+	size_t must_includes;
+	struct permitted *permitted;
+	size_t permitteds;
+	char **must_exclude;
+	size_t must_excludes;
+};
+
+/*
+ * Decode the extension value.  RC_INVALID with constraints_empty,
+ * constraints_name (not ASCII), constraints_value (not UTF-8),
+ * constraints_limit, constraints_tag, der_*.
+ */
+enum rc constraints_decode(struct span der, enum constraints_form form,
+    struct constraints **out, struct fault *f) MUST_CHECK;
+void constraints_free(struct constraints *c);
+DEFINE_FREEP(constraints);
+
+enum rc constraints_encode(
+    struct buf *out, const struct constraints *c, struct fault *f) MUST_CHECK;
+
+/* Switches of D-08, D-12. */
+struct constraints_policy {
+	bool rfc8226_strict_permitted; /* absent claim fails under the RFC 8226 form */
+	bool normalise_permitted;      /* accept object text that is not in RFC 8225 form */
+	bool accept_quoted_permitted;  /* accept "\"x\"" for the string x */
+};
+
+/*
+ * What a signer finds out when a credential is activated, not at the
+ * thousandth call: base claims in mustExclude (D-09), one claim demanded and
+ * forbidden, an empty intersection of duplicates (D-11), object text that is
+ * not in RFC 8225 form (D-12), pointers that cannot be represented (D-13).
+ * RC_DENIED credential_unusable.
+ */
+enum rc constraints_check(const struct constraints *c, const struct constraints_policy *p,
+    struct fault *f) MUST_CHECK;
+
+/*
+ * Are these claims inside the constraints?  RC_DENIED with claim_excluded,
+ * claim_missing_by_constraint or value_not_permitted, and the claim.
+ * The detail never shows a permitted value.
+ */
+enum rc constraints_evaluate(const struct constraints *c, const struct constraints_policy *p,
+    const json_t *claims, struct fault *f) MUST_CHECK;
+
+/* Named in mustInclude or permittedValues (D-16, D-51). */
+bool constraints_names(const struct constraints *c, const char *claim);
+
+/*
+ * Does inner allow only what outer allows?  Used on authority tokens (what
+ * the claim agent granted against what was asked) and at renewal.
+ * RC_DENIED constraints_wider, with the claim.
+ */
+enum rc constraints_within(const struct constraints *inner, const struct constraints *outer,
+    struct fault *f) MUST_CHECK;
+
+/* The text of a claim value as constraints compare it (D-12). */
+enum rc constraints_text(struct buf *out, const json_t *value, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * PKCS#10 requests with TNAuthList and claim constraints (RFC 9448 section 4).
+ */
+#ifndef STIR_CSR_H
+#define STIR_CSR_H
+
+#include "stir/constraints.h"
+#include "stir/es256.h"
+
+struct csr_template {
+	const char *common_name;     /* may be NULL: empty subject */
+	const char *organization;    /* may be NULL */
+	const char *country;	     /* two letters; may be NULL */
+	struct span tnauth_der;	     /* octets of the ordered identifier */
+	struct span constraints_der; /* len 0: none */
+	enum constraints_form form;
+	bool basic_constraints; /* ask for CA:FALSE explicitly (D-34) */
+	bool key_usage;		/* ask for digitalSignature */
+};
+
+/* Append the DER of a request for key, signed by it (ES256 over plain EVP). */
+enum rc csr_build(
+    struct buf *out, const struct csr_template *t, EVP_PKEY *key, struct fault *f) MUST_CHECK;
+
+/* What an existing request asks for, signature verified. */
+struct csr_facts {
+	uint8_t point[P256_POINT_LEN];
+	uint8_t key_id[KEY_ID_LEN];
+	struct buf tnauth_der, constraints_der;
+	enum constraints_form form;
+};
+enum rc csr_decode(struct span der, struct csr_facts *out, struct fault *f) MUST_CHECK;
+void csr_done(struct csr_facts *c);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * The gate: may this certificate sign these claims?  The one decision that
+ * the agent on its socket, "vesper check" and the tests share.
+ *
+ * Pure: time is an argument.  A struct gate is immutable and may be used by
+ * many threads.
+ */
+#ifndef STIR_GATE_H
+#define STIR_GATE_H
+
+#include "stir/chain.h"
+#include "stir/passport.h"
+#include "stir/profile.h"
+
+struct gate_policy {
+	const struct profile_rule *profile; /* NULL: no profile's rules (vesper check) */
+	struct constraints_policy constraints;
+};
+
+/* A leaf that may sign, with the facts that a decision needs. */
+struct gate;
+
+/*
+ * Activation: everything about the leaf that does not depend on a request
+ * (protocol.md 5.7 items 2, 5-7): P-256, not a CA, TNAuthList present and of
+ * the profile's kind, constraints decodable, not contradictory and not of both
+ * kinds, lifetime within the profile's maximum.  Path and SCTs are judged
+ * apart (chain.h, sct.h).
+ *
+ * The chain is borrowed and must outlive the gate.
+ * RC_DENIED credential_unusable.
+ */
+enum rc gate_open(const struct chain *chain, const struct gate_policy *policy,
+    struct gate **out, struct fault *f) MUST_CHECK;
+void gate_free(struct gate *g);
+DEFINE_FREEP(gate);
+
+/* Within the chain's validity now?  No allowance (D-44).  RC_EXPIRED credential_expired. */
+enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_CHECK;
+
+/*
+ * The certificate's word on prepared claims, in the order of protocol.md
+ * 3.10: validity, class and ppt, TNAuthList over the authorising number,
+ * constraints, the profile's claim rules (D-16).  Local policy (configured
+ * numbers, attest cap) is the agent's.
+ *
+ * RC_EXPIRED credential_expired; RC_DENIED no_credential (class and ppt; with
+ * profile NULL unsupported_ppt is the caller's), tn_not_authorized,
+ * claim_excluded, claim_missing_by_constraint, value_not_permitted,
+ * claim_not_vetted.
+ */
+enum rc gate_decide(
+    const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f) MUST_CHECK;
+
+const struct tnauth *gate_tnauth(const struct gate *g);
+const struct constraints *gate_constraints(const struct gate *g); /* NULL: none */
+void gate_validity(const struct gate *g, int64_t *not_before_s, int64_t *not_after_s);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * JSON text, strictly read and deterministically written.
+ *
+ * Reading refuses what two parsers could understand differently: duplicate
+ * members (after unescaping), floats and exponents, -0, integers beyond
+ * 2^53-1, lone surrogates, U+0000, invalid UTF-8, too much depth or size.
+ * Writing is RFC 8225 section 9: no white space, members sorted by Unicode
+ * code point at every level, RFC 8785 section 3.2.2.2 escaping (D-22, D-23).
+ *
+ * Pure.  Values are jansson's; a value that was read is not changed by us.
+ */
+#ifndef STIR_JTEXT_H
+#define STIR_JTEXT_H
+
+#include "stir/buf.h"
+
+#include <jansson.h>
+
+enum { JTEXT_MAX_DEPTH = 16, JTEXT_MAX_BYTES = 65536 };
+
+/*
+ * Read any JSON value.  *out is a new reference (json_decref).
+ * RC_INVALID with malformed_json or duplicate_member.
+ */
+enum rc jtext_read(struct span text, json_t **out, struct fault *f) MUST_CHECK;
+
+/* Append the deterministic text of value; RC_INVALID for a float, RC_NO_MEMORY. */
+enum rc jtext_write(struct buf *out, const json_t *value, struct fault *f) MUST_CHECK;
+
+/* The bytes of a JSON string, borrowed; empty for another type. */
+struct span jtext_span(const json_t *string);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * PASSporT (RFC 8225): from a caller's claims to the bytes that are signed,
+ * and back.
+ */
+#ifndef STIR_PASSPORT_H
+#define STIR_PASSPORT_H
+
+#include "stir/buf.h"
+#include "stir/ppt.h"
+
+enum { PASSPORT_MAX_DEST = 16, PASSPORT_MAX_BYTES = 65536 };
+
+struct passport_policy {
+	int64_t now_s;	      /* Unix time */
+	int64_t iat_past_s;   /* how old an iat may be: 60 (D-21) */
+	int64_t iat_future_s; /* and how far ahead: 5 */
+	const char *const
+	    *extra_claims; /* claims allowed beside the ppt's (D-51); may be NULL */
+	size_t extra;
+};
+
+/* Claims that are complete, checked and canonical. */
+struct passport {
+	enum ppt ppt;
+	json_t *claims; /* owned: orig, dest (sorted), iat and the rest */
+	int64_t iat_s;
+	struct tn orig;	       /* orig.tn */
+	struct tn authorising; /* the number that the certificate must cover */
+	struct tn dest[PASSPORT_MAX_DEST];
+	size_t dests; /* tn destinations */
+};
+
+/*
+ * Check and canonicalise a caller's claims for one ppt.  The input is not
+ * changed.  Refusals: unknown_claim, missing_claim, invalid_claim,
+ * invalid_tn, stale_iat, each with its claim.  orig.uri is refused (D-26);
+ * dest.uri is carried.
+ */
+enum rc passport_prepare(const json_t *claims, enum ppt ppt,
+    const struct passport_policy *policy, struct passport *out, struct fault *f) MUST_CHECK;
+void passport_done(struct passport *p);
+
+/*
+ * Append the protected header: alg, ppt, typ, x5c, x5u in this order.
+ * x5c: standard base64 DER of leaf and intermediates, leaf first, no anchor
+ * (D-47); n 0 leaves it out.  x5u NULL leaves it out.
+ */
+enum rc passport_header(struct buf *out, enum ppt ppt, const char *x5u, const struct span *x5c,
+    size_t n, struct fault *f) MUST_CHECK;
+
+/* Append base64url(header) "." base64url(claims): what is hashed and signed. */
+enum rc passport_signing_input(
+    struct buf *out, struct span header, const json_t *claims, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * A set of telephone numbers as sorted, merged intervals of tn_key(): a
+ * million numbers cost a binary search.  Immutable once built.
+ */
+#ifndef STIR_TNSET_H
+#define STIR_TNSET_H
+
+#include "stir/tn.h"
+
+struct tnset; /* opaque */
+
+struct tn_interval {
+	uint64_t lo, hi; /* keys, both inside */
+};
+
+/* Build from n intervals in any order; they are copied. RC_NO_MEMORY. */
+enum rc tnset_build(
+    const struct tn_interval *list, size_t n, struct tnset **out, struct fault *f) MUST_CHECK;
+void tnset_free(struct tnset *set); /* NULL is fine */
+DEFINE_FREEP(tnset);
+
+bool tnset_has(const struct tnset *set, uint64_t key);
+bool tnset_within(const struct tnset *inner, const struct tnset *outer);
+enum rc tnset_intersect(const struct tnset *a, const struct tnset *b, struct tnset **out,
+    struct fault *f) MUST_CHECK;
+uint64_t tnset_count(const struct tnset *set); /* numbers, saturating */
+size_t tnset_len(const struct tnset *set);     /* intervals */
+struct tn_interval tnset_at(const struct tnset *set, size_t i);
+
+/* Parse "12025550100" or "12025550110-12025550119" of the configuration. */
+enum rc tnset_parse(struct span text, struct tn_interval *out, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * The verification service's steps (RFC 8224 section 6.2, protocol order of
+ * docs/STANDARDS.md) with a verdict for each.  Nothing is fetched.
+ */
+#ifndef STIR_VERIFY_H
+#define STIR_VERIFY_H
+
+#include "stir/chain.h"
+#include "stir/sct.h"
+
+enum verdict { VERDICT_SKIPPED, VERDICT_PASS, VERDICT_WARN, VERDICT_FAIL };
+
+enum verify_step {
+	VERIFY_PARSE,	   /* Identity value or bare PASSporT, strict JOSE */
+	VERIFY_CONVEYANCE, /* x5c, or the chain that the caller supplied */
+	VERIFY_INFO,	   /* info equals x5u, ppt parameter equals ppt */
+	VERIFY_PATH,	   /* chain to an anchor, validity */
+	VERIFY_FRESHNESS,  /* iat */
+	VERIFY_SIGNATURE,
+	VERIFY_AUTHORITY, /* TNAuthList covers orig, or one SPC with shaken */
+	VERIFY_CONSTRAINTS,
+	VERIFY_SCT,
+	VERIFY_CLAIMS,	   /* the ppt's claims */
+	VERIFY_SIGNALLING, /* orig and dest against --from and --to */
+	VERIFY__COUNT
+};
+
+struct verify_input {
+	struct span token;	       /* Identity value or PASSporT */
+	const struct anchors *anchors; /* NULL: path is skipped and the result cannot pass */
+	const struct ctlogs *ctlogs;   /* NULL: SCTs are skipped */
+	const struct chain *chain;     /* used where the header has no x5c; may be NULL */
+	const struct tn *from, *to;    /* from signalling; may be NULL */
+	int64_t at_s;
+	unsigned min_scts;
+};
+
+struct verify_result {
+	struct {
+		enum verdict verdict;
+		char detail[160];
+	} step[VERIFY__COUNT];
+	bool pass;
+	int code;		 /* 0, or the SIP code: 403, 428, 436, 437, 438 */
+	json_t *header, *claims; /* owned; NULL when they did not parse */
+	struct chain *chain;	 /* owned; NULL likewise */
+};
+
+const char *verify_step_name(enum verify_step s);
+const char *verdict_name(enum verdict v);
+
+/* RC_OK whenever a verdict was reached, pass or fail; else RC_NO_MEMORY. */
+enum rc verify_passport(
+    const struct verify_input *in, struct verify_result *out, struct fault *f) MUST_CHECK;
+void verify_done(struct verify_result *r);
+
+#endif
