@@ -14,3 +14,8 @@ include $(top_srcdir)/tests/integration/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+
+# For scripts/ci, which runs these alone under TSan and valgrind.
+print-unit-tests:
+	@echo $(UNIT_TESTS)
+.PHONY: print-unit-tests
