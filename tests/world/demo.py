@@ -82,7 +82,7 @@ def judge(out: Path) -> None:
                   "--tls-ca", out / "tls-ca.pem", "--orig", CALLER)
         own = run(BUILD / "vesper", "verify", "--trust", out / "trust-anchors.pem", "--ct-logs",
                   out / "ct-logs.json", "--from", CALLER, "--to", CALLEE, "--chain", out / chain,
-                  out / name)
+                  "-", input=(out / name).read_text())
         key = out / ".leaf.pub"
         key.write_text(run("openssl", "x509", "-in", out / chain, "-noout", "-pubkey").stdout)
         other = run("secsipidx", "-check", "-fpubkey", key, "-identity",
