@@ -7,7 +7,13 @@
 
 #include "stir/fault.h"
 
-enum log_level { LEVEL_ERR = 3, LEVEL_WARNING = 4, LEVEL_NOTICE = 5, LEVEL_INFO = 6, LEVEL_DEBUG = 7 };
+enum log_level {
+	LEVEL_ERR = 3,
+	LEVEL_WARNING = 4,
+	LEVEL_NOTICE = 5,
+	LEVEL_INFO = 6,
+	LEVEL_DEBUG = 7
+};
 
 void log_open(const char *role, enum log_level max); /* before any thread */
 

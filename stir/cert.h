@@ -9,7 +9,7 @@
 #include "stir/es256.h"
 #include "stir/tnauth.h"
 
-enum { CERT_MAX_DER = 65536, CERT_SERIAL_TEXT = 2 * 20 + 1 };
+enum { CERT_MAX_DER = 65536, CERT_MAX_EXTENSIONS = 64, CERT_SERIAL_TEXT = 2 * 20 + 1 };
 
 struct cert {
 	X509 *x509;
@@ -23,10 +23,12 @@ struct cert {
 	int64_t not_before_s, not_after_s;
 	bool is_ca;
 	bool unknown_critical;		 /* a critical extension that we do not process */
+	bool digital_signature;		 /* no keyUsage, or one that allows it */
+	bool key_cert_sign;		 /* the same for keyCertSign */
 	bool tnauth_by_reference;	 /* id-ad-stirTNList present (D-46) */
 	struct tnauth *tnauth;		 /* NULL: no such extension */
 	struct constraints *constraints; /* NULL: neither extension */
-	struct span tnauth_der, constraints_der; /* extension values, into der */
+	struct span tnauth_der, constraints_der; /* extension values, borrowed from x509 */
 	bool both_constraints;			 /* RFC 9118 s6 forbids (D-07) */
 	size_t policies;			 /* certificate policy OIDs as dotted text */
 	char **policy;
@@ -35,7 +37,8 @@ struct cert {
 
 /*
  * Decode one certificate.  An undecodable TNAuthList or constraints extension,
- * a duplicate extension or trailing bytes are RC_INVALID.
+ * a duplicate extension or trailing bytes are RC_INVALID: cert_der,
+ * cert_extension, cert_serial, cert_time, or a token of the list's decoder.
  */
 enum rc cert_decode(
     struct span der, bool all_nines, struct cert **out, struct fault *f) MUST_CHECK;

@@ -7,17 +7,25 @@
 
 #include "stir/cert.h"
 
-enum { CHAIN_MAX = 8, CHAIN_MAX_BYTES = 262144, ANCHORS_MAX = 256 };
+enum {
+	CHAIN_MAX = 8,
+	CHAIN_MAX_BYTES = 262144,
+	ANCHORS_MAX = 256,
+	ANCHORS_MAX_BYTES = 1048576,
+};
 
 struct chain {
 	struct cert *cert[CHAIN_MAX]; /* [0] is the leaf */
 	size_t len;
 };
 
-/* PEM text with nothing but certificates (and white space or comments between). */
+/*
+ * PEM text with nothing but certificates (and white space or comments between).
+ * RC_INVALID chain_pem, chain_empty, chain_limit, or a token of cert_decode().
+ */
 enum rc chain_read_pem(
     struct span pem, bool all_nines, struct chain **out, struct fault *f) MUST_CHECK;
-/* The x5c member of a JOSE header: array of standard base64 DER. */
+/* The x5c member of a JOSE header: array of standard base64 DER.  RC_INVALID chain_x5c. */
 enum rc chain_read_x5c(const json_t *x5c, struct chain **out, struct fault *f) MUST_CHECK;
 enum rc chain_write_pem(struct buf *out, const struct chain *c, struct fault *f) MUST_CHECK;
 void chain_free(struct chain *c);
@@ -31,18 +39,31 @@ DEFINE_FREEP(anchors);
 size_t anchors_len(const struct anchors *a);
 
 /*
- * Does the chain, in its own order, lead to an anchor?  By name and AKI/SKI,
- * CA flags, keyUsage, pathLen, signature algorithms (ECDSA P-256/384 with
- * SHA-256/384, RSA >= 2048 with SHA-256: D-56), no unknown critical extension,
- * validity of every certificate at at_s, subject of the leaf P-256.
- * RC_DENIED with chain_path, chain_order, chain_validity (RC_EXPIRED),
- * chain_algorithm, chain_ca, chain_leaf_ca, chain_critical.
+ * Does the chain, in its own order and without a certificate to spare, lead to
+ * an anchor?  By name and AKI/SKI, CA flags, keyUsage, pathLen, signature
+ * algorithms (ECDSA P-256/384 with SHA-256/384, RSA >= 2048 with SHA-256:
+ * D-56), name constraints, no unknown critical extension, validity of every
+ * certificate at at_s, subject of the leaf P-256.  Anchors may be
+ * intermediates; a leaf that is itself an anchor is trusted as it stands.
+ *
+ * RC_EXPIRED chain_validity; RC_DENIED chain_path (no anchor, a signature),
+ * chain_order, chain_algorithm, chain_ca, chain_leaf_ca, chain_usage (the
+ * leaf's keyUsage), chain_critical.
  *
  * *issuer (may be NULL) is the certificate above the leaf, borrowed from the
- * chain or the anchors: what an SCT is checked against.
+ * chain or the anchors: what an SCT is checked against.  NULL where the leaf
+ * is itself an anchor.
  */
 enum rc chain_verify(const struct chain *c, const struct anchors *a, int64_t at_s,
     const X509 **issuer, struct fault *f) MUST_CHECK;
+
+/*
+ * RFC 9060 section 4: are the numbers of each certificate inside those of the
+ * next, wherever the next has a TNAuthList?  RC_DENIED chain_scope where they
+ * are not.  *proven is false where a parent speaks by SPC, by reference or not
+ * at all, so that the question stays open (D-45).
+ */
+enum rc chain_scope(const struct chain *c, bool *proven, struct fault *f) MUST_CHECK;
 
 /* The validity that all certificates of the chain share. */
 void chain_validity(const struct chain *c, int64_t *not_before_s, int64_t *not_after_s);

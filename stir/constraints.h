@@ -17,10 +17,16 @@ enum constraints_form {
 };
 
 enum {
-	CONSTRAINTS_MAX_CLAIMS = 256,  /* names in one list */
+	CONSTRAINTS_MAX_CLAIMS = 256, /* names in one list */
+	CONSTRAINTS_MAX_DER = 65536,
 	CONSTRAINTS_MAX_VALUES = 1024, /* values of one claim */
 };
 
+/*
+ * claim is a claim's name, or a name and an RFC 6901 pointer into its value
+ * ("vper/name", D-13).  Such an entry constrains only that part; a claim whose
+ * own name is the whole text ("https://example.org/c") is held to it too.
+ */
 struct permitted {
 	char *claim;
 	char **value; /* UTF-8, NUL-terminated; an embedded NUL does not decode */
@@ -61,8 +67,9 @@ struct constraints_policy {
  * What a signer finds out when a credential is activated, not at the
  * thousandth call: base claims in mustExclude (D-09), one claim demanded and
  * forbidden, an empty intersection of duplicates (D-11), object text that is
- * not in RFC 8225 form (D-12), pointers that cannot be represented (D-13).
- * RC_DENIED credential_unusable.
+ * not in RFC 8225 form (D-12), malformed pointers and pointers outside
+ * permittedValues (D-13), and the hash and commit modes ("…#sha-256", D-14,
+ * D-15), which are not configured.  RC_DENIED credential_unusable.
  */
 enum rc constraints_check(const struct constraints *c, const struct constraints_policy *p,
     struct fault *f) MUST_CHECK;
@@ -75,8 +82,17 @@ enum rc constraints_check(const struct constraints *c, const struct constraints_
 enum rc constraints_evaluate(const struct constraints *c, const struct constraints_policy *p,
     const json_t *claims, struct fault *f) MUST_CHECK;
 
-/* Named in mustInclude or permittedValues (D-16, D-51). */
+/* Named in mustInclude or permittedValues, whole or by a pointer into it (D-51). */
 bool constraints_names(const struct constraints *c, const char *claim);
+
+/*
+ * Is every part of this claim's value vetted (D-16)?  Either the claim is named
+ * whole, or pointers name it or all of its members.
+ */
+bool constraints_vets(const struct constraints *c, const char *claim, const json_t *value);
+
+/* orig, dest or iat in mustExclude: for a verifier as if there were no extension (D-09). */
+bool constraints_exclude_base(const struct constraints *c);
 
 /*
  * Does inner allow only what outer allows?  Used on authority tokens (what

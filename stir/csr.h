@@ -18,12 +18,20 @@ struct csr_template {
 	bool key_usage;		/* ask for digitalSignature */
 };
 
-/* Append the DER of a request for key, signed by it (ES256 over plain EVP). */
-enum rc csr_build(
-    struct buf *out, const struct csr_template *t, EVP_PKEY *key, struct fault *f) MUST_CHECK;
+/*
+ * Append the DER of a request for key, signed by it (ES256 over plain EVP).
+ * libctx is the library context that the key lives in, NULL the default one.
+ */
+enum rc csr_build(struct buf *out, const struct csr_template *t, OSSL_LIB_CTX *libctx,
+    EVP_PKEY *key, struct fault *f) MUST_CHECK;
 
-/* What an existing request asks for, signature verified. */
+/*
+ * What an existing request asks for, signature verified.  RC_INVALID csr,
+ * csr_extension, p256_curve; RC_DENIED "signature".
+ */
 struct csr_facts {
+	char *subject; /* RFC 2253 text */
+	bool ca;       /* basicConstraints with cA TRUE */
 	uint8_t point[P256_POINT_LEN];
 	uint8_t key_id[KEY_ID_LEN];
 	struct buf tnauth_der, constraints_der;

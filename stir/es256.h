@@ -29,9 +29,17 @@ enum rc es256_verify_digest(EVP_PKEY *key, const uint8_t digest[ES256_DIGEST_LEN
 enum rc es256_verify(
     EVP_PKEY *key, struct span message, struct span sig, struct fault *f) MUST_CHECK;
 
-/* Sign with a private EVP_PKEY (in the agent: a key in the token, by our provider). */
-enum rc es256_sign(
-    EVP_PKEY *key, struct span message, uint8_t sig[ES256_SIG_LEN], struct fault *f) MUST_CHECK;
+/*
+ * Sign with a private EVP_PKEY (in the agent: a key in the token, by our
+ * provider).  libctx is the library context that the key lives in; NULL is the
+ * default one.  RC_HSM "sign" when the key does not sign.
+ */
+enum rc es256_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key, struct span message,
+    uint8_t sig[ES256_SIG_LEN], struct fault *f) MUST_CHECK;
+
+/* The ECDSA-Sig-Value of r||s (RFC 3279 section 2.2.3), as X.509 carries it. */
+enum rc es256_to_der(
+    struct buf *out, const uint8_t sig[ES256_SIG_LEN], struct fault *f) MUST_CHECK;
 
 /* {"crv":"P-256","kty":"EC","x":…,"y":…}: new reference, NULL without memory. */
 json_t *jwk_of_point(const uint8_t point[P256_POINT_LEN]);
@@ -44,7 +52,12 @@ void jwk_thumbprint(const uint8_t point[P256_POINT_LEN], uint8_t out[32]);
 enum { FINGERPRINT_TEXT = 7 + 32 * 3 };
 void fingerprint_text(const uint8_t hash[32], char out[FINGERPRINT_TEXT]);
 
-/* A compact JWS taken apart, nothing verified.  Spans borrow from the text. */
+/*
+ * A compact JWS taken apart, nothing verified: the header is a JSON object,
+ * the payload any bytes, the signature 64 of them.  RC_INVALID jws_syntax,
+ * base64, malformed_json, duplicate_member.  Spans borrow from the text.
+ */
+enum { JWS_MAX_BYTES = 131072 };
 struct jws_parts {
 	struct span header_b64, payload_b64, signature_b64, signing_input;
 	json_t *header;	    /* owned */
@@ -54,8 +67,11 @@ struct jws_parts {
 enum rc jws_split(struct span text, struct jws_parts *out, struct fault *f) MUST_CHECK;
 void jws_done(struct jws_parts *p);
 
-/* RFC 7515 flattened JSON JWS of a protected header and payload, signed by key (RFC 8555 s6.2). */
-enum rc jws_flattened(const json_t *protected_header, struct span payload, EVP_PKEY *key,
-    json_t **out, struct fault *f) MUST_CHECK;
+/*
+ * RFC 7515 flattened JSON JWS of a protected header and payload, signed by key
+ * (RFC 8555 section 6.2).  libctx as for es256_sign().  New reference.
+ */
+enum rc jws_flattened(const json_t *protected_header, struct span payload, OSSL_LIB_CTX *libctx,
+    EVP_PKEY *key, json_t **out, struct fault *f) MUST_CHECK;
 
 #endif

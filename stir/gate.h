@@ -45,12 +45,22 @@ enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_
  * numbers, attest cap) is the agent's.
  *
  * RC_EXPIRED credential_expired; RC_DENIED no_credential (class and ppt; with
- * profile NULL unsupported_ppt is the caller's), tn_not_authorized,
+ * profile NULL every supported ppt is judged), tn_not_authorized,
  * claim_excluded, claim_missing_by_constraint, value_not_permitted,
- * claim_not_vetted.
+ * claim_not_vetted.  A service provider code never authorises a number (D-05);
+ * under class sp the number rule counts as passed, its numbers are the
+ * tenant's configured ones.
  */
 enum rc gate_decide(
     const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f) MUST_CHECK;
+
+/*
+ * The claims that may ride beside a ppt's own (D-51): the n names of list (the
+ * credential's extra_claims) and those that the certificate's constraints
+ * name.  *out is malloc'd (free()); its names are borrowed from list and gate.
+ */
+enum rc gate_extra_claims(const struct gate *g, const char *const *list, size_t n,
+    const char ***out, size_t *len, struct fault *f) MUST_CHECK;
 
 const struct tnauth *gate_tnauth(const struct gate *g);
 const struct constraints *gate_constraints(const struct gate *g); /* NULL: none */

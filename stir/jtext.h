@@ -24,8 +24,18 @@ enum { JTEXT_MAX_DEPTH = 16, JTEXT_MAX_BYTES = 65536 };
  */
 enum rc jtext_read(struct span text, json_t **out, struct fault *f) MUST_CHECK;
 
-/* Append the deterministic text of value; RC_INVALID for a float, RC_NO_MEMORY. */
+/*
+ * Append the deterministic text of value; RC_INVALID for a float, an
+ * integer beyond 2^53-1, U+0000 or too much depth, RC_NO_MEMORY.
+ */
 enum rc jtext_write(struct buf *out, const json_t *value, struct fault *f) MUST_CHECK;
+
+/* For jansson's iterators, which read only but do not take const. */
+static inline json_t *
+jtext_walk(const json_t *object)
+{
+	return (json_t *)(uintptr_t)object;
+}
 
 /* The bytes of a JSON string, borrowed; empty for another type. */
 struct span jtext_span(const json_t *string);

@@ -8,7 +8,7 @@
 #include "stir/buf.h"
 #include "stir/ppt.h"
 
-enum { PASSPORT_MAX_DEST = 16, PASSPORT_MAX_BYTES = 65536 };
+enum { PASSPORT_MAX_DEST = 16, PASSPORT_MAX_BYTES = 65536, PASSPORT_MAX_URI = 512 };
 
 struct passport_policy {
 	int64_t now_s;	      /* Unix time */
@@ -32,9 +32,10 @@ struct passport {
 
 /*
  * Check and canonicalise a caller's claims for one ppt.  The input is not
- * changed.  Refusals: unknown_claim, missing_claim, invalid_claim,
- * invalid_tn, stale_iat, each with its claim.  orig.uri is refused (D-26);
- * dest.uri is carried.
+ * changed; its further values are shared by reference.  An absent iat is
+ * now_s.  Refusals: unknown_claim, missing_claim, invalid_claim, invalid_tn,
+ * stale_iat, each with its claim.  orig.uri is refused (D-26); dest.uri is
+ * carried as it stands, sorted.
  */
 enum rc passport_prepare(const json_t *claims, enum ppt ppt,
     const struct passport_policy *policy, struct passport *out, struct fault *f) MUST_CHECK;
@@ -43,7 +44,8 @@ void passport_done(struct passport *p);
 /*
  * Append the protected header: alg, ppt, typ, x5c, x5u in this order.
  * x5c: standard base64 DER of leaf and intermediates, leaf first, no anchor
- * (D-47); n 0 leaves it out.  x5u NULL leaves it out.
+ * (D-47); n 0 leaves it out.  x5u NULL leaves it out; one of them is needed.
+ * RC_INVALID passport_header.
  */
 enum rc passport_header(struct buf *out, enum ppt ppt, const char *x5u, const struct span *x5c,
     size_t n, struct fault *f) MUST_CHECK;

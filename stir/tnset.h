@@ -13,7 +13,11 @@ struct tn_interval {
 	uint64_t lo, hi; /* keys, both inside */
 };
 
-/* Build from n intervals in any order; they are copied. RC_NO_MEMORY. */
+/*
+ * Build from n intervals in any order; they are copied.  RC_BUG tnset_interval
+ * for one that is no range of numbers of one length (of one number, with * or
+ * #), RC_NO_MEMORY.
+ */
 enum rc tnset_build(
     const struct tn_interval *list, size_t n, struct tnset **out, struct fault *f) MUST_CHECK;
 void tnset_free(struct tnset *set); /* NULL is fine */
@@ -27,7 +31,10 @@ uint64_t tnset_count(const struct tnset *set); /* numbers, saturating */
 size_t tnset_len(const struct tnset *set);     /* intervals */
 struct tn_interval tnset_at(const struct tnset *set, size_t i);
 
-/* Parse "12025550100" or "12025550110-12025550119" of the configuration. */
+/*
+ * Parse "12025550100" or "12025550110-12025550119" of the configuration.
+ * RC_INVALID invalid_tn.
+ */
 enum rc tnset_parse(struct span text, struct tn_interval *out, struct fault *f) MUST_CHECK;
 
 #endif

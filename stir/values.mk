@@ -1,1 +1,12 @@
-libstir_la_SOURCES +=
+# values: numbers, lists, constraints, claims
+libstir_la_SOURCES += \
+	stir/constraints.c stir/constraints.h \
+	stir/gate.c stir/gate.h \
+	stir/identity.c stir/identity.h \
+	stir/jtext.c stir/jtext.h \
+	stir/passport.c stir/passport.h \
+	stir/ppt.c stir/ppt.h \
+	stir/profile.c stir/profile.h \
+	stir/tn.c stir/tn.h \
+	stir/tnauth.c stir/tnauth.h \
+	stir/tnset.c stir/tnset.h

@@ -9,8 +9,14 @@ include $(top_srcdir)/tests/unit/front.mk
 include $(top_srcdir)/tests/unit/builder.mk
 include $(top_srcdir)/tests/unit/renewer.mk
 include $(top_srcdir)/tests/unit/client.mk
+include $(top_srcdir)/tests/bench/local.mk
 include $(top_srcdir)/tests/fuzz/local.mk
 include $(top_srcdir)/tests/integration/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+
+# For scripts/ci, which runs these alone under TSan and valgrind.
+print-unit-tests:
+	@echo $(UNIT_TESTS)
+.PHONY: print-unit-tests

@@ -33,16 +33,27 @@ enum rc builder_renew(struct builder *b, const char *tenant, const char *name, u
     struct fault *f) MUST_CHECK;			      /* tells the renewer: now */
 void builder_dispose(struct builder *b, struct credset *old); /* free it there */
 
-/*
- * A signature by this credential's key can be had: the loop calls it when the
- * signers have learnt the key of a set that the builder published.
- */
 enum builder_event_kind {
-	BUILDER_PUBLISH, /* set: put in force once the signers know its keys, then builder_confirm() */
+	/*
+	 * set: let the signers learn the keys that are new in it, put it in
+	 * force, then builder_confirm() with its generation.  A fault there
+	 * says that it was not put in force; the builder then goes back to the
+	 * set before.  An install and a reload wait for it for
+	 * BUILDER_CONFIRM_MS.  Sets are put in force in the order of their
+	 * generations and none after a later one.
+	 */
+	BUILDER_PUBLISH,
 	BUILDER_RELOAD_FAILED, /* fault: the old set stays */
 	BUILDER_JOB_DONE,      /* job, fault (rc RC_OK when good) */
-	BUILDER_AUDIT,	       /* record: a line for the audit (installed, retired, refused) */
+	/*
+	 * record: a line for the audit, without seq, time and prev: event
+	 * ("install", "install_refused", "key_made", "key_retired"), tenant,
+	 * credential, and what there is of serial, not_before, not_after, key
+	 * (hex key id), reason, detail.
+	 */
+	BUILDER_AUDIT,
 };
+enum { BUILDER_CONFIRM_MS = 10000, BUILDER_MAX_JOBS = 1024 };
 struct builder_event {
 	enum builder_event_kind kind;
 	struct credset *set; /* reference passes to the loop */

@@ -14,7 +14,15 @@
 #include "stir/gate.h"
 #include "stir/sct.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+
+enum {
+	CREDSET_MAX_OVERLAP = 64,	  /* tenants that share one number */
+	CREDSET_MAX_INTERVALS = 16777216, /* of all tenants together */
+	CREDENTIAL_PROBLEM_MAX = 160,	  /* the renewer's word, for status */
+	CREDENTIAL_FINGERPRINT = 2 * 32 + 1,
+};
 
 enum credential_state {
 	CREDENTIAL_READY,
@@ -26,7 +34,8 @@ enum credential_state {
 struct credential {
 	atomic_uint refs;
 	enum credential_state state;
-	struct fault why; /* PENDING, UNUSABLE */
+	struct fault
+	    why; /* PENDING, UNUSABLE; READY: RC_OK, or why what lies on disk is not used */
 	char *tenant, *name;
 	unsigned token; /* index in config->token */
 	enum profile profile;
@@ -36,39 +45,131 @@ struct credential {
 	struct gate *gate;
 	uint8_t point[P256_POINT_LEN];
 	uint8_t key_id[KEY_ID_LEN];
-	int64_t not_before_s, not_after_s; /* of the whole chain */
-	size_t scts;			   /* valid ones, as judged at activation */
-	char *x5u;			   /* NULL with identity = none */
-	char *header[PPT__COUNT]; /* protected header text per ppt; NULL: not of its class */
-	int64_t renew_at_s;	  /* as the renewer last said; 0: unknown */
+	int64_t not_before_s, not_after_s;	  /* of the whole chain */
+	int64_t installed_at_s;			  /* when the chain was written to disk */
+	size_t scts;				  /* valid ones, as judged at activation */
+	char fingerprint[CREDENTIAL_FINGERPRINT]; /* lower-case hex SHA-256 of the leaf */
+	char *x5u; /* whole URL, byte-equal to the header's; NULL where none is configured */
+	/*
+	 * base64url of the protected header, without the dot after it; NULL
+	 * where the ppt is not of the credential's class.
+	 */
+	char *header[PPT__COUNT];
+	uint8_t judged[32]; /* digest of what it was judged by: equal means nothing changed */
+	/*
+	 * As the renewer last said (0: unknown).  The two facts below change
+	 * while the set is in force: the time is read as it is, the problem by
+	 * credential_problem().
+	 */
+	_Atomic int64_t renew_at_s;
+	pthread_mutex_t problem_lock;
+	char problem[CREDENTIAL_PROBLEM_MAX];
 };
 
 struct credential *credential_ref(struct credential *c);
 void credential_release(struct credential *c); /* NULL is fine */
+
+/* One reference and nothing else in it: RC_NO_MEMORY. */
+enum rc credential_new(const char *tenant, const char *name, enum credential_state state,
+    struct credential **out, struct fault *f) MUST_CHECK;
+
+/* Any thread.  An empty text: none. */
+void credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX]);
+void credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem);
+
+static inline void
+credential_releasep(struct credential **c)
+{
+	credential_release(*c);
+}
+#define AUTO_CREDENTIAL __attribute__((cleanup(credential_releasep))) struct credential
 
 struct credset_tenant {
 	const struct config_tenant *config; /* in credset->config */
 	struct credential **credential;	    /* same order as config->credential */
 };
 
+/* What sets with one configuration have in common; reference counted. */
+struct credset_base;
+
 struct credset {
 	atomic_uint refs;
-	uint64_t generation;   /* counts up with every published set */
-	struct config *config; /* shared, reference counted by config_refs */
-	atomic_uint *config_refs;
-	struct ctlogs *ctlogs;
-	struct anchors *anchors, *authority_anchors; /* shared likewise through config_refs */
+	uint64_t generation; /* counts up with every published set */
+	struct credset_base *base;
+	/* All borrowed from base: */
+	const struct config *config;
+	const struct ctlogs *ctlogs;			   /* NULL: none configured */
+	const struct anchors *anchors, *authority_anchors; /* NULL likewise */
+	const struct credset_index *index;		   /* number -> tenants */
 	struct credset_tenant *tenant; /* same order as config->tenant: sorted by name */
-	struct credset_index *index;   /* number -> candidates */
+	struct credential **slot;      /* every tenant's credentials, one after the other */
+	size_t slots;
+	struct credset *next; /* for the list of whoever holds the last reference */
 };
 
 struct credset *credset_ref(struct credset *s);
 void credset_release(struct credset *s); /* NULL is fine */
 
+static inline void
+credset_releasep(struct credset **s)
+{
+	credset_release(*s);
+}
+#define AUTO_CREDSET __attribute__((cleanup(credset_releasep))) struct credset
+
 /*
  * The tenants (indexes into set->tenant) whose configured numbers contain key
- * (tn_key): at most max, sorted.  A binary search.
+ * (tn_key): at most max, sorted.  A binary search.  CREDSET_MAX_OVERLAP is
+ * always enough.
  */
 size_t credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t max);
+
+/* Where a credential stands; false when the configuration has none of that name. */
+struct credset_place {
+	size_t tenant, credential; /* indexes into config */
+};
+bool credset_find(
+    const struct credset *s, const char *tenant, const char *name, struct credset_place *out);
+
+/* Borrowed from the set. */
+struct credential *credset_credential(const struct credset *s, struct credset_place at);
+const struct config_credential *credset_config(
+    const struct credset *s, struct credset_place at);
+
+/* ---- building, on the builder thread ---- */
+
+/* What a base is made of; everything but config may be NULL. */
+struct credset_parts {
+	struct config *config;
+	struct ctlogs *ctlogs;
+	struct anchors *anchors, *authority_anchors;
+	uint8_t judged_by[32]; /* digest of anchors and logs: part of credential->judged */
+};
+
+/*
+ * Index the numbers and take the parts over (not on failure).  RC_INVALID
+ * config when more than CREDSET_MAX_OVERLAP tenants share a number.
+ */
+enum rc credset_base_new(
+    const struct credset_parts *parts, struct credset_base **out, struct fault *f) MUST_CHECK;
+void credset_base_release(struct credset_base *b); /* NULL is fine */
+const uint8_t *credset_judged_by(const struct credset *s);
+
+static inline void
+credset_base_releasep(struct credset_base **b)
+{
+	credset_base_release(*b);
+}
+#define AUTO_CREDSET_BASE __attribute__((cleanup(credset_base_releasep))) struct credset_base
+
+/* A set without credentials: every slot NULL until credset_put().  Takes a reference of base. */
+enum rc credset_new(
+    struct credset_base *base, struct credset **out, struct fault *f) MUST_CHECK;
+
+/* Before the set is published only; takes the reference of c over. */
+void credset_put(struct credset *s, struct credset_place at, struct credential *c);
+
+/* The same set with every credential shared, to be changed in one place. */
+enum rc credset_copy(const struct credset *s, struct credset **out, struct fault *f) MUST_CHECK;
 
 #endif

@@ -1,0 +1,57 @@
+/*
+ * The audit: append-only JSON lines, each with the hash of the one before, in
+ * files audit-YYYYMMDD-HHMMSS[-n].jsonl of one directory.
+ *
+ * {"seq":1,"time":"2026-01-02T03:04:05.678Z","event":"sign","tenant":"acme",
+ *  "tenant_seq":1,"request_id":"…","reason":null,"prev":"<64 hex>",…}
+ *
+ * prev is the SHA-256 of the line before without its newline, 64 zeros first,
+ * across files.  The event loop appends; a thread of its own writes and syncs
+ * everything that waits in one go, without a timer.
+ */
+#ifndef AGENT_FRONT_AUDIT_H
+#define AGENT_FRONT_AUDIT_H
+
+#include "stir/fault.h"
+#include "stir/span.h"
+
+enum { AUDIT_MAX_WAITING = 65536 };
+
+struct audit;
+
+/*
+ * Recovers seq, prev and the tenants' sequences from the last file, verifies
+ * that file's chain, opens a new file and starts the writer thread.  dir must
+ * exist.  sync: every batch is on disk before it counts as durable.
+ *
+ * RC_IO audit_unavailable; RC_INVALID audit_chain when the last file was
+ * altered or is not an audit file.
+ */
+enum rc audit_open(const char *dir, bool sync, struct audit **out, struct fault *f) MUST_CHECK;
+void audit_close(struct audit *a); /* flushes, syncs, joins; NULL is fine */
+
+/*
+ * Append one record.  Called by the event loop only; never blocks on the disk.
+ *
+ * members     text of further JSON members, without braces, may be empty
+ *             ("\"peer_uid\":1000,\"digest\":\"…\"")
+ * tenant      NULL: none (null in the line, as tenant_seq)
+ * request_id, reason   may be NULL (null in the line)
+ * seq         the record's number: durable once audit_durable() reaches it
+ *
+ * RC_IO audit_unavailable when the audit has failed or AUDIT_MAX_WAITING
+ * records wait.
+ */
+enum rc audit_append(struct audit *a, const char *event, const char *tenant,
+    const char *request_id, const char *reason, struct span members, uint64_t *seq,
+    struct fault *f) MUST_CHECK;
+
+int audit_fd(const struct audit *a); /* eventfd: durable advanced, failed or recovered */
+
+/* Every record up to this seq is written and (with sync) on disk; an atomic read. */
+uint64_t audit_durable(const struct audit *a);
+
+/* Unwritable: appends are refused until the audit goes on in a new file. */
+bool audit_failed(const struct audit *a);
+
+#endif

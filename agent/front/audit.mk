@@ -1,0 +1,2 @@
+# the audit
+libfront_la_SOURCES += agent/front/audit.h

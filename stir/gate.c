@@ -1,0 +1,270 @@
+#include "stir/gate.h"
+
+#include <stdlib.h>
+
+struct gate {
+	const struct chain *chain; /* borrowed */
+	const struct cert *leaf;
+	struct gate_policy policy;
+	int64_t not_before_s, not_after_s; /* that the whole chain shares */
+	char **named;			   /* claims that the constraints name */
+	size_t nameds;
+};
+
+/* RFC 5280 section 4.1.2.5: 99991231235959Z, a certificate without an end. */
+#define NO_END_S INT64_C(253402300799)
+
+void
+gate_free(struct gate *g)
+{
+	if (g == NULL)
+		return;
+	for (size_t i = 0; i < g->nameds; i++)
+		free(g->named[i]);
+	free(g->named);
+	free(g);
+}
+
+static enum rc
+unusable(struct fault *f, const char *what)
+{
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL, "%s", what);
+}
+
+/* ---- activation --------------------------------------------------------------------- */
+
+static enum rc
+check_leaf(const struct cert *leaf, struct fault *f)
+{
+	if (!leaf->p256)
+		return unusable(f, "the leaf's key is not on P-256"); /* D-57 */
+	if (leaf->is_ca)
+		return unusable(f, "the leaf is a CA certificate"); /* RFC 9060 section 4 */
+	if (leaf->unknown_critical)
+		return unusable(f, "the leaf has a critical extension that is not known");
+	if (leaf->both_constraints)
+		return unusable(
+		    f, "both kinds of claim constraints"); /* RFC 9118 section 6, D-07 */
+	if (leaf->tnauth == NULL && leaf->tnauth_by_reference)
+		return unusable(
+		    f, "a TNAuthList by reference only is not supported"); /* D-46 */
+	if (leaf->tnauth == NULL)
+		return unusable(f, "no TNAuthList"); /* V-14 */
+	return RC_OK;
+}
+
+/* D-01: exactly one service provider code, or numbers. */
+static enum rc
+check_class(const struct tnauth *list, enum credential_class cls, struct fault *f)
+{
+	if (cls == CLASS_SP && (tnauth_len(list) != 1 || tnauth_spcs(list) != 1))
+		return unusable(f, "class sp has exactly one service provider code");
+	if (cls == CLASS_DELEGATE && tnset_len(tnauth_numbers(list)) == 0)
+		return unusable(f, "class delegate has telephone numbers");
+	return RC_OK;
+}
+
+static enum rc
+check_lifetime(const struct cert *leaf, const struct profile_rule *profile, struct fault *f)
+{
+	int64_t life_s;
+
+	if (leaf->not_after_s < leaf->not_before_s)
+		return unusable(f, "the leaf ends before it begins");
+	if (leaf->not_after_s >= NO_END_S)
+		return unusable(f, "the leaf has no end of validity");
+	life_s = leaf->not_after_s - leaf->not_before_s;
+	if (profile != NULL && profile->max_lifetime_s > 0 && life_s > profile->max_lifetime_s)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
+		    "valid for %lld s, profile %s allows %lld s", (long long)life_s,
+		    profile->name, (long long)profile->max_lifetime_s);
+	return RC_OK;
+}
+
+static enum rc
+check_facts(const struct cert *leaf, const struct gate_policy *policy, struct fault *f)
+{
+	TRY(check_leaf(leaf, f));
+	if (policy->profile != NULL)
+		TRY(check_class(leaf->tnauth, policy->profile->cls, f));
+	if (leaf->constraints != NULL)
+		TRY(constraints_check(leaf->constraints, &policy->constraints, f));
+	return check_lifetime(leaf, policy->profile, f);
+}
+
+static enum rc
+add_named(struct gate *g, const char *name, size_t len, struct fault *f)
+{
+	char *claim = strndup(name, len);
+
+	if (claim == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a claim name");
+	g->named[g->nameds++] = claim;
+	return RC_OK;
+}
+
+static enum rc
+collect_named(struct gate *g, const struct constraints *c, struct fault *f)
+{
+	g->named = calloc(c->must_includes + 2 * c->permitteds, sizeof *g->named);
+	if (g->named == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "claim names");
+	for (size_t i = 0; i < c->must_includes; i++)
+		TRY(add_named(g, c->must_include[i], strlen(c->must_include[i]), f));
+	for (size_t i = 0; i < c->permitteds; i++) {
+		const char *name = c->permitted[i].claim;
+
+		/* "vper/name" points into the claim vper, or is a claim of that name. */
+		TRY(add_named(g, name, strlen(name), f));
+		if (strchr(name, '/') != NULL)
+			TRY(add_named(g, name, strcspn(name, "/"), f));
+	}
+	return RC_OK;
+}
+
+enum rc
+gate_open(const struct chain *chain, const struct gate_policy *policy, struct gate **out,
+    struct fault *f)
+{
+	AUTO(gate) *g = NULL;
+
+	if (chain->len == 0)
+		return unusable(f, "no certificate");
+	TRY(check_facts(chain->cert[0], policy, f));
+	g = calloc(1, sizeof *g);
+	if (g == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a gate");
+	g->chain = chain;
+	g->leaf = chain->cert[0];
+	g->policy = *policy;
+	chain_validity(chain, &g->not_before_s, &g->not_after_s);
+	if (g->leaf->constraints != NULL)
+		TRY(collect_named(g, g->leaf->constraints, f));
+	*out = TAKE(g);
+	return RC_OK;
+}
+
+/* ---- decision ----------------------------------------------------------------------- */
+
+/* The signer allows nothing on either end (D-44). */
+enum rc
+gate_in_time(const struct gate *g, int64_t now_s, struct fault *f)
+{
+	if (now_s < g->not_before_s)
+		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, NULL, "not valid before %lld",
+		    (long long)g->not_before_s);
+	if (now_s > g->not_after_s)
+		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, NULL, "not valid after %lld",
+		    (long long)g->not_after_s);
+	return RC_OK;
+}
+
+static enum rc
+decide_class(const struct gate *g, enum ppt ppt, struct fault *f)
+{
+	const struct profile_rule *profile = g->policy.profile;
+	const struct ppt_rule *rule = ppt_rule(ppt);
+
+	if (profile == NULL || (rule->classes & 1u << profile->cls) != 0)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL, "profile %s does not sign %s",
+	    profile->name, rule->name != NULL ? rule->name : "the base PASSporT");
+}
+
+/* RFC 8224 section 6.1: no authority, no signature. */
+static enum rc
+decide_number(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct profile_rule *profile = g->policy.profile;
+
+	if (profile != NULL && profile->cls == CLASS_SP)
+		return RC_OK; /* one code, demanded at activation; numbers are configured (D-05) */
+	if (tnauth_covers(g->leaf->tnauth, &p->authorising))
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	    "%s is not in the certificate's TNAuthList", tn_mask(&p->authorising).text);
+}
+
+/* Claims that a ppt's structure needs and nobody vets (D-16). */
+static bool
+is_structural(const char *name)
+{
+	static const char *const names[] = { "orig", "dest", "iat", "div", "opt", "mky",
+		"msgi" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum rc
+decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct constraints *c = g->leaf->constraints;
+
+	if (g->policy.profile == NULL || !g->policy.profile->vetted_claims)
+		return RC_OK;
+	for (void *i = json_object_iter(p->claims); i != NULL;
+	     i = json_object_iter_next(p->claims, i)) {
+		const char *name = json_object_iter_key(i);
+
+		if (is_structural(name))
+			continue;
+		if (c == NULL || !constraints_vets(c, name, json_object_iter_value(i)))
+			return REFUSE(f, RC_DENIED, CLAIM_NOT_VETTED, name,
+			    "the certificate's constraints do not name it"); /* V-16, V-21 */
+	}
+	return RC_OK;
+}
+
+enum rc
+gate_decide(const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f)
+{
+	TRY(gate_in_time(g, now_s, f));
+	TRY(decide_class(g, p->ppt, f));
+	TRY(decide_number(g, p, f));
+	if (g->leaf->constraints != NULL)
+		TRY(constraints_evaluate(
+		    g->leaf->constraints, &g->policy.constraints, p->claims, f));
+	return decide_vetted(g, p, f);
+}
+
+/* ---- facts -------------------------------------------------------------------------- */
+
+enum rc
+gate_extra_claims(const struct gate *g, const char *const *list, size_t n, const char ***out,
+    size_t *len, struct fault *f)
+{
+	const char **all = calloc(n + g->nameds + 1, sizeof *all);
+
+	if (all == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "claim names");
+	for (size_t i = 0; i < n; i++)
+		all[i] = list[i];
+	for (size_t i = 0; i < g->nameds; i++)
+		all[n + i] = g->named[i];
+	*out = all;
+	*len = n + g->nameds;
+	return RC_OK;
+}
+
+const struct tnauth *
+gate_tnauth(const struct gate *g)
+{
+	return g->leaf->tnauth;
+}
+
+const struct constraints *
+gate_constraints(const struct gate *g)
+{
+	return g->leaf->constraints;
+}
+
+void
+gate_validity(const struct gate *g, int64_t *not_before_s, int64_t *not_after_s)
+{
+	*not_before_s = g->not_before_s;
+	*not_after_s = g->not_after_s;
+}

@@ -1,0 +1,253 @@
+#include "stir/jtext.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* RFC 7493 section 2.2: what every parser holds exactly. */
+#define INTEGER_MAX ((json_int_t)9007199254740991)
+
+enum {
+	INTEGER_DIGITS = 16,		       /* of INTEGER_MAX */
+	WRITE_MAX_DEPTH = 2 * JTEXT_MAX_DEPTH, /* our own values may wrap one that was read */
+};
+
+static enum rc
+malformed(struct fault *f, size_t at, const char *what)
+{
+	return REFUSE(f, RC_INVALID, MALFORMED_JSON, NULL, "%s at octet %zu", what, at);
+}
+
+static bool
+is_number_char(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' ||
+	       c == 'E';
+}
+
+/* The step behind a string; where it does not end jansson says so. */
+static size_t
+skip_string(struct span text, size_t i)
+{
+	for (i++; i < text.len && text.ptr[i] != '"'; i++) {
+		if (text.ptr[i] == '\\')
+			i++;
+	}
+	return i + 1;
+}
+
+static bool
+exceeds_integer(struct span digits)
+{
+	uint64_t value = 0;
+
+	if (digits.len > INTEGER_DIGITS)
+		return true;
+	for (size_t i = 0; i < digits.len; i++)
+		value = value * 10 + (uint64_t)(digits.ptr[i] - '0');
+	return value > (uint64_t)INTEGER_MAX;
+}
+
+/* D-22: an integer that every parser reads alike; its grammar is jansson's to check. */
+static enum rc
+scan_number(struct span text, size_t *i, struct fault *f)
+{
+	size_t at = *i;
+	struct span n = { text.ptr + at, 0 };
+
+	while (at + n.len < text.len && is_number_char(n.ptr[n.len]))
+		n.len++;
+	*i = at + n.len;
+	for (size_t k = 1; k < n.len; k++) {
+		if (n.ptr[k] < '0' || n.ptr[k] > '9')
+			return malformed(f, at, "a number that is not an integer");
+	}
+	if (span_is(n, "-0"))
+		return malformed(f, at, "-0");
+	if (n.ptr[0] == '-')
+		span_cut(&n, 1);
+	if (exceeds_integer(n))
+		return malformed(f, at, "an integer beyond 2^53-1");
+	return RC_OK;
+}
+
+/* What jansson would let pass: depth, and numbers that it would turn into floats. */
+static enum rc
+scan(struct span text, struct fault *f)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < text.len;) {
+		uint8_t c = text.ptr[i];
+
+		if (c == '"') {
+			i = skip_string(text, i);
+			continue;
+		}
+		if (c == '-' || (c >= '0' && c <= '9')) {
+			TRY(scan_number(text, &i, f));
+			continue;
+		}
+		if ((c == '{' || c == '[') && ++depth > JTEXT_MAX_DEPTH)
+			return malformed(f, i, "too much depth");
+		if ((c == '}' || c == ']') && depth > 0)
+			depth--;
+		i++;
+	}
+	return RC_OK;
+}
+
+enum rc
+jtext_read(struct span text, json_t **out, struct fault *f)
+{
+	json_error_t error;
+	json_t *value;
+
+	if (text.len > JTEXT_MAX_BYTES)
+		return REFUSE(f, RC_INVALID, MALFORMED_JSON, NULL, "more than %d octets",
+		    JTEXT_MAX_BYTES);
+	if (text.len == 0)
+		return malformed(f, 0, "nothing");
+	TRY(scan(text, f));
+	value = json_loadb(
+	    (const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (value != NULL) {
+		*out = value;
+		return RC_OK;
+	}
+	/* jansson's own text quotes the input, so only the place is told. */
+	if (json_error_code(&error) == json_error_duplicate_key)
+		return REFUSE(f, RC_INVALID, DUPLICATE_MEMBER, NULL,
+		    "a member name twice, at octet %d", error.position);
+	if (json_error_code(&error) == json_error_out_of_memory)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu octets of JSON", text.len);
+	return malformed(f, (size_t)error.position, "not JSON");
+}
+
+/* RFC 8785 section 3.2.2.2: the short escapes, \u00xx for other controls, no more. */
+static void
+write_escaped(struct buf *out, uint8_t c)
+{
+	static const char from[] = "\b\t\n\f\r\"\\", to[] = "btnfr\"\\";
+	const char *at = c == 0 ? NULL : strchr(from, c);
+
+	if (at != NULL) {
+		buf_byte(out, '\\');
+		buf_byte(out, (uint8_t)to[at - from]);
+		return;
+	}
+	buf_printf(out, "\\u%04x", c);
+}
+
+static bool
+needs_escape(uint8_t c)
+{
+	return c < 0x20 || c == '"' || c == '\\';
+}
+
+static enum rc
+write_string(struct buf *out, struct span s, struct fault *f)
+{
+	buf_byte(out, '"');
+	while (s.len > 0) {
+		size_t plain = 0;
+
+		while (plain < s.len && !needs_escape(s.ptr[plain]))
+			plain++;
+		buf_span(out, span_cut(&s, plain));
+		if (s.len == 0)
+			break;
+		if (s.ptr[0] == 0)
+			return FAULT(f, RC_INVALID, "jtext_string", "U+0000");
+		write_escaped(out, *span_cut(&s, 1).ptr);
+	}
+	buf_byte(out, '"');
+	return RC_OK;
+}
+
+static enum rc write_value(
+    struct buf *out, const json_t *value, unsigned depth, struct fault *f) MUST_CHECK;
+
+static enum rc
+write_array(struct buf *out, const json_t *array, unsigned depth, struct fault *f)
+{
+	buf_byte(out, '[');
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (i > 0)
+			buf_byte(out, ',');
+		TRY(write_value(out, json_array_get(array, i), depth, f));
+	}
+	buf_byte(out, ']');
+	return RC_OK;
+}
+
+/* UTF-8 octets sort as code points do, and strcmp compares them unsigned (D-23). */
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum rc
+write_object(struct buf *out, const json_t *object, unsigned depth, struct fault *f)
+{
+	AUTO_FREE const char **name = calloc(json_object_size(object) + 1, sizeof *name);
+	json_t *walk = jtext_walk(object);
+	size_t n = 0;
+
+	if (name == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "an object");
+	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i))
+		name[n++] = json_object_iter_key(i);
+	qsort(name, n, sizeof *name, by_name);
+	buf_byte(out, '{');
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_byte(out, ',');
+		TRY(write_string(out, span_str(name[i]), f));
+		buf_byte(out, ':');
+		TRY(write_value(out, json_object_get(object, name[i]), depth, f));
+	}
+	buf_byte(out, '}');
+	return RC_OK;
+}
+
+static enum rc
+write_integer(struct buf *out, json_int_t n, struct fault *f)
+{
+	if (n > INTEGER_MAX || n < -INTEGER_MAX)
+		return FAULT(f, RC_INVALID, "jtext_number", "an integer beyond 2^53-1");
+	buf_printf(out, "%" JSON_INTEGER_FORMAT, n);
+	return RC_OK;
+}
+
+static enum rc
+write_value(struct buf *out, const json_t *value, unsigned depth, struct fault *f)
+{
+	if (value == NULL)
+		return FAULT(f, RC_BUG, "jtext_value", "no value");
+	if (depth == 0)
+		return FAULT(f, RC_INVALID, "jtext_depth", "deeper than %d", WRITE_MAX_DEPTH);
+	switch (json_typeof(value)) {
+	case JSON_OBJECT: return write_object(out, value, depth - 1, f);
+	case JSON_ARRAY: return write_array(out, value, depth - 1, f);
+	case JSON_STRING: return write_string(out, jtext_span(value), f);
+	case JSON_INTEGER: return write_integer(out, json_integer_value(value), f);
+	case JSON_TRUE: buf_str(out, "true"); return RC_OK;
+	case JSON_FALSE: buf_str(out, "false"); return RC_OK;
+	case JSON_NULL: buf_str(out, "null"); return RC_OK;
+	default: return FAULT(f, RC_INVALID, "jtext_number", "a float");
+	}
+}
+
+enum rc
+jtext_write(struct buf *out, const json_t *value, struct fault *f)
+{
+	TRY(write_value(out, value, WRITE_MAX_DEPTH, f));
+	return buf_check(out, f);
+}
+
+struct span
+jtext_span(const json_t *string)
+{
+	return span_of(json_string_value(string), json_string_length(string));
+}

@@ -1,0 +1,429 @@
+#include "stir/passport.h"
+
+#include <stdlib.h>
+
+#include "stir/b64.h"
+#include "stir/jtext.h"
+
+static enum rc
+no_memory(struct fault *f)
+{
+	return FAULT(f, RC_NO_MEMORY, "no_memory", "claims");
+}
+
+static enum rc
+invalid(struct fault *f, const char *claim, const char *what)
+{
+	return REFUSE(f, RC_INVALID, INVALID_CLAIM, claim, "%s", what);
+}
+
+void
+passport_done(struct passport *p)
+{
+	json_decref(p->claims);
+	*p = (struct passport){ 0 };
+}
+
+/* ---- which claims ------------------------------------------------------------------- */
+
+static bool
+is_base_claim(const char *name)
+{
+	return strcmp(name, "orig") == 0 || strcmp(name, "dest") == 0 ||
+	       strcmp(name, "iat") == 0;
+}
+
+static const struct claim_rule *
+rule_of(const struct ppt_rule *rule, const char *name)
+{
+	for (const struct claim_rule *c = rule->claims; c->name != NULL; c++) {
+		if (strcmp(c->name, name) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+static bool
+is_extra(const struct passport_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->extra; i++) {
+		if (strcmp(policy->extra_claims[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A claim that nobody vouches for is refused, never dropped or carried (D-51). */
+static enum rc
+check_known(const json_t *claims, const struct ppt_rule *rule,
+    const struct passport_policy *policy, struct fault *f)
+{
+	json_t *walk = jtext_walk(claims);
+
+	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
+		const char *name = json_object_iter_key(i);
+
+		if (!is_base_claim(name) && rule_of(rule, name) == NULL &&
+		    !is_extra(policy, name))
+			return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
+			    "neither the ppt nor extra_claims nor the certificate knows it");
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_present(const json_t *claims, const struct ppt_rule *rule, struct fault *f)
+{
+	static const char *const always[] = { "orig", "dest" };
+
+	for (size_t i = 0; i < ARRAY_LEN(always); i++) {
+		if (json_object_get(claims, always[i]) == NULL)
+			return REFUSE(
+			    f, RC_INVALID, MISSING_CLAIM, always[i], "every PASSporT has it");
+	}
+	for (const struct claim_rule *c = rule->claims; c->name != NULL; c++) {
+		if (c->required && json_object_get(claims, c->name) == NULL)
+			return REFUSE(f, RC_INVALID, MISSING_CLAIM, c->name, "ppt %s needs it",
+			    rule->name != NULL ? rule->name : "(none)");
+	}
+	return RC_OK;
+}
+
+/* ---- numbers and URIs --------------------------------------------------------------- */
+
+/* The fault of a number belongs to a claim. */
+static enum rc
+canonical(const json_t *value, const char *claim, struct tn *out, struct fault *f)
+{
+	struct fault tn_fault = { 0 };
+
+	if (!json_is_string(value))
+		return invalid(f, claim, "a tn is a string");
+	if (tn_canonical(jtext_span(value), out, &tn_fault) != RC_OK)
+		return REFUSE(f, RC_INVALID, INVALID_TN, claim, "%s", tn_fault.detail);
+	return RC_OK;
+}
+
+/* RFC 8225 section 5.2.1: exactly one identity. */
+static enum rc
+read_orig(const json_t *orig, struct tn *out, struct fault *f)
+{
+	if (!json_is_object(orig))
+		return invalid(f, "orig", "orig is an object");
+	if (json_object_get(orig, "uri") != NULL)
+		return invalid(f, "orig", "orig.uri needs authority over a domain");
+	if (json_object_size(orig) != 1 || json_object_get(orig, "tn") == NULL)
+		return invalid(f, "orig", "orig has one member, tn");
+	return canonical(json_object_get(orig, "tn"), "orig", out, f);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	const struct tn *x = a, *y = b;
+
+	return strcmp(x->text, y->text);
+}
+
+static enum rc
+check_list(const json_t *list, struct fault *f)
+{
+	if (!json_is_array(list) || json_array_size(list) == 0)
+		return invalid(
+		    f, "dest", "dest.tn and dest.uri are arrays of at least one string");
+	if (json_array_size(list) > PASSPORT_MAX_DEST)
+		return invalid(f, "dest", "more than 16 destinations");
+	return RC_OK;
+}
+
+/* RFC 8225 section 9: array values in lexicographic order, which is the builder's work. */
+static enum rc
+read_dest_tn(const json_t *list, struct passport *p, struct fault *f)
+{
+	TRY(check_list(list, f));
+	for (size_t i = 0; i < json_array_size(list); i++)
+		TRY(canonical(json_array_get(list, i), "dest", &p->dest[p->dests++], f));
+	qsort(p->dest, p->dests, sizeof p->dest[0], by_text);
+	for (size_t i = 1; i < p->dests; i++) {
+		if (by_text(&p->dest[i - 1], &p->dest[i]) == 0)
+			return invalid(f, "dest", "a number twice in dest.tn");
+	}
+	return RC_OK;
+}
+
+static bool
+is_alpha(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* RFC 3986: scheme ":" and no octet that a URI cannot have. */
+static bool
+is_uri(struct span uri)
+{
+	bool scheme = false;
+
+	if (uri.len == 0 || uri.len > PASSPORT_MAX_URI || !is_alpha(uri.ptr[0]))
+		return false;
+	for (size_t i = 0; i < uri.len; i++) {
+		uint8_t c = uri.ptr[i];
+
+		if (c <= 0x20 || c > 0x7e || strchr("<>\"\\^`{|}", c) != NULL)
+			return false;
+		if (c == ':')
+			scheme = true;
+		else if (!scheme && !is_alpha(c) && strchr("0123456789+-.", c) == NULL)
+			return false;
+	}
+	return scheme && uri.ptr[uri.len - 1] != ':';
+}
+
+static int
+by_string(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum rc
+read_dest_uri(
+    const json_t *list, const char *uri[PASSPORT_MAX_DEST], size_t *n, struct fault *f)
+{
+	TRY(check_list(list, f));
+	for (*n = 0; *n < json_array_size(list); (*n)++) {
+		const json_t *value = json_array_get(list, *n);
+
+		if (!json_is_string(value) || !is_uri(jtext_span(value)))
+			return invalid(f, "dest", "a dest.uri is no URI");
+		uri[*n] = json_string_value(value);
+	}
+	qsort(uri, *n, sizeof uri[0], by_string);
+	for (size_t i = 1; i < *n; i++) {
+		if (strcmp(uri[i - 1], uri[i]) == 0)
+			return invalid(f, "dest", "a URI twice in dest.uri");
+	}
+	return RC_OK;
+}
+
+struct dest {
+	const char *uri[PASSPORT_MAX_DEST]; /* borrowed from the caller's claims */
+	size_t uris;
+};
+
+/* The object form that everybody ships; an array of identities is refused. */
+static enum rc
+read_dest(const json_t *dest, struct passport *p, struct dest *d, struct fault *f)
+{
+	const json_t *tn = json_object_get(dest, "tn"), *uri = json_object_get(dest, "uri");
+	size_t known = (tn != NULL ? 1 : 0) + (uri != NULL ? 1 : 0);
+
+	if (!json_is_object(dest))
+		return invalid(f, "dest", "dest is an object");
+	if (known == 0 || json_object_size(dest) != known)
+		return invalid(f, "dest", "dest has the members tn, uri or both");
+	if (tn != NULL)
+		TRY(read_dest_tn(tn, p, f));
+	if (uri != NULL)
+		TRY(read_dest_uri(uri, d->uri, &d->uris, f));
+	if (p->dests + d->uris > PASSPORT_MAX_DEST)
+		return invalid(f, "dest", "more than 16 destinations");
+	return RC_OK;
+}
+
+/* ---- time --------------------------------------------------------------------------- */
+
+static enum rc
+read_iat(const json_t *iat, const struct passport_policy *policy, int64_t *out, struct fault *f)
+{
+	int64_t iat_s;
+
+	if (iat == NULL) {
+		*out = policy->now_s;
+		return RC_OK;
+	}
+	if (!json_is_integer(iat))
+		return invalid(f, "iat", "iat is an integer");
+	iat_s = json_integer_value(iat);
+	/* Integers are below 2^53, so neither sum can overflow. */
+	if (iat_s < policy->now_s - policy->iat_past_s)
+		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s old",
+		    (long long)(policy->now_s - iat_s));
+	if (iat_s > policy->now_s + policy->iat_future_s)
+		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s ahead",
+		    (long long)(iat_s - policy->now_s));
+	*out = iat_s;
+	return RC_OK;
+}
+
+/* ---- the claims object -------------------------------------------------------------- */
+
+static enum rc
+put(json_t *object, const char *name, json_t *owned, struct fault *f)
+{
+	return json_object_set_new(object, name, owned) == 0 ? RC_OK : no_memory(f);
+}
+
+static enum rc
+put_list(json_t *dest, const char *name, const char *const *text, size_t n, struct fault *f)
+{
+	json_t *list;
+
+	if (n == 0)
+		return RC_OK;
+	list = json_array();
+	TRY(put(dest, name, list, f));
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(list, json_string(text[i])) != 0)
+			return no_memory(f);
+	}
+	return RC_OK;
+}
+
+static enum rc
+put_dest(const struct passport *p, const struct dest *d, struct fault *f)
+{
+	json_t *dest = json_object();
+	const char *tn[PASSPORT_MAX_DEST];
+
+	TRY(put(p->claims, "dest", dest, f));
+	for (size_t i = 0; i < p->dests; i++)
+		tn[i] = p->dest[i].text;
+	TRY(put_list(dest, "tn", tn, p->dests, f));
+	return put_list(dest, "uri", d->uri, d->uris, f);
+}
+
+static enum rc
+put_base(const struct passport *p, const struct dest *d, struct fault *f)
+{
+	json_t *orig = json_object();
+
+	TRY(put(p->claims, "orig", orig, f));
+	TRY(put(orig, "tn", json_string(p->orig.text), f));
+	TRY(put_dest(p, d, f));
+	return put(p->claims, "iat", json_integer(p->iat_s), f);
+}
+
+/* What rides must have a deterministic text, or it could not be signed. */
+static enum rc
+check_text(const char *name, const json_t *value, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(JTEXT_MAX_BYTES);
+	enum rc rc = jtext_write(&text, value, NULL);
+
+	if (rc == RC_NO_MEMORY)
+		return no_memory(f);
+	return rc == RC_OK ? RC_OK : invalid(f, name, "a value that has no deterministic text");
+}
+
+static enum rc
+put_rest(const json_t *claims, const struct ppt_rule *rule, const struct passport *p,
+    struct fault *f)
+{
+	json_t *walk = jtext_walk(claims);
+
+	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
+		const char *name = json_object_iter_key(i);
+		json_t *value = json_object_iter_value(i);
+		const struct claim_rule *c = rule_of(rule, name);
+
+		if (is_base_claim(name))
+			continue;
+		TRY(c != NULL ? c->check(name, value, f) : check_text(name, value, f));
+		if (json_object_set(p->claims, name, value) != 0)
+			return no_memory(f);
+	}
+	return RC_OK;
+}
+
+static enum rc
+fill(const json_t *claims, const struct ppt_rule *rule, const struct passport_policy *policy,
+    struct passport *p, struct fault *f)
+{
+	struct dest d = { 0 };
+
+	TRY(read_orig(json_object_get(claims, "orig"), &p->orig, f));
+	TRY(read_dest(json_object_get(claims, "dest"), p, &d, f));
+	TRY(read_iat(json_object_get(claims, "iat"), policy, &p->iat_s, f));
+	p->claims = json_object();
+	if (p->claims == NULL)
+		return no_memory(f);
+	TRY(put_base(p, &d, f));
+	TRY(put_rest(claims, rule, p, f));
+	switch (rule->by) {
+	case AUTHORISED_BY_ORIG: p->authorising = p->orig; break;
+	}
+	return RC_OK;
+}
+
+enum rc
+passport_prepare(const json_t *claims, enum ppt ppt, const struct passport_policy *policy,
+    struct passport *out, struct fault *f)
+{
+	__attribute__((cleanup(passport_done))) struct passport p = { .ppt = ppt };
+	const struct ppt_rule *rule = ppt_rule(ppt);
+
+	if (!json_is_object(claims))
+		return invalid(f, "claims", "claims are an object");
+	TRY(check_known(claims, rule, policy, f));
+	TRY(check_present(claims, rule, f));
+	TRY(fill(claims, rule, policy, &p, f));
+	*out = p;
+	p.claims = NULL; /* handed over */
+	return RC_OK;
+}
+
+/* ---- bytes -------------------------------------------------------------------------- */
+
+static enum rc
+put_x5c(struct buf *out, const struct span *x5c, size_t n, struct fault *f)
+{
+	buf_str(out, ",\"x5c\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (x5c[i].len == 0)
+			return FAULT(f, RC_INVALID, "passport_header", "an empty certificate");
+		buf_str(out, i > 0 ? ",\"" : "\"");
+		/* RFC 7515 section 4.1.6: base64, not base64url. */
+		b64_encode(out, B64_STD, x5c[i]);
+		buf_byte(out, '"');
+	}
+	buf_byte(out, ']');
+	return RC_OK;
+}
+
+/* The order is that of RFC 8225 section 9 without sorting: alg, ppt, typ, x5c, x5u. */
+enum rc
+passport_header(struct buf *out, enum ppt ppt, const char *x5u, const struct span *x5c,
+    size_t n, struct fault *f)
+{
+	const char *name = ppt_rule(ppt)->name;
+
+	if (x5u == NULL && n == 0)
+		return FAULT(f, RC_INVALID, "passport_header", "neither x5c nor x5u");
+	if (x5u != NULL && !is_uri(span_str(x5u)))
+		return FAULT(f, RC_INVALID, "passport_header", "x5u is no URI");
+	buf_str(out, "{\"alg\":\"ES256\"");
+	if (name != NULL)
+		buf_printf(out, ",\"ppt\":\"%s\"", name);
+	buf_str(out, ",\"typ\":\"passport\"");
+	if (n > 0)
+		TRY(put_x5c(out, x5c, n, f));
+	if (x5u != NULL) {
+		buf_str(out, ",\"x5u\":\"");
+		buf_str(out, x5u); /* a URI has nothing to escape */
+		buf_byte(out, '"');
+	}
+	buf_byte(out, '}');
+	return buf_check(out, f);
+}
+
+enum rc
+passport_signing_input(
+    struct buf *out, struct span header, const json_t *claims, struct fault *f)
+{
+	AUTO_BUF payload = BUF_INIT(PASSPORT_MAX_BYTES);
+
+	TRY(jtext_write(&payload, claims, f));
+	b64_encode(out, B64_URL, header);
+	buf_byte(out, '.');
+	b64_encode(out, B64_URL, buf_view(&payload));
+	return buf_check(out, f);
+}

@@ -1,0 +1,210 @@
+#include "stir/tnset.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct tnset {
+	size_t len;
+	struct tn_interval at[]; /* sorted, apart from each other */
+};
+
+static struct tnset *
+set_alloc(size_t n)
+{
+	struct tnset *set;
+
+	if (n > (SIZE_MAX - sizeof *set) / sizeof set->at[0])
+		return NULL;
+	return calloc(1, sizeof *set + n * sizeof set->at[0]);
+}
+
+void
+tnset_free(struct tnset *set)
+{
+	free(set);
+}
+
+/* Numbers of one length in order; what has * or # has no order and stands alone. */
+static bool
+is_interval(const struct tn_interval *i)
+{
+	if (tn_key_len(i->lo) == 0 || tn_key_len(i->lo) > TN_MAX)
+		return false;
+	if (tn_key_value(i->hi) >= tn_key_values(i->hi))
+		return false;
+	if (tn_key_is_special(i->lo))
+		return i->lo == i->hi;
+	return i->lo <= i->hi && i->hi - i->lo < tn_key_values(i->lo);
+}
+
+static int
+by_lo(const void *a, const void *b)
+{
+	const struct tn_interval *x = a, *y = b;
+
+	return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+/* Do two intervals, the first one not after the second, become one? */
+static bool
+joins(const struct tn_interval *a, const struct tn_interval *b)
+{
+	if (tn_key_is_special(b->lo))
+		return a->lo == b->lo;
+	return b->lo <= a->hi + 1;
+}
+
+static void
+merge(struct tnset *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->len; i++) {
+		if (n == 0 || !joins(&set->at[n - 1], &set->at[i]))
+			set->at[n++] = set->at[i];
+		else if (set->at[i].hi > set->at[n - 1].hi)
+			set->at[n - 1].hi = set->at[i].hi;
+	}
+	set->len = n;
+}
+
+enum rc
+tnset_build(const struct tn_interval *list, size_t n, struct tnset **out, struct fault *f)
+{
+	AUTO(tnset) *set = set_alloc(n);
+
+	if (set == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu intervals", n);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_interval(&list[i]))
+			return FAULT(f, RC_BUG, "tnset_interval", "interval %zu", i);
+		set->at[i] = list[i];
+	}
+	set->len = n;
+	qsort(set->at, n, sizeof set->at[0], by_lo);
+	merge(set);
+	*out = TAKE(set);
+	return RC_OK;
+}
+
+/* The last interval that does not begin after key, or NULL. */
+static const struct tn_interval *
+find(const struct tnset *set, uint64_t key)
+{
+	size_t lo = 0, hi = set->len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (set->at[mid].lo <= key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo == 0 ? NULL : &set->at[lo - 1];
+}
+
+bool
+tnset_has(const struct tnset *set, uint64_t key)
+{
+	const struct tn_interval *i = find(set, key);
+
+	return i != NULL && key <= i->hi;
+}
+
+/* Neighbours are merged, so an interval inside the outer set is inside one of its own. */
+bool
+tnset_within(const struct tnset *inner, const struct tnset *outer)
+{
+	for (size_t i = 0; i < inner->len; i++) {
+		const struct tn_interval *o = find(outer, inner->at[i].lo);
+
+		if (o == NULL || inner->at[i].hi > o->hi)
+			return false;
+	}
+	return true;
+}
+
+enum rc
+tnset_intersect(
+    const struct tnset *a, const struct tnset *b, struct tnset **out, struct fault *f)
+{
+	AUTO(tnset) *set = set_alloc(a->len + b->len);
+	size_t i = 0, j = 0;
+
+	if (set == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu intervals", a->len + b->len);
+	while (i < a->len && j < b->len) {
+		const struct tn_interval *x = &a->at[i], *y = &b->at[j];
+		uint64_t lo = x->lo > y->lo ? x->lo : y->lo;
+		uint64_t hi = x->hi < y->hi ? x->hi : y->hi;
+
+		if (lo <= hi)
+			set->at[set->len++] = (struct tn_interval){ lo, hi };
+		if (x->hi < y->hi)
+			i++;
+		else
+			j++;
+	}
+	*out = TAKE(set);
+	return RC_OK;
+}
+
+uint64_t
+tnset_count(const struct tnset *set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->len; i++) {
+		uint64_t more = set->at[i].hi - set->at[i].lo + 1;
+
+		n = more > UINT64_MAX - n ? UINT64_MAX : n + more;
+	}
+	return n;
+}
+
+size_t
+tnset_len(const struct tnset *set)
+{
+	return set->len;
+}
+
+struct tn_interval
+tnset_at(const struct tnset *set, size_t i)
+{
+	assert(i < set->len);
+	return set->at[i];
+}
+
+static enum rc
+parse_range(
+    const struct tn *first, const struct tn *last, struct tn_interval *out, struct fault *f)
+{
+	if (!tn_is_digits(first) || !tn_is_digits(last))
+		return REFUSE(f, RC_INVALID, INVALID_TN, NULL, "a range with * or #");
+	if (first->len != last->len)
+		return REFUSE(
+		    f, RC_INVALID, INVALID_TN, NULL, "the ends of a range differ in length");
+	if (strcmp(first->text, last->text) > 0)
+		return REFUSE(
+		    f, RC_INVALID, INVALID_TN, NULL, "a range that ends before it begins");
+	*out = (struct tn_interval){ tn_key(first), tn_key(last) };
+	return RC_OK;
+}
+
+enum rc
+tnset_parse(struct span text, struct tn_interval *out, struct fault *f)
+{
+	const uint8_t *dash = text.len == 0 ? NULL : memchr(text.ptr, '-', text.len);
+	struct tn first = { 0 }, last = { 0 };
+
+	if (dash == NULL) {
+		TRY(tn_exact(text, &first, f));
+		*out = (struct tn_interval){ tn_key(&first), tn_key(&first) };
+		return RC_OK;
+	}
+	TRY(tn_exact(span_cut(&text, (size_t)(dash - text.ptr)), &first, f));
+	span_cut(&text, 1);
+	TRY(tn_exact(text, &last, f));
+	return parse_range(&first, &last, out, f);
+}

@@ -1,0 +1,24 @@
+/* JSON text: what is read is written, and what was written reads back to the same text. */
+#include "stir/jtext.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	json_auto_t *value = NULL, *again = NULL;
+	AUTO_BUF once = BUF_INIT(1 << 20), twice = BUF_INIT(1 << 20);
+	struct fault f = { 0 };
+
+	if (jtext_read(span_of(data, len), &value, &f) != RC_OK)
+		return 0;
+	if (jtext_write(&once, value, &f) != RC_OK || !json_is_object(value))
+		return 0;
+	if (jtext_read(buf_view(&once), &again, &f) != RC_OK ||
+	    jtext_write(&twice, again, &f) != RC_OK)
+		abort();
+	if (!span_eq(buf_view(&once), buf_view(&twice)))
+		abort();
+	return 0;
+}

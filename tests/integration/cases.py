@@ -1,0 +1,41 @@
+"""A tiny runner: named cases, one line each, a failure does not stop the rest."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+class Cases:
+    def __init__(self, title: str):
+        self.title, self.failed, self.passed = title, [], 0
+
+    def case(self, name: str, function, *args) -> None:
+        began = time.monotonic()
+        try:
+            function(*args)
+        except Exception as problem:  # noqa: BLE001 - every kind of failure is a failed case
+            self.failed.append(name)
+            print(f"not ok - {name}: {problem!r}", flush=True)
+            traceback.print_exc(file=sys.stdout)
+        else:
+            self.passed += 1
+            print(f"ok - {name} ({time.monotonic() - began:.2f} s)", flush=True)
+
+    def finish(self) -> int:
+        print(f"# {self.title}: {self.passed} ok, {len(self.failed)} not ok", flush=True)
+        return 1 if self.failed else 0
+
+
+def equal(got, want, what: str = "") -> None:
+    if got != want:
+        raise AssertionError(f"{what or 'value'}: got {got!r}, want {want!r}")
+
+
+def true(value, what: str) -> None:
+    if not value:
+        raise AssertionError(what)

@@ -1,0 +1,167 @@
+"""kill -9 on every process, over start-up, order, finalize, install and signing.
+
+    KILL_ROUNDS=20      how often each process is killed
+    KILL_SEED=…         the seed of the moments (printed)
+    KILL_TENANTS=10     credentials besides the two of the demo
+
+Eight connections sign all the time and the certificates are so short that
+renewals run all the time.  After each kill, signing must be back within a
+second of the restart, with a certificate that the CA issued and the front put
+in force, and its signature must verify.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+from audit_check import check, read
+from cases import Cases, equal, true
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from world import http, process
+from world.machine import Machine, wait_for
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
+TENANTS = int(os.environ.get("KILL_TENANTS", "6"))
+SEED = os.environ.get("KILL_SEED") or str(random.SystemRandom().randrange(10**9))
+BACK_S = 1.0 if os.environ.get("SANITIZER", "no") == "no" else 5.0
+LIFETIME_S = 20
+ROLES = ("signer", "admin", "renewer", "front", "vesperd")
+
+
+def unb64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def judge(passport: str) -> str:
+    """The signature verifies under the leaf that it carries; the leaf's serial."""
+    head, body, signature = passport.split(".")
+    leaf = x509.load_der_x509_certificate(base64.b64decode(json.loads(unb64(head))["x5c"][0]))
+    raw = unb64(signature)
+    leaf.public_key().verify(
+        utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")),
+        f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
+    return format(leaf.serial_number, "x")
+
+
+class Load:
+    """Eight connections; what came back, by tenant."""
+
+    def __init__(self, machine: Machine, numbers: dict[str, str]):
+        self.machine, self.numbers = machine, numbers
+        self.stopping, self.serials, self.good, self.wrong = False, set(), 0, []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(8)]
+
+    def run(self, which: int) -> None:
+        chance = random.Random(f"{SEED}-{which}")
+        tenants = sorted(self.numbers)
+        while not self.stopping:
+            connection = http.UnixConnection(self.machine.socket, 10)
+            try:
+                while not self.stopping:
+                    tenant = chance.choice(tenants)
+                    body = {"tenant": tenant, "claims": {"orig": {"tn": self.numbers[tenant]},
+                                                         "dest": {"tn": ["12125550111"]}}}
+                    answer = http.request("", "POST", "/v1/passports", body, connection=connection)
+                    if answer.status == 200:
+                        serial = judge(answer.json["passport"])
+                        with self.lock:
+                            self.good += 1
+                            self.serials.add(serial)
+                    time.sleep(0.005)
+            except (OSError, http.http.client.HTTPException):
+                time.sleep(0.01)
+            except Exception as problem:  # noqa: BLE001 - a wrong signature, a half-written leaf
+                with self.lock:
+                    self.wrong.append(repr(problem))
+            finally:
+                connection.close()
+
+
+def signs(machine: Machine, tenant: str, number: str) -> bool:
+    try:
+        answer = http.request(machine.socket, "POST", "/v1/passports", {
+            "tenant": tenant, "claims": {"orig": {"tn": number}, "dest": {"tn": ["12125550111"]}}},
+            timeout=3)
+    except (OSError, http.http.client.HTTPException):
+        return False
+    if answer.status == 200:
+        judge(answer.json["passport"])
+    return answer.status == 200
+
+
+def victim(machine: Machine, role: str, chance: random.Random) -> int | None:
+    if role == "vesperd":
+        return machine.agent.pid
+    pids = process.roles(machine.agent.pid).get(role)
+    return chance.choice(pids) if pids else None
+
+
+def kill_rounds(machine: Machine, role: str, numbers: dict[str, str]) -> None:
+    chance = random.Random(f"{SEED}-{role}")
+    slow = []
+    for turn in range(ROUNDS):
+        pid = wait_for(f"a {role} to kill", lambda: victim(machine, role, chance), 10)
+        # Some kills hit the start-up of the one before.
+        time.sleep(chance.choice((0.0, 0.02, 0.1, 0.3, 0.8)) * chance.random())
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        if role == "vesperd":
+            machine.agent.wait()
+            machine.start_agent(wait=False)
+        began = time.monotonic()
+        tenant = chance.choice(sorted(numbers))
+        wait_for(f"{role} round {turn}: {tenant} signs again (KILL_SEED={SEED})",
+                 lambda: signs(machine, tenant, numbers[tenant]), 15)
+        took = time.monotonic() - began
+        if took > BACK_S:
+            slow.append(round(took, 2))
+    print(f"# {role}: {ROUNDS} kills, slower than {BACK_S} s: {slow}", flush=True)
+    equal(slow, [], f"{role}: signing was back after")
+
+
+def main() -> int:
+    print(f"# KILL_SEED={SEED} KILL_ROUNDS={ROUNDS} KILL_TENANTS={TENANTS}", flush=True)
+    cases = Cases("kill")
+    with Machine() as machine:
+        numbers = {f"t{i:03d}": f"120255501{i % 100:02d}" for i in range(TENANTS)}
+        machine.start({}, wait=False)
+        for name, number in numbers.items():
+            machine.write_tenant(name, machine.enterprise(name, (number,)))
+        machine.control("POST", "/config", {"delegate_lifetime": LIFETIME_S})
+        machine.stop_agent()
+        machine.start_agent()
+        machine.wait_ready(*numbers, timeout=120)
+        load = Load(machine, numbers)
+        for thread in load.threads:
+            thread.start()
+        for role in ROLES:
+            cases.case(f"kill -9 {role}", kill_rounds, machine, role, numbers)
+        load.stopping = True
+        for thread in load.threads:
+            thread.join()
+        cases.case("every answer was good", equal, load.wrong[:3], [])
+        print(f"# {load.good} signatures under {len(load.serials)} certificates", flush=True)
+        cases.case("certificates changed meanwhile", true, len(load.serials) > len(numbers),
+                   f"{len(load.serials)} serials")
+        trail = sorted((machine.dir / "audit").glob("audit-*.jsonl"))
+        machine.stop_agent()
+        cases.case("the audit holds", lambda: check(read([str(p) for p in trail])))
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

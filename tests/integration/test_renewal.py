@@ -1,0 +1,99 @@
+"""Short-lived certificates change under load without a refusal; a restart needs no network."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from cases import Cases, equal, true
+from world import http
+from world.machine import Machine, wait_for
+
+ACME = "12025550100"
+LIFETIME_S = 60
+
+
+class Load:
+    """Eight connections that sign without a pause and keep what was not a 200."""
+
+    def __init__(self, machine: Machine, connections: int = 8):
+        self.machine, self.bad, self.good, self.stopping = machine, [], 0, False
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run) for _ in range(connections)]
+
+    def run(self) -> None:
+        connection = http.UnixConnection(self.machine.socket)
+        body = {"tenant": "acme", "claims": {"orig": {"tn": ACME}, "dest": {"tn": ["12125550111"]}}}
+        while not self.stopping:
+            try:
+                answer = http.request("", "POST", "/v1/passports", body, connection=connection)
+                problem = None if answer.status == 200 else (answer.status, answer.reason)
+            except OSError as error:
+                problem = repr(error)
+                connection = http.UnixConnection(self.machine.socket)
+            with self.lock:
+                if problem is None:
+                    self.good += 1
+                else:
+                    self.bad.append(problem)
+            time.sleep(0.01)
+
+    def __enter__(self) -> "Load":
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stopping = True
+        for thread in self.threads:
+            thread.join()
+
+
+def changes_twice(machine: Machine) -> None:
+    serials = [machine.credential("acme")["serial"]]
+    end = time.monotonic() + 3 * LIFETIME_S
+    with Load(machine) as load:
+        while len(serials) < 3 and time.monotonic() < end:
+            serial = machine.credential("acme")["serial"]
+            if serial not in serials:
+                serials.append(serial)
+            time.sleep(0.2)
+    equal(len(serials), 3, f"certificates seen {serials}")
+    equal(load.bad[:5], [], "requests that were not signed")
+    true(load.good > 500, f"only {load.good} requests were signed")
+
+
+def no_network(machine: Machine) -> None:
+    """With the lab stopped, vesperd is killed, restarted and signs."""
+    serial = machine.credential("osp")["serial"]
+    machine.stop_lab()
+    machine.stop_agent(9)
+    machine.start_agent()
+    wait_for("a signature without the lab", lambda: machine.sign(
+        ACME, ppt="shaken", tenant="osp", claims={
+            "attest": "B", "origid": "123e4567-e89b-12d3-a456-426655440000"}).status == 200, 10)
+    equal(machine.credential("osp")["serial"], serial)
+
+
+def main() -> int:
+    cases = Cases("renewal")
+    with Machine(lab_config=None) as machine:
+        machine.start(wait=False)
+        machine.wait_ready("acme", "osp")
+        machine.control("POST", "/config", {"delegate_lifetime": LIFETIME_S})
+        # The first certificate lives a day: ask for the next one by hand.
+        equal(http.request(machine.admin_socket, "POST", "/v1/credentials/acme/main/renew",
+                           {}).status, 202)
+        first = machine.credential("acme")["serial"]
+        wait_for("the first short certificate",
+                 lambda: machine.credential("acme")["serial"] != first, 30)
+        for function in (changes_twice, no_network):
+            cases.case(function.__name__, function, machine)
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
