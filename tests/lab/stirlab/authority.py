@@ -29,7 +29,7 @@ WRONG_TOKENS = frozenset({
 
 WRONGS = {"token": WRONG_TOKENS, "claims-token": WRONG_TOKENS}
 
-_PATH = re.compile(r"/(numbers|claims)/at/account/([^/]+)/token\Z")
+_PATH = re.compile(r"/(numbers|claims)/(?:at|api/v1)/account/([^/]+)/token\Z")
 _FINGERPRINT = re.compile(r"SHA256 [0-9A-F]{2}(:[0-9A-F]{2}){31}\Z")
 
 

@@ -114,7 +114,7 @@ class LabClient:
         nonce, self._nonce = self._nonce, None
         return nonce
 
-    def jws(self, url: str, payload: Any, key: Any = None,
+    def jws(self, url: str, payload: Any, /, key: Any = None,
             **protected: Any) -> dict:
         """A flattened JWS; a member None is left out of the header."""
         head: dict[str, Any] = {"alg": "ES256", "url": url}
@@ -164,7 +164,7 @@ class LabClient:
 
     # -- tokens ------------------------------------------------------------
 
-    def token(self, account: str, tktype: str, value: bytes, ca: bool = False,
+    def token(self, account: str, tktype: str, value: bytes, /, ca: bool = False,
               evidence: str | None = None, **members: Any) -> Answer:
         numbers = tktype == "TNAuthList"
         base = self.info["number_authority" if numbers else "claim_agent"]

@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {
         "bad_nonce_share": 0.0, "terms_of_service": None,
         "challenge_response": "both", "fingerprints": ["jwk"],
         "one_time_jti": True, "cap_by_token": True,
-        "token_authority_hint": False, "order_x5u": False,
+        "token_authority_hint": None, "order_x5u": False,
         "order_lifetime": DAY, "poll_seconds": 1,
         "validation_delay_ms": 0, "finalize_delay_ms": 0,
         "allow_ca_certificates": False, "backdate": 60, "crldp": False,
@@ -146,6 +146,10 @@ class Config:
             _check_accounts(tree)
             for path, old in _secrets_of(self._tree):
                 _restore_secret(tree, path, old)
+            for account in _all_accounts(tree):
+                if not {"secret", "key"} & set(account):
+                    raise ConfigError("an account added while running has its"
+                                      " secret or key with it")
             self._tree = tree
 
     def public(self) -> dict:

@@ -487,7 +487,7 @@ class Orders:
                 extensions, any(tokens_ca), self._acme.accounts.is_account_key))
             self._refuse_burnt_key(spki)
         except validation.CsrError as error:
-            raise web.Problem(403, "badCSR", str(error)) from None
+            raise web.Problem(400, "badCSR", str(error)) from None
         wanted = self._wanted(call, order, extensions, spki, any(tokens_ca),
                               min(a["token_exp"] for a in authzs))
         wanted.wrong = self._acme.faults.wrongs(

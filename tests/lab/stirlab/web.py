@@ -183,11 +183,17 @@ class Handler(BaseHTTPRequestHandler):
             raise Problem(400, "malformed", "Content-Length is not a number")
         length = int(text)
         if length > MAX_BODY:
+            self._drain(length)
             raise Problem(413, "malformed", f"more than {MAX_BODY} octets")
         body = self.rfile.read(length)
         if len(body) != length:
             raise ConnectionResetError("body ended early")
         return body
+
+    def _drain(self, length: int) -> None:
+        """Reads a refused body, within reason, so that the answer arrives."""
+        while length > 0 and length < 16 * MAX_BODY:
+            length -= len(self.rfile.read(min(length, 65536))) or length
 
     def _serve(self) -> None:
         started = time.monotonic()
