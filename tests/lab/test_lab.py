@@ -438,6 +438,15 @@ class Flows(LabCase):
         self.assertEqual(set(statuses), {200})
         self.assertLess(time.monotonic() - started, 5)
 
+    def test_many_clients(self) -> None:
+        """Eight clients obtain certificates at the same time"""
+        def work(_: int) -> int:
+            client = self.lab.client()
+            return sum(len(client.obtain(wrong.BOTH, "acme")[1])
+                       for _ in range(5))
+        with ThreadPoolExecutor(8) as pool:
+            self.assertEqual(list(pool.map(work, range(8))), [10] * 8)
+
     def test_python3_acme(self) -> None:
         """Debian's python3-acme creates an account and an order"""
         try:

@@ -181,7 +181,7 @@ class Config:
                 account.setdefault(key, jose.encode(secrets.token_bytes(32)))
                 if key == "key":
                     jose.decode(account[key], f"EAB key of {name}")
-                write_file(path, account[key] + "\n", 0o600)
+                write_file(path, account[key] + "\n", 0o600, sync=False)
                 written[f"{label}-{name}"] = path
         return written
 

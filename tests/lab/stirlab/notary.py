@@ -28,9 +28,9 @@ class Notary:
         self._config, self._parties, self._store = config, parties, store
         self._lock = threading.Lock()
 
-    def registry(self) -> list[dict]:
-        suspended = self._config.get("notary.suspended")
-        found: list[dict[str, Any]] = [
+    def _issuers(self) -> list[dict[str, Any]]:
+        """The registered signers of tokens and what they may sign."""
+        return [self._status(row) for row in (
             {"id": "number-authority", "role": "provider",
              "name": self._config.get("number_authority.name"),
              "certificate_sha256": _digest(self._parties.numbers.der),
@@ -38,23 +38,29 @@ class Notary:
             {"id": "claim-agent", "role": "claim-agent",
              "name": self._config.get("claim_agent.name"),
              "certificate_sha256": _digest(self._parties.claims.der),
-             "tktypes": CONSTRAINT_TYPES}]
+             "tktypes": CONSTRAINT_TYPES})]
+
+    def _status(self, row: dict[str, Any]) -> dict[str, Any]:
+        suspended = row["id"] in self._config.get("notary.suspended")
+        return {**row, "status": "suspended" if suspended else "registered"}
+
+    def registry(self) -> list[dict]:
+        """Issuers, then the responsible organisations."""
+        found = self._issuers()
         for name, account in self._config.get("number_authority.accounts").items():
-            found.append({"id": account.get("entity", name),
-                          "role": "responsible-organisation",
-                          "name": account.get("organization", name)})
-        for row in found:
-            row["status"] = ("suspended" if row["id"] in suspended
-                             else "registered")
+            found.append(self._status({
+                "id": account.get("entity", name),
+                "role": "responsible-organisation",
+                "name": account.get("organization", name)}))
         return found
 
     def may_issue(self, certificate: bytes, tktype: str) -> bool:
         """Whether a registered issuer with this certificate gives tktype."""
         digest = _digest(certificate)
-        return any(row.get("certificate_sha256") == digest
-                   and tktype in row.get("tktypes", ())
+        return any(row["certificate_sha256"] == digest
+                   and tktype in row["tktypes"]
                    and row["status"] == "registered"
-                   for row in self.registry())
+                   for row in self._issuers())
 
     def record(self, issuer: str, account: str, token: str) -> str:
         """Logs a token without keeping it, and answers the receipt."""

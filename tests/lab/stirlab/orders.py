@@ -20,6 +20,12 @@ from .tnauth import TNAuthList
 WRONG_ORDERS = frozenset({"stuck-processing", "stuck-pending", "error",
                           "other-identifiers"})
 
+WRONG_AUTHORIZATIONS = frozenset({"other-challenge", "foreign-hint",
+                                  "other-identifier", "no-challenges"})
+
+WRONG_RENEWAL_INFO = frozenset({"inverted", "past", "far", "no-retry-after",
+                                "not-a-time"})
+
 #: Reasons of RFC 5280 section 5.3.1 that a subscriber may give.
 _REASONS = frozenset({0, 1, 3, 4, 5, 9})
 
@@ -340,6 +346,19 @@ class Orders:
                  "expires": rfc3339(authz["expires"]),
                  "identifier": authz["identifier"],
                  "challenges": [self._challenge_object(name, authz)]}
+        wrong = self._acme.faults.wrongs("authz", f"/authz/{name}",
+                                         WRONG_AUTHORIZATIONS)
+        challenge = found["challenges"][0]
+        if "other-challenge" in wrong:
+            challenge.update({"type": "http-01"})
+            del challenge["tkauth-type"]
+        if "foreign-hint" in wrong:
+            challenge["token-authority"] = "https://authority.example.net"
+        if "other-identifier" in wrong:
+            found["identifier"] = {"type": "TNAuthList", "value": jose.encode(
+                TNAuthList.from_config(["19995550199"]).encode())}
+        if "no-challenges" in wrong:
+            found["challenges"] = []
         headers = []
         if authz["status"] == "pending":
             headers.append(("Retry-After",
@@ -475,20 +494,22 @@ class Orders:
         except jose.JoseError as error:
             raise malformed(str(error)) from None
         authzs = [self._store.get("authz", a) for a in order["authorizations"]]
-        tokens_ca = [a["ca"] for a in authzs
-                     if a["identifier"]["type"] == "TNAuthList"]
-        if any(tokens_ca) and not self._config.get("ca.allow_ca_certificates"):
+        flags = {a["ca"] for a in authzs}
+        if True in flags and not self._config.get("ca.allow_ca_certificates"):
             raise web.Problem(403, "unauthorized", "this CA issues no CA"
                                                    " certificates")
+        if len(flags) != 1:
+            raise web.Problem(400, "badCSR", "the tokens differ in their ca flag")
+        is_ca = True in flags
         extensions = {validation.EXTENSION_OF[i["type"]]:
                       jose.decode(i["value"]) for i in order["identifiers"]}
         try:
             spki = validation.check_csr(octets, validation.CsrRules(
-                extensions, any(tokens_ca), self._acme.accounts.is_account_key))
+                extensions, is_ca, self._acme.accounts.is_account_key))
             self._refuse_burnt_key(spki)
         except validation.CsrError as error:
             raise web.Problem(400, "badCSR", str(error)) from None
-        wanted = self._wanted(call, order, extensions, spki, any(tokens_ca),
+        wanted = self._wanted(call, order, extensions, spki, is_ca,
                               min(a["token_exp"] for a in authzs))
         wanted.wrong = self._acme.faults.wrongs(
             "certificate", call.request.path, issue.WRONG_CERTIFICATES)
@@ -647,11 +668,22 @@ class Orders:
             start, stop = time.time() - 7200, time.time() - 3600
         if int(stop) <= int(start):
             stop = start + 1
+        wrong = self._acme.faults.wrongs(
+            "renewal-info", f"/renewal-info/{cert_id}", WRONG_RENEWAL_INFO)
+        if "inverted" in wrong:
+            start, stop = stop, start
+        if "past" in wrong:
+            start, stop = time.time() - 7200, time.time() - 3600
+        if "far" in wrong:
+            start, stop = end + 86400, end + 90000
         pause = max(1, min(self._config.get("ca.ari.retry_after"),
                            int(life / 10)))
+        window = {"start": rfc3339(start), "end": rfc3339(stop)}
+        if "not-a-time" in wrong:
+            window["start"] = "soon"
         return web.json_response(
-            {"suggestedWindow": {"start": rfc3339(start), "end": rfc3339(stop)}},
-            200, [("Retry-After", str(pause))])
+            {"suggestedWindow": window}, 200, [] if "no-retry-after" in wrong
+            else [("Retry-After", str(pause))])
 
 
 def _numbers_of(order: dict) -> TNAuthList | None:

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from . import web
+from .faults import FaultPlan
 from .pki import Parties
 from .store import write_file
 
@@ -18,6 +19,9 @@ MEDIA_TYPES = {".pem": "application/pem-certificate-chain",
                ".crl": "application/pkix-crl", ".cer": "application/pkix-cert",
                ".der": "application/pkix-cert", ".json": "application/json",
                ".tnauthlist": "application/tnauthlist"}
+
+#: A file under another media type, or one octet changed.
+WRONG_FILES = frozenset({"content-type", "altered"})
 
 _LIMIT = 16 << 20
 
@@ -27,8 +31,9 @@ class RepositoryService:
 
     name = "repository"
 
-    def __init__(self, root: str, base_url: str) -> None:
+    def __init__(self, root: str, base_url: str, faults: FaultPlan) -> None:
         self._root, self._base = os.path.realpath(root), base_url
+        self._faults = faults
         os.makedirs(self._root, mode=0o755, exist_ok=True)
         for name in ("", "certs", "ca", "authority", "crl"):
             path = os.path.join(self._root, name)
@@ -65,6 +70,13 @@ class RepositoryService:
             return web.not_found(request)
         kind = MEDIA_TYPES.get(os.path.splitext(name)[1],
                                "application/octet-stream")
+        wrong = self._faults.wrongs("repository", request.path, WRONG_FILES)
+        if "content-type" in wrong:
+            kind = "text/html"
+        if "altered" in wrong and body:
+            middle = len(body) // 2
+            other = b"A" if body[middle:middle + 1] != b"A" else b"B"
+            body = body[:middle] + other + body[middle + 1:]
         return web.Response(200, body, kind)
 
 

@@ -2,6 +2,7 @@
 """One `Lab` object per directory."""
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -25,6 +26,10 @@ ENDPOINTS: dict[str, frozenset[str]] = {
         "get-entry-and-proof", "get-roots", "registry", "tokens",
         "repository")}}
 ENDPOINTS["order"] = ENDPOINTS["order"] | orders.WRONG_ORDERS
+ENDPOINTS["authz"] = ENDPOINTS["authz"] | orders.WRONG_AUTHORIZATIONS
+ENDPOINTS["renewal-info"] = (ENDPOINTS["renewal-info"]
+                             | orders.WRONG_RENEWAL_INFO)
+ENDPOINTS["repository"] = repository.WRONG_FILES
 ENDPOINTS["certificate"] = ENDPOINTS["certificate"] | issue.WRONG_CERTIFICATES
 
 
@@ -40,6 +45,7 @@ class Lab:
         self.directory = os.path.abspath(directory)
         os.makedirs(self.directory, mode=0o755, exist_ok=True)
         self.config = Config.load(config_path)
+        self._lock = self._only_one()
         self._path = lambda *parts: os.path.join(self.directory, *parts)
         self.secrets = self.config.materialise_secrets(self._path("secrets"))
         self.faults, self.log = FaultPlan(), web.RequestLog()
@@ -50,6 +56,16 @@ class Lab:
                                    self.config.get("ca.organization"))
         self.store = Store(self._path("ca", "state.db"))
         self._build()
+
+    def _only_one(self) -> int:
+        """One lab for a directory; the lock goes with the process."""
+        handle = os.open(os.path.join(self.directory, "lock"),
+                         os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LabError(f"a lab runs in {self.directory}") from None
+        return handle
 
     # -- address -------------------------------------------------------------
 
@@ -97,9 +113,9 @@ class Lab:
         self._write_anchors()
         self.notary = notary.Notary(config, parties, self.store)
         self.repository = repository.RepositoryService(
-            self._path("www"), self._origin("repository") + "/")
+            self._path("www"), self._origin("repository") + "/", self.faults)
         validator = validation.TokenValidator(
-            [parties.authority_root.certificate], self._may_issue,
+            [parties.authority_root.der], self._may_issue,
             validation.https_fetch(self._path("tls-ca.pem"),
                                    lambda: {self.address}))
         authorities = authority.AuthorityService(

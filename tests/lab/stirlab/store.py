@@ -57,7 +57,8 @@ class Store:
             self._db.close()
 
 
-def write_file(path: str, data: bytes | str, mode: int = 0o644) -> None:
+def write_file(path: str, data: bytes | str, mode: int = 0o644,
+               sync: bool = True) -> None:
     """Atomic replacement of a small file, with the mode set from the start."""
     if isinstance(data, str):
         data = data.encode("utf-8")
@@ -68,7 +69,8 @@ def write_file(path: str, data: bytes | str, mode: int = 0o644) -> None:
             os.fchmod(out.fileno(), mode)
             out.write(data)
             out.flush()
-            os.fsync(out.fileno())
+            if sync:
+                os.fsync(out.fileno())
         os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)

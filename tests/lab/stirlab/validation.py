@@ -64,7 +64,7 @@ class Token:
 class TokenValidator:
     """Judges authority tokens against anchors and a registry."""
 
-    def __init__(self, anchors: list[x509.Certificate],
+    def __init__(self, anchors: list[bytes],
                  may_issue: Callable[[bytes, str], bool],
                  fetch: Callable[[str], bytes]) -> None:
         self._anchors, self._may_issue, self._fetch = anchors, may_issue, fetch
@@ -166,7 +166,10 @@ class TokenValidator:
         except (ValueError, TypeError, OSError) as error:
             raise TokenError("unauthorized",
                              f"certificate of the token: {error}") from None
-        if not any(_chains(chain, anchor, now) for anchor in self._anchors):
+        # Loaded anew: certificate objects of python3-cryptography are not to
+        # be shared by threads.
+        anchors = map(x509.load_der_x509_certificate, self._anchors)
+        if not any(_chains(chain, anchor, now) for anchor in anchors):
             raise TokenError("unauthorized", "signer of the token is not under"
                                              " a trusted root")
         return chain[0]

@@ -157,8 +157,6 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server_version = "lab"
-    sys_version = ""
     timeout = IDLE_SECONDS
     server: Server
 
@@ -166,6 +164,9 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(self.request, ssl.SSLSocket):
             self.request.do_handshake()
         super().setup()
+
+    def version_string(self) -> str:
+        return "lab"
 
     def log_message(self, format: str, *args: Any) -> None:
         """The request log of the lab replaces the one on stderr."""
