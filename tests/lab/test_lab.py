@@ -670,6 +670,26 @@ class Verifier(LabCase):
                 verdict = service.verify(text, self.policy(), **options)
                 self.assertEqual(verdict["step"], want, verdict["detail"])
 
+    def test_answers(self) -> None:
+        """rsp and div against the PASSporT that they answer"""
+        mine, other = "12025550100", "12125550111"
+        first = self.passport(self.key, self.chain, orig={"tn": other},
+                              dest={"tn": [mine]})
+        moved = {"orig": {"tn": other}, "dest": {"tn": ["12125550122"]}}
+        for ppt, claims, want in (
+                ("rsp", {"orig": {"tn": other}, "dest": {"tn": [mine]}}, None),
+                ("rsp", {"orig": {"tn": mine}, "dest": {"tn": [mine]}},
+                 "original"),
+                ("rsp", {"orig": {"tn": other}, "dest": {"tn": [other]}},
+                 "original"),
+                ("div", {**moved, "div": {"tn": mine}}, None),
+                ("div", {**moved, "div": {"tn": other}}, "original"),
+                ("div", {**moved, "div": {"tn": mine},
+                         "dest": {"tn": [mine]}}, "original")):
+            with self.subTest(ppt=ppt, claims=claims):
+                text = self.passport(self.key, self.chain, ppt, **claims)
+                self.assertEqual(self.step(text, original=first), want)
+
     def test_command(self) -> None:
         """verify.py: exit 0, exit 4, and the fetch of x5u"""
         name = os.path.join(self.c.info["www"], "certs", "chain.pem")

@@ -31,6 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--at", type=float, metavar="UNIXTIME")
     parser.add_argument("--orig", metavar="TN", help="calling number")
     parser.add_argument("--dest", metavar="TN", help="called number")
+    parser.add_argument("--original", metavar="FILE",
+                        help="the PASSporT that an rsp or div answers")
     parser.add_argument("--min-scts", type=int, metavar="N",
                         help="default: 1 for delegates, 0 for providers")
     parser.add_argument("--max-age", type=int, default=60, metavar="SECONDS")
@@ -56,6 +58,8 @@ def main() -> int:
     try:
         text = (sys.stdin.buffer.read() if arguments.identity == "-"
                 else _read(arguments.identity)).decode("ascii")
+        original = (_read(arguments.original).decode("ascii")
+                    if arguments.original else None)
         anchors = (service.load_certificates(_read(arguments.trust_anchors))
                    if arguments.trust_anchors else [])
         logs = (transparency.load(json.loads(_read(arguments.ct_logs)))
@@ -72,7 +76,7 @@ def main() -> int:
             anchors, logs, arguments.min_scts, arguments.max_age,
             lenient=arguments.lenient, salts=salts,
             fetch=service.https_fetch(arguments.tls_ca)),
-        arguments.at, arguments.orig, arguments.dest)
+        arguments.at, arguments.orig, arguments.dest, original)
     print(json.dumps(verdict, indent=1, ensure_ascii=False))
     return 0 if verdict["verdict"] == "pass" else 4
 

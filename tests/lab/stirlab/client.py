@@ -50,6 +50,15 @@ class Http:
     def __init__(self, tls_ca: str) -> None:
         self._context = ssl.create_default_context(cafile=tls_ca)
         self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Ends the connections of all threads."""
+        while self._opened:
+            self._opened.pop().close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def send(self, method: str, url: str, body: bytes | None = None,
              headers: dict[str, str] | None = None) -> Answer:
@@ -64,6 +73,7 @@ class Http:
                     if split.scheme == "https"
                     else http.client.HTTPConnection(split.netloc, timeout=20))
                 pool[split.netloc] = connection
+                self._opened.append(connection)
             try:
                 connection.request(method, target, body, headers or {})
                 answer = connection.getresponse()

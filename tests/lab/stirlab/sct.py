@@ -84,7 +84,7 @@ def strip(tbs: asn1.TbsCertificate, oid: str) -> bytes:
     copy = tbs.copy()
     kept = [e for e in copy["extensions"] if e["extn_id"].dotted != oid]
     if len(kept) != len(copy["extensions"]) - 1:
-        raise SctError(f"extension {oid} is there {len(copy['extensions']) - len(kept)} times")
+        raise SctError(f"extension {oid} is not there exactly once")
     copy["extensions"] = asn1.Extensions(kept) if kept else None
     return copy.dump(force=True)
 

@@ -45,11 +45,16 @@ class Failure(ValueError):
 
 
 def verify(text: str, policy: Policy, at: float | None = None,
-           orig: str | None = None, dest: str | None = None) -> dict:
-    """The verdict as a JSON object."""
+           orig: str | None = None, dest: str | None = None,
+           original: str | None = None) -> dict:
+    """The verdict as a JSON object.
+
+    `orig` and `dest` come from signalling; `original` is the PASSporT that
+    an rsp or div answers.
+    """
     run = _Run(policy, time.time() if at is None else at)
     try:
-        run.all(text, orig, dest)
+        run.all(text, orig, dest, original)
     except Failure as failure:
         run.steps.append({"step": failure.step, "result": "fail",
                           "detail": failure.detail})
@@ -76,9 +81,11 @@ class _Run:
     def _passed(self, step: str, detail: str = "") -> None:
         self.steps.append({"step": step, "result": "pass", "detail": detail})
 
-    def all(self, text: str, orig: str | None, dest: str | None) -> None:
+    def all(self, text: str, orig: str | None, dest: str | None,
+            original: str | None) -> None:
         identity = self._parse(text)
         self._compare(identity, orig, dest)
+        self._against(identity, original)
         chain = self._credential(identity)
         full = self._path(identity, chain)
         self._freshness(identity)
@@ -117,6 +124,32 @@ class _Run:
                 not in identity.claims["dest"].get("tn", []):
             raise Failure("dest", 438, "dest does not hold the called number")
         self._passed("signalling")
+
+    def _against(self, identity: passport.Identity, original: str | None) -> None:
+        """rsp: V-41 in its strict form; div: RFC 8946 sections 3 and 5."""
+        if identity.ppt not in ("rsp", "div"):
+            return
+        if original is None:
+            self.warnings.append("not compared with the original PASSporT")
+            return
+        try:
+            before = passport.parse(original, self.policy.lenient)
+            passport.check_claims(before)
+        except (passport.PassportError, jose.JoseError) as error:
+            raise Failure("original", 438, str(error)) from None
+        old, new = before.claims, identity.claims
+        if new["orig"] != old["orig"]:
+            raise Failure("original", 438, "orig differs from the original")
+        if identity.ppt == "rsp" and new["dest"] != old["dest"]:
+            raise Failure("original", 438, "dest differs from the original")
+        if identity.ppt == "div":
+            name, value = next((k, v) for k, v in new["div"].items()
+                               if k in ("tn", "uri"))
+            if value not in old["dest"].get(name, []):
+                raise Failure("original", 438, "div is not a dest of the original")
+            if new["dest"] == old["dest"]:
+                raise Failure("original", 438, "dest of a div has not changed")
+        self._passed("original")
 
     def _credential(self, identity: passport.Identity) -> list[x509.Certificate]:
         """x5c before x5u (V-06, V-07, V-08)."""
