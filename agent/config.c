@@ -120,9 +120,10 @@ read_tenants(struct config_reader *r, struct fault *f)
 	c->tenant = calloc(l.len, sizeof c->tenant[0]);
 	if (c->tenant == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu tenants", l.len);
-	while (c->tenants < l.len)
-		TRY(read_tenant_file(
-		    r, l.entry[c->tenants]->d_name, &c->tenant[c->tenants++], f));
+	for (size_t i = 0; i < l.len; i++) {
+		c->tenants = i + 1; /* a half-read one is freed too */
+		TRY(read_tenant_file(r, l.entry[i]->d_name, &c->tenant[i], f));
+	}
 	qsort(c->tenant, c->tenants, sizeof c->tenant[0], by_name);
 	return check_unique(c, f);
 }
