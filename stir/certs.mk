@@ -4,4 +4,5 @@ libstir_la_SOURCES += \
 	stir/chain.c stir/chain.h \
 	stir/sct.c stir/sct.h \
 	stir/csr.c stir/csr.h \
-	stir/authtoken.c stir/authtoken.h
+	stir/authtoken.c stir/authtoken.h \
+	stir/verify.c stir/verify.h
