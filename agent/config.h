@@ -111,7 +111,8 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 
 struct config_tenant { /* tenant NAME { … } */
 	char *name;
-	char *file; /* where it was read */
+	char *file; /* where it was read, relative to the main file */
+	unsigned line;
 	bool enabled;
 	struct tnset *numbers; /* numbers and numbers_file together; NULL: none */
 	uid_t *allow_uid;
@@ -151,6 +152,12 @@ struct config {
 	struct config_tenant *tenant;
 	size_t tenants;
 };
+
+/*
+ * In a role's environment: the uid that started the supervisor, who is the
+ * administrator where admin_user names none.
+ */
+#define CONFIG_STARTER_ENV "VESPER_STARTER_UID"
 
 /*
  * Read FILE and the files it includes.  RC_INVALID "config" with a detail

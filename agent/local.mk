@@ -6,4 +6,9 @@ libagent_la_SOURCES = \
 	agent/log.c agent/log.h \
 	agent/secret.c agent/secret.h \
 	agent/channel.c agent/channel.h \
-	agent/role.c agent/role.h
+	agent/role.c agent/role.h \
+	agent/config.c agent/config.h \
+	agent/config_scan.c agent/config_scan.h \
+	agent/config_parse.c agent/config_parse.h \
+	agent/config_schema.c agent/config_main.c \
+	agent/config_tenant.c agent/config_json.c

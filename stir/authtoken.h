@@ -29,7 +29,8 @@ struct authtoken_expect {
 	const char *tktype;
 	const uint8_t *account_point; /* P256_POINT_LEN; the ACME account key */
 	enum fingerprint_form form;
-	const struct anchors *anchors; /* NULL: the chain is not judged */
+	/* NULL: the chain is not judged; a token whose certificate is not at hand, no signature. */
+	const struct anchors *anchors;
 	const struct chain *x5u_chain; /* what the x5u led to, where the header has no x5c */
 	const char *issuer;	       /* NULL: any (V-70, V-87) */
 	int64_t now_s;

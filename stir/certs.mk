@@ -1,4 +1,8 @@
 libstir_la_SOURCES += \
 	stir/es256.c stir/es256.h \
 	stir/cert.c stir/cert.h \
-	stir/chain.c stir/chain.h
+	stir/chain.c stir/chain.h \
+	stir/sct.c stir/sct.h \
+	stir/csr.c stir/csr.h \
+	stir/authtoken.c stir/authtoken.h \
+	stir/verify.c stir/verify.h

@@ -4,19 +4,24 @@
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
 enum { P256_FIELD = 32, DER_SIG_MAX = 80 };
 
-/* SHA-256 fails only without memory; a wrong identity would be worse than a stop. */
+/* A digest fails only without memory, and a wrong identity would be worse than a stop. */
+static void
+insist(bool ok)
+{
+	if (!ok)
+		__builtin_trap();
+}
+
 static void
 sha256(struct span in, uint8_t out[SHA256_DIGEST_LENGTH])
 {
-	if (SHA256(in.ptr, in.len, out) == NULL)
-		abort();
+	insist(SHA256(in.ptr, in.len, out) != NULL);
 }
 
 enum rc
@@ -209,8 +214,7 @@ coordinate_text(const uint8_t *bytes, char out[COORDINATE_TEXT + 1])
 
 	b64_encode(&text, B64_URL, span_of(bytes, P256_FIELD));
 	p = buf_text(&text);
-	if (p == NULL)
-		abort();
+	insist(p != NULL);
 	memcpy(out, p, COORDINATE_TEXT + 1);
 }
 

@@ -1,6 +1,7 @@
 /*
  * The audit: append-only JSON lines, each with the hash of the one before, in
- * files audit-YYYYMMDD-HHMMSS[-n].jsonl of one directory.
+ * files audit-YYYYMMDD-HHMMSS.jsonl of one directory, whose names sort as they
+ * follow each other.
  *
  * {"seq":1,"time":"2026-01-02T03:04:05.678Z","event":"sign","tenant":"acme",
  *  "tenant_seq":1,"request_id":"…","reason":null,"prev":"<64 hex>",…}
@@ -15,14 +16,19 @@
 #include "stir/fault.h"
 #include "stir/span.h"
 
-enum { AUDIT_MAX_WAITING = 65536 };
+enum { AUDIT_MAX_WAITING = 65536 /* records */ };
 
 struct audit;
 
 /*
  * Recovers seq, prev and the tenants' sequences from the last file, verifies
  * that file's chain, opens a new file and starts the writer thread.  dir must
- * exist.  sync: every batch is on disk before it counts as durable.
+ * exist and be nobody else's: it is locked.  sync: every batch is on disk
+ * before it counts as durable.
+ *
+ * The first line of each file is an "open" record: "tenants" (their sequences
+ * so far), "torn_bytes" where the last line of the file before had no newline,
+ * was never acknowledged and was cut off, and "why": start, day, size, failure.
  *
  * RC_IO audit_unavailable; RC_INVALID audit_chain when the last file was
  * altered or is not an audit file.
@@ -37,10 +43,11 @@ void audit_close(struct audit *a); /* flushes, syncs, joins; NULL is fine */
  *             ("\"peer_uid\":1000,\"digest\":\"…\"")
  * tenant      NULL: none (null in the line, as tenant_seq)
  * request_id, reason   may be NULL (null in the line)
- * seq         the record's number: durable once audit_durable() reaches it
+ * seq         this record's ticket: durable once audit_durable() reaches it.  The
+ *             seq in the line, tenant_seq and prev are given when it is written
  *
  * RC_IO audit_unavailable when the audit has failed or AUDIT_MAX_WAITING
- * records wait.
+ * records wait; RC_BUG audit_record for members that would break the line.
  */
 enum rc audit_append(struct audit *a, const char *event, const char *tenant,
     const char *request_id, const char *reason, struct span members, uint64_t *seq,
@@ -48,7 +55,7 @@ enum rc audit_append(struct audit *a, const char *event, const char *tenant,
 
 int audit_fd(const struct audit *a); /* eventfd: durable advanced, failed or recovered */
 
-/* Every record up to this seq is written and (with sync) on disk; an atomic read. */
+/* Every record up to this ticket is written and (with sync) on disk; an atomic read. */
 uint64_t audit_durable(const struct audit *a);
 
 /* Unwritable: appends are refused until the audit goes on in a new file. */

@@ -1,2 +1,4 @@
 # the audit
-libfront_la_SOURCES += agent/front/audit.h
+libfront_la_SOURCES += \
+	agent/front/audit.c agent/front/audit.h \
+	agent/front/auditchain.c agent/front/auditchain.h

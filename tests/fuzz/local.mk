@@ -1,6 +1,6 @@
 # Fuzz targets.  With --with-fuzzer they are libFuzzer programs; otherwise
 # replay.c replays the corpus and mutations of it in "make check".
-FUZZ_PROGRAMS = \
+FUZZ_TARGETS = \
 	tests/fuzz/fuzz_jtext tests/fuzz/fuzz_tnauth tests/fuzz/fuzz_constraints \
 	tests/fuzz/fuzz_identity tests/fuzz/fuzz_chain tests/fuzz/fuzz_jws \
 	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport
@@ -32,11 +32,11 @@ tests_fuzz_fuzz_sct_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_csr_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LDADD)
 
-check_PROGRAMS += $(FUZZ_PROGRAMS)
+check_PROGRAMS += $(FUZZ_TARGETS)
 if !FUZZER
-TESTS += $(FUZZ_PROGRAMS)
+TESTS += $(FUZZ_TARGETS)
 endif
 EXTRA_DIST += tests/fuzz/corpus
 
-fuzz-programs: $(FUZZ_PROGRAMS)
+fuzz-programs: $(FUZZ_TARGETS)
 .PHONY: fuzz-programs

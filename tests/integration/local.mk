@@ -7,6 +7,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_demo.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_routes.py \
+	tests/integration/test_reasons.py \
 	tests/integration/test_audit.py \
 	tests/integration/test_renewal.py \
 	tests/integration/test_kill.py
@@ -18,6 +19,7 @@ EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/
 # They run one after the other, and after the programs they start are built.
 tests/integration/test_isolation.log: tests/integration/test_demo.log
 tests/integration/test_routes.log: tests/integration/test_isolation.log
-tests/integration/test_audit.log: tests/integration/test_routes.log
+tests/integration/test_reasons.log: tests/integration/test_routes.log
+tests/integration/test_audit.log: tests/integration/test_reasons.log
 tests/integration/test_renewal.log: tests/integration/test_audit.log
 tests/integration/test_kill.log: tests/integration/test_renewal.log

@@ -139,7 +139,7 @@ def main() -> int:
         machine.start({}, wait=False)
         for name, number in numbers.items():
             machine.write_tenant(name, machine.enterprise(name, (number,)))
-        machine.control("POST", "/config", {"delegate_lifetime": LIFETIME_S})
+        machine.control("POST", "/config", {"ca": {"backdate": 1, "lifetime": {"delegate": LIFETIME_S}}})
         machine.stop_agent()
         machine.start_agent()
         machine.wait_ready(*numbers, timeout=120)

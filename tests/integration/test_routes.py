@@ -83,6 +83,10 @@ FRAMES = [
     ("garbage", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), 400),
 ]
 
+# The tokens of the frames above, which test_reasons counts as covered here.
+FRAME_REASONS = ("malformed_http", "length_required", "too_large", "unsupported_media_type",
+                 "not_acceptable", "conflict")
+
 # name, method, url, body (bytes or JSON), status, reason
 REQUESTS = [
     ("unknown route", "GET", "/v2/passports", None, 404, "not_found"),

@@ -1,1 +1,7 @@
 # unit tests: certs
+UNIT_TESTS += tests/unit/test_es256
+
+PKI = tests/unit/pki.c tests/unit/pki.h tests/unit/rows.h tests/unit/cm.h
+
+tests_unit_test_es256_SOURCES = tests/unit/test_es256.c $(PKI)
+tests_unit_test_es256_LDADD = $(UNIT_LDADD)

@@ -1,0 +1,375 @@
+#include "agent/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/config_parse.h"
+
+#define TENANTS_DIR "tenants.d"
+
+static void
+config_file_cleanup(struct config_file *cf)
+{
+	config_file_done(cf);
+}
+
+#define AUTO_CONFIG_FILE __attribute__((cleanup(config_file_cleanup))) struct config_file
+
+/* ---- tenants -------------------------------------------------------------- */
+
+static int
+is_tenant_file(const struct dirent *d)
+{
+	size_t len = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && len > 5 && strcmp(d->d_name + len - 5, ".conf") == 0;
+}
+
+static int
+by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static enum rc
+read_tenant_file(
+    struct config_reader *r, const char *name, struct config_tenant *t, struct fault *f)
+{
+	AUTO_CONFIG_FILE cf = { 0 };
+	char path[NAME_MAX + sizeof TENANTS_DIR + 1];
+	struct section top, s;
+
+	snprintf(path, sizeof path, "%s/%s", TENANTS_DIR, name);
+	TRY(config_file_read(&cf, r->dir, path, config_tenant_options, f));
+	top = config_file_top(&cf);
+	if (section_count(&top, "tenant") == 0)
+		return scan_bad(
+		    f, path, 1, "no tenant in this file; write tenant \"NAME\" { … }");
+	if (section_count(&top, "tenant") > 1) {
+		s = section_child(&top, "tenant", 1);
+		return section_bad(&s, NULL, f,
+		    "one tenant a file; move '%.60s' to a file of its own", section_title(&s));
+	}
+	s = section_child(&top, "tenant", 0);
+	return config_read_tenant(r, &s, t, f);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct config_tenant *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : strcmp(x->file, y->file);
+}
+
+static enum rc
+check_unique(const struct config *c, struct fault *f)
+{
+	for (size_t i = 1; i < c->tenants; i++) {
+		if (strcmp(c->tenant[i - 1].name, c->tenant[i].name) == 0)
+			return scan_bad(f, c->tenant[i].file, c->tenant[i].line,
+			    "tenant '%s' is in %s already; keep one of them", c->tenant[i].name,
+			    c->tenant[i - 1].file);
+	}
+	return RC_OK;
+}
+
+struct name_list {
+	struct dirent **entry;
+	size_t len;
+};
+
+static void
+name_list_cleanup(struct name_list *l)
+{
+	for (size_t i = 0; i < l->len; i++)
+		free(l->entry[i]);
+	free(l->entry);
+}
+
+static enum rc
+list_tenants(const struct config_reader *r, struct name_list *l, struct fault *f)
+{
+	int n = scandirat(r->dir, TENANTS_DIR, &l->entry, is_tenant_file, by_bytes);
+
+	if (n < 0 && errno == ENOENT)
+		return RC_OK;
+	if (n < 0)
+		return FAULT(f, RC_IO, "config", "%s: %s", TENANTS_DIR, strerror(errno));
+	l->len = (size_t)n;
+	if (l->len > CONFIG_MAX_TENANTS)
+		return FAULT(f, RC_INVALID, "config", "%s: %zu files; at most %d", TENANTS_DIR,
+		    l->len, CONFIG_MAX_TENANTS);
+	return RC_OK;
+}
+
+static enum rc
+read_tenants(struct config_reader *r, struct fault *f)
+{
+	__attribute__((cleanup(name_list_cleanup))) struct name_list l = { 0 };
+	struct config *c = r->c;
+
+	TRY(list_tenants(r, &l, f));
+	if (l.len == 0)
+		return RC_OK;
+	c->tenant = calloc(l.len, sizeof c->tenant[0]);
+	if (c->tenant == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu tenants", l.len);
+	for (size_t i = 0; i < l.len; i++) {
+		c->tenants = i + 1; /* a half-read one is freed too */
+		TRY(read_tenant_file(r, l.entry[i]->d_name, &c->tenant[i], f));
+	}
+	qsort(c->tenant, c->tenants, sizeof c->tenant[0], by_name);
+	return check_unique(c, f);
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static enum rc
+check_listen_tenants(const struct config *c, const struct section *top, struct fault *f)
+{
+	for (size_t i = 0; i < c->listens; i++) {
+		struct section s;
+
+		if (c->listen[i].tenant == NULL ||
+		    config_tenant_find(c, c->listen[i].tenant) != NULL)
+			continue;
+		s = section_child(top, "listen", i);
+		return section_bad(&s, "tenant", f,
+		    "there is no tenant '%.60s' in " TENANTS_DIR, c->listen[i].tenant);
+	}
+	return RC_OK;
+}
+
+static enum rc
+open_dir(struct config *c, const char *file, int *dir, struct fault *f)
+{
+	const char *slash = strrchr(file, '/');
+
+	c->file = strdup(file);
+	if (slash == NULL)
+		c->dir = strdup(".");
+	else
+		c->dir = strndup(file, slash == file ? 1 : (size_t)(slash - file));
+	if (c->file == NULL || c->dir == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", file);
+	*dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dir < 0)
+		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "config", "%s: %s",
+		    c->dir, strerror(errno));
+	return RC_OK;
+}
+
+enum rc
+config_read(const char *file, struct config **out, struct fault *f)
+{
+	AUTO(config) *c = calloc(1, sizeof *c);
+	AUTO_CONFIG_FILE cf = { 0 };
+	AUTO_FD dir = -1;
+	struct config_reader r = { .c = c };
+	struct section top;
+
+	if (c == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", file);
+	TRY(open_dir(c, file, &dir, f));
+	r.dir = dir;
+	TRY(config_file_read(&cf, dir,
+	    strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file, config_main_options,
+	    f));
+	top = config_file_top(&cf);
+	TRY(config_read_main(&r, &top, f));
+	TRY(read_tenants(&r, f));
+	TRY(check_listen_tenants(c, &top, f));
+	*out = TAKE(c);
+	return RC_OK;
+}
+
+/* ---- free ----------------------------------------------------------------- */
+
+static void
+strings_done(struct config_strings *s)
+{
+	for (size_t i = 0; i < s->len; i++)
+		free(s->item[i]);
+	free(s->item);
+}
+
+static void
+listen_done(struct config_listen *l)
+{
+	free(l->name);
+	free(l->path);
+	free(l->group);
+	free(l->tenant);
+}
+
+static void
+token_done(struct config_token *t)
+{
+	free(t->name);
+	free(t->module);
+	free(t->label);
+	free(t->serial);
+	free(t->pin.text);
+	free(t->lock_file);
+	strings_done(&t->environment);
+	strings_done(&t->read_paths);
+	strings_done(&t->write_paths);
+}
+
+static void
+ca_done(struct config_ca *ca)
+{
+	free(ca->name);
+	free(ca->directory);
+	free(ca->tls_ca);
+	free(ca->eab_kid);
+	free(ca->eab_key.text);
+	strings_done(&ca->contact);
+	free(ca->token);
+	free(ca->constraints_type);
+	free(ca->enhanced_type);
+	free(ca->csr_country);
+	free(ca->csr_organization);
+}
+
+static void
+authority_done(struct config_authority *a)
+{
+	free(a->name);
+	free(a->url);
+	free(a->tls_ca);
+	free(a->account);
+	free(a->secret.text);
+	strings_done(&a->issuers);
+}
+
+static void
+credential_done(struct config_credential *cred)
+{
+	free(cred->name);
+	free(cred->token);
+	free(cred->ca);
+	free(cred->authority);
+	free(cred->claim_agent);
+	constraints_free(cred->constraints);
+	free(cred->spc);
+	free(cred->x5u);
+	free(cred->publish_dir);
+	strings_done(&cred->extra_claims);
+}
+
+void
+config_tenant_done(struct config_tenant *t)
+{
+	free(t->name);
+	free(t->file);
+	tnset_free(t->numbers);
+	free(t->allow_uid);
+	free(t->allow_gid);
+	strings_done(&t->ppts);
+	for (size_t i = 0; i < t->credentials; i++)
+		credential_done(&t->credential[i]);
+	free(t->credential);
+}
+
+static void
+lists_done(struct config *c)
+{
+	for (size_t i = 0; i < c->listens; i++)
+		listen_done(&c->listen[i]);
+	for (size_t i = 0; i < c->tokens; i++)
+		token_done(&c->token[i]);
+	for (size_t i = 0; i < c->cas; i++)
+		ca_done(&c->ca[i]);
+	for (size_t i = 0; i < c->authorities; i++)
+		authority_done(&c->authority[i]);
+	for (size_t i = 0; i < c->tenants; i++)
+		config_tenant_done(&c->tenant[i]);
+	free(c->listen);
+	free(c->token);
+	free(c->ca);
+	free(c->authority);
+	free(c->tenant);
+}
+
+void
+config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	lists_done(c);
+	free(c->file);
+	free(c->dir);
+	free(c->state_dir);
+	free(c->audit_dir);
+	free(c->admin_path);
+	free(c->front_user);
+	free(c->hsm_user);
+	free(c->net_user);
+	free(c->trust_anchors);
+	free(c->authority_anchors);
+	free(c->ct_logs);
+	free(c);
+}
+
+/* ---- find ----------------------------------------------------------------- */
+
+const struct config_token *
+config_token_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->tokens; i++) {
+		if (strcmp(c->token[i].name, name) == 0)
+			return &c->token[i];
+	}
+	return NULL;
+}
+
+const struct config_ca *
+config_ca_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->cas; i++) {
+		if (strcmp(c->ca[i].name, name) == 0)
+			return &c->ca[i];
+	}
+	return NULL;
+}
+
+const struct config_authority *
+config_authority_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->authorities; i++) {
+		if (strcmp(c->authority[i].name, name) == 0)
+			return &c->authority[i];
+	}
+	return NULL;
+}
+
+static int
+name_order(const void *name, const void *tenant)
+{
+	return strcmp(name, ((const struct config_tenant *)tenant)->name);
+}
+
+const struct config_tenant *
+config_tenant_find(const struct config *c, const char *name)
+{
+	if (c->tenants == 0)
+		return NULL;
+	return bsearch(name, c->tenant, c->tenants, sizeof c->tenant[0], name_order);
+}
+
+const struct config_credential *
+config_credential_find(const struct config_tenant *t, const char *name)
+{
+	for (size_t i = 0; i < t->credentials; i++) {
+		if (strcmp(t->credential[i].name, name) == 0)
+			return &t->credential[i];
+	}
+	return NULL;
+}

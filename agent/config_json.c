@@ -1,0 +1,239 @@
+#include "agent/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOW_INTERVALS = 1000 };
+
+/* Packing takes "s?" for what may be absent: it becomes null. */
+static json_t *
+strings_json(const struct config_strings *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->len; i++)
+		json_array_append_new(list, json_string(s->item[i]));
+	return list;
+}
+
+static json_t *
+listen_json(const struct config_listen *l)
+{
+	char mode[8];
+
+	snprintf(mode, sizeof mode, "%04o", (unsigned)l->mode);
+	return json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s}", "name", l->name, "path", l->path,
+	    "mode", mode, "group", l->group, "tenant", l->tenant, "auth",
+	    l->auth_socket ? "socket" : "peer");
+}
+
+/* Vendors put passwords into their variables: names only. */
+static json_t *
+environment_json(const struct config_strings *env)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < env->len; i++)
+		json_array_append_new(
+		    list, json_stringn(env->item[i], strcspn(env->item[i], "=")));
+	return list;
+}
+
+static json_t *
+token_json(const struct config_token *t)
+{
+	return json_pack("{s:s,s:s,s:s?,s:s?,s:s?,s:i,s:i,s:s?,s:o,s:o,s:o,s:b,s:i,s:i}",
+	    "name", t->name, "module", t->module, "label", t->label, "serial", t->serial, "pin",
+	    t->pin.text, "processes", (int)t->processes, "threads", (int)t->threads,
+	    "lock_file", t->lock_file, "environment", environment_json(&t->environment),
+	    "read_paths", strings_json(&t->read_paths), "write_paths",
+	    strings_json(&t->write_paths), "read_write", t->read_write, "max_keys",
+	    (int)t->max_keys, "canary_s", (int)t->canary_s);
+}
+
+static json_t *
+ca_json(const struct config_ca *ca)
+{
+	static const char *const response[] = { "tkauth", "atc", "both" };
+
+	return json_pack("{s:s,s:s,s:s?,s:s?,s:s?,s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:b,s:s?,s:s?}",
+	    "name", ca->name, "directory", ca->directory, "tls_ca", ca->tls_ca, "eab_kid",
+	    ca->eab_kid, "eab_key", ca->eab_key.text, "contact", strings_json(&ca->contact),
+	    "terms_agreed", ca->terms_agreed, "token", ca->token, "tkauth_response",
+	    response[ca->tkauth_response], "constraints_type", ca->constraints_type,
+	    "enhanced_type", ca->enhanced_type, "csr_basic_constraints",
+	    ca->csr_basic_constraints, "csr_key_usage", ca->csr_key_usage, "csr_country",
+	    ca->csr_country, "csr_organization", ca->csr_organization);
+}
+
+static json_t *
+authority_json(const struct config_authority *a)
+{
+	return json_pack("{s:s,s:s,s:s?,s:s?,s:s?,s:s,s:b,s:s,s:o}", "name", a->name, "url",
+	    a->url, "tls_ca", a->tls_ca, "account", a->account, "secret", a->secret.text,
+	    "dialect", a->dialect == AUTHORITY_STI_PA ? "sti-pa" : "rfc9448",
+	    "spki_fingerprint", a->spki_fingerprint, "evidence",
+	    a->evidence ? "tnauthlist-token" : "none", "issuers", strings_json(&a->issuers));
+}
+
+static json_t *
+names_json(char *const *name, size_t len)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < len; i++)
+		json_array_append_new(list, json_string(name[i]));
+	return list;
+}
+
+static json_t *
+constraints_json(const struct constraints *k)
+{
+	json_t *permitted;
+
+	if (k == NULL)
+		return json_null();
+	permitted = json_array();
+	for (size_t i = 0; i < k->permitteds; i++)
+		json_array_append_new(
+		    permitted, json_pack("{s:s,s:o}", "claim", k->permitted[i].claim, "values",
+				   names_json(k->permitted[i].value, k->permitted[i].values)));
+	return json_pack("{s:s,s:o,s:o,s:o}", "form",
+	    k->form == CONSTRAINTS_JWT ? "jwt" : "enhanced", "must_include",
+	    names_json(k->must_include, k->must_includes), "permitted_values", permitted,
+	    "must_exclude", names_json(k->must_exclude, k->must_excludes));
+}
+
+static const char *
+conveyance_name(enum conveyance c)
+{
+	return c == CONVEY_BOTH ? "both" : c == CONVEY_X5C ? "x5c" : "x5u";
+}
+
+static json_t *
+credential_json(const struct config_credential *c)
+{
+	static const char *const unlisted[] = { "refuse", "B", "C" };
+	json_t *out = json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s?,s:o,s:s?,s:s,s:s?,s:s?,s:s}",
+	    "name", c->name, "profile", profile_rule(c->profile)->name, "token", c->token, "ca",
+	    c->ca, "authority", c->authority, "claim_agent", c->claim_agent, "constraints",
+	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
+	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
+	    "identity", c->identity ? "header" : "none");
+	json_auto_t *rest = json_pack("{s:i,s:i,s:i,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
+	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
+	    "min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
+	    "allow_range_to_all_nines", c->allow_range_to_all_nines, "rfc8226_strict_permitted",
+	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
+	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
+	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
+	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
+
+	json_object_update(out, rest);
+	return out;
+}
+
+static json_t *
+interval_json(struct tn_interval i)
+{
+	struct tn lo, hi;
+
+	tn_from_key(i.lo, &lo);
+	tn_from_key(i.hi, &hi);
+	if (i.lo == i.hi)
+		return json_string(lo.text);
+	return json_sprintf("%s-%s", lo.text, hi.text);
+}
+
+static json_t *
+numbers_json(const struct tnset *set)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; set != NULL && i < tnset_len(set) && i < SHOW_INTERVALS; i++)
+		json_array_append_new(list, interval_json(tnset_at(set, i)));
+	return list;
+}
+
+static json_t *
+ids_json(const unsigned *id, size_t len)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < len; i++)
+		json_array_append_new(list, json_integer(id[i]));
+	return list;
+}
+
+static json_t *
+tenant_json(const struct config_tenant *t)
+{
+	char attest[2] = { t->attest_max, 0 };
+	json_t *credentials = json_array();
+	size_t intervals = t->numbers != NULL ? tnset_len(t->numbers) : 0;
+	uint64_t count = t->numbers != NULL ? tnset_count(t->numbers) : 0;
+
+	for (size_t i = 0; i < t->credentials; i++)
+		json_array_append_new(credentials, credential_json(&t->credential[i]));
+	return json_pack("{s:s,s:s,s:b,s:o,s:I,s:b,s:o,s:o,s:s?,s:o,s:i,s:o}", "name", t->name,
+	    "file", t->file, "enabled", t->enabled, "numbers", numbers_json(t->numbers),
+	    "numbers_count", (json_int_t)(count < INT64_MAX ? count : INT64_MAX),
+	    "numbers_cut_short", intervals > SHOW_INTERVALS, "allow_uid",
+	    ids_json(t->allow_uid, t->allow_uids), "allow_gid",
+	    ids_json(t->allow_gid, t->allow_gids), "attest_max",
+	    t->attest_max != 0 ? attest : NULL, "ppts", strings_json(&t->ppts), "rate",
+	    (int)t->rate, "credentials", credentials);
+}
+
+static json_t *
+admin_json(const struct config *c)
+{
+	if (c->admin_path == NULL)
+		return json_null();
+	return json_pack("{s:s,s:I,s:o}", "path", c->admin_path, "uid",
+	    (json_int_t)c->admin_uid, "gid",
+	    c->admin_gid == (gid_t)-1 ? json_null() : json_integer((json_int_t)c->admin_gid));
+}
+
+static json_t *
+top_json(const struct config *c)
+{
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:i,s:i,s:i,s:s,s:o,s:[],s:[],"
+			 "s:[],s:[],s:[]}",
+	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
+	    c->front_user, "hsm_user", c->hsm_user, "net_user", c->net_user, "trust_anchors",
+	    c->trust_anchors, "authority_anchors", c->authority_anchors, "ct_logs", c->ct_logs,
+	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
+	    (int)c->max_connections, "max_waiting", (int)c->max_waiting, "audit_sync",
+	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin", admin_json(c),
+	    "listen", "token", "ca", "authority", "tenant");
+}
+
+enum rc
+config_to_json(const struct config *c, json_t **out, struct fault *f)
+{
+	json_auto_t *top = top_json(c);
+	size_t bad = 0; /* an append of NULL fails: out of memory somewhere below */
+
+	if (top == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "the configuration as JSON");
+	for (size_t i = 0; i < c->listens; i++)
+		bad += json_array_append_new(
+			   json_object_get(top, "listen"), listen_json(&c->listen[i])) != 0;
+	for (size_t i = 0; i < c->tokens; i++)
+		bad += json_array_append_new(
+			   json_object_get(top, "token"), token_json(&c->token[i])) != 0;
+	for (size_t i = 0; i < c->cas; i++)
+		bad +=
+		    json_array_append_new(json_object_get(top, "ca"), ca_json(&c->ca[i])) != 0;
+	for (size_t i = 0; i < c->authorities; i++)
+		bad += json_array_append_new(json_object_get(top, "authority"),
+			   authority_json(&c->authority[i])) != 0;
+	for (size_t i = 0; i < c->tenants; i++)
+		bad += json_array_append_new(
+			   json_object_get(top, "tenant"), tenant_json(&c->tenant[i])) != 0;
+	if (bad > 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "the configuration as JSON");
+	*out = TAKE(top);
+	return RC_OK;
+}

@@ -1,0 +1,417 @@
+#include "agent/config_parse.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	MAX_LISTENS = 64,
+	MAX_CAS = 64,
+	MAX_AUTHORITIES = 64,
+	MAX_PROCESSES = 32,
+	MAX_THREADS = 64,
+	MAX_SOCKET_PATH = sizeof((struct sockaddr_un *)0)->sun_path - 1,
+};
+
+/* Room for n elements of what *list points to; RC_OK and NULL for none. */
+static enum rc
+make_list(const struct section *top, const char *name, size_t size, size_t max, void **list,
+    size_t *n, struct fault *f)
+{
+	*n = section_count(top, name);
+	if (*n > max)
+		return section_bad(
+		    top, name, f, "%zu sections '%s'; at most %zu", *n, name, max);
+	if (*n == 0)
+		return RC_OK;
+	*list = calloc(*n, size);
+	return *list != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "%s", name);
+}
+
+/* ---- listen --------------------------------------------------------------- */
+
+static enum rc
+read_socket_path(const struct section *s, const char *key, char **out, struct fault *f)
+{
+	TRY(section_required(s, key, out, f));
+	if (strlen(*out) > MAX_SOCKET_PATH)
+		return section_bad(s, key, f,
+		    "'%s' has %zu bytes; a socket's path has at most %d: use a shorter "
+		    "directory",
+		    key, strlen(*out), (int)MAX_SOCKET_PATH);
+	return RC_OK;
+}
+
+/* Octal by meaning, so it is text in the file. */
+static enum rc
+read_mode(const struct section *s, const char *key, mode_t *out, struct fault *f)
+{
+	const char *text = section_text(s, key);
+	size_t len = strspn(text, "01234567");
+
+	if (len < 3 || len > 4 || text[len] != 0 || (len == 4 && text[0] != '0'))
+		return section_bad(s, key, f, "'%s' must be an octal mode like \"0660\"", key);
+	*out = (mode_t)strtoul(text, NULL, 8);
+	return RC_OK;
+}
+
+static enum rc
+read_listen(
+    struct config_reader *r, const struct section *s, struct config_listen *l, struct fault *f)
+{
+	static const char *const auth[] = { "peer", "socket", NULL };
+	unsigned choice = 0;
+	gid_t gid = 0;
+
+	TRY(section_name(s, &l->name, f));
+	TRY(read_socket_path(s, "path", &l->path, f));
+	TRY(read_mode(s, "mode", &l->mode, f));
+	TRY(section_string(s, "group", &l->group, f));
+	if (l->group != NULL)
+		TRY(section_group(s, "group", l->group, &r->ids, &gid, f));
+	TRY(section_string(s, "tenant", &l->tenant, f));
+	TRY(section_choice(s, "auth", auth, &choice, f));
+	l->auth_socket = choice == 1;
+	if (l->auth_socket && l->tenant == NULL)
+		return section_bad(s, "auth", f,
+		    "auth = socket makes every caller the tenant's: name it with tenant = "
+		    "\"…\"");
+	return RC_OK;
+}
+
+static enum rc
+check_paths_differ(const struct section *top, const struct config *c, struct fault *f)
+{
+	for (size_t i = 0; i < c->listens; i++) {
+		struct section s = section_child(top, "listen", i);
+
+		if (c->admin_path != NULL && strcmp(c->listen[i].path, c->admin_path) == 0)
+			return section_bad(
+			    &s, "path", f, "the administration socket has the same path");
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(c->listen[i].path, c->listen[k].path) == 0)
+				return section_bad(&s, "path", f,
+				    "listen '%s' has the same path", c->listen[k].name);
+		}
+	}
+	return RC_OK;
+}
+
+/* Without a listen section there is one, at the place where callers look. */
+static enum rc
+default_listen(struct config *c, struct fault *f)
+{
+	c->listen = calloc(1, sizeof c->listen[0]);
+	if (c->listen == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "listen");
+	c->listens = 1;
+	c->listen[0].name = strdup("main");
+	c->listen[0].path = strdup("/run/vesper/vesper.sock");
+	c->listen[0].mode = 0660;
+	if (c->listen[0].name == NULL || c->listen[0].path == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "listen");
+	return RC_OK;
+}
+
+static enum rc
+read_listens(struct config_reader *r, const struct section *top, struct fault *f)
+{
+	struct config *c = r->c;
+	void *list = NULL;
+	size_t n = 0;
+
+	TRY(make_list(top, "listen", sizeof c->listen[0], MAX_LISTENS, &list, &n, f));
+	if (n == 0)
+		return default_listen(c, f);
+	c->listen = list;
+	for (c->listens = 0; c->listens < n;) {
+		struct section s = section_child(top, "listen", c->listens);
+
+		TRY(read_listen(r, &s, &c->listen[c->listens++], f));
+	}
+	return check_paths_differ(top, c, f);
+}
+
+/* ---- token ---------------------------------------------------------------- */
+
+static enum rc
+check_environment(const struct section *s, const struct config_strings *env, struct fault *f)
+{
+	for (size_t i = 0; i < env->len; i++) {
+		const char *e = env->item[i];
+		size_t len = strspn(
+		    e, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+		if (len == 0 || e[len] != '=' || (e[0] >= '0' && e[0] <= '9'))
+			return section_bad(s, "environment", f,
+			    "entry %zu of 'environment' is not \"NAME=VALUE\"", i + 1);
+	}
+	return RC_OK;
+}
+
+static enum rc
+default_lock_file(const struct config *c, struct config_token *t, struct fault *f)
+{
+	if (t->lock_file == NULL &&
+	    asprintf(&t->lock_file, "%s/hsm/%s.lock", c->state_dir, t->name) < 0) {
+		t->lock_file = NULL;
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "lock_file");
+	}
+	return RC_OK;
+}
+
+static enum rc
+read_token(
+    const struct config *c, const struct section *s, struct config_token *t, struct fault *f)
+{
+	TRY(section_name(s, &t->name, f));
+	TRY(section_required(s, "module", &t->module, f));
+	if (t->module[0] != '/')
+		return section_bad(s, "module", f,
+		    "'module' must be an absolute path, like "
+		    "\"/usr/lib/softhsm/libsofthsm2.so\"");
+	TRY(section_string(s, "label", &t->label, f));
+	TRY(section_string(s, "serial", &t->serial, f));
+	if (t->label == NULL && t->serial == NULL)
+		return section_bad(
+		    s, NULL, f, "token '%s' needs a label or a serial, or both", t->name);
+	TRY(section_secret(s, "pin", &t->pin, f));
+	if (t->pin.text == NULL)
+		return section_bad(s, NULL, f, "'pin' is missing; write pin = \"file:PATH\"");
+	TRY(section_uint(s, "processes", 1, MAX_PROCESSES, &t->processes, f));
+	TRY(section_uint(s, "threads", 1, MAX_THREADS, &t->threads, f));
+	TRY(section_string(s, "lock_file", &t->lock_file, f));
+	TRY(default_lock_file(c, t, f));
+	TRY(section_strings(s, "environment", &t->environment, f));
+	TRY(check_environment(s, &t->environment, f));
+	TRY(section_strings(s, "read_paths", &t->read_paths, f));
+	TRY(section_strings(s, "write_paths", &t->write_paths, f));
+	t->read_write = section_bool(s, "read_write");
+	TRY(section_uint(s, "max_keys", 0, 1000000, &t->max_keys, f));
+	return section_uint(s, "canary_s", 1, 86400, &t->canary_s, f);
+}
+
+static enum rc
+read_tokens(struct config *c, const struct section *top, struct fault *f)
+{
+	void *list = NULL;
+	size_t n = 0;
+
+	TRY(make_list(top, "token", sizeof c->token[0], CONFIG_MAX_TOKENS, &list, &n, f));
+	c->token = list;
+	for (c->tokens = 0; c->tokens < n;) {
+		struct section s = section_child(top, "token", c->tokens);
+
+		TRY(read_token(c, &s, &c->token[c->tokens++], f));
+	}
+	return RC_OK;
+}
+
+/* ---- ca ------------------------------------------------------------------- */
+
+static enum rc
+read_eab(const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	TRY(section_string(s, "eab_kid", &ca->eab_kid, f));
+	TRY(section_secret(s, "eab_key", &ca->eab_key, f));
+	if ((ca->eab_kid == NULL) != (ca->eab_key.text == NULL))
+		return section_bad(s, ca->eab_kid != NULL ? "eab_kid" : "eab_key", f,
+		    "'eab_kid' and 'eab_key' belong together: write both or none");
+	return RC_OK;
+}
+
+static enum rc
+read_contact(const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	TRY(section_strings(s, "contact", &ca->contact, f));
+	for (size_t i = 0; i < ca->contact.len; i++) {
+		/* RFC 8555 section 7.3: contacts are URLs. */
+		if (strchr(ca->contact.item[i], ':') == NULL)
+			return section_bad(s, "contact", f,
+			    "'contact' holds URLs: write \"mailto:%.60s\"",
+			    ca->contact.item[i]);
+	}
+	return RC_OK;
+}
+
+static enum rc
+read_ca_csr(const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	ca->csr_basic_constraints = section_bool(s, "csr_basic_constraints");
+	ca->csr_key_usage = section_bool(s, "csr_key_usage");
+	TRY(section_string(s, "csr_country", &ca->csr_country, f));
+	if (ca->csr_country != NULL && strlen(ca->csr_country) != 2)
+		return section_bad(
+		    s, "csr_country", f, "'csr_country' is a two-letter code, like \"US\"");
+	return section_string(s, "csr_organization", &ca->csr_organization, f);
+}
+
+static enum rc
+read_ca(const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	static const char *const response[] = { "tkauth", "atc", "both", NULL };
+	unsigned choice = 0;
+
+	TRY(section_name(s, &ca->name, f));
+	TRY(section_url(s, "directory", &ca->directory, f));
+	if (ca->directory == NULL)
+		return section_bad(
+		    s, NULL, f, "'directory' is missing; write directory = \"https://…\"");
+	TRY(section_string(s, "tls_ca", &ca->tls_ca, f));
+	TRY(read_eab(s, ca, f));
+	TRY(read_contact(s, ca, f));
+	ca->terms_agreed = section_bool(s, "terms_agreed");
+	TRY(section_required(s, "token", &ca->token, f));
+	if (config_token_find(c, ca->token) == NULL)
+		return section_bad(
+		    s, "token", f, "there is no section token \"%.60s\"", ca->token);
+	TRY(section_choice(s, "tkauth_response", response, &choice, f));
+	ca->tkauth_response = choice;
+	TRY(section_required(s, "constraints_type", &ca->constraints_type, f));
+	TRY(section_required(s, "enhanced_type", &ca->enhanced_type, f));
+	return read_ca_csr(s, ca, f);
+}
+
+static enum rc
+read_cas(struct config *c, const struct section *top, struct fault *f)
+{
+	void *list = NULL;
+	size_t n = 0;
+
+	TRY(make_list(top, "ca", sizeof c->ca[0], MAX_CAS, &list, &n, f));
+	c->ca = list;
+	for (c->cas = 0; c->cas < n;) {
+		struct section s = section_child(top, "ca", c->cas);
+
+		TRY(read_ca(c, &s, &c->ca[c->cas++], f));
+	}
+	return RC_OK;
+}
+
+/* ---- authority ------------------------------------------------------------ */
+
+static enum rc
+read_authority(const struct section *s, struct config_authority *a, struct fault *f)
+{
+	static const char *const dialects[] = { "rfc9448", "sti-pa", NULL };
+	static const char *const evidence[] = { "none", "tnauthlist-token", NULL };
+	unsigned choice = 0;
+
+	TRY(section_name(s, &a->name, f));
+	TRY(section_url(s, "url", &a->url, f));
+	if (a->url == NULL)
+		return section_bad(s, NULL, f, "'url' is missing; write url = \"https://…\"");
+	TRY(section_string(s, "tls_ca", &a->tls_ca, f));
+	TRY(section_string(s, "account", &a->account, f));
+	TRY(section_secret(s, "secret", &a->secret, f));
+	TRY(section_choice(s, "dialect", dialects, &choice, f));
+	a->dialect = choice;
+	a->spki_fingerprint = section_bool(s, "spki_fingerprint");
+	TRY(section_choice(s, "evidence", evidence, &choice, f));
+	a->evidence = choice == 1;
+	return section_strings(s, "issuers", &a->issuers, f);
+}
+
+static enum rc
+read_authorities(struct config *c, const struct section *top, struct fault *f)
+{
+	void *list = NULL;
+	size_t n = 0;
+
+	TRY(make_list(top, "authority", sizeof c->authority[0], MAX_AUTHORITIES, &list, &n, f));
+	c->authority = list;
+	for (c->authorities = 0; c->authorities < n;) {
+		struct section s = section_child(top, "authority", c->authorities);
+
+		TRY(read_authority(&s, &c->authority[c->authorities++], f));
+	}
+	return RC_OK;
+}
+
+/* ---- top ------------------------------------------------------------------ */
+
+/*
+ * Who started the agent administers it.  A role runs as a user of its own and
+ * learns from the supervisor who that was.
+ */
+static uid_t
+starter(void)
+{
+	const char *text = getenv(CONFIG_STARTER_ENV);
+	unsigned long value;
+	char *end;
+
+	if (text == NULL || text[0] < '0' || text[0] > '9')
+		return getuid();
+	value = strtoul(text, &end, 10);
+	return *end == 0 && value < UINT32_MAX ? (uid_t)value : getuid();
+}
+
+static enum rc
+read_admin(struct config_reader *r, const struct section *top, struct fault *f)
+{
+	const char *user = section_text(top, "admin_user");
+	const char *group = section_text(top, "admin_group");
+
+	r->c->admin_uid = starter();
+	r->c->admin_gid = (gid_t)-1;
+	if (user != NULL)
+		TRY(section_user(top, "admin_user", user, &r->ids, &r->c->admin_uid, f));
+	if (group != NULL)
+		TRY(section_group(top, "admin_group", group, &r->ids, &r->c->admin_gid, f));
+	if (strcmp(section_text(top, "admin_socket"), "none") == 0)
+		return RC_OK;
+	return read_socket_path(top, "admin_socket", &r->c->admin_path, f);
+}
+
+static enum rc
+read_files(struct config *c, const struct section *top, struct fault *f)
+{
+	TRY(section_required(top, "state_dir", &c->state_dir, f));
+	TRY(section_required(top, "audit_dir", &c->audit_dir, f));
+	TRY(section_required(top, "trust_anchors", &c->trust_anchors, f));
+	TRY(section_string(top, "authority_anchors", &c->authority_anchors, f));
+	return section_string(top, "ct_logs", &c->ct_logs, f);
+}
+
+/* The names only: whether the users exist is the business of who starts as root. */
+static enum rc
+read_users(struct config *c, const struct section *top, struct fault *f)
+{
+	TRY(section_required(top, "front_user", &c->front_user, f));
+	TRY(section_required(top, "hsm_user", &c->hsm_user, f));
+	TRY(section_required(top, "net_user", &c->net_user, f));
+	if (strcmp(c->front_user, c->hsm_user) == 0 ||
+	    strcmp(c->front_user, c->net_user) == 0 || strcmp(c->hsm_user, c->net_user) == 0)
+		return section_bad(top, section_has(top, "hsm_user") ? "hsm_user" : NULL, f,
+		    "front_user, hsm_user and net_user must be three different users");
+	return RC_OK;
+}
+
+static enum rc
+read_limits(struct config *c, const struct section *top, struct fault *f)
+{
+	static const char *const sync[] = { "group", "none", NULL };
+	unsigned choice = 0;
+
+	TRY(section_uint(top, "request_timeout_ms", 100, 60000, &c->request_timeout_ms, f));
+	TRY(section_uint(top, "max_connections", 1, 65536, &c->max_connections, f));
+	TRY(section_uint(top, "max_waiting", 1, 65536, &c->max_waiting, f));
+	TRY(section_choice(top, "audit_sync", sync, &choice, f));
+	c->audit_sync = choice;
+	return RC_OK;
+}
+
+enum rc
+config_read_main(struct config_reader *r, const struct section *top, struct fault *f)
+{
+	TRY(read_files(r->c, top, f));
+	TRY(read_users(r->c, top, f));
+	TRY(read_limits(r->c, top, f));
+	TRY(read_admin(r, top, f));
+	TRY(read_listens(r, top, f));
+	TRY(read_tokens(r->c, top, f));
+	TRY(read_cas(r->c, top, f));
+	return read_authorities(r->c, top, f);
+}

@@ -1,0 +1,95 @@
+#include "agent/config_parse.h"
+
+/* clang-format off */
+#define TEXT(name)	  CFG_STR(name, NULL, CFGF_NODEFAULT)
+#define TEXT_DEF(name, d) CFG_STR(name, d, CFGF_NONE)
+#define LIST(name)	  CFG_STR_LIST(name, NULL, CFGF_NODEFAULT)
+#define NUMBER(name, d)	  CFG_INT(name, d, CFGF_NONE)
+#define YES(name)	  CFG_BOOL(name, cfg_true, CFGF_NONE)
+#define NO(name)	  CFG_BOOL(name, cfg_false, CFGF_NONE)
+#define NAMED(name, o)	  CFG_SEC(name, o, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
+
+static cfg_opt_t listen_options[] = {
+	TEXT("path"), TEXT_DEF("mode", "0660"), TEXT("group"), TEXT("tenant"),
+	TEXT_DEF("auth", "peer"),
+	CFG_END()
+};
+
+static cfg_opt_t token_options[] = {
+	TEXT("module"), TEXT("label"), TEXT("serial"), TEXT("pin"),
+	NUMBER("processes", 2), NUMBER("threads", 1), TEXT("lock_file"),
+	LIST("environment"), LIST("read_paths"), LIST("write_paths"),
+	NO("read_write"), NUMBER("max_keys", 0), NUMBER("canary_s", 30),
+	CFG_END()
+};
+
+static cfg_opt_t ca_options[] = {
+	TEXT("directory"), TEXT("tls_ca"), TEXT("eab_kid"), TEXT("eab_key"),
+	LIST("contact"), NO("terms_agreed"), TEXT("token"),
+	TEXT_DEF("tkauth_response", "tkauth"),
+	TEXT_DEF("constraints_type", "JWTClaimConstraints"),
+	TEXT_DEF("enhanced_type", "EnhancedJWTClaimConstraints"),
+	NO("csr_basic_constraints"), NO("csr_key_usage"),
+	TEXT("csr_country"), TEXT("csr_organization"),
+	CFG_END()
+};
+
+static cfg_opt_t authority_options[] = {
+	TEXT("url"), TEXT("tls_ca"), TEXT("account"), TEXT("secret"),
+	TEXT_DEF("dialect", "rfc9448"), NO("spki_fingerprint"),
+	TEXT_DEF("evidence", "none"), LIST("issuers"),
+	CFG_END()
+};
+
+cfg_opt_t config_main_options[] = {
+	TEXT_DEF("state_dir", "/var/lib/vesper"), TEXT_DEF("audit_dir", "/var/log/vesper"),
+	TEXT_DEF("front_user", "vesper-front"), TEXT_DEF("hsm_user", "vesper-hsm"),
+	TEXT_DEF("net_user", "vesper-net"),
+	TEXT("trust_anchors"), TEXT("authority_anchors"), TEXT("ct_logs"),
+	NUMBER("request_timeout_ms", 5000), NUMBER("max_connections", 16384),
+	NUMBER("max_waiting", 1024), TEXT_DEF("audit_sync", "group"),
+	TEXT_DEF("admin_socket", "/run/vesper/admin.sock"),
+	TEXT("admin_user"), TEXT("admin_group"),
+	NAMED("listen", listen_options),
+	NAMED("token", token_options),
+	NAMED("ca", ca_options),
+	NAMED("authority", authority_options),
+	CFG_END()
+};
+
+static cfg_opt_t permitted_options[] = {
+	LIST("values"),
+	CFG_END()
+};
+
+static cfg_opt_t constraints_options[] = {
+	TEXT_DEF("form", "jwt"), LIST("must_include"), LIST("must_exclude"),
+	NAMED("permitted", permitted_options),
+	CFG_END()
+};
+
+static cfg_opt_t credential_options[] = {
+	TEXT("profile"), TEXT("token"), TEXT("ca"), TEXT("authority"), TEXT("claim_agent"),
+	CFG_SEC("constraints", constraints_options, CFGF_MULTI),
+	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"),
+	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
+	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
+	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
+	NO("normalise_permitted"), NO("accept_quoted_permitted"),
+	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),
+	CFG_END()
+};
+
+static cfg_opt_t tenant_options[] = {
+	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
+	LIST("allow_user"), LIST("allow_group"), TEXT("attest_max"), LIST("ppts"),
+	NUMBER("rate", 0),
+	NAMED("credential", credential_options),
+	CFG_END()
+};
+
+cfg_opt_t config_tenant_options[] = {
+	NAMED("tenant", tenant_options),
+	CFG_END()
+};
+/* clang-format on */

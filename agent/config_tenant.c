@@ -1,0 +1,512 @@
+#include "agent/config_parse.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "stir/ppt.h"
+#include "stir/tnauth.h"
+
+enum {
+	MAX_CREDENTIALS = 256,
+	MAX_NUMBERS_FILE = 32 * 1024 * 1024,
+	MAX_INTERVALS = 1000000,
+	MAX_IDENTITY_BYTES = 65536,
+	MAX_SCTS = 16,
+	MAX_RENEW_LIFETIME_S = 366 * 86400,
+};
+
+/* ---- numbers -------------------------------------------------------------- */
+
+static enum rc
+put_interval(struct buf *list, struct span text, struct fault *f)
+{
+	struct tn_interval one = { 0 };
+
+	TRY(tnset_parse(text, &one, f));
+	buf_put(list, &one, sizeof one);
+	return buf_check(list, f);
+}
+
+static enum rc
+inline_numbers(const struct section *s, struct buf *list, struct fault *f)
+{
+	for (unsigned i = 0; i < cfg_size(s->cfg, "numbers"); i++) {
+		const char *text = cfg_getnstr(s->cfg, "numbers", i);
+		struct fault inner = { 0 };
+
+		if (put_interval(list, span_str(text), &inner) != RC_OK)
+			return section_bad(s, "numbers", f,
+			    "entry %u of 'numbers': %s; write \"12025550100\" or "
+			    "\"12025550110-12025550119\"",
+			    i + 1, inner.detail);
+	}
+	return RC_OK;
+}
+
+static struct span
+trim(struct span line)
+{
+	const uint8_t *hash = line.len > 0 ? memchr(line.ptr, '#', line.len) : NULL;
+
+	/* A # right behind a digit belongs to a number; a comment stands apart. */
+	while (hash != NULL && hash > line.ptr && !isspace(hash[-1]))
+		hash = memchr(hash + 1, '#', line.len - (size_t)(hash + 1 - line.ptr));
+	if (hash != NULL)
+		line.len = (size_t)(hash - line.ptr);
+	while (line.len > 0 && isspace(line.ptr[0]))
+		(void)span_cut(&line, 1);
+	while (line.len > 0 && isspace(line.ptr[line.len - 1]))
+		line.len--;
+	return line;
+}
+
+static enum rc
+numbers_lines(const char *name, struct span rest, struct buf *list, struct fault *f)
+{
+	for (unsigned n = 1; rest.len > 0; n++) {
+		const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
+		size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+		struct span line = trim(span_cut(&rest, len));
+		struct fault inner = { 0 };
+
+		if (end != NULL)
+			(void)span_cut(&rest, 1);
+		if (line.len > 0 && put_interval(list, line, &inner) != RC_OK)
+			return scan_bad(
+			    f, name, n, "%s; write one number or range a line", inner.detail);
+	}
+	return RC_OK;
+}
+
+static enum rc
+file_numbers(
+    const struct config_reader *r, const struct section *s, struct buf *list, struct fault *f)
+{
+	const char *name = section_text(s, "numbers_file");
+	AUTO_BUF text = BUF_INIT(0);
+	struct fault inner = { 0 };
+
+	if (name == NULL)
+		return RC_OK;
+	if (config_slurp(r->dir, name, MAX_NUMBERS_FILE, &text, &inner) != RC_OK)
+		return section_bad(s, "numbers_file", f, "%s", inner.detail);
+	return numbers_lines(name, buf_view(&text), list, f);
+}
+
+static enum rc
+read_numbers(const struct config_reader *r, const struct section *s, struct config_tenant *t,
+    struct fault *f)
+{
+	AUTO_BUF list = BUF_INIT(MAX_INTERVALS * sizeof(struct tn_interval));
+	size_t n;
+
+	TRY(inline_numbers(s, &list, f));
+	TRY(file_numbers(r, s, &list, f));
+	n = list.len / sizeof(struct tn_interval);
+	if (n == 0)
+		return RC_OK;
+	return tnset_build(
+	    (const struct tn_interval *)(const void *)list.ptr, n, &t->numbers, f);
+}
+
+/* ---- who may call ---------------------------------------------------------- */
+
+static enum rc
+read_allowed_users(
+    struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	size_t n = cfg_size(s->cfg, "allow_user");
+
+	if (n == 0)
+		return RC_OK;
+	t->allow_uid = calloc(n, sizeof t->allow_uid[0]);
+	if (t->allow_uid == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "allow_user");
+	for (; t->allow_uids < n; t->allow_uids++)
+		TRY(section_user(s, "allow_user",
+		    cfg_getnstr(s->cfg, "allow_user", (unsigned)t->allow_uids), &r->ids,
+		    &t->allow_uid[t->allow_uids], f));
+	return RC_OK;
+}
+
+static enum rc
+read_allowed_groups(
+    struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	size_t n = cfg_size(s->cfg, "allow_group");
+
+	if (n == 0)
+		return RC_OK;
+	t->allow_gid = calloc(n, sizeof t->allow_gid[0]);
+	if (t->allow_gid == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "allow_group");
+	for (; t->allow_gids < n; t->allow_gids++)
+		TRY(section_group(s, "allow_group",
+		    cfg_getnstr(s->cfg, "allow_group", (unsigned)t->allow_gids), &r->ids,
+		    &t->allow_gid[t->allow_gids], f));
+	return RC_OK;
+}
+
+static enum rc
+read_allowed_kinds(const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	const char *attest = section_text(s, "attest_max");
+	enum ppt ignored;
+
+	if (attest != NULL) {
+		if (strlen(attest) != 1 || strchr("ABC", attest[0]) == NULL)
+			return section_bad(
+			    s, "attest_max", f, "'attest_max' must be \"A\", \"B\" or \"C\"");
+		t->attest_max = attest[0];
+	}
+	TRY(section_strings(s, "ppts", &t->ppts, f));
+	for (size_t i = 0; i < t->ppts.len; i++) {
+		struct fault inner = { 0 };
+
+		if (strcmp(t->ppts.item[i], "base") != 0 &&
+		    ppt_find(t->ppts.item[i], &ignored, &inner) != RC_OK)
+			return section_bad(s, "ppts", f,
+			    "'%.40s' is no PASSporT type of this agent; \"base\" is the one "
+			    "without ppt",
+			    t->ppts.item[i]);
+	}
+	return RC_OK;
+}
+
+/* ---- constraints ---------------------------------------------------------- */
+
+/* As section_strings, but in the shape of struct constraints: its owner frees. */
+static enum rc
+claim_names(const struct section *s, const char *key, char ***out, size_t *len, struct fault *f)
+{
+	struct config_strings list = { 0 };
+	enum rc rc = section_strings(s, key, &list, f);
+
+	*out = list.item;
+	*len = list.len;
+	if (rc == RC_OK && list.len > CONSTRAINTS_MAX_CLAIMS)
+		return section_bad(s, key, f, "more than %d claims", CONSTRAINTS_MAX_CLAIMS);
+	return rc;
+}
+
+static enum rc
+read_permitted(const struct section *s, struct permitted *p, struct fault *f)
+{
+	struct config_strings values = { 0 };
+	enum rc rc;
+
+	p->claim = strdup(section_title(s));
+	if (p->claim == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "permitted");
+	rc = section_strings(s, "values", &values, f);
+	p->value = values.item;
+	p->values = values.len;
+	if (rc == RC_OK && (p->values == 0 || p->values > CONSTRAINTS_MAX_VALUES))
+		return section_bad(s, "values", f, "permitted '%.40s' needs 1 to %d values",
+		    p->claim, CONSTRAINTS_MAX_VALUES);
+	return rc;
+}
+
+static enum rc
+read_permitteds(const struct section *s, struct constraints *k, struct fault *f)
+{
+	size_t n = section_count(s, "permitted");
+
+	if (n == 0)
+		return RC_OK;
+	k->permitted = calloc(n, sizeof k->permitted[0]);
+	if (k->permitted == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "permitted");
+	while (k->permitteds < n) {
+		struct section p = section_child(s, "permitted", k->permitteds);
+
+		TRY(read_permitted(&p, &k->permitted[k->permitteds++], f));
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_constraints(const struct section *s, const struct constraints *k,
+    const struct constraints_policy *policy, struct fault *f)
+{
+	struct fault inner = { 0 };
+
+	if (k->form == CONSTRAINTS_JWT && k->must_excludes > 0)
+		return section_bad(s, "must_exclude", f,
+		    "'must_exclude' needs form = \"enhanced\" (RFC 9118)");
+	if (k->must_includes == 0 && k->permitteds == 0 && k->must_excludes == 0)
+		return section_bad(s, NULL, f, "'constraints' says nothing; leave it out");
+	if (constraints_check(k, policy, &inner) != RC_OK)
+		return section_bad(s, NULL, f, "%s", inner.detail);
+	return RC_OK;
+}
+
+static enum rc
+read_constraints(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const forms[] = { "jwt", "enhanced", NULL };
+	struct constraints *k = calloc(1, sizeof *k);
+	unsigned choice = 0;
+
+	cred->constraints = k; /* freed with the credential, half-built too */
+	if (k == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "constraints");
+	TRY(section_choice(s, "form", forms, &choice, f));
+	k->form = choice == 0 ? CONSTRAINTS_JWT : CONSTRAINTS_ENHANCED;
+	TRY(claim_names(s, "must_include", &k->must_include, &k->must_includes, f));
+	TRY(claim_names(s, "must_exclude", &k->must_exclude, &k->must_excludes, f));
+	TRY(read_permitteds(s, k, f));
+	return check_constraints(s, k, &cred->constraints_policy, f);
+}
+
+/* ---- credential ----------------------------------------------------------- */
+
+static enum rc
+read_profile(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	const char *name = section_text(s, "profile");
+
+	if (name == NULL) /* D-01: no default */
+		return section_bad(s, NULL, f,
+		    "'profile' is missing; write \"vesper-06\", \"atis-delegate\" or "
+		    "\"shaken-sp\"");
+	for (unsigned p = 0; p < PROFILE__COUNT; p++) {
+		if (strcmp(profile_rule(p)->name, name) == 0) {
+			cred->profile = p;
+			return RC_OK;
+		}
+	}
+	return section_bad(s, "profile", f,
+	    "no profile '%.40s'; write \"vesper-06\", \"atis-delegate\" or \"shaken-sp\"",
+	    name);
+}
+
+static enum rc
+read_references(const struct config *c, const struct section *s, struct config_credential *cred,
+    struct fault *f)
+{
+	TRY(section_required(s, "token", &cred->token, f));
+	if (config_token_find(c, cred->token) == NULL)
+		return section_bad(
+		    s, "token", f, "there is no section token \"%.60s\"", cred->token);
+	TRY(section_string(s, "ca", &cred->ca, f));
+	if (cred->ca != NULL && config_ca_find(c, cred->ca) == NULL)
+		return section_bad(s, "ca", f, "there is no section ca \"%.60s\"", cred->ca);
+	TRY(section_string(s, "authority", &cred->authority, f));
+	if (cred->authority != NULL && config_authority_find(c, cred->authority) == NULL)
+		return section_bad(s, "authority", f, "there is no section authority \"%.60s\"",
+		    cred->authority);
+	TRY(section_string(s, "claim_agent", &cred->claim_agent, f));
+	if (cred->claim_agent != NULL && config_authority_find(c, cred->claim_agent) == NULL)
+		return section_bad(s, "claim_agent", f,
+		    "there is no section authority \"%.60s\"", cred->claim_agent);
+	if (cred->ca != NULL && cred->authority == NULL)
+		return section_bad(s, "ca", f,
+		    "a credential with a ca needs an authority for its tokens; write authority "
+		    "= \"…\"");
+	return RC_OK;
+}
+
+/* D-61: https, port 443 or 8443, no user name, query or fragment. */
+static enum rc
+check_x5u(const struct section *s, const char *url, struct fault *f)
+{
+	size_t host = strcspn(url + 8, "/");
+	const char *bracket = memchr(url + 8, ']', host);
+	const char *name_end = bracket != NULL ? bracket : url + 8;
+	const char *port = memchr(name_end, ':', (size_t)(url + 8 + host - name_end));
+
+	if (strchr(url, '?') != NULL)
+		return section_bad(s, "x5u", f, "'x5u' must not have a query");
+	if (port != NULL && strncmp(port, ":443/", 5) != 0 && strncmp(port, ":8443/", 6) != 0)
+		return section_bad(s, "x5u", f, "'x5u' must use port 443 or 8443");
+	if (url[strlen(url) - 1] != '/')
+		return section_bad(s, "x5u", f,
+		    "'x5u' is a directory and must end in '/': the file's name is appended");
+	return RC_OK;
+}
+
+static enum rc
+read_conveyance(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const ways[] = { "x5u", "x5c", "both", NULL };
+	static const enum conveyance values[] = { CONVEY_X5U, CONVEY_X5C, CONVEY_BOTH };
+	const struct profile_rule *rule = profile_rule(cred->profile);
+	unsigned choice = 0;
+
+	cred->convey = rule->convey;
+	if (section_text(s, "conveyance") != NULL) {
+		TRY(section_choice(s, "conveyance", ways, &choice, f));
+		cred->convey = values[choice];
+	}
+	if (rule->x5c_required && (cred->convey & CONVEY_X5C) == 0) /* V-03 */
+		return section_bad(s, "conveyance", f,
+		    "profile %s carries x5c: write conveyance = \"both\" or \"x5c\"",
+		    rule->name);
+	return RC_OK;
+}
+
+static enum rc
+read_publication(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const identity[] = { "header", "none", NULL };
+	unsigned choice = 0;
+
+	TRY(read_conveyance(s, cred, f));
+	TRY(section_choice(s, "identity", identity, &choice, f));
+	cred->identity = choice == 0;
+	TRY(section_url(s, "x5u", &cred->x5u, f));
+	if (cred->x5u != NULL)
+		TRY(check_x5u(s, cred->x5u, f));
+	if (cred->x5u == NULL && cred->identity) /* D-17 */
+		return section_bad(s, NULL, f,
+		    "'x5u' is missing; write x5u = \"https://HOST/PATH/\", or identity = "
+		    "\"none\"");
+	TRY(section_string(s, "publish_dir", &cred->publish_dir, f));
+	return section_uint(
+	    s, "identity_max_bytes", 512, MAX_IDENTITY_BYTES, &cred->identity_max_bytes, f);
+}
+
+/* D-01: a provider's certificate holds one code, a delegate's none of ours. */
+static enum rc
+read_class(const struct section *s, const struct config_tenant *t,
+    struct config_credential *cred, struct fault *f)
+{
+	static const char *const unlisted[] = { "refuse", "B", "C", NULL };
+	const struct profile_rule *rule = profile_rule(cred->profile);
+	unsigned choice = 0;
+
+	TRY(section_string(s, "spc", &cred->spc, f));
+	TRY(section_choice(s, "unlisted_tn", unlisted, &choice, f));
+	cred->unlisted_tn = choice;
+	if (rule->cls == CLASS_SP) {
+		if (cred->spc == NULL)
+			return section_bad(s, NULL, f,
+			    "profile %s needs the provider's code; write spc = \"1234\"",
+			    rule->name);
+		if (strlen(cred->spc) > TNAUTH_SPC_MAX)
+			return section_bad(
+			    s, "spc", f, "'spc' has more than %d characters", TNAUTH_SPC_MAX);
+		return RC_OK;
+	}
+	if (cred->spc != NULL)
+		return section_bad(s, "spc", f, "'spc' belongs to profile shaken-sp only");
+	if (section_has(s, "unlisted_tn"))
+		return section_bad(
+		    s, "unlisted_tn", f, "'unlisted_tn' belongs to profile shaken-sp only");
+	if (t->numbers == NULL)
+		return section_bad(s, NULL, f,
+		    "tenant '%s' has no numbers for it; write numbers = { \"…\" } or "
+		    "numbers_file",
+		    t->name);
+	return RC_OK;
+}
+
+static enum rc
+read_scts(const struct config *c, const struct section *s, struct config_credential *cred,
+    struct fault *f)
+{
+	cred->min_scts = profile_rule(cred->profile)->min_scts;
+	if (section_has(s, "min_scts"))
+		TRY(section_uint(s, "min_scts", 0, MAX_SCTS, &cred->min_scts, f));
+	if (cred->min_scts > 0 && c->ct_logs == NULL)
+		return section_bad(s, section_has(s, "min_scts") ? "min_scts" : "profile", f,
+		    "%u SCTs are required but vesperd.conf has no ct_logs = \"FILE\"",
+		    cred->min_scts);
+	return RC_OK;
+}
+
+static enum rc
+read_extra_claims(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const base[] = { "orig", "dest", "iat" };
+
+	TRY(section_strings(s, "extra_claims", &cred->extra_claims, f));
+	for (size_t i = 0; i < cred->extra_claims.len; i++) {
+		for (size_t k = 0; k < ARRAY_LEN(base); k++) {
+			if (strcmp(cred->extra_claims.item[i], base[k]) == 0)
+				return section_bad(s, "extra_claims", f,
+				    "'%s' is in every PASSporT, not an extra claim", base[k]);
+		}
+	}
+	return RC_OK;
+}
+
+static enum rc
+read_wanted_constraints(
+    const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	size_t n = section_count(s, "constraints");
+	struct section k;
+
+	cred->constraints_policy = (struct constraints_policy){
+		.rfc8226_strict_permitted = section_bool(s, "rfc8226_strict_permitted"),
+		.normalise_permitted = section_bool(s, "normalise_permitted"),
+		.accept_quoted_permitted = section_bool(s, "accept_quoted_permitted"),
+	};
+	if (n > 0) {
+		k = section_child(s, "constraints", 0);
+		return read_constraints(&k, cred, f);
+	}
+	if (cred->claim_agent != NULL)
+		return section_bad(s, "claim_agent", f,
+		    "a claim agent attests constraints; write constraints { … } or drop it");
+	return RC_OK;
+}
+
+static enum rc
+read_credential(const struct config *c, const struct section *s, const struct config_tenant *t,
+    struct config_credential *cred, struct fault *f)
+{
+	TRY(section_name(s, &cred->name, f));
+	TRY(read_profile(s, cred, f));
+	TRY(read_references(c, s, cred, f));
+	TRY(read_class(s, t, cred, f));
+	TRY(read_publication(s, cred, f));
+	TRY(section_uint(s, "priority", 0, 1000000, &cred->priority, f));
+	TRY(read_scts(c, s, cred, f));
+	TRY(read_extra_claims(s, cred, f));
+	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
+	TRY(read_wanted_constraints(s, cred, f));
+	return section_uint(
+	    s, "renew_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->renew_lifetime_s, f);
+}
+
+static enum rc
+read_credentials(
+    const struct config *c, const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	size_t n = section_count(s, "credential");
+
+	if (n == 0)
+		return RC_OK;
+	if (n > MAX_CREDENTIALS)
+		return section_bad(s, NULL, f, "more than %d credentials", MAX_CREDENTIALS);
+	t->credential = calloc(n, sizeof t->credential[0]);
+	if (t->credential == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "credential");
+	while (t->credentials < n) {
+		struct section one = section_child(s, "credential", t->credentials);
+
+		TRY(read_credential(c, &one, t, &t->credential[t->credentials++], f));
+	}
+	return RC_OK;
+}
+
+enum rc
+config_read_tenant(
+    struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	TRY(section_name(s, &t->name, f));
+	t->file = strdup(s->scan->file);
+	if (t->file == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "tenant");
+	t->line = scan_line(s->scan, s->node);
+	t->enabled = section_bool(s, "enabled");
+	TRY(read_numbers(r, s, t, f));
+	TRY(read_allowed_users(r, s, t, f));
+	TRY(read_allowed_groups(r, s, t, f));
+	TRY(read_allowed_kinds(s, t, f));
+	TRY(section_uint(s, "rate", 0, 1000000, &t->rate, f));
+	return read_credentials(r->c, s, t, f);
+}

@@ -1,0 +1,338 @@
+"""Every reason token that a caller can see, provoked on the socket and, where
+the decision needs no agent, by "vesper check"; no refusal reaches the token.
+
+The list of tokens is read from stir/fault.h, so a token without a case fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import test_routes
+from cases import Cases, equal, true
+from world import http, process
+from world.machine import BUILD, TOP, Machine, is_root, wait_for
+
+ACME, OTHER, DEST = "12025550100", "12025550101", "12125550111"
+ORIGID = "123e4567-e89b-12d3-a456-426655440000"
+BASE = {"orig": {"tn": ACME}, "dest": {"tn": [DEST]}}
+SHAKEN = {**BASE, "attest": "A", "origid": ORIGID}
+
+# Reasons whose cause cannot be made from outside; the named unit test asserts them.
+ELSEWHERE = {"internal_error": "an invariant of ours: nothing outside can break it",
+             "clock_not_credible": "tests/unit/test_sign"}
+
+
+def tenants(machine: Machine) -> dict[str, str]:
+    """Tenants that differ in one thing each.  Numbers keep them apart."""
+    def bound(name: str, number: str, constraints: str, extra: str = "", **keys) -> str:
+        text = machine.enterprise(name, (number,), credential=extra, **keys)
+        return re.sub(r"constraints \{.*?\n\t\t\}", "constraints {\n" + constraints + "\n\t\t}",
+                      text, flags=re.S)
+    return {
+        "acme": machine.enterprise("acme", (ACME,), ppts=["base"]),
+        "osp": machine.provider("osp", numbers=(ACME, OTHER), attest_max="B"),
+        "excluded": bound("excluded", "12025550110",
+                          '\t\t\tform = "enhanced"\n\t\t\tmust_exclude = { "rcd" }\n'
+                          '\t\t\tmust_include = { "crn" }',
+                          '\t\textra_claims = { "rcd" }'),
+        "valued": bound("valued", "12025550111", '\t\t\tform = "jwt"\n\t\t\tpermitted "rcd" '
+                        '{ values = { "{\\"nam\\":\\"ACME Corp\\"}" } }'),
+        "unvetted": bound("unvetted", "12025550112", '\t\t\tform = "jwt"\n\t\t\tmust_include = '
+                          '{ "crn" }', '\t\textra_claims = { "foo" }'),
+        "twin1": machine.enterprise("twin1", ("12025550113",)),
+        "twin2": machine.enterprise("twin2", ("12025550113",)),
+        "off": machine.enterprise("off", ("12025550114",), enabled=False),
+        "slow": machine.enterprise("slow", ("12025550115",), rate=1),
+        "foreign": machine.enterprise("foreign", ("12025550116",), allow_user=["54321"]),
+    }
+
+
+def claims(number: str, **more) -> dict:
+    return {"orig": {"tn": number}, "dest": {"tn": [DEST]}, **more}
+
+
+# reason, claim or None, body of POST /v1/passports
+DECISIONS = [
+    ("tn_not_authorized", "orig", {"claims": claims("13035550199")}),
+    ("tn_not_authorized", "orig", {"tenant": "acme", "claims": claims(OTHER)}),
+    ("no_credential", None, {"tenant": "acme", "ppt": "shaken", "claims": SHAKEN}),
+    ("no_credential", None, {"tenant": "osp", "claims": BASE}),
+    ("no_credential", None, {"tenant": "acme", "credential": "other", "claims": BASE}),
+    ("attest_not_allowed", "attest", {"tenant": "osp", "ppt": "shaken", "claims": SHAKEN}),
+    ("claim_excluded", "rcd", {"claims": claims("12025550110", crn="x", rcd={"nam": "A"})}),
+    ("claim_missing_by_constraint", "crn", {"claims": claims("12025550110")}),
+    ("value_not_permitted", "rcd", {"claims": claims("12025550111", rcd={"nam": "Other"})}),
+    ("claim_not_vetted", "foo", {"claims": claims("12025550112", crn="x", foo=1)}),
+    ("ambiguous_credential", None, {"claims": claims("12025550113")}),
+    ("tenant_disabled", None, {"tenant": "off", "claims": claims("12025550114")}),
+    ("caller_not_allowed", None, {"tenant": "foreign", "claims": claims("12025550116")}),
+    ("caller_not_allowed", None, {"tenant": "nobody-knows", "claims": BASE}),
+]
+
+# The same offline: reason, tenant whose chain is used, claims, further arguments.
+CHECKS = [
+    (None, "acme", BASE, ()),
+    (None, "osp", SHAKEN, ("--ppt", "shaken", "--profile", "shaken-sp")),
+    ("tn_not_authorized", "acme", claims(OTHER), ()),
+    ("claim_excluded", "excluded", claims("12025550110", crn="x", rcd={"nam": "A"}), ()),
+    ("claim_missing_by_constraint", "excluded", claims("12025550110"), ()),
+    ("value_not_permitted", "valued", claims("12025550111", rcd={"nam": "Other"}), ()),
+    ("claim_not_vetted", "unvetted", claims("12025550112", crn="x", foo=1),
+     ("--profile", "vesper-06", "--allow-claim", "foo")),
+    ("unknown_claim", "acme", {**BASE, "foo": 1}, ()),
+    ("missing_claim", "acme", {"orig": {"tn": ACME}}, ()),
+    ("missing_claim", "osp", {**BASE, "origid": ORIGID}, ("--ppt", "shaken")),
+    ("invalid_claim", "acme", {**BASE, "dest": {"tn": DEST}}, ()),
+    ("invalid_tn", "acme", claims("1800FLOWERS"), ()),
+    ("stale_iat", "acme", {**BASE, "iat": 1443208345}, ()),
+    ("unsupported_ppt", "acme", BASE, ("--ppt", "nope")),
+    ("unsupported_ppt", "acme", SHAKEN, ("--ppt", "shaken", "--profile", "vesper-06")),
+    ("credential_expired", "acme", {**BASE, "iat": 4102444800}, ("--at", "4102444800")),
+    ("malformed_json", "acme", '{"orig":', ()),
+    ("duplicate_member", "acme", '{"orig":{"tn":"1"},"orig":{"tn":"2"}}', ()),
+]
+
+
+def decide(machine: Machine, reason: str, claim: str | None, body: dict) -> None:
+    before = machine.signatures()
+    answer = machine.ask("POST", "/v1/passports", body)
+    equal(answer.reason, reason, answer.body.decode())
+    equal(answer.status, answer.json["status"])
+    if claim is not None:
+        equal(answer.json.get("claim"), claim, "claim")
+    equal(machine.signatures(), before, "C_Sign calls")
+    dry = machine.ask("POST", "/v1/passports?dry_run=1", body)
+    equal(dry.reason, reason, "dry run: " + dry.body.decode())
+
+
+def check(machine: Machine, reason: str | None, tenant: str, body, arguments: tuple) -> None:
+    chain = machine.state("front", "tenants", tenant, "main", "current.pem")
+    path = machine.dir / "claims.json"
+    path.write_text(body if isinstance(body, str) else json.dumps(body))
+    done = subprocess.run([str(BUILD / "vesper"), "check", "--json", "--cert", str(chain),
+                           "--claims", str(path), *arguments], capture_output=True, text=True)
+    equal(done.returncode, 0 if reason is None else 4, done.stdout + done.stderr)
+    verdict = json.loads(done.stdout)
+    equal((verdict["allow"], verdict["reason"]), (reason is None, reason), done.stdout)
+
+
+def no_permitted_value_is_told(machine: Machine) -> None:
+    answer = machine.ask("POST", "/v1/passports", {"claims": claims("12025550111",
+                                                                    rcd={"nam": "Other"})})
+    true("ACME Corp" not in answer.body.decode(), answer.body.decode())
+
+
+def good_ones_are_signed(machine: Machine) -> None:
+    for body in ({"claims": claims("12025550110", crn="x")},
+                 {"claims": claims("12025550111", rcd={"nam": "ACME Corp"})},
+                 {"tenant": "twin1", "claims": claims("12025550113")},
+                 {"tenant": "osp", "ppt": "shaken", "claims": {**SHAKEN, "attest": "B"}}):
+        answer = machine.ask("POST", "/v1/passports", body)
+        equal(answer.status, 200, answer.body.decode())
+
+
+def rate_limited(machine: Machine) -> None:
+    answers = [machine.ask("POST", "/v1/passports", {"claims": claims("12025550115")})
+               for _ in range(5)]
+    limited = [a for a in answers if a.reason == "rate_limited"]
+    true(limited, str([(a.status, a.reason) for a in answers]))
+    equal(limited[0].status, 429)
+
+
+def stranger_is_refused(machine: Machine) -> None:
+    """Another user of the host; root gains nothing by being root."""
+    if not is_root():
+        return
+    for uid in ("54322", "65534"):
+        done = subprocess.run(
+            ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "curl", "-sS",
+             "--unix-socket", machine.socket, "-H", "Content-Type: application/json", "-d",
+             json.dumps({"claims": BASE}), "http://localhost/v1/passports"],
+            capture_output=True, text=True)
+        if uid == "65534" and done.returncode != 0:
+            continue  # the connection itself is refused
+        equal(json.loads(done.stdout)["reason"], "caller_not_allowed", done.stdout)
+    done = subprocess.run(
+        ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "curl", "-sS",
+         "--unix-socket", machine.socket, "-H", "Content-Type: application/json", "-d",
+         json.dumps({"claims": claims("12025550116")}), "http://localhost/v1/passports"],
+        capture_output=True, text=True)
+    true(json.loads(done.stdout).get("passport"), done.stdout)
+
+
+def reload(machine: Machine) -> None:
+    before = machine.status()["reload"]["at"]
+    time.sleep(1.1)
+    machine.agent.send_signal(signal.SIGHUP)
+    wait_for("the reload", lambda: machine.status()["reload"]["at"] != before, 15)
+
+
+def number_pending(machine: Machine) -> None:
+    """A number that was configured after the certificate was issued."""
+    path = machine.config / "tenants.d/acme.conf"
+    text = path.read_text()
+    path.write_text(text.replace(f'"{ACME}" }}\n', f'"{ACME}", "12025550177" }}\n', 1))
+    true(path.read_text() != text, "the configuration was not changed")
+    reload(machine)
+    equal(machine.sign("12025550177", tenant="acme").reason, "number_pending")
+    equal(machine.sign(ACME, tenant="acme").status, 200)
+    path.write_text(text)
+    reload(machine)
+
+
+def number_removed(machine: Machine) -> None:
+    """The right to sign is certificate and configuration together (D-60)."""
+    path = machine.config / "tenants.d/twin1.conf"
+    text = path.read_text()
+    path.write_text(text.replace('numbers = { "12025550113" }', 'numbers = { "12025550178" }'))
+    reload(machine)
+    equal(machine.sign("12025550113", tenant="twin1").reason, "tn_not_authorized")
+    path.write_text(text)
+    reload(machine)
+    equal(machine.sign("12025550113", tenant="twin1").status, 200)
+
+
+def identity_too_large(machine: Machine) -> None:
+    many = {"orig": {"tn": ACME}, "dest": {"tn": [f"1212555{i:04d}" for i in range(16)],
+                                           "uri": ["sip:" + "a" * 5000 + "@example.com"]}}
+    answer = machine.ask("POST", "/v1/passports", {"tenant": "acme", "claims": many})
+    equal(answer.reason, "identity_too_large", answer.body.decode())
+
+
+def sct_policy(machine: Machine) -> None:
+    path = machine.config / "ct-logs.json"
+    text = path.read_text()
+    logs = json.loads(text)
+    for operator in logs["operators"]:
+        for log in operator["logs"]:
+            log["state"] = {"rejected": {"timestamp": "2026-01-01T00:00:00Z"}}
+    path.write_text(json.dumps(logs))
+    reload(machine)
+    equal(machine.sign(ACME, tenant="acme").reason, "sct_policy")
+    path.write_text(text)
+    reload(machine)
+    wait_for("signing again", lambda: machine.sign(ACME, tenant="acme").status == 200, 10)
+
+
+def audit_unavailable(machine: Machine) -> None:
+    """The disk takes nothing more: refused, and back when it does."""
+    front = process.roles(machine.agent.pid)["front"][0]
+    before = machine.signatures()
+    subprocess.run(["prlimit", f"--pid={front}", "--fsize=1:"], check=True)
+    try:
+        answers = [machine.sign(ACME, tenant="acme") for _ in range(4)]
+        equal([a.status for a in answers if a.status == 200], [], "signed without an audit record")
+        equal(answers[-1].reason, "audit_unavailable", answers[-1].body.decode())
+        true("retry-after" in answers[-1].headers, "no Retry-After")
+    finally:
+        subprocess.run(["prlimit", f"--pid={front}", "--fsize=unlimited:"], check=True)
+    # A request whose record was under way when the disk failed may have reached
+    # the token; its signature was not given out.  Those refused after it did not.
+    true(machine.signatures() - before <= 1, "refused requests reached the token")
+    wait_for("signing again", lambda: machine.sign(ACME, tenant="acme").status == 200, 10)
+
+
+def hsm_timeout_and_overloaded(machine: Machine) -> None:
+    signers = process.roles(machine.agent.pid)["signer"]
+    for pid in signers:
+        os.kill(pid, signal.SIGSTOP)
+    answers: list[http.Answer] = []
+    threads = [threading.Thread(target=lambda: answers.append(machine.sign(ACME, tenant="acme")))
+               for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for pid in signers:
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # it was replaced, as a hung one must be
+    reasons = {a.reason for a in answers}
+    equal({a.status for a in answers}, {503}, str(reasons))
+    true("overloaded" in reasons, f"nobody was told at once: {reasons}")
+    true("hsm_timeout" in reasons, f"nobody met the deadline: {reasons}")
+    true(all("retry-after" in a.headers for a in answers), "no Retry-After")
+    wait_for("signing again", lambda: machine.sign(ACME, tenant="acme").status == 200, 15)
+
+
+def hsm_unavailable(machine: Machine) -> None:
+    token, away = machine.dir / "token", machine.dir / "token-away"
+    token.rename(away)
+    for role in ("signer", "admin"):
+        for pid in process.roles(machine.agent.pid).get(role, []):
+            os.kill(pid, signal.SIGKILL)
+    answer = wait_for("hsm_unavailable", lambda: (
+        a if (a := machine.sign(ACME, tenant="acme")).reason == "hsm_unavailable" else None), 15)
+    equal(answer.status, 503)
+    away.rename(token)
+    wait_for("signing again", lambda: machine.sign(ACME, tenant="acme").status == 200, 30)
+
+
+def credential_unusable_and_expired(machine: Machine) -> None:
+    """Without the lab nothing is renewed: one file is spoilt, one certificate runs out."""
+    machine.control("POST", "/config", {"ca": {"backdate": 1, "lifetime": {"delegate": 12}}})
+    first = machine.credential("twin2")["serial"]
+    http.request(machine.admin_socket, "POST", "/v1/credentials/twin2/main/renew", {})
+    wait_for("a short certificate", lambda: machine.credential("twin2")["serial"] != first, 20)
+    machine.stop_lab()
+    machine.stop_agent()
+    chain = machine.state("front", "tenants", "valued", "main", "current.pem")
+    chain.write_text(chain.read_text()[:300])
+    machine.start_agent()
+    wait_for("signing", lambda: machine.sign(ACME, tenant="acme").status == 200, 10)
+    equal(machine.sign("12025550111").reason, "credential_unusable")
+    answer = wait_for("the end of the short certificate", lambda: (
+        a if (a := machine.sign("12025550113", tenant="twin2")).status != 200 else None), 20)
+    equal((answer.status, answer.reason), (403, "credential_expired"))
+
+
+def every_token_has_a_case() -> None:
+    text = (TOP / "stir/fault.h").read_text()
+    tokens = set(re.findall(r'X\([A-Z0-9_]+, "([a-z_]+)", \d+\)', text))
+    true(len(tokens) > 30, "the tokens were not found in stir/fault.h")
+    here = {row[0] for row in DECISIONS} | {row[0] for row in CHECKS} | set(ELSEWHERE)
+    here |= {row[5] for row in test_routes.REQUESTS}
+    here |= {"rate_limited", "number_pending", "identity_too_large", "sct_policy",
+             "audit_unavailable", "hsm_timeout", "overloaded", "hsm_unavailable",
+             "credential_unusable", "credential_expired"}
+    here |= set(test_routes.FRAME_REASONS)
+    equal(sorted(tokens - here), [], "tokens without a case")
+
+
+def main() -> int:
+    cases = Cases("reasons")
+    cases.case("every_token_has_a_case", every_token_has_a_case)
+    with Machine() as machine:
+        machine.start({}, wait=False, max_waiting=4, request_timeout_ms=1500)
+        machine.stop_agent()
+        texts = tenants(machine)
+        for name, text in texts.items():
+            machine.write_tenant(name, text)
+        machine.start_agent()
+        machine.wait_ready(*texts, timeout=90)
+        for reason, claim, body in DECISIONS:
+            cases.case(f"{reason}: {body}", decide, machine, reason, claim, body)
+        for reason, tenant, body, arguments in CHECKS:
+            cases.case(f"check {tenant} {arguments}: {reason}", check, machine, reason, tenant,
+                       body, arguments)
+        for function in (no_permitted_value_is_told, good_ones_are_signed, rate_limited,
+                         stranger_is_refused, number_pending, number_removed, identity_too_large,
+                         sct_policy, audit_unavailable, hsm_timeout_and_overloaded,
+                         hsm_unavailable, credential_unusable_and_expired):
+            cases.case(function.__name__, function, machine)
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

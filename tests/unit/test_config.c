@@ -1,0 +1,695 @@
+/* config: what is accepted, and file:line of everything that is not */
+#include "agent/config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/cm.h"
+
+static char home[] = "/tmp/vesper-config-XXXXXX";
+
+/* Line 1 is free for what a row adds in front. */
+#define MAIN_REST \
+	"trust_anchors = \"trust-anchors.pem\"\n" \
+	"ct_logs = 'ct-logs.json'\n" \
+	"token \"main\" {\n" \
+	"  module = \"/usr/lib/softhsm/libsofthsm2.so\" label = \"vesper\"\n" \
+	"  pin = \"file:secrets/pin\"\n" \
+	"}\n" \
+	"ca \"lab\" { directory = \"https://127.1.2.3:14000/directory\" token = \"main\" }\n" \
+	"authority \"numbers\" { url = \"https://127.1.2.3:14001\" }\n"
+
+#define CREDENTIAL_HEAD \
+	"  profile = \"vesper-06\" token = \"main\" ca = \"lab\" authority = \"numbers\"\n"
+#define X5U "  x5u = \"https://127.1.2.3:8443/certs/\"\n"
+
+/* Lines: 1 tenant, 2 numbers, 3 the row's, 4 credential, 5 head, 6 the row's. */
+#define TENANT(extra, head, cred) \
+	"tenant \"acme\" {\n  numbers = { \"12025550100\" }\n" extra \
+	"\n credential \"main\" {\n" head cred "\n }\n}\n"
+
+static void
+put(const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", home, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+drop(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof path, "%s/%s", home, name);
+	(void)unlink(path);
+}
+
+static enum rc
+read_config(struct config **c, struct fault *f)
+{
+	char path[256];
+
+	snprintf(path, sizeof path, "%s/vesperd.conf", home);
+	return config_read(path, c, f);
+}
+
+/* ---- the example of vesperd.conf(5) ------------------------------------------ */
+
+static const char example_main[] =
+    "state_dir = \"../state\"\n"
+    "audit_dir = \"../audit\"\n"
+    "front_user = \"vesper-front\"   # used when started as root\n"
+    "hsm_user = \"vesper-hsm\"\n"
+    "net_user = \"vesper-net\"\n"
+    "trust_anchors = \"trust-anchors.pem\"\n"
+    "authority_anchors = \"authority-anchors.pem\"\n"
+    "ct_logs = \"ct-logs.json\"\n"
+    "request_timeout_ms = 5000\n"
+    "audit_sync = \"group\"\n"
+    "/* a block\n comment */\n"
+    "listen \"main\" { path = \"/run/vesper/vesper.sock\" mode = \"0666\" }\n"
+    "admin_socket = \"/run/vesper/admin.sock\"\n"
+    "admin_user = \"root\"\n"
+    "token \"main\" { module = \"/usr/lib/softhsm/libsofthsm2.so\" label = \"vesper\" pin = "
+    "\"file:secrets/pin\" processes = 2 threads = 1 lock_file = \"../token.lock\" environment "
+    "= "
+    "{ \"SOFTHSM2_CONF=softhsm2.conf\" } }\n"
+    "ca \"lab\" { directory = \"https://127.1.2.3:14000/directory\" tls_ca = \"tls-ca.pem\" "
+    "eab_kid = \"platform-1\" eab_key = \"file:secrets/eab\" contact = { "
+    "\"mailto:noc@example.net\" } terms_agreed = yes token = \"main\" }\n"
+    "authority \"numbers\" { url = \"https://127.1.2.3:14001\" tls_ca = \"tls-ca.pem\" account "
+    "= "
+    "\"acme\" secret = \"file:secrets/authority-acme\" }\n"
+    "authority \"claims\" { url = \"https://127.1.2.3:14002\" evidence = \"tnauthlist-token\" "
+    "}\n";
+
+static const char example_tenant[] =
+    "tenant \"acme\" {\n"
+    "  numbers = { \"12025550100\", # the desk\n"
+    "              \"12025550110-12025550119\", }\n"
+    "  numbers_file = \"acme.numbers\"\n"
+    "  allow_user = { \"root\", \"1000\" }   allow_group = { \"0\" }\n"
+    "  attest_max = \"A\"   ppts = { \"base\" }   rate = 0   enabled = yes\n"
+    "  credential \"main\" {\n"
+    "    profile = \"vesper-06\"  token = \"main\"  ca = \"lab\"  authority = \"numbers\"\n"
+    "    claim_agent = \"claims\"\n"
+    "    x5u = \"https://127.1.2.3:8443/certs/\"  publish_dir = \"../lab/www/certs\"\n"
+    "    conveyance = \"both\"  identity_max_bytes = 8192\n"
+    "    constraints { form = \"enhanced\" must_include = {\"rcd\"} must_exclude = {\"msgi\"}\n"
+    "      permitted \"orig\" { values = {\"{\\\"tn\\\":\\\"12025550100\\\"}\"} } }\n"
+    "    extra_claims = {\"rcd\"} priority = 0 min_scts = 1\n"
+    "  }\n"
+    "}\n";
+
+static void
+write_example(void)
+{
+	put("vesperd.conf", example_main);
+	put("tenants.d/acme.conf", example_tenant);
+	put("acme.numbers", "# one a line\n12025550200\n12025550300-12025550309 # a block\n\n");
+}
+
+static void
+check_example_main(const struct config *c)
+{
+	assert_string_equal(c->state_dir, "../state");
+	assert_int_equal(c->request_timeout_ms, 5000);
+	assert_int_equal(c->max_waiting, 1024);
+	assert_int_equal(c->listens, 1);
+	assert_int_equal(c->listen[0].mode, 0666);
+	assert_string_equal(c->admin_path, "/run/vesper/admin.sock");
+	assert_int_equal(c->admin_uid, 0);
+	assert_true(c->admin_gid == (gid_t)-1);
+	assert_int_equal(c->tokens, 1);
+	assert_int_equal(c->token[0].processes, 2);
+	assert_string_equal(c->token[0].environment.item[0], "SOFTHSM2_CONF=softhsm2.conf");
+	assert_string_equal(c->token[0].lock_file, "../token.lock");
+	assert_string_equal(c->token[0].pin.text, "file:secrets/pin");
+	assert_string_equal(config_ca_find(c, "lab")->eab_kid, "platform-1");
+	assert_true(config_ca_find(c, "lab")->terms_agreed);
+	assert_string_equal(
+	    config_ca_find(c, "lab")->enhanced_type, "EnhancedJWTClaimConstraints");
+	assert_int_equal(c->authorities, 2);
+	assert_true(config_authority_find(c, "claims")->evidence);
+	assert_null(config_authority_find(c, "none"));
+}
+
+static void
+check_example_tenant(const struct config *c)
+{
+	const struct config_tenant *t = config_tenant_find(c, "acme");
+	const struct config_credential *cred;
+
+	assert_non_null(t);
+	assert_int_equal(tnset_count(t->numbers), 22);
+	assert_int_equal(t->allow_uids, 2);
+	assert_int_equal(t->allow_uid[1], 1000);
+	assert_int_equal(t->allow_gid[0], 0);
+	assert_int_equal(t->attest_max, 'A');
+	cred = config_credential_find(t, "main");
+	assert_non_null(cred);
+	assert_int_equal(cred->profile, PROFILE_VESPER_06);
+	assert_int_equal(cred->convey, CONVEY_BOTH);
+	assert_int_equal(cred->identity_max_bytes, 8192);
+	assert_true(cred->identity);
+	assert_int_equal(cred->min_scts, 1);
+	assert_int_equal(cred->constraints->permitteds, 1);
+	assert_string_equal(
+	    cred->constraints->permitted[0].value[0], "{\"tn\":\"12025550100\"}");
+	assert_string_equal(cred->constraints->must_exclude[0], "msgi");
+}
+
+static void
+example_is_read(void **state)
+{
+	AUTO(config) *c = NULL;
+	json_auto_t *shown = NULL;
+	AUTO_FREE char *text = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	write_example();
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	check_example_main(c);
+	check_example_tenant(c);
+	assert_int_equal(config_to_json(c, &shown, &f), RC_OK);
+	text = json_dumps(shown, JSON_SORT_KEYS);
+	assert_non_null(strstr(text, "\"12025550110-12025550119\""));
+	assert_non_null(strstr(text, "\"vesper-06\""));
+	/* Of a variable only the name is shown: its value may be a vendor's password. */
+	assert_non_null(strstr(text, "\"SOFTHSM2_CONF\""));
+	assert_null(strstr(text, "softhsm2.conf"));
+}
+
+/* ---- refusals of the main file ------------------------------------------------ */
+
+static struct main_case {
+	const char *name;
+	const char *first;  /* the first line or lines of vesperd.conf */
+	const char *expect; /* the detail begins with it */
+} main_cases[] = {
+	{ "unknown key", "trust_anchor = \"x\"\n",
+	    "vesperd.conf:1: no such option 'trust_anchor'; did you mean 'trust_anchors'?" },
+	{ "unknown key far from any", "\nzzzzzz = 1\n",
+	    "vesperd.conf:2: no such option 'zzzzzz' here; see vesperd.conf(5)" },
+	{ "key of a section", "token \"t\" {\n kye = 1 }\n",
+	    "vesperd.conf:2: no such option 'kye' here" },
+	{ "tenant in the main file", "tenant \"a\" { }\n",
+	    "vesperd.conf:1: a tenant is not written here; give it a file of its own" },
+	{ "repeated key", "max_waiting = 1\nmax_waiting = 1\n",
+	    "vesperd.conf:2: 'max_waiting' stands already on line 1" },
+	{ "duplicate section", "ca \"lab\" { directory = \"https://x/\" token = \"main\" }\n",
+	    "vesperd.conf:8: 'ca lab' stands already on line 1" },
+	{ "environment in a string", "state_dir = \"${HOME}/state\"\n",
+	    "vesperd.conf:1: '${' would be replaced from the environment" },
+	{ "environment in a single-quoted string", "state_dir = '${HOME}'\n",
+	    "vesperd.conf:1: '${' would be replaced" },
+	{ "environment as a word", "max_waiting = ${N}\n", "vesperd.conf:1: '${' would be" },
+	{ "unclosed comment", "# fine\n/* here\n",
+	    "vesperd.conf:2: this comment is never closed" },
+	{ "unclosed string", "state_dir = \"../state\n",
+	    "vesperd.conf:1: string not closed on its line" },
+	{ "unclosed section", "listen \"a\" {\n path = \"/x\"\n",
+	    "vesperd.conf:3: no such option 'trust_anchors' here" },
+	{ "closing what is not open", "}\n", "vesperd.conf:1: this } closes nothing" },
+	{ "leading zero", "max_waiting = 0100\n",
+	    "vesperd.conf:1: 'max_waiting': a number with a leading zero" },
+	{ "hexadecimal", "max_waiting = 0x10\n",
+	    "vesperd.conf:1: 'max_waiting' takes a whole" },
+	{ "negative", "max_waiting = -1\n", "vesperd.conf:1: 'max_waiting' takes a whole" },
+	{ "too many digits", "max_waiting = 1234567890\n",
+	    "vesperd.conf:1: 'max_waiting' takes a whole number of up to 9" },
+	{ "out of range", "max_waiting = 0\n",
+	    "vesperd.conf:1: 'max_waiting' is 0; write a number from 1 to 65536" },
+	{ "append", "ca \"x\" { contact += { \"a:b\" } }\n",
+	    "vesperd.conf:1: '+=' is not used" },
+	{ "list where one value stands", "state_dir = { \"a\" }\n",
+	    "vesperd.conf:1: 'state_dir' takes one value, not a list" },
+	{ "section written as a key", "token = \"main\"\n",
+	    "vesperd.conf:1: 'token' is a section: write token \"name\" { … }" },
+	{ "key written as a section", "state_dir { }\n",
+	    "vesperd.conf:1: 'state_dir' is an option" },
+	{ "no value", "state_dir =\n",
+	    "vesperd.conf:2: the name of an option expected before '='" },
+	{ "bad escape", "state_dir = \"a\\x41\"\n", "vesperd.conf:1: unknown escape '\\x'" },
+	{ "unquoted URL", "state_dir = https://x\n",
+	    "vesperd.conf:1: put this value in quotes" },
+	{ "stray punctuation", "state_dir = a;\n", "vesperd.conf:1: unexpected ';'" },
+	{ "control character", "state_dir = \"a\001\"\n",
+	    "vesperd.conf:1: a control character" },
+	{ "not UTF-8", "state_dir = \"\xff\"\n", "vesperd.conf:1: the file is not UTF-8" },
+	{ "empty value", "state_dir = \"\"\n", "vesperd.conf:1: 'state_dir' is empty" },
+	{ "audit_sync", "audit_sync = \"often\"\n",
+	    "vesperd.conf:1: 'audit_sync' must be one of group, none" },
+	{ "unknown user", "admin_user = \"no-such-user-here\"\n",
+	    "vesperd.conf:1: no user 'no-such-user-here' on this machine" },
+	{ "unknown group", "admin_group = \"no-such-group-here\"\n",
+	    "vesperd.conf:1: no group 'no-such-group-here' on this machine" },
+	{ "two roles one user", "hsm_user = \"vesper-front\"\n",
+	    "vesperd.conf:1: front_user, hsm_user and net_user must be three" },
+	{ "socket path too long",
+	    "admin_socket = \"/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n",
+	    "vesperd.conf:1: 'admin_socket' has 108 bytes; a socket's path has at most 107" },
+	{ "mode", "listen \"a\" {\n path = \"/x\"\n mode = \"rw\" }\n",
+	    "vesperd.conf:3: 'mode' must be an octal mode" },
+	{ "listen without a path", "\nlisten \"a\" { }\n",
+	    "vesperd.conf:2: 'path' is missing; write path" },
+	{ "listen for nobody", "listen \"a\" { path = \"/x\" tenant = \"ghost\" }\n",
+	    "vesperd.conf:1: there is no tenant 'ghost' in tenants.d" },
+	{ "socket trust without a tenant", "listen \"a\" { path = \"/x\" auth = socket }\n",
+	    "vesperd.conf:1: auth = socket makes every caller the tenant's" },
+	{ "two listeners one path",
+	    "listen \"a\" { path = \"/x\" }\nlisten \"b\" { path = \"/x\" }\n",
+	    "vesperd.conf:2: listen 'a' has the same path" },
+	{ "name", "listen \"Main Street\" { path = \"/x\" }\n",
+	    "vesperd.conf:1: 'Main Street' is not a name" },
+	{ "relative module",
+	    "token \"t\" { module = \"x.so\" label = \"v\" pin = \"file:p\" }\n",
+	    "vesperd.conf:1: 'module' must be an absolute path" },
+	{ "token without a name", "token \"t\" {\n module = \"/x.so\" pin = \"file:p\" }\n",
+	    "vesperd.conf:1: token 't' needs a label or a serial" },
+	{ "literal PIN", "token \"t\" { module = \"/x.so\" label = \"v\"\n pin = \"1234\" }\n",
+	    "vesperd.conf:2: 'pin' is not a reference; put the secret in a file of mode 0600" },
+	{ "no PIN", "token \"t\" { module = \"/x.so\" label = \"v\" }\n",
+	    "vesperd.conf:1: 'pin' is missing" },
+	{ "credential path",
+	    "token \"t\" { module = \"/x.so\" label = \"v\" pin = \"credential:../p\" }\n",
+	    "vesperd.conf:1: 'pin': a path follows file:" },
+	{ "environment entry",
+	    "token \"t\" { module = \"/x.so\" label = \"v\" pin = \"file:p\" environment = { "
+	    "\"A\" } }\n",
+	    "vesperd.conf:1: entry 1 of 'environment' is not" },
+	{ "plain http", "ca \"x\" { directory = \"http://h/\" token = \"main\" }\n",
+	    "vesperd.conf:1: 'directory' must be an https:// URL" },
+	{ "user name in a URL", "ca \"x\" { directory = \"https://u@h/\" token = \"main\" }\n",
+	    "vesperd.conf:1: 'directory' must not hold a user name" },
+	{ "URL without a host", "ca \"x\" { directory = \"https:///d\" token = \"main\" }\n",
+	    "vesperd.conf:1: 'directory' is not a URL" },
+	{ "no such token", "ca \"x\" { directory = \"https://h/\" token = \"mian\" }\n",
+	    "vesperd.conf:1: there is no section token \"mian\"" },
+	{ "half an EAB",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\" eab_kid = \"k\" }\n",
+	    "vesperd.conf:1: 'eab_kid' and 'eab_key' belong together" },
+	{ "contact",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\" contact = { \"noc\" } }\n",
+	    "vesperd.conf:1: 'contact' holds URLs" },
+	{ "dialect", "authority \"x\" { url = \"https://h\"\n dialect = \"odd\" }\n",
+	    "vesperd.conf:2: 'dialect' must be one of rfc9448, sti-pa" },
+	{ "boolean", "ca \"x\" { terms_agreed = maybe }\n",
+	    "vesperd.conf:1: 'terms_agreed' takes yes or no" },
+};
+
+static void
+main_refused(void **state)
+{
+	const struct main_case *t = *state;
+	AUTO(config) *c = NULL;
+	char text[4096];
+	struct fault f = { 0 };
+
+	drop("tenants.d/acme.conf");
+	snprintf(text, sizeof text, "%s%s", t->first, MAIN_REST);
+	put("vesperd.conf", text);
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_null(c);
+	assert_string_equal(f.reason, "config");
+	if (strncmp(f.detail, t->expect, strlen(t->expect)) != 0)
+		fail_msg("got  %s\nwant %s", f.detail, t->expect);
+}
+
+/* ---- refusals of a tenant's file ---------------------------------------------- */
+
+static struct tenant_case {
+	const char *name;
+	const char *text;
+	const char *expect; /* behind "tenants.d/acme.conf:"; NULL: accepted */
+} tenant_cases[] = {
+	{ "good", TENANT("", CREDENTIAL_HEAD, X5U), NULL },
+	{ "good, port 443", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h:443/\""), NULL },
+	{ "good, IPv6", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://[::1]:8443/c/\""), NULL },
+	{ "good, no Identity", TENANT("", CREDENTIAL_HEAD, "identity = none"), NULL },
+	{ "good, a tilde stays", TENANT("", CREDENTIAL_HEAD, X5U "publish_dir = \"~/c\""),
+	    NULL },
+	{ "empty file", "", "1: no tenant in this file" },
+	{ "two tenants", "tenant \"a\" { }\n\ntenant \"b\" { }\n", "3: one tenant a file" },
+	{ "other sections", "token \"main\" { }\n", "1: no such option 'token' here" },
+	{ "misspelt tenant", "tennant \"main\" { }\n",
+	    "1: no such option 'tennant'; did you mean 'tenant'?" },
+	{ "tenant's name", "tenant \"ACME\" { }\n", "1: 'ACME' is not a name" },
+	{ "name with a slash", "tenant \"a/b\" { }\n", "1: 'a/b' is not a name" },
+	{ "name that starts with a dot", "tenant \".a\" { }\n", "1: '.a' is not a name" },
+	{ "unknown user", TENANT("allow_user = { \"ghost-user\" }", CREDENTIAL_HEAD, X5U),
+	    "3: no user 'ghost-user'" },
+	{ "unknown group", TENANT("allow_group = { \"ghost-group\" }", CREDENTIAL_HEAD, X5U),
+	    "3: no group 'ghost-group'" },
+	{ "user number too large",
+	    TENANT("allow_user = { \"4294967295\" }", CREDENTIAL_HEAD, X5U),
+	    "3: no user '4294967295'" },
+	{ "attest_max", TENANT("attest_max = \"D\"", CREDENTIAL_HEAD, X5U),
+	    "3: 'attest_max' must be" },
+	{ "ppt", TENANT("ppts = { \"foo\" }", CREDENTIAL_HEAD, X5U),
+	    "3: 'foo' is no PASSporT type" },
+	{ "number", "tenant \"acme\" {\n numbers = { \"12025550100\", \"+1\" }\n}\n",
+	    "2: entry 2 of 'numbers':" },
+	{ "range backwards",
+	    "tenant \"acme\" {\n numbers = { \"12025550119-12025550110\" }\n}\n",
+	    "2: entry 1 of 'numbers':" },
+	{ "numbers_file missing", TENANT("numbers_file = \"no.such\"", CREDENTIAL_HEAD, X5U),
+	    "3: no.such: No such file" },
+	{ "no profile", TENANT("", "", X5U), "4: 'profile' is missing" },
+	{ "unknown profile", TENANT("", "profile = \"vesper-99\"", ""),
+	    "5: no profile 'vesper-99'" },
+	{ "no token", TENANT("", "profile = \"vesper-06\"", X5U), "4: 'token' is missing" },
+	{ "no such token", TENANT("", "profile = \"vesper-06\"\ntoken = \"x\"", ""),
+	    "6: there is no section token \"x\"" },
+	{ "no such ca", TENANT("", "profile = \"vesper-06\" token = \"main\"\nca = \"x\"", ""),
+	    "6: there is no section ca \"x\"" },
+	{ "no such authority",
+	    TENANT("", "profile = \"vesper-06\" token = \"main\"\nauthority = \"x\"", ""),
+	    "6: there is no section authority \"x\"" },
+	{ "no such claim agent", TENANT("", CREDENTIAL_HEAD, "claim_agent = \"x\"\n" X5U),
+	    "6: there is no section authority \"x\"" },
+	{ "ca without authority",
+	    TENANT("", "profile = \"vesper-06\" token = \"main\" ca = \"lab\"", X5U),
+	    "5: a credential with a ca needs an authority" },
+	{ "claim agent without constraints",
+	    TENANT("", CREDENTIAL_HEAD, "claim_agent = \"numbers\"\n" X5U),
+	    "6: a claim agent attests constraints" },
+	{ "no x5u", TENANT("", CREDENTIAL_HEAD, ""), "4: 'x5u' is missing" },
+	{ "x5u http", TENANT("", CREDENTIAL_HEAD, "x5u = \"http://h/\""),
+	    "6: 'x5u' must be an https" },
+	{ "x5u port", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h:8080/\""),
+	    "6: 'x5u' must use port 443 or 8443" },
+	{ "x5u port that begins like 443",
+	    TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h:4430/\""),
+	    "6: 'x5u' must use port 443 or 8443" },
+	{ "x5u user", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://u@h/\""),
+	    "6: 'x5u' must not hold a user name" },
+	{ "x5u query", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h/?a/\""),
+	    "6: 'x5u' must not have a query" },
+	{ "x5u fragment", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h/#/\""),
+	    "6: 'x5u' must not hold a user name or a fragment" },
+	{ "x5u not a directory", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h/c\""),
+	    "6: 'x5u' is a directory and must end in '/'" },
+	{ "x5u host only", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h\""),
+	    "6: 'x5u' is a directory and must end in '/'" },
+	{ "x5u with >", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h/>/\""),
+	    "6: 'x5u' is not a URL" },
+	{ "x5c required", TENANT("", CREDENTIAL_HEAD, "conveyance = x5u\n" X5U),
+	    "6: profile vesper-06 carries x5c" },
+	{ "conveyance", TENANT("", CREDENTIAL_HEAD, "conveyance = all\n" X5U),
+	    "6: 'conveyance' must be one of x5u, x5c, both" },
+	{ "spc for a delegate", TENANT("", CREDENTIAL_HEAD, "spc = \"1234\"\n" X5U),
+	    "6: 'spc' belongs to profile shaken-sp only" },
+	{ "unlisted_tn for a delegate", TENANT("", CREDENTIAL_HEAD, "unlisted_tn = B\n" X5U),
+	    "6: 'unlisted_tn' belongs to" },
+	{ "provider without a code",
+	    TENANT("", "profile = \"shaken-sp\" token = \"main\"", X5U),
+	    "4: profile shaken-sp needs the provider's code" },
+	{ "provider, unlisted",
+	    TENANT("", "profile = \"shaken-sp\" token = \"main\"\n",
+		"spc = \"1234\" unlisted_tn = A\n" X5U),
+	    "6: 'unlisted_tn' must be one of refuse, B, C" },
+	{ "provider, good",
+	    TENANT("", "profile = \"shaken-sp\" token = \"main\"\n",
+		"spc = \"1234\" unlisted_tn = B\n" X5U),
+	    NULL },
+	{ "delegate without numbers",
+	    "tenant \"acme\" {\n credential \"main\" {\n" CREDENTIAL_HEAD X5U "}\n}\n",
+	    "2: tenant 'acme' has no numbers" },
+	{ "must_exclude in the old form",
+	    TENANT("", CREDENTIAL_HEAD, X5U "constraints {\n must_exclude = { \"rcd\" } }"),
+	    "8: 'must_exclude' needs form = \"enhanced\"" },
+	{ "empty constraints", TENANT("", CREDENTIAL_HEAD, X5U "constraints { }"),
+	    "7: 'constraints' says nothing" },
+	{ "constraints twice",
+	    TENANT("", CREDENTIAL_HEAD, X5U "constraints { }\nconstraints { }"),
+	    "8: 'constraints' stands already on line 7" },
+	{ "permitted without values",
+	    TENANT("", CREDENTIAL_HEAD, X5U "constraints { permitted \"orig\" { } }"),
+	    "7: permitted 'orig' needs 1 to" },
+	{ "orig excluded",
+	    TENANT("", CREDENTIAL_HEAD,
+		X5U "constraints { form = enhanced must_exclude = { \"orig\" } }"),
+	    "7: " },
+	{ "extra base claim", TENANT("", CREDENTIAL_HEAD, X5U "extra_claims = { \"iat\" }"),
+	    "7: 'iat' is in every PASSporT" },
+	{ "two credentials of a name",
+	    TENANT("", CREDENTIAL_HEAD, X5U "}\n credential \"main\" {"),
+	    "8: 'credential main' stands already on line 4" },
+};
+
+static void
+tenant_judged(void **state)
+{
+	const struct tenant_case *t = *state;
+	AUTO(config) *c = NULL;
+	char want[256];
+	struct fault f = { 0 };
+
+	put("vesperd.conf", "\n" MAIN_REST);
+	put("tenants.d/acme.conf", t->text);
+	if (t->expect == NULL) {
+		if (read_config(&c, &f) != RC_OK)
+			fail_msg("%s", f.detail);
+		assert_int_equal(c->tenants, 1);
+		return;
+	}
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_null(c);
+	snprintf(want, sizeof want, "tenants.d/acme.conf:%s", t->expect);
+	if (strncmp(f.detail, want, strlen(want)) != 0)
+		fail_msg("got  %s\nwant %s", f.detail, want);
+}
+
+/* ---- several files ------------------------------------------------------------ */
+
+static void
+tilde_is_kept(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", "state_dir = \"~/state\"\n" MAIN_REST);
+	drop("tenants.d/acme.conf");
+	assert_int_equal(read_config(&c, &f), RC_OK);
+	assert_string_equal(c->state_dir, "~/state");
+}
+
+static void
+duplicate_tenant(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", MAIN_REST);
+	put("tenants.d/a.conf", "tenant \"acme\" { }\n");
+	put("tenants.d/b.conf", "\n\ntenant \"acme\" { }\n");
+	put("tenants.d/ignored.txt", "not read");
+	put("tenants.d/.hidden.conf", "not read");
+	drop("tenants.d/acme.conf");
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_string_equal(f.detail, "tenants.d/b.conf:3: tenant 'acme' is in "
+				      "tenants.d/a.conf already; keep one of them");
+	drop("tenants.d/a.conf");
+	drop("tenants.d/b.conf");
+}
+
+static void
+bad_numbers_file(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", MAIN_REST);
+	put("tenants.d/acme.conf", "tenant \"acme\" { numbers_file = \"bad.numbers\" }\n");
+	put("bad.numbers", "12025550100\n\n# fine\nnonsense\n");
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_int_equal(strncmp(f.detail, "bad.numbers:4: ", 15), 0);
+	/* A detail never holds a whole number. */
+	put("bad.numbers", "12025550100x12025550199\n");
+	f = (struct fault){ 0 };
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_null(strstr(f.detail, "12025550100"));
+}
+
+static void
+too_large_file(void **state)
+{
+	AUTO(config) *c = NULL;
+	AUTO_FREE char *big = malloc(CONFIG_MAX_FILE + 2);
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_non_null(big);
+	memset(big, '\n', CONFIG_MAX_FILE + 1);
+	big[CONFIG_MAX_FILE + 1] = 0;
+	put("vesperd.conf", big);
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_non_null(strstr(f.detail, "has more than"));
+}
+
+static void
+missing_file(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	drop("vesperd.conf");
+	assert_int_equal(read_config(&c, &f), RC_NOT_FOUND);
+	assert_non_null(strstr(f.detail, "vesperd.conf: No such file"));
+}
+
+/* No prefix of a good file crashes, and none but the whole is taken for it. */
+static void
+every_prefix(void **state)
+{
+	char text[sizeof example_main];
+
+	(void)state;
+	write_example();
+	for (size_t n = 0; n < sizeof example_main - 1; n++) {
+		AUTO(config) *c = NULL;
+		struct fault f = { 0 };
+
+		memcpy(text, example_main, n);
+		text[n] = 0;
+		put("vesperd.conf", text);
+		if (read_config(&c, &f) == RC_OK) {
+			/* Only the newline may be missing. */
+			assert_int_equal(n, sizeof example_main - 2);
+		}
+	}
+}
+
+static void
+bit_flips(void **state)
+{
+	char text[sizeof example_main];
+
+	(void)state;
+	write_example();
+	for (size_t n = 0; n < sizeof example_main - 1; n += 3) {
+		AUTO(config) *c = NULL;
+		struct fault f = { 0 };
+
+		memcpy(text, example_main, sizeof text);
+		text[n] = (char)(text[n] ^ (1 << (n % 7)));
+		if (text[n] == 0)
+			continue;
+		put("vesperd.conf", text);
+		if (read_config(&c, &f) != RC_OK)
+			assert_true(f.detail[0] != 0);
+	}
+}
+
+enum { MANY = 20000, MANY_MS = 4000 }; /* 2 s on an idle machine */
+
+static void
+many_tenants(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct timespec a, b;
+	char name[64], text[512];
+	int64_t ms;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", MAIN_REST);
+	drop("tenants.d/acme.conf");
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "tenants.d/t%05d.conf", i);
+		snprintf(text, sizeof text,
+		    "tenant \"t%05d\" {\n numbers = { \"1202%07d\" } allow_user = { \"root\" "
+		    "}\n"
+		    " credential \"main\" {\n" CREDENTIAL_HEAD X5U "}\n}\n",
+		    i, i);
+		put(name, text);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	ms = (int64_t)(b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
+	print_message("%d tenants in %d ms\n", MANY, (int)ms);
+	assert_int_equal(c->tenants, MANY);
+	assert_string_equal(config_tenant_find(c, "t12345")->name, "t12345");
+	assert_null(config_tenant_find(c, "t99999"));
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(ms < MANY_MS);
+#endif
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "tenants.d/t%05d.conf", i);
+		drop(name);
+	}
+}
+
+static int
+make_home(void **state)
+{
+	char path[256];
+
+	(void)state;
+	if (mkdtemp(home) == NULL)
+		return -1;
+	snprintf(path, sizeof path, "%s/tenants.d", home);
+	return mkdir(path, 0700);
+}
+
+static int
+drop_home(void **state)
+{
+	static const char *const files[] = { "vesperd.conf", "acme.numbers", "bad.numbers",
+		"tenants.d/acme.conf", "tenants.d/ignored.txt", "tenants.d/.hidden.conf",
+		"tenants.d" };
+	char path[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof path, "%s/%s", home, files[i]);
+		(void)remove(path);
+	}
+	return rmdir(home);
+}
+
+int
+main(void)
+{
+	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 9];
+	size_t n = 0;
+
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
+	for (size_t i = 0; i < ARRAY_LEN(main_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = main_cases[i].name,
+			.test_func = main_refused,
+			.initial_state = &main_cases[i] };
+	for (size_t i = 0; i < ARRAY_LEN(tenant_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = tenant_cases[i].name,
+			.test_func = tenant_judged,
+			.initial_state = &tenant_cases[i] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(duplicate_tenant);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(too_large_file);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(missing_file);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_prefix);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bit_flips);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(many_tenants);
+	return cmocka_run_group_tests(tests, make_home, drop_home);
+}

@@ -1,0 +1,234 @@
+/* jtext: strict reading, deterministic writing */
+#include "stir/jtext.h"
+
+#include "tests/unit/mutate.h"
+
+#define DEEP16 "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"
+
+static struct good_case {
+	const char *name, *in, *out;
+} good_cases[] = {
+	{ "members sorted", "{\"b\":1,\"a\":2}", "{\"a\":2,\"b\":1}" },
+	{ "at every level", " [ { \"b\" : { \"d\":1 , \"c\":2 } , \"a\":[ ] } ] ",
+	    "[{\"a\":[],\"b\":{\"c\":2,\"d\":1}}]" },
+	{ "arrays keep their order", "[3,1,2]", "[3,1,2]" },
+	{ "literals", "[true,false,null]", "[true,false,null]" },
+	{ "any value: number", "-7", "-7" },
+	{ "any value: string", "\"x\"", "\"x\"" },
+	{ "zero", "0", "0" },
+	{ "largest", "9007199254740991", "9007199254740991" },
+	{ "smallest", "-9007199254740991", "-9007199254740991" },
+	{ "short escapes", "\"\\u0008\\u0009\\u000a\\u000c\\u000d\\u0022\\u005c\"",
+	    "\"\\b\\t\\n\\f\\r\\\"\\\\\"" },
+	{ "other controls", "\"\\u0001\\u001F\"", "\"\\u0001\\u001f\"" },
+	{ "DEL and solidus are literal", "\"\\u007f\\/\"", "\"\x7f/\"" },
+	{ "UTF-8 is literal", "\"\\u00e9\\u20ac\\ud83d\\ude00\"",
+	    "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"" },
+	{ "prefix sorts first", "{\"ab\":1,\"a\":2,\"\":3}", "{\"\":3,\"a\":2,\"ab\":1}" },
+	/* Where RFC 8785 would differ: U+1F600 is above U+FB01 by code point (D-23). */
+	{ "code points, not UTF-16", "{\"\xf0\x9f\x98\x80\":1,\"\xef\xac\x81\":2}",
+	    "{\"\xef\xac\x81\":2,\"\xf0\x9f\x98\x80\":1}" },
+	{ "numbers inside strings are text", "\"1.5e9 -0 99999999999999999999\"",
+	    "\"1.5e9 -0 99999999999999999999\"" },
+	{ "quotes and brackets inside strings", "[\"\\\"[[[[[[[[[[[[[[[[[[[[\",1]",
+	    "[\"\\\"[[[[[[[[[[[[[[[[[[[[\",1]" },
+	{ "depth 16", DEEP16, DEEP16 },
+	/* RFC 8225 appendix A */
+	{ "published payload",
+	    "{\"orig\":{\"tn\":\"12155551212\"},\"iat\":1471375418,"
+	    "\"dest\":{\"uri\":[\"sip:alice@example.com\"]}}",
+	    "{\"dest\":{\"uri\":[\"sip:alice@example.com\"]},\"iat\":1471375418,"
+	    "\"orig\":{\"tn\":\"12155551212\"}}" },
+	/* RFC 8225 section 9.1, its slips repaired */
+	{ "published mky",
+	    "{\"orig\":{\"tn\":\"12155551212\"},\"dest\":{\"uri\":[\"sip:alice@example.com\"]},"
+	    "\"iat\":1443208345,\"mky\":[{\"dig\":\"021A\",\"alg\":\"sha-256\"}]}",
+	    "{\"dest\":{\"uri\":[\"sip:alice@example.com\"]},\"iat\":1443208345,"
+	    "\"mky\":[{\"alg\":\"sha-256\",\"dig\":\"021A\"}],\"orig\":{\"tn\":\"12155551212\"}"
+	    "}" },
+};
+
+static void
+good(void **state)
+{
+	const struct good_case *c = *state;
+	json_auto_t *value = NULL, *again = NULL;
+	AUTO_BUF out = BUF_INIT(1024), twice = BUF_INIT(1024);
+
+	assert_int_equal(jtext_read(span_str(c->in), &value, NULL), RC_OK);
+	assert_int_equal(jtext_write(&out, value, NULL), RC_OK);
+	assert_string_equal(buf_text(&out), c->out);
+	assert_int_equal(jtext_read(buf_view(&out), &again, NULL), RC_OK);
+	assert_int_equal(jtext_write(&twice, again, NULL), RC_OK);
+	assert_string_equal(buf_text(&twice), c->out);
+}
+
+static struct bad_case {
+	const char *name, *in;
+	const char *reason;
+} bad_cases[] = {
+	{ "nothing", "", "malformed_json" },
+	{ "blank", " ", "malformed_json" },
+	{ "duplicate", "{\"a\":1,\"a\":2}", "duplicate_member" },
+	{ "duplicate after unescaping", "{\"a\":1,\"\\u0061\":2}", "duplicate_member" },
+	{ "duplicate deep down", "[{\"x\":{\"a\":1,\"b\":2,\"a\":1}}]", "duplicate_member" },
+	{ "float", "{\"iat\":1.5}", "malformed_json" },
+	{ "float of a whole number", "[1.0]", "malformed_json" },
+	{ "exponent", "[1e3]", "malformed_json" },
+	{ "capital exponent", "[1E3]", "malformed_json" },
+	{ "exponent with sign", "[1e+3]", "malformed_json" },
+	{ "minus zero", "[-0]", "malformed_json" },
+	{ "minus zero at the end", "-0", "malformed_json" },
+	{ "2^53", "9007199254740992", "malformed_json" },
+	{ "-2^53", "-9007199254740992", "malformed_json" },
+	{ "2^64+1", "18446744073709551617", "malformed_json" },
+	{ "long integer", "10000000000000000000000000000000000000", "malformed_json" },
+	{ "leading zero", "[01]", "malformed_json" },
+	{ "plus", "[+1]", "malformed_json" },
+	{ "bare minus", "[-]", "malformed_json" },
+	{ "no integer part", "[.5]", "malformed_json" },
+	{ "hexadecimal", "[0x10]", "malformed_json" },
+	{ "NaN", "[NaN]", "malformed_json" },
+	{ "capital literal", "[True]", "malformed_json" },
+	{ "lone high surrogate", "\"\\ud83d\"", "malformed_json" },
+	{ "lone low surrogate", "\"\\ude00\"", "malformed_json" },
+	{ "surrogates the wrong way round", "\"\\ude00\\ud83d\"", "malformed_json" },
+	{ "U+0000", "\"a\\u0000b\"", "malformed_json" },
+	{ "U+0000 in a name", "{\"a\\u0000\":1}", "malformed_json" },
+	{ "raw control", "\"a\nb\"", "malformed_json" },
+	{ "unknown escape", "\"\\x41\"", "malformed_json" },
+	{ "invalid UTF-8", "\"\xff\"", "malformed_json" },
+	{ "overlong UTF-8", "\"\xc0\xaf\"", "malformed_json" },
+	{ "UTF-8 surrogate", "\"\xed\xa0\x80\"", "malformed_json" },
+	{ "beyond U+10FFFF", "\"\xf4\x90\x80\x80\"", "malformed_json" },
+	{ "byte order mark", "\xef\xbb\xbf{}", "malformed_json" },
+	{ "trailing comma", "[1,]", "malformed_json" },
+	{ "comment", "[1/*x*/]", "malformed_json" },
+	{ "single quotes", "{'a':1}", "malformed_json" },
+	{ "two values", "{}{}", "malformed_json" },
+	{ "unclosed", "{\"a\":1", "malformed_json" },
+	{ "unclosed string", "\"abc", "malformed_json" },
+	{ "string ends in an escape", "\"abc\\", "malformed_json" },
+	{ "depth 17", "[" DEEP16 "]", "malformed_json" },
+	{ "no colon", "{\"a\" 1}", "malformed_json" },
+};
+
+static void
+bad(void **state)
+{
+	const struct bad_case *c = *state;
+	json_t *value = NULL;
+	struct fault f = { 0 };
+
+	assert_int_equal(jtext_read(span_str(c->in), &value, &f), RC_INVALID);
+	assert_string_equal(f.reason, c->reason);
+	assert_null(value);
+}
+
+static void
+raw_nul_and_size(void **state)
+{
+	AUTO_BUF big = BUF_INIT(JTEXT_MAX_BYTES + 8);
+	json_auto_t *value = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(jtext_read(span_of("[1]\0", 4), &value, &f), RC_INVALID);
+	assert_int_equal(jtext_read(span_of("\"a\0b\"", 5), &value, &f), RC_INVALID);
+	buf_byte(&big, '1');
+	while (big.len < JTEXT_MAX_BYTES)
+		buf_byte(&big, ' ');
+	assert_int_equal(jtext_read(buf_view(&big), &value, &f), RC_OK);
+	buf_byte(&big, ' ');
+	json_decref(TAKE(value));
+	assert_int_equal(jtext_read(buf_view(&big), &value, &f), RC_INVALID);
+	assert_string_equal(f.reason, "malformed_json");
+}
+
+static void
+details_do_not_quote_the_input(void **state)
+{
+	json_t *value = NULL;
+	struct fault f = { 0 }, g = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    jtext_read(span_str("{\"12025550100\":1,\"12025550100\":1}"), &value, &f),
+	    RC_INVALID);
+	assert_int_equal(jtext_read(span_str("{\"12025550100\" x}"), &value, &g), RC_INVALID);
+	assert_null(strstr(f.detail, "1202555"));
+	assert_null(strstr(g.detail, "1202555"));
+}
+
+static bool
+takes(struct span text)
+{
+	json_auto_t *value = NULL;
+
+	return jtext_read(text, &value, NULL) == RC_OK;
+}
+
+static void
+mutations(void **state)
+{
+	struct span text = span_str("{\"dest\":{\"tn\":[\"12125550111\"]},\"iat\":1443208345,"
+				    "\"x\":\"\\ud83d\\ude00\"}");
+
+	(void)state;
+	no_prefix_is_taken(takes, text);
+	assert_true(survives_bit_flips(takes, text) < text.len * 8);
+}
+
+static void
+write_refuses(void **state)
+{
+	json_auto_t *real = json_real(1.5), *big = json_integer(9007199254740992),
+		    *nul = json_stringn("a\0b", 3), *deep = json_array();
+	const json_t *bad_values[] = { real, big, nul };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad_values); i++) {
+		AUTO_BUF out = BUF_INIT(100);
+
+		assert_int_equal(jtext_write(&out, bad_values[i], NULL), RC_INVALID);
+	}
+	for (int i = 0; i < 40; i++) {
+		json_t *outer = json_array();
+
+		json_array_append_new(outer, TAKE(deep));
+		deep = outer;
+	}
+	AUTO_BUF out = BUF_INIT(100);
+	struct fault f = { 0 };
+
+	assert_int_equal(jtext_write(&out, deep, &f), RC_INVALID);
+	assert_string_equal(f.reason, "jtext_depth");
+}
+
+static void
+write_has_a_ceiling(void **state)
+{
+	json_auto_t *value = json_string("0123456789");
+	AUTO_BUF out = BUF_INIT(8);
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(jtext_write(&out, value, &f), RC_INVALID);
+	assert_string_equal(f.reason, "too_large");
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 5];
+	size_t n = 0;
+
+	ROWS(tests, n, good_cases, good);
+	ROWS(tests, n, bad_cases, bad);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul_and_size);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_do_not_quote_the_input);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(write_refuses);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(write_has_a_ceiling);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
