@@ -40,7 +40,7 @@ class LabProcess:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", os.path.join(HERE, "lab.py"),
+            [sys.executable, os.path.join(HERE, "lab.py"),
              "--dir", directory], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("lab ready"):
@@ -690,6 +690,22 @@ class Verifier(LabCase):
                 text = self.passport(self.key, self.chain, ppt, **claims)
                 self.assertEqual(self.step(text, original=first), want)
 
+    def test_vesper(self) -> None:
+        """VESPER -06: vetted claims, x5c, short life"""
+        key, chain = self.c.obtain(wrong.BOTH, "acme")
+        rcd = {"nam": "ACME Corp"}
+        for text, want in (
+                (self.passport(key, chain, "rcd", rcd=rcd), None),
+                (self.passport(key, chain, "rcd", rcd=rcd, crn="x"), "vesper"),
+                (self.passport(self.key, self.chain), None),
+                (self.passport(self.key, self.chain, "rcd", rcd=rcd), "vesper")):
+            verdict = service.verify(text, self.policy(vesper=True))
+            self.assertEqual(verdict["step"], want, verdict["detail"])
+        self.fault("certificate", "wrong", what="too-long", count=1)
+        key, chain = self.c.obtain(wrong.DELEGATE, "acme")
+        self.assertEqual(service.verify(self.passport(key, chain), self.policy(
+            vesper=True))["step"], "vesper")
+
     def test_command(self) -> None:
         """verify.py: exit 0, exit 4, and the fetch of x5u"""
         name = os.path.join(self.c.info["www"], "certs", "chain.pem")
@@ -700,7 +716,7 @@ class Verifier(LabCase):
             "x5c": None, "x5u": self.c.info["repository"] + "certs/chain.pem"})
         for argument, want in (("12025550100", 0), ("12025550101", 4)):
             done = subprocess.run(
-                ["/usr/bin/python3", os.path.join(HERE, "verify.py"),
+                [sys.executable, os.path.join(HERE, "verify.py"),
                  "--identity", "-", "--lab", self.directory,
                  "--orig", argument], input=text, text=True,
                 capture_output=True, check=False)
@@ -817,9 +833,74 @@ class Restart(unittest.TestCase):
         directory = tempfile.mkdtemp(prefix="lab-test-")
         self.addCleanup(shutil.rmtree, directory)
         done = subprocess.run(
-            ["/usr/bin/python3", os.path.join(HERE, "lab.py"), "--dir",
+            [sys.executable, os.path.join(HERE, "lab.py"), "--dir",
              directory, "--address", first], capture_output=True, check=False)
         self.assertEqual(done.returncode, 2)
+
+
+class Vectors(unittest.TestCase):
+    """Octets that others have published."""
+
+    def test_tnauthlist(self) -> None:
+        """TNAuthList of drafts and of pyasn1"""
+        for text, want in (
+                ("3008a006160431323334", [{"spc": "1234"}]),
+                ("300fa20d160b3132303135353530313030", [{"one": "12015550100"}]),
+                (base64.b64decode(
+                    "MCugBxYFYm9ndXOhEjAQFgo1NzE1NTUxMjEyAgIDFKIMFgo3MDM1NTUx"
+                    "MjEy").hex(),
+                 [{"spc": "bogus"},
+                  {"range": {"start": "5715551212", "count": 788}},
+                  {"one": "7035551212"}])):
+            found = TNAuthList.decode(bytes.fromhex(text))
+            self.assertEqual((found.as_json(), found.encode().hex()),
+                             (want, text))
+
+    def test_constraints(self) -> None:
+        """EnhancedJWTClaimConstraints of RFC 9118 section 5"""
+        text = ("3040a00e300c160a636f6e666964656e6365a120301e301c160a636f6e66"
+                "6964656e6365300e0c04686967680c066d656469756da20c300a16087072"
+                "696f72697479")
+        found = Constraints.decode(bytes.fromhex(text), True)
+        self.assertEqual(found.as_json(), {
+            "must_include": ["confidence"], "must_exclude": ["priority"],
+            "permitted_values": [{"claim": "confidence",
+                                  "values": ["high", "medium"]}]})
+        self.assertEqual(found.encode().hex(), text)
+
+    def test_thumbprint(self) -> None:
+        """RFC 7638 section 3.1, and the text of RFC 9447"""
+        modulus = (
+            "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86z"
+            "wu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5Js"
+            "GY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMic"
+            "AtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-"
+            "bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csF"
+            "Cur-kEgU8awapJzKnqDKgw")
+        digest = jose.thumbprint({"kty": "RSA", "n": modulus, "e": "AQAB",
+                                  "alg": "RS256", "kid": "2011-04-29"})
+        self.assertEqual(jose.encode(digest),
+                         "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")
+        self.assertTrue(jose.fingerprint_text(digest).startswith(
+            "SHA256 37:36:CB:B1:"))
+
+    def test_merkle(self) -> None:
+        """Every proof of every tree up to 33 leaves"""
+        tree, roots = merkle.Tree(), [merkle.Tree().root()]
+        leaves = [merkle.leaf_hash(bytes([i])) for i in range(33)]
+        for leaf in leaves:
+            tree.append(leaf)
+            roots.append(tree.root())
+        for size in range(1, 34):
+            for index in range(size):
+                self.assertEqual(roots[size], merkle.root_from_inclusion(
+                    leaves[index], index, size, tree.inclusion(index, size)))
+            for first in range(1, size):
+                path = tree.consistency(first, size)
+                self.assertTrue(merkle.consistent(
+                    first, size, roots[first], roots[size], path))
+                self.assertFalse(merkle.consistent(
+                    first, size, roots[first], roots[size - 1], path))
 
 
 class Tables(unittest.TestCase):

@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-age", type=int, default=60, metavar="SECONDS")
     parser.add_argument("--salt", action="append", default=[],
                         metavar="PATH=BASE64", help="opens a commitment")
+    parser.add_argument("--vesper", action="store_true",
+                        help="also the rules of VESPER -06: x5c, short life,"
+                             " every claim named by the certificate")
     parser.add_argument("--lenient", action="store_true",
                         help="another JSON serialisation is a warning only")
     return parser
@@ -74,8 +77,8 @@ def main() -> int:
     verdict = service.verify(
         text, service.Policy(
             anchors, logs, arguments.min_scts, arguments.max_age,
-            lenient=arguments.lenient, salts=salts,
-            fetch=service.https_fetch(arguments.tls_ca)),
+            lenient=arguments.lenient, vesper=arguments.vesper,
+            salts=salts, fetch=service.https_fetch(arguments.tls_ca)),
         arguments.at, arguments.orig, arguments.dest, original)
     print(json.dumps(verdict, indent=1, ensure_ascii=False))
     return 0 if verdict["verdict"] == "pass" else 4

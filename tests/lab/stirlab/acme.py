@@ -8,10 +8,10 @@ import re
 import secrets
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any, Callable
 
 from . import jose, web
+from .calls import Call, malformed, unauthorized
 from .config import Config
 from .faults import FaultPlan
 from .store import Store
@@ -42,40 +42,6 @@ class Nonces:
     def spend(self, nonce: str) -> bool:
         with self._lock:
             return self._open.pop(nonce, False) is None
-
-
-@dataclass
-class Call:
-    """An authenticated ACME request."""
-
-    request: web.Request
-    payload: bytes
-    account_id: str
-    account: dict
-    jwk: dict
-
-    @property
-    def is_get(self) -> bool:
-        """POST-as-GET (RFC 8555 section 6.3)."""
-        return self.payload == b""
-
-    def body(self) -> dict:
-        try:
-            return jose.parse_object(self.payload, "payload")
-        except jose.JoseError as error:
-            raise malformed(str(error)) from None
-
-    def require_get(self) -> None:
-        if not self.is_get:
-            raise malformed("payload of a POST-as-GET is empty")
-
-
-def malformed(detail: str, status: int = 400) -> web.Problem:
-    return web.Problem(status, "malformed", detail)
-
-
-def unauthorized(detail: str, status: int = 403) -> web.Problem:
-    return web.Problem(status, "unauthorized", detail)
 
 
 class Accounts:
@@ -148,9 +114,11 @@ class AcmeService:
                 lambda call: self._account(call, parts[1])))
         if head == "renewal-info" and len(parts) == 2:
             return "renewal-info", self._read(
-                lambda r: self.orders.renewal_info(r, parts[1]))
+                lambda r: self.orders.certificates.renewal_info(
+                    r, parts[1]))
         if request.path == "/revoke-cert":
-            return "revoke-cert", self._post(self.orders.revoke)
+            return "revoke-cert", self._post(
+                self.orders.certificates.revoke)
         found = self.orders.route(parts)
         if found:
             return found[0], self._post(self._signed(found[1]))

@@ -79,11 +79,20 @@ def _merge(base: dict, change: dict, where: str, free: frozenset[str]) -> None:
         if isinstance(base.get(key), dict) and isinstance(value, dict):
             _merge(base[key], value, path, free)
         else:
-            old = base.get(key)
-            if isinstance(old, bool) != isinstance(value, bool) \
-                    and old is not None and where not in free:
+            if where not in free and not _alike(base[key], value):
                 raise ConfigError(f"{path} has the wrong type")
             base[key] = copy.deepcopy(value)
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Whether a value may take the place of a default."""
+    if old is None or new is None:
+        return not isinstance(old or new or "", (dict, list))
+    if isinstance(old, bool) or isinstance(new, bool):
+        return isinstance(old, bool) and isinstance(new, bool)
+    if isinstance(old, (int, float)):
+        return isinstance(new, (int, float))
+    return isinstance(new, type(old))
 
 
 _FREE = frozenset({"number_authority.accounts", "claim_agent.accounts",

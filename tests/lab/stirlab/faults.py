@@ -52,13 +52,14 @@ class FaultPlan:
         if not isinstance(found, dict) or not set(found) <= _MEMBERS:
             raise FaultError("members are " + ", ".join(sorted(_MEMBERS)))
         endpoint, action = found.get("endpoint"), found.get("action")
-        if endpoint not in known and endpoint != "*":
+        if not isinstance(endpoint, str) or endpoint not in {*known, "*"}:
             raise FaultError(f"unknown endpoint {endpoint!r}; known: "
                              + ", ".join(sorted(known)))
         if action not in ACTIONS:
             raise FaultError("actions are " + ", ".join(ACTIONS))
         if action == "wrong" and (
-                endpoint == "*" or found.get("what") not in known[endpoint]):
+                endpoint == "*"
+                or str(found.get("what")) not in known[endpoint]):
             raise FaultError(f"wrongs of {endpoint}: " + ", ".join(
                 sorted(known.get(endpoint, ()))))
         for name, low, high in (("status", 100, 599), ("delay_ms", 0, 600000),
@@ -68,6 +69,9 @@ class FaultPlan:
                     not isinstance(value, int) or isinstance(value, bool)
                     or not low <= value <= high):
                 raise FaultError(f"{name} is out of bounds")
+        for name in ("problem", "detail", "what", "match"):
+            if not isinstance(found.get(name, ""), str):
+                raise FaultError(f"{name} is not a string")
         with self._lock:
             rule = Fault(number=self._next, **found)
             self._next += 1

@@ -145,7 +145,7 @@ def load_jwk(jwk: Any) -> Any:
         raise BadKeyError("jwk holds private members")
     try:
         if jwk.get("kty") == "EC":
-            if jwk.get("crv") not in _CURVES:
+            if not isinstance(jwk.get("crv"), str) or jwk["crv"] not in _CURVES:
                 raise BadKeyError("curve is not supported")
             curve, size = _CURVES[jwk["crv"]]
             x, y = decode(jwk.get("x"), "x"), decode(jwk.get("y"), "y")

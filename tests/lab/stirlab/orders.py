@@ -1,20 +1,19 @@
-# Orders of the STI-CA: identifiers, challenges, finalize, certificates.
-"""RFC 8555 sections 7.1.3 to 7.6, RFC 9447, RFC 9448, RFC 9773."""
+# Orders of the STI-CA: identifiers, challenges, finalize.
+"""RFC 8555 sections 7.1.3 to 7.5, RFC 9447, RFC 9448."""
 from __future__ import annotations
 
-import base64
 import datetime
 import hashlib
 import secrets
 import time
 from typing import Any, Callable
 
-from cryptography import x509
-
 from . import der, issue, jose, tnauth, validation, web
-from .acme import AcmeService, Call, malformed, unauthorized
+from .acme import AcmeService
+from .calls import Call, malformed, unauthorized
+from .certificates import Certificates, rfc3339
 from .constraints import TYPES, Constraints
-from .pki import pem_chain, validity
+from .pki import pem_chain
 from .tnauth import TNAuthList
 
 WRONG_ORDERS = frozenset({"stuck-processing", "stuck-pending", "error",
@@ -23,18 +22,7 @@ WRONG_ORDERS = frozenset({"stuck-processing", "stuck-pending", "error",
 WRONG_AUTHORIZATIONS = frozenset({"other-challenge", "foreign-hint",
                                   "other-identifier", "no-challenges"})
 
-WRONG_RENEWAL_INFO = frozenset({"inverted", "past", "far", "no-retry-after",
-                                "not-a-time"})
-
-#: Reasons of RFC 5280 section 5.3.1 that a subscriber may give.
-_REASONS = frozenset({0, 1, 3, 4, 5, 9})
-
 _PAGE = 50
-
-
-def rfc3339(seconds: float) -> str:
-    when = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_rfc3339(text: Any, what: str) -> int:
@@ -58,26 +46,17 @@ class Orders:
         self._store, self._lock = acme.store, acme.lock
         self._validator, self._issuer = validator, issuer
         self._publish, self._logged = publish, logged
-        self._on_revocation = revoked
+        self.certificates = Certificates(acme, self._held, revoked)
         self._finalizing: set[str] = set()
         self._by_account: dict[str, list[str]] = {}
-        self._by_leaf: dict[str, str] = {}
-        self._by_cert_id: dict[str, str] = {}
         self._replacing: dict[str, list[str]] = {}
         for name, order in self._store.all("order"):
             self._index_order(name, order)
-        for name, row in self._store.all("certificate"):
-            self._index_certificate(name, row)
-        self._tell_revocations()
 
     def _index_order(self, name: str, order: dict) -> None:
         self._by_account.setdefault(order["account"], []).append(name)
         if order.get("replaces"):
             self._replacing.setdefault(order["replaces"], []).append(name)
-
-    def _index_certificate(self, name: str, row: dict) -> None:
-        self._by_leaf[row["leaf_sha256"]] = name
-        self._by_cert_id[row["cert_id"]] = name
 
     def route(self, parts: list[str]
               ) -> tuple[str, Callable[[Call], web.Response]] | None:
@@ -94,16 +73,8 @@ class Orders:
         if len(parts) == 2 and parts[0] == "challenge":
             return "challenge", lambda c: self._challenge(c, parts[1])
         if len(parts) == 2 and parts[0] == "certificate":
-            return "certificate", lambda c: self._certificate(c, parts[1])
+            return "certificate", lambda c: self.certificates.serve(c, parts[1])
         return None
-
-    def _own(self, call: Call, kind: str, name: str) -> dict:
-        found = self._store.get(kind, name)
-        if found is None:
-            raise malformed(f"no such {kind}", 404)
-        if found["account"] != call.account_id:
-            raise unauthorized(f"that {kind} is of another account")
-        return found
 
     # -- newOrder ----------------------------------------------------------
 
@@ -222,10 +193,9 @@ class Orders:
         """RFC 9773 section 5."""
         if cert_id is None:
             return None
-        name = self._by_cert_id.get(cert_id) if isinstance(cert_id, str) else None
-        if name is None:
+        row = self.certificates.find(cert_id)
+        if row is None:
             raise malformed("replaces names no certificate of this CA")
-        row = self._store.get("certificate", name)
         if row["account"] != call.account_id:
             raise unauthorized("replaces names another account's certificate")
         old = self._store.get("order", row["order"])["identifiers"]
@@ -306,7 +276,7 @@ class Orders:
         return web.json_response(found, status, headers)
 
     def _order(self, call: Call, name: str) -> web.Response:
-        order = self._own(call, "order", name)
+        order = call.own(self._store, "order", name)
         call.require_get()
         with self._lock:
             self._refresh(order)
@@ -381,7 +351,7 @@ class Orders:
         return found
 
     def _authz(self, call: Call, name: str) -> web.Response:
-        authz = self._own(call, "authz", name)
+        authz = call.own(self._store, "authz", name)
         with self._lock:
             self._refresh_authz(authz)
             if not call.is_get:
@@ -394,7 +364,7 @@ class Orders:
         return self._answer_authz(name, authz)
 
     def _challenge(self, call: Call, name: str) -> web.Response:
-        authz = self._own(call, "authz", name)
+        authz = call.own(self._store, "authz", name)
         with self._lock:
             self._refresh_authz(authz)
         if not call.is_get and authz["status"] == "pending" \
@@ -469,7 +439,7 @@ class Orders:
     # -- finalize --------------------------------------------------------------
 
     def _finalize(self, call: Call, name: str) -> web.Response:
-        order = self._own(call, "order", name)
+        order = call.own(self._store, "order", name)
         with self._lock:
             status = self._refresh(order)["status"]
             if status in ("processing", "valid"):
@@ -501,12 +471,14 @@ class Orders:
         if len(flags) != 1:
             raise web.Problem(400, "badCSR", "the tokens differ in their ca flag")
         is_ca = True in flags
+        # V-59, V-65: the octets of the order, neither wider nor narrower.
         extensions = {validation.EXTENSION_OF[i["type"]]:
                       jose.decode(i["value"]) for i in order["identifiers"]}
         try:
             spki = validation.check_csr(octets, validation.CsrRules(
                 extensions, is_ca, self._acme.accounts.is_account_key))
-            self._refuse_burnt_key(spki)
+            if self.certificates.is_burnt(spki):
+                raise validation.CsrError("the key was revoked as compromised")
         except validation.CsrError as error:
             raise web.Problem(400, "badCSR", str(error)) from None
         wanted = self._wanted(call, order, extensions, spki, is_ca,
@@ -550,29 +522,15 @@ class Orders:
             self._acme.crl_url if kind == "shaken" and config.get("ca.crldp")
             else None)
 
-    def _refuse_burnt_key(self, spki: bytes) -> None:
-        digest = hashlib.sha256(spki).hexdigest()
-        if self._store.get("burnt-key", digest):
-            raise validation.CsrError("the key was revoked as compromised")
-
     def _keep(self, name: str, order: dict, chain: list[bytes], spki: bytes
               ) -> None:
-        leaf = next((c for c in chain if c != self._issuer.intermediate), chain[0])
-        certificate = x509.load_der_x509_certificate(leaf)
-        digest = hashlib.sha256(leaf).hexdigest()
-        begin, end = validity(certificate)
-        row = {"account": order["account"], "order": name,
-               "chain": [issue.b64(c) for c in chain], "leaf_sha256": digest,
-               "cert_id": issue.cert_id(leaf), "serial":
-               f"{certificate.serial_number:x}", "not_before": begin,
-               "not_after": end, "leaf": issue.b64(leaf),
-               "key_sha256": hashlib.sha256(spki).hexdigest()}
         with self._lock:
-            identity = jose.encode(secrets.token_bytes(9))
-            self._store.put("certificate", identity, row)
-            self._index_certificate(identity, row)
-            order["certificate"] = identity
+            leaf = next((c for c in chain if c != self._issuer.intermediate),
+                        chain[0])
+            order["certificate"] = self.certificates.keep(
+                order["account"], name, chain, leaf, spki)
             if self._config.get("ca.order_x5u"):
+                digest = hashlib.sha256(leaf).hexdigest()
                 order["x5u"] = self._publish(f"ca/{digest}.pem", pem_chain(chain))
             order["status"] = "processing"
             order["ready_at"] = time.time() \
@@ -580,110 +538,12 @@ class Orders:
             self._refresh(order)
             self._store.put("order", name, order)
 
-    def _certificate(self, call: Call, name: str) -> web.Response:
-        row = self._own(call, "certificate", name)
-        call.require_get()
-        chain = [base64.b64decode(c) for c in row["chain"]]
-        return web.Response(200, pem_chain(chain).encode("ascii"),
-                            "application/pem-certificate-chain")
-
-    # -- revocation ----------------------------------------------------------
-
-    def revoke(self, request: web.Request) -> web.Response:
-        """RFC 8555 section 7.6: by the account or by the certificate key."""
-        acme = self._acme
-        outer = acme.parse(request)
-        account_id = None
-        if "kid" in outer.protected:
-            account_id, account = acme.account_of(outer)
-            request.notes["account"] = account_id
-            acme.verify(outer, account["jwk"])
-            if account["status"] != "valid":
-                raise unauthorized(f"account is {account['status']}", 401)
-        else:
-            acme.verify(outer, outer.protected["jwk"])
-        try:
-            found = jose.parse_object(outer.payload, "payload")
-            leaf = jose.decode(found.get("certificate"), "certificate")
-        except jose.JoseError as error:
-            raise malformed(str(error)) from None
-        identity = self._by_leaf.get(hashlib.sha256(leaf).hexdigest())
-        if identity is None:
-            raise malformed("not a certificate of this CA", 404)
-        row = self._store.get("certificate", identity)
-        if account_id is not None:
-            if not self._may_revoke(account_id, row):
-                raise unauthorized("the account neither ordered the certificate"
-                                   " nor holds its identifiers")
-        else:
-            key = jose.spki(jose.load_jwk(outer.protected["jwk"]))
-            if hashlib.sha256(key).hexdigest() != row["key_sha256"]:
-                raise unauthorized("not the key of the certificate")
-        reason = found.get("reason", 0)
-        if isinstance(reason, bool) or not isinstance(reason, int) \
-                or reason not in _REASONS:
-            raise web.Problem(400, "badRevocationReason",
-                              f"reasons are {sorted(_REASONS)}")
-        with self._lock:
-            if "revoked" in row:
-                raise web.Problem(400, "alreadyRevoked", "it is revoked")
-            row["revoked"] = {"time": int(time.time()), "reason": reason}
-            self._store.put("certificate", identity, row)
-            if reason == 1:
-                self._store.put("burnt-key", row["key_sha256"], {"reason": 1})
-            self._tell_revocations()
-        return web.Response(200, b"", "")
-
-    def _may_revoke(self, account: str, row: dict) -> bool:
-        if row["account"] == account:
-            return True
-        wanted = self._store.get("order", row["order"])["identifiers"]
-        held = [authz["identifier"] for order in self._by_account.get(account, ())
+    def _held(self, account: str) -> list[dict]:
+        """Identifiers that an account has valid authorizations for."""
+        return [authz["identifier"] for order in self._by_account.get(account, ())
                 for authz in (self._store.get("authz", a) for a in
                               self._store.get("order", order)["authorizations"])
                 if authz["status"] == "valid"]
-        return all(identifier in held for identifier in wanted)
-
-    def _tell_revocations(self) -> None:
-        self._on_revocation([
-            (int(row["serial"], 16), row["revoked"]["time"],
-             row["revoked"]["reason"])
-            for _, row in self._store.all("certificate") if "revoked" in row])
-
-    # -- renewal information -----------------------------------------------
-
-    def renewal_info(self, _: web.Request, cert_id: str) -> web.Response:
-        """RFC 9773 section 4; unauthenticated."""
-        if not self._config.get("ca.ari.enabled"):
-            raise malformed("no renewal information here", 404)
-        name = self._by_cert_id.get(cert_id)
-        if name is None:
-            raise malformed("no such certificate", 404)
-        row = self._store.get("certificate", name)
-        begin, end = row["not_before"], row["not_after"]
-        life = end - begin
-        start = begin + life * self._config.get("ca.ari.start")
-        stop = begin + life * self._config.get("ca.ari.end")
-        if "revoked" in row:
-            start, stop = time.time() - 7200, time.time() - 3600
-        if int(stop) <= int(start):
-            stop = start + 1
-        wrong = self._acme.faults.wrongs(
-            "renewal-info", f"/renewal-info/{cert_id}", WRONG_RENEWAL_INFO)
-        if "inverted" in wrong:
-            start, stop = stop, start
-        if "past" in wrong:
-            start, stop = time.time() - 7200, time.time() - 3600
-        if "far" in wrong:
-            start, stop = end + 86400, end + 90000
-        pause = max(1, min(self._config.get("ca.ari.retry_after"),
-                           int(life / 10)))
-        window = {"start": rfc3339(start), "end": rfc3339(stop)}
-        if "not-a-time" in wrong:
-            window["start"] = "soon"
-        return web.json_response(
-            {"suggestedWindow": window}, 200, [] if "no-retry-after" in wrong
-            else [("Retry-After", str(pause))])
 
 
 def _numbers_of(order: dict) -> TNAuthList | None:

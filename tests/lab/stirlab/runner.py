@@ -9,8 +9,8 @@ import random
 import threading
 import time
 
-from . import (acme, authority, control, ctlog, issue, notary, orders, pki,
-               repository, validation, web)
+from . import (acme, authority, certificates, control, ctlog, issue, notary,
+               orders, pki, repository, validation, web)
 from .config import Config
 from .faults import FaultPlan
 from .store import Store, read_json, write_file
@@ -28,7 +28,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
 ENDPOINTS["order"] = ENDPOINTS["order"] | orders.WRONG_ORDERS
 ENDPOINTS["authz"] = ENDPOINTS["authz"] | orders.WRONG_AUTHORIZATIONS
 ENDPOINTS["renewal-info"] = (ENDPOINTS["renewal-info"]
-                             | orders.WRONG_RENEWAL_INFO)
+                             | certificates.WRONG_RENEWAL_INFO)
 ENDPOINTS["repository"] = repository.WRONG_FILES
 ENDPOINTS["certificate"] = ENDPOINTS["certificate"] | issue.WRONG_CERTIFICATES
 

@@ -6,6 +6,7 @@ context tag around the full inner element.
 """
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass
 from typing import Iterable, Iterator
@@ -41,6 +42,12 @@ class Entry:
         if self.count == 1:
             return {"one": self.start}
         return {"range": {"start": self.start, "count": self.count}}
+
+
+def _inside(spans: list[tuple[int, int]], first: int, last: int) -> bool:
+    """Whether one of the sorted, merged spans holds first to last."""
+    index = bisect.bisect_right(spans, first, key=lambda span: span[0]) - 1
+    return index >= 0 and last <= spans[index][1]
 
 
 def _check_range(start: str, count: int) -> None:
@@ -175,8 +182,7 @@ class TNAuthList:
         if not number.isdigit():
             return number in self._literals()
         value = int(number)
-        return any(first <= value <= last for first, last
-                   in self._intervals().get(len(number), []))
+        return _inside(self._intervals().get(len(number), []), value, value)
 
     def within(self, other: "TNAuthList") -> bool:
         """Subset of another list (RFC 9060 section 4): numbers and codes."""
@@ -185,8 +191,7 @@ class TNAuthList:
         if not self._literals() <= other._literals():
             return False
         outer = other._intervals()
-        return all(any(low <= first and last <= high
-                       for low, high in outer.get(width, []))
+        return all(_inside(outer.get(width, []), first, last)
                    for width, spans in self._intervals().items()
                    for first, last in spans)
 

@@ -14,12 +14,20 @@ from cryptography import x509
 
 from .. import constraints, der, jose, sct, tnauth
 from ..constraints import Constraints
+from ..pki import validity
 from ..tnauth import TNAuthList
 from . import claims, passport, path, transparency
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _MAX_CHAIN = 262144
+
+#: VESPER: certificates are short-lived (V-05, V-12).
+_MAX_LIFE = 7 * 86400
+
+#: Claims that need no vetting under VESPER -06: the base claims, and those
+#: that a ppt is made of.
+_STRUCTURAL = frozenset({"iat", "orig", "dest", "div", "opt", "mky", "msgi"})
 
 
 @dataclass
@@ -32,6 +40,7 @@ class Policy:
     max_age: int = 60
     max_age_div: int = 3 * 3600
     lenient: bool = False
+    vesper: bool = False
     fetch: Callable[[str], bytes] | None = None
     salts: dict[str, bytes] = field(default_factory=dict)
 
@@ -92,6 +101,8 @@ class _Run:
         self._signature(identity, chain[0])
         self._authority(identity, chain[0])
         self._constraints(identity, chain[0])
+        if self.policy.vesper:
+            self._vesper(identity, chain[0])
         self._transparency(full)
         self._domain(identity, chain[0])
 
@@ -251,6 +262,24 @@ class _Run:
         self.facts["constraints"] = found.as_json()
         self.facts["not_presently_verifiable"] = told.unverifiable
         self._passed("constraints")
+
+    def _vesper(self, identity: passport.Identity,
+                leaf: x509.Certificate) -> None:
+        """VESPER -06: x5c (V-03), short life (V-12), vetted claims (V-16)."""
+        if "x5c" not in identity.header:
+            raise Failure("vesper", 438, "x5c is missing")
+        begin, end = validity(leaf)
+        if end - begin > _MAX_LIFE + 3600:
+            raise Failure("vesper", 437, "the certificate is not short-lived")
+        rows = self.facts.get("constraints") or {}
+        vetted = set(rows.get("must_include", ()))
+        vetted |= {row["claim"].partition("#")[0].partition("/")[0]
+                   for row in rows.get("permitted_values", ())}
+        extra = sorted(set(identity.claims) - _STRUCTURAL - vetted)
+        if extra:
+            raise Failure("vesper", 438, "claims that the certificate does not"
+                          " name: " + ", ".join(extra))
+        self._passed("vesper")
 
     def _transparency(self, full: list[x509.Certificate]) -> None:
         if self.policy.logs is None:
