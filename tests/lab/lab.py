@@ -13,7 +13,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from stirlab.config import ConfigError  # noqa: E402
 from stirlab.runner import Lab, LabError  # noqa: E402
 
 
@@ -33,7 +32,7 @@ def main() -> int:
         signal.signal(number, lambda *_: done.set())
     try:
         lab = Lab(arguments.dir, arguments.config, arguments.address)
-    except (ConfigError, LabError, OSError) as error:
+    except (ValueError, LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
     lab.start()

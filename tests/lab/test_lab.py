@@ -788,6 +788,15 @@ class Faults(LabCase):
                          ("ca", "account", 200))
         secret = self.c.secret("authority-acme").encode()
         self.assertNotIn(secret, self.c.control("GET", "/config").body)
+        self.assertEqual(self.c.token("osp", "TNAuthList",
+                                      wrong.PROVIDER).status, 200)
+        accounts = {"osp": {"spcs": []}}
+        for status in (403, 401):
+            self.c.control("POST", "/config", {
+                "number_authority": {"accounts": accounts}})
+            self.assertEqual(self.c.token("osp", "TNAuthList",
+                                          wrong.PROVIDER).status, status)
+            accounts = {"osp": None}
         for patch in ({"ports": {"ca": 1}}, {"ca": {"unknown": 1}},
                       {"ca": {"order_x5u": "yes"}}):
             self.assertEqual(self.c.control("POST", "/config", patch).status, 400)

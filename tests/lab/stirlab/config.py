@@ -74,6 +74,9 @@ def _merge(base: dict, change: dict, where: str, free: frozenset[str]) -> None:
         path = f"{where}.{key}" if where else key
         if key.startswith("_"):
             continue  # a comment
+        if value is None and where in free:
+            base.pop(key, None)
+            continue
         if where not in free and key not in base:
             raise ConfigError(f"unknown key {path}")
         if isinstance(base.get(key), dict) and isinstance(value, dict):
@@ -153,8 +156,6 @@ class Config:
             tree = copy.deepcopy(self._tree)
             _merge(tree, patch, "", _free(tree) | _free(patch))
             _check_accounts(tree)
-            for path, old in _secrets_of(self._tree):
-                _restore_secret(tree, path, old)
             for account in _all_accounts(tree):
                 if not {"secret", "key"} & set(account):
                     raise ConfigError("an account added while running has its"
@@ -200,24 +201,6 @@ def _all_accounts(tree: dict) -> list[dict]:
                                   tree["claim_agent"]["accounts"],
                                   tree["ca"]["eab"])
             for account in group.values()]
-
-
-def _secrets_of(tree: dict) -> list[tuple[tuple[str, ...], tuple[str, str]]]:
-    found = []
-    for where in (("number_authority", "accounts"),
-                  ("claim_agent", "accounts"), ("ca", "eab")):
-        for name, account in tree[where[0]][where[1]].items():
-            for key in ("secret", "key"):
-                if key in account:
-                    found.append(((*where, name), (key, account[key])))
-    return found
-
-
-def _restore_secret(tree: dict, path: tuple[str, ...],
-                    old: tuple[str, str]) -> None:
-    account = tree[path[0]][path[1]].get(path[2])
-    if account is not None:
-        account.setdefault(*old)
 
 
 def _check_accounts(tree: dict) -> None:
