@@ -404,6 +404,21 @@ path_fault(X509_STORE_CTX *ctx, struct fault *f)
 	return FAULT(f, RC_DENIED, "chain_path", "certificate %d: %s", depth, text);
 }
 
+/* RFC 5280 section 4.1.2.5: the last second is inside; OpenSSL leaves it out. */
+static int
+inclusive_end(int ok, X509_STORE_CTX *ctx)
+{
+	const X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+	time_t at = X509_VERIFY_PARAM_get_time(X509_STORE_CTX_get0_param(ctx));
+
+	if (ok == 1 || x == NULL ||
+	    X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CERT_HAS_EXPIRED ||
+	    ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), at) != 0)
+		return ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
 static void
 set_parameters(X509_STORE_CTX *ctx, const struct anchors *a, int64_t at_s)
 {
@@ -417,6 +432,7 @@ set_parameters(X509_STORE_CTX *ctx, const struct anchors *a, int64_t at_s)
 	X509_VERIFY_PARAM_set_flags(param, flags);
 	X509_VERIFY_PARAM_set_time(param, (time_t)at_s);
 	X509_VERIFY_PARAM_set_depth(param, CHAIN_MAX);
+	X509_STORE_CTX_set_verify_cb(ctx, inclusive_end);
 }
 
 static const struct cert *

@@ -235,14 +235,33 @@ next_record(struct span *in, struct auditrecord *r)
 	return true;
 }
 
+/* Undo the numbers of records, so that they can be written elsewhere. */
+static void
+take_back(struct audit *a, const struct auditmark *mark, struct span records)
+{
+	struct auditrecord r;
+
+	auditchain_back(a->chain, mark);
+	while (next_record(&records, &r))
+		auditchain_untenant(a->chain, r.tenant);
+}
+
+/* All of the batch or, in the chain, nothing. */
 static enum rc
 render_batch(struct audit *a, struct buf *out, struct fault *f)
 {
-	struct span in = buf_view(&a->batch.bytes);
+	struct span all = buf_view(&a->batch.bytes), in = all;
+	struct auditmark mark = auditchain_mark(a->chain);
 	struct auditrecord r;
 
-	while (next_record(&in, &r))
-		TRY(auditchain_render(a->chain, &r, out, f));
+	for (struct span rest = in; next_record(&rest, &r); in = rest) {
+		enum rc rc = auditchain_render(a->chain, &r, out, f);
+
+		if (rc != RC_OK) {
+			take_back(a, &mark, span_of(all.ptr, all.len - in.len));
+			return rc;
+		}
+	}
 	return RC_OK;
 }
 
@@ -273,17 +292,6 @@ render_open(struct audit *a, size_t torn, const char *why, struct buf *out, stru
 
 /* ---- the writer --------------------------------------------------------------------- */
 
-/* Undo the numbers of the batch, so that it can be written elsewhere. */
-static void
-take_back(struct audit *a, const struct auditmark *mark, struct span batch)
-{
-	struct auditrecord r;
-
-	auditchain_back(a->chain, mark);
-	while (next_record(&batch, &r))
-		auditchain_untenant(a->chain, r.tenant);
-}
-
 /* The file that failed keeps nothing that was not synced: its records stand in the next one. */
 static void
 abandon(struct audit *a)
@@ -303,28 +311,36 @@ discard(const struct audit *a, const struct file *file)
 	unlinkat(a->dir, file->name, 0);
 }
 
-/* Begin a new file with its open record and the batch; the file in use stays on failure. */
+/* The open record and the batch; on failure the chain is where it was. */
+static enum rc
+fill_file(struct audit *a, struct file *file, size_t torn, const char *why, struct fault *f)
+{
+	struct auditmark mark = auditchain_mark(a->chain);
+	enum rc rc;
+
+	buf_clear(&a->lines);
+	TRY(render_open(a, torn, why, &a->lines, f));
+	rc = render_batch(a, &a->lines, f);
+	if (rc != RC_OK) {
+		auditchain_back(a->chain, &mark);
+		return rc;
+	}
+	rc = commit(a, file, buf_view(&a->lines), f);
+	if (rc != RC_OK)
+		take_back(a, &mark, buf_view(&a->batch.bytes));
+	return rc;
+}
+
+/* Begin a new file; the one in use stays on failure. */
 static enum rc
 begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
 {
-	struct auditmark mark = auditchain_mark(a->chain);
 	struct file file = { .fd = -1 };
 	enum rc rc;
 
 	TRY(create_file(a, &file, f));
-	buf_clear(&a->lines);
-	rc = render_open(a, torn, why, &a->lines, f);
-	if (rc == RC_OK) {
-		struct auditmark opened = auditchain_mark(a->chain);
-
-		rc = render_batch(a, &a->lines, f);
-		if (rc == RC_OK)
-			rc = commit(a, &file, buf_view(&a->lines), f);
-		if (rc != RC_OK)
-			take_back(a, &opened, buf_view(&a->batch.bytes));
-	}
+	rc = fill_file(a, &file, torn, why, f);
 	if (rc != RC_OK) {
-		auditchain_back(a->chain, &mark);
 		discard(a, &file);
 		return rc;
 	}
@@ -341,9 +357,8 @@ append_to_file(struct audit *a, struct fault *f)
 	enum rc rc;
 
 	buf_clear(&a->lines);
-	rc = render_batch(a, &a->lines, f);
-	if (rc == RC_OK)
-		rc = commit(a, &a->file, buf_view(&a->lines), f);
+	TRY(render_batch(a, &a->lines, f));
+	rc = commit(a, &a->file, buf_view(&a->lines), f);
 	if (rc != RC_OK)
 		take_back(a, &mark, buf_view(&a->batch.bytes));
 	return rc;

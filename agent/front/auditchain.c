@@ -131,6 +131,8 @@ auditchain_put_tenants(const struct auditchain *c, struct buf *out)
 	buf_str(out, "\"tenants\":{");
 	for (size_t i = 0; i < BUCKETS; i++) {
 		for (const struct tenant *t = c->bucket[i]; t != NULL; t = t->next) {
+			if (t->seq == 0)
+				continue; /* its first record was taken back */
 			buf_str(out, comma);
 			buf_span(out, span_of(t->name, t->len));
 			buf_printf(out, ":%" PRIu64, t->seq);

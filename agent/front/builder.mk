@@ -1,3 +1,18 @@
 # The builder thread and what it does.
 libfront_la_SOURCES += \
-	agent/front/builder.h agent/front/credset.h
+	agent/front/accounts.c agent/front/accounts.h \
+	agent/front/acme_ops.c agent/front/acme_ops.h \
+	agent/front/builder.c agent/front/builder.h \
+	agent/front/credset.c agent/front/credset.h \
+	agent/front/install.c agent/front/install.h \
+	agent/front/judge.c agent/front/judge.h \
+	agent/front/load.c agent/front/load.h \
+	agent/front/ops.c agent/front/ops.h \
+	agent/front/pending.c agent/front/pending.h \
+	agent/front/plan.c agent/front/plan.h \
+	agent/front/publish.c agent/front/publish.h \
+	agent/front/retire.c agent/front/retire.h \
+	agent/front/store.c agent/front/store.h \
+	agent/front/want.c agent/front/want.h \
+	agent/front/weburl.c agent/front/weburl.h \
+	agent/front/works.c agent/front/works.h

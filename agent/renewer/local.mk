@@ -1,1 +1,26 @@
 # agent/renewer
+noinst_LTLIBRARIES += librenewer.la
+pkglibexec_PROGRAMS += vesper-renewer
+
+librenewer_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+librenewer_la_SOURCES = \
+	agent/renewer/acme.c agent/renewer/acme.h \
+	agent/renewer/ask.c agent/renewer/ask.h \
+	agent/renewer/authtok.c agent/renewer/authtok.h \
+	agent/renewer/eab.c agent/renewer/eab.h \
+	agent/renewer/httpc.c agent/renewer/httpc.h \
+	agent/renewer/io.h \
+	agent/renewer/job.h \
+	agent/renewer/plan.c agent/renewer/plan.h \
+	agent/renewer/problem.c agent/renewer/problem.h \
+	agent/renewer/record.c agent/renewer/record.h \
+	agent/renewer/renew.c agent/renewer/renew.h \
+	agent/renewer/schedule.c agent/renewer/schedule.h \
+	agent/renewer/settings.c \
+	agent/renewer/steps.c \
+	agent/renewer/store.c agent/renewer/store.h
+
+vesper_renewer_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+vesper_renewer_SOURCES = agent/renewer/main.c
+vesper_renewer_LDADD = librenewer.la libagent.la libstir.la libbase.la \
+	$(CURL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

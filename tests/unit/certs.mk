@@ -5,3 +5,7 @@ PKI = tests/unit/pki.c tests/unit/pki.h tests/unit/rows.h tests/unit/cm.h
 
 tests_unit_test_es256_SOURCES = tests/unit/test_es256.c $(PKI)
 tests_unit_test_es256_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_cert
+tests_unit_test_cert_SOURCES = tests/unit/test_cert.c $(PKI)
+tests_unit_test_cert_LDADD = $(UNIT_LDADD)

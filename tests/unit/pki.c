@@ -60,6 +60,30 @@ add_raw(X509 *x, const char *oid, bool critical, struct span value)
 	assert_int_equal(X509_add_ext(x, ext, -1), 1);
 }
 
+/* OIDs with commas between. */
+static void
+add_policies(X509 *x, const char *list)
+{
+	AUTO_BUF each = BUF_INIT(1000), all = BUF_INIT(1000);
+
+	while (*list != 0) {
+		size_t len = strcspn(list, ",");
+		char dotted[64];
+		unsigned char oid[64], *p = oid;
+		AUTO_OSSL(ASN1_OBJECT) *object = NULL;
+		int n;
+
+		snprintf(dotted, sizeof dotted, "%.*s", (int)len, list);
+		object = OBJ_txt2obj(dotted, 1);
+		n = i2d_ASN1_OBJECT(object, &p);
+		assert_true(n > 0 && n < (int)sizeof oid);
+		der_put(&each, DER_SEQUENCE, span_of(oid, (size_t)n));
+		list += len + (list[len] == ',');
+	}
+	der_put(&all, DER_SEQUENCE, buf_view(&each));
+	add_raw(x, "2.5.29.32", false, buf_view(&all));
+}
+
 static void
 add_basics(X509 *x, X509 *issuer, const struct pki_spec *s)
 {
@@ -92,7 +116,7 @@ add_optional(X509 *x, X509 *issuer, const struct pki_spec *s)
 	if (s->aia != NULL)
 		add_text(x, issuer, NID_info_access, s->aia);
 	if (s->policies != NULL)
-		add_text(x, issuer, NID_certificate_policies, s->policies);
+		add_policies(x, s->policies);
 	if (s->name_constraints != NULL)
 		add_text(x, issuer, NID_name_constraints, s->name_constraints);
 	if (s->tnauth.len > 0)

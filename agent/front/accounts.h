@@ -1,0 +1,36 @@
+/*
+ * The ACME account keys: one a CA, in the token that the CA's section names.
+ * What is kept here is the public point; the renewer keeps the account's URL.
+ *
+ * An account key is never a credential's key (RFC 8555 section 11.1, D-32).
+ * Builder thread only.
+ */
+#ifndef AGENT_FRONT_ACCOUNTS_H
+#define AGENT_FRONT_ACCOUNTS_H
+
+#include "agent/config.h"
+#include "stir/es256.h"
+
+struct account {
+	char ca[CONFIG_NAME_MAX + 1];
+	uint8_t point[P256_POINT_LEN];
+	uint8_t key_id[KEY_ID_LEN];
+};
+
+struct accounts {
+	struct account *item; /* in the order of the configuration's cas, those that exist */
+	size_t len;
+};
+
+/* Read what there is for the configured CAs; a file that cannot be read or understood fails. */
+enum rc accounts_load(const struct config *c, struct accounts *out, struct fault *f) MUST_CHECK;
+void accounts_done(struct accounts *a);
+
+const struct account *accounts_find(const struct accounts *a, const char *ca); /* or NULL */
+bool accounts_has_key(const struct accounts *a, const uint8_t key_id[KEY_ID_LEN]);
+
+/* Write the file, then add it to the list. */
+enum rc accounts_add(struct accounts *a, const struct config *c, const char *ca,
+    const uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,513 @@
+#include "agent/front/acme_ops.h"
+
+#include <time.h>
+
+#include "agent/front/install.h"
+#include "agent/front/pending.h"
+#include "agent/front/want.h"
+#include "agent/front/weburl.h"
+#include "agent/log.h"
+#include "stir/authtoken.h"
+#include "stir/b64.h"
+#include "stir/jtext.h"
+
+enum { PAYLOAD_MAX = 131072, EAB_TEXT_MAX = 8192, HS256_LEN = 32, SPKI_MAX = 256 };
+static const int64_t last_year_s = 253402300799; /* 9999-12-31T23:59:59Z */
+
+/* ---- CA, account, and the JWS around every payload ---- */
+
+struct acme {
+	const struct config_ca *ca;
+	const struct account *account;
+};
+
+static enum rc
+find_ca(const struct op_call *call, const struct config_ca **out, struct fault *f)
+{
+	*out = config_ca_find(call->w->set->config, op_text(call, "ca"));
+	if (*out == NULL)
+		return FAULT(f, RC_NOT_FOUND, "no_ca", "no such CA");
+	return RC_OK;
+}
+
+static enum rc
+find_acme(const struct op_call *call, struct acme *out, struct fault *f)
+{
+	TRY(find_ca(call, &out->ca, f));
+	out->account = accounts_find(&call->w->accounts, out->ca->name);
+	if (out->account == NULL)
+		return FAULT(f, RC_CONFLICT, "no_account", "there is no account key yet");
+	return RC_OK;
+}
+
+/* RFC 8555 section 6.5.1 */
+static enum rc
+check_nonce(const char *nonce, struct fault *f)
+{
+	size_t len = strlen(nonce);
+	size_t good = strspn(nonce, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-_");
+
+	if (len == 0 || len > ACME_NONCE_MAX || good != len)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "nonce", "not a nonce");
+	return RC_OK;
+}
+
+/* RFC 8555 section 6.2: alg, nonce, url, and exactly one of kid and jwk. */
+static enum rc
+protected_of(const struct op_call *call, const struct acme *a, json_t **out, struct fault *f)
+{
+	const char *nonce = op_text(call, "nonce"), *url = op_text(call, "url");
+	const char *kid = op_text(call, "kid");
+	json_auto_t *header = NULL;
+
+	TRY(check_nonce(nonce, f));
+	TRY(weburl_same_origin(a->ca->directory, url, f));
+	if (kid != NULL)
+		TRY(weburl_same_origin(a->ca->directory, kid, f));
+	header = json_pack("{s:s, s:s, s:s}", "alg", "ES256", "nonce", nonce, "url", url);
+	if (header == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a header");
+	if (kid != NULL)
+		TRY(op_put(header, "kid", json_string(kid), f));
+	else
+		TRY(op_put(header, "jwk", jwk_of_point(a->account->point), f));
+	*out = TAKE(header);
+	return RC_OK;
+}
+
+static enum rc
+answer_jws(const struct op_call *call, const struct acme *a, struct span payload,
+    json_t *answer, struct fault *f)
+{
+	json_auto_t *header = NULL;
+	AUTO_OSSL(EVP_PKEY) *key = NULL;
+	OSSL_LIB_CTX *libctx = NULL;
+	json_t *jws = NULL;
+	unsigned token = 0;
+
+	TRY(protected_of(call, a, &header, f));
+	TRY(works_token_index(call->w, a->ca->token, &token, f));
+	TRY(works_key(call->w, token, a->account->point, &libctx, &key, f));
+	TRY(jws_flattened(header, payload, libctx, key, &jws, f));
+	return op_put(answer, "jws", jws, f);
+}
+
+static enum rc
+answer_json(const struct op_call *call, const struct acme *a, const json_t *payload,
+    json_t *answer, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(PAYLOAD_MAX);
+
+	TRY(jtext_write(&text, payload, f));
+	TRY(buf_check(&text, f));
+	return answer_jws(call, a, buf_view(&text), answer, f);
+}
+
+enum rc
+post_as_get_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	struct acme a = { 0 };
+
+	TRY(find_acme(call, &a, f));
+	return answer_jws(call, &a, span_of(NULL, 0), answer, f);
+}
+
+/* ---- account ---- */
+
+static enum rc
+make_account(struct works *w, const struct config_ca *ca, struct fault *f)
+{
+	uint8_t point[P256_POINT_LEN] = { 0 };
+	unsigned token = 0;
+
+	TRY(works_token_index(w, ca->token, &token, f));
+	TRY(works_generate(w, token, point, f));
+	TRY(accounts_add(&w->accounts, w->set->config, ca->name, point, f));
+	log_event(LEVEL_NOTICE, "account_key_made", "ca=%s", ca->name);
+	return RC_OK;
+}
+
+/* D-29: the STI-PA hashes the SubjectPublicKeyInfo instead. */
+static enum rc
+spki_hash(const uint8_t point[P256_POINT_LEN], uint8_t out[32], struct fault *f)
+{
+	AUTO_OSSL(EVP_PKEY) *key = NULL;
+	uint8_t der[SPKI_MAX], *end = der;
+	int len;
+
+	TRY(p256_from_point(point, &key, f));
+	len = i2d_PUBKEY(key, NULL);
+	if (len <= 0 || len > SPKI_MAX || i2d_PUBKEY(key, &end) != len)
+		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "i2d_PUBKEY");
+	if (EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)len, out, NULL) != 1)
+		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
+	return RC_OK;
+}
+
+struct fingerprints {
+	char jwk[FINGERPRINT_TEXT], spki[FINGERPRINT_TEXT];
+};
+
+static enum rc
+fingerprints_of(const struct account *a, struct fingerprints *out, struct fault *f)
+{
+	uint8_t hash[32] = { 0 };
+
+	jwk_thumbprint(a->point, hash);
+	fingerprint_text(hash, out->jwk);
+	TRY(spki_hash(a->point, hash, f));
+	fingerprint_text(hash, out->spki);
+	return RC_OK;
+}
+
+enum rc
+account_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	struct acme a = { 0 };
+	struct fingerprints text = { 0 };
+
+	TRY(find_ca(call, &a.ca, f));
+	a.account = accounts_find(&call->w->accounts, a.ca->name);
+	if (a.account == NULL) {
+		TRY(make_account(call->w, a.ca, f));
+		a.account = accounts_find(&call->w->accounts, a.ca->name);
+	}
+	if (a.account == NULL)
+		return FAULT(f, RC_BUG, "internal_error", "the account that was just made");
+	TRY(fingerprints_of(a.account, &text, f));
+	TRY(op_put(answer, "jwk", jwk_of_point(a.account->point), f));
+	TRY(op_put(answer, "jwk_fingerprint", json_string(text.jwk), f));
+	return op_put(answer, "spki_fingerprint", json_string(text.spki), f);
+}
+
+static enum rc
+bad_eab(struct fault *f, const char *why)
+{
+	return FAULT(f, RC_DENIED, "eab", "external account binding: %s", why);
+}
+
+static enum rc
+eab_part(const char *b64, struct buf *text, json_t **out, struct fault *f)
+{
+	if (b64_decode(text, B64_URL, span_str(b64), NULL) != RC_OK ||
+	    buf_check(text, NULL) != RC_OK)
+		return bad_eab(f, "not base64url");
+	return out == NULL ? RC_OK : jtext_read(buf_view(text), out, f);
+}
+
+/* RFC 8555 section 7.3.4: HS256, our kid, this url, no nonce. */
+static enum rc
+check_eab_header(
+    const struct op_call *call, const struct config_ca *ca, const char *b64, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(EAB_TEXT_MAX);
+	json_auto_t *header = NULL;
+	const char *alg = NULL, *kid = NULL, *url = NULL;
+
+	TRY(eab_part(b64, &text, &header, f));
+	if (json_unpack(header, "{s:s, s:s, s:s!}", "alg", &alg, "kid", &kid, "url", &url) != 0)
+		return bad_eab(f, "a header with other members than alg, kid and url");
+	if (strcmp(alg, "HS256") != 0)
+		return bad_eab(f, "an alg that is not HS256");
+	if (ca->eab_kid == NULL || strcmp(kid, ca->eab_kid) != 0)
+		return bad_eab(f, "a kid that is not the configured one");
+	if (strcmp(url, op_text(call, "url")) != 0)
+		return bad_eab(f, "another url than the request's");
+	return RC_OK;
+}
+
+/* What the CA's key signs over must be our account key, and nothing beside it. */
+static enum rc
+check_eab_payload(const struct account *a, const char *b64, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(EAB_TEXT_MAX);
+	json_auto_t *jwk = NULL, *ours = jwk_of_point(a->point);
+
+	TRY(eab_part(b64, &text, &jwk, f));
+	if (ours == NULL || !json_equal(jwk, ours))
+		return bad_eab(f, "a payload that is not the account's key");
+	return RC_OK;
+}
+
+static enum rc
+check_eab(const struct op_call *call, const struct acme *a, json_t *eab, struct fault *f)
+{
+	const char *header = NULL, *payload = NULL, *signature = NULL;
+	AUTO_BUF mac = BUF_INIT(EAB_TEXT_MAX);
+
+	if (json_unpack(eab, "{s:s, s:s, s:s!}", "protected", &header, "payload", &payload,
+		"signature", &signature) != 0)
+		return bad_eab(f, "not a flattened JWS");
+	TRY(check_eab_header(call, a->ca, header, f));
+	TRY(check_eab_payload(a->account, payload, f));
+	TRY(eab_part(signature, &mac, NULL, f));
+	return mac.len == HS256_LEN ? RC_OK : bad_eab(f, "a signature of another length");
+}
+
+static enum rc
+put_contact(json_t *payload, const struct config_ca *ca, struct fault *f)
+{
+	json_t *list;
+
+	if (ca->contact.len == 0)
+		return RC_OK;
+	list = json_array();
+	for (size_t i = 0; list != NULL && i < ca->contact.len; i++) {
+		if (json_array_append_new(list, json_string(ca->contact.item[i])) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return op_put(payload, "contact", list, f);
+}
+
+/* RFC 8555 section 7.3 */
+enum rc
+new_account_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	json_t *eab = json_object_get(call->msg, "eab");
+	json_auto_t *payload = json_object();
+	struct acme a = { 0 };
+
+	TRY(find_acme(call, &a, f));
+	if (json_is_true(json_object_get(call->msg, "only_existing")))
+		TRY(op_put(payload, "onlyReturnExisting", json_true(), f));
+	if (a.ca->terms_agreed)
+		TRY(op_put(payload, "termsOfServiceAgreed", json_true(), f));
+	TRY(put_contact(payload, a.ca, f));
+	if (json_is_object(eab)) {
+		TRY(check_eab(call, &a, eab, f));
+		TRY(op_put(payload, "externalAccountBinding", json_incref(eab), f));
+	}
+	return answer_json(call, &a, payload, answer, f);
+}
+
+/* ---- orders ---- */
+
+/* The octets that the renewer names, checked against the configuration. */
+struct asked {
+	struct credset_place at;
+	const struct config_tenant *tenant;
+	const struct config_credential *config;
+	struct buf tnauth_der, constraints_der;
+};
+#define ASKED_INIT \
+	{ \
+		.tnauth_der = BUF_INIT(WANT_MAX_DER), \
+		.constraints_der = BUF_INIT(WANT_MAX_DER) \
+	}
+
+static void
+asked_done(struct asked *a)
+{
+	buf_free(&a->tnauth_der);
+	buf_free(&a->constraints_der);
+}
+#define AUTO_ASKED __attribute__((cleanup(asked_done))) struct asked
+
+static enum rc
+asked_read(const struct op_call *call, struct asked *out, struct fault *f)
+{
+	AUTO_WANT want = WANT_INIT;
+
+	TRY(op_place(call, &out->at, f));
+	out->tenant = &call->w->set->config->tenant[out->at.tenant];
+	out->config = credset_config(call->w->set, out->at);
+	TRY(op_octets(call, "tnauthlist", WANT_MAX_DER, &out->tnauth_der, f));
+	TRY(op_octets(call, "constraints", WANT_MAX_DER, &out->constraints_der, f));
+	if (!out->tenant->enabled)
+		return REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
+	TRY(want_of(out->tenant, out->config, &want, f));
+	return want_allows(
+	    &want, out->config, buf_view(&out->tnauth_der), buf_view(&out->constraints_der), f);
+}
+
+static enum rc
+check_ca(const struct config_credential *cc, const struct config_ca *ca, struct fault *f)
+{
+	if (cc->ca == NULL || strcmp(cc->ca, ca->name) != 0)
+		return FAULT(f, RC_DENIED, "ca_not_of_credential",
+		    "the credential's certificates come from another CA");
+	return RC_OK;
+}
+
+/* RFC 9448 section 3: the value is base64url of the extension's octets. */
+static enum rc
+put_identifier(json_t *list, const char *type, const struct buf *der, struct fault *f)
+{
+	AUTO_BUF value = BUF_INIT(2 * WANT_MAX_DER);
+	json_t *item;
+
+	b64_encode(&value, B64_URL, buf_view(der));
+	TRY(buf_check(&value, f));
+	item =
+	    json_pack("{s:s, s:s%}", "type", type, "value", (const char *)value.ptr, value.len);
+	if (item == NULL || json_array_append_new(list, item) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "an identifier");
+	return RC_OK;
+}
+
+static enum rc
+put_identifiers(
+    json_t *payload, const struct acme *a, const struct asked *asked, struct fault *f)
+{
+	json_t *list = json_array();
+	const char *type = a->ca->constraints_type; /* D-33 */
+
+	TRY(op_put(payload, "identifiers", list, f)); /* the payload's from here on */
+	TRY(put_identifier(list, "TNAuthList", &asked->tnauth_der, f));
+	if (asked->constraints_der.len == 0)
+		return RC_OK;
+	if (asked->config->constraints->form == CONSTRAINTS_ENHANCED)
+		type = a->ca->enhanced_type;
+	return put_identifier(list, type, &asked->constraints_der, f);
+}
+
+static enum rc
+put_not_after(const struct op_call *call, json_t *payload, struct fault *f)
+{
+	const json_t *value = json_object_get(call->msg, "not_after");
+	time_t at = (time_t)json_integer_value(value);
+	struct tm tm;
+	char text[sizeof "9999-12-31T23:59:59Z"];
+
+	if (!json_is_integer(value))
+		return RC_OK;
+	if (at <= call->now_s || at > last_year_s || gmtime_r(&at, &tm) == NULL ||
+	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "not_after", "not in the future");
+	return op_put(payload, "notAfter", json_string(text), f);
+}
+
+/* RFC 9773 section 5: only the certificate in force is replaced. */
+static enum rc
+put_replaces(
+    const struct op_call *call, const struct asked *asked, json_t *payload, struct fault *f)
+{
+	const char *replaces = op_text(call, "replaces");
+	const struct credential *c = credset_credential(call->w->set, asked->at);
+	AUTO_BUF id = BUF_INIT(ACME_REPLACES_MAX);
+
+	if (replaces == NULL)
+		return RC_OK;
+	if (c->state != CREDENTIAL_READY ||
+	    cert_ari_id(c->chain->cert[0], &id, NULL) != RC_OK ||
+	    !span_is(buf_view(&id), replaces))
+		return REFUSE(f, RC_DENIED, INVALID_MEMBER, "replaces",
+		    "not the certificate that is in force");
+	return op_put(payload, "replaces", json_string(replaces), f);
+}
+
+enum rc
+new_order_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	AUTO_ASKED asked = ASKED_INIT;
+	json_auto_t *payload = json_object();
+	struct acme a = { 0 };
+
+	TRY(find_acme(call, &a, f));
+	TRY(asked_read(call, &asked, f));
+	TRY(check_ca(asked.config, a.ca, f));
+	TRY(put_identifiers(payload, &a, &asked, f));
+	TRY(put_not_after(call, payload, f));
+	TRY(put_replaces(call, &asked, payload, f));
+	return answer_json(call, &a, payload, answer, f);
+}
+
+/* ---- challenge ---- */
+
+/* Ours, and for an end entity: a token for another account is no business of this one. */
+static enum rc
+check_token(const struct acme *a, const char *text, struct fault *f)
+{
+	AUTO(authtoken) *token = NULL;
+	struct fingerprints ours = { 0 };
+
+	if (strlen(text) > ACME_TOKEN_MAX)
+		return REFUSE(f, RC_INVALID, TOO_LARGE, "token", "an authority token");
+	TRY(authtoken_decode(span_str(text), &token, f));
+	TRY(fingerprints_of(a->account, &ours, f));
+	if (strcmp(token->fingerprint, ours.jwk) != 0 &&
+	    strcmp(token->fingerprint, ours.spki) != 0)
+		return FAULT(
+		    f, RC_DENIED, "authtoken_fingerprint", "the token is for another account");
+	if (token->ca)
+		return FAULT(f, RC_DENIED, "authtoken_ca", "the token is for a CA certificate");
+	return RC_OK;
+}
+
+enum rc
+challenge_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const char *token = op_text(call, "token");
+	json_auto_t *payload = json_object();
+	struct acme a = { 0 };
+
+	TRY(find_acme(call, &a, f));
+	TRY(check_token(&a, token, f));
+	/* D-27: RFC 9448 section 3 says tkauth, older servers want atc. */
+	if (a.ca->tkauth_response != TKAUTH_ATC)
+		TRY(op_put(payload, "tkauth", json_string(token), f));
+	if (a.ca->tkauth_response != TKAUTH_TKAUTH)
+		TRY(op_put(payload, "atc", json_string(token), f));
+	return answer_json(call, &a, payload, answer, f);
+}
+
+/* ---- request, finalize, install ---- */
+
+static enum rc
+put_csr(json_t *to, const struct pending *p, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(2 * PENDING_MAX);
+
+	b64_encode(&text, B64_URL, buf_view(&p->der));
+	TRY(buf_check(&text, f));
+	return op_put(to, "csr", json_stringn((const char *)text.ptr, text.len), f);
+}
+
+enum rc
+csr_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	AUTO_ASKED asked = ASKED_INIT;
+	AUTO_PENDING p = { 0 };
+
+	TRY(asked_read(call, &asked, f));
+	TRY(pending_make(call->w, asked.at, buf_view(&asked.tnauth_der),
+	    buf_view(&asked.constraints_der), call->now_s, &p, f));
+	return put_csr(answer, &p, f);
+}
+
+enum rc
+finalize_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	json_auto_t *payload = json_object();
+	AUTO_PENDING p = { 0 };
+	struct credset_place at;
+	struct acme a = { 0 };
+
+	TRY(find_acme(call, &a, f));
+	TRY(op_place(call, &at, f));
+	TRY(check_ca(credset_config(call->w->set, at), a.ca, f));
+	TRY(pending_read(
+	    call->w->set->config, op_text(call, "tenant"), op_text(call, "name"), &p, f));
+	/* RFC 8555 section 11.1: client and server check it both. */
+	if (accounts_has_key(&call->w->accounts, p.facts.key_id))
+		return FAULT(f, RC_DENIED, "account_key", "the request's key is an account's");
+	TRY(put_csr(payload, &p, f));
+	return answer_json(call, &a, payload, answer, f);
+}
+
+enum rc
+install_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const json_t *chain = json_object_get(call->msg, "chain");
+	const struct credential *c = NULL;
+	struct credset_place at;
+
+	TRY(op_place(call, &at, f));
+	TRY(install_chain(call->w, at, jtext_span(chain), call->now_s, &call->again_s, &c, f));
+	TRY(op_put(answer, "serial", json_string(c->chain->cert[0]->serial), f));
+	TRY(op_put(answer, "not_before", json_integer(c->not_before_s), f));
+	return op_put(answer, "not_after", json_integer(c->not_after_s), f);
+}

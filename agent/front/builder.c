@@ -1,0 +1,715 @@
+#include "agent/front/builder.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "agent/channel.h"
+#include "agent/front/ops.h"
+#include "agent/front/works.h"
+#include "agent/log.h"
+
+enum {
+	BUILDER_MAX_EVENTS = 4096, /* waiting for the loop; the builder waits above it */
+	BUILDER_MAX_PARKED = 64,   /* installs that wait for a notBefore */
+	BUILDER_TURN = 16,	   /* messages of the renewer before a job has its turn */
+	BUILDER_IDLE_MS = 30000,   /* the clock may have been set: look at least that often */
+	MS_PER_S = 1000,
+};
+
+enum job_kind { JOB_RELOAD, JOB_RENEW };
+
+struct job {
+	enum job_kind kind;
+	uint64_t job;
+	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
+};
+
+struct event_node {
+	struct builder_event event;
+	struct event_node *next;
+};
+
+struct parked {
+	json_t *msg;
+	int64_t at_s;
+};
+
+struct builder {
+	/* The builder thread's own, once it runs: */
+	struct works works;
+	uint64_t generation;
+	int renewer_fd;
+	struct parked parked[BUILDER_MAX_PARKED];
+	size_t parkeds;
+	int64_t chore_at_s;
+	/* Set before it runs: */
+	pthread_t thread;
+	bool started;
+	int wake_fd, event_fd;
+	/* Shared, under lock: */
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* confirmed, an event taken, or stopping */
+	struct job job[BUILDER_MAX_JOBS];
+	size_t job_first, jobs;
+	struct event_node *event_first, *event_last;
+	size_t events;
+	struct credset *dispose;
+	int renewer_new; /* -1: none */
+	bool stopping;
+	uint64_t confirmed;
+	struct fault confirm_fault;
+	struct builder_status status;
+};
+
+static int64_t
+now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec;
+}
+
+static void
+wake(int fd)
+{
+	static const uint64_t one = 1;
+
+	/* A full counter wakes as well. */
+	while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+static void
+drain(int fd)
+{
+	uint64_t count;
+
+	while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- events to the loop ---- */
+
+static void
+event_free(struct builder_event *e)
+{
+	credset_release(e->set);
+	json_decref(e->record);
+}
+
+/* Takes what is in e.  Waits for room: the loop always comes for its events. */
+static void
+push_event(struct builder *b, const struct builder_event *e)
+{
+	struct event_node *n = calloc(1, sizeof *n);
+	struct builder_event lost = *e;
+
+	if (n == NULL) {
+		log_event(LEVEL_ERR, "event_lost", "reason=no_memory kind=%d", (int)e->kind);
+		event_free(&lost);
+		return;
+	}
+	n->event = *e;
+	pthread_mutex_lock(&b->lock);
+	while (b->started && b->events >= BUILDER_MAX_EVENTS && !b->stopping)
+		pthread_cond_wait(&b->changed, &b->lock);
+	if (b->event_last != NULL)
+		b->event_last->next = n;
+	else
+		b->event_first = n;
+	b->event_last = n;
+	b->events++;
+	wake(b->event_fd);
+	pthread_mutex_unlock(&b->lock);
+}
+
+bool
+builder_next(struct builder *b, struct builder_event *out)
+{
+	struct event_node *n;
+
+	pthread_mutex_lock(&b->lock);
+	n = b->event_first;
+	if (n != NULL) {
+		b->event_first = n->next;
+		if (n->next == NULL)
+			b->event_last = NULL;
+		b->events--;
+		pthread_cond_broadcast(&b->changed);
+	} else {
+		drain(b->event_fd);
+	}
+	pthread_mutex_unlock(&b->lock);
+	if (n == NULL)
+		return false;
+	*out = n->event;
+	free(n);
+	return true;
+}
+
+int
+builder_fd(const struct builder *b)
+{
+	return b->event_fd;
+}
+
+/* ---- publishing ---- */
+
+void
+builder_confirm(struct builder *b, uint64_t generation, const struct fault *f)
+{
+	pthread_mutex_lock(&b->lock);
+	if (generation > b->confirmed) { /* a late word about an older one changes nothing */
+		b->confirmed = generation;
+		b->confirm_fault = f != NULL ? *f : (struct fault){ 0 };
+	}
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+publish_event(struct builder *b, struct credset *set)
+{
+	set->generation = ++b->generation;
+	push_event(
+	    b, &(struct builder_event){ .kind = BUILDER_PUBLISH, .set = credset_ref(set) });
+}
+
+static enum rc
+wait_confirm(struct builder *b, uint64_t generation, struct fault *f)
+{
+	struct timespec until;
+	struct fault why = { 0 };
+	bool there;
+	int waited = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += BUILDER_CONFIRM_MS / MS_PER_S;
+	pthread_mutex_lock(&b->lock);
+	while (b->confirmed < generation && !b->stopping && waited == 0)
+		waited = pthread_cond_timedwait(&b->changed, &b->lock, &until);
+	there = b->confirmed >= generation;
+	if (b->confirmed == generation)
+		why = b->confirm_fault;
+	pthread_mutex_unlock(&b->lock);
+	if (!there)
+		return FAULT(
+		    f, RC_TIMEOUT, "publish_timeout", "no word that the set is in force");
+	if (why.rc != RC_OK)
+		return FAULT(f, why.rc, why.reason, "%s", why.detail);
+	return RC_OK;
+}
+
+/* What was not confirmed in time may still come into force: put the old set after it. */
+static void
+publish_old(struct builder *b)
+{
+	AUTO_CREDSET *copy = NULL;
+	struct fault why = { 0 };
+
+	if (credset_copy(b->works.set, &copy, &why) != RC_OK) {
+		log_fault(LEVEL_ERR, "publish_old", &why);
+		return;
+	}
+	publish_event(b, copy);
+	credset_release(b->works.set);
+	b->works.set = TAKE(copy);
+}
+
+static enum rc
+publish(void *arg, struct credset *set, struct fault *f)
+{
+	struct builder *b = arg;
+	enum rc rc;
+
+	publish_event(b, set);
+	rc = wait_confirm(b, set->generation, f);
+	if (rc == RC_TIMEOUT)
+		publish_old(b);
+	return rc;
+}
+
+static void
+audit(void *arg, json_t *record)
+{
+	push_event(arg, &(struct builder_event){ .kind = BUILDER_AUDIT, .record = record });
+}
+
+/* ---- the renewer ---- */
+
+static void
+renewer_close(struct builder *b)
+{
+	if (b->renewer_fd >= 0)
+		close(b->renewer_fd);
+	b->renewer_fd = -1;
+	/* Their answers have nobody to go to; a new renewer asks again. */
+	for (size_t i = 0; i < b->parkeds; i++)
+		json_decref(b->parked[i].msg);
+	b->parkeds = 0;
+}
+
+/* Takes the message. */
+static enum rc
+renewer_send(struct builder *b, json_t *message, struct fault *f)
+{
+	json_auto_t *owned = message;
+
+	if (b->renewer_fd < 0)
+		return FAULT(f, RC_NET, "renewer_unavailable", "the renewer is not there");
+	if (owned == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a message");
+	return channel_send(b->renewer_fd, owned, f);
+}
+
+static void
+answer(struct builder *b, json_t *message)
+{
+	struct fault why = { 0 };
+
+	if (renewer_send(b, message, &why) == RC_OK)
+		return;
+	log_fault(LEVEL_WARNING, "renewer", &why);
+	/* Without this answer it would wait for ever: both ends are replaced. */
+	renewer_close(b);
+}
+
+static void
+park(struct builder *b, json_t *msg, int64_t at_s)
+{
+	json_t *busy;
+
+	if (b->parkeds < BUILDER_MAX_PARKED) {
+		b->parked[b->parkeds++] = (struct parked){ json_incref(msg), at_s };
+		return;
+	}
+	busy = json_pack("{s:b, s:s, s:s, s:O}", "ok", 0, "reason",
+	    reason_token(REASON_OVERLOADED), "detail", "too many installs wait", "id",
+	    json_object_get(msg, "id"));
+	answer(b, busy);
+}
+
+static void
+serve(struct builder *b, json_t *msg)
+{
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	ops_answer(&b->works, msg, now_s(), &out, &again_s);
+	if (out == NULL && again_s != 0)
+		park(b, msg, again_s);
+	else
+		answer(b, out);
+}
+
+static void
+serve_parked(struct builder *b)
+{
+	int64_t now = now_s();
+	size_t kept = 0, n = b->parkeds;
+	struct parked due[BUILDER_MAX_PARKED];
+	size_t dues = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (b->parked[i].at_s <= now)
+			due[dues++] = b->parked[i];
+		else
+			b->parked[kept++] = b->parked[i];
+	}
+	b->parkeds = kept;
+	for (size_t i = 0; i < dues; i++) {
+		serve(b, due[i].msg);
+		json_decref(due[i].msg);
+	}
+}
+
+static void
+serve_renewer(struct builder *b)
+{
+	for (unsigned i = 0; i < BUILDER_TURN && b->renewer_fd >= 0; i++) {
+		json_auto_t *msg = NULL;
+		struct fault why = { 0 };
+		enum rc rc = channel_recv(b->renewer_fd, &msg, &why);
+
+		if (rc == RC_NOT_FOUND)
+			return;
+		if (rc == RC_IO) {
+			renewer_close(b);
+			return;
+		}
+		if (rc != RC_OK) { /* there is no id to answer to */
+			log_fault(LEVEL_WARNING, "renewer_message", &why);
+			continue;
+		}
+		serve(b, msg);
+	}
+}
+
+/* ---- jobs ---- */
+
+static enum rc
+put_job(struct builder *b, const struct job *job, struct fault *f)
+{
+	enum rc rc = RC_OK;
+
+	pthread_mutex_lock(&b->lock);
+	if (b->jobs == BUILDER_MAX_JOBS) {
+		rc = REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%d jobs wait", BUILDER_MAX_JOBS);
+	} else {
+		b->job[(b->job_first + b->jobs) % BUILDER_MAX_JOBS] = *job;
+		b->jobs++;
+		wake(b->wake_fd);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return rc;
+}
+
+static bool
+take_job(struct builder *b, struct job *out)
+{
+	bool there;
+
+	pthread_mutex_lock(&b->lock);
+	there = b->jobs > 0;
+	if (there) {
+		*out = b->job[b->job_first];
+		b->job_first = (b->job_first + 1) % BUILDER_MAX_JOBS;
+		b->jobs--;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return there;
+}
+
+enum rc
+builder_reload(struct builder *b, uint64_t job, struct fault *f)
+{
+	return put_job(b, &(struct job){ .kind = JOB_RELOAD, .job = job }, f);
+}
+
+enum rc
+builder_renew(
+    struct builder *b, const char *tenant, const char *name, uint64_t job, struct fault *f)
+{
+	struct job j = { .kind = JOB_RENEW, .job = job };
+
+	if (strlen(tenant) > CONFIG_NAME_MAX || strlen(name) > CONFIG_NAME_MAX)
+		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+	memcpy(j.tenant, tenant, strlen(tenant) + 1);
+	memcpy(j.name, name, strlen(name) + 1);
+	return put_job(b, &j, f);
+}
+
+static void
+note_reload(struct builder *b, const struct fault *f)
+{
+	pthread_mutex_lock(&b->lock);
+	b->status.reloaded_s = now_s();
+	b->status.reload_fault = *f;
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+reload(struct builder *b, struct fault *f)
+{
+	enum rc rc = works_load(&b->works, now_s(), f);
+	struct fault why = { 0 };
+
+	note_reload(b, f);
+	if (rc != RC_OK) {
+		log_fault(LEVEL_ERR, "reload_failed", f);
+		push_event(
+		    b, &(struct builder_event){ .kind = BUILDER_RELOAD_FAILED, .fault = *f });
+		return;
+	}
+	log_event(LEVEL_NOTICE, "reloaded", "generation=%llu tenants=%zu",
+	    (unsigned long long)b->works.set->generation, b->works.set->config->tenants);
+	if (b->renewer_fd >= 0 &&
+	    renewer_send(b, json_pack("{s:s}", "event", "changed"), &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "renewer", &why);
+}
+
+static void
+renew(struct builder *b, const struct job *job, struct fault *f)
+{
+	struct credset_place at;
+
+	if (!credset_find(b->works.set, job->tenant, job->name, &at)) {
+		(void)REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+		return;
+	}
+	if (credset_config(b->works.set, at)->ca == NULL) {
+		(void)REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "the credential has no CA");
+		return;
+	}
+	(void)renewer_send(b,
+	    json_pack(
+		"{s:s, s:s, s:s}", "event", "renew", "tenant", job->tenant, "name", job->name),
+	    f);
+}
+
+static void
+run_job(struct builder *b, const struct job *job)
+{
+	struct builder_event done = { .kind = BUILDER_JOB_DONE, .job = job->job };
+
+	if (job->kind == JOB_RELOAD)
+		reload(b, &done.fault);
+	else
+		renew(b, job, &done.fault);
+	push_event(b, &done);
+}
+
+/* ---- old sets, new ends ---- */
+
+void
+builder_dispose(struct builder *b, struct credset *old)
+{
+	if (old == NULL)
+		return;
+	pthread_mutex_lock(&b->lock);
+	old->next = b->dispose;
+	b->dispose = old;
+	wake(b->wake_fd);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+dispose_all(struct builder *b)
+{
+	struct credset *list, *next;
+
+	pthread_mutex_lock(&b->lock);
+	list = b->dispose;
+	b->dispose = NULL;
+	pthread_mutex_unlock(&b->lock);
+	for (; list != NULL; list = next) {
+		next = list->next;
+		credset_release(list);
+	}
+}
+
+void
+builder_attach_admin(struct builder *b, unsigned token, int fd, uint32_t generation)
+{
+	if (token >= CONFIG_MAX_TOKENS) {
+		close(fd);
+		return;
+	}
+	token_admin_attach(b->works.token[token].admin, fd, generation);
+	wake(b->wake_fd);
+}
+
+void
+builder_attach_renewer(struct builder *b, int fd)
+{
+	pthread_mutex_lock(&b->lock);
+	if (b->renewer_new >= 0)
+		close(b->renewer_new);
+	b->renewer_new = fd;
+	wake(b->wake_fd);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+take_renewer(struct builder *b)
+{
+	int fd;
+
+	pthread_mutex_lock(&b->lock);
+	fd = b->renewer_new;
+	b->renewer_new = -1;
+	pthread_mutex_unlock(&b->lock);
+	if (fd < 0)
+		return;
+	renewer_close(b);
+	b->renewer_fd = fd;
+}
+
+static void
+note_status(struct builder *b)
+{
+	bool ready[CONFIG_MAX_TOKENS];
+
+	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
+		ready[i] = token_admin_ready(b->works.token[i].admin);
+	pthread_mutex_lock(&b->lock);
+	memcpy(b->status.admin, ready, sizeof ready);
+	b->status.renewer = b->renewer_fd >= 0;
+	pthread_mutex_unlock(&b->lock);
+}
+
+void
+builder_status(struct builder *b, struct builder_status *out)
+{
+	pthread_mutex_lock(&b->lock);
+	*out = b->status;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* ---- the thread ---- */
+
+static int
+wait_ms(const struct builder *b)
+{
+	int64_t now = now_s(), at_s = b->chore_at_s;
+
+	for (size_t i = 0; i < b->parkeds; i++) {
+		if (b->parked[i].at_s < at_s)
+			at_s = b->parked[i].at_s;
+	}
+	if (at_s <= now)
+		return 0;
+	return at_s - now >= BUILDER_IDLE_MS / MS_PER_S ? BUILDER_IDLE_MS
+							: (int)(at_s - now) * MS_PER_S;
+}
+
+static bool
+stopping(struct builder *b)
+{
+	bool stop;
+
+	pthread_mutex_lock(&b->lock);
+	stop = b->stopping;
+	pthread_mutex_unlock(&b->lock);
+	return stop;
+}
+
+static void
+turn(struct builder *b)
+{
+	struct job job;
+
+	take_renewer(b);
+	note_status(b);
+	dispose_all(b);
+	while (!stopping(b) && take_job(b, &job))
+		run_job(b, &job);
+	serve_renewer(b);
+	serve_parked(b);
+	if (b->chore_at_s <= now_s())
+		b->chore_at_s = works_chores(&b->works, now_s());
+	else if (b->works.retire_at_s < b->chore_at_s)
+		b->chore_at_s = b->works.retire_at_s;
+}
+
+static void *
+run(void *arg)
+{
+	struct builder *b = arg;
+
+	while (!stopping(b)) {
+		struct pollfd p[2] = {
+			{ .fd = b->wake_fd, .events = POLLIN },
+			{ .fd = b->renewer_fd, .events = POLLIN }, /* -1 is passed over */
+		};
+
+		(void)poll(p, ARRAY_LEN(p), wait_ms(b));
+		drain(b->wake_fd);
+		turn(b);
+	}
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static void
+locks_init(struct builder *b)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->changed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+enum rc
+builder_new(const char *config_file, struct builder **out, struct fault *f)
+{
+	struct builder *b = calloc(1, sizeof *b);
+	enum rc rc;
+
+	if (b == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
+	locks_init(b);
+	b->renewer_fd = b->renewer_new = -1;
+	b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	b->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (b->wake_fd < 0 || b->event_fd < 0)
+		rc = FAULT(f, RC_IO, "io", "eventfd: %s", strerror(errno));
+	else
+		rc = works_init(
+		    &b->works, config_file, &(struct works_out){ b, publish, audit }, f);
+	if (rc != RC_OK) {
+		builder_free(b);
+		return rc;
+	}
+	*out = b;
+	return RC_OK;
+}
+
+static void
+builder_stop(struct builder *b)
+{
+	pthread_mutex_lock(&b->lock);
+	b->stopping = true;
+	pthread_cond_broadcast(&b->changed);
+	wake(b->wake_fd);
+	pthread_mutex_unlock(&b->lock);
+	pthread_join(b->thread, NULL);
+	b->started = false;
+}
+
+void
+builder_free(struct builder *b)
+{
+	struct builder_event e;
+
+	if (b == NULL)
+		return;
+	if (b->started)
+		builder_stop(b);
+	while (builder_next(b, &e))
+		event_free(&e);
+	dispose_all(b);
+	renewer_close(b);
+	works_done(&b->works);
+	if (b->renewer_new >= 0)
+		close(b->renewer_new);
+	if (b->wake_fd >= 0)
+		close(b->wake_fd);
+	if (b->event_fd >= 0)
+		close(b->event_fd);
+	pthread_cond_destroy(&b->changed);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+enum rc
+builder_load(struct builder *b, struct credset **out, struct fault *f)
+{
+	assert(!b->started && b->works.set == NULL);
+	TRY(works_load(&b->works, now_s(), f));
+	b->works.set->generation = ++b->generation;
+	note_reload(b, &(struct fault){ 0 });
+	*out = credset_ref(b->works.set);
+	return RC_OK;
+}
+
+enum rc
+builder_start(struct builder *b, struct fault *f)
+{
+	int err;
+
+	b->started = true; /* before the thread can ask */
+	err = pthread_create(&b->thread, NULL, run, b);
+	if (err == 0)
+		return RC_OK;
+	b->started = false;
+	return FAULT(f, RC_BUG, "internal_error", "pthread_create: %s", strerror(err));
+}

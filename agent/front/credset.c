@@ -1,0 +1,454 @@
+#include "agent/front/credset.h"
+
+#include <assert.h>
+
+struct segment {
+	uint64_t lo, hi; /* keys, both inside */
+	uint32_t first;	 /* one tenant: the tenant itself; else where its list starts */
+	uint32_t len;
+};
+
+/* Disjoint segments, ascending, and the lists of those that tenants share. */
+struct credset_index {
+	struct segment *segment;
+	size_t segments;
+	uint32_t *list;
+	struct buf segment_mem, list_mem;
+};
+
+struct credset_base {
+	atomic_uint refs;
+	struct credset_parts parts;
+	struct credset_index index;
+	size_t slots;
+};
+
+/* ---- credentials ---- */
+
+enum rc
+credential_new(const char *tenant, const char *name, enum credential_state state,
+    struct credential **out, struct fault *f)
+{
+	struct credential *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a credential");
+	atomic_init(&c->refs, 1);
+	atomic_init(&c->renew_at_s, 0);
+	pthread_mutex_init(&c->problem_lock, NULL);
+	c->state = state;
+	c->tenant = strdup(tenant);
+	c->name = strdup(name);
+	if (c->tenant == NULL || c->name == NULL) {
+		credential_release(c);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a credential");
+	}
+	*out = c;
+	return RC_OK;
+}
+
+struct credential *
+credential_ref(struct credential *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void
+credential_release(struct credential *c)
+{
+	/* What other threads did with it must be done before it is freed. */
+	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	gate_free(c->gate); /* borrows the chain */
+	chain_free(c->chain);
+	for (size_t i = 0; i < PPT__COUNT; i++)
+		free(c->header[i]);
+	free(c->x5u);
+	free(c->tenant);
+	free(c->name);
+	pthread_mutex_destroy(&c->problem_lock);
+	free(c);
+}
+
+void
+credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX])
+{
+	pthread_mutex_lock(&c->problem_lock);
+	memcpy(out, c->problem, CREDENTIAL_PROBLEM_MAX);
+	pthread_mutex_unlock(&c->problem_lock);
+}
+
+void
+credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem)
+{
+	size_t len = strnlen(problem, CREDENTIAL_PROBLEM_MAX - 1);
+
+	while (len > 0 && ((unsigned char)problem[len] & 0xc0) == 0x80)
+		len--; /* not within a character of UTF-8 */
+	c->renew_at_s = renew_at_s;
+	pthread_mutex_lock(&c->problem_lock);
+	memcpy(c->problem, problem, len);
+	memset(c->problem + len, 0, CREDENTIAL_PROBLEM_MAX - len);
+	pthread_mutex_unlock(&c->problem_lock);
+}
+
+/* ---- the index ---- */
+
+struct held {
+	uint64_t lo, hi;
+	uint32_t tenant;
+};
+
+static int
+held_cmp(const void *a, const void *b)
+{
+	const struct held *x = a, *y = b;
+
+	if (x->lo != y->lo)
+		return x->lo < y->lo ? -1 : 1;
+	return x->tenant < y->tenant ? -1 : x->tenant > y->tenant;
+}
+
+/* The tenants that hold the numbers from `at` on, ascending by tenant. */
+struct sweep {
+	struct held active[CREDSET_MAX_OVERLAP];
+	size_t len;
+	uint64_t at;
+	struct credset_index *index;
+};
+
+static void
+sweep_emit(struct sweep *s, uint64_t hi)
+{
+	struct credset_index *x = s->index;
+	struct segment seg = { .lo = s->at, .hi = hi, .len = (uint32_t)s->len };
+
+	seg.first = s->active[0].tenant;
+	if (s->len > 1) {
+		seg.first = (uint32_t)(x->list_mem.len / sizeof(uint32_t));
+		for (size_t i = 0; i < s->len; i++)
+			buf_put(&x->list_mem, &s->active[i].tenant, sizeof(uint32_t));
+	}
+	buf_put(&x->segment_mem, &seg, sizeof seg);
+}
+
+static void
+sweep_drop(struct sweep *s, uint64_t below)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->len; i++) {
+		if (s->active[i].hi >= below)
+			s->active[kept++] = s->active[i];
+	}
+	s->len = kept;
+}
+
+/* Cut segments off until all numbers below limit are behind us. */
+static void
+sweep_to(struct sweep *s, uint64_t limit)
+{
+	uint64_t end;
+
+	while (s->len > 0 && s->at < limit) {
+		end = limit - 1;
+		for (size_t i = 0; i < s->len; i++) {
+			if (s->active[i].hi < end)
+				end = s->active[i].hi;
+		}
+		sweep_emit(s, end);
+		s->at = end + 1;
+		sweep_drop(s, s->at);
+	}
+	s->at = limit;
+}
+
+static enum rc
+sweep_add(struct sweep *s, const struct held *h, struct fault *f)
+{
+	size_t i = s->len;
+	struct tn tn;
+
+	if (s->len == CREDSET_MAX_OVERLAP) {
+		tn_from_key(h->lo, &tn);
+		return FAULT(f, RC_INVALID, "config", "more than %d tenants hold %s",
+		    CREDSET_MAX_OVERLAP, tn_mask(&tn).text);
+	}
+	for (; i > 0 && s->active[i - 1].tenant > h->tenant; i--)
+		s->active[i] = s->active[i - 1];
+	s->active[i] = *h;
+	s->len++;
+	return RC_OK;
+}
+
+static enum rc
+index_build(struct credset_index *x, struct held *held, size_t n, struct fault *f)
+{
+	struct sweep s = { .index = x };
+
+	/* Every interval begins one segment and ends at most one. */
+	x->segment_mem = BUF_INIT((2 * n + 1) * sizeof(struct segment));
+	x->list_mem = BUF_INIT((2 * n + 1) * CREDSET_MAX_OVERLAP * sizeof(uint32_t));
+	qsort(held, n, sizeof *held, held_cmp);
+	for (size_t i = 0; i < n; i++) {
+		if (held[i].hi == UINT64_MAX || held[i].lo > held[i].hi)
+			return FAULT(f, RC_BUG, "internal_error", "a number key out of range");
+		sweep_to(&s, held[i].lo);
+		TRY(sweep_add(&s, &held[i], f));
+	}
+	sweep_to(&s, UINT64_MAX);
+	TRY(buf_check(&x->segment_mem, f));
+	TRY(buf_check(&x->list_mem, f));
+	x->segment = (void *)x->segment_mem.ptr; /* malloc'd: aligned for anything */
+	x->segments = x->segment_mem.len / sizeof(struct segment);
+	x->list = (void *)x->list_mem.ptr;
+	return RC_OK;
+}
+
+static enum rc
+count_held(const struct config *c, size_t *out, struct fault *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->tenants; i++) {
+		if (c->tenant[i].numbers != NULL)
+			n += tnset_len(c->tenant[i].numbers);
+		if (n > CREDSET_MAX_INTERVALS)
+			return FAULT(f, RC_INVALID, "config", "more than %d blocks of numbers",
+			    CREDSET_MAX_INTERVALS);
+	}
+	*out = n;
+	return RC_OK;
+}
+
+static enum rc
+index_config(struct credset_index *x, const struct config *c, struct fault *f)
+{
+	AUTO_FREE struct held *held = NULL;
+	struct tn_interval in;
+	size_t n = 0, k = 0;
+
+	TRY(count_held(c, &n, f));
+	held = calloc(n + 1, sizeof *held);
+	if (held == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu blocks of numbers", n);
+	for (size_t i = 0; i < c->tenants; i++) {
+		const struct tnset *set = c->tenant[i].numbers;
+
+		for (size_t j = 0; set != NULL && j < tnset_len(set); j++) {
+			in = tnset_at(set, j);
+			held[k++] = (struct held){ in.lo, in.hi, (uint32_t)i };
+		}
+	}
+	return index_build(x, held, n, f);
+}
+
+/* The first segment that ends at key or after it, or NULL. */
+static const struct segment *
+index_find(const struct credset_index *x, uint64_t key)
+{
+	size_t lo = 0, hi = x->segments, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (x->segment[mid].hi < key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < x->segments ? &x->segment[lo] : NULL;
+}
+
+size_t
+credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t max)
+{
+	const struct segment *seg = index_find(s->index, key);
+	size_t n;
+
+	if (seg == NULL || key < seg->lo || max == 0)
+		return 0;
+	if (seg->len == 1) {
+		tenant[0] = seg->first;
+		return 1;
+	}
+	n = seg->len < max ? seg->len : max;
+	memcpy(tenant, s->index->list + seg->first, n * sizeof *tenant);
+	return n;
+}
+
+/* ---- bases and sets ---- */
+
+enum rc
+credset_base_new(const struct credset_parts *parts, struct credset_base **out, struct fault *f)
+{
+	AUTO_CREDSET_BASE *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
+	atomic_init(&b->refs, 1);
+	TRY(index_config(&b->index, parts->config, f));
+	for (size_t i = 0; i < parts->config->tenants; i++)
+		b->slots += parts->config->tenant[i].credentials;
+	b->parts = *parts; /* from here on they are ours */
+	*out = TAKE(b);
+	return RC_OK;
+}
+
+void
+credset_base_release(struct credset_base *b)
+{
+	if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	buf_free(&b->index.segment_mem);
+	buf_free(&b->index.list_mem);
+	ctlogs_free(b->parts.ctlogs);
+	anchors_free(b->parts.anchors);
+	anchors_free(b->parts.authority_anchors);
+	config_free(b->parts.config);
+	free(b);
+}
+
+const uint8_t *
+credset_judged_by(const struct credset *s)
+{
+	return s->base->parts.judged_by;
+}
+
+static void
+set_borrow(struct credset *s, struct credset_base *b)
+{
+	const struct config *c = b->parts.config;
+	size_t at = 0;
+
+	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+	s->base = b;
+	s->config = c;
+	s->ctlogs = b->parts.ctlogs;
+	s->anchors = b->parts.anchors;
+	s->authority_anchors = b->parts.authority_anchors;
+	s->index = &b->index;
+	s->slots = b->slots;
+	for (size_t i = 0; i < c->tenants; i++) {
+		s->tenant[i] = (struct credset_tenant){ &c->tenant[i], s->slot + at };
+		at += c->tenant[i].credentials;
+	}
+}
+
+enum rc
+credset_new(struct credset_base *base, struct credset **out, struct fault *f)
+{
+	struct credset *s = calloc(1, sizeof *s);
+
+	if (s != NULL) {
+		s->tenant = calloc(base->parts.config->tenants + 1, sizeof *s->tenant);
+		s->slot = calloc(base->slots + 1, sizeof(struct credential *));
+	}
+	if (s == NULL || s->tenant == NULL || s->slot == NULL) {
+		if (s != NULL) {
+			free(s->tenant);
+			free(s->slot);
+		}
+		free(s);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
+	}
+	atomic_init(&s->refs, 1);
+	set_borrow(s, base);
+	*out = s;
+	return RC_OK;
+}
+
+struct credset *
+credset_ref(struct credset *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void
+credset_release(struct credset *s)
+{
+	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < s->slots; i++)
+		credential_release(s->slot[i]);
+	free(s->slot);
+	free(s->tenant);
+	credset_base_release(s->base);
+	free(s);
+}
+
+void
+credset_put(struct credset *s, struct credset_place at, struct credential *c)
+{
+	struct credential **slot = &s->tenant[at.tenant].credential[at.credential];
+
+	credential_release(*slot);
+	*slot = c;
+}
+
+enum rc
+credset_copy(const struct credset *s, struct credset **out, struct fault *f)
+{
+	AUTO_CREDSET *copy = NULL;
+
+	TRY(credset_new(s->base, &copy, f));
+	for (size_t i = 0; i < s->slots; i++) {
+		if (s->slot[i] != NULL)
+			copy->slot[i] = credential_ref(s->slot[i]);
+	}
+	*out = TAKE(copy);
+	return RC_OK;
+}
+
+static bool
+find_tenant(const struct config *c, const char *name, size_t *out)
+{
+	size_t lo = 0, hi = c->tenants, mid;
+	int cmp;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = strcmp(c->tenant[mid].name, name);
+		if (cmp == 0) {
+			*out = mid;
+			return true;
+		}
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+bool
+credset_find(
+    const struct credset *s, const char *tenant, const char *name, struct credset_place *out)
+{
+	const struct config_tenant *t;
+	size_t at;
+
+	if (!find_tenant(s->config, tenant, &at))
+		return false;
+	t = &s->config->tenant[at];
+	for (size_t i = 0; i < t->credentials; i++) {
+		if (strcmp(t->credential[i].name, name) == 0) {
+			*out = (struct credset_place){ at, i };
+			return true;
+		}
+	}
+	return false;
+}
+
+struct credential *
+credset_credential(const struct credset *s, struct credset_place at)
+{
+	return s->tenant[at.tenant].credential[at.credential];
+}
+
+const struct config_credential *
+credset_config(const struct credset *s, struct credset_place at)
+{
+	return &s->config->tenant[at.tenant].credential[at.credential];
+}

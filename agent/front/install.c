@@ -1,0 +1,364 @@
+#include "agent/front/install.h"
+
+#include <stdio.h>
+
+#include "agent/front/judge.h"
+#include "agent/front/load.h"
+#include "agent/front/pending.h"
+#include "agent/front/publish.h"
+#include "agent/front/retire.h"
+#include "agent/front/store.h"
+#include "agent/front/want.h"
+#include "agent/log.h"
+
+enum { INSTALL_MODE = 0600, REFUSED_NAME_MAX = 96 };
+
+struct install {
+	struct works *w;
+	struct credset_place at;
+	const struct config_tenant *tenant;
+	const struct config_credential *config;
+	const struct credential *present; /* in the set, READY or not */
+	struct span pem;
+	int64_t now_s;
+};
+
+static bool
+worth_another_try(enum rc rc)
+{
+	return rc == RC_HSM || rc == RC_TIMEOUT || rc == RC_BUSY || rc == RC_IO ||
+	       rc == RC_NO_MEMORY;
+}
+
+/* ---- checks ---- */
+
+/* D-44: never in force before notBefore; a minute is waited for. */
+static enum rc
+check_begin(
+    const struct install *in, const struct chain *chain, int64_t *again_s, struct fault *f)
+{
+	int64_t from_s = 0, to_s = 0;
+
+	chain_validity(chain, &from_s, &to_s);
+	if (from_s <= in->now_s)
+		return RC_OK;
+	if (from_s - in->now_s > INSTALL_WAIT_S)
+		return FAULT(f, RC_DENIED, "not_before", "valid only in %lld s",
+		    (long long)(from_s - in->now_s));
+	*again_s = from_s;
+	return FAULT(
+	    f, RC_BUSY, "not_yet_valid", "valid in %lld s", (long long)(from_s - in->now_s));
+}
+
+/* Exactly what was asked for: the key, the numbers, the constraints. */
+static enum rc
+check_request(const struct cert *leaf, const struct pending *p, struct fault *f)
+{
+	if (!leaf->p256 || memcmp(leaf->point, p->facts.point, P256_POINT_LEN) != 0)
+		return FAULT(f, RC_DENIED, "key_mismatch", "not the key of the request");
+	if (!span_eq(leaf->tnauth_der, buf_view(&p->facts.tnauth_der)))
+		return FAULT(
+		    f, RC_DENIED, "tnauthlist_differs", "not the TNAuthList of the request");
+	/* RFC 9118 section 8: neither wider nor of another form */
+	if (!span_eq(leaf->constraints_der, buf_view(&p->facts.constraints_der)) ||
+	    (leaf->constraints != NULL && leaf->constraints->form != p->facts.form))
+		return FAULT(
+		    f, RC_DENIED, "constraints_differ", "not the constraints of the request");
+	return RC_OK;
+}
+
+/* The configuration may have changed since the request was made. */
+static enum rc
+check_config(
+    const struct install *in, const struct cert *leaf, bool *as_configured, struct fault *f)
+{
+	const struct constraints *asked = in->config->constraints, *have = leaf->constraints;
+	AUTO_WANT want = WANT_INIT;
+
+	if (asked != NULL && (have == NULL || have->form != asked->form))
+		return FAULT(f, RC_DENIED, "constraints_wider", "not what is configured now");
+	if (asked != NULL)
+		TRY(constraints_within(have, asked, f));
+	*as_configured = false;
+	if (in->present->state == CREDENTIAL_READY &&
+	    want_of(in->tenant, in->config, &want, NULL) == RC_OK)
+		*as_configured = want_met(&want, in->config, in->present->chain->cert[0]);
+	return RC_OK;
+}
+
+/*
+ * A number that can be signed for today must not be lost by a certificate
+ * that is narrower: what is configured and in force now has to stay so.
+ */
+static enum rc
+check_not_narrower(const struct install *in, const struct cert *leaf, struct fault *f)
+{
+	const struct cert *before = in->present->chain->cert[0];
+	AUTO(tnset) *serving = NULL;
+
+	if (in->tenant->numbers == NULL || before->tnauth == NULL ||
+	    tnauth_numbers(before->tnauth) == NULL)
+		return RC_OK;
+	TRY(tnset_intersect(in->tenant->numbers, tnauth_numbers(before->tnauth), &serving, f));
+	if (tnset_len(serving) == 0)
+		return RC_OK;
+	if (leaf->tnauth == NULL || !tnset_within(serving, tnauth_numbers(leaf->tnauth)))
+		return FAULT(
+		    f, RC_DENIED, "narrower", "numbers that are in force now are not in it");
+	return RC_OK;
+}
+
+static enum rc
+check_present(const struct install *in, const struct cert *leaf, struct fault *f)
+{
+	bool as_configured = false;
+	const struct cert *before;
+
+	TRY(check_config(in, leaf, &as_configured, f));
+	if (in->present->state != CREDENTIAL_READY)
+		return RC_OK;
+	before = in->present->chain->cert[0];
+	if (strcmp(before->serial, leaf->serial) == 0 &&
+	    strcmp(before->issuer, leaf->issuer) == 0)
+		return FAULT(f, RC_DENIED, "serial_repeated", "the serial of the present one");
+	/*
+	 * One that ends earlier is no renewal; where the present one is not
+	 * what the configuration asks for, it is the change that counts.
+	 */
+	if (as_configured && leaf->not_after_s <= before->not_after_s)
+		return FAULT(
+		    f, RC_DENIED, "not_later", "it does not end after the present one");
+	return check_not_narrower(in, leaf, f);
+}
+
+static enum rc
+check(const struct install *in, const struct pending *p, int64_t *again_s,
+    struct credential **out, struct fault *f)
+{
+	struct judge j = { in->w->set, &in->w->accounts, in->at, 0, in->now_s, true };
+	AUTO(chain) *chain = NULL;
+	AUTO_CREDENTIAL *c = NULL;
+
+	TRY(works_token_index(in->w, in->config->token, &j.token, f));
+	TRY(chain_read_pem(in->pem, in->config->allow_range_to_all_nines, &chain, f));
+	TRY(check_request(chain->cert[0], p, f));
+	TRY(check_begin(in, chain, again_s, f));
+	TRY(judge_chain(&j, in->pem, &c, f));
+	TRY(check_present(in, chain->cert[0], f));
+	TRY(pending_prove(in->w, in->at, p, f));
+	*out = TAKE(c);
+	return RC_OK;
+}
+
+/* ---- putting it in force ---- */
+
+/* The keys of what is in force and of what lies on disk, which may be two. */
+static enum rc
+retire_old(const struct install *in, const struct buf *old_pem, const struct credential *made,
+    struct fault *f)
+{
+	const struct credential *c = in->present;
+	AUTO(chain) *chain = NULL;
+	int64_t at_s = in->now_s + RETIRE_OVERLAP_S;
+
+	if (c->state == CREDENTIAL_READY && memcmp(c->key_id, made->key_id, KEY_ID_LEN) != 0)
+		TRY(retire_note(in->w, c->key_id, in->at, at_s, f));
+	if (chain_read_pem(buf_view(old_pem), true, &chain, NULL) != RC_OK)
+		return RC_OK;
+	if (chain->cert[0]->p256 &&
+	    memcmp(chain->cert[0]->key_id, made->key_id, KEY_ID_LEN) != 0)
+		TRY(retire_note(in->w, chain->cert[0]->key_id, in->at, at_s, f));
+	return RC_OK;
+}
+
+/*
+ * The set was not put in force, so the signers may not have the new key.  The
+ * old file goes back: a restart must come up with the credential that works,
+ * not with one that was never seen to.  The request stays outstanding, so the
+ * same certificate can be installed again.
+ */
+static void
+roll_back(const char *path, const struct buf *old_pem)
+{
+	struct fault why = { 0 };
+	enum rc rc = old_pem->len > 0 ? store_write(path, buf_view(old_pem), INSTALL_MODE, &why)
+				      : store_remove(path, &why);
+
+	if (rc != RC_OK)
+		log_fault(LEVEL_ERR, "install_roll_back", &why);
+}
+
+/*
+ * The order, and what a crash after each step leaves:
+ *	x5u file	old in force; a file that nothing refers to, swept later
+ *	retiring note	old in force; the note is dropped when it is due
+ *	current.pem	new in force at start; load.c removes pending.csr
+ *	set published	the same
+ *	pending.csr	done
+ */
+static enum rc
+put_in_force(const struct install *in, struct credential *c, struct fault *f)
+{
+	AUTO_CREDENTIAL *made = c;
+	const struct config *config = in->w->set->config;
+	struct store_path path = { 0 };
+	AUTO_BUF old_pem = BUF_INIT(CHAIN_MAX_BYTES);
+	struct fault why = { 0 };
+	enum rc rc;
+
+	TRY(load_path(config, in->tenant->name, in->config->name, &path, f));
+	rc = store_read(path.text, CHAIN_MAX_BYTES, &old_pem, &why);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	TRY(publish_chain(config, in->config, made, f));
+	TRY(retire_old(in, &old_pem, made, f));
+	TRY(store_write(path.text, in->pem, INSTALL_MODE, f));
+	made->installed_at_s = in->now_s;
+	rc = works_put(in->w, in->at, TAKE(made), f);
+	if (rc != RC_OK) {
+		roll_back(path.text, &old_pem);
+		return rc;
+	}
+	if (pending_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "install_unfinished", &why); /* load.c tries again */
+	return RC_OK;
+}
+
+/* ---- refusing it ---- */
+
+static void
+refused_name(const struct install *in, char out[REFUSED_NAME_MAX])
+{
+	AUTO(chain) *chain = NULL;
+	uint8_t digest[32] = { 0 };
+
+	if (chain_read_pem(in->pem, true, &chain, NULL) == RC_OK) {
+		snprintf(out, REFUSED_NAME_MAX, "refused-%s.pem", chain->cert[0]->serial);
+		return;
+	}
+	(void)EVP_Q_digest(NULL, "SHA256", NULL, in->pem.ptr, in->pem.len, digest, NULL);
+	snprintf(out, REFUSED_NAME_MAX, "refused-x%02x%02x%02x%02x.pem", digest[0], digest[1],
+	    digest[2], digest[3]);
+}
+
+struct oldest {
+	const char *dir;
+	struct store_path path;
+	int64_t at_s;
+	size_t kept;
+};
+
+static enum rc
+find_oldest(void *arg, const char *name, struct fault *f)
+{
+	struct oldest *o = arg;
+	struct store_path path = { 0 };
+	int64_t at_s;
+
+	if (strncmp(name, "refused-", 8) != 0)
+		return RC_OK;
+	TRY(store_path(&path, f, "%s/%s", o->dir, name));
+	at_s = store_mtime(path.text);
+	if (o->kept++ == 0 || at_s < o->at_s) {
+		o->path = path;
+		o->at_s = at_s;
+	}
+	return RC_OK;
+}
+
+/* RC_CONFLICT: it lies there already. */
+static enum rc
+keep_refused(const struct install *in, struct fault *f)
+{
+	struct store_path dir = { 0 }, path = { 0 };
+	struct oldest o = { .dir = dir.text };
+	AUTO_BUF same = BUF_INIT(CHAIN_MAX_BYTES);
+	char name[REFUSED_NAME_MAX];
+
+	refused_name(in, name);
+	TRY(store_path(&dir, f, "%s/front/tenants/%s/%s", in->w->set->config->state_dir,
+	    in->tenant->name, in->config->name));
+	TRY(store_path(&path, f, "%s/%s", dir.text, name));
+	if (store_read(path.text, CHAIN_MAX_BYTES, &same, NULL) == RC_OK &&
+	    span_eq(buf_view(&same), in->pem))
+		return RC_CONFLICT;
+	if (in->pem.len > CHAIN_MAX_BYTES)
+		return RC_OK;
+	TRY(store_each(dir.text, find_oldest, &o, f));
+	if (o.kept >= INSTALL_REFUSED_KEPT)
+		TRY(store_remove(o.path.text, f));
+	return store_write(path.text, in->pem, INSTALL_MODE, f);
+}
+
+static void
+refuse(const struct install *in, const struct fault *why)
+{
+	struct fault io = { 0 };
+	enum rc rc = keep_refused(in, &io);
+
+	if (rc == RC_CONFLICT)
+		return; /* said already: the same one again is no news */
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "install_refused_file", &io);
+	log_event(LEVEL_WARNING, "install_refused",
+	    "tenant=%s credential=%s reason=%s detail=\"%s\"", in->tenant->name,
+	    in->config->name, why->reason, why->detail);
+	works_audit(in->w, "install_refused", in->tenant->name, in->config->name,
+	    json_pack("{s:s, s:s}", "reason", why->reason, "detail", why->detail));
+}
+
+static void
+record(const struct install *in, const struct credential *c)
+{
+	const struct cert *leaf = c->chain->cert[0];
+	char key[2 * KEY_ID_LEN + 1];
+
+	works_hex(c->key_id, KEY_ID_LEN, key);
+	log_event(LEVEL_NOTICE, "installed", "tenant=%s credential=%s serial=%s not_after=%lld",
+	    in->tenant->name, in->config->name, leaf->serial, (long long)c->not_after_s);
+	works_audit(in->w, "install", in->tenant->name, in->config->name,
+	    json_pack("{s:s, s:I, s:I, s:s}", "serial", leaf->serial, "not_before",
+		(json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "key",
+		key));
+}
+
+static enum rc
+install(const struct install *in, int64_t *again_s, struct fault *f)
+{
+	AUTO_PENDING p = { 0 };
+	struct credential *made = NULL;
+	enum rc rc;
+
+	/* Only for an outstanding request: nothing is refused where none is. */
+	TRY(pending_read(in->w->set->config, in->tenant->name, in->config->name, &p, f));
+	rc = check(in, &p, again_s, &made, f);
+	if (rc == RC_OK)
+		rc = put_in_force(in, made, f);
+	return rc;
+}
+
+enum rc
+install_chain(struct works *w, struct credset_place at, struct span pem, int64_t now_s,
+    int64_t *again_s, const struct credential **out, struct fault *f)
+{
+	struct install in = {
+		.w = w,
+		.at = at,
+		.tenant = &w->set->config->tenant[at.tenant],
+		.config = credset_config(w->set, at),
+		.present = credset_credential(w->set, at),
+		.pem = pem,
+		.now_s = now_s,
+	};
+	struct fault why = { 0 };
+	enum rc rc = install(&in, again_s, &why);
+
+	if (rc != RC_OK) {
+		if (!worth_another_try(rc) && strcmp(why.reason, "no_pending_csr") != 0)
+			refuse(&in, &why);
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	}
+	*out = credset_credential(w->set, at);
+	record(&in, *out);
+	return RC_OK;
+}

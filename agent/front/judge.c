@@ -1,0 +1,230 @@
+#include "agent/front/judge.h"
+
+#include "agent/front/works.h"
+#include "stir/b64.h"
+
+enum {
+	JUDGE_HEADER_MAX = 65536,
+	JUDGE_TEXT_MAX = 16384,
+	X5U_MAX = 2048,
+	MS_PER_S = 1000,
+};
+
+size_t
+judge_conveyed(const struct chain *c)
+{
+	size_t n = c->len;
+
+	if (n > 1 && (X509_get_extension_flags(c->cert[n - 1]->x509) & EXFLAG_SS) != 0)
+		n--;
+	return n;
+}
+
+static enum rc
+sha256(struct span in, uint8_t out[32], struct fault *f)
+{
+	if (EVP_Q_digest(NULL, "SHA256", NULL, in.ptr, in.len, out, NULL) != 1)
+		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
+	return RC_OK;
+}
+
+bool
+judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	const struct constraints_policy *p = &cc->constraints_policy;
+	AUTO_BUF text = BUF_INIT(CHAIN_MAX_BYTES + JUDGE_TEXT_MAX);
+
+	buf_put(&text, credset_judged_by(j->set), 32);
+	buf_printf(&text, "%s %u %u %u %u %u %u ", profile_rule(cc->profile)->name, j->token,
+	    cc->priority, (unsigned)cc->convey, cc->identity, cc->identity_max_bytes,
+	    cc->min_scts);
+	buf_printf(&text, "%d %d %d %d ", cc->allow_range_to_all_nines,
+	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted);
+	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
+	buf_byte(&text, '\n');
+	buf_span(&text, pem);
+	return buf_check(&text, NULL) == RC_OK && sha256(buf_view(&text), out, NULL) == RC_OK;
+}
+
+/* ---- path, time, SCTs ---- */
+
+static enum rc
+check_path(
+    const struct judge *j, const struct chain *chain, const X509 **issuer, struct fault *f)
+{
+	int64_t from_s = 0, to_s = 0, at_s = j->now_s;
+
+	if (j->set->anchors == NULL)
+		return FAULT(f, RC_DENIED, "chain_path", "no trust anchors are configured");
+	chain_validity(chain, &from_s, &to_s);
+	if (from_s > to_s)
+		return FAULT(f, RC_DENIED, "chain_validity", "at no time is all of it valid");
+	if (!j->strict_time && at_s < from_s)
+		at_s = from_s;
+	if (!j->strict_time && at_s > to_s)
+		at_s = to_s;
+	return chain_verify(chain, j->set->anchors, at_s, issuer, f);
+}
+
+static enum rc
+check_scts(const struct judge *j, const struct cert *leaf, const X509 *issuer, size_t *valid,
+    struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	struct sct_result r = { 0 };
+
+	if (j->set->ctlogs != NULL)
+		TRY(sct_check(leaf, issuer, j->set->ctlogs, j->now_s * MS_PER_S, &r, f));
+	if (r.valid < cc->min_scts)
+		return REFUSE(f, RC_DENIED, SCT_POLICY, NULL,
+		    "%zu valid timestamps of usable logs, %u wanted (%zu present, %zu of "
+		    "unknown logs)",
+		    r.valid, cc->min_scts, r.present, r.unknown);
+	*valid = r.valid;
+	return RC_OK;
+}
+
+/* ---- what is conveyed ---- */
+
+static enum rc
+set_x5u(struct credential *c, const char *base, struct fault *f)
+{
+	AUTO_BUF url = BUF_INIT(X5U_MAX);
+
+	if (base == NULL)
+		return RC_OK;
+	/* D-61: one immutable URL per certificate. */
+	buf_str(&url, base);
+	buf_str(&url, c->fingerprint);
+	buf_str(&url, ".pem");
+	TRY(buf_check(&url, f));
+	c->x5u = buf_steal(&url);
+	return c->x5u != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "x5u");
+}
+
+static enum rc
+set_header(struct credential *c, enum ppt ppt, enum conveyance convey, struct fault *f)
+{
+	struct span x5c[CHAIN_MAX];
+	AUTO_BUF json = BUF_INIT(JUDGE_HEADER_MAX), text = BUF_INIT(JUDGE_HEADER_MAX);
+	size_t n = (convey & CONVEY_X5C) != 0 ? judge_conveyed(c->chain) : 0, total = 0;
+	const char *x5u = (convey & CONVEY_X5U) != 0 ? c->x5u : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		x5c[i] = span_of(c->chain->cert[i]->der, c->chain->cert[i]->der_len);
+		total += x5c[i].len;
+	}
+	if (total > JUDGE_MAX_X5C)
+		return REFUSE(f, RC_DENIED, IDENTITY_TOO_LARGE, NULL,
+		    "%zu bytes of certificates in x5c, at most %d", total, JUDGE_MAX_X5C);
+	TRY(passport_header(&json, ppt, x5u, x5c, n, f));
+	TRY(buf_check(&json, f));
+	b64_encode(&text, B64_URL, buf_view(&json));
+	TRY(buf_check(&text, f));
+	c->header[ppt] = buf_steal(&text);
+	return c->header[ppt] != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "a header");
+}
+
+/* The shortest claims that a ppt can have, with numbers of full length. */
+static size_t
+minimal_claims(enum ppt ppt)
+{
+	static const char base[] =
+	    "{\"dest\":{\"tn\":[\"123456789012345\"]},\"iat\":1234567890,"
+	    "\"orig\":{\"tn\":\"123456789012345\"}}";
+	static const char more[] = "\"attest\":\"A\",,\"origid\":"
+				   "\"00000000-0000-0000-0000-000000000000\"";
+
+	return sizeof base - 1 + (ppt == PPT_SHAKEN ? sizeof more - 1 : 0);
+}
+
+/* D-17: an Identity value that would be too large is found at activation, not at a call. */
+static enum rc
+check_identity(const struct credential *c, const struct config_credential *cc, enum ppt ppt,
+    struct fault *f)
+{
+	const char *name = ppt_rule(ppt)->name;
+	size_t len = strlen(c->header[ppt]) + 1;
+
+	if (!cc->identity)
+		return RC_OK;
+	len += b64_encoded_len(B64_URL, minimal_claims(ppt)) + 1;
+	len += b64_encoded_len(B64_URL, ES256_SIG_LEN);
+	len += strlen(";info=<>;alg=ES256") + (c->x5u != NULL ? strlen(c->x5u) : 0);
+	len += name != NULL ? strlen(";ppt=") + strlen(name) : 0;
+	if (len > cc->identity_max_bytes)
+		return REFUSE(f, RC_DENIED, IDENTITY_TOO_LARGE, NULL,
+		    "the smallest Identity value has %zu bytes, identity_max_bytes is %u", len,
+		    cc->identity_max_bytes);
+	return RC_OK;
+}
+
+static enum rc
+set_headers(struct credential *c, const struct config_credential *cc, struct fault *f)
+{
+	unsigned cls = 1U << profile_rule(cc->profile)->cls;
+
+	for (enum ppt ppt = 0; ppt < PPT__COUNT; ppt++) {
+		if ((ppt_rule(ppt)->classes & cls) == 0)
+			continue;
+		TRY(set_header(c, ppt, cc->convey, f));
+		TRY(check_identity(c, cc, ppt, f));
+	}
+	return RC_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum rc
+take_facts(const struct judge *j, struct credential *c, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	const struct cert *leaf = c->chain->cert[0];
+	uint8_t digest[32] = { 0 };
+
+	c->token = j->token;
+	c->profile = cc->profile;
+	c->priority = cc->priority;
+	memcpy(c->point, leaf->point, P256_POINT_LEN);
+	memcpy(c->key_id, leaf->key_id, KEY_ID_LEN);
+	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
+	TRY(sha256(span_of(leaf->der, leaf->der_len), digest, f));
+	works_hex(digest, sizeof digest, c->fingerprint);
+	/* RFC 8555 section 11.1, D-32 */
+	if (accounts_has_key(j->accounts, c->key_id))
+		return FAULT(f, RC_DENIED, "account_key", "the key is an ACME account's");
+	return RC_OK;
+}
+
+static enum rc
+judge_into(const struct judge *j, struct span pem, struct credential *c, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	const struct gate_policy policy = { profile_rule(cc->profile), cc->constraints_policy };
+	const X509 *issuer = NULL;
+
+	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
+	TRY(check_path(j, c->chain, &issuer, f));
+	TRY(gate_open(c->chain, &policy, &c->gate, f));
+	TRY(take_facts(j, c, f));
+	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));
+	TRY(set_x5u(c, cc->x5u, f));
+	TRY(set_headers(c, cc, f));
+	if (!judge_digest(j, pem, c->judged))
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a digest");
+	return RC_OK;
+}
+
+enum rc
+judge_chain(const struct judge *j, struct span pem, struct credential **out, struct fault *f)
+{
+	AUTO_CREDENTIAL *c = NULL;
+	const struct config_tenant *t = &j->set->config->tenant[j->at.tenant];
+
+	TRY(credential_new(
+	    t->name, credset_config(j->set, j->at)->name, CREDENTIAL_READY, &c, f));
+	TRY(judge_into(j, pem, c, f));
+	*out = TAKE(c);
+	return RC_OK;
+}

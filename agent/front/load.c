@@ -1,0 +1,325 @@
+#include "agent/front/load.h"
+
+#include "agent/front/judge.h"
+#include "agent/front/pending.h"
+#include "agent/front/publish.h"
+#include "agent/front/store.h"
+#include "agent/log.h"
+
+enum { ANCHORS_FILE_MAX = 4 * 1024 * 1024, CTLOGS_FILE_MAX = 4 * 1024 * 1024 };
+
+enum rc
+load_path(const struct config *c, const char *tenant, const char *name, struct store_path *out,
+    struct fault *f)
+{
+	if (!store_name_ok(tenant) || !store_name_ok(name))
+		return FAULT(
+		    f, RC_BUG, "internal_error", "a name that the configuration refuses");
+	return store_path(
+	    out, f, "%s/front/tenants/%s/%s/current.pem", c->state_dir, tenant, name);
+}
+
+/* ---- the files that all credentials share ---- */
+
+static enum rc
+read_named(const char *what, const char *path, size_t max, struct buf *out, struct fault *f)
+{
+	struct fault why = { 0 };
+
+	/* An operator may link these. */
+	if (path == NULL || store_read_linked(path, max, out, &why) == RC_OK)
+		return RC_OK;
+	return FAULT(f, why.rc, why.reason, "%s: %s", what, why.detail);
+}
+
+static enum rc
+named(const char *what, const char *path, enum rc rc, const struct fault *why, struct fault *f)
+{
+	if (rc == RC_OK)
+		return RC_OK;
+	return FAULT(f, rc, why->reason, "%s %s: %s", what, path, why->detail);
+}
+
+static enum rc
+read_anchors(
+    const char *what, const char *path, struct buf *seen, struct anchors **out, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(ANCHORS_FILE_MAX);
+	struct fault why = { 0 };
+
+	if (path == NULL)
+		return RC_OK;
+	TRY(read_named(what, path, ANCHORS_FILE_MAX, &pem, f));
+	buf_span(seen, buf_view(&pem));
+	return named(what, path, anchors_read_pem(buf_view(&pem), out, &why), &why, f);
+}
+
+static enum rc
+read_ctlogs(const char *path, struct buf *seen, struct ctlogs **out, struct fault *f)
+{
+	AUTO_BUF json = BUF_INIT(CTLOGS_FILE_MAX);
+	struct fault why = { 0 };
+
+	if (path == NULL)
+		return RC_OK;
+	TRY(read_named("ct_logs", path, CTLOGS_FILE_MAX, &json, f));
+	buf_byte(seen, 0); /* apart from the anchors */
+	buf_span(seen, buf_view(&json));
+	return named("ct_logs", path, ctlogs_read(buf_view(&json), out, &why), &why, f);
+}
+
+static void
+parts_free(struct credset_parts *p)
+{
+	config_free(p->config);
+	ctlogs_free(p->ctlogs);
+	anchors_free(p->anchors);
+	anchors_free(p->authority_anchors);
+}
+
+static enum rc
+read_parts(const char *config_file, struct credset_parts *p, struct fault *f)
+{
+	AUTO_BUF seen = BUF_INIT(ANCHORS_FILE_MAX + CTLOGS_FILE_MAX + 2);
+	AUTO_BUF apart = BUF_INIT(ANCHORS_FILE_MAX); /* judges no credential */
+
+	TRY(config_read(config_file, &p->config, f));
+	TRY(read_anchors("trust_anchors", p->config->trust_anchors, &seen, &p->anchors, f));
+	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
+	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,
+	    &p->authority_anchors, f));
+	buf_byte(&seen, 0); /* never empty */
+	TRY(buf_check(&seen, f));
+	if (EVP_Q_digest(NULL, "SHA256", NULL, seen.ptr, seen.len, p->judged_by, NULL) != 1)
+		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
+	return RC_OK;
+}
+
+static enum rc
+read_base(const char *config_file, struct credset_base **out, struct fault *f)
+{
+	struct credset_parts p = { 0 };
+	enum rc rc = read_parts(config_file, &p, f);
+
+	if (rc == RC_OK)
+		rc = credset_base_new(&p, out, f);
+	if (rc != RC_OK)
+		parts_free(&p);
+	return rc;
+}
+
+/*
+ * The token processes were started for the sections that the supervisor read,
+ * and are known by their index: these change only with a restart.
+ */
+static enum rc
+same_tokens(const struct config *old, const struct config *now, struct fault *f)
+{
+	bool same = old->tokens == now->tokens;
+
+	for (size_t i = 0; same && i < now->tokens; i++)
+		same = strcmp(old->token[i].name, now->token[i].name) == 0;
+	if (!same)
+		return FAULT(f, RC_INVALID, "config",
+		    "token sections were added, removed or renamed: restart vesperd");
+	if (strcmp(old->state_dir, now->state_dir) != 0)
+		return FAULT(f, RC_INVALID, "config", "state_dir changed: restart vesperd");
+	return RC_OK;
+}
+
+/* ---- one credential ---- */
+
+struct load {
+	struct credset *set;
+	const struct credset *old; /* may be NULL */
+	const struct accounts *accounts;
+	int64_t now_s;
+};
+
+static struct credential *
+old_of(const struct load *l, const char *tenant, const char *name)
+{
+	struct credset_place at;
+
+	if (l->old == NULL || !credset_find(l->old, tenant, name, &at))
+		return NULL;
+	return credset_credential(l->old, at);
+}
+
+static enum rc
+token_index(const struct config *c, const char *name, unsigned *out, struct fault *f)
+{
+	for (size_t i = 0; i < c->tokens; i++) {
+		if (strcmp(c->token[i].name, name) == 0) {
+			*out = (unsigned)i;
+			return RC_OK;
+		}
+	}
+	return FAULT(f, RC_INVALID, "config", "no token section '%s'", name);
+}
+
+/*
+ * What is on disk will not do.  A credential that works is not taken out of
+ * force by that, as long as the configuration, the anchors and the logs still
+ * allow it.
+ */
+static enum rc
+keep_old(const struct judge *j, const struct credential *old, const struct fault *why,
+    struct credential **out)
+{
+	AUTO_BUF pem = BUF_INIT(2 * CHAIN_MAX_BYTES);
+	struct fault refused = { 0 };
+
+	if (old == NULL || old->state != CREDENTIAL_READY || why->rc == RC_NO_MEMORY)
+		return RC_DENIED;
+	TRY(chain_write_pem(&pem, old->chain, &refused));
+	TRY(buf_check(&pem, &refused));
+	TRY(judge_chain(j, buf_view(&pem), out, &refused));
+	(*out)->installed_at_s = old->installed_at_s;
+	(*out)->why = *why;
+	return RC_OK;
+}
+
+static enum rc
+not_ready(const struct judge *j, const struct credential *old, const struct fault *why,
+    struct credential **out, struct fault *f)
+{
+	const struct config_tenant *t = &j->set->config->tenant[j->at.tenant];
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	bool absent = why->rc == RC_NOT_FOUND;
+	struct credential *c = NULL;
+
+	if (keep_old(j, old, why, out) == RC_OK) {
+		log_fault(LEVEL_WARNING, "certificate_kept", why);
+		return RC_OK;
+	}
+	TRY(credential_new(
+	    t->name, cc->name, absent ? CREDENTIAL_PENDING : CREDENTIAL_UNUSABLE, &c, f));
+	c->token = j->token;
+	c->profile = cc->profile;
+	c->priority = cc->priority;
+	if (absent)
+		(void)REFUSE(&c->why, RC_NOT_FOUND, NUMBER_PENDING, NULL, "no certificate yet");
+	else
+		c->why = *why;
+	if (!absent)
+		log_event(LEVEL_WARNING, "credential_unusable",
+		    "tenant=%s credential=%s reason=%s detail=\"%s\"", t->name, cc->name,
+		    why->reason, why->detail);
+	*out = c;
+	return RC_OK;
+}
+
+static enum rc
+judge_file(const struct judge *j, const char *path, struct credential *old,
+    struct credential **out, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	uint8_t digest[32] = { 0 };
+
+	TRY(store_read(path, CHAIN_MAX_BYTES, &pem, f));
+	if (old != NULL && old->state == CREDENTIAL_READY && old->why.rc == RC_OK &&
+	    judge_digest(j, buf_view(&pem), digest) && memcmp(digest, old->judged, 32) == 0) {
+		*out = credential_ref(old);
+		return RC_OK;
+	}
+	TRY(judge_chain(j, buf_view(&pem), out, f));
+	(*out)->installed_at_s = store_mtime(path);
+	return RC_OK;
+}
+
+static void
+carry_schedule(struct credential *old, struct credential *c)
+{
+	char problem[CREDENTIAL_PROBLEM_MAX];
+
+	if (old == NULL || old == c)
+		return;
+	credential_problem(old, problem);
+	credential_schedule(c, old->renew_at_s, problem);
+}
+
+static enum rc
+load_one(const struct load *l, struct credset_place at, struct fault *f)
+{
+	const struct config *c = l->set->config;
+	const struct config_tenant *t = &c->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(l->set, at);
+	struct credential *old = old_of(l, t->name, cc->name), *made = NULL;
+	struct judge j = { l->set, l->accounts, at, 0, l->now_s, false };
+	struct store_path path = { 0 };
+	struct fault why = { 0 };
+
+	TRY(token_index(c, cc->token, &j.token, f));
+	TRY(load_path(c, t->name, cc->name, &path, f));
+	if (judge_file(&j, path.text, old, &made, &why) != RC_OK)
+		TRY(not_ready(&j, old, &why, &made, f));
+	carry_schedule(old, made);
+	credset_put(l->set, at, made);
+	return RC_OK;
+}
+
+/* What a crash between two steps of an install left to be done. */
+static void
+finish_install(const struct load *l, struct credset_place at)
+{
+	const struct config *c = l->set->config;
+	const struct config_credential *cc = credset_config(l->set, at);
+	const struct credential *cred = credset_credential(l->set, at);
+	AUTO_PENDING p = { 0 };
+	struct fault why = { 0 };
+	enum rc rc = RC_OK;
+
+	if (cred->state != CREDENTIAL_READY)
+		return;
+	if (!publish_done(cc, cred))
+		rc = publish_chain(c, cc, cred, &why);
+	if (rc == RC_OK && l->old == NULL &&
+	    pending_read(c, cred->tenant, cred->name, &p, NULL) == RC_OK &&
+	    memcmp(p.facts.key_id, cred->key_id, KEY_ID_LEN) == 0)
+		rc = pending_remove(c, cred->tenant, cred->name, &why);
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "install_unfinished", &why);
+}
+
+static enum rc
+load_all(const struct load *l, struct fault *f)
+{
+	struct credset_place at = { 0 };
+
+	for (at.tenant = 0; at.tenant < l->set->config->tenants; at.tenant++) {
+		size_t n = l->set->config->tenant[at.tenant].credentials;
+
+		for (at.credential = 0; at.credential < n; at.credential++) {
+			TRY(load_one(l, at, f));
+			finish_install(l, at);
+		}
+	}
+	return RC_OK;
+}
+
+enum rc
+load_set(const char *config_file, const struct credset *old, int64_t now_s,
+    struct credset **out, struct accounts *accounts, struct fault *f)
+{
+	AUTO_CREDSET_BASE *base = NULL;
+	AUTO_CREDSET *set = NULL;
+	struct accounts found = { 0 };
+	struct load l = { .old = old, .accounts = &found, .now_s = now_s };
+	enum rc rc;
+
+	TRY(read_base(config_file, &base, f));
+	TRY(credset_new(base, &set, f));
+	if (old != NULL)
+		TRY(same_tokens(old->config, set->config, f));
+	TRY(accounts_load(set->config, &found, f));
+	l.set = set;
+	rc = load_all(&l, f);
+	if (rc != RC_OK) {
+		accounts_done(&found);
+		return rc;
+	}
+	*accounts = found;
+	*out = TAKE(set);
+	return RC_OK;
+}

@@ -1,0 +1,27 @@
+/*
+ * Configuration and state directory to a set: at start and at reload.  No
+ * network and no token.
+ */
+#ifndef AGENT_FRONT_LOAD_H
+#define AGENT_FRONT_LOAD_H
+
+#include "agent/front/accounts.h"
+#include "agent/front/credset.h"
+
+/*
+ * Read everything and judge what has changed since old (NULL: all).  A
+ * certificate that is missing or refused makes its credential PENDING or
+ * UNUSABLE, or leaves the old one in force where that is still good; a
+ * configuration, anchor or log file that cannot be read fails as a whole.
+ *
+ * *out has one reference; *accounts is filled anew.
+ */
+enum rc load_set(const char *config_file, const struct credset *old, int64_t now_s,
+    struct credset **out, struct accounts *accounts, struct fault *f) MUST_CHECK;
+
+/* STATE/front/tenants/T/C/current.pem */
+struct store_path;
+enum rc load_path(const struct config *c, const char *tenant, const char *name,
+    struct store_path *out, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,184 @@
+#include "agent/front/pending.h"
+
+#include <stdio.h>
+
+#include "agent/front/retire.h"
+#include "agent/front/store.h"
+
+enum { PENDING_MODE = 0600, SUBJECT_MAX = 64 };
+
+void
+pending_done(struct pending *p)
+{
+	buf_free(&p->der);
+	csr_done(&p->facts);
+}
+
+static enum rc
+file_of(const struct config *c, const char *tenant, const char *name, struct store_path *out,
+    struct fault *f)
+{
+	return store_path(
+	    out, f, "%s/front/tenants/%s/%s/pending.csr", c->state_dir, tenant, name);
+}
+
+enum rc
+pending_read(const struct config *c, const char *tenant, const char *name, struct pending *out,
+    struct fault *f)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+	struct csr_facts facts = { 0 };
+	struct fault why = { 0 };
+	enum rc rc;
+
+	TRY(file_of(c, tenant, name, &path, f));
+	rc = store_read(path.text, PENDING_MAX, &der, &why);
+	if (rc == RC_NOT_FOUND)
+		return FAULT(f, RC_NOT_FOUND, "no_pending_csr", "no request is outstanding");
+	if (rc != RC_OK)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	TRY(csr_decode(buf_view(&der), &facts, f));
+	*out = (struct pending){ der, facts };
+	der = BUF_INIT(0); /* theirs now */
+	return RC_OK;
+}
+
+enum rc
+pending_remove(const struct config *c, const char *tenant, const char *name, struct fault *f)
+{
+	struct store_path path = { 0 };
+
+	TRY(file_of(c, tenant, name, &path, f));
+	return store_remove(path.text, f);
+}
+
+/* ATIS-1000080 wants "SHAKEN" and the code in the common name; a delegate has none. */
+static void
+subject_of(const struct config_credential *cc, char out[SUBJECT_MAX], struct csr_template *t)
+{
+	if (profile_rule(cc->profile)->cls != CLASS_SP)
+		return;
+	snprintf(out, SUBJECT_MAX, "SHAKEN %s", cc->spc);
+	t->common_name = out;
+}
+
+static enum rc
+build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_LEN],
+    struct csr_template t, struct buf *out, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(w->set, at);
+	const struct config_ca *ca =
+	    cc->ca != NULL ? config_ca_find(w->set->config, cc->ca) : NULL;
+	char subject[SUBJECT_MAX] = "";
+	AUTO_OSSL(EVP_PKEY) *key = NULL;
+	OSSL_LIB_CTX *libctx = NULL;
+	unsigned token = 0;
+
+	if (ca == NULL)
+		return FAULT(f, RC_DENIED, "no_ca", "the credential has no CA");
+	subject_of(cc, subject, &t);
+	t.organization = ca->csr_organization;
+	t.country = ca->csr_country;
+	t.basic_constraints = ca->csr_basic_constraints; /* D-34 */
+	t.key_usage = ca->csr_key_usage;
+	TRY(works_token_index(w, cc->token, &token, f));
+	TRY(works_key(w, token, point, &libctx, &key, f));
+	TRY(csr_build(out, &t, libctx, key, f));
+	return buf_check(out, f);
+}
+
+static bool
+same_octets(const struct pending *p, const struct csr_template *t)
+{
+	bool bare = t->constraints_der.len == 0;
+
+	return span_eq(buf_view(&p->facts.tnauth_der), t->tnauth_der) &&
+	       span_eq(buf_view(&p->facts.constraints_der), t->constraints_der) &&
+	       (bare || p->facts.form == t->form);
+}
+
+static bool
+key_in_force(const struct works *w, struct credset_place at, const uint8_t key_id[KEY_ID_LEN])
+{
+	const struct credential *c = credset_credential(w->set, at);
+
+	return c->state == CREDENTIAL_READY && memcmp(c->key_id, key_id, KEY_ID_LEN) == 0;
+}
+
+static enum rc
+make_new(
+    struct works *w, struct credset_place at, const struct csr_template *t, struct fault *f)
+{
+	const struct config_tenant *tenant = &w->set->config->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(w->set, at);
+	uint8_t point[P256_POINT_LEN] = { 0 };
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+	struct store_path path = { 0 };
+	unsigned token = 0;
+
+	TRY(works_token_index(w, cc->token, &token, f));
+	TRY(file_of(w->set->config, tenant->name, cc->name, &path, f));
+	TRY(works_generate(w, token, point, f));
+	TRY(build(w, at, point, *t, &der, f));
+	/*
+	 * A crash before this line leaves a key that nothing names; it takes
+	 * room in the token, and signs nothing.
+	 */
+	return store_write(path.text, buf_view(&der), PENDING_MODE, f);
+}
+
+enum rc
+pending_make(struct works *w, struct credset_place at, struct span tnauth_der,
+    struct span constraints_der, int64_t now_s, struct pending *out, struct fault *f)
+{
+	const struct config *c = w->set->config;
+	const struct config_tenant *tenant = &c->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(w->set, at);
+	struct csr_template t = { .tnauth_der = tnauth_der,
+		.constraints_der = constraints_der };
+	AUTO_PENDING old = { 0 };
+	struct fault why = { 0 };
+	enum rc rc;
+
+	if (cc->constraints != NULL)
+		t.form = cc->constraints->form;
+	rc = pending_read(c, tenant->name, cc->name, &old, &why);
+	if (rc == RC_IO || rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc == RC_OK && key_in_force(w, at, old.facts.key_id))
+		rc = RC_NOT_FOUND; /* installed; the disk refused to let the file go */
+	if (rc == RC_OK && same_octets(&old, &t)) {
+		*out = old;
+		old = (struct pending){ 0 };
+		return RC_OK;
+	}
+	/* Recorded first: a crash in between must not lose the old key's end. */
+	if (rc == RC_OK)
+		TRY(retire_note(w, old.facts.key_id, at, now_s, f));
+	TRY(make_new(w, at, &t, f));
+	return pending_read(c, tenant->name, cc->name, out, f);
+}
+
+enum rc
+pending_prove(
+    struct works *w, struct credset_place at, const struct pending *p, struct fault *f)
+{
+	struct csr_template t = {
+		.tnauth_der = buf_view(&p->facts.tnauth_der),
+		.constraints_der = buf_view(&p->facts.constraints_der),
+		.form = p->facts.form,
+	};
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+	struct csr_facts again = { 0 };
+	bool same;
+
+	TRY(build(w, at, p->facts.point, t, &der, f));
+	TRY(csr_decode(buf_view(&der), &again, f)); /* verifies the signature */
+	same = memcmp(again.point, p->facts.point, P256_POINT_LEN) == 0;
+	csr_done(&again);
+	if (!same)
+		return FAULT(
+		    f, RC_DENIED, "key_not_proven", "the token signed with another key");
+	return RC_OK;
+}

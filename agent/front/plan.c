@@ -1,0 +1,213 @@
+#include "agent/front/plan.h"
+
+#include "agent/front/want.h"
+#include "stir/b64.h"
+
+enum { ROW_BYTES = 1024, ARI_MAX = 256 };
+
+/* ---- the order: by tenant, then by name ---- */
+
+struct cursor {
+	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
+};
+
+/* "tenant/name"; neither part need exist any more. */
+static enum rc
+cursor_parse(const char *text, struct cursor *out, struct fault *f)
+{
+	const char *slash = strchr(text, '/');
+	struct cursor c = { "", "" };
+
+	if (slash == NULL || slash == text || slash - text > CONFIG_NAME_MAX ||
+	    strlen(slash + 1) > CONFIG_NAME_MAX)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "after", "not \"tenant/name\"");
+	memcpy(c.tenant, text, (size_t)(slash - text));
+	memcpy(c.name, slash + 1, strlen(slash + 1));
+	*out = c;
+	return RC_OK;
+}
+
+/* The first name of the tenant after this one; false when there is none. */
+static bool
+next_name(const struct config_tenant *t, const char *after, size_t *out)
+{
+	const char *best = NULL;
+
+	for (size_t i = 0; i < t->credentials; i++) {
+		const char *name = t->credential[i].name;
+
+		if (strcmp(name, after) > 0 && (best == NULL || strcmp(name, best) < 0)) {
+			best = name;
+			*out = i;
+		}
+	}
+	return best != NULL;
+}
+
+/* The first tenant that is not before this name. */
+static size_t
+first_tenant(const struct config *c, const char *name)
+{
+	size_t lo = 0, hi = c->tenants, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (strcmp(c->tenant[mid].name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* ---- one row ---- */
+
+static json_t *
+text_or_null(const char *text)
+{
+	return text != NULL ? json_string(text) : json_null();
+}
+
+static json_t *
+octets_or_null(const struct buf *der)
+{
+	AUTO_BUF text = BUF_INIT(2 * WANT_MAX_DER);
+
+	if (der->len == 0)
+		return json_null();
+	b64_encode(&text, B64_URL, buf_view(der));
+	if (buf_check(&text, NULL) != RC_OK)
+		return NULL;
+	return json_stringn((const char *)text.ptr, text.len);
+}
+
+static json_t *
+form_or_null(const struct want *w)
+{
+	if (w->constraints_der.len == 0)
+		return json_null();
+	return json_string(w->form == CONSTRAINTS_ENHANCED ? "enhanced" : "jwt");
+}
+
+static json_t *
+active_or_null(
+    const struct credential *c, const struct config_credential *cc, const struct want *want)
+{
+	AUTO_BUF id = BUF_INIT(ARI_MAX);
+	const struct cert *leaf;
+	json_t *ari;
+
+	if (c->state != CREDENTIAL_READY)
+		return json_null();
+	leaf = c->chain->cert[0];
+	if (cert_ari_id(leaf, &id, NULL) == RC_OK && buf_check(&id, NULL) == RC_OK)
+		ari = json_stringn((const char *)id.ptr, id.len);
+	else
+		ari = json_null();
+	return json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", leaf->serial, "not_before",
+	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id", ari,
+	    "as_configured", want_met(want, cc, leaf));
+}
+
+static json_t *
+row_of(const struct config_tenant *t, const struct config_credential *cc,
+    const struct credential *c, const struct want *want)
+{
+	json_t *installed =
+	    c->state == CREDENTIAL_READY ? json_integer(c->installed_at_s) : json_null();
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tenant",
+	    t->name, "name", cc->name, "ca", cc->ca, "authority", text_or_null(cc->authority),
+	    "claim_agent", text_or_null(cc->claim_agent), "tnauthlist",
+	    octets_or_null(&want->tnauth_der), "constraints",
+	    octets_or_null(&want->constraints_der), "constraints_form", form_or_null(want),
+	    "active", active_or_null(c, cc, want), "installed_at", installed);
+}
+
+/* ---- a page ---- */
+
+struct page {
+	const struct credset *set;
+	json_t *rows;
+	size_t bytes;
+	bool full;
+};
+
+static enum rc
+page_add(struct page *p, struct credset_place at, struct fault *f)
+{
+	const struct config_tenant *t = &p->set->config->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(p->set, at);
+	struct credential *c = credset_credential(p->set, at);
+	AUTO_WANT want = WANT_INIT;
+	struct fault why = { 0 };
+	size_t bytes = ROW_BYTES;
+
+	if (cc->ca == NULL)
+		return RC_OK;
+	if (want_of(t, cc, &want, &why) != RC_OK) {
+		credential_schedule(c, c->renew_at_s, why.detail);
+		return RC_OK;
+	}
+	bytes += b64_encoded_len(B64_URL, want.tnauth_der.len);
+	bytes += b64_encoded_len(B64_URL, want.constraints_der.len);
+	p->full = json_array_size(p->rows) == PLAN_PAGE ||
+		  (p->bytes > 0 && p->bytes + bytes > PLAN_PAGE_BYTES);
+	if (p->full)
+		return RC_OK;
+	p->bytes += bytes;
+	if (json_array_append_new(p->rows, row_of(t, cc, c, &want)) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a page of the plan");
+	return RC_OK;
+}
+
+static enum rc
+page_fill(struct page *p, const struct cursor *after, struct fault *f)
+{
+	const struct config *c = p->set->config;
+	struct credset_place at = { first_tenant(c, after->tenant), 0 };
+	const char *name = "";
+
+	if (at.tenant < c->tenants && strcmp(c->tenant[at.tenant].name, after->tenant) == 0)
+		name = after->name;
+	for (; at.tenant < c->tenants; at.tenant++, name = "") {
+		const struct config_tenant *t = &c->tenant[at.tenant];
+
+		/* Nothing is asked for a tenant that may not use it. */
+		while (t->enabled && next_name(t, name, &at.credential)) {
+			name = t->credential[at.credential].name;
+			TRY(page_add(p, at, f));
+			if (p->full)
+				return RC_OK;
+		}
+	}
+	return RC_OK;
+}
+
+enum rc
+plan_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	struct page p = { .set = call->w->set, .rows = json_array() };
+	struct cursor after = { "", "" };
+	const char *text = op_text(call, "after");
+
+	TRY(op_put(answer, "credentials", p.rows, f)); /* the answer's from here on */
+	if (text != NULL)
+		TRY(cursor_parse(text, &after, f));
+	TRY(page_fill(&p, &after, f));
+	return op_put(answer, "more", json_boolean(p.full), f);
+}
+
+enum rc
+schedule_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const char *problem = op_text(call, "problem");
+	struct credset_place at;
+	json_int_t renew_at_s = json_integer_value(json_object_get(call->msg, "renew_at"));
+
+	(void)answer;
+	TRY(op_place(call, &at, f));
+	credential_schedule(credset_credential(call->w->set, at),
+	    renew_at_s > 0 ? (int64_t)renew_at_s : 0, problem != NULL ? problem : "");
+	return RC_OK;
+}

@@ -1,0 +1,15 @@
+/*
+ * What the renewer has to do, by pages, and what it says about it.  Rows of
+ * the table in ops.c.
+ */
+#ifndef AGENT_FRONT_PLAN_H
+#define AGENT_FRONT_PLAN_H
+
+#include "agent/front/ops.h"
+
+enum { PLAN_PAGE = 64, PLAN_PAGE_BYTES = 114688 };
+
+op_fn plan_op;
+op_fn schedule_op;
+
+#endif

@@ -1,0 +1,124 @@
+#include "agent/front/publish.h"
+
+#include "agent/front/judge.h"
+#include "agent/front/store.h"
+#include "agent/log.h"
+#include "stir/jtext.h"
+
+enum { PUBLISH_MODE = 0644, RECORD_MODE = 0600, RECORD_MAX = 4096 };
+
+static enum rc
+file_of(const struct config_credential *cc, const struct credential *cred,
+    struct store_path *out, struct fault *f)
+{
+	return store_path(out, f, "%s/%s.pem", cc->publish_dir, cred->fingerprint);
+}
+
+bool
+publish_done(const struct config_credential *cc, const struct credential *cred)
+{
+	struct store_path path = { 0 };
+
+	return cc->publish_dir == NULL ||
+	       (file_of(cc, cred, &path, NULL) == RC_OK && store_mtime(path.text) != 0);
+}
+
+/* Written before the file, so that none of ours is forgotten. */
+static enum rc
+write_record(
+    const struct config *c, const struct credential *cred, const char *file, struct fault *f)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF text = BUF_INIT(RECORD_MAX);
+	json_auto_t *root = json_pack("{s:s, s:I}", "path", file, "remove_at",
+	    (json_int_t)(cred->not_after_s + PUBLISH_AFTER_S));
+
+	if (root == NULL)
+		return FAULT(f, RC_INVALID, "invalid_path", "publish_dir is not UTF-8");
+	TRY(store_path(
+	    &path, f, "%s/front/published/%s.json", c->state_dir, cred->fingerprint));
+	TRY(jtext_write(&text, root, f));
+	TRY(buf_check(&text, f));
+	return store_write(path.text, buf_view(&text), RECORD_MODE, f);
+}
+
+enum rc
+publish_chain(const struct config *c, const struct config_credential *cc,
+    const struct credential *cred, struct fault *f)
+{
+	struct chain conveyed = *cred->chain; /* borrows: never freed */
+	struct store_path path = { 0 };
+	AUTO_BUF pem = BUF_INIT(2 * CHAIN_MAX_BYTES);
+
+	if (cc->publish_dir == NULL)
+		return RC_OK;
+	conveyed.len = judge_conveyed(cred->chain);
+	TRY(file_of(cc, cred, &path, f));
+	TRY(chain_write_pem(&pem, &conveyed, f));
+	TRY(buf_check(&pem, f));
+	TRY(write_record(c, cred, path.text, f));
+	return store_write(path.text, buf_view(&pem), PUBLISH_MODE, f);
+}
+
+struct sweep {
+	const char *dir;
+	int64_t now_s;
+};
+
+/* "…/<64 hex>.pem" of a record "<64 hex>.json": we remove nothing else. */
+static bool
+names_agree(const char *record, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t hex = CREDENTIAL_FINGERPRINT - 1;
+
+	return strlen(record) == hex + 5 && slash != NULL && strlen(slash + 1) == hex + 4 &&
+	       strspn(record, "0123456789abcdef") == hex &&
+	       memcmp(record, slash + 1, hex) == 0 && strcmp(slash + 1 + hex, ".pem") == 0;
+}
+
+static enum rc
+sweep_record(const struct sweep *s, const char *record, const char *name, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(RECORD_MAX);
+	json_auto_t *root = NULL;
+	const char *path = NULL;
+	json_int_t remove_at = 0;
+
+	TRY(store_read(record, RECORD_MAX, &text, f));
+	TRY(jtext_read(buf_view(&text), &root, f));
+	if (json_unpack(root, "{s:s, s:I!}", "path", &path, "remove_at", &remove_at) != 0 ||
+	    !names_agree(name, path))
+		return FAULT(f, RC_INVALID, "published_file", "%s: not as we write it", record);
+	if (remove_at > s->now_s)
+		return RC_OK;
+	TRY(store_remove(path, f));
+	return store_remove(record, f);
+}
+
+static enum rc
+sweep_one(void *arg, const char *name, struct fault *f)
+{
+	const struct sweep *s = arg;
+	struct store_path record = { 0 };
+	struct fault why = { 0 };
+
+	TRY(store_path(&record, f, "%s/%s", s->dir, name));
+	if (sweep_record(s, record.text, name, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "publish_sweep", &why);
+	return RC_OK;
+}
+
+void
+publish_sweep(const struct config *c, int64_t now_s)
+{
+	struct store_path dir = { 0 };
+	struct sweep s = { dir.text, now_s };
+	struct fault why = { 0 };
+	enum rc rc = store_path(&dir, &why, "%s/front/published", c->state_dir);
+
+	if (rc == RC_OK)
+		rc = store_each(dir.text, sweep_one, &s, &why);
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "publish_sweep", &why);
+}

@@ -1,0 +1,239 @@
+#include "agent/front/retire.h"
+
+#include "agent/front/pending.h"
+#include "agent/front/store.h"
+#include "agent/log.h"
+#include "stir/jtext.h"
+
+enum { RETIRE_FILE_MAX = 4096, RETIRE_MODE = 0600, RETIRE_BATCH = 64 };
+
+struct retiring {
+	uint8_t key_id[KEY_ID_LEN];
+	char hex[2 * KEY_ID_LEN + 1];
+	const char *token, *tenant, *name; /* borrowed from root */
+	int64_t at_s;
+	json_t *root;
+};
+
+static int
+nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool
+id_of(const char *hex, uint8_t out[KEY_ID_LEN])
+{
+	if (strlen(hex) != 2 * KEY_ID_LEN)
+		return false;
+	for (size_t i = 0; i < KEY_ID_LEN; i++) {
+		int hi = nibble(hex[2 * i]), lo = nibble(hex[2 * i + 1]);
+
+		if (hi < 0 || lo < 0)
+			return false;
+		out[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return true;
+}
+
+static enum rc
+dir_of(const struct works *w, struct store_path *out, struct fault *f)
+{
+	return store_path(out, f, "%s/front/retiring", w->set->config->state_dir);
+}
+
+enum rc
+retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_place at,
+    int64_t at_s, struct fault *f)
+{
+	const struct config_tenant *t = &w->set->config->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(w->set, at);
+	struct store_path dir = { 0 }, path = { 0 };
+	AUTO_BUF text = BUF_INIT(RETIRE_FILE_MAX);
+	char hex[2 * KEY_ID_LEN + 1];
+	json_auto_t *root = json_pack("{s:s, s:s, s:s, s:I}", "token", cc->token, "tenant",
+	    t->name, "credential", cc->name, "at", (json_int_t)at_s);
+
+	if (root == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a retired key");
+	works_hex(key_id, KEY_ID_LEN, hex);
+	TRY(dir_of(w, &dir, f));
+	TRY(store_path(&path, f, "%s/%s.json", dir.text, hex));
+	TRY(jtext_write(&text, root, f));
+	TRY(buf_check(&text, f));
+	TRY(store_write(path.text, buf_view(&text), RETIRE_MODE, f));
+	if (at_s < w->retire_at_s)
+		w->retire_at_s = at_s;
+	return RC_OK;
+}
+
+static void
+retiring_done(struct retiring *r)
+{
+	json_decref(r->root);
+}
+
+static enum rc
+retiring_read(const char *path, const char *file, struct retiring *out, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(RETIRE_FILE_MAX);
+	json_auto_t *root = NULL;
+	struct retiring r = { 0 };
+	json_int_t at = 0;
+
+	if (strlen(file) != sizeof r.hex - 1 + 5 ||
+	    strcmp(file + sizeof r.hex - 1, ".json") != 0)
+		return FAULT(f, RC_INVALID, "retiring_file", "%s: no name of a key", path);
+	memcpy(r.hex, file, sizeof r.hex - 1);
+	if (!id_of(r.hex, r.key_id))
+		return FAULT(f, RC_INVALID, "retiring_file", "%s: no name of a key", path);
+	TRY(store_read(path, RETIRE_FILE_MAX, &text, f));
+	TRY(jtext_read(buf_view(&text), &root, f));
+	if (json_unpack(root, "{s:s, s:s, s:s, s:I!}", "token", &r.token, "tenant", &r.tenant,
+		"credential", &r.name, "at", &at) != 0)
+		return FAULT(f, RC_INVALID, "retiring_file", "%s: not as we write it", path);
+	r.at_s = at;
+	r.root = TAKE(root);
+	*out = r;
+	return RC_OK;
+}
+
+enum need { KEY_FREE, KEY_NEEDED, KEY_UNSURE };
+
+static bool
+in_force(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
+{
+	for (size_t i = 0; i < w->set->slots; i++) {
+		const struct credential *c = w->set->slot[i];
+
+		if (c->state == CREDENTIAL_READY && memcmp(c->key_id, key_id, KEY_ID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A certificate on disk that is not in force now may be again, with its key. */
+static enum need
+need_on_disk(const struct works *w, const struct retiring *r)
+{
+	struct credset_place at;
+	struct store_path path = { 0 };
+
+	if (credset_find(w->set, r->tenant, r->name, &at) &&
+	    credset_credential(w->set, at)->state == CREDENTIAL_READY)
+		return KEY_FREE;
+	if (store_path(&path, NULL, "%s/front/tenants/%s/%s/current.pem",
+		w->set->config->state_dir, r->tenant, r->name) != RC_OK)
+		return KEY_UNSURE;
+	return store_mtime(path.text) == 0 ? KEY_FREE : KEY_UNSURE;
+}
+
+/* Nothing may need the key: not a certificate, a request nor an account. */
+static enum need
+need_of(const struct works *w, const struct retiring *r)
+{
+	AUTO_PENDING p = { 0 };
+	enum rc rc;
+
+	if (in_force(w, r->key_id) || accounts_has_key(&w->accounts, r->key_id))
+		return KEY_NEEDED;
+	if (!store_name_ok(r->tenant) || !store_name_ok(r->name))
+		return KEY_UNSURE;
+	rc = pending_read(w->set->config, r->tenant, r->name, &p, NULL);
+	if (rc == RC_OK && memcmp(p.facts.key_id, r->key_id, KEY_ID_LEN) == 0)
+		return KEY_NEEDED;
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return KEY_UNSURE;
+	return need_on_disk(w, r);
+}
+
+static enum rc
+destroy(struct works *w, const struct retiring *r, struct fault *f)
+{
+	json_t *more = NULL;
+	unsigned token = 0;
+
+	TRY(works_token_index(w, r->token, &token, f));
+	TRY(token_admin_destroy(w->token[token].admin, r->key_id, f));
+	more = json_pack("{s:s}", "key", r->hex);
+	works_audit(w, "key_retired", r->tenant, r->name, more);
+	return RC_OK;
+}
+
+struct round {
+	struct works *w;
+	int64_t now_s, next_s;
+	const char *dir;
+	unsigned destroyed;
+};
+
+static void
+round_next(struct round *round, int64_t at_s)
+{
+	if (at_s < round->next_s)
+		round->next_s = at_s;
+}
+
+/* RC_BUSY: later. */
+static enum rc
+retire_key(struct round *round, const struct retiring *r, struct fault *f)
+{
+	enum need need;
+
+	if (r->at_s > round->now_s) {
+		round_next(round, r->at_s);
+		return RC_BUSY;
+	}
+	if (round->destroyed >= RETIRE_BATCH) { /* others wait for this thread too */
+		round_next(round, round->now_s + 1);
+		return RC_BUSY;
+	}
+	need = need_of(round->w, r);
+	if (need == KEY_NEEDED)
+		return RC_OK; /* it is noted again when it goes out of use */
+	round_next(round, round->now_s + RETIRE_RETRY_S);
+	if (need == KEY_UNSURE)
+		return RC_BUSY;
+	round->destroyed++;
+	return destroy(round->w, r, f);
+}
+
+static enum rc
+retire_one(void *arg, const char *file, struct fault *f)
+{
+	struct round *round = arg;
+	struct retiring r __attribute__((cleanup(retiring_done))) = { 0 };
+	struct store_path path = { 0 };
+	struct fault why = { 0 };
+	enum rc rc;
+
+	TRY(store_path(&path, f, "%s/%s", round->dir, file));
+	rc = retiring_read(path.text, file, &r, &why);
+	if (rc == RC_OK)
+		rc = retire_key(round, &r, &why);
+	/* A key that is gone already is what was wanted. */
+	if (rc == RC_OK || (rc == RC_NOT_FOUND && r.root != NULL))
+		return store_remove(path.text, f);
+	if (rc != RC_BUSY)
+		log_fault(LEVEL_WARNING, "retire", &why);
+	return RC_OK; /* the others are none the worse */
+}
+
+int64_t
+retire_due(struct works *w, int64_t now_s)
+{
+	struct store_path dir = { 0 };
+	struct fault why = { 0 };
+	struct round round = { .w = w, .now_s = now_s, .next_s = INT64_MAX, .dir = dir.text };
+	enum rc rc = dir_of(w, &dir, &why);
+
+	if (rc == RC_OK)
+		rc = store_each(dir.text, retire_one, &round, &why);
+	if (rc != RC_OK) {
+		log_fault(LEVEL_WARNING, "retire", &why);
+		round_next(&round, now_s + RETIRE_RETRY_S);
+	}
+	return round.next_s;
+}

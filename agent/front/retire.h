@@ -1,0 +1,26 @@
+/*
+ * Keys that are over: destroyed in the token when their overlap has passed.
+ * Each is a file STATE/front/retiring/KEYID.json, written before the key goes
+ * out of use, so that a crash does not lose it.
+ *
+ * Whether a key may go is decided when it is due: never one with a
+ * certificate in force, an outstanding request or an account.
+ */
+#ifndef AGENT_FRONT_RETIRE_H
+#define AGENT_FRONT_RETIRE_H
+
+#include "agent/front/works.h"
+
+enum {
+	RETIRE_OVERLAP_S = 600, /* requests in flight, and a roll-back */
+	RETIRE_RETRY_S = 300,	/* after the token failed */
+};
+
+/* The key of this credential goes at at_s at the earliest. */
+enum rc retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_place at,
+    int64_t at_s, struct fault *f) MUST_CHECK;
+
+/* Destroy what is due; returns when the next one is, INT64_MAX: none. */
+int64_t retire_due(struct works *w, int64_t now_s);
+
+#endif

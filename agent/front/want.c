@@ -1,0 +1,112 @@
+#include "agent/front/want.h"
+
+#include "stir/tnauth.h"
+
+void
+want_done(struct want *w)
+{
+	buf_free(&w->tnauth_der);
+	buf_free(&w->constraints_der);
+}
+
+static enum rc
+want_spc(const struct config_credential *c, struct buf *out, struct fault *f)
+{
+	struct tnauth_entry e = { .kind = TNAUTH_SPC };
+	size_t len = c->spc != NULL ? strlen(c->spc) : 0;
+
+	if (len == 0 || len > TNAUTH_SPC_MAX)
+		return FAULT(f, RC_INVALID, "no_numbers", "no service provider code");
+	memcpy(e.spc, c->spc, len + 1);
+	return tnauth_encode(out, &e, 1, f);
+}
+
+static enum rc
+want_numbers(const struct config_tenant *t, struct buf *out, struct fault *f)
+{
+	AUTO_FREE struct tnauth_entry *entry = NULL;
+	struct fault why = { 0 };
+	size_t n = 0;
+
+	if (t->numbers == NULL || tnset_len(t->numbers) == 0)
+		return FAULT(f, RC_INVALID, "no_numbers", "the tenant has no numbers");
+	if (tnauth_from_set(t->numbers, TNAUTH_MAX_ENTRIES, &entry, &n, &why) != RC_OK)
+		return FAULT(f, why.rc, "too_many_numbers", "%s", why.detail);
+	return tnauth_encode(out, entry, n, f);
+}
+
+static enum rc
+want_fill(const struct config_tenant *t, const struct config_credential *c, struct want *w,
+    struct fault *f)
+{
+	/* Class sp: exactly one code, and no number beside it (D-01). */
+	if (profile_rule(c->profile)->cls == CLASS_SP)
+		TRY(want_spc(c, &w->tnauth_der, f));
+	else
+		TRY(want_numbers(t, &w->tnauth_der, f));
+	if (c->constraints != NULL) {
+		w->form = c->constraints->form;
+		TRY(constraints_encode(&w->constraints_der, c->constraints, f));
+	}
+	if (buf_check(&w->tnauth_der, NULL) != RC_OK ||
+	    buf_check(&w->constraints_der, NULL) != RC_OK ||
+	    w->tnauth_der.len + w->constraints_der.len > WANT_MAX_DER)
+		return FAULT(f, RC_INVALID, "too_many_numbers",
+		    "more than %d bytes of TNAuthList and constraints", WANT_MAX_DER);
+	return RC_OK;
+}
+
+enum rc
+want_of(const struct config_tenant *t, const struct config_credential *c, struct want *out,
+    struct fault *f)
+{
+	struct want w = WANT_INIT;
+	enum rc rc = want_fill(t, c, &w, f);
+
+	if (rc != RC_OK) {
+		want_done(&w);
+		return rc;
+	}
+	*out = w;
+	return RC_OK;
+}
+
+static enum rc
+constraints_allowed(const struct config_credential *c, struct span der, struct fault *f)
+{
+	AUTO(constraints) *given = NULL;
+
+	if (c->constraints == NULL && der.len == 0)
+		return RC_OK;
+	if (c->constraints == NULL)
+		return FAULT(f, RC_DENIED, "constraints_not_wanted", "none are configured");
+	if (der.len == 0)
+		return FAULT(
+		    f, RC_DENIED, "constraints_wider", "none where some are configured");
+	TRY(constraints_decode(der, c->constraints->form, &given, f));
+	return constraints_within(given, c->constraints, f);
+}
+
+enum rc
+want_allows(const struct want *w, const struct config_credential *c, struct span tnauth_der,
+    struct span constraints_der, struct fault *f)
+{
+	if (!span_eq(buf_view(&w->tnauth_der), tnauth_der))
+		return FAULT(f, RC_DENIED, "tnauthlist_not_wanted",
+		    "not the numbers that the configuration asks for");
+	if (constraints_der.len > WANT_MAX_DER)
+		return FAULT(f, RC_INVALID, "too_large", "constraints of %zu bytes",
+		    constraints_der.len);
+	return constraints_allowed(c, constraints_der, f);
+}
+
+bool
+want_met(const struct want *w, const struct config_credential *c, const struct cert *leaf)
+{
+	struct fault why = { 0 };
+	const struct constraints *have = leaf->constraints;
+
+	if (have != NULL && c->constraints != NULL && have->form != c->constraints->form)
+		return false;
+	return want_allows(w, c, leaf->tnauth_der, leaf->constraints_der, &why) == RC_OK;
+}

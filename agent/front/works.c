@@ -1,0 +1,151 @@
+#include "agent/front/works.h"
+
+#include "agent/front/load.h"
+#include "agent/front/publish.h"
+#include "agent/front/retire.h"
+#include "agent/log.h"
+
+void
+works_hex(const uint8_t *in, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[in[i] >> 4];
+		out[2 * i + 1] = digits[in[i] & 15];
+	}
+	out[2 * len] = 0;
+}
+
+enum rc
+works_init(
+    struct works *w, const char *config_file, const struct works_out *out, struct fault *f)
+{
+	*w = (struct works){ .out = *out, .retire_at_s = 0, .publish_at_s = 0 };
+	w->config_file = strdup(config_file);
+	if (w->config_file == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
+	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
+		TRY(token_admin_new(&w->token[i].admin, f));
+	return RC_OK;
+}
+
+void
+works_done(struct works *w)
+{
+	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
+		token_provider_free(w->token[i].provider);
+		token_admin_free(w->token[i].admin);
+	}
+	accounts_done(&w->accounts);
+	credset_release(w->set);
+	free(w->config_file);
+	*w = (struct works){ 0 };
+}
+
+enum rc
+works_load(struct works *w, int64_t now_s, struct fault *f)
+{
+	AUTO_CREDSET *set = NULL;
+	struct accounts accounts = { 0 };
+	enum rc rc = RC_OK;
+
+	TRY(load_set(w->config_file, w->set, now_s, &set, &accounts, f));
+	if (w->set != NULL)
+		rc = w->out.publish(w->out.arg, set, f);
+	if (rc != RC_OK) {
+		accounts_done(&accounts);
+		return rc;
+	}
+	accounts_done(&w->accounts);
+	w->accounts = accounts;
+	credset_release(w->set);
+	w->set = TAKE(set);
+	return RC_OK;
+}
+
+static enum rc
+sign_by_admin(void *arg, const uint8_t key_id[32], const uint8_t digest[32], uint8_t sig[64],
+    struct fault *f)
+{
+	struct works_token *t = arg;
+
+	return token_admin_sign(t->admin, key_id, digest, sig, f);
+}
+
+enum rc
+works_key(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
+    OSSL_LIB_CTX **libctx, EVP_PKEY **out, struct fault *f)
+{
+	struct works_token *t = &w->token[token];
+
+	if (t->provider == NULL)
+		TRY(token_provider_new(sign_by_admin, t, &t->provider, f));
+	*libctx = token_provider_libctx(t->provider);
+	return token_provider_key(t->provider, point, out, f);
+}
+
+enum rc
+works_generate(struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f)
+{
+	return token_admin_generate(w->token[token].admin, point, f);
+}
+
+enum rc
+works_token_index(const struct works *w, const char *name, unsigned *out, struct fault *f)
+{
+	for (size_t i = 0; i < w->set->config->tokens; i++) {
+		if (strcmp(w->set->config->token[i].name, name) == 0) {
+			*out = (unsigned)i;
+			return RC_OK;
+		}
+	}
+	return FAULT(f, RC_BUG, "config", "no token section '%s'", name);
+}
+
+enum rc
+works_put(struct works *w, struct credset_place at, struct credential *c, struct fault *f)
+{
+	AUTO_CREDENTIAL *made = c;
+	AUTO_CREDSET *set = NULL;
+
+	TRY(credset_copy(w->set, &set, f));
+	credset_put(set, at, TAKE(made));
+	TRY(w->out.publish(w->out.arg, set, f));
+	credset_release(w->set);
+	w->set = TAKE(set);
+	return RC_OK;
+}
+
+void
+works_audit(
+    struct works *w, const char *event, const char *tenant, const char *name, json_t *more)
+{
+	json_auto_t *extra = more;
+	json_t *record =
+	    json_pack("{s:s, s:s, s:s}", "event", event, "tenant", tenant, "credential", name);
+
+	if (record == NULL || (extra != NULL && json_object_update(record, extra) != 0)) {
+		log_event(LEVEL_ERR, "audit_lost", "event=%s tenant=%s credential=%s", event,
+		    tenant, name);
+		json_decref(record);
+		return;
+	}
+	w->out.audit(w->out.arg, record);
+}
+
+int64_t
+works_chores(struct works *w, int64_t now_s)
+{
+	if (w->set == NULL)
+		return INT64_MAX;
+	if (w->retire_at_s <= now_s) {
+		w->retire_at_s = INT64_MAX;
+		w->retire_at_s = retire_due(w, now_s);
+	}
+	if (w->publish_at_s <= now_s) {
+		publish_sweep(w->set->config, now_s);
+		w->publish_at_s = now_s + PUBLISH_SWEEP_S;
+	}
+	return w->retire_at_s < w->publish_at_s ? w->retire_at_s : w->publish_at_s;
+}

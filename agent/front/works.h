@@ -1,0 +1,80 @@
+/*
+ * What the parts of the builder share: the newest set, the account keys, the
+ * channels to the token admins, and the two ways out (a set to be put in
+ * force, a line for the audit).
+ *
+ * Belongs to the builder thread alone; has no thread, no queue and no clock
+ * of its own, so that tests drive it directly.
+ */
+#ifndef AGENT_FRONT_WORKS_H
+#define AGENT_FRONT_WORKS_H
+
+#include "agent/front/accounts.h"
+#include "agent/front/credset.h"
+#include "pkcs11/client.h"
+#include "pkcs11/provider.h"
+
+struct works_token {
+	struct token_admin *admin;
+	struct token_provider *provider;
+};
+
+struct works_out {
+	void *arg;
+	/*
+	 * Put set in force and wait until it is: its keys are known to the
+	 * signers.  The set is borrowed.  On failure the one before stays.
+	 */
+	enum rc (*publish)(void *arg, struct credset *set, struct fault *f);
+	void (*audit)(void *arg, json_t *record); /* takes the reference */
+};
+
+struct works {
+	char *config_file;
+	struct credset *set; /* the newest in force; NULL before the first load */
+	struct accounts accounts;
+	struct works_token token[CONFIG_MAX_TOKENS];
+	struct works_out out;
+	int64_t retire_at_s;  /* when the next retired key is due; INT64_MAX: none */
+	int64_t publish_at_s; /* the same for x5u files */
+};
+
+enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,
+    struct fault *f) MUST_CHECK;
+void works_done(struct works *w);
+
+/*
+ * Read configuration and state anew.  Without a set: it becomes the first
+ * one, published by nobody.  Else it is published, and w->set is the new one
+ * only when it is in force.
+ */
+enum rc works_load(struct works *w, int64_t now_s, struct fault *f) MUST_CHECK;
+
+/*
+ * A key of the token with this index, and the library context that it lives
+ * in; EVP_PKEY_free() before works_done().
+ */
+enum rc works_key(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
+    OSSL_LIB_CTX **libctx, EVP_PKEY **out, struct fault *f) MUST_CHECK;
+enum rc works_generate(
+    struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
+
+/* The index of a token section; RC_BUG config when there is none. */
+enum rc works_token_index(
+    const struct works *w, const char *name, unsigned *out, struct fault *f) MUST_CHECK;
+
+/* The set with c in this place is published and becomes w->set.  Takes c over. */
+enum rc works_put(
+    struct works *w, struct credset_place at, struct credential *c, struct fault *f) MUST_CHECK;
+
+/* {"event", "tenant", "credential"} and what is in more (taken; may be NULL). */
+void works_audit(
+    struct works *w, const char *event, const char *tenant, const char *name, json_t *more);
+
+/* Lower-case hex and a NUL: 2 * len + 1 characters. */
+void works_hex(const uint8_t *in, size_t len, char *out);
+
+/* What falls due by itself; returns when to call again (Unix seconds). */
+int64_t works_chores(struct works *w, int64_t now_s);
+
+#endif

@@ -1,0 +1,602 @@
+#include "agent/renewer/acme.h"
+
+#include <stdio.h>
+
+#include "agent/log.h"
+#include "agent/renewer/eab.h"
+#include "agent/renewer/problem.h"
+#include "agent/renewer/record.h"
+#include "agent/renewer/schedule.h"
+#include "agent/secret.h"
+
+enum phase { COLD, STARTING, READY };
+
+struct acme {
+	const struct config_ca *ca;
+	const struct io *io;
+	struct store *store;
+	enum phase phase;
+	unsigned failures;
+	int64_t wake_ms;
+	struct fault fault;
+	char *new_nonce, *new_account, *new_order; /* of the directory */
+	bool eab_required;
+	json_t *jwk;
+	char *kid;
+	struct acme_account account;
+	char nonce[ACME_NONCES][HTTP_NONCE_MAX + 1];
+	size_t nonces;
+};
+
+struct call {
+	struct acme *a;
+	char *url, *accept;
+	json_t *op;
+	unsigned bad_nonces;
+	acme_done *done;
+	void *arg;
+};
+
+static void
+call_free(struct call *c)
+{
+	if (c == NULL)
+		return;
+	free(c->url);
+	free(c->accept);
+	json_decref(c->op);
+	free(c);
+}
+DEFINE_FREEP(call);
+
+enum rc
+acme_new(const struct config_ca *ca, const struct io *io, struct store *store,
+    struct acme **out, struct fault *f)
+{
+	struct acme *a = calloc(1, sizeof *a);
+
+	if (a == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "ca %s", ca->name);
+	a->ca = ca;
+	a->io = io;
+	a->store = store;
+	*out = a;
+	return RC_OK;
+}
+
+static void
+drop(char **text)
+{
+	free(*text);
+	*text = NULL;
+}
+
+static void
+forget(struct acme *a)
+{
+	drop(&a->new_nonce);
+	drop(&a->new_account);
+	drop(&a->new_order);
+	drop(&a->kid);
+	json_decref(a->jwk);
+	a->jwk = NULL;
+	a->nonces = 0;
+}
+
+void
+acme_free(struct acme *a)
+{
+	if (a == NULL)
+		return;
+	forget(a);
+	free(a);
+}
+
+const struct fault *
+acme_fault(const struct acme *a)
+{
+	return &a->fault;
+}
+
+int64_t
+acme_wake_ms(const struct acme *a)
+{
+	return a->wake_ms;
+}
+
+bool
+acme_busy(const struct acme *a)
+{
+	return a->phase == STARTING;
+}
+
+const struct acme_account *
+acme_account(const struct acme *a)
+{
+	return &a->account;
+}
+
+const char *
+acme_new_order_url(const struct acme *a)
+{
+	return a->new_order;
+}
+
+/* ---- signed calls ---- */
+
+static void
+keep_nonce(struct acme *a, const char *nonce)
+{
+	if (nonce[0] == 0)
+		return;
+	/* The newest is the one most likely to be good still: it replaces the oldest. */
+	if (a->nonces == ACME_NONCES) {
+		memmove(a->nonce[0], a->nonce[1], sizeof a->nonce - sizeof a->nonce[0]);
+		a->nonces--;
+	}
+	memcpy(a->nonce[a->nonces++], nonce, strlen(nonce) + 1);
+}
+
+/* done() once, then the call is gone. */
+static void
+call_end(struct call *c, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	c->done(c->arg, rc, reply, f);
+	call_free(c);
+}
+
+static void
+call_fail(struct call *c, enum rc rc, const struct fault *f)
+{
+	struct acme_reply none = { .retry_after_s = -1 };
+
+	call_end(c, rc, &none, f);
+}
+
+static enum rc call_start(struct call *c, struct fault *f) MUST_CHECK;
+
+static bool
+is_json(const struct http_answer *http)
+{
+	return strcmp(http->content_type, "application/json") == 0 ||
+	       strcmp(http->content_type, "application/problem+json") == 0;
+}
+
+static bool
+is_registration(const json_t *op)
+{
+	const char *name = json_string_value(json_object_get(op, "op"));
+
+	return name != NULL && strcmp(name, "new-account") == 0;
+}
+
+/* The CA no longer knows the account: the next one who asks makes another. */
+static void
+account_lost(struct acme *a)
+{
+	struct fault f = { 0 };
+
+	a->phase = COLD;
+	a->wake_ms = 0;
+	log_event(LEVEL_WARNING, "ca_account_lost", "ca=%s", a->ca->name);
+	if (store_remove(a->store, STORE_ACCOUNTS, a->ca->name, &f) != RC_OK)
+		log_fault(LEVEL_ERR, "store", &f);
+}
+
+/* True when the call goes on with another nonce. */
+static bool
+again_with_nonce(struct call *c, const struct fault *f)
+{
+	struct fault second = { 0 };
+	enum rc rc;
+
+	if (strcmp(f->reason, "acme_bad_nonce") != 0 || c->bad_nonces >= ACME_BAD_NONCES)
+		return false;
+	c->bad_nonces++;
+	rc = call_start(c, &second);
+	if (rc != RC_OK)
+		call_fail(c, rc, &second);
+	return true;
+}
+
+static void
+on_posted(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
+{
+	struct call *c = arg;
+	struct fault bad = { 0 };
+	struct acme_reply reply = { .http = http, .retry_after_s = -1 };
+	json_auto_t *root = NULL;
+
+	if (rc != RC_OK) {
+		call_fail(c, rc, f);
+		return;
+	}
+	keep_nonce(c->a, http->nonce);
+	reply.retry_after_s = http->retry_after_s;
+	if (is_json(http))
+		root = json_loadb(
+		    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+	reply.json = json_is_object(root) ? root : NULL;
+	if (http->status >= 200 && http->status < 300) {
+		call_end(c, RC_OK, &reply, NULL);
+		return;
+	}
+	rc = problem_of_answer(http->status, buf_view(&http->body), &bad);
+	if (strcmp(bad.reason, "acme_no_account") == 0 && c->a->phase == READY)
+		account_lost(c->a);
+	if (!again_with_nonce(c, &bad))
+		call_end(c, rc, &reply, &bad);
+}
+
+static enum rc
+post(struct call *c, const json_t *jws, struct fault *f)
+{
+	AUTO_FREE char *text = json_dumps(jws, JSON_COMPACT);
+
+	if (text == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "jws");
+	return c->a->io->http(c->a->io->ctx,
+	    &(struct http_request){
+		.method = HTTP_POST,
+		.url = c->url,
+		.tls_ca = c->a->ca->tls_ca,
+		.accept = c->accept,
+		.content_type = "application/jose+json",
+		.body = span_str(text),
+	    },
+	    on_posted, c, f);
+}
+
+static void
+on_jws(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct call *c = arg;
+	struct fault bad = { 0 };
+	const json_t *jws = json_object_get(answer, "jws");
+
+	if (rc != RC_OK) {
+		call_fail(c, rc, f);
+		return;
+	}
+	rc = json_is_object(jws) ? post(c, jws, &bad)
+				 : FAULT(&bad, RC_INVALID, "channel", "an answer without jws");
+	if (rc != RC_OK)
+		call_fail(c, rc, &bad);
+}
+
+static enum rc
+ask_jws(struct call *c, struct fault *f)
+{
+	struct acme *a = c->a;
+	json_auto_t *op = json_copy(c->op);
+	const char *nonce = a->nonce[--a->nonces];
+	int bad = 0;
+
+	if (!is_registration(c->op) && a->kid == NULL)
+		return FAULT(f, RC_BUSY, "acme_restarting", "ca %s", a->ca->name);
+	bad |= json_object_set_new(op, "ca", json_string(a->ca->name));
+	bad |= json_object_set_new(op, "nonce", json_string(nonce));
+	bad |= json_object_set_new(op, "url", json_string(c->url));
+	if (!is_registration(op))
+		bad |= json_object_set_new(op, "kid", json_string(a->kid));
+	if (op == NULL || bad != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "question for a jws");
+	return a->io->ask(a->io->ctx, op, on_jws, c, f);
+}
+
+static void
+on_nonce(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
+{
+	struct call *c = arg;
+	struct fault bad = { 0 };
+
+	if (rc != RC_OK) {
+		call_fail(c, rc, f);
+		return;
+	}
+	keep_nonce(c->a, http->nonce);
+	if (http->status < 200 || http->status > 299)
+		rc = problem_of_answer(http->status, buf_view(&http->body), &bad);
+	else if (c->a->nonces == 0)
+		rc = FAULT(&bad, RC_INVALID, "acme_no_nonce", "newNonce gave none");
+	else
+		rc = ask_jws(c, &bad);
+	if (rc != RC_OK)
+		call_fail(c, rc, &bad);
+}
+
+/* RFC 8555 section 7.2: HEAD, where no earlier answer left a nonce. */
+static enum rc
+call_start(struct call *c, struct fault *f)
+{
+	if (c->a->phase == COLD || c->a->new_nonce == NULL)
+		return FAULT(f, RC_BUSY, "acme_restarting", "ca %s", c->a->ca->name);
+	if (c->a->nonces > 0)
+		return ask_jws(c, f);
+	return c->a->io->http(c->a->io->ctx,
+	    &(struct http_request){
+		.method = HTTP_HEAD, .url = c->a->new_nonce, .tls_ca = c->a->ca->tls_ca },
+	    on_nonce, c, f);
+}
+
+enum rc
+acme_call(struct acme *a, const char *url, const json_t *op, const char *accept,
+    acme_done *done, void *arg, struct fault *f)
+{
+	AUTO(call) *c = calloc(1, sizeof *c);
+
+	if (!url_same_origin(a->ca->directory, url))
+		return FAULT(f, RC_DENIED, "acme_origin",
+		    "ca %s names a URL of another origin than its directory's", a->ca->name);
+	if (c == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "call");
+	c->a = a;
+	c->url = strdup(url);
+	c->accept = strdup(accept != NULL ? accept : "application/json");
+	c->op = json_copy((json_t *)(uintptr_t)op);
+	c->done = done;
+	c->arg = arg;
+	if (c->url == NULL || c->accept == NULL || c->op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "call");
+	TRY(call_start(c, f));
+	c = NULL; /* on_…() have it */
+	return RC_OK;
+}
+
+/* ---- bringing the account up ---- */
+
+static void
+start_failed(struct acme *a, enum rc rc, const struct fault *f, int64_t retry_after_s)
+{
+	int64_t wait_ms = ACME_STOP_MS;
+
+	a->phase = COLD;
+	a->failures++;
+	a->fault = *f;
+	if (problem_may_pass(rc))
+		wait_ms =
+		    schedule_backoff_ms(a->failures, 0, schedule_jitter(a->ca->name, "", ""));
+	if (retry_after_s > 0 && schedule_poll_ms(0, retry_after_s) > wait_ms)
+		wait_ms = schedule_poll_ms(0, retry_after_s);
+	a->wake_ms = a->io->now_ms(a->io->ctx) + wait_ms;
+	log_event(LEVEL_WARNING, "ca_failed", "ca=%s reason=%s detail=\"%s\" retry_ms=%lld",
+	    a->ca->name, f->reason, f->detail, (long long)wait_ms);
+}
+
+static void
+start_done(struct acme *a)
+{
+	a->phase = READY;
+	a->failures = 0;
+	a->wake_ms = 0;
+	a->fault = (struct fault){ 0 };
+	log_event(LEVEL_NOTICE, "ca_ready", "ca=%s", a->ca->name);
+}
+
+/* STATE/renewer/accounts/CA.json: {"directory", "fingerprint", "kid"}. */
+static enum rc
+save_kid(struct acme *a, struct fault *f)
+{
+	json_auto_t *root = json_pack("{s:s, s:s, s:s}", "directory", a->ca->directory,
+	    "fingerprint", a->account.jwk_fingerprint, "kid", a->kid);
+	AUTO_FREE char *text = root != NULL ? json_dumps(root, JSON_INDENT(1)) : NULL;
+
+	if (text == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "account of ca %s", a->ca->name);
+	return store_write(a->store, STORE_ACCOUNTS, a->ca->name, span_str(text), f);
+}
+
+/* True when the stored account is of this directory and this key. */
+static bool
+load_kid(struct acme *a)
+{
+	AUTO_BUF text = BUF_INIT(STORE_FILE_MAX);
+	json_auto_t *root = NULL;
+	const char *directory = NULL, *fingerprint = NULL, *kid = NULL;
+
+	if (store_read(a->store, STORE_ACCOUNTS, a->ca->name, &text, NULL) != RC_OK)
+		return false;
+	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_unpack(root, "{s:s, s:s, s:s !}", "directory", &directory, "fingerprint",
+		&fingerprint, "kid", &kid) != 0 ||
+	    strcmp(directory, a->ca->directory) != 0 ||
+	    strcmp(fingerprint, a->account.jwk_fingerprint) != 0 ||
+	    !url_same_origin(directory, kid))
+		return false;
+	drop(&a->kid);
+	a->kid = strdup(kid);
+	return a->kid != NULL;
+}
+
+static enum rc
+take_registration(struct acme *a, const struct acme_reply *reply, struct fault *f)
+{
+	const char *status = json_string_value(json_object_get(reply->json, "status"));
+
+	if (status != NULL && strcmp(status, "valid") != 0)
+		return FAULT(f, RC_DENIED, "acme_account", "the account is '%.20s'", status);
+	if (reply->http->location == NULL)
+		return FAULT(f, RC_INVALID, "acme_account", "newAccount gave no Location");
+	if (!url_same_origin(a->ca->directory, reply->http->location))
+		return FAULT(f, RC_DENIED, "acme_origin", "account URL of another origin");
+	drop(&a->kid);
+	a->kid = strdup(reply->http->location);
+	if (a->kid == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "account");
+	return save_kid(a, f);
+}
+
+static void
+on_registered(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct acme *a = arg;
+	struct fault bad = { 0 };
+
+	if (rc == RC_OK)
+		rc = take_registration(a, reply, &bad);
+	else
+		bad = *f;
+	if (rc != RC_OK)
+		start_failed(a, rc, &bad, reply->retry_after_s);
+	else
+		start_done(a);
+}
+
+/* RFC 8555 section 7.3.4 */
+static enum rc
+bind_account(struct acme *a, json_t **eab, struct fault *f)
+{
+	__attribute__((cleanup(buf_wipe))) struct buf key = BUF_INIT(8192);
+
+	if (a->ca->eab_kid == NULL || a->ca->eab_key.text == NULL) {
+		if (a->eab_required)
+			return FAULT(f, RC_DENIED, "acme_eab_required",
+			    "ca %s wants eab_kid and eab_key", a->ca->name);
+		*eab = json_null();
+		return RC_OK;
+	}
+	TRY(secret_read(&a->ca->eab_key, &key, f));
+	return eab_make(a->ca->eab_kid, buf_view(&key), a->new_account, a->jwk, eab, f);
+}
+
+static enum rc
+register_account(struct acme *a, struct fault *f)
+{
+	json_auto_t *eab = NULL, *op = NULL;
+
+	TRY(bind_account(a, &eab, f));
+	op = json_pack("{s:s, s:O, s:b}", "op", "new-account", "eab", eab, "only_existing", 0);
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "account");
+	return acme_call(a, a->new_account, op, NULL, on_registered, a, f);
+}
+
+static enum rc
+take_fingerprint(
+    const json_t *answer, const char *name, char out[FINGERPRINT_TEXT], struct fault *f)
+{
+	const char *text = json_string_value(json_object_get(answer, name));
+
+	if (text == NULL || strlen(text) != FINGERPRINT_TEXT - 1)
+		return FAULT(f, RC_INVALID, "channel", "an account without %s", name);
+	memcpy(out, text, FINGERPRINT_TEXT);
+	return RC_OK;
+}
+
+static enum rc
+take_account(struct acme *a, const json_t *answer, struct fault *f)
+{
+	json_t *jwk = json_object_get(answer, "jwk");
+
+	TRY(jwk_point(jwk, a->account.point, f));
+	TRY(take_fingerprint(answer, "jwk_fingerprint", a->account.jwk_fingerprint, f));
+	TRY(take_fingerprint(answer, "spki_fingerprint", a->account.spki_fingerprint, f));
+	json_decref(a->jwk);
+	a->jwk = json_incref(jwk);
+	return RC_OK;
+}
+
+static void
+on_account(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct acme *a = arg;
+	struct fault bad = { 0 };
+
+	if (rc != RC_OK)
+		bad = *f;
+	else
+		rc = take_account(a, answer, &bad);
+	if (rc == RC_OK && load_kid(a)) {
+		start_done(a);
+		return;
+	}
+	if (rc == RC_OK)
+		rc = register_account(a, &bad);
+	if (rc != RC_OK)
+		start_failed(a, rc, &bad, -1);
+}
+
+static enum rc
+take_url(struct acme *a, const json_t *directory, const char *name, char **out, struct fault *f)
+{
+	const char *url = json_string_value(json_object_get(directory, name));
+
+	if (url == NULL)
+		return FAULT(f, RC_INVALID, "acme_directory", "no %s in the directory", name);
+	if (!url_same_origin(a->ca->directory, url))
+		return FAULT(f, RC_DENIED, "acme_origin", "%s of another origin", name);
+	drop(out);
+	*out = strdup(url);
+	return *out != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "directory");
+}
+
+static enum rc
+take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
+{
+	json_auto_t *root = NULL;
+
+	if (http->status != 200)
+		return problem_of_answer(http->status, buf_view(&http->body), f);
+	root = json_loadb(
+	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(root))
+		return FAULT(f, RC_INVALID, "acme_directory", "the directory is not JSON");
+	TRY(take_url(a, root, "newNonce", &a->new_nonce, f));
+	TRY(take_url(a, root, "newAccount", &a->new_account, f));
+	TRY(take_url(a, root, "newOrder", &a->new_order, f));
+	a->eab_required = json_is_true(
+	    json_object_get(json_object_get(root, "meta"), "externalAccountRequired"));
+	return RC_OK;
+}
+
+static void
+on_directory(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
+{
+	struct acme *a = arg;
+	struct fault bad = { 0 };
+	json_auto_t *op = json_pack("{s:s, s:s}", "op", "account", "ca", a->ca->name);
+
+	if (rc != RC_OK)
+		bad = *f;
+	else
+		rc = take_directory(a, http, &bad);
+	if (rc == RC_OK && op == NULL)
+		rc = FAULT(&bad, RC_NO_MEMORY, "no_memory", "question for the account");
+	if (rc == RC_OK)
+		rc = a->io->ask(a->io->ctx, op, on_account, a, &bad);
+	if (rc != RC_OK)
+		start_failed(a, rc, &bad, http != NULL ? http->retry_after_s : -1);
+}
+
+static void
+start(struct acme *a)
+{
+	struct fault f = { 0 };
+	enum rc rc;
+
+	forget(a);
+	a->phase = STARTING;
+	rc = a->io->http(a->io->ctx,
+	    &(struct http_request){ .method = HTTP_GET,
+		.url = a->ca->directory,
+		.tls_ca = a->ca->tls_ca,
+		.accept = "application/json" },
+	    on_directory, a, &f);
+	if (rc != RC_OK)
+		start_failed(a, rc, &f, -1);
+}
+
+bool
+acme_ready(struct acme *a)
+{
+	if (a->phase == COLD && a->io->now_ms(a->io->ctx) >= a->wake_ms)
+		start(a);
+	return a->phase == READY;
+}
+
+void
+acme_retry(struct acme *a)
+{
+	if (a->phase == COLD)
+		a->wake_ms = 0;
+}

@@ -1,0 +1,68 @@
+/*
+ * One CA over ACME (RFC 8555): directory, account, nonces, and signed calls.
+ * Every JWS comes from the front, which is told what it is for; there is no
+ * key here.  The account is bound by EAB where the configuration has one.
+ *
+ * Orders, authorizations and their polling are renew.c's.
+ */
+#ifndef AGENT_RENEWER_ACME_H
+#define AGENT_RENEWER_ACME_H
+
+#include "agent/config.h"
+#include "agent/renewer/io.h"
+#include "agent/renewer/store.h"
+#include "stir/es256.h"
+
+enum {
+	ACME_NONCES = 32,
+	ACME_BAD_NONCES = 3,   /* tries again at once after badNonce */
+	ACME_STOP_MS = 300000, /* before the account is tried again after a definite refusal */
+};
+
+struct acme;
+
+/* ca, io and store are borrowed and outlive it. */
+enum rc acme_new(const struct config_ca *ca, const struct io *io, struct store *store,
+    struct acme **out, struct fault *f) MUST_CHECK;
+void acme_free(struct acme *a); /* nothing may be under way */
+DEFINE_FREEP(acme);
+
+/*
+ * Is the account there?  Starts to bring it up when it is not and no wait is
+ * due.  While false, acme_fault() says why (RC_OK: it is coming) and
+ * acme_wake_ms() when to ask again.
+ */
+bool acme_ready(struct acme *a);
+const struct fault *acme_fault(const struct acme *a);
+int64_t acme_wake_ms(const struct acme *a);
+bool acme_busy(const struct acme *a); /* an answer for bringing it up is due */
+void acme_retry(struct acme *a);      /* an operator wants it now: no wait */
+
+/* The account's public key, once ready. */
+struct acme_account {
+	uint8_t point[P256_POINT_LEN];
+	char jwk_fingerprint[FINGERPRINT_TEXT];
+	char spki_fingerprint[FINGERPRINT_TEXT];
+};
+const struct acme_account *acme_account(const struct acme *a);
+
+const char *acme_new_order_url(const struct acme *a);
+
+/* What came back; borrowed for the length of the call. */
+struct acme_reply {
+	const struct http_answer *http; /* NULL when none came */
+	const json_t *json;		/* NULL: not a JSON object */
+	int64_t retry_after_s;		/* -1 without */
+};
+typedef void acme_done(
+    void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f);
+
+/*
+ * POST what the front signs for op: its members but ca, kid, nonce and url,
+ * which are added.  badNonce is tried again here.  RC_DENIED acme_origin for
+ * a URL that is not of the directory's origin.
+ */
+enum rc acme_call(struct acme *a, const char *url, const json_t *op, const char *accept,
+    acme_done *done, void *arg, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,333 @@
+#include "agent/renewer/authtok.h"
+
+#include <stdio.h>
+
+#include <openssl/crypto.h>
+
+#include "agent/renewer/problem.h"
+#include "agent/renewer/record.h"
+#include "agent/secret.h"
+#include "stir/b64.h"
+
+enum { AUTHTOK_BODY_MAX = 262144, AUTHTOK_SECRET_MAX = 1024 };
+
+#define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
+
+struct request {
+	const struct io *io;
+	struct authtok_want want;
+	authtok_done *done;
+	void *arg;
+	char *token; /* waits for its signer's certificate */
+};
+
+static void
+wipe_text(char *text)
+{
+	if (text == NULL)
+		return;
+	OPENSSL_cleanse(text, strlen(text));
+	free(text);
+}
+
+static void
+request_free(struct request *r)
+{
+	if (r == NULL)
+		return;
+	wipe_text(r->token);
+	free(r);
+}
+DEFINE_FREEP(request);
+
+void
+authtok_grant_done(struct authtok_grant *g)
+{
+	wipe_text(g->token);
+	buf_free(&g->der);
+	*g = (struct authtok_grant){ 0 };
+}
+
+static bool
+is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       strchr("-._~", c) != NULL;
+}
+
+enum rc
+authtok_url(struct buf *out, const struct config_authority *a, struct fault *f)
+{
+	size_t len = strlen(a->url);
+
+	if (a->account == NULL || a->account[0] == 0)
+		return FAULT(
+		    f, RC_DENIED, "authtok_account", "authority %s has no account", a->name);
+	while (len > 0 && a->url[len - 1] == '/')
+		len--;
+	buf_put(out, a->url, len);
+	buf_str(out, "/at/account/");
+	for (const char *p = a->account; *p != 0; p++) {
+		if (is_unreserved(*p))
+			buf_byte(out, (uint8_t)*p);
+		else
+			buf_printf(out, "%%%02X", (unsigned)(uint8_t)*p);
+	}
+	buf_str(out, "/token");
+	return buf_check(out, f);
+}
+
+static json_t *
+atc_of(const struct authtok_want *w)
+{
+	AUTO_BUF value = BUF_INIT(AUTHTOK_BODY_MAX);
+	enum b64_form form = w->authority->dialect == AUTHORITY_STI_PA ? B64_STD : B64_URL;
+	const char *text;
+
+	b64_encode(&value, form, w->der); /* D-28 */
+	text = buf_text(&value);
+	if (text == NULL)
+		return NULL;
+	return json_pack("{s:s, s:s, s:b, s:s}", "tktype", w->tktype, "tkvalue", text, "ca", 0,
+	    "fingerprint",
+	    w->authority->spki_fingerprint ? w->account->spki_fingerprint /* D-29 */
+					   : w->account->jwk_fingerprint);
+}
+
+enum rc
+authtok_body(struct buf *out, const struct authtok_want *w, struct fault *f)
+{
+	json_auto_t *atc = atc_of(w);
+	json_auto_t *root = NULL;
+	AUTO_FREE char *text = NULL;
+
+	if (atc != NULL && w->authority->dialect == AUTHORITY_STI_PA) /* D-30 */
+		root = json_pack("{s:O}", "atc", atc);
+	else
+		root = json_incref(atc);
+	if (root != NULL && w->evidence != NULL &&
+	    json_object_set_new(root, "evidence", json_string(w->evidence)) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
+	text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+	if (text == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
+	buf_str(out, text);
+	OPENSSL_cleanse(text, strlen(text));
+	return buf_check(out, f);
+}
+
+/* V-70, V-87: only issuers that the configuration names, where it names any. */
+static enum rc
+check_issuer(const struct config_authority *a, const struct authtoken *t, struct fault *f)
+{
+	if (a->issuers.len == 0)
+		return RC_OK;
+	for (size_t i = 0; t->iss != NULL && i < a->issuers.len; i++) {
+		if (strcmp(a->issuers.item[i], t->iss) == 0)
+			return RC_OK;
+	}
+	return FAULT(f, RC_DENIED, "authtok_issuer",
+	    "the token of authority %s is by an issuer that is not on its list", a->name);
+}
+
+static enum rc
+check_constraints(const struct authtok_want *w, struct span granted, struct fault *f)
+{
+	AUTO(constraints) *inner = NULL;
+	AUTO(constraints) *outer = NULL;
+	struct fault why = { 0 };
+
+	if (span_eq(w->der, granted))
+		return RC_OK;
+	TRY(constraints_decode(granted, w->form, &inner, f));
+	TRY(constraints_decode(w->der, w->form, &outer, f));
+	if (constraints_within(inner, outer, &why) != RC_OK)
+		return FAULT(f, RC_DENIED, "authtok_wider",
+		    "claim agent %s granted constraints that are not within what was asked: %s",
+		    w->authority->name, why.claim[0] != 0 ? why.claim : why.detail);
+	return RC_OK;
+}
+
+static enum rc
+check_value(const struct authtok_want *w, struct span granted, struct fault *f)
+{
+	if (w->constraints)
+		return check_constraints(w, granted, f);
+	if (!span_eq(w->der, granted))
+		return FAULT(f, RC_DENIED, "authtok_numbers",
+		    "the token of authority %s is for other numbers than were asked for",
+		    w->authority->name);
+	return RC_OK;
+}
+
+enum rc
+authtok_judge(const struct authtok_want *w, struct span jwt, const struct chain *x5u_chain,
+    int64_t now_s, struct authtok_grant *out, struct fault *f)
+{
+	AUTO(authtoken) *t = NULL;
+	struct authtoken_expect e = {
+		.tktype = w->tktype,
+		.account_point = w->account->point,
+		.form = w->authority->spki_fingerprint ? FINGERPRINT_SPKI : FINGERPRINT_JWK,
+		.anchors = w->anchors,
+		.x5u_chain = x5u_chain,
+		.now_s = now_s,
+	};
+	struct authtok_grant g = { .der = BUF_INIT(AUTHTOK_MAX) };
+
+	TRY(authtoken_decode(jwt, &t, f));
+	TRY(authtoken_check(t, jwt, &e, f));
+	TRY(check_issuer(w->authority, t, f));
+	TRY(check_value(w, buf_view(&t->tkvalue), f));
+	g.exp_s = t->exp_s;
+	g.token = strndup((const char *)jwt.ptr, jwt.len);
+	buf_span(&g.der, buf_view(&t->tkvalue));
+	if (g.token == NULL || g.der.rc != RC_OK) {
+		authtok_grant_done(&g);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "authority token");
+	}
+	*out = g;
+	return RC_OK;
+}
+
+static void
+end(struct request *r, enum rc rc, struct authtok_grant *g, const struct fault *f,
+    int64_t retry_after_s)
+{
+	r->done(r->arg, rc, g, f, retry_after_s);
+	request_free(r);
+}
+
+static void
+judged(struct request *r, const struct chain *x5u_chain)
+{
+	struct authtok_grant g = { 0 };
+	struct fault f = { 0 };
+	enum rc rc =
+	    authtok_judge(&r->want, span_str(r->token), x5u_chain, io_now_s(r->io), &g, &f);
+
+	end(r, rc, rc == RC_OK ? &g : NULL, &f, -1);
+	authtok_grant_done(&g); /* empty when it was taken */
+}
+
+static void
+on_x5u(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
+{
+	struct request *r = arg;
+	struct fault bad = { 0 };
+	AUTO(chain) *chain = NULL;
+
+	if (rc != RC_OK) {
+		end(r, rc, NULL, f, -1);
+		return;
+	}
+	rc = http->status == 200 ? chain_read_pem(buf_view(&http->body), true, &chain, &bad)
+				 : problem_of_answer(http->status, buf_view(&http->body), &bad);
+	if (rc != RC_OK) {
+		end(r, rc, NULL, &bad, http->retry_after_s);
+		return;
+	}
+	judged(r, chain);
+}
+
+/* RFC 9447 section 3.1: the signer's certificate is in the header, or behind its x5u. */
+static enum rc
+fetch_signer(struct request *r, bool *fetching, struct fault *f)
+{
+	AUTO(authtoken) *t = NULL;
+
+	TRY(authtoken_decode(span_str(r->token), &t, f));
+	*fetching = t->x5c == NULL && t->x5u != NULL;
+	if (!*fetching)
+		return RC_OK;
+	return r->io->http(r->io->ctx,
+	    &(struct http_request){ .method = HTTP_GET,
+		.url = t->x5u,
+		.tls_ca = r->want.authority->tls_ca,
+		.accept = "application/pem-certificate-chain" },
+	    on_x5u, r, f);
+}
+
+static enum rc
+take_token(struct request *r, const struct http_answer *http, struct fault *f)
+{
+	json_auto_t *root = NULL;
+	const char *token;
+
+	if (http->status < 200 || http->status > 299)
+		return problem_of_answer(http->status, buf_view(&http->body), f);
+	root = json_loadb(
+	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+	token = json_string_value(json_object_get(root, "token"));
+	if (token == NULL || strlen(token) > AUTHTOK_MAX)
+		return FAULT(f, RC_INVALID, "authtok_answer",
+		    "authority %s answered without a token", r->want.authority->name);
+	r->token = strdup(token);
+	return r->token != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "token");
+}
+
+static void
+on_token(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
+{
+	struct request *r = arg;
+	struct fault bad = { 0 };
+	bool fetching = false;
+
+	if (rc != RC_OK) {
+		end(r, rc, NULL, f, -1);
+		return;
+	}
+	rc = take_token(r, http, &bad);
+	/* There is no such account: asking again does not make one. */
+	if (rc == RC_NOT_FOUND)
+		rc = bad.rc = RC_DENIED;
+	if (rc == RC_OK)
+		rc = fetch_signer(r, &fetching, &bad);
+	if (rc != RC_OK)
+		end(r, rc, NULL, &bad, http->retry_after_s);
+	else if (!fetching)
+		judged(r, NULL);
+}
+
+static enum rc
+send_request(struct request *r, struct fault *f)
+{
+	const struct config_authority *a = r->want.authority;
+	AUTO_BUF url = BUF_INIT(HTTP_URL_MAX);
+	AUTO_SECRET body = BUF_INIT(AUTHTOK_BODY_MAX), secret = BUF_INIT(AUTHTOK_SECRET_MAX);
+
+	TRY(authtok_url(&url, a, f));
+	TRY(authtok_body(&body, &r->want, f));
+	if (a->secret.text != NULL)
+		TRY(secret_read(&a->secret, &secret, f));
+	if (buf_text(&url) == NULL || (secret.len > 0 && buf_text(&secret) == NULL))
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
+	return r->io->http(r->io->ctx,
+	    &(struct http_request){
+		.method = HTTP_POST,
+		.url = buf_text(&url),
+		.tls_ca = a->tls_ca,
+		.accept = "application/json",
+		.content_type = "application/json",
+		.bearer = secret.len > 0 ? buf_text(&secret) : NULL,
+		.body = buf_view(&body),
+	    },
+	    on_token, r, f);
+}
+
+enum rc
+authtok_request(const struct io *io, const struct authtok_want *want, authtok_done *done,
+    void *arg, struct fault *f)
+{
+	AUTO(request) *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
+	r->io = io;
+	r->want = *want;
+	r->done = done;
+	r->arg = arg;
+	TRY(send_request(r, f));
+	r = NULL; /* on_token() has it */
+	return RC_OK;
+}

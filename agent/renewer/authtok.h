@@ -1,0 +1,62 @@
+/*
+ * Authority tokens: ask a number authority or claim agent for one (RFC 9448
+ * section 5.5, the STI-PA dialect of it) and say before it is used whether
+ * the CA will take it.
+ *
+ * A token lives in memory only and is never logged.
+ */
+#ifndef AGENT_RENEWER_AUTHTOK_H
+#define AGENT_RENEWER_AUTHTOK_H
+
+#include "agent/config.h"
+#include "agent/renewer/acme.h"
+#include "stir/authtoken.h"
+
+enum { AUTHTOK_MAX = 65536 };
+
+/* What is wanted.  All borrowed until done() was called. */
+struct authtok_want {
+	const struct config_authority *authority;
+	const char *tktype; /* the identifier type of the order */
+	struct span der;    /* TNAuthList or constraints asked for */
+	bool constraints;
+	enum constraints_form form; /* of the constraints */
+	const struct acme_account *account;
+	const char *evidence; /* TNAuthList token for the claim agent (V-89), or NULL */
+	const struct anchors *anchors; /* signers of tokens; NULL: the chain is not judged */
+};
+
+/* What came.  The receiver may move the members out, leaving zeros. */
+struct authtok_grant {
+	char *token;	/* wiped when freed */
+	struct buf der; /* tkvalue: for constraints perhaps narrower than asked */
+	int64_t exp_s;
+};
+void authtok_grant_done(struct authtok_grant *g);
+
+/* grant is NULL unless rc is RC_OK; retry_after_s is -1 without the header. */
+typedef void authtok_done(void *arg, enum rc rc, struct authtok_grant *grant,
+    const struct fault *f, int64_t retry_after_s);
+
+enum rc authtok_request(const struct io *io, const struct authtok_want *want,
+    authtok_done *done, void *arg, struct fault *f) MUST_CHECK;
+
+/* "{url}/at/account/{account}/token" with the account percent-encoded. */
+enum rc authtok_url(
+    struct buf *out, const struct config_authority *a, struct fault *f) MUST_CHECK;
+
+/* The body of the request in the authority's dialect (D-28 … D-30). */
+enum rc authtok_body(
+    struct buf *out, const struct authtok_want *want, struct fault *f) MUST_CHECK;
+
+/*
+ * Will the CA take this token for what is wanted?  A TNAuthList must be equal
+ * in DER; constraints equal or narrower.  RC_DENIED with a reason of
+ * authtoken_check(), authtok_issuer, authtok_numbers or authtok_wider;
+ * RC_EXPIRED.  x5u_chain: what the header's x5u led to, else NULL.
+ */
+enum rc authtok_judge(const struct authtok_want *want, struct span jwt,
+    const struct chain *x5u_chain, int64_t now_s, struct authtok_grant *out,
+    struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * What the renewer's state machines need of the world: an HTTPS transfer, a
+ * question to the front, and the time.  httpc.c and ask.c give the real ones,
+ * tests a script.
+ *
+ * A "done" function is called exactly once for each call that returned RC_OK,
+ * later and from the loop, never from inside the call.  All on one thread.
+ */
+#ifndef AGENT_RENEWER_IO_H
+#define AGENT_RENEWER_IO_H
+
+#include "stir/buf.h"
+
+#include <jansson.h>
+
+enum {
+	HTTP_BODY_MAX = 256 * 1024, /* of an answer */
+	HTTP_NONCE_MAX = 256,
+	HTTP_URL_MAX = 2048,
+	HTTP_ALTERNATES = 4, /* Link rel="alternate" kept */
+};
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST };
+
+/* Everything is borrowed for the length of the call. */
+struct http_request {
+	enum http_method method;
+	const char *url;	  /* https only */
+	const char *tls_ca;	  /* PEM file; NULL: the system's */
+	const char *accept;	  /* NULL: none sent */
+	const char *content_type; /* POST */
+	const char *bearer;	  /* secret of an Authorization header; NULL: none */
+	struct span body;
+};
+
+struct http_answer {
+	long status;
+	char nonce[HTTP_NONCE_MAX + 1]; /* Replay-Nonce, "" without */
+	int64_t retry_after_s;		/* -1 without */
+	char *location;			/* absolute https URL, NULL without */
+	char *alternate[HTTP_ALTERNATES];
+	size_t alternates;
+	char content_type[64]; /* without parameters, lower case */
+	struct buf body;
+};
+
+/* answer is NULL unless rc is RC_OK; it and f are borrowed.  Any status is RC_OK. */
+typedef void io_http_done(
+    void *arg, enum rc rc, const struct http_answer *answer, const struct fault *f);
+
+/* RC_OK with the answer, or the front's refusal (RC_DENIED, or what problem_of_refusal() says). */
+typedef void io_ask_done(void *arg, enum rc rc, const json_t *answer, const struct fault *f);
+
+struct io {
+	void *ctx;
+	enum rc (*http)(void *ctx, const struct http_request *r, io_http_done *done, void *arg,
+	    struct fault *f) MUST_CHECK;
+	/* message is borrowed; "id" is added on the way. */
+	enum rc (*ask)(void *ctx, const json_t *message, io_ask_done *done, void *arg,
+	    struct fault *f) MUST_CHECK;
+	int64_t (*now_ms)(void *ctx); /* Unix time in milliseconds */
+};
+
+static inline int64_t
+io_now_s(const struct io *io)
+{
+	return io->now_ms(io->ctx) / 1000;
+}
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * One credential's renewal in memory, shared by renew.c (when) and steps.c
+ * (what).  Private to the two.
+ */
+#ifndef AGENT_RENEWER_JOB_H
+#define AGENT_RENEWER_JOB_H
+
+#include "agent/renewer/renew.h"
+
+struct ca_slot {
+	const struct config_ca *config;
+	struct acme *acme;
+	unsigned busy; /* steps under way */
+};
+
+/* All that comes of one reading of the configuration. */
+struct settings {
+	struct config *config;
+	struct anchors *authority_anchors, *trust_anchors; /* NULL: none configured */
+	struct ca_slot *ca;
+	size_t cas;
+};
+
+/* config is taken over, also on failure. */
+enum rc settings_new(struct config *config, const struct io *io, struct store *store,
+    struct settings **out, struct fault *f) MUST_CHECK;
+void settings_free(struct settings *s);
+DEFINE_FREEP(settings);
+struct ca_slot *settings_ca(const struct settings *s, const char *name); /* NULL: none */
+
+enum token_kind { TOKEN_NUMBERS, TOKEN_CLAIMS, TOKEN__COUNT };
+
+struct job {
+	struct renew *renew;
+	struct plan plan;
+	struct record rec;
+	struct ca_slot *slot; /* while busy; in renew->set */
+	bool busy;	      /* an answer is due */
+	bool gone;	      /* no longer planned: freed when the answer is there */
+	bool restart; /* what it works on was overtaken: idle when the answer is there */
+	bool newer;   /* installed while a plan was being read: that plan is older */
+	bool asked;   /* an operator wants it now */
+	bool unsaved; /* the record in memory is newer than the one on disk */
+	bool report;  /* status is to be told */
+	uint32_t jitter;
+	int64_t renew_at_s; /* with an active certificate */
+	int64_t seen_ms;    /* when it was first planned */
+	int64_t due_ms;	    /* since when it waits, for the order of starts */
+	struct authtok_grant token[TOKEN__COUNT];
+	struct authtok_want want; /* of the request under way */
+	struct buf want_der;
+	size_t authz_at;       /* the authorization looked at */
+	bool answered;	       /* its challenge was answered */
+	unsigned polls, looks; /* of this state, of this order */
+	struct buf chain;      /* what install offers */
+	char *alternate[HTTP_ALTERNATES];
+	size_t alternates, alternate_at;
+};
+
+struct renew {
+	const struct io *io;
+	struct store *store;
+	struct settings *set, *next_set; /* next: waits until nothing is under way */
+	struct job **job, **ready;	 /* sorted by tenant, then name; room for as many */
+	size_t jobs;
+	struct buf incoming; /* struct plan of the pages that came */
+	bool plan_due, plan_busy, swept;
+	unsigned plan_failures;
+	int64_t plan_wake_ms, last_ms;
+	unsigned reports;
+	bool crowds_due, stopping;
+};
+
+/* What state means: renew.c's table runs these.  RC_OK: an answer is due, or it went on. */
+enum rc step_begin(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_token(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_claims(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_order(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_challenge(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_csr(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_finalize(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_poll(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_download(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_install(struct job *j, struct fault *f) MUST_CHECK;
+
+/* How a step ends: exactly one of these for each that was started. */
+void job_next(struct job *j);				   /* the table's next state, at once */
+void job_goto(struct job *j, enum renew_state s);	   /* another state, at once */
+void job_look_again(struct job *j, int64_t retry_after_s); /* the same state, by polling */
+void job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s);
+void job_installed(
+    struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s);
+
+/* First in every answer: true when nobody waits for it any more (j may be gone). */
+bool job_over(struct job *j);
+
+/* The order is of no use: tokens, chain and URLs are forgotten (the record is not written). */
+void job_drop_order(struct job *j);
+void job_drop_tokens(struct job *j);
+
+#endif

@@ -1,0 +1,183 @@
+#include "agent/renewer/problem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ACME_ERROR "urn:ietf:params:acme:error:"
+
+/* clang-format off */
+static const struct kind {
+	const char *type; /* after ACME_ERROR */
+	enum rc rc;
+	const char *reason;
+} kinds[] = {
+	{ "badNonce",                RC_CONFLICT,  "acme_bad_nonce" },
+	{ "orderNotReady",           RC_CONFLICT,  "acme_order_not_ready" },
+	{ "rateLimited",             RC_BUSY,      "acme_rate_limited" },
+	{ "serverInternal",          RC_NET,       "acme_server_internal" },
+	{ "connection",              RC_NET,       "acme_connection" },
+	{ "dns",                     RC_NET,       "acme_dns" },
+	{ "tls",                     RC_NET,       "acme_tls" },
+	{ "accountDoesNotExist",     RC_NOT_FOUND, "acme_no_account" },
+	{ "alreadyRevoked",          RC_DENIED,    "acme_already_revoked" },
+	{ "alreadyReplaced",         RC_DENIED,    "acme_already_replaced" },
+	{ "badCSR",                  RC_DENIED,    "acme_bad_csr" },
+	{ "badPublicKey",            RC_DENIED,    "acme_bad_public_key" },
+	{ "badSignatureAlgorithm",   RC_DENIED,    "acme_bad_algorithm" },
+	{ "caa",                     RC_DENIED,    "acme_caa" },
+	{ "compound",                RC_DENIED,    "acme_compound" },
+	{ "externalAccountRequired", RC_DENIED,    "acme_eab_required" },
+	{ "incorrectResponse",       RC_DENIED,    "acme_incorrect_response" },
+	{ "invalidContact",          RC_DENIED,    "acme_invalid_contact" },
+	{ "malformed",               RC_DENIED,    "acme_malformed" },
+	{ "rejectedIdentifier",      RC_DENIED,    "acme_rejected_identifier" },
+	{ "unauthorized",            RC_DENIED,    "acme_unauthorized" },
+	{ "unsupportedContact",      RC_DENIED,    "acme_unsupported_contact" },
+	{ "unsupportedIdentifier",   RC_DENIED,    "acme_unsupported_identifier" },
+	{ "userActionRequired",      RC_DENIED,    "acme_user_action" },
+};
+/* clang-format on */
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static size_t
+digits_at(const char *s)
+{
+	size_t n = 0;
+
+	while (is_digit(s[n]))
+		n++;
+	return n;
+}
+
+static size_t
+word_at(const char *s)
+{
+	return strcspn(s, " \t\r\n\"'<>(),");
+}
+
+void
+problem_text(char out[PROBLEM_TEXT], const char *text)
+{
+	enum { SHOWN = 3, NUMBER = 7, WORD = 40, WORD_SHOWN = 8 };
+	size_t n = 0, hide = 0, shown = 0;
+
+	for (const char *p = text != NULL ? text : ""; *p != 0 && n < PROBLEM_TEXT - 1; p++) {
+		char c = *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\' ? *p : ' ';
+
+		if (p == text || word_at(p - 1) == 0) {
+			size_t len = word_at(p);
+
+			if (len > WORD) {
+				for (size_t i = 0; i < WORD_SHOWN && n < PROBLEM_TEXT - 1; i++)
+					out[n++] = is_digit(p[i]) ? '*' : p[i];
+				p += len - 1;
+				c = '~';
+			}
+		}
+		if (!is_digit(c))
+			hide = shown = 0;
+		else if (hide == 0)
+			hide = digits_at(p);
+		if (hide >= NUMBER && ++shown > SHOWN)
+			c = '*';
+		out[n++] = c;
+	}
+	out[n] = 0;
+}
+
+static enum rc
+of_status(long status)
+{
+	if (status == 429)
+		return RC_BUSY;
+	if (status == 408 || status >= 500)
+		return RC_NET;
+	if (status == 404 || status == 410)
+		return RC_NOT_FOUND;
+	/* A redirect is never followed: the party is not what was configured. */
+	return RC_DENIED;
+}
+
+static const struct kind *
+find_kind(const char *type)
+{
+	if (type == NULL || strncmp(type, ACME_ERROR, strlen(ACME_ERROR)) != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (strcmp(kinds[i].type, type + strlen(ACME_ERROR)) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+/* RFC 8555 section 6.7.1: what is wrong stands in the subproblems. */
+static const json_t *
+deepest(const json_t *problem)
+{
+	const json_t *sub = json_array_get(json_object_get(problem, "subproblems"), 0);
+
+	return json_is_object(sub) ? sub : problem;
+}
+
+enum rc
+problem_of_object(const json_t *problem, long status, struct fault *f)
+{
+	const char *type = json_string_value(json_object_get(problem, "type"));
+	const struct kind *k = find_kind(type);
+	char detail[PROBLEM_TEXT];
+
+	problem_text(detail, json_string_value(json_object_get(deepest(problem), "detail")));
+	if (k == NULL)
+		return FAULT(
+		    f, of_status(status), "acme_problem", "HTTP %ld: %s", status, detail);
+	/* An order or certificate that the server no longer knows is "malformed" to some. */
+	if (k->rc == RC_DENIED && (status == 404 || status == 410))
+		return FAULT(f, RC_NOT_FOUND, k->reason, "HTTP %ld: %s", status, detail);
+	return FAULT(f, k->rc, k->reason, "%s", detail);
+}
+
+enum rc
+problem_of_answer(long status, struct span body, struct fault *f)
+{
+	json_auto_t *root =
+	    json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(root))
+		return problem_of_object(root, status, f);
+	return FAULT(f, of_status(status), "http_status", "HTTP %ld", status);
+}
+
+enum rc
+problem_of_refusal(const json_t *answer, struct fault *f)
+{
+	static const struct {
+		const char *reason;
+		enum rc rc;
+	} passing[] = {
+		{ "hsm_unavailable", RC_HSM },
+		{ "hsm_timeout", RC_TIMEOUT },
+		{ "overloaded", RC_BUSY },
+		{ "io", RC_IO },
+	};
+	const char *reason = json_string_value(json_object_get(answer, "reason"));
+	const char *detail = json_string_value(json_object_get(answer, "detail"));
+	char clean[PROBLEM_TEXT];
+
+	problem_text(clean, detail);
+	for (size_t i = 0; reason != NULL && i < ARRAY_LEN(passing); i++) {
+		if (strcmp(passing[i].reason, reason) == 0)
+			return FAULT(f, passing[i].rc, reason, "%s", clean);
+	}
+	return FAULT(f, RC_DENIED, reason != NULL ? reason : "front_refused", "%s", clean);
+}
+
+bool
+problem_may_pass(enum rc rc)
+{
+	return rc != RC_OK && rc != RC_DENIED;
+}

@@ -1,0 +1,965 @@
+#include "agent/renewer/renew.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "agent/log.h"
+#include "agent/renewer/job.h"
+
+static const struct {
+	enum rc (*start)(struct job *j, struct fault *f);
+	enum renew_state next; /* after success */
+	enum renew_state back; /* after a failure that may pass */
+} steps[] = {
+	/* clang-format off */
+	[RENEW_IDLE]      = { step_begin,     RENEW_TOKEN,     RENEW_IDLE },
+	[RENEW_TOKEN]     = { step_token,     RENEW_CLAIMS,    RENEW_TOKEN },
+	[RENEW_CLAIMS]    = { step_claims,    RENEW_ORDER,     RENEW_CLAIMS },
+	[RENEW_ORDER]     = { step_order,     RENEW_CHALLENGE, RENEW_ORDER },
+	[RENEW_CHALLENGE] = { step_challenge, RENEW_CSR,       RENEW_CHALLENGE },
+	[RENEW_CSR]       = { step_csr,       RENEW_FINALIZE,  RENEW_CSR },
+	[RENEW_FINALIZE]  = { step_finalize,  RENEW_POLL,      RENEW_POLL },
+	[RENEW_POLL]      = { step_poll,      RENEW_DOWNLOAD,  RENEW_POLL },
+	[RENEW_DOWNLOAD]  = { step_download,  RENEW_INSTALL,   RENEW_DOWNLOAD },
+	[RENEW_INSTALL]   = { step_install,   RENEW_IDLE,      RENEW_DOWNLOAD },
+	/* clang-format on */
+};
+static_assert(ARRAY_LEN(steps) == RENEW__COUNT, "a row per state");
+
+static int64_t
+now_ms(const struct renew *r)
+{
+	return r->io->now_ms(r->io->ctx);
+}
+
+/* ---- one job ---- */
+
+void
+job_drop_tokens(struct job *j)
+{
+	for (size_t i = 0; i < TOKEN__COUNT; i++)
+		authtok_grant_done(&j->token[i]);
+}
+
+static void
+drop_chain(struct job *j)
+{
+	buf_free(&j->chain);
+	for (size_t i = 0; i < j->alternates; i++)
+		free(j->alternate[i]);
+	j->alternates = j->alternate_at = 0;
+}
+
+void
+job_drop_order(struct job *j)
+{
+	job_drop_tokens(j);
+	drop_chain(j);
+	record_drop_order(&j->rec);
+	j->authz_at = 0;
+	j->answered = false;
+	j->looks = 0;
+}
+
+static void
+job_free(struct job *j)
+{
+	if (j == NULL)
+		return;
+	job_drop_order(j);
+	record_done(&j->rec);
+	plan_done(&j->plan);
+	buf_free(&j->want_der);
+	free(j);
+}
+DEFINE_FREEP(job);
+
+static void
+set_problem(struct job *j, const char *text)
+{
+	if (strcmp(j->rec.problem, text) == 0)
+		return;
+	snprintf(j->rec.problem, sizeof j->rec.problem, "%s", text);
+	j->report = true;
+}
+
+/* False when the disk does not take it: then nothing is acted on. */
+static bool
+save(struct job *j)
+{
+	AUTO_BUF text = BUF_INIT(STORE_FILE_MAX);
+	char file[2 * CONFIG_NAME_MAX + 2];
+	struct fault f = { 0 };
+	enum rc rc = record_write(&text, &j->rec, &f);
+
+	record_file(file, j->plan.tenant, j->plan.name);
+	if (rc == RC_OK)
+		rc = store_write(j->renew->store, STORE_ORDERS, file, buf_view(&text), &f);
+	j->unsaved = rc != RC_OK;
+	if (rc == RC_OK)
+		return true;
+	log_event(LEVEL_ERR, "renewal_not_recorded", "tenant=%s credential=%s detail=\"%s\"",
+	    j->plan.tenant, j->plan.name, f.detail);
+	return false;
+}
+
+static void
+release_slot(struct job *j)
+{
+	if (j->busy && j->slot != NULL)
+		j->slot->busy--;
+	j->busy = false;
+	j->slot = NULL;
+}
+
+static void
+log_state(const struct job *j, const char *event, enum log_level level)
+{
+	log_event(level, event, "tenant=%s credential=%s state=%s", j->plan.tenant,
+	    j->plan.name, renew_state_name(j->rec.state));
+}
+
+static void
+enter(struct job *j, enum renew_state s, int64_t wake_ms)
+{
+	j->rec.state = s;
+	j->rec.wake_ms = wake_ms;
+	release_slot(j);
+	(void)save(j); /* else before the next step */
+}
+
+void
+job_goto(struct job *j, enum renew_state s)
+{
+	if (s != j->rec.state)
+		j->polls = 0;
+	if (s != RENEW_CHALLENGE || j->rec.state != RENEW_CHALLENGE) {
+		j->authz_at = 0;
+		j->answered = false;
+	}
+	enter(j, s, 0);
+	log_state(j, "renewal", LEVEL_INFO);
+}
+
+void
+job_next(struct job *j)
+{
+	job_goto(j, steps[j->rec.state].next);
+}
+
+void
+job_look_again(struct job *j, int64_t retry_after_s)
+{
+	struct fault f = { 0 };
+
+	if (++j->looks > RENEW_ORDER_LOOKS) {
+		job_fail(j,
+		    FAULT(&f, RC_NOT_FOUND, "acme_poll_limit", "the order does not end"), &f,
+		    -1);
+		return;
+	}
+	/* Only the moment changes: not worth a write. */
+	j->rec.wake_ms = now_ms(j->renew) + schedule_poll_ms(j->polls++, retry_after_s);
+	release_slot(j);
+}
+
+static void
+reset(struct job *j)
+{
+	job_drop_order(j);
+	j->restart = false;
+	j->rec.attempt = 0;
+	enter(j, RENEW_IDLE, 0);
+}
+
+bool
+job_over(struct job *j)
+{
+	if (j->gone) {
+		release_slot(j);
+		job_free(j);
+		return true;
+	}
+	if (j->renew->stopping) {
+		release_slot(j);
+		return true;
+	}
+	if (!j->restart)
+		return false;
+	release_slot(j);
+	reset(j);
+	return true;
+}
+
+static void
+problem_of_fault(struct job *j, const struct fault *f)
+{
+	char text[sizeof f->reason + sizeof f->detail + 4], clean[PROBLEM_TEXT];
+
+	snprintf(text, sizeof text, "%s: %s", f->reason, f->detail);
+	problem_text(clean, text);
+	set_problem(j, clean);
+}
+
+/* What trying again does not cure: the order ends, an operator is told. */
+static void
+alarm_on(struct job *j, const struct fault *f)
+{
+	enum renew_state at = j->rec.state;
+	int64_t now = now_ms(j->renew), wait_ms;
+
+	j->rec.alarms++;
+	j->rec.attempt = 0;
+	wait_ms = schedule_alarm_ms(j->rec.alarms, plan_remaining_s(&j->plan, now / 1000));
+	job_drop_order(j);
+	enter(j, RENEW_IDLE, now + wait_ms);
+	log_event(LEVEL_ERR, "renewal_refused",
+	    "tenant=%s credential=%s state=%s problem=\"%s\" reason=%s retry_s=%lld",
+	    j->plan.tenant, j->plan.name, renew_state_name(at), j->rec.problem, f->reason,
+	    (long long)(wait_ms / 1000));
+}
+
+static void
+back_off(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s)
+{
+	enum renew_state at = j->rec.state, back = steps[at].back;
+	int64_t now = now_ms(j->renew), wait_ms, asked_ms;
+
+	j->rec.attempt++;
+	wait_ms = schedule_backoff_ms(
+	    j->rec.attempt, plan_remaining_s(&j->plan, now / 1000), j->jitter);
+	asked_ms = retry_after_s >= 0 ? schedule_poll_ms(0, retry_after_s) : 0;
+	if (asked_ms > wait_ms)
+		wait_ms = asked_ms;
+	/* What was asked for is gone, or never gets better: begin again with a new order. */
+	if (j->rec.order != NULL &&
+	    (rc == RC_NOT_FOUND || j->rec.attempt % RENEW_ORDER_ATTEMPTS == 0)) {
+		job_drop_order(j);
+		back = RENEW_TOKEN;
+	}
+	j->polls = 0;
+	enter(j, back, now + wait_ms);
+	log_event(LEVEL_WARNING, "renewal_delayed",
+	    "tenant=%s credential=%s state=%s problem=\"%s\" reason=%s attempt=%u "
+	    "retry_ms=%lld",
+	    j->plan.tenant, j->plan.name, renew_state_name(at), j->rec.problem, f->reason,
+	    j->rec.attempt, (long long)wait_ms);
+}
+
+void
+job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s)
+{
+	problem_of_fault(j, f);
+	if (problem_may_pass(rc))
+		back_off(j, rc, f, retry_after_s);
+	else
+		alarm_on(j, f);
+	j->report = true;
+}
+
+static void
+set_schedule(struct job *j)
+{
+	j->jitter = schedule_jitter(j->plan.tenant, j->plan.name, j->plan.serial);
+	j->renew_at_s = j->plan.active ? schedule_renew_at(&j->plan.cert, j->jitter) : 0;
+	j->report = true;
+}
+
+void
+job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s)
+{
+	struct record *rec = &j->rec;
+
+	job_drop_order(j);
+	rec->attempt = rec->alarms = 0;
+	set_problem(j, "");
+	snprintf(rec->installed, sizeof rec->installed, "%s", serial);
+	snprintf(j->plan.serial, sizeof j->plan.serial, "%s", serial);
+	j->plan.active = j->plan.as_configured = true;
+	j->plan.cert = (struct schedule_cert){ .not_before_s = not_before_s,
+		.not_after_s = not_after_s,
+		.installed_s = now_ms(j->renew) / 1000 };
+	j->newer = j->renew->plan_busy;
+	j->renew->crowds_due = true;
+	set_schedule(j);
+	enter(j, RENEW_IDLE, 0);
+	log_event(LEVEL_NOTICE, "renewed",
+	    "tenant=%s credential=%s serial=%s not_after=%lld renew_at=%lld", j->plan.tenant,
+	    j->plan.name, serial, (long long)not_after_s, (long long)j->renew_at_s);
+}
+
+/* ---- which jobs there are ---- */
+
+static int
+key_order(const struct job *j, const char *tenant, const char *name)
+{
+	int by_tenant = strcmp(j->plan.tenant, tenant);
+
+	return by_tenant != 0 ? by_tenant : strcmp(j->plan.name, name);
+}
+
+static struct job *
+find_job(const struct renew *r, const char *tenant, const char *name)
+{
+	size_t lo = 0, hi = r->jobs;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int order = key_order(r->job[mid], tenant, name);
+
+		if (order == 0)
+			return r->job[mid];
+		if (order < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* A record that cannot be read is no reason to stand still: the renewal begins again. */
+static void
+load_record(struct job *j)
+{
+	AUTO_BUF text = BUF_INIT(STORE_FILE_MAX);
+	char file[2 * CONFIG_NAME_MAX + 2];
+	struct fault f = { 0 };
+	enum rc rc;
+
+	record_init(&j->rec, j->plan.tenant, j->plan.name);
+	record_file(file, j->plan.tenant, j->plan.name);
+	rc = store_read(j->renew->store, STORE_ORDERS, file, &text, &f);
+	if (rc == RC_NOT_FOUND)
+		return;
+	if (rc == RC_OK)
+		rc = record_read(&j->rec, buf_view(&text), &f);
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "renewal_record", &f);
+}
+
+/* Tokens and the chain were in memory only; what the plan overtook is begun again. */
+static void
+resume(struct job *j)
+{
+	struct record *rec = &j->rec;
+
+	if (rec->state == RENEW_IDLE)
+		return;
+	if (strcmp(rec->asked, j->plan.hash) != 0 ||
+	    strcmp(rec->replacing, j->plan.serial) != 0) {
+		record_drop_order(rec);
+		rec->state = RENEW_IDLE;
+		rec->wake_ms = 0;
+		return;
+	}
+	if (rec->state < RENEW_CHALLENGE)
+		rec->state = RENEW_TOKEN;
+	if (rec->state == RENEW_INSTALL)
+		rec->state = RENEW_DOWNLOAD;
+	log_state(j, "renewal_resumed", LEVEL_NOTICE);
+}
+
+static struct job *
+new_job(struct renew *r, struct plan *plan)
+{
+	struct job *j = calloc(1, sizeof *j);
+
+	if (j == NULL)
+		return NULL;
+	j->renew = r;
+	j->plan = *plan;
+	*plan = (struct plan){ 0 };
+	j->chain = BUF_INIT(HTTP_BODY_MAX);
+	j->want_der = BUF_INIT(RECORD_VALUE_MAX);
+	j->seen_ms = now_ms(r);
+	load_record(j);
+	resume(j);
+	set_schedule(j);
+	return j;
+}
+
+/* The plan's word about a credential that is known already. */
+static void
+replan(struct job *j, struct plan *plan)
+{
+	bool changed = strcmp(j->plan.hash, plan->hash) != 0;
+
+	if (j->newer) {
+		memcpy(plan->serial, j->plan.serial, sizeof plan->serial);
+		plan->cert = j->plan.cert;
+		plan->active = plan->as_configured = true;
+		j->newer = false;
+		j->renew->plan_due = true;
+	}
+	plan_done(&j->plan);
+	j->plan = *plan;
+	*plan = (struct plan){ 0 };
+	set_schedule(j);
+	/* Whoever changed the configuration wants it tried now. */
+	if (changed && j->rec.state == RENEW_IDLE) {
+		j->rec.wake_ms = 0;
+		j->rec.alarms = 0;
+	}
+	if (j->rec.state == RENEW_IDLE ||
+	    (!changed && strcmp(j->rec.replacing, j->plan.serial) == 0))
+		return;
+	if (j->busy)
+		j->restart = true;
+	else
+		reset(j);
+}
+
+static void
+remove_job(struct job *j)
+{
+	char file[2 * CONFIG_NAME_MAX + 2];
+	struct fault f = { 0 };
+
+	record_file(file, j->plan.tenant, j->plan.name);
+	if (store_remove(j->renew->store, STORE_ORDERS, file, &f) != RC_OK)
+		log_fault(LEVEL_WARNING, "renewal_record", &f);
+	log_state(j, "renewal_withdrawn", LEVEL_NOTICE);
+	j->gone = true;
+	if (!j->busy)
+		job_free(j);
+}
+
+struct keep {
+	char (*name)[2 * CONFIG_NAME_MAX + 2];
+	size_t n;
+};
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static bool
+is_kept(void *arg, const char *name)
+{
+	const struct keep *k = arg;
+
+	return strlen(name) < sizeof k->name[0] &&
+	       bsearch(name, k->name, k->n, sizeof k->name[0], by_text) != NULL;
+}
+
+/* Once after a start: records of credentials that are no longer planned. */
+static void
+sweep(struct renew *r)
+{
+	struct keep k = { .name = calloc(r->jobs + 1, sizeof *k.name), .n = r->jobs };
+	struct fault f = { 0 };
+
+	if (k.name == NULL)
+		return;
+	for (size_t i = 0; i < r->jobs; i++)
+		record_file(k.name[i], r->job[i]->plan.tenant, r->job[i]->plan.name);
+	qsort(k.name, k.n, sizeof k.name[0], by_text);
+	if (store_sweep(r->store, STORE_ORDERS, is_kept, &k, &f) != RC_OK)
+		log_fault(LEVEL_WARNING, "renewal_record", &f);
+	free(k.name);
+	r->swept = true;
+}
+
+static int
+by_plan(const void *a, const void *b)
+{
+	return plan_order(a, b);
+}
+
+/* Takes what stays or is new over into list; both sides are sorted. */
+static size_t
+merge_into(struct renew *r, struct plan *plan, size_t n, struct job **list)
+{
+	size_t at = 0, len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		while (at < r->jobs && key_order(r->job[at], plan[i].tenant, plan[i].name) < 0)
+			remove_job(r->job[at++]);
+		if (at < r->jobs && key_order(r->job[at], plan[i].tenant, plan[i].name) == 0) {
+			replan(r->job[at], &plan[i]);
+			list[len++] = r->job[at++];
+			continue;
+		}
+		/* A row twice is the front's fault; the first counts. */
+		if (len > 0 && key_order(list[len - 1], plan[i].tenant, plan[i].name) == 0)
+			continue;
+		list[len] = new_job(r, &plan[i]);
+		if (list[len] != NULL)
+			len++;
+	}
+	while (at < r->jobs)
+		remove_job(r->job[at++]);
+	return len;
+}
+
+static void
+drop_incoming(struct renew *r)
+{
+	struct plan *plan = (struct plan *)(void *)r->incoming.ptr;
+
+	for (size_t i = 0; i < r->incoming.len / sizeof *plan; i++)
+		plan_done(&plan[i]);
+	buf_free(&r->incoming);
+}
+
+static enum rc
+merge(struct renew *r, struct fault *f)
+{
+	struct plan *plan = (struct plan *)(void *)r->incoming.ptr;
+	size_t n = r->incoming.len / sizeof *plan, len;
+	struct job **list = calloc(n + 1, sizeof(struct job *));
+	struct job **ready = calloc(n + 1, sizeof(struct job *));
+
+	if (list == NULL || ready == NULL) {
+		free(list);
+		free(ready);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "plan of %zu", n);
+	}
+	if (n > 0)
+		qsort(plan, n, sizeof *plan, by_plan);
+	len = merge_into(r, plan, n, list);
+	free(r->job);
+	free(r->ready);
+	r->job = list;
+	r->ready = ready;
+	r->jobs = len;
+	r->crowds_due = true;
+	if (!r->swept)
+		sweep(r);
+	return RC_OK;
+}
+
+/* ---- the plan ---- */
+
+static void
+plan_failed(struct renew *r, const struct fault *f)
+{
+	r->plan_busy = false;
+	drop_incoming(r);
+	if (r->stopping)
+		return;
+	r->plan_due = true;
+	r->plan_wake_ms = now_ms(r) + schedule_backoff_ms(++r->plan_failures, 40, 0);
+	log_fault(LEVEL_WARNING, "plan", f);
+}
+
+static enum rc
+take_page(struct renew *r, const json_t *answer, struct fault *f)
+{
+	const json_t *list = json_object_get(answer, "credentials"), *row;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > PLAN_PAGE_MAX ||
+	    !json_is_boolean(json_object_get(answer, "more")))
+		return FAULT(f, RC_INVALID, "plan", "a page that is none");
+	json_array_foreach (list, i, row) {
+		struct plan p = { 0 };
+
+		TRY(plan_read(row, &p, f));
+		buf_put(&r->incoming, &p, sizeof p);
+		if (r->incoming.rc != RC_OK) {
+			plan_done(&p);
+			return buf_check(&r->incoming, f);
+		}
+	}
+	return RC_OK;
+}
+
+static enum rc ask_page(struct renew *r, struct fault *f) MUST_CHECK;
+
+static enum rc
+page_came(struct renew *r, const json_t *answer, struct fault *f)
+{
+	size_t before = r->incoming.len;
+
+	TRY(take_page(r, answer, f));
+	if (json_is_true(json_object_get(answer, "more"))) {
+		if (r->incoming.len == before)
+			return FAULT(
+			    f, RC_INVALID, "plan", "an empty page that is not the last");
+		return ask_page(r, f);
+	}
+	TRY(merge(r, f));
+	drop_incoming(r);
+	r->plan_busy = false;
+	r->plan_failures = 0;
+	log_event(LEVEL_INFO, "plan", "credentials=%zu", r->jobs);
+	return RC_OK;
+}
+
+static void
+on_page(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct renew *r = arg;
+	struct fault bad = { 0 };
+
+	if (rc != RC_OK || r->stopping) {
+		plan_failed(r, f);
+		return;
+	}
+	if (page_came(r, answer, &bad) != RC_OK)
+		plan_failed(r, &bad);
+}
+
+static enum rc
+ask_page(struct renew *r, struct fault *f)
+{
+	json_auto_t *op = json_pack("{s:s}", "op", "plan");
+	const struct plan *plan = (const struct plan *)(const void *)r->incoming.ptr;
+	size_t n = r->incoming.len / sizeof *plan;
+	char after[2 * CONFIG_NAME_MAX + 2];
+
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "plan");
+	if (n > 0) {
+		snprintf(after, sizeof after, "%s/%s", plan[n - 1].tenant, plan[n - 1].name);
+		if (json_object_set_new(op, "after", json_string(after)) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "plan");
+	}
+	return r->io->ask(r->io->ctx, op, on_page, r, f);
+}
+
+static void
+run_plan(struct renew *r, int64_t now)
+{
+	struct fault f = { 0 };
+
+	if (!r->plan_due || r->plan_busy || now < r->plan_wake_ms)
+		return;
+	r->plan_due = false;
+	r->plan_busy = true;
+	if (ask_page(r, &f) != RC_OK)
+		plan_failed(r, &f);
+}
+
+/* ---- what is told to status ---- */
+
+static void
+on_reported(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct renew *r = arg;
+
+	(void)rc; /* only shown: a lost one is no loss */
+	(void)answer;
+	(void)f;
+	r->reports--;
+}
+
+static enum rc
+report(struct job *j, struct fault *f)
+{
+	int64_t at_s = j->rec.state == RENEW_IDLE ? j->renew_at_s : 0;
+	json_auto_t *op = NULL;
+
+	if (j->rec.wake_ms / 1000 > at_s)
+		at_s = j->rec.wake_ms / 1000;
+	op = json_pack("{s:s, s:s, s:s, s:o, s:o}", "op", "schedule", "tenant", j->plan.tenant,
+	    "name", j->plan.name, "renew_at", at_s > 0 ? json_integer(at_s) : json_null(),
+	    "problem", j->rec.problem[0] != 0 ? json_string(j->rec.problem) : json_null());
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "report");
+	return j->renew->io->ask(j->renew->io->ctx, op, on_reported, j->renew, f);
+}
+
+static void
+run_reports(struct renew *r)
+{
+	for (size_t i = 0; i < r->jobs && r->reports < RENEW_REPORTS; i++) {
+		if (!r->job[i]->report)
+			continue;
+		if (report(r->job[i], NULL) != RC_OK)
+			return;
+		r->job[i]->report = false;
+		r->reports++;
+	}
+}
+
+/* ---- when ---- */
+
+/* Certificates of one CA that started together would all come back together. */
+static void
+run_crowds(struct renew *r)
+{
+	struct schedule_member *m = calloc(r->jobs + 1, sizeof *m);
+
+	r->crowds_due = false;
+	for (size_t c = 0; m != NULL && c < r->set->cas; c++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < r->jobs; i++) {
+			struct plan *p = &r->job[i]->plan;
+
+			if (p->active && strcmp(p->ca, r->set->ca[c].config->name) == 0)
+				m[n++].cert = &p->cert;
+		}
+		schedule_crowds(m, n);
+	}
+	free(m);
+	for (size_t i = 0; i < r->jobs; i++) {
+		struct job *j = r->job[i];
+		int64_t before_s = j->renew_at_s;
+
+		if (j->plan.active)
+			j->renew_at_s = schedule_renew_at(&j->plan.cert, j->jitter);
+		j->report = j->report || j->renew_at_s != before_s;
+	}
+}
+
+/* What is in force came of what is asked for now, even where it is narrower (V-89). */
+static bool
+is_satisfied(const struct job *j)
+{
+	return j->plan.as_configured || (strcmp(j->rec.installed, j->plan.serial) == 0 &&
+					    strcmp(j->rec.asked, j->plan.hash) == 0);
+}
+
+/* The moment from which the job has something to do. */
+static int64_t
+due_ms(const struct job *j)
+{
+	if (j->rec.state != RENEW_IDLE)
+		return 0;
+	if (j->asked || !j->plan.active || !is_satisfied(j))
+		return j->seen_ms;
+	return j->renew_at_s * 1000;
+}
+
+static int
+by_due(const void *a, const void *b)
+{
+	const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+	bool begun_x = x->rec.state != RENEW_IDLE, begun_y = y->rec.state != RENEW_IDLE;
+
+	if (begun_x != begun_y)
+		return begun_x ? -1 : 1;
+	return (x->due_ms > y->due_ms) - (x->due_ms < y->due_ms);
+}
+
+/* Is its CA there?  If not, why, and when to look again. */
+static bool
+has_ca(struct job *j, struct ca_slot *slot, int64_t *wake_ms)
+{
+	if (slot == NULL) {
+		set_problem(j, "no_ca: the configuration has no such ca section");
+		return false;
+	}
+	if (acme_ready(slot->acme))
+		return true;
+	if (acme_fault(slot->acme)->rc != RC_OK)
+		problem_of_fault(j, acme_fault(slot->acme));
+	if (!acme_busy(slot->acme) && acme_wake_ms(slot->acme) < *wake_ms)
+		*wake_ms = acme_wake_ms(slot->acme);
+	return false;
+}
+
+static size_t
+collect_ready(struct renew *r, int64_t now, int64_t *wake_ms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->jobs; i++) {
+		struct job *j = r->job[i];
+		int64_t due = due_ms(j), at = j->rec.wake_ms > due ? j->rec.wake_ms : due;
+
+		if (j->busy)
+			continue;
+		if (at > now) {
+			*wake_ms = at < *wake_ms ? at : *wake_ms;
+			continue;
+		}
+		if (!has_ca(j, settings_ca(r->set, j->plan.ca), wake_ms))
+			continue;
+		j->due_ms = at;
+		r->ready[n++] = j;
+	}
+	qsort(r->ready, n, sizeof(struct job *), by_due);
+	return n;
+}
+
+static void
+start_step(struct job *j, struct ca_slot *slot, int64_t now)
+{
+	struct fault f = { 0 };
+	enum rc rc;
+
+	if (j->unsaved && !save(j)) {
+		set_problem(j, "io: the state directory cannot be written");
+		j->rec.wake_ms = now + RENEW_SAVE_AGAIN_MS;
+		return;
+	}
+	j->busy = true;
+	j->slot = slot;
+	slot->busy++;
+	rc = steps[j->rec.state].start(j, &f);
+	if (rc != RC_OK)
+		job_fail(j, rc, &f, -1);
+}
+
+static void
+run_steps(struct renew *r, int64_t now, int64_t *wake_ms)
+{
+	size_t n = collect_ready(r, now, wake_ms);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ca_slot *slot = settings_ca(r->set, r->ready[i]->plan.ca);
+
+		if (slot->busy >= RENEW_CA_STEPS)
+			continue;
+		start_step(r->ready[i], slot, now);
+		/* It may have gone on at once, or wait for less than the tick. */
+		if (!r->ready[i]->busy && r->ready[i]->rec.wake_ms < *wake_ms)
+			*wake_ms = r->ready[i]->rec.wake_ms;
+	}
+}
+
+static bool
+is_quiet(const struct renew *r)
+{
+	for (size_t i = 0; i < r->set->cas; i++) {
+		if (r->set->ca[i].busy > 0 || acme_busy(r->set->ca[i].acme))
+			return false;
+	}
+	return true;
+}
+
+static void
+adopt(struct renew *r)
+{
+	settings_free(r->set);
+	r->set = TAKE(r->next_set);
+	/* Whoever changed the configuration wants to see whether it helped. */
+	for (size_t i = 0; i < r->jobs; i++)
+		r->job[i]->rec.wake_ms = 0;
+	r->plan_due = true;
+	r->plan_wake_ms = 0;
+	log_event(LEVEL_NOTICE, "reloaded", "cas=%zu", r->set->cas);
+}
+
+/* A clock that was set back must not make the waits longer. */
+static void
+follow_clock(struct renew *r, int64_t now)
+{
+	int64_t back = r->last_ms - now;
+
+	r->last_ms = now;
+	if (back <= 0)
+		return;
+	for (size_t i = 0; i < r->jobs; i++) {
+		struct job *j = r->job[i];
+
+		j->rec.wake_ms = j->rec.wake_ms > back ? j->rec.wake_ms - back : 0;
+	}
+	r->plan_wake_ms -= back;
+}
+
+int
+renew_run(struct renew *r)
+{
+	int64_t now = now_ms(r), wake_ms = now + RENEW_TICK_MS;
+
+	follow_clock(r, now);
+	if (r->next_set != NULL && is_quiet(r))
+		adopt(r);
+	run_plan(r, now);
+	if (r->crowds_due)
+		run_crowds(r);
+	/* A new configuration waits: nothing new is begun with the old one. */
+	if (r->next_set == NULL)
+		run_steps(r, now, &wake_ms);
+	run_reports(r);
+	if (wake_ms < now)
+		wake_ms = now;
+	return (int)(wake_ms - now);
+}
+
+/* ---- from outside ---- */
+
+enum rc
+renew_new(const struct io *io, struct store *store, struct config *config, struct renew **out,
+    struct fault *f)
+{
+	AUTO(renew) *r = calloc(1, sizeof *r);
+
+	if (r == NULL) {
+		config_free(config);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "renewer");
+	}
+	r->io = io;
+	r->store = store;
+	r->incoming = BUF_INIT(PLAN_MAX * sizeof(struct plan));
+	r->plan_due = true;
+	r->last_ms = now_ms(r);
+	TRY(settings_new(config, io, store, &r->set, f));
+	*out = TAKE(r);
+	return RC_OK;
+}
+
+void
+renew_free(struct renew *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->jobs; i++)
+		job_free(r->job[i]);
+	free(r->job);
+	free(r->ready);
+	drop_incoming(r);
+	settings_free(r->next_set);
+	settings_free(r->set);
+	free(r);
+}
+
+void
+renew_stop(struct renew *r)
+{
+	r->stopping = true;
+}
+
+static void
+on_renew(struct renew *r, const json_t *event)
+{
+	const char *tenant = json_string_value(json_object_get(event, "tenant"));
+	const char *name = json_string_value(json_object_get(event, "name"));
+	struct job *j = tenant != NULL && name != NULL ? find_job(r, tenant, name) : NULL;
+	struct ca_slot *slot = j != NULL ? settings_ca(r->set, j->plan.ca) : NULL;
+
+	if (j == NULL)
+		return;
+	j->asked = j->rec.state == RENEW_IDLE;
+	j->rec.wake_ms = 0;
+	if (slot != NULL)
+		acme_retry(slot->acme);
+	log_state(j, "renewal_asked_for", LEVEL_NOTICE);
+}
+
+void
+renew_event(struct renew *r, const json_t *event)
+{
+	const char *kind = json_string_value(json_object_get(event, "event"));
+
+	if (kind != NULL && strcmp(kind, "renew") == 0)
+		on_renew(r, event);
+	if (kind != NULL && strcmp(kind, "changed") == 0)
+		r->plan_due = true;
+}
+
+enum rc
+renew_reload(struct renew *r, struct config *config, struct fault *f)
+{
+	struct settings *next = NULL;
+
+	TRY(settings_new(config, r->io, r->store, &next, f));
+	settings_free(r->next_set);
+	r->next_set = next;
+	return RC_OK;
+}
+
+enum renew_state
+renew_state_of(const struct renew *r, const char *tenant, const char *name)
+{
+	const struct job *j = find_job(r, tenant, name);
+
+	return j != NULL ? j->rec.state : RENEW__COUNT;
+}

@@ -1,0 +1,64 @@
+/*
+ * When: to renew, to try again, to look again.  Pure; all randomness is a
+ * jitter that the caller derives from the credential, so that a restart
+ * comes to the same moment.
+ */
+#ifndef AGENT_RENEWER_SCHEDULE_H
+#define AGENT_RENEWER_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SCHEDULE_PPM = 1000000,
+	SCHEDULE_CROWD = 16,	      /* more in one moment is a mass issue */
+	SCHEDULE_ALARM_MIN_S = 60,    /* after what trying again does not cure */
+	SCHEDULE_ALARM_NONE_S = 3600, /* the longest of these while nothing is in force */
+	SCHEDULE_RETRY_MIN_S = 1,     /* Retry-After is clamped to these */
+	SCHEDULE_RETRY_MAX_S = 3600,
+};
+
+struct schedule_cert {
+	int64_t not_before_s, not_after_s; /* Unix time */
+	int64_t installed_s;		   /* 0: unknown */
+	bool crowd;			   /* one of a mass issue: schedule_crowds() */
+};
+
+/* 0 … 999999, the same for the same texts (serial may be ""). */
+uint32_t schedule_jitter(const char *tenant, const char *name, const char *serial);
+
+/*
+ * The moment to start renewing (D-43), Unix time in seconds: between two
+ * thirds and three quarters of the life, by jitter; for one of a crowd
+ * anywhere in the middle third, so that a mass issue does not come back as
+ * one.  Life counts from the installation where that is later than notBefore:
+ * a CA that backdates by more than the life would else be asked for ever.
+ * not_after_s <= not_before_s: not_before_s, that is at once.
+ */
+int64_t schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm);
+
+/* Sets crowd on each of n certificates (of one CA); reorders the members only. */
+struct schedule_member {
+	struct schedule_cert *cert;
+};
+void schedule_crowds(struct schedule_member *members, size_t n);
+
+/*
+ * How long to wait after the attempt-th failure in a row (1 …) that trying
+ * again may cure: a ladder from one second to an hour, a fifth up or down by
+ * jitter, and never more than an eighth of the remaining life (remaining_s <=
+ * 0: nothing in force, never more than five minutes).
+ */
+int64_t schedule_backoff_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm);
+
+/* How long after the n-th failure in a row (1 …) that trying again does not cure. */
+int64_t schedule_alarm_ms(unsigned n, int64_t remaining_s);
+
+/*
+ * How long until the n-th look (0 …) at an order or authorization.
+ * retry_after_s is -1 without the header (RFC 8555 section 7.5.1).
+ */
+int64_t schedule_poll_ms(unsigned n, int64_t retry_after_s);
+
+#endif

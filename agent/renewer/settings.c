@@ -1,0 +1,96 @@
+/* What the renewer makes of one reading of the configuration. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "agent/renewer/job.h"
+
+enum { ANCHORS_FILE_MAX = 4 * 1024 * 1024 };
+
+static enum rc
+read_file(const char *path, struct buf *out, struct fault *f)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return FAULT(f, RC_IO, "config", "%s: %s", path, strerror(errno));
+	for (;;) {
+		uint8_t chunk[4096];
+		ssize_t n = read(fd, chunk, sizeof chunk);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return FAULT(f, RC_IO, "config", "%s: %s", path, strerror(errno));
+		if (n == 0)
+			return buf_check(out, f);
+		buf_put(out, chunk, (size_t)n);
+		TRY(buf_check(out, f));
+	}
+}
+
+static enum rc
+read_anchors(const char *path, struct anchors **out, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(ANCHORS_FILE_MAX);
+
+	if (path == NULL)
+		return RC_OK;
+	TRY(read_file(path, &pem, f));
+	return anchors_read_pem(buf_view(&pem), out, f);
+}
+
+static enum rc
+make_cas(struct settings *s, const struct io *io, struct store *store, struct fault *f)
+{
+	s->ca = calloc(s->config->cas > 0 ? s->config->cas : 1, sizeof *s->ca);
+	if (s->ca == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "settings");
+	for (size_t i = 0; i < s->config->cas; i++) {
+		s->ca[i].config = &s->config->ca[i];
+		TRY(acme_new(s->ca[i].config, io, store, &s->ca[i].acme, f));
+		s->cas++;
+	}
+	return RC_OK;
+}
+
+enum rc
+settings_new(struct config *config, const struct io *io, struct store *store,
+    struct settings **out, struct fault *f)
+{
+	AUTO(settings) *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		config_free(config);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "settings");
+	}
+	s->config = config;
+	TRY(read_anchors(config->authority_anchors, &s->authority_anchors, f));
+	TRY(read_anchors(config->trust_anchors, &s->trust_anchors, f));
+	TRY(make_cas(s, io, store, f));
+	*out = TAKE(s);
+	return RC_OK;
+}
+
+void
+settings_free(struct settings *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->cas; i++)
+		acme_free(s->ca[i].acme);
+	free(s->ca);
+	anchors_free(s->authority_anchors);
+	anchors_free(s->trust_anchors);
+	config_free(s->config);
+	free(s);
+}
+
+struct ca_slot *
+settings_ca(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->cas; i++) {
+		if (strcmp(s->ca[i].config->name, name) == 0)
+			return &s->ca[i];
+	}
+	return NULL;
+}

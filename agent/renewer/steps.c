@@ -1,0 +1,739 @@
+/*
+ * What each state of a renewal does.  A step asks one party one thing (a look
+ * at an authorization may go on to answer its challenge) and ends by one of
+ * job_next(), job_goto(), job_look_again(), job_fail() or job_installed().
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "agent/log.h"
+#include "agent/renewer/job.h"
+#include "agent/renewer/problem.h"
+#include "stir/b64.h"
+
+#define PEM_TYPE    "application/pem-certificate-chain"
+#define TNAUTH_TYPE "TNAuthList"
+
+static int64_t
+now_s(const struct job *j)
+{
+	return io_now_s(j->renew->io);
+}
+
+static const char *
+text_of(const json_t *object, const char *member)
+{
+	return json_string_value(json_object_get(object, member));
+}
+
+static bool
+text_is(const json_t *object, const char *member, const char *text)
+{
+	const char *s = text_of(object, member);
+
+	return s != NULL && text != NULL && strcmp(s, text) == 0;
+}
+
+/* D-33 */
+static const char *
+constraints_type(const struct job *j)
+{
+	const struct config_ca *ca = j->slot->config;
+
+	return j->plan.form == CONSTRAINTS_ENHANCED ? ca->enhanced_type : ca->constraints_type;
+}
+
+static enum rc
+replace_text(char **out, const char *text, struct fault *f)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "renewal");
+	free(*out);
+	*out = copy;
+	return RC_OK;
+}
+
+/* ---- idle ---- */
+
+enum rc
+step_begin(struct job *j, struct fault *f)
+{
+	struct record *rec = &j->rec;
+
+	(void)f;
+	job_drop_order(j);
+	if (strcmp(rec->asked, j->plan.hash) != 0)
+		rec->installed[0] = 0;
+	snprintf(rec->asked, sizeof rec->asked, "%s", j->plan.hash);
+	snprintf(rec->replacing, sizeof rec->replacing, "%s", j->plan.serial);
+	log_event(LEVEL_NOTICE, "renewal_started", "tenant=%s credential=%s why=%s",
+	    j->plan.tenant, j->plan.name,
+	    j->asked		    ? "operator"
+	    : !j->plan.active	    ? "first"
+	    : j->plan.as_configured ? "due"
+				    : "configuration");
+	j->asked = false;
+	job_next(j);
+	return RC_OK;
+}
+
+/* ---- tokens ---- */
+
+static bool
+token_good(const struct job *j, enum token_kind k)
+{
+	return j->token[k].token != NULL && j->token[k].exp_s > now_s(j) + RENEW_TOKEN_MARGIN_S;
+}
+
+static void
+on_grant(struct job *j, enum token_kind k, enum rc rc, struct authtok_grant *grant,
+    const struct fault *f, int64_t retry_after_s)
+{
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, retry_after_s);
+		return;
+	}
+	authtok_grant_done(&j->token[k]);
+	j->token[k] = *grant;
+	*grant = (struct authtok_grant){ 0 };
+	job_next(j);
+}
+
+static void
+on_numbers(void *arg, enum rc rc, struct authtok_grant *grant, const struct fault *f,
+    int64_t retry_after_s)
+{
+	on_grant(arg, TOKEN_NUMBERS, rc, grant, f, retry_after_s);
+}
+
+static void
+on_claims(void *arg, enum rc rc, struct authtok_grant *grant, const struct fault *f,
+    int64_t retry_after_s)
+{
+	on_grant(arg, TOKEN_CLAIMS, rc, grant, f, retry_after_s);
+}
+
+static enum rc
+request_token(struct job *j, enum token_kind k, const char *authority, const char *value_b64,
+    struct fault *f)
+{
+	struct renew *r = j->renew;
+	struct authtok_want *w = &j->want;
+
+	*w = (struct authtok_want){
+		.authority = config_authority_find(r->set->config, authority),
+		.tktype = k == TOKEN_NUMBERS ? TNAUTH_TYPE : constraints_type(j),
+		.constraints = k == TOKEN_CLAIMS,
+		.form = j->plan.form,
+		.account = acme_account(j->slot->acme),
+		.anchors = r->set->authority_anchors,
+	};
+	if (w->authority == NULL)
+		return FAULT(f, RC_DENIED, "no_authority",
+		    "no authority section '%s' for the %s", authority,
+		    k == TOKEN_NUMBERS ? "numbers" : "constraints");
+	if (w->tktype == NULL)
+		return FAULT(f, RC_DENIED, "no_type", "no identifier type for constraints");
+	if (k == TOKEN_CLAIMS && w->authority->evidence)
+		w->evidence = j->token[TOKEN_NUMBERS].token; /* V-89 */
+	buf_clear(&j->want_der);
+	TRY(b64_decode(&j->want_der, B64_URL, span_str(value_b64), f));
+	w->der = buf_view(&j->want_der);
+	return authtok_request(r->io, w, k == TOKEN_NUMBERS ? on_numbers : on_claims, j, f);
+}
+
+/* D-31: a fresh token for each order, kept while it can still be used. */
+enum rc
+step_token(struct job *j, struct fault *f)
+{
+	if (token_good(j, TOKEN_NUMBERS)) {
+		job_next(j);
+		return RC_OK;
+	}
+	return request_token(j, TOKEN_NUMBERS, j->plan.authority, j->plan.tnauthlist, f);
+}
+
+enum rc
+step_claims(struct job *j, struct fault *f)
+{
+	if (j->plan.constraints == NULL || token_good(j, TOKEN_CLAIMS)) {
+		job_next(j);
+		return RC_OK;
+	}
+	if (!token_good(j, TOKEN_NUMBERS)) {
+		job_goto(j, RENEW_TOKEN);
+		return RC_OK;
+	}
+	return request_token(j, TOKEN_CLAIMS, j->plan.claim_agent, j->plan.constraints, f);
+}
+
+/* ---- order ---- */
+
+/* RFC 3339 in UTC, the only form that RFC 8555 orders carry. */
+static int64_t
+parse_time(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	time_t t;
+
+	if (rest == NULL)
+		return 0;
+	if (*rest == '.')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0)
+		return 0;
+	t = timegm(&tm);
+	return t > 0 ? t : 0;
+}
+
+static enum rc
+take_authorizations(struct record *rec, const json_t *order, struct fault *f)
+{
+	const json_t *list = json_object_get(order, "authorizations");
+	size_t n = json_array_size(list);
+
+	if (!json_is_array(list) || n == 0 || n > RECORD_AUTHZ_MAX)
+		return FAULT(f, RC_INVALID, "acme_order", "%zu authorizations", n);
+	for (size_t i = 0; i < n; i++) {
+		const char *url = json_string_value(json_array_get(list, i));
+
+		if (url == NULL || !url_is_https(url))
+			return FAULT(
+			    f, RC_INVALID, "acme_order", "an authorization without URL");
+		TRY(replace_text(&rec->authz[i], url, f));
+		rec->authzs = i + 1;
+	}
+	return RC_OK;
+}
+
+static enum rc
+take_order(struct job *j, const struct acme_reply *reply, struct fault *f)
+{
+	const char *finalize = text_of(reply->json, "finalize");
+
+	if (reply->http->location == NULL || finalize == NULL || !url_is_https(finalize))
+		return FAULT(f, RC_INVALID, "acme_order", "an order without its URLs");
+	TRY(take_authorizations(&j->rec, reply->json, f));
+	TRY(replace_text(&j->rec.finalize, finalize, f));
+	j->rec.expires_s = parse_time(text_of(reply->json, "expires"));
+	return replace_text(&j->rec.order, reply->http->location, f);
+}
+
+static void
+on_order(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct job *j = arg;
+	struct fault bad = { 0 };
+
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, reply->retry_after_s);
+		return;
+	}
+	rc = take_order(j, reply, &bad);
+	if (rc != RC_OK) {
+		record_drop_order(&j->rec);
+		job_fail(j, rc, &bad, -1);
+		return;
+	}
+	j->looks = 0;
+	job_next(j);
+}
+
+/* base64url of what the claim agent granted: it is ordered octet for octet. */
+static enum rc
+granted_text(const struct job *j, char **out, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(RECORD_VALUE_MAX);
+
+	if (j->plan.constraints == NULL)
+		return RC_OK;
+	b64_encode(&text, B64_URL, buf_view(&j->token[TOKEN_CLAIMS].der));
+	TRY(buf_check(&text, f));
+	*out = buf_steal(&text);
+	return *out != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "order");
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
+}
+
+static json_t *
+text_or_null(const char *text)
+{
+	return text != NULL ? json_string(text) : json_null();
+}
+
+/* An operation about this credential and what is ordered for it. */
+static json_t *
+credential_op(const struct job *j, const char *op)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "op", op, "tenant", j->plan.tenant,
+	    "name", j->plan.name, "tnauthlist", j->plan.tnauthlist, "constraints",
+	    text_or_null(j->rec.constraints));
+}
+
+static json_t *
+wanted_end(const struct job *j)
+{
+	const struct config_tenant *t =
+	    config_tenant_find(j->renew->set->config, j->plan.tenant);
+	const struct config_credential *c =
+	    t != NULL ? config_credential_find(t, j->plan.name) : NULL;
+
+	if (c == NULL || c->renew_lifetime_s == 0)
+		return json_null();
+	return json_integer(now_s(j) + c->renew_lifetime_s);
+}
+
+enum rc
+step_order(struct job *j, struct fault *f)
+{
+	AUTO_FREE char *granted = NULL;
+	json_auto_t *op = NULL;
+
+	if (!token_good(j, TOKEN_NUMBERS) ||
+	    (j->plan.constraints != NULL && !token_good(j, TOKEN_CLAIMS))) {
+		job_goto(j, RENEW_TOKEN);
+		return RC_OK;
+	}
+	TRY(granted_text(j, &granted, f));
+	/* New tokens for an order that is there already, as long as they say the same. */
+	if (j->rec.order != NULL && same_text(granted, j->rec.constraints)) {
+		job_next(j);
+		return RC_OK;
+	}
+	record_drop_order(&j->rec);
+	j->rec.constraints = TAKE(granted);
+	op = credential_op(j, "new-order");
+	if (op == NULL || json_object_set_new(op, "not_after", wanted_end(j)) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "order");
+	return acme_call(
+	    j->slot->acme, acme_new_order_url(j->slot->acme), op, NULL, on_order, j, f);
+}
+
+/* ---- authorizations and challenges ---- */
+
+static enum rc
+look_at(struct job *j, const char *url, const char *accept, acme_done *done, struct fault *f)
+{
+	json_auto_t *op = json_pack("{s:s}", "op", "post-as-get");
+
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "post-as-get");
+	return acme_call(j->slot->acme, url, op, accept, done, j, f);
+}
+
+static const json_t *
+find_challenge(const json_t *authz)
+{
+	const json_t *list = json_object_get(authz, "challenges"), *c;
+	size_t i;
+
+	json_array_foreach (list, i, c) {
+		if (text_is(c, "type", "tkauth-01") && text_is(c, "tkauth-type", "atc"))
+			return c;
+	}
+	return NULL;
+}
+
+/* The token for the identifier of an authorization; it must be one that was ordered. */
+static enum rc
+kind_of(const struct job *j, const json_t *authz, enum token_kind *out, struct fault *f)
+{
+	const json_t *id = json_object_get(authz, "identifier");
+
+	if (text_is(id, "type", TNAUTH_TYPE) && text_is(id, "value", j->plan.tnauthlist))
+		*out = TOKEN_NUMBERS;
+	else if (text_is(id, "type", constraints_type(j)) &&
+		 text_is(id, "value", j->rec.constraints))
+		*out = TOKEN_CLAIMS;
+	else
+		return FAULT(f, RC_DENIED, "acme_identifier",
+		    "the CA wants an authorization that was not ordered");
+	return RC_OK;
+}
+
+/* An authorization or order that has failed: its error says whether another one may do. */
+static void
+order_over(struct job *j, const json_t *error, const char *what)
+{
+	struct fault f = { 0 };
+	enum rc rc;
+
+	if (json_is_object(error))
+		rc = problem_of_object(error, 403, &f);
+	else
+		rc = FAULT(&f, RC_NET, "acme_order_invalid", "%s", what);
+	job_drop_order(j);
+	j->rec.state = RENEW_TOKEN;
+	job_fail(j, rc, &f, -1);
+}
+
+static void
+on_answered(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct job *j = arg;
+
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		/* It may have arrived: the next look says. */
+		job_fail(j, rc, f, reply->retry_after_s);
+		return;
+	}
+	j->answered = true;
+	j->polls = 0;
+	job_look_again(j, reply->retry_after_s);
+}
+
+static enum rc
+answer(struct job *j, const json_t *authz, const char *url, struct fault *f)
+{
+	enum token_kind k = TOKEN_NUMBERS;
+	json_auto_t *op = NULL;
+
+	TRY(kind_of(j, authz, &k, f));
+	if (!token_good(j, k)) {
+		job_goto(j, RENEW_TOKEN); /* the order stays */
+		return RC_OK;
+	}
+	op = json_pack("{s:s, s:s}", "op", "challenge", "token", j->token[k].token);
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "challenge");
+	return acme_call(j->slot->acme, url, op, NULL, on_answered, j, f);
+}
+
+static enum rc
+pending(struct job *j, const json_t *authz, int64_t retry_after_s, struct fault *f)
+{
+	const json_t *c = find_challenge(authz);
+	const char *url = text_of(c, "url");
+
+	if (c == NULL || url == NULL)
+		return FAULT(f, RC_DENIED, "acme_challenge",
+		    "the CA offers no tkauth-01 challenge of type atc");
+	if (text_is(c, "status", "invalid")) {
+		order_over(j, json_object_get(c, "error"), "challenge failed");
+		return RC_OK;
+	}
+	if (text_is(c, "status", "pending") && !j->answered)
+		return answer(j, authz, url, f);
+	job_look_again(j, retry_after_s);
+	return RC_OK;
+}
+
+static enum rc
+judge_authz(struct job *j, const struct acme_reply *reply, struct fault *f)
+{
+	const json_t *authz = reply->json;
+
+	if (text_is(authz, "status", "pending"))
+		return pending(j, authz, reply->retry_after_s, f);
+	if (!text_is(authz, "status", "valid")) {
+		order_over(
+		    j, json_object_get(find_challenge(authz), "error"), "authorization failed");
+		return RC_OK;
+	}
+	j->answered = false;
+	j->polls = 0;
+	if (++j->authz_at < j->rec.authzs)
+		job_goto(j, RENEW_CHALLENGE);
+	else
+		job_next(j);
+	return RC_OK;
+}
+
+static void
+on_authz(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct job *j = arg;
+	struct fault bad = { 0 };
+
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, reply->retry_after_s);
+		return;
+	}
+	rc = reply->json != NULL ? judge_authz(j, reply, &bad)
+				 : FAULT(&bad, RC_INVALID, "acme_authz", "not JSON");
+	if (rc != RC_OK)
+		job_fail(j, rc, &bad, -1);
+}
+
+static bool
+is_expired(const struct job *j)
+{
+	return j->rec.expires_s != 0 && now_s(j) >= j->rec.expires_s;
+}
+
+enum rc
+step_challenge(struct job *j, struct fault *f)
+{
+	if (is_expired(j))
+		return FAULT(f, RC_NOT_FOUND, "acme_order_expired", "the order has expired");
+	if (j->authz_at >= j->rec.authzs)
+		return FAULT(f, RC_BUG, "internal_error", "authorization %zu", j->authz_at);
+	return look_at(j, j->rec.authz[j->authz_at], NULL, on_authz, f);
+}
+
+/* ---- csr, finalize, poll ---- */
+
+static void
+on_csr(void *arg, enum rc rc, const json_t *result, const struct fault *f)
+{
+	struct job *j = arg;
+
+	(void)result; /* the front keeps the request and finalizes with it */
+	if (job_over(j))
+		return;
+	if (rc != RC_OK)
+		job_fail(j, rc, f, -1);
+	else
+		job_next(j);
+}
+
+enum rc
+step_csr(struct job *j, struct fault *f)
+{
+	json_auto_t *op = credential_op(j, "csr");
+
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "csr");
+	return j->renew->io->ask(j->renew->io->ctx, op, on_csr, j, f);
+}
+
+static enum rc
+issued(struct job *j, const json_t *order, struct fault *f)
+{
+	const char *url = text_of(order, "certificate");
+
+	if (url == NULL || !url_is_https(url))
+		return FAULT(f, RC_INVALID, "acme_order", "a valid order without certificate");
+	TRY(replace_text(&j->rec.certificate, url, f));
+	job_goto(j, RENEW_DOWNLOAD);
+	return RC_OK;
+}
+
+static enum rc
+judge_order(struct job *j, const struct acme_reply *reply, struct fault *f)
+{
+	const json_t *order = reply->json;
+	enum renew_state at = j->rec.state;
+
+	if (text_is(order, "status", "valid"))
+		return issued(j, order, f);
+	if (text_is(order, "status", "invalid")) {
+		order_over(j, json_object_get(order, "error"), "the order failed");
+		return RC_OK;
+	}
+	j->unsaved = true; /* the state changes here: on disk before the next step */
+	if (text_is(order, "status", "processing") || at == RENEW_FINALIZE) {
+		j->rec.state = RENEW_POLL;
+		job_look_again(j, reply->retry_after_s);
+		return RC_OK;
+	}
+	/* The request was lost, or an authorization is not as valid as it looked. */
+	j->rec.state = text_is(order, "status", "ready") ? RENEW_CSR : RENEW_CHALLENGE;
+	j->authz_at = 0;
+	j->answered = false;
+	job_look_again(j, reply->retry_after_s);
+	return RC_OK;
+}
+
+static void
+on_order_seen(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct job *j = arg;
+	struct fault bad = { 0 };
+
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, reply->retry_after_s);
+		return;
+	}
+	rc = reply->json != NULL ? judge_order(j, reply, &bad)
+				 : FAULT(&bad, RC_INVALID, "acme_order", "not JSON");
+	if (rc != RC_OK)
+		job_fail(j, rc, &bad, -1);
+}
+
+enum rc
+step_finalize(struct job *j, struct fault *f)
+{
+	json_auto_t *op = json_pack("{s:s, s:s, s:s}", "op", "finalize", "tenant",
+	    j->plan.tenant, "name", j->plan.name);
+
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "finalize");
+	return acme_call(j->slot->acme, j->rec.finalize, op, NULL, on_order_seen, j, f);
+}
+
+enum rc
+step_poll(struct job *j, struct fault *f)
+{
+	if (is_expired(j))
+		return FAULT(f, RC_NOT_FOUND, "acme_order_expired", "the order has expired");
+	return look_at(j, j->rec.order, NULL, on_order_seen, f);
+}
+
+/* ---- download ---- */
+
+/* Does this chain lead to one of our anchors?  Only asked where there is a choice. */
+static bool
+leads_home(const struct job *j, struct span pem)
+{
+	const struct anchors *a = j->renew->set->trust_anchors;
+	AUTO(chain) *c = NULL;
+
+	return a == NULL || (chain_read_pem(pem, true, &c, NULL) == RC_OK &&
+				chain_verify(c, a, now_s(j), NULL, NULL) == RC_OK);
+}
+
+static enum rc
+take_alternates(struct job *j, const struct http_answer *http, struct fault *f)
+{
+	for (size_t i = 0; i < http->alternates; i++) {
+		TRY(replace_text(&j->alternate[j->alternates], http->alternate[i], f));
+		j->alternates++;
+	}
+	return RC_OK;
+}
+
+static void on_alternate(
+    void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f);
+
+/* RFC 8555 section 7.4.2: another chain, if there is one left to look at; else the first. */
+static void
+next_alternate(struct job *j)
+{
+	struct fault f = { 0 };
+
+	while (j->alternate_at < j->alternates) {
+		if (look_at(j, j->alternate[j->alternate_at++], PEM_TYPE, on_alternate, &f) ==
+		    RC_OK)
+			return;
+	}
+	job_goto(j, RENEW_INSTALL);
+}
+
+static void
+on_alternate(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct job *j = arg;
+
+	(void)f; /* the chain that came first is there */
+	if (job_over(j))
+		return;
+	if (rc != RC_OK || !leads_home(j, buf_view(&reply->http->body))) {
+		next_alternate(j);
+		return;
+	}
+	buf_clear(&j->chain);
+	buf_span(&j->chain, buf_view(&reply->http->body));
+	job_goto(j, RENEW_INSTALL);
+}
+
+static enum rc
+take_chain(struct job *j, const struct http_answer *http, struct fault *f)
+{
+	if (strcmp(http->content_type, PEM_TYPE) != 0)
+		return FAULT(f, RC_INVALID, "acme_chain", "not " PEM_TYPE);
+	if (http->body.len == 0 || http->body.len > RENEW_CHAIN_MAX)
+		return FAULT(f, RC_INVALID, "acme_chain", "%zu bytes", http->body.len);
+	buf_clear(&j->chain);
+	buf_span(&j->chain, buf_view(&http->body));
+	TRY(buf_check(&j->chain, f));
+	return take_alternates(j, http, f);
+}
+
+static void
+on_chain(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct job *j = arg;
+	struct fault bad = { 0 };
+
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, reply->retry_after_s);
+		return;
+	}
+	rc = take_chain(j, reply->http, &bad);
+	if (rc != RC_OK) {
+		job_fail(j, rc, &bad, -1);
+		return;
+	}
+	if (j->alternates > 0 && !leads_home(j, buf_view(&j->chain)))
+		next_alternate(j);
+	else
+		job_next(j);
+}
+
+enum rc
+step_download(struct job *j, struct fault *f)
+{
+	for (size_t i = 0; i < j->alternates; i++) {
+		free(j->alternate[i]);
+		j->alternate[i] = NULL;
+	}
+	j->alternates = j->alternate_at = 0;
+	return look_at(j, j->rec.certificate, PEM_TYPE, on_chain, f);
+}
+
+/* ---- install ---- */
+
+static void
+on_installed(void *arg, enum rc rc, const json_t *result, const struct fault *f)
+{
+	struct job *j = arg;
+	const json_t *from = json_object_get(result, "not_before");
+	const json_t *to = json_object_get(result, "not_after");
+	const char *serial = text_of(result, "serial");
+
+	if (job_over(j))
+		return;
+	if (rc != RC_OK) {
+		/* Without an answer it may be in force: the plan says, before it is tried again. */
+		if (problem_may_pass(rc)) {
+			j->renew->plan_due = true;
+			j->renew->plan_wake_ms = 0;
+		}
+		job_fail(j, rc, f, -1);
+		return;
+	}
+	if (serial == NULL || strlen(serial) >= CERT_SERIAL_TEXT || !json_is_integer(from) ||
+	    !json_is_integer(to)) {
+		struct fault bad = { 0 };
+
+		job_fail(j, FAULT(&bad, RC_INVALID, "channel", "install without validity"),
+		    &bad, -1);
+		return;
+	}
+	job_installed(j, serial, json_integer_value(from), json_integer_value(to));
+}
+
+enum rc
+step_install(struct job *j, struct fault *f)
+{
+	const char *pem = buf_text(&j->chain);
+	json_auto_t *op = NULL;
+
+	if (pem == NULL || j->chain.len == 0)
+		return FAULT(f, RC_BUG, "internal_error", "no chain to install");
+	op = json_pack("{s:s, s:s, s:s, s:s}", "op", "install", "tenant", j->plan.tenant,
+	    "name", j->plan.name, "chain", pem);
+	if (op == NULL)
+		return FAULT(f, RC_INVALID, "acme_chain", "a chain that is not text");
+	return j->renew->io->ask(j->renew->io->ctx, op, on_installed, j, f);
+}

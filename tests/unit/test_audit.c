@@ -1,0 +1,668 @@
+/* audit: chain, recovery, torn tails, disks that fail */
+#include "agent/front/audit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stir/buf.h"
+#include "tests/unit/mutate.h"
+
+enum { MAX_FILES = 16, MAX_TRAIL = 1 << 26, WAIT_MS = 10000 };
+
+/* A disk that loses what it was told to keep cannot be had; its answer can. */
+static atomic_int failing_syncs;
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+int
+__wrap_fdatasync(int fd)
+{
+	if (atomic_load(&failing_syncs) == 0)
+		return __real_fdatasync(fd);
+	atomic_fetch_sub(&failing_syncs, 1);
+	errno = EIO;
+	return -1;
+}
+
+/* ---- a directory of its own for each test -------------------------------------------- */
+
+static char dir[32];
+
+static int
+not_dots(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+/* The files in the order of their names, which is that of their records. */
+static size_t
+list_files(char path[MAX_FILES][128])
+{
+	struct dirent **entry;
+	int n = scandir(dir, &entry, not_dots, alphasort);
+
+	assert_in_range(n, 0, MAX_FILES);
+	for (int i = 0; i < n; i++) {
+		snprintf(path[i], 128, "%s/%.90s", dir, entry[i]->d_name);
+		free(entry[i]);
+	}
+	free(entry);
+	return (size_t)n;
+}
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof dir, "/tmp/audit-XXXXXX");
+	return mkdtemp(dir) == NULL;
+}
+
+static int
+remove_dir(void **state)
+{
+	char path[MAX_FILES][128];
+	size_t n = list_files(path);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		unlink(path[i]);
+	return rmdir(dir);
+}
+
+static void
+read_file(const char *path, struct buf *out)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	do {
+		uint8_t *room = buf_room(out, 65536);
+
+		assert_non_null(room);
+		n = read(fd, room, 65536);
+		assert_true(n >= 0);
+		buf_grew(out, (size_t)n);
+	} while (n > 0);
+}
+
+static void
+append_bytes(const char *path, const char *text)
+{
+	AUTO_FD fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+/* ---- the trail, judged from its text alone ------------------------------------------- */
+
+struct trail {
+	size_t lines, opens, files;
+	json_t *tenants; /* name: last sequence */
+	json_t *last;
+	char prev[65];
+};
+
+static void
+trail_done(struct trail *t)
+{
+	json_decref(t->tenants);
+	json_decref(t->last);
+}
+
+static void
+hash_of(struct span line, char text[65])
+{
+	uint8_t hash[32];
+	size_t n = 0;
+
+	assert_int_equal(EVP_Q_digest(NULL, "SHA256", NULL, line.ptr, line.len, hash, &n), 1);
+	for (size_t i = 0; i < n; i++)
+		snprintf(text + 2 * i, 3, "%02x", hash[i]);
+}
+
+static json_int_t
+number(const json_t *record, const char *name)
+{
+	const json_t *value = json_object_get(record, name);
+
+	assert_true(json_is_integer(value));
+	return json_integer_value(value);
+}
+
+static const char *
+text(const json_t *record, const char *name)
+{
+	return json_string_value(json_object_get(record, name));
+}
+
+static void
+check_line(struct trail *t, struct span line)
+{
+	json_t *record =
+	    json_loadb((const char *)line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *tenant;
+
+	assert_non_null(record);
+	assert_int_equal(number(record, "seq"), ++t->lines);
+	assert_string_equal(text(record, "prev"), t->prev);
+	assert_int_equal(strlen(text(record, "time")), 24);
+	tenant = text(record, "tenant");
+	if (tenant != NULL) {
+		json_int_t before = json_integer_value(json_object_get(t->tenants, tenant));
+
+		assert_int_equal(number(record, "tenant_seq"), before + 1);
+		json_object_set_new(t->tenants, tenant, json_integer(before + 1));
+	}
+	if (strcmp(text(record, "event"), "open") == 0) {
+		t->opens++;
+		assert_true(json_equal(json_object_get(record, "tenants"), t->tenants));
+	}
+	hash_of(line, t->prev);
+	json_decref(t->last);
+	t->last = record;
+}
+
+/* Every line of every file, the chain recomputed over all of them. */
+static struct trail
+check_trail(void)
+{
+	struct trail t = { .tenants = json_object() };
+	char path[MAX_FILES][128];
+
+	memset(t.prev, '0', 64);
+	t.files = list_files(path);
+	for (size_t i = 0; i < t.files; i++) {
+		AUTO_BUF file = BUF_INIT(MAX_TRAIL);
+		struct span rest;
+
+		read_file(path[i], &file);
+		rest = buf_view(&file);
+		while (rest.len > 0) {
+			const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
+
+			assert_non_null(end);
+			check_line(&t, span_cut(&rest, (size_t)(end - rest.ptr)));
+			span_cut(&rest, 1);
+		}
+	}
+	return t;
+}
+
+#define AUTO_TRAIL __attribute__((cleanup(trail_done))) struct trail
+
+/* ---- helpers ------------------------------------------------------------------------- */
+
+static struct audit *
+open_audit(void)
+{
+	struct audit *a = NULL;
+	struct fault f = { 0 };
+	enum rc rc = audit_open(dir, true, &a, &f);
+
+	if (rc != RC_OK)
+		print_error("%s: %s\n", f.reason, f.detail);
+	assert_int_equal(rc, RC_OK);
+	return a;
+}
+
+static uint64_t
+append(struct audit *a, const char *tenant)
+{
+	uint64_t ticket = 0;
+	struct fault f = { 0 };
+
+	assert_int_equal(audit_append(a, "sign", tenant, "r-1", NULL,
+			     span_str("\"peer_uid\":1000,\"digest\":\"ab\""), &ticket, &f),
+	    RC_OK);
+	return ticket;
+}
+
+/* Until the writer says something; the counter is taken. */
+static void
+wait_event(const struct audit *a)
+{
+	struct pollfd p = { .fd = audit_fd(a), .events = POLLIN };
+	uint64_t n;
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(read(p.fd, &n, sizeof n), sizeof n);
+}
+
+static void
+wait_durable(const struct audit *a, uint64_t ticket)
+{
+	while (audit_durable(a) < ticket)
+		wait_event(a);
+}
+
+static void
+wait_failed(const struct audit *a)
+{
+	while (!audit_failed(a))
+		wait_event(a);
+}
+
+static void
+limit_files(rlim_t octets)
+{
+	struct rlimit r;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = octets;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* ---- tests --------------------------------------------------------------------------- */
+
+static void
+one_record(void **state)
+{
+	struct audit *a = open_audit();
+	char path[MAX_FILES][128];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(append(a, "acme"), 1);
+	wait_durable(a, 1);
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, 2);
+	assert_int_equal(t.opens, 1);
+	assert_string_equal(text(t.last, "event"), "sign");
+	assert_string_equal(text(t.last, "tenant"), "acme");
+	assert_string_equal(text(t.last, "request_id"), "r-1");
+	assert_true(json_is_null(json_object_get(t.last, "reason")));
+	assert_int_equal(number(t.last, "peer_uid"), 1000);
+	list_files(path);
+	assert_int_equal(stat(path[0], &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void
+any_text_stays_one_line(void **state)
+{
+	struct audit *a = open_audit();
+	uint64_t ticket = 0;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(audit_append(a, "refuse", NULL, "a\"b\\c\nd\xff\",\"prev\":\"0",
+			     "invalid_tn", span_of(NULL, 0), &ticket, &f),
+	    RC_OK);
+	assert_int_equal(
+	    audit_append(a, "x", NULL, NULL, NULL, span_str("\"a\":1\n"), &ticket, &f), RC_BUG);
+	assert_string_equal(f.reason, "audit_record");
+	wait_durable(a, ticket);
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, 2);
+	assert_string_equal(text(t.last, "request_id"), "a\"b\\c\nd\xc3\xbf\",\"prev\":\"0");
+	assert_true(json_is_null(json_object_get(t.last, "tenant")));
+	audit_close(open_audit()); /* and is read back */
+}
+
+static void
+goes_on_after_a_restart(void **state)
+{
+	(void)state;
+	for (int run = 0; run < 4; run++) {
+		struct audit *a = open_audit();
+
+		for (int i = 0; i < 10; i++) {
+			append(a, "acme");
+			append(a, i % 2 == 0 ? "osp" : NULL);
+		}
+		audit_close(a); /* flushes */
+	}
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 4);
+	assert_int_equal(t.opens, 4);
+	assert_int_equal(t.lines, 4 * 21);
+	assert_int_equal(number(t.tenants, "acme"), 40);
+	assert_int_equal(number(t.tenants, "osp"), 20);
+}
+
+static void
+many_records_share_a_sync(void **state)
+{
+	enum { N = 20000 };
+	struct audit *a = open_audit();
+	uint64_t last = 0;
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		last = append(a, "acme");
+	wait_durable(a, last);
+	assert_int_equal(last, N);
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, N + 1);
+}
+
+static void
+cuts_off_a_torn_line(void **state)
+{
+	struct audit *a = open_audit();
+	char path[MAX_FILES][128];
+
+	(void)state;
+	append(a, "acme");
+	audit_close(a);
+	list_files(path);
+	append_bytes(path[0], "{\"seq\":3,\"time\":\"2026");
+	a = open_audit();
+	append(a, "acme");
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+	AUTO_BUF second = BUF_INIT(MAX_TRAIL);
+
+	assert_int_equal(t.files, 2);
+	assert_int_equal(t.lines, 4);
+	list_files(path);
+	read_file(path[1], &second);
+	assert_non_null(strstr(buf_text(&second), "\"torn_bytes\":21,"));
+}
+
+/* A crash just after a file was created, and one within its first line. */
+static void
+passes_over_files_without_a_line(void **state)
+{
+	static const char *const left[] = { "audit-99980101-000000.jsonl",
+		"audit-99980101-000001.jsonl" };
+	struct audit *a = open_audit();
+	char path[128];
+
+	(void)state;
+	append(a, "acme");
+	audit_close(a);
+	for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+		AUTO_FD fd = -1;
+
+		snprintf(path, sizeof path, "%s/%s", dir, left[i]);
+		fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+	}
+	append_bytes(path, "{\"seq\":3");
+	a = open_audit();
+	append(a, "acme");
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 2);
+	assert_int_equal(t.lines, 4);
+	assert_int_equal(number(t.tenants, "acme"), 2);
+}
+
+/* The clock was set back: the new file still sorts behind the old one. */
+static void
+names_sort_when_the_clock_goes_back(void **state)
+{
+	char path[MAX_FILES][128], future[128];
+	struct audit *a = open_audit();
+
+	(void)state;
+	append(a, "acme");
+	audit_close(a);
+	list_files(path);
+	snprintf(future, sizeof future, "%s/audit-20991231-235959.jsonl", dir);
+	assert_int_equal(rename(path[0], future), 0);
+	a = open_audit();
+	append(a, "acme");
+	audit_close(a);
+	assert_int_equal(list_files(path), 2);
+	assert_string_equal(path[0], future);
+	assert_non_null(strstr(path[1], "audit-21000101-000000.jsonl"));
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, 4);
+}
+
+static struct tamper_case {
+	const char *name;
+	const char *from, *to; /* the first place is changed; to NULL: the line is dropped */
+} tamper_cases[] = {
+	{ "a letter", "\"peer_uid\":1000", "\"peer_uid\":1001" },
+	{ "the time", "\"time\":\"2", "\"time\":\"3" },
+	{ "a tenant", "\"tenant\":\"acme\"", "\"tenant\":\"acne\"" },
+	{ "a number", "\"seq\":2,", "\"seq\":9," },
+	{ "a hash", "\"prev\":\"", "\"prev\":\"x" },
+	{ "the open record", "\"event\":\"open\"", "\"event\":\"opem\"" },
+	{ "a dropped line", "{\"seq\":2,", NULL },
+	{ "a dropped open record", "{\"seq\":1,", NULL },
+	{ "another shape", ",\"reason\":null", "" },
+	{ "a line that is no JSON", "{\"seq\":3", "seq:3" },
+};
+
+static void
+tampering_is_found(void **state)
+{
+	const struct tamper_case *c = *state;
+	struct audit *a = open_audit();
+	AUTO_BUF before = BUF_INIT(MAX_TRAIL), after = BUF_INIT(MAX_TRAIL);
+	char path[MAX_FILES][128];
+	struct fault f = { 0 };
+	const char *all, *at;
+
+	for (int i = 0; i < 3; i++)
+		append(a, "acme");
+	audit_close(TAKE(a));
+	list_files(path);
+	read_file(path[0], &before);
+	all = buf_text(&before);
+	at = strstr(all, c->from);
+	assert_non_null(at);
+	buf_put(&after, all, (size_t)(at - all));
+	if (c->to != NULL)
+		buf_str(&after, c->to);
+	buf_str(&after, c->to != NULL ? at + strlen(c->from) : strchr(at, '\n') + 1);
+	assert_int_equal(truncate(path[0], 0), 0);
+	append_bytes(path[0], buf_text(&after));
+	assert_int_equal(audit_open(dir, true, &a, &f), RC_INVALID);
+	assert_string_equal(f.reason, "audit_chain");
+	assert_null(a);
+}
+
+static void
+one_writer_a_directory(void **state)
+{
+	struct audit *a = open_audit(), *b = NULL;
+	struct fault f = { 0 }, g = { 0 };
+
+	(void)state;
+	assert_int_equal(audit_open(dir, true, &b, &f), RC_IO);
+	assert_string_equal(f.reason, "audit_unavailable");
+	audit_close(a);
+	assert_int_equal(audit_open("/nonexistent", true, &b, &g), RC_IO);
+	assert_string_equal(g.reason, "audit_unavailable");
+	assert_null(b);
+}
+
+static void
+a_link_is_not_followed(void **state)
+{
+	struct audit *a = NULL;
+	struct fault f = { 0 };
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/audit-20260101-000000.jsonl", dir);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(audit_open(dir, true, &a, &f), RC_IO);
+	assert_null(a);
+}
+
+/* The file is full: what was not synced stands in a new one, nothing twice. */
+static void
+a_full_file_is_left(void **state)
+{
+	struct audit *a = open_audit();
+	uint64_t last = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		last = append(a, "acme");
+	wait_durable(a, last);
+	limit_files(4200);
+	for (int i = 0; i < 8; i++) {
+		last = append(a, "acme");
+		wait_durable(a, last);
+	}
+	limit_files(RLIM_INFINITY);
+	assert_false(audit_failed(a));
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_true(t.files >= 2);
+	assert_int_equal(t.lines, 28 + t.files);
+	assert_int_equal(number(t.tenants, "acme"), 28);
+}
+
+/* No file takes anything: refused, and back by itself when one does. */
+static void
+fails_and_comes_back(void **state)
+{
+	struct audit *a = open_audit();
+	uint64_t before = append(a, "acme"), during, ticket = 0;
+	struct fault f = { 0 };
+
+	(void)state;
+	wait_durable(a, before);
+	limit_files(1);
+	during = append(a, "acme");
+	wait_failed(a);
+	assert_true(audit_durable(a) == before);
+	assert_int_equal(
+	    audit_append(a, "sign", "acme", NULL, NULL, span_of(NULL, 0), &ticket, &f), RC_IO);
+	assert_string_equal(f.reason, "audit_unavailable");
+	limit_files(RLIM_INFINITY);
+	wait_durable(a, during);
+	assert_false(audit_failed(a));
+	wait_durable(a, append(a, "acme"));
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 2);
+	assert_int_equal(t.lines, 3 + 2);
+	assert_int_equal(number(t.tenants, "acme"), 3);
+}
+
+/* The sync fails once: not tried again on that file. */
+static void
+a_failed_sync_is_not_repeated(void **state)
+{
+	struct audit *a = open_audit();
+
+	(void)state;
+	wait_durable(a, append(a, "acme"));
+	/* The sync of the batch and the one that would follow the cut of the old file. */
+	atomic_store(&failing_syncs, 2);
+	wait_durable(a, append(a, "acme"));
+	assert_false(audit_failed(a));
+	assert_int_equal(atomic_load(&failing_syncs), 0);
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 2);
+	assert_int_equal(t.lines, 4);
+}
+
+static void
+closing_on_a_dead_disk_ends(void **state)
+{
+	struct audit *a = open_audit();
+
+	(void)state;
+	wait_durable(a, append(a, "acme"));
+	limit_files(1);
+	append(a, "acme");
+	wait_failed(a);
+	audit_close(a);
+	limit_files(RLIM_INFINITY);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 1);
+	assert_int_equal(t.lines, 2);
+}
+
+/* More than may wait is refused, not kept. */
+static void
+the_queue_has_an_end(void **state)
+{
+	struct audit *a = open_audit();
+	struct fault f = { 0 };
+	uint64_t ticket = 0, last = 0;
+	enum rc rc = RC_OK;
+
+	(void)state;
+	atomic_store(&failing_syncs, 1000000); /* nothing becomes durable */
+	for (int i = 0; i <= AUDIT_MAX_WAITING && rc == RC_OK; i++) {
+		rc = audit_append(a, "sign", "acme", NULL, NULL, span_of(NULL, 0), &ticket, &f);
+		last = rc == RC_OK ? ticket : last;
+	}
+	assert_int_equal(rc, RC_IO);
+	assert_string_equal(f.reason, "audit_unavailable");
+	atomic_store(&failing_syncs, 0);
+	wait_durable(a, last);
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(number(t.tenants, "acme"), last);
+}
+
+#define DIR_TEST(function) cmocka_unit_test_setup_teardown(function, make_dir, remove_dir)
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + 14];
+	size_t n = 0;
+
+	ROWS(tests, n, tamper_cases, tampering_is_found);
+	for (size_t i = 0; i < n; i++) {
+		tests[i].setup_func = make_dir;
+		tests[i].teardown_func = remove_dir;
+	}
+	tests[n++] = (struct CMUnitTest)DIR_TEST(one_record);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(any_text_stays_one_line);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(goes_on_after_a_restart);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(many_records_share_a_sync);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(cuts_off_a_torn_line);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(passes_over_files_without_a_line);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(names_sort_when_the_clock_goes_back);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(one_writer_a_directory);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_link_is_not_followed);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_full_file_is_left);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(fails_and_comes_back);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_failed_sync_is_not_repeated);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(closing_on_a_dead_disk_ends);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(the_queue_has_an_end);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
