@@ -9,3 +9,11 @@ tests_unit_test_es256_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test_cert
 tests_unit_test_cert_SOURCES = tests/unit/test_cert.c $(PKI)
 tests_unit_test_cert_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_sct
+tests_unit_test_sct_SOURCES = tests/unit/test_sct.c tests/unit/vectors_sct.h $(PKI)
+tests_unit_test_sct_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_csr
+tests_unit_test_csr_SOURCES = tests/unit/test_csr.c $(PKI)
+tests_unit_test_csr_LDADD = $(UNIT_LDADD)
