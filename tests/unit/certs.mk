@@ -17,3 +17,11 @@ tests_unit_test_sct_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test_csr
 tests_unit_test_csr_SOURCES = tests/unit/test_csr.c $(PKI)
 tests_unit_test_csr_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_authtoken
+tests_unit_test_authtoken_SOURCES = tests/unit/test_authtoken.c $(PKI)
+tests_unit_test_authtoken_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_verify
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c $(PKI)
+tests_unit_test_verify_LDADD = $(UNIT_LDADD)
