@@ -1,1 +1,31 @@
 # The token: frames and their client, signer and admin, provisioning.
+noinst_LTLIBRARIES += libtokenclient.la libtoken.la
+
+# The asking end: no PKCS#11 in it.
+libtokenclient_la_SOURCES = \
+	pkcs11/client.c pkcs11/client.h pkcs11/frame.h \
+	pkcs11/p256.c pkcs11/p256.h
+
+libtoken_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
+libtoken_la_SOURCES = \
+	pkcs11/admin.c pkcs11/admin.h \
+	pkcs11/canary.c pkcs11/canary.h \
+	pkcs11/hsm.c pkcs11/hsm.h \
+	pkcs11/isolate.c pkcs11/isolate.h \
+	pkcs11/keymap.c pkcs11/keymap.h \
+	pkcs11/leave.c pkcs11/leave.h \
+	pkcs11/login.c pkcs11/login.h \
+	pkcs11/module.c pkcs11/module.h \
+	pkcs11/options.c pkcs11/options.h \
+	pkcs11/p11rc.c pkcs11/p11rc.h \
+	pkcs11/pin.c pkcs11/pin.h \
+	pkcs11/session.c pkcs11/session.h \
+	pkcs11/signer.c pkcs11/signer.h \
+	pkcs11/tokenlock.c pkcs11/tokenlock.h \
+	pkcs11/wire.c pkcs11/wire.h
+
+pkglibexec_PROGRAMS += vesper-hsm
+
+vesper_hsm_SOURCES = pkcs11/vesper-hsm.c
+vesper_hsm_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
+vesper_hsm_LDADD = libtoken.la libtokenclient.la libbase.la $(CRYPTO_LIBS) -lpthread -ldl

@@ -1,0 +1,148 @@
+#include "pkcs11/leave.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pkcs11/wire.h"
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t empty;
+	unsigned inside;
+	bool leaving;
+	int fd;
+	uint32_t generation;
+	struct module *module;
+	leave_say_fn *say;
+} state = { .lock = PTHREAD_MUTEX_INITIALIZER, .empty = PTHREAD_COND_INITIALIZER, .fd = -1 };
+
+static void *
+wait_for_signal(void *arg)
+{
+	sigset_t *set = arg;
+	int sig;
+
+	while (sigwait(set, &sig) != 0)
+		continue;
+	leave_now(LEAVE_ASKED, NULL);
+}
+
+enum rc
+leave_init(int fd, uint32_t generation, leave_say_fn *say, struct fault *f)
+{
+	static sigset_t set;
+	pthread_t thread;
+
+	state.fd = fd;
+	state.generation = generation;
+	state.say = say;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
+	    pthread_create(&thread, NULL, wait_for_signal, &set) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "signal thread");
+	pthread_detach(thread);
+	return RC_OK;
+}
+
+void
+leave_module(struct module *m)
+{
+	pthread_mutex_lock(&state.lock);
+	state.module = m;
+	pthread_mutex_unlock(&state.lock);
+}
+
+bool
+leave_enter(void)
+{
+	bool in;
+
+	pthread_mutex_lock(&state.lock);
+	in = !state.leaving;
+	if (in)
+		state.inside++;
+	pthread_mutex_unlock(&state.lock);
+	return in;
+}
+
+void
+leave_exit(void)
+{
+	pthread_mutex_lock(&state.lock);
+	if (--state.inside == 0)
+		pthread_cond_broadcast(&state.empty);
+	pthread_mutex_unlock(&state.lock);
+}
+
+/* True for the one thread that does the leaving. */
+static bool
+first(void)
+{
+	bool mine;
+
+	pthread_mutex_lock(&state.lock);
+	mine = !state.leaving;
+	state.leaving = true;
+	pthread_mutex_unlock(&state.lock);
+	return mine;
+}
+
+/*
+ * What still waits in the socket is answered, so that the front tries another
+ * process at once; closing it unread would also cost answers on their way.
+ */
+static void
+turn_away(void)
+{
+	struct frame frame;
+
+	if (state.fd < 0)
+		return;
+	(void)shutdown(state.fd, SHUT_RD);
+	while (wire_recv(state.fd, MSG_DONTWAIT, state.generation, &frame) >= WIRE_BAD) {
+		frame.code = FRAME_REBUILD;
+		if (!wire_send(state.fd, &frame, MSG_DONTWAIT))
+			return;
+	}
+}
+
+static bool
+drained(void)
+{
+	struct timespec until;
+	bool empty;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LEAVE_DRAIN_MS / 1000;
+	pthread_mutex_lock(&state.lock);
+	while (state.inside > 0) {
+		if (pthread_cond_timedwait(&state.empty, &state.lock, &until) == ETIMEDOUT)
+			break;
+	}
+	empty = state.inside == 0;
+	pthread_mutex_unlock(&state.lock);
+	return empty;
+}
+
+_Noreturn void
+leave_now(enum leave_code code, const struct fault *why)
+{
+	if (!first()) {
+		for (;;)
+			pause();
+	}
+	if (why != NULL && state.say != NULL)
+		state.say(why);
+	turn_away();
+	/* C_Finalize under another thread's call is undefined: a hung one forgoes it. */
+	if (drained() && state.module != NULL)
+		(void)module_finalize(state.module, LEAVE_FINALIZE_MS);
+	_exit(code);
+}

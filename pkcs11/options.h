@@ -1,0 +1,39 @@
+/*
+ * The arguments of a token process.  It has no configuration file: what it
+ * may know, the supervisor gives it.
+ */
+#ifndef PKCS11_OPTIONS_H
+#define PKCS11_OPTIONS_H
+
+#include "stir/fault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	OPTIONS_MAX_THREADS = 64,
+	OPTIONS_MAX_CANARY_S = 3600,
+	OPTIONS_CANARY_S = 30,
+};
+
+struct hsm_options {
+	bool admin; /* else signer */
+	const char *module, *label, *serial, *pin, *lock_file, *state_dir;
+	const char *user; /* NULL: stay */
+	uint32_t threads; /* 1 */
+	uint32_t generation;
+	uint32_t canary_s; /* 0: none on a timer */
+	bool read_write;
+};
+
+/*
+ * vesper-hsm signer|admin --module PATH [--label L] [--serial S] --pin REF
+ * --state DIR [--threads N] [--lock-file PATH] [--generation N] [--canary-s N]
+ * [--read-write] [--user NAME] [--run-id HEX]
+ *
+ * Strings are borrowed from argv.  RC_INVALID "usage".
+ */
+enum rc options_parse(
+    int argc, char **argv, struct hsm_options *out, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,240 @@
+#include "pkcs11/pin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char file_prefix[] = "file:";
+static const char credential_prefix[] = "credential:";
+
+static enum rc
+credential_path(const char *name, char path[PIN_PATH_MAX], struct fault *f)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	if (name[0] == 0 || name[0] == '.' || strchr(name, '/') != NULL)
+		return FAULT(
+		    f, RC_INVALID, "pin_source", "'credential:%s' is not a name", name);
+	if (dir == NULL)
+		return FAULT(f, RC_INVALID, "pin_source",
+		    "credential:%s: CREDENTIALS_DIRECTORY is not set", name);
+	if (snprintf(path, PIN_PATH_MAX, "%s/%s", dir, name) >= PIN_PATH_MAX)
+		return FAULT(f, RC_INVALID, "pin_source", "credential:%s: path too long", name);
+	return RC_OK;
+}
+
+static enum rc
+pin_path(const char *ref, char path[PIN_PATH_MAX], struct fault *f)
+{
+	if (strncmp(ref, credential_prefix, strlen(credential_prefix)) == 0)
+		return credential_path(ref + strlen(credential_prefix), path, f);
+	/* The reference is not repeated: it may be a PIN given by mistake. */
+	if (strncmp(ref, file_prefix, strlen(file_prefix)) != 0)
+		return FAULT(f, RC_INVALID, "pin_source",
+		    "the PIN is given as file:PATH or credential:NAME, never itself");
+	if (snprintf(path, PIN_PATH_MAX, "%s", ref + strlen(file_prefix)) >= PIN_PATH_MAX)
+		return FAULT(f, RC_INVALID, "pin_source", "path too long");
+	return RC_OK;
+}
+
+static enum rc
+check_mode(const char *ref, const struct stat *st, struct fault *f)
+{
+	if (!S_ISREG(st->st_mode))
+		return FAULT(f, RC_INVALID, "pin_source", "%s is not a regular file", ref);
+	if ((st->st_mode & (S_IRWXO | S_IWGRP)) != 0)
+		return FAULT(f, RC_INVALID, "pin_source",
+		    "%s has mode %04o, others can reach it: chmod 0600 (or 0640)", ref,
+		    (unsigned)(st->st_mode & 07777));
+	if (st->st_size > PIN_MAX + 1)
+		return FAULT(
+		    f, RC_INVALID, "pin_source", "%s is longer than %d bytes", ref, PIN_MAX);
+	return RC_OK;
+}
+
+static enum rc
+read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
+{
+	while (pin->len < sizeof pin->bytes) {
+		ssize_t n = read(fd, pin->bytes + pin->len, sizeof pin->bytes - pin->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return FAULT(
+			    f, RC_INVALID, "pin_source", "%s: %s", ref, strerror(errno));
+		if (n == 0)
+			break;
+		pin->len += (size_t)n;
+	}
+	if (pin->len > 0 && pin->bytes[pin->len - 1] == '\n')
+		pin->len--;
+	if (pin->len == 0 || pin->len > PIN_MAX)
+		return FAULT(f, RC_INVALID, "pin_source", "%s: empty or too long", ref);
+	return RC_OK;
+}
+
+/* Not of the PIN: a short PIN would be found from its hash. */
+static enum rc
+hash_source(const char *ref, const struct stat *st, uint8_t out[32], struct fault *f)
+{
+	char text[PIN_PATH_MAX + 128];
+	unsigned len = 32;
+	int n = snprintf(text, sizeof text, "%s|%lld.%09ld|%lld", ref,
+	    (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_size);
+
+	if (n < 0 || (size_t)n >= sizeof text)
+		return FAULT(f, RC_INVALID, "pin_source", "path too long");
+	if (EVP_Digest(text, (size_t)n, out, &len, EVP_sha256(), NULL) != 1)
+		return FAULT_OPENSSL(f, RC_NO_MEMORY, "pin_source", "SHA-256");
+	return RC_OK;
+}
+
+static enum rc
+read_pin(const char *ref, struct pin *pin, struct fault *f)
+{
+	char path[PIN_PATH_MAX];
+	struct stat st;
+	AUTO_FD fd = -1;
+
+	TRY(pin_path(ref, path, f));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return FAULT(f, RC_INVALID, "pin_source", "%s: %s", ref, strerror(errno));
+	TRY(check_mode(ref, &st, f));
+	TRY(read_all(fd, ref, pin, f));
+	return hash_source(ref, &st, pin->source, f);
+}
+
+enum rc
+pin_read(const char *ref, struct pin *out, struct fault *f)
+{
+	enum rc rc;
+
+	*out = (struct pin){ .len = 0 };
+	/* A limit of zero on locked memory is an operator's choice, not a reason to stop. */
+	(void)mlock(out, sizeof *out);
+	rc = read_pin(ref, out, f);
+	if (rc != RC_OK)
+		pin_wipe(out);
+	return rc;
+}
+
+void
+pin_wipe(struct pin *pin)
+{
+	OPENSSL_cleanse(pin, sizeof *pin);
+	(void)munlock(pin, sizeof *pin);
+}
+
+/* ---- the record of a refused PIN ---------------------------------------- */
+
+enum { RECORD_LEN = 65 }; /* hex and a newline */
+
+static enum rc
+record_path(const char *dir, const char *serial, const char *suffix, char path[PIN_PATH_MAX],
+    struct fault *f)
+{
+	char name[40];
+	size_t n = 0;
+
+	/* A serial is the token's text; only what is safe in a name goes into one. */
+	for (; serial[n] != 0 && n < sizeof name - 1; n++) {
+		unsigned char c = (unsigned char)serial[n];
+		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			     (c >= 'A' && c <= 'Z') || c == '-';
+
+		name[n] = (char)(plain ? c : '_');
+	}
+	name[n] = 0;
+	if (snprintf(path, PIN_PATH_MAX, "%s/pin-refused-%s%s", dir, name, suffix) >=
+	    PIN_PATH_MAX)
+		return FAULT(f, RC_INVALID, "state", "path too long");
+	return RC_OK;
+}
+
+static void
+record_text(const struct pin *pin, char text[RECORD_LEN + 1])
+{
+	for (size_t i = 0; i < sizeof pin->source; i++)
+		snprintf(text + 2 * i, 3, "%02x", pin->source[i]);
+	text[RECORD_LEN - 1] = '\n';
+	text[RECORD_LEN] = 0;
+}
+
+static enum rc
+prepare(const char *path, const char *text, struct fault *f)
+{
+	AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return FAULT(f, RC_INVALID, "state",
+		    "%s: %s: a refused PIN could not be recorded, so none is tried", path,
+		    strerror(errno));
+	if (write(fd, text, RECORD_LEN) != RECORD_LEN || fsync(fd) != 0)
+		return FAULT(f, RC_INVALID, "state", "%s: %s", path, strerror(errno));
+	return RC_OK;
+}
+
+enum rc
+pin_check_refused(
+    const char *state_dir, const char *serial, const struct pin *pin, struct fault *f)
+{
+	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
+	char text[RECORD_LEN + 1], found[RECORD_LEN + 1] = "";
+	AUTO_FD fd = -1;
+
+	TRY(record_path(state_dir, serial, "", path, f));
+	TRY(record_path(state_dir, serial, ".new", temp, f));
+	record_text(pin, text);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno != ENOENT)
+		return FAULT(f, RC_INVALID, "state", "%s: %s", path, strerror(errno));
+	if (fd >= 0 && read(fd, found, RECORD_LEN) < 0)
+		return FAULT(f, RC_INVALID, "state", "%s: %s", path, strerror(errno));
+	if (memcmp(found, text, RECORD_LEN) == 0)
+		return FAULT(f, RC_DENIED, "pin_refused",
+		    "this PIN was refused before: correct it at its source, or remove %s",
+		    path);
+	return prepare(temp, text, f);
+}
+
+static enum rc
+sync_dir(const char *dir, struct fault *f)
+{
+	AUTO_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) != 0)
+		return FAULT(f, RC_IO, "state", "%s: %s", dir, strerror(errno));
+	return RC_OK;
+}
+
+enum rc
+pin_refused(const char *state_dir, const char *serial, struct fault *f)
+{
+	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
+
+	TRY(record_path(state_dir, serial, "", path, f));
+	TRY(record_path(state_dir, serial, ".new", temp, f));
+	if (rename(temp, path) != 0)
+		return FAULT(f, RC_IO, "state", "%s: %s", path, strerror(errno));
+	return sync_dir(state_dir, f);
+}
+
+void
+pin_accepted(const char *state_dir, const char *serial)
+{
+	char path[PIN_PATH_MAX];
+
+	if (record_path(state_dir, serial, "", path, NULL) == RC_OK)
+		(void)unlink(path);
+	if (record_path(state_dir, serial, ".new", path, NULL) == RC_OK)
+		(void)unlink(path);
+}

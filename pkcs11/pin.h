@@ -1,0 +1,42 @@
+/*
+ * The user PIN: read from its reference, held in locked memory for the one
+ * login, and the record of a refused one, so that no restart tries it again
+ * and locks the token.  Main thread only.
+ */
+#ifndef PKCS11_PIN_H
+#define PKCS11_PIN_H
+
+#include "stir/fault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PIN_MAX = 255, PIN_PATH_MAX = 4096 };
+
+struct pin {
+	uint8_t bytes[PIN_MAX + 1];
+	size_t len;
+	uint8_t source[32]; /* SHA-256 of the reference and the file's mtime and size */
+};
+
+/*
+ * Read ref, "file:PATH" or "credential:NAME" (of $CREDENTIALS_DIRECTORY); one
+ * trailing newline is dropped.  The caller wipes it.  RC_INVALID "pin_source"
+ * for anything that cannot be read, is empty, or that others can read.
+ */
+enum rc pin_read(const char *ref, struct pin *out, struct fault *f) MUST_CHECK;
+void pin_wipe(struct pin *pin);
+
+/*
+ * RC_DENIED "pin_refused" when this very source was refused by the token of
+ * this serial before.  Prepares the record, so that a refusal can always be
+ * written: RC_INVALID "state" when the directory does not allow it.
+ */
+enum rc pin_check_refused(const char *state_dir, const char *serial, const struct pin *pin,
+    struct fault *f) MUST_CHECK;
+
+/* Remember the refusal durably, or forget an earlier one of another source. */
+enum rc pin_refused(const char *state_dir, const char *serial, struct fault *f) MUST_CHECK;
+void pin_accepted(const char *state_dir, const char *serial);
+
+#endif
