@@ -1,1 +1,32 @@
-# agent/front
+# agent/front: the front process.
+noinst_LTLIBRARIES += libfront.la
+pkglibexec_PROGRAMS += vesper-front
+
+libfront_la_SOURCES = \
+	agent/front/admin_api.c agent/front/admin_api.h \
+	agent/front/api.c agent/front/api.h \
+	agent/front/api_atis.c agent/front/api_native.c \
+	agent/front/caller.c agent/front/caller.h \
+	agent/front/conn.c agent/front/conn.h \
+	agent/front/decide.c agent/front/decide.h \
+	agent/front/desk.h \
+	agent/front/front.c agent/front/front.h \
+	agent/front/harden.c agent/front/harden.h \
+	agent/front/headers.c agent/front/headers.h \
+	agent/front/hsm.c agent/front/hsm.h \
+	agent/front/http1.c agent/front/http1.h \
+	agent/front/jw.c agent/front/jw.h \
+	agent/front/listener.c agent/front/listener.h \
+	agent/front/loop.c agent/front/loop.h \
+	agent/front/policy.c agent/front/policy.h \
+	agent/front/problem.c agent/front/problem.h \
+	agent/front/sign.c agent/front/sign.h \
+	agent/front/snapshot.h \
+	agent/front/status.c agent/front/status.h
+
+include $(top_srcdir)/agent/front/audit.mk
+include $(top_srcdir)/agent/front/builder.mk
+
+vesper_front_SOURCES = agent/front/main.c
+vesper_front_LDADD = libfront.la libagent.la libtokenclient.la libstir.la libbase.la \
+	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

@@ -1,0 +1,345 @@
+#include "agent/front/admin_api.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+
+#include "agent/front/jw.h"
+#include "agent/front/status.h"
+
+enum { METRICS_MAX_CREDENTIALS = 2000 };
+
+const struct api_route admin_routes[] = {
+	{ HTTP1_GET, API_EXACT, "/v1/status", "", api_status },
+	{ HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
+	{ HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },
+	{ HTTP1_POST, API_TWO, "/v1/credentials/", "/renew", admin_renew },
+	{ HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
+	{ HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
+	{ HTTP1_GET, API_EXACT, "/metrics", "", admin_metrics },
+	{ HTTP1_GET, API_EXACT, "/health/live", "", api_live },
+	{ HTTP1_GET, API_EXACT, "/health/ready", "", api_ready },
+};
+const size_t admin_routes_len = ARRAY_LEN(admin_routes);
+
+/* ---- jobs ---- */
+
+static void
+answer_job(struct api_call *call, int status, const struct front_job *j)
+{
+	static const char *const states[] = {
+		[JOB_RUNNING] = "running", [JOB_DONE] = "done", [JOB_FAILED] = "failed"
+	};
+	AUTO_BUF out = BUF_INIT(2048);
+	bool failed = j->state == JOB_FAILED;
+
+	jw_open(&out, NULL, '{');
+	jw_uint(&out, "job", j->id);
+	jw_str(&out, "kind", j->kind);
+	jw_str(&out, "state", states[j->state]);
+	jw_int(&out, "began", j->began_s);
+	if (j->state == JOB_RUNNING)
+		jw_null(&out, "ended");
+	else
+		jw_int(&out, "ended", j->ended_s);
+	jw_str(&out, "reason", failed ? j->fault.reason : NULL);
+	jw_str(&out, "detail", failed ? j->fault.detail : NULL);
+	jw_close(&out, '}');
+	api_json(call, status, &out);
+}
+
+static void
+answer_started(struct api_call *call, uint64_t id, struct fault *f)
+{
+	if (id != 0) {
+		answer_job(call, 202, front_job(call->front, id));
+		return;
+	}
+	/* The builder's word for a full queue is its own; the socket's is "overloaded". */
+	*f = (struct fault){ 0 };
+	(void)REFUSE(f, RC_BUSY, OVERLOADED, NULL, "too many jobs wait");
+	api_problem(call, f);
+}
+
+void
+admin_reload(struct api_call *call)
+{
+	struct fault f = { 0 };
+
+	answer_started(call, front_reload(call->front, &f), &f);
+}
+
+void
+admin_renew(struct api_call *call)
+{
+	const struct credset *set = front_set(call->front);
+	struct credset_place at = { 0 };
+	struct fault f = { 0 };
+	const struct config_credential *cc;
+
+	if (!status_find(call, &at)) {
+		(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no credential of that name");
+		api_problem(call, &f);
+		return;
+	}
+	cc = credset_config(set, at);
+	if (cc->ca == NULL) {
+		(void)REFUSE(&f, RC_CONFLICT, CONFLICT, NULL,
+		    "credential '%s' has no ca: its certificates are installed by hand",
+		    cc->name);
+		api_problem(call, &f);
+		return;
+	}
+	answer_started(call,
+	    front_renew(call->front, set->config->tenant[at.tenant].name, cc->name, &f), &f);
+}
+
+static bool
+read_id(struct span text, uint64_t *id)
+{
+	*id = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!isdigit(text.ptr[i]) || i >= 18)
+			return false;
+		*id = *id * 10 + (uint64_t)(text.ptr[i] - '0');
+	}
+	return text.len > 0;
+}
+
+void
+admin_job(struct api_call *call)
+{
+	const struct front_job *j = NULL;
+	struct fault f = { 0 };
+	uint64_t id = 0;
+
+	if (read_id(call->part[0], &id))
+		j = front_job(call->front, id);
+	if (j != NULL) {
+		answer_job(call, 200, j);
+		return;
+	}
+	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no job of that number is remembered");
+	api_problem(call, &f);
+}
+
+/* ---- metrics: the text format of Prometheus; every family is there, also when empty ---- */
+
+static void
+family(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+put_requests(struct buf *out, const struct desk_stats *s)
+{
+	family(out, "vesper_sign_requests_total", "counter", "Signing requests by result.");
+	buf_printf(
+	    out, "vesper_sign_requests_total{result=\"signed\"} %" PRIu64 "\n", s->signed_);
+	buf_printf(
+	    out, "vesper_sign_requests_total{result=\"refused\"} %" PRIu64 "\n", s->refused);
+	buf_printf(
+	    out, "vesper_sign_requests_total{result=\"failed\"} %" PRIu64 "\n", s->failed);
+	buf_printf(
+	    out, "vesper_sign_requests_total{result=\"dry_run\"} %" PRIu64 "\n", s->dry_runs);
+	family(
+	    out, "vesper_rejected_total", "counter", "Refused or failed requests by reason.");
+	for (unsigned i = 0; i < REASON__COUNT; i++)
+		buf_printf(out, "vesper_rejected_total{reason=\"%s\"} %" PRIu64 "\n",
+		    reason_token((enum reason)i), s->reason[i]);
+	family(out, "vesper_http_malformed_total", "counter",
+	    "Requests that were no strict HTTP.");
+	buf_printf(out, "vesper_http_malformed_total %" PRIu64 "\n", s->not_http);
+}
+
+static void
+put_histogram(struct buf *out, const struct desk_stats *s)
+{
+	uint64_t sum = 0;
+	int64_t edge_us = 100;
+
+	family(out, "vesper_sign_duration_seconds", "histogram",
+	    "From the whole request to the answer, signed requests.");
+	for (unsigned i = 0; i + 1 < DESK_BUCKETS; i++, edge_us *= 2) {
+		sum += s->took[i];
+		buf_printf(out,
+		    "vesper_sign_duration_seconds_bucket{le=\"%" PRId64 ".%06" PRId64
+		    "\"} %" PRIu64 "\n",
+		    edge_us / 1000000, edge_us % 1000000, sum);
+	}
+	buf_printf(
+	    out, "vesper_sign_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", s->signed_);
+	buf_printf(out, "vesper_sign_duration_seconds_sum %" PRIu64 ".%06" PRIu64 "\n",
+	    s->took_us / 1000000, s->took_us % 1000000);
+	buf_printf(out, "vesper_sign_duration_seconds_count %" PRIu64 "\n", s->signed_);
+}
+
+struct token_metric {
+	const char *name, *type, *help;
+	uint64_t (*value)(const struct front *fr, unsigned token);
+};
+
+static uint64_t
+token_up(const struct front *fr, unsigned token)
+{
+	return hsm_token_up(fr->desk.hsm, token);
+}
+
+static uint64_t
+token_waiting(const struct front *fr, unsigned token)
+{
+	return hsm_waiting(fr->desk.hsm, token);
+}
+
+static uint64_t
+sum_processes(
+    const struct front *fr, unsigned token, uint64_t (*of)(const struct hsm_process *p))
+{
+	struct hsm_process list[HSM_MAX_PROCESSES];
+	size_t n = hsm_processes(fr->desk.hsm, token, list);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += of(&list[i]);
+	return sum;
+}
+
+static uint64_t
+is_ready(const struct hsm_process *p)
+{
+	return p->ready && !p->draining;
+}
+
+static uint64_t
+token_processes(const struct front *fr, unsigned token)
+{
+	return sum_processes(fr, token, is_ready);
+}
+
+static uint64_t
+has_timeouts(const struct hsm_process *p)
+{
+	return p->timeouts;
+}
+
+static uint64_t
+token_timeouts(const struct front *fr, unsigned token)
+{
+	return sum_processes(fr, token, has_timeouts);
+}
+
+static const struct token_metric token_metrics[] = {
+	{ "vesper_hsm_up", "gauge", "Some signer of the token is ready.", token_up },
+	{ "vesper_hsm_processes", "gauge", "Signers of the token that are ready.",
+	    token_processes },
+	{ "vesper_hsm_waiting", "gauge", "Requests that wait for the token.", token_waiting },
+	{ "vesper_hsm_timeouts", "gauge", "Calls past their deadline at the present signers.",
+	    token_timeouts },
+};
+
+static void
+put_tokens(struct buf *out, const struct front *fr)
+{
+	const struct config *c = front_set(fr)->config;
+
+	for (size_t m = 0; m < ARRAY_LEN(token_metrics); m++) {
+		const struct token_metric *t = &token_metrics[m];
+
+		family(out, t->name, t->type, t->help);
+		for (size_t i = 0; i < c->tokens; i++)
+			buf_printf(out, "%s{token=\"%s\"} %" PRIu64 "\n", t->name,
+			    c->token[i].name, t->value(fr, (unsigned)i));
+	}
+}
+
+static void
+put_signers(struct buf *out, const struct front *fr)
+{
+	const struct config *c = front_set(fr)->config;
+
+	family(out, "vesper_hsm_signatures_total", "counter",
+	    "Signatures of requests by each signer since it began.");
+	for (size_t i = 0; i < c->tokens; i++) {
+		struct hsm_process list[HSM_MAX_PROCESSES];
+		size_t n = hsm_processes(fr->desk.hsm, (unsigned)i, list);
+
+		for (size_t k = 0; k < n; k++)
+			buf_printf(out,
+			    "vesper_hsm_signatures_total{token=\"%s\",process=\"%u\","
+			    "generation=\"%u\"} %" PRIu64 "\n",
+			    c->token[i].name, list[k].process, list[k].generation,
+			    list[k].stats.signatures);
+	}
+}
+
+static void
+put_validity(struct buf *out, const struct front *fr, bool ready)
+{
+	const struct credset *set = front_set(fr);
+	size_t n = set->slots < METRICS_MAX_CREDENTIALS ? set->slots : METRICS_MAX_CREDENTIALS;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct credential *c = set->slot[i];
+		bool is = strcmp(status_state(c, loop_time_s(fr->loop)), "ready") == 0;
+
+		if (ready)
+			buf_printf(out,
+			    "vesper_certificate_ready{tenant=\"%s\",credential=\"%s\"} %d\n",
+			    c->tenant, c->name, is);
+		else if (c->state == CREDENTIAL_READY)
+			buf_printf(out,
+			    "vesper_certificate_not_after_timestamp_seconds{tenant=\"%s\","
+			    "credential=\"%s\"} %" PRId64 "\n",
+			    c->tenant, c->name, c->not_after_s);
+	}
+}
+
+static void
+put_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	family(out, name, "gauge", help);
+	buf_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void
+put_rest(struct buf *out, const struct front *fr)
+{
+	struct builder_status builder = { 0 };
+
+	builder_status(fr->builder, &builder);
+	put_gauge(out, "vesper_connections", "Open connections.", fr->callers.open);
+	put_gauge(out, "vesper_audit_failed", "The audit cannot be written.",
+	    audit_failed(fr->desk.audit));
+	family(out, "vesper_audit_records_total", "counter", "Audit records on disk.");
+	buf_printf(
+	    out, "vesper_audit_records_total %" PRIu64 "\n", audit_durable(fr->desk.audit));
+	put_gauge(out, "vesper_renewer_up", "The renewer is connected.", builder.renewer);
+	put_gauge(out, "vesper_config_last_reload_successful", "The last reload was good.",
+	    builder.reload_fault.rc == RC_OK);
+	put_gauge(out, "vesper_config_last_reload_timestamp_seconds", "When it was.",
+	    (uint64_t)builder.reloaded_s);
+}
+
+void
+admin_metrics(struct api_call *call)
+{
+	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
+	const struct front *fr = call->front;
+
+	family(&out, "vesper_build_info", "gauge", "The version of this agent.");
+	buf_printf(&out, "vesper_build_info{version=\"%s\"} 1\n", FRONT_VERSION);
+	put_requests(&out, &fr->desk.stats);
+	put_histogram(&out, &fr->desk.stats);
+	put_tokens(&out, fr);
+	put_signers(&out, fr);
+	family(&out, "vesper_certificate_ready", "gauge", "The credential can be used.");
+	put_validity(&out, fr, true);
+	family(&out, "vesper_certificate_not_after_timestamp_seconds", "gauge",
+	    "End of the validity of the chain in force.");
+	put_validity(&out, fr, false);
+	put_rest(&out, fr);
+	conn_answer(call->conn, &(struct http1_answer){ .status = 200,
+				    .content_type = "text/plain; version=0.0.4",
+				    .body = buf_view(&out),
+				    .request_id = call->request_id });
+}

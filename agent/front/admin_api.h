@@ -1,0 +1,15 @@
+/*
+ * The administration socket's routes: status of everything, metrics, reload,
+ * renewal on demand.  api.c has checked who asks.
+ */
+#ifndef AGENT_FRONT_ADMIN_API_H
+#define AGENT_FRONT_ADMIN_API_H
+
+#include "agent/front/api.h"
+
+void admin_reload(struct api_call *call);
+void admin_renew(struct api_call *call);
+void admin_job(struct api_call *call);
+void admin_metrics(struct api_call *call);
+
+#endif

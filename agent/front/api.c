@@ -1,0 +1,228 @@
+#include "agent/front/api.h"
+
+#include <ctype.h>
+#include <openssl/rand.h>
+
+#include "agent/front/problem.h"
+#include "stir/jtext.h"
+
+static const struct api_route caller_routes[] = {
+	{ HTTP1_POST, API_EXACT, "/v1/passports", "", api_passports },
+	{ HTTP1_POST, API_SUFFIX, "/v1/signing", "", api_signing },
+	{ HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
+	{ HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },
+	{ HTTP1_GET, API_EXACT, "/v1/status", "", api_status },
+	{ HTTP1_GET, API_EXACT, "/health/live", "", api_live },
+	{ HTTP1_GET, API_EXACT, "/health/ready", "", api_ready },
+};
+
+/* ---- request ids ---- */
+
+static bool
+is_request_id(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (!isalnum(s.ptr[i]) && s.ptr[i] != '-')
+			return false;
+	}
+	return s.len > 0 && s.len <= SIGN_REQUEST_ID_MAX;
+}
+
+void
+api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1])
+{
+	static const char digit[] = "0123456789abcdef";
+	uint8_t random[16] = { 0 };
+
+	if (is_request_id(asked)) {
+		memcpy(out, asked.ptr, asked.len);
+		out[asked.len] = 0;
+		return;
+	}
+	/* It must be unlike others, not unpredictable: a failing generator does no harm. */
+	(void)RAND_bytes(random, sizeof random);
+	for (size_t i = 0; i < sizeof random; i++) {
+		out[2 * i] = digit[random[i] >> 4];
+		out[2 * i + 1] = digit[random[i] & 15];
+	}
+	out[2 * sizeof random] = 0;
+}
+
+/* ---- answers ---- */
+
+void
+api_json(struct api_call *call, int status, struct buf *body)
+{
+	if (buf_check(body, NULL) != RC_OK) {
+		struct fault f = { 0 };
+
+		(void)REFUSE(&f, RC_BUSY, INTERNAL, NULL, "the answer is too large");
+		api_problem(call, &f);
+		return;
+	}
+	conn_answer(call->conn, &(struct http1_answer){ .status = status,
+				    .content_type = "application/json",
+				    .body = buf_view(body),
+				    .request_id = call->request_id });
+}
+
+void
+api_problem(struct api_call *call, const struct fault *f)
+{
+	problem_answer(call->conn, f, call->request_id, NULL);
+}
+
+enum rc
+api_body(struct api_call *call, json_t **out, struct fault *f)
+{
+	json_auto_t *root = NULL;
+
+	if (!http1_is_type(call->http->content_type, "application/json"))
+		return REFUSE(f, RC_INVALID, UNSUPPORTED_MEDIA, NULL,
+		    "the body must be of Content-Type application/json");
+	if (!http1_accepts(call->http->accept, "application/json") &&
+	    !http1_accepts(call->http->accept, "text/plain"))
+		return REFUSE(
+		    f, RC_INVALID, NOT_ACCEPTABLE, NULL, "the answer is application/json");
+	if (call->http->body.len == 0)
+		return REFUSE(f, RC_INVALID, MALFORMED_JSON, NULL, "no body");
+	TRY(jtext_read(call->http->body, &root, f));
+	if (!json_is_object(root))
+		return REFUSE(
+		    f, RC_INVALID, MALFORMED_JSON, NULL, "the body must be an object");
+	*out = TAKE(root);
+	return RC_OK;
+}
+
+/* ---- routes ---- */
+
+static bool
+cut_prefix(struct span *s, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (s->len < len || memcmp(s->ptr, text, len) != 0)
+		return false;
+	span_cut(s, len);
+	return true;
+}
+
+static bool
+ends_with(struct span s, const char *text)
+{
+	size_t len = strlen(text);
+
+	return s.len >= len && memcmp(s.ptr + s.len - len, text, len) == 0;
+}
+
+static bool
+match_names(struct span rest, const struct api_route *route, struct span part[2])
+{
+	size_t n = route->match == API_TWO ? 2 : 1;
+	const uint8_t *slash;
+
+	if (!ends_with(rest, route->tail))
+		return false;
+	rest.len -= strlen(route->tail);
+	if (n == 2) {
+		slash = rest.len > 0 ? memchr(rest.ptr, '/', rest.len) : NULL;
+		if (slash == NULL)
+			return false;
+		part[0] = span_cut(&rest, (size_t)(slash - rest.ptr));
+		span_cut(&rest, 1);
+	}
+	part[n - 1] = rest;
+	return part[0].len > 0 && rest.len > 0 && memchr(rest.ptr, '/', rest.len) == NULL;
+}
+
+static bool
+matches(const struct api_route *route, struct span path, struct span part[2])
+{
+	switch (route->match) {
+	case API_EXACT: return span_is(path, route->path);
+	case API_SUFFIX: return ends_with(path, route->path);
+	default: return cut_prefix(&path, route->path) && match_names(path, route, part);
+	}
+}
+
+/* The route, or what to say where there is none: 404, or 405 and the method that there is. */
+static const struct api_route *
+find_route(const struct api_route *table, size_t n, struct api_call *call, const char **allow)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!matches(&table[i], call->http->path, call->part))
+			continue;
+		if (table[i].method == call->http->method)
+			return &table[i];
+		*allow = table[i].method == HTTP1_GET ? "GET" : "POST";
+	}
+	return NULL;
+}
+
+static void
+no_route(struct api_call *call, const char *allow)
+{
+	struct fault f = { 0 };
+
+	if (allow != NULL)
+		(void)REFUSE(
+		    &f, RC_INVALID, METHOD_NOT_ALLOWED, NULL, "this resource takes %s", allow);
+	else
+		(void)REFUSE(
+		    &f, RC_NOT_FOUND, NOT_FOUND, NULL, "there is no such resource here");
+	if (!call->conn->admin && api_is_signing(call->http->path))
+		api_signing_problem(call, &f, allow);
+	else
+		problem_answer(call->conn, &f, call->request_id, allow);
+}
+
+static bool
+admitted(struct api_call *call)
+{
+	struct fault f = { 0 };
+
+	if (!call->conn->admin || front_is_admin(call->front, &call->conn->caller))
+		return true;
+	(void)REFUSE(
+	    &f, RC_DENIED, CALLER_NOT_ALLOWED, NULL, "this user does not administer the agent");
+	api_problem(call, &f);
+	return false;
+}
+
+void
+api_request(void *arg, struct conn *c, const struct http1_request *r)
+{
+	struct api_call call = { .front = arg, .conn = c, .http = r };
+	const struct api_route *table = c->admin ? admin_routes : caller_routes;
+	size_t n = c->admin ? admin_routes_len : ARRAY_LEN(caller_routes);
+	const struct api_route *route;
+	const char *allow = NULL;
+
+	api_request_id(r->request_id, call.request_id);
+	if (!admitted(&call))
+		return;
+	route = find_route(table, n, &call, &allow);
+	if (route == NULL)
+		no_route(&call, allow);
+	else
+		route->handle(&call);
+}
+
+void
+api_malformed(void *arg, struct conn *c, const struct http1_request *r, const struct fault *f)
+{
+	struct api_call call = { .front = arg, .conn = c, .http = r };
+
+	call.front->desk.stats.not_http++;
+	api_request_id((struct span){ 0 }, call.request_id);
+	if (!c->admin && api_is_signing(r->path))
+		api_signing_problem(&call, f, NULL);
+	else
+		api_problem(&call, f);
+}
+
+bool
+api_is_signing(struct span path)
+{
+	return ends_with(path, "/v1/signing");
+}

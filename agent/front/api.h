@@ -1,0 +1,65 @@
+/*
+ * The routes: which request is whose.  A table of method, path and handler
+ * for the callers' sockets, and one for the administration socket.
+ */
+#ifndef AGENT_FRONT_API_H
+#define AGENT_FRONT_API_H
+
+#include "agent/front/front.h"
+
+struct api_call {
+	struct front *front;
+	struct conn *conn;
+	const struct http1_request *http;
+	char request_id[SIGN_REQUEST_ID_MAX + 1];
+	struct span part[2]; /* what the path's wildcards stand for */
+};
+
+enum api_match {
+	API_EXACT,  /* the whole path */
+	API_SUFFIX, /* its end: any prefix goes before it */
+	API_ONE,    /* path, one name, tail */
+	API_TWO,    /* path, a name "/" a name, tail */
+};
+
+struct api_route {
+	enum http1_method method;
+	enum api_match match;
+	const char *path, *tail;
+	void (*handle)(struct api_call *call);
+};
+
+/* For struct conn_host; arg is the front. */
+void api_request(void *arg, struct conn *c, const struct http1_request *r);
+void api_malformed(
+    void *arg, struct conn *c, const struct http1_request *r, const struct fault *f);
+
+/* Answers of handlers. */
+void api_json(struct api_call *call, int status, struct buf *body);
+void api_problem(struct api_call *call, const struct fault *f);
+
+/* A JSON body: content type, size and syntax.  *out is a new reference to an object. */
+enum rc api_body(struct api_call *call, json_t **out, struct fault *f) MUST_CHECK;
+
+/* The caller's X-RequestID when it is 1 to 64 of A-Z a-z 0-9 "-", else 32 random hex digits. */
+void api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1]);
+
+/* api_native.c, api_atis.c */
+void api_passports(struct api_call *call);
+void api_signing(struct api_call *call);
+bool api_is_signing(struct span path);
+void api_signing_problem(struct api_call *call, const struct fault *f, const char *allow);
+extern const struct sign_face api_native_face;
+
+/* status.c */
+void api_status(struct api_call *call);
+void api_credentials(struct api_call *call);
+void api_credential(struct api_call *call);
+void api_live(struct api_call *call);
+void api_ready(struct api_call *call);
+
+/* admin_api.c */
+extern const struct api_route admin_routes[];
+extern const size_t admin_routes_len;
+
+#endif

@@ -1,0 +1,348 @@
+#include "agent/front/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+static void
+finish(struct conn *c)
+{
+	struct conn_host *h = c->host;
+
+	if (c->gone)
+		return;
+	c->gone = true;
+	loop_disarm(h->loop, &c->timer);
+	loop_remove(h->loop, &c->io);
+	close(c->io.fd);
+	if (c->busy)
+		h->busy--;
+	if (c->lost != NULL)
+		c->lost(c->lost_arg);
+	c->lost = NULL;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		h->first = c->next;
+	h->open--;
+	c->next = h->dead;
+	h->dead = c;
+}
+
+static void
+bury(struct conn_host *h)
+{
+	while (h->dead != NULL) {
+		struct conn *c = h->dead;
+
+		h->dead = c->next;
+		caller_done(&c->caller);
+		buf_free(&c->in);
+		buf_free(&c->out);
+		free(c);
+	}
+}
+
+static void
+arm(struct conn *c, int64_t ms)
+{
+	loop_arm(c->host->loop, &c->timer, loop_now_ms(c->host->loop) + ms);
+}
+
+/* Reading stops where nothing more can be kept, and where the caller has ended its side. */
+static void
+want(struct conn *c)
+{
+	bool full = c->in.len >= c->in.max;
+
+	loop_want(c->host->loop, &c->io,
+	    (c->eof || full ? 0 : EPOLLIN) | (c->out.len > 0 ? (uint32_t)EPOLLOUT : 0));
+}
+
+/* True when everything is out. */
+static bool
+flush(struct conn *c)
+{
+	while (c->out.len > 0) {
+		ssize_t n = send(c->io.fd, c->out.ptr, c->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return false;
+		if (n < 0) {
+			finish(c);
+			return false;
+		}
+		buf_consume(&c->out, (size_t)n);
+	}
+	buf_free(&c->out);
+	return true;
+}
+
+/* An answer is written out: what comes next? */
+static void
+settle(struct conn *c)
+{
+	if (c->gone)
+		return;
+	if (c->close || (c->host->closing && c->in.len == 0) || (c->eof && c->in.len == 0)) {
+		finish(c);
+		return;
+	}
+	if (c->in.len == 0)
+		buf_free(&c->in);
+	arm(c, c->in.len > 0 ? CONN_HEAD_MS : CONN_IDLE_MS);
+	if (c->in.len > 0 && !c->in_again) {
+		c->in_again = true;
+		c->next_again = c->host->again;
+		c->host->again = c;
+	}
+	want(c);
+}
+
+static void
+push_out(struct conn *c)
+{
+	if (flush(c)) {
+		settle(c);
+	} else if (!c->gone) {
+		arm(c, CONN_WRITE_MS);
+		want(c);
+	}
+}
+
+void
+conn_answer(struct conn *c, const struct http1_answer *a)
+{
+	struct http1_answer last = *a;
+
+	assert(c->busy && !c->gone);
+	c->busy = false;
+	c->host->busy--;
+	c->lost = NULL;
+	c->close = c->close || a->close || (c->host->closing && c->in.len == 0);
+	last.close = c->close;
+	http1_write(&c->out, &last);
+	if (buf_check(&c->out, NULL) != RC_OK) {
+		finish(c); /* no memory: half an answer is worse than none */
+		return;
+	}
+	push_out(c);
+}
+
+void
+conn_on_lost(struct conn *c, void (*lost)(void *arg), void *arg)
+{
+	c->lost = lost;
+	c->lost_arg = arg;
+}
+
+static void
+set_busy(struct conn *c)
+{
+	c->busy = true;
+	c->host->busy++;
+	loop_disarm(c->host->loop, &c->timer);
+}
+
+static void
+send_continue(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (c->continued)
+		return;
+	c->continued = true;
+	buf_put(&c->out, text, sizeof text - 1);
+	(void)flush(c);
+}
+
+static void
+refuse(struct conn *c, const struct http1_request *r, const struct fault *f)
+{
+	struct buf request = c->in; /* the spans of r borrow from it */
+
+	c->in = BUF_INIT(request.max); /* where the next request begins is not known */
+	c->close = true;
+	set_busy(c);
+	c->host->malformed(c->host->arg, c, r, f);
+	buf_free(&request);
+}
+
+static void
+dispatch(struct conn *c, const struct http1_request *r)
+{
+	struct buf request = c->in; /* the spans of r borrow from it */
+
+	c->in = BUF_INIT(request.max);
+	buf_put(&c->in, request.ptr + r->total, request.len - r->total);
+	c->need = 0;
+	c->continued = false;
+	c->close = r->close;
+	set_busy(c);
+	c->host->request(c->host->arg, c, r);
+	buf_free(&request);
+}
+
+/* Read requests from the buffer until one is in flight or more bytes are needed. */
+static void
+advance(struct conn *c)
+{
+	while (
+	    !c->gone && !c->busy && c->out.len == 0 && c->in.len > 0 && c->in.len >= c->need) {
+		struct http1_request r = { 0 };
+		enum http1_state state = HTTP1_NEED_HEAD;
+		struct fault f = { 0 };
+
+		if (http1_read(buf_view(&c->in), &r, &state, &f) != RC_OK) {
+			refuse(c, &r, &f);
+			return;
+		}
+		if (state == HTTP1_COMPLETE) {
+			dispatch(c, &r);
+			continue;
+		}
+		if (state == HTTP1_NEED_BODY) {
+			c->need = r.total;
+			if (r.expect)
+				send_continue(c);
+		}
+		break;
+	}
+	if (c->gone || c->busy || c->out.len > 0)
+		return;
+	if (c->eof)
+		finish(c); /* in the middle of a request */
+}
+
+static void
+receive(struct conn *c)
+{
+	struct conn_host *h = c->host;
+	size_t room = c->in.max - c->in.len;
+	ssize_t n;
+
+	if (room > sizeof h->scratch)
+		room = sizeof h->scratch;
+	n = recv(c->io.fd, h->scratch, room, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (n < 0) {
+		finish(c);
+		return;
+	}
+	if (n == 0) {
+		c->eof = true;
+		return;
+	}
+	if (c->in.len == 0 && !c->busy)
+		arm(c, CONN_HEAD_MS);
+	buf_put(&c->in, h->scratch, (size_t)n);
+	if (buf_check(&c->in, NULL) != RC_OK)
+		finish(c);
+}
+
+static void
+ready(void *arg, uint32_t events)
+{
+	struct conn *c = arg;
+
+	if ((events & EPOLLOUT) != 0 && c->out.len > 0 && !c->busy)
+		push_out(c);
+	/* Both directions are shut: nobody reads an answer any more. */
+	if (!c->gone && (events & (EPOLLHUP | EPOLLERR)) != 0 &&
+	    (c->eof || (events & EPOLLIN) == 0))
+		finish(c);
+	if (!c->gone && (events & EPOLLIN) != 0 && c->in.len < c->in.max)
+		receive(c);
+	if (c->gone)
+		return;
+	advance(c);
+	if (!c->gone)
+		want(c);
+}
+
+static void
+late(void *arg)
+{
+	finish(arg);
+}
+
+enum rc
+conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct fault *f)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		close(fd);
+		caller_done(caller);
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a connection");
+	}
+	c->caller = *caller;
+	*caller = (struct caller){ 0 };
+	c->admin = admin;
+	c->host = h;
+	c->in = BUF_INIT(HTTP1_REQUEST_MAX + CONN_PIPELINE);
+	c->out = BUF_INIT(CONN_ANSWER_MAX);
+	c->timer = (struct loop_timer){ .fire = late, .arg = c };
+	c->io = (struct loop_io){ .fd = fd, .ready = ready, .arg = c };
+	if (loop_add(h->loop, &c->io, EPOLLIN, f) != RC_OK) {
+		close(fd);
+		caller_done(&c->caller);
+		free(c);
+		return RC_IO;
+	}
+	c->next = h->first;
+	if (h->first != NULL)
+		h->first->prev = c;
+	h->first = c;
+	h->open++;
+	arm(c, CONN_HEAD_MS);
+	return RC_OK;
+}
+
+void
+conn_turn(struct conn_host *h)
+{
+	struct conn *c = h->again;
+
+	h->again = NULL;
+	while (c != NULL) {
+		struct conn *next = c->next_again;
+
+		c->in_again = false;
+		if (!c->gone)
+			advance(c);
+		if (!c->gone)
+			want(c);
+		c = next;
+	}
+	bury(h);
+}
+
+void
+conn_close_idle(struct conn_host *h)
+{
+	struct conn *next;
+
+	h->closing = true;
+	for (struct conn *c = h->first; c != NULL; c = next) {
+		next = c->next;
+		if (!c->busy && c->in.len == 0 && c->out.len == 0)
+			finish(c);
+	}
+}
+
+void
+conn_close_all(struct conn_host *h)
+{
+	h->closing = true;
+	while (h->first != NULL)
+		finish(h->first);
+	bury(h);
+}

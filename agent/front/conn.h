@@ -1,0 +1,75 @@
+/*
+ * One connection: bytes to requests, answers to bytes.  One request is in
+ * flight; what a caller pipelines behind it waits in the buffer.
+ *
+ * Loop thread only.  A connection that ends stays in memory to the end of the
+ * loop's turn (conn_turn()).
+ */
+#ifndef AGENT_FRONT_CONN_H
+#define AGENT_FRONT_CONN_H
+
+#include "agent/front/caller.h"
+#include "agent/front/http1.h"
+#include "agent/front/loop.h"
+
+enum {
+	CONN_HEAD_MS = 5000,   /* from the first byte of a request to its last */
+	CONN_IDLE_MS = 65000,  /* between requests */
+	CONN_WRITE_MS = 10000, /* for a caller that does not read its answer */
+	CONN_PIPELINE = 16384, /* bytes that may wait behind a request */
+	CONN_ANSWER_MAX = 64 * 1024 * 1024,
+};
+
+struct conn;
+
+struct conn_host {
+	struct loop *loop;
+	/* A whole request: to be answered by conn_answer(), now or later.  The spans of r last
+	 * until this returns. */
+	void (*request)(void *arg, struct conn *c, const struct http1_request *r);
+	/* No request could be read: to be answered now; the connection ends.  r has the path
+	 * where it was seen. */
+	void (*malformed)(
+	    void *arg, struct conn *c, const struct http1_request *r, const struct fault *f);
+	void *arg;
+	/* conn.c's own: */
+	size_t open, busy;
+	struct conn *first, *again, *dead;
+	bool closing;
+	uint8_t scratch[65536];
+};
+
+struct conn {
+	struct caller caller;
+	struct caller_view view;
+	bool admin; /* came through the administration socket */
+	/* conn.c's own: */
+	struct conn_host *host;
+	struct loop_io io;
+	struct loop_timer timer;
+	struct buf in, out;
+	size_t need; /* do not look before so many bytes are there */
+	bool busy, eof, close, gone, in_again, continued;
+	void (*lost)(void *arg);
+	void *lost_arg;
+	struct conn *next, *prev, *next_again;
+};
+
+/* Takes fd and caller over, also on failure. */
+enum rc conn_open(
+    struct conn_host *h, int fd, struct caller *caller, bool admin, struct fault *f) MUST_CHECK;
+
+/* Answer the request in flight. */
+void conn_answer(struct conn *c, const struct http1_answer *a);
+
+/* Tell who will answer later when the caller goes away before; NULL: nobody. */
+void conn_on_lost(struct conn *c, void (*lost)(void *arg), void *arg);
+
+/* At the end of every loop turn. */
+void conn_turn(struct conn_host *h);
+
+/* Drain: idle connections end now, the others with their answer. */
+void conn_close_idle(struct conn_host *h);
+void conn_close_all(struct conn_host *h);
+
+#endif

@@ -1,0 +1,442 @@
+#include "agent/front/decide.h"
+
+#include <string.h>
+
+enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
+
+struct candidate {
+	uint32_t tenant;
+	uint32_t credential;
+	bool listed; /* its tenant's configuration names the number */
+};
+
+struct search {
+	const struct decide_world *w;
+	const struct sign_request *r;
+	struct decision *d;
+	struct candidate list[DECIDE_MAX_CANDIDATES];
+	size_t len;
+	uint64_t key; /* tn_key() of the authorising number */
+};
+
+static const struct config_tenant *
+tenant_of(const struct search *s, const struct candidate *c)
+{
+	return &s->w->set->config->tenant[c->tenant];
+}
+
+static const struct config_credential *
+config_of(const struct search *s, const struct candidate *c)
+{
+	return &tenant_of(s, c)->credential[c->credential];
+}
+
+static struct credential *
+credential_of(const struct search *s, const struct candidate *c)
+{
+	return s->w->set->tenant[c->tenant].credential[c->credential];
+}
+
+/* ---- syntax ---- */
+
+static bool
+is_structural(const char *name, enum ppt ppt)
+{
+	const struct claim_rule *rule = ppt_rule(ppt)->claims;
+
+	if (strcmp(name, "orig") == 0 || strcmp(name, "dest") == 0 || strcmp(name, "iat") == 0)
+		return true;
+	for (; rule != NULL && rule->name != NULL; rule++) {
+		if (strcmp(name, rule->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Which further claims are allowed depends on the credential, which is not
+ * known before the number is: here all of them pass, of_claims() judges.
+ */
+static enum rc
+prepare(struct search *s, struct fault *f)
+{
+	const char *extra[DECIDE_MAX_CLAIMS];
+	struct passport_policy policy = { .now_s = s->w->now_s,
+		.iat_past_s = IAT_PAST_S,
+		.iat_future_s = IAT_FUTURE_S,
+		.extra_claims = extra };
+	const char *name;
+	json_t *value;
+
+	if (json_object_size(s->r->claims) > DECIDE_MAX_CLAIMS)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, NULL, "more than %d claims",
+		    DECIDE_MAX_CLAIMS);
+	/* json_object_foreach wants a mutable object; iterating does not change it. */
+	json_object_foreach ((json_t *)(uintptr_t)s->r->claims, name, value) {
+		if (!is_structural(name, s->r->ppt))
+			extra[policy.extra++] = name;
+	}
+	TRY(passport_prepare(s->r->claims, s->r->ppt, &policy, &s->d->passport, f));
+	s->d->prepared = true;
+	s->key = tn_key(&s->d->passport.authorising);
+	return RC_OK;
+}
+
+/* ---- the caller, and with it the tenants ---- */
+
+static enum rc
+add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
+{
+	const struct config_tenant *t = &s->w->set->config->tenant[tenant];
+
+	for (size_t i = 0; i < t->credentials; i++) {
+		if (s->r->credential != NULL &&
+		    strcmp(s->r->credential, t->credential[i].name) != 0)
+			continue;
+		if (s->len == DECIDE_MAX_CANDIDATES)
+			return REFUSE(f, RC_DENIED, AMBIGUOUS_CREDENTIAL, NULL,
+			    "more than %d credentials come into question: name the tenant",
+			    DECIDE_MAX_CANDIDATES);
+		s->list[s->len++] = (struct candidate){ (uint32_t)tenant, (uint32_t)i, listed };
+	}
+	return RC_OK;
+}
+
+static enum rc
+named_tenant(struct search *s, struct fault *f)
+{
+	const struct config *c = s->w->set->config;
+	const struct config_tenant *t = config_tenant_find(c, s->r->tenant);
+	bool listed;
+
+	/* A tenant that is not there and one that is not the caller's look the same. */
+	if (t == NULL || !caller_may(s->w->caller, t))
+		return REFUSE(f, RC_DENIED, CALLER_NOT_ALLOWED, NULL,
+		    "this caller may not use a tenant of that name");
+	s->d->tenant = t;
+	if (!t->enabled)
+		return REFUSE(
+		    f, RC_DENIED, TENANT_DISABLED, NULL, "tenant '%s' is disabled", t->name);
+	TRY(policy_take(s->w->policy, (size_t)(t - c->tenant), s->w->now_ms, f));
+	listed = t->numbers != NULL && tnset_has(t->numbers, s->key);
+	TRY(add_tenant(s, (size_t)(t - c->tenant), listed, f));
+	if (s->len == 0)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "tenant '%s' has no such credential", t->name);
+	return RC_OK;
+}
+
+static enum rc
+add_if_callers(struct search *s, const uint32_t *list, size_t n, bool listed, struct fault *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct config_tenant *t = &s->w->set->config->tenant[list[i]];
+
+		if (t->enabled && caller_may(s->w->caller, t))
+			TRY(add_tenant(s, list[i], listed, f));
+	}
+	return RC_OK;
+}
+
+/* D-05: those of class sp that sign for numbers which they do not list. */
+static enum rc
+add_unlisted(struct search *s, const uint32_t *list, size_t n, const uint32_t *listed,
+    size_t listeds, struct fault *f)
+{
+	for (size_t i = 0, at = 0; i < n; i++) {
+		while (at < listeds && listed[at] < list[i])
+			at++;
+		if (at == listeds || listed[at] != list[i])
+			TRY(add_if_callers(s, &list[i], 1, false, f));
+	}
+	return RC_OK;
+}
+
+/*
+ * Nobody has that number configured, but D-59 filters class and ppt before
+ * the number: the view knows what the caller's tenants could sign at all.
+ */
+static enum rc
+nobody(const struct search *s, struct fault *f)
+{
+	if ((s->w->view->ppts & 1U << s->r->ppt) == 0)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "no credential of this caller's tenants signs this ppt");
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	    "the number is not among those configured for this caller's tenants");
+}
+
+static enum rc
+any_tenant(struct search *s, struct fault *f)
+{
+	const struct config *c = s->w->set->config;
+	uint32_t found[CREDSET_MAX_OVERLAP];
+	const uint32_t *unlisted;
+	size_t n, all;
+
+	if (s->w->view->only != CALLER_NO_TENANT)
+		s->d->tenant = &c->tenant[s->w->view->only];
+	if (!s->w->view->enabled)
+		return REFUSE(
+		    f, RC_DENIED, TENANT_DISABLED, NULL, "this caller's tenants are disabled");
+	if (s->d->tenant != NULL)
+		TRY(policy_take(s->w->policy, s->w->view->only, s->w->now_ms, f));
+	n = credset_lookup(s->w->set, s->key, found, CREDSET_MAX_OVERLAP);
+	TRY(add_if_callers(s, found, n, true, f));
+	if (s->r->ppt == PPT_SHAKEN) {
+		unlisted = policy_unlisted(s->w->policy, &all);
+		TRY(add_unlisted(s, unlisted, all, found, n, f));
+	}
+	return s->len > 0 ? RC_OK : nobody(s, f);
+}
+
+static enum rc
+candidates(struct search *s, struct fault *f)
+{
+	if (!s->w->view->any)
+		return REFUSE(
+		    f, RC_DENIED, CALLER_NOT_ALLOWED, NULL, "this caller may use no tenant");
+	return s->r->tenant != NULL ? named_tenant(s, f) : any_tenant(s, f);
+}
+
+/* ---- the filters of D-59: RC_OK keeps the candidate ---- */
+
+static enum rc
+of_class(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const struct credential *credential = credential_of(s, c);
+
+	if ((policy_ppts(tenant_of(s, c), cc) & 1U << s->r->ppt) == 0)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%s' of tenant '%s' does not sign this ppt", cc->name,
+		    tenant_of(s, c)->name);
+	if (credential->state == CREDENTIAL_READY && s->r->needs_identity &&
+	    credential->x5u == NULL)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%s' of tenant '%s' makes no Identity value", cc->name,
+		    tenant_of(s, c)->name);
+	return RC_OK;
+}
+
+/* D-60: the tenant's configured numbers and the certificate's, both at every request. */
+static enum rc
+of_number(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const struct credential *credential = credential_of(s, c);
+	bool sp = profile_rule(cc->profile)->cls == CLASS_SP;
+
+	if (!c->listed && (!sp || cc->unlisted_tn == UNLISTED_REFUSE))
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+		    "the number is not among those configured for tenant '%s'",
+		    tenant_of(s, c)->name);
+	if (credential->state == CREDENTIAL_PENDING)
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, "orig",
+		    "credential '%s' of tenant '%s' has no certificate yet", cc->name,
+		    tenant_of(s, c)->name);
+	if (sp || credential->state != CREDENTIAL_READY ||
+	    tnauth_covers(gate_tnauth(credential->gate), &s->d->passport.authorising))
+		return RC_OK;
+	if (cc->ca != NULL)
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, "orig",
+		    "the certificate that covers the number is still to come");
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	    "the certificate of credential '%s' does not cover the number", cc->name);
+}
+
+static bool
+is_extra(
+    const struct config_credential *cc, const struct credential *credential, const char *name)
+{
+	const struct constraints *k =
+	    credential->state == CREDENTIAL_READY ? gate_constraints(credential->gate) : NULL;
+
+	for (size_t i = 0; i < cc->extra_claims.len; i++) {
+		if (strcmp(cc->extra_claims.item[i], name) == 0)
+			return true;
+	}
+	return k != NULL && constraints_names(k, name);
+}
+
+/* D-51 */
+static enum rc
+of_claims(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (s->d->passport.claims, name, value) {
+		if (is_structural(name, s->r->ppt) ||
+		    is_extra(config_of(s, c), credential_of(s, c), name))
+			continue;
+		return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
+		    "neither the ppt nor credential '%s' knows the claim",
+		    config_of(s, c)->name);
+	}
+	return RC_OK;
+}
+
+/*
+ * Everything the certificate says but the time, which D-59 puts under health:
+ * so it is judged at a moment inside its validity.
+ */
+static enum rc
+of_constraints(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+
+	if (credential->state != CREDENTIAL_READY)
+		return RC_OK; /* of_health() says why */
+	return gate_decide(credential->gate, &s->d->passport, credential->not_before_s, f);
+}
+
+static enum rc
+unusable(const struct credential *credential, struct fault *f)
+{
+	static const enum reason own[] = { REASON_SCT_POLICY, REASON_CREDENTIAL_EXPIRED };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		if (strcmp(credential->why.reason, reason_token(own[i])) == 0)
+			return fault_set(f, RC_DENIED, reason_token(own[i]), NULL, FAULT_HERE,
+			    "%s", credential->why.detail);
+	}
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
+	    "credential '%s' of tenant '%s': %s", credential->name, credential->tenant,
+	    credential->why.detail);
+}
+
+static enum rc
+of_health(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+
+	if (credential->state != CREDENTIAL_READY)
+		return unusable(credential, f);
+	TRY(gate_in_time(credential->gate, s->w->now_s, f));
+	if (!s->w->key_ready(s->w->arg, credential->token, credential->key_id))
+		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL,
+		    "no signer of token '%s' has the key ready",
+		    s->w->set->config->token[credential->token].name);
+	return RC_OK;
+}
+
+typedef enum rc filter_fn(const struct search *s, const struct candidate *c, struct fault *f);
+
+/* Keep those that pass; when none does, the fault of the last. */
+static enum rc
+narrow(struct search *s, filter_fn *keep, struct fault *f)
+{
+	size_t kept = 0;
+	struct fault why = { 0 };
+
+	for (size_t i = 0; i < s->len; i++) {
+		struct fault mine = { 0 };
+
+		if (keep(s, &s->list[i], &mine) == RC_OK)
+			s->list[kept++] = s->list[i];
+		else
+			why = mine;
+	}
+	s->len = kept;
+	if (kept > 0)
+		return RC_OK;
+	*f = why;
+	return why.rc;
+}
+
+/* Whoever lists the number goes before whoever only may; then the priority. */
+static int
+compare(const struct search *s, const struct candidate *a, const struct candidate *b)
+{
+	unsigned pa = config_of(s, a)->priority, pb = config_of(s, b)->priority;
+
+	if (a->listed != b->listed)
+		return a->listed ? 1 : -1;
+	return (pa > pb) - (pa < pb);
+}
+
+static enum rc
+choose(struct search *s, struct fault *f)
+{
+	size_t best = 0, ties = 0;
+
+	for (size_t i = 1; i < s->len; i++) {
+		int order = compare(s, &s->list[i], &s->list[best]);
+
+		if (order > 0) {
+			best = i;
+			ties = 0;
+		} else if (order == 0) {
+			ties++;
+		}
+	}
+	if (ties > 0)
+		return REFUSE(f, RC_DENIED, AMBIGUOUS_CREDENTIAL, NULL,
+		    "%zu credentials of the same priority: name tenant and credential",
+		    ties + 1);
+	s->list[0] = s->list[best];
+	s->len = 1;
+	return RC_OK;
+}
+
+static enum rc
+settle(struct search *s, struct fault *f)
+{
+	const struct candidate *c = &s->list[0];
+	bool counted = s->d->tenant != NULL;
+
+	s->d->tenant = tenant_of(s, c);
+	s->d->config = config_of(s, c);
+	s->d->credential = credential_of(s, c);
+	if (!counted)
+		TRY(policy_take(s->w->policy, c->tenant, s->w->now_ms, f));
+	return policy_attest(
+	    s->d->tenant, s->d->config, c->listed, policy_attest_of(s->d->passport.claims), f);
+}
+
+static enum rc
+decide_in(struct search *s, struct fault *f)
+{
+	static filter_fn *const filters[] = { of_class, of_number, of_claims, of_constraints,
+		of_health };
+
+	if (s->w->now_s < DECIDE_RELEASE_S)
+		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,
+		    "the clock of this host is before this program was made");
+	TRY(prepare(s, f));
+	TRY(candidates(s, f));
+	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+		TRY(narrow(s, filters[i], f));
+	TRY(choose(s, f));
+	return settle(s, f);
+}
+
+enum rc
+decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
+    struct fault *f)
+{
+	struct search s; /* the list is long and need not be cleared */
+	enum rc rc;
+
+	s.w = w;
+	s.r = r;
+	s.d = out;
+	s.len = 0;
+	s.key = 0;
+	*out = (struct decision){ 0 };
+	rc = decide_in(&s, f);
+	if (rc != RC_OK) {
+		out->config = NULL;
+		out->credential = NULL;
+	}
+	return rc;
+}
+
+void
+decide_done(struct decision *d)
+{
+	if (d->prepared)
+		passport_done(&d->passport);
+	*d = (struct decision){ 0 };
+}

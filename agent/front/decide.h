@@ -1,0 +1,71 @@
+/*
+ * The decision on one signing request: which credential signs it, or why none
+ * does.  It reads the snapshot, the caller and the clock that it is given and
+ * changes nothing but the rate buckets.
+ */
+#ifndef AGENT_FRONT_DECIDE_H
+#define AGENT_FRONT_DECIDE_H
+
+#include "agent/front/caller.h"
+#include "agent/front/policy.h"
+
+enum { DECIDE_MAX_CANDIDATES = 256, DECIDE_MAX_CLAIMS = 64 };
+
+/* What is asked, whichever route it came by. */
+struct sign_request {
+	enum ppt ppt;
+	const char *tenant, *credential; /* NULL: chosen by the number */
+	const json_t *claims;
+	const json_t *context; /* recorded, not signed; NULL: none */
+	bool needs_identity;   /* the answer is an Identity value and nothing else */
+	bool dry_run;
+	const char *request_id;
+};
+
+struct decide_world {
+	const struct credset *set;
+	struct policy *policy;
+	const struct caller *caller;
+	const struct caller_view *view; /* of this caller in this set */
+	/* Can a signature by this key be had now? */
+	bool (*key_ready)(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
+	void *arg;
+	int64_t now_s;	/* Unix time */
+	int64_t now_ms; /* monotonic, for the rates */
+};
+
+struct decision {
+	/* Set as far as it came, also when it was refused: */
+	const struct config_tenant *tenant; /* NULL: not known */
+	bool prepared;			    /* passport is set */
+	struct passport passport;	    /* decide_done() */
+	/* Set when it was allowed: */
+	const struct config_credential *config;
+	struct credential *credential; /* borrowed from the set */
+};
+
+/*
+ * In this order, each with its reasons:
+ *
+ * clock        clock_not_credible
+ * syntax       missing_claim invalid_claim invalid_tn stale_iat
+ * caller       caller_not_allowed tenant_disabled rate_limited
+ * class, ppt   no_credential
+ * number       tn_not_authorized number_pending
+ * claims       unknown_claim
+ * constraints  claim_excluded claim_missing_by_constraint value_not_permitted
+ *              claim_not_vetted
+ * health       sct_policy credential_expired credential_unusable hsm_unavailable
+ * priority     ambiguous_credential
+ * policy       attest_not_allowed
+ *
+ * The reason is that of the filter which removed the last candidate (D-59).
+ */
+enum rc decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
+    struct fault *f) MUST_CHECK;
+void decide_done(struct decision *d);
+
+/* No clock before this can be right: the moment of the last release. */
+#define DECIDE_RELEASE_S INT64_C(1767225600) /* 2026-01-01 */
+
+#endif

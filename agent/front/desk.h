@@ -1,0 +1,42 @@
+/*
+ * What a request needs: the loop, the signers, the audit, the snapshot in
+ * force, the rates and the counters.  One desk in a front; loop thread only.
+ */
+#ifndef AGENT_FRONT_DESK_H
+#define AGENT_FRONT_DESK_H
+
+#include "agent/front/audit.h"
+#include "agent/front/decide.h"
+#include "agent/front/headers.h"
+#include "agent/front/hsm.h"
+#include "agent/front/snapshot.h"
+
+struct sign_job;
+
+enum { DESK_BUCKETS = 16 };
+
+struct desk_stats {
+	uint64_t signed_, refused, failed, dry_runs, not_http;
+	uint64_t reason[REASON__COUNT]; /* answers with this reason */
+	/* Time from the whole request to its answer, signed ones: 2^n * 100 us and above. */
+	uint64_t took[DESK_BUCKETS];
+	uint64_t took_us;
+};
+
+struct desk {
+	struct loop *loop;
+	struct hsm *hsm;
+	struct audit *audit;
+	struct policy *policy;
+	struct headers *headers;
+	struct snapshot *now;
+	struct desk_stats stats;
+	/* Refusals that are not recorded one by one, since the last record. */
+	uint64_t uncounted[REASON__COUNT];
+	/* sign.c's own: */
+	struct sign_job *jobs; /* all of them */
+	size_t jobs_len;
+	struct loop_timer tally;
+};
+
+#endif

@@ -1,0 +1,986 @@
+#include "agent/front/hsm.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define MAX_SLOTS 256 /* frames without an answer at one process */
+_Static_assert(MAX_SLOTS >= HSM_MAX_SIGNING + HSM_LEARN_WINDOW + 1, "and one STATS");
+
+enum {
+	SCAN_WAITING = 64,
+	FIRST_KEYS = 64,
+	LEAVE_MS = 5000,	/* for a process that says it is leaving */
+	ASK_REFUSED_TICKS = 30, /* a refused key is asked for again */
+};
+
+struct slot {	     /* a frame that has no answer yet */
+	uint64_t id; /* 0: free */
+	enum frame_op op;
+	struct hsm_call *call; /* SIGN; NULL when it was given up */
+	uint8_t key_id[KEY_ID_LEN];
+	int64_t sent_ms;
+};
+
+struct key {
+	struct hsm_key is;
+	uint64_t asked, known, refused; /* 1 << process */
+	bool wanted;
+	int64_t forget_at_ms;
+};
+
+struct token;
+
+struct process {
+	struct hsm *hsm;
+	struct token *token;
+	unsigned number;
+	struct loop_io io;
+	struct hsm_process is;
+	struct loop_timer hang;
+	struct slot slot[MAX_SLOTS];
+	unsigned next_slot;
+	uint64_t next_id;
+	unsigned live;	 /* SIGN slots whose call still waits */
+	unsigned learns; /* LEARN slots */
+	size_t cursor;	 /* keys before it were asked for */
+	bool polled;	 /* a STATS frame is out */
+	bool blamed;	 /* a call passed its deadline */
+	bool killed;	 /* reported */
+};
+
+struct token {
+	unsigned number;
+	struct process *process[HSM_MAX_PROCESSES];
+	struct key **key; /* owned */
+	size_t keys, keys_cap;
+	struct key **bucket; /* open addressing by key id, at most half full */
+	size_t buckets;
+	struct hsm_call waiting; /* list head */
+	size_t waits;
+	bool shrunk; /* fewer can sign than before: some that wait may wait in vain */
+};
+
+struct hsm {
+	struct loop *loop;
+	struct hsm_ops ops;
+	struct token token[HSM_MAX_TOKENS];
+	struct loop_timer tick;
+	unsigned max_waiting, timeout_ms;
+	unsigned ticks;
+	size_t calls;
+};
+
+static void process_ready(void *arg, uint32_t events);
+static void process_hangs(void *arg);
+static void tick(void *arg);
+static void pump(struct token *t);
+
+/* ---- the map of keys ---- */
+
+static size_t
+hash_of(const uint8_t key_id[KEY_ID_LEN])
+{
+	size_t h;
+
+	memcpy(&h, key_id, sizeof h); /* it is a SHA-256 already */
+	return h;
+}
+
+static struct key *
+find_key(const struct token *t, const uint8_t key_id[KEY_ID_LEN])
+{
+	if (t->buckets == 0)
+		return NULL;
+	for (size_t i = hash_of(key_id) & (t->buckets - 1);; i = (i + 1) & (t->buckets - 1)) {
+		struct key *k = t->bucket[i];
+
+		if (k == NULL || memcmp(k->is.key_id, key_id, KEY_ID_LEN) == 0)
+			return k;
+	}
+}
+
+static void
+index_key(struct token *t, struct key *k)
+{
+	size_t i = hash_of(k->is.key_id) & (t->buckets - 1);
+
+	while (t->bucket[i] != NULL)
+		i = (i + 1) & (t->buckets - 1);
+	t->bucket[i] = k;
+}
+
+static void
+index_keys(struct token *t)
+{
+	if (t->buckets > 0)
+		memset(t->bucket, 0, t->buckets * sizeof(struct key *));
+	for (size_t n = 0; n < t->keys; n++)
+		index_key(t, t->key[n]);
+}
+
+static enum rc
+reserve_keys(struct token *t, size_t more, struct fault *f)
+{
+	size_t cap = t->keys_cap == 0 ? FIRST_KEYS : t->keys_cap;
+	AUTO_FREE struct key **list = NULL;
+	AUTO_FREE struct key **bucket = NULL;
+
+	if (t->keys + more <= t->keys_cap)
+		return RC_OK;
+	while (cap < t->keys + more)
+		cap *= 2;
+	list = calloc(cap, sizeof(struct key *));
+	bucket = calloc(cap * 2, sizeof(struct key *));
+	if (list == NULL || bucket == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu keys", cap);
+	if (t->keys > 0)
+		memcpy(list, t->key, t->keys * sizeof(struct key *));
+	free(t->key);
+	free(t->bucket);
+	t->key = TAKE(list);
+	t->bucket = TAKE(bucket);
+	t->keys_cap = cap;
+	t->buckets = cap * 2;
+	index_keys(t);
+	return RC_OK;
+}
+
+static enum rc
+add_key(struct token *t, const struct hsm_key *want, struct fault *f)
+{
+	struct key *k = find_key(t, want->key_id);
+
+	if (k == NULL) {
+		TRY(reserve_keys(t, 1, f));
+		k = calloc(1, sizeof *k);
+		if (k == NULL)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "a key");
+		k->is = *want;
+		t->key[t->keys++] = k;
+		index_key(t, k);
+	}
+	k->wanted = true;
+	return RC_OK;
+}
+
+static void
+drop_keys(struct token *t, int64_t now_ms)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->keys; i++) {
+		struct key *k = t->key[i];
+
+		if (!k->wanted && k->forget_at_ms <= now_ms)
+			free(k);
+		else
+			t->key[kept++] = k;
+	}
+	t->keys = kept;
+	index_keys(t);
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		if (t->process[i] != NULL)
+			t->process[i]->cursor =
+			    0; /* the list moved; what was asked is marked */
+	}
+}
+
+/* ---- frames out ---- */
+
+static struct slot *
+free_slot(struct process *p)
+{
+	for (unsigned i = 0; i < MAX_SLOTS; i++) {
+		unsigned at = (p->next_slot + i) % MAX_SLOTS;
+
+		if (p->slot[at].id != 0)
+			continue;
+		p->next_slot = at + 1;
+		return &p->slot[at];
+	}
+	return NULL;
+}
+
+/* Send one frame and note it; false when the process takes none at the moment. */
+static bool
+send_frame(struct process *p, enum frame_op op, const uint8_t key_id[KEY_ID_LEN],
+    const void *body, size_t len, struct slot **out)
+{
+	struct slot *s = free_slot(p);
+	struct frame frame;
+
+	if (s == NULL)
+		return false;
+	frame = frame_make(
+	    op, p->is.generation, ++p->next_id * MAX_SLOTS + (uint64_t)(s - p->slot));
+	memcpy(frame.key_id, key_id, KEY_ID_LEN);
+	memcpy(frame.body, body, len);
+	if (frame_send(p->io.fd, &frame, NULL) != RC_OK)
+		return false; /* a dead one shows as readable */
+	*s = (struct slot){
+		.id = frame.request_id, .op = op, .sent_ms = loop_now_ms(p->hsm->loop)
+	};
+	memcpy(s->key_id, key_id, KEY_ID_LEN);
+	if (out != NULL)
+		*out = s;
+	return true;
+}
+
+static void
+learn_more(struct process *p)
+{
+	struct token *t = p->token;
+	uint64_t bit = 1ULL << p->number;
+
+	if (!p->is.ready || p->is.draining)
+		return;
+	while (p->cursor < t->keys && p->learns < HSM_LEARN_WINDOW) {
+		struct key *k = t->key[p->cursor];
+
+		if (k->wanted && ((k->asked | k->known | k->refused) & bit) == 0) {
+			if (!send_frame(p, FRAME_LEARN, k->is.key_id, k->is.point,
+				P256_POINT_LEN, NULL))
+				return;
+			k->asked |= bit;
+			p->learns++;
+		}
+		p->cursor++;
+	}
+}
+
+static unsigned
+signing_limit(const struct process *p)
+{
+	/* Enough that no thread of it waits for our answer to come round. */
+	unsigned n = p->is.threads * 2 + 2;
+
+	return n < HSM_MAX_SIGNING ? n : HSM_MAX_SIGNING;
+}
+
+static bool
+takes_calls(const struct process *p)
+{
+	return p != NULL && p->is.ready && !p->is.draining && !p->killed;
+}
+
+/* The least loaded process for this call; *some says whether any could, were it not busy. */
+static struct process *
+choose(const struct token *t, const struct hsm_call *c, bool *some)
+{
+	const struct key *k = find_key(t, c->key_id);
+	struct process *best = NULL;
+
+	*some = false;
+	for (unsigned i = 0; k != NULL && i < HSM_MAX_PROCESSES; i++) {
+		struct process *p = t->process[i];
+
+		if (!takes_calls(p) || (k->known >> i & 1) == 0 || (int)i == c->avoid)
+			continue;
+		*some = true;
+		if (p->is.signing < signing_limit(p) &&
+		    (best == NULL || p->is.signing < best->is.signing))
+			best = p;
+	}
+	return best;
+}
+
+static bool
+hand_over(struct process *p, struct hsm_call *c)
+{
+	struct slot *s = NULL;
+
+	if (!send_frame(p, FRAME_SIGN, c->key_id, c->digest, ES256_DIGEST_LEN, &s))
+		return false;
+	s->call = c;
+	c->process = (int)p->number;
+	c->slot = (unsigned)(s - p->slot);
+	p->is.signing++;
+	p->live++;
+	return true;
+}
+
+/* ---- calls ---- */
+
+static void
+list_put(struct hsm_call *before, struct hsm_call *c)
+{
+	c->prev = before->prev;
+	c->next = before;
+	before->prev->next = c;
+	before->prev = c;
+}
+
+static void
+list_cut(struct hsm_call *c)
+{
+	c->prev->next = c->next;
+	c->next->prev = c->prev;
+	c->next = c->prev = NULL;
+}
+
+static void
+enqueue(struct token *t, struct hsm_call *c, bool first)
+{
+	list_put(first ? t->waiting.next : &t->waiting, c);
+	c->process = -1;
+	t->waits++;
+}
+
+static void
+dequeue(struct token *t, struct hsm_call *c)
+{
+	list_cut(c);
+	t->waits--;
+}
+
+static void
+finish(struct hsm_call *c, const uint8_t *sig, const struct fault *f)
+{
+	loop_disarm(c->hsm->loop, &c->timer);
+	c->hsm->calls--;
+	c->done(c, sig, f);
+}
+
+static void
+fail_unavailable(struct hsm_call *c, const char *what)
+{
+	struct fault f = { 0 };
+
+	(void)REFUSE(&f, RC_HSM, HSM_UNAVAILABLE, NULL, "%s", what);
+	finish(c, NULL, &f);
+}
+
+static void
+report(struct process *p)
+{
+	if (p->killed)
+		return;
+	p->killed = true;
+	p->hsm->ops.kill(p->hsm->ops.arg, p->token->number, p->number, p->is.generation);
+}
+
+/* A call passed its deadline there: no new ones, and an end when the others are through. */
+static void
+blame(struct process *p, const struct slot *s)
+{
+	int64_t held_ms = loop_now_ms(p->hsm->loop) - s->sent_ms;
+
+	p->is.timeouts++;
+	if (held_ms * 2 < p->hsm->timeout_ms)
+		return; /* it came late to this process */
+	if (!p->is.draining)
+		loop_arm(p->hsm->loop, &p->hang, loop_now_ms(p->hsm->loop) + HSM_HANG_GRACE_MS);
+	p->is.draining = p->blamed = true;
+	p->token->shrunk = true;
+	if (p->live == 0)
+		report(p);
+}
+
+static void
+call_late(void *arg)
+{
+	struct hsm_call *c = arg;
+	struct token *t = &c->hsm->token[c->token];
+	struct fault f = { 0 };
+
+	if (c->process < 0) {
+		dequeue(t, c);
+		(void)REFUSE(&f, RC_TIMEOUT, HSM_TIMEOUT, NULL, "no signer was free in time");
+	} else {
+		struct process *p = t->process[c->process];
+		struct slot *s = &p->slot[c->slot];
+
+		assert(s->call == c);
+		s->call = NULL; /* its answer may still come */
+		p->live--;
+		blame(p, s);
+		(void)REFUSE(
+		    &f, RC_TIMEOUT, HSM_TIMEOUT, NULL, "the token did not answer in time");
+	}
+	finish(c, NULL, &f);
+}
+
+enum rc
+hsm_has_room(const struct hsm *h, unsigned token, struct fault *f)
+{
+	size_t waits = h->token[token].waits;
+
+	if (waits < h->max_waiting || waits == 0)
+		return RC_OK;
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%zu requests wait for the token", waits);
+}
+
+enum rc
+hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f)
+{
+	struct token *t = &h->token[c->token];
+	struct process *p;
+	bool some = false;
+
+	assert(c->token < HSM_MAX_TOKENS);
+	c->hsm = h;
+	c->avoid = -1;
+	c->again = false;
+	c->next = c->prev = NULL;
+	c->timer = (struct loop_timer){ .fire = call_late, .arg = c };
+	p = choose(t, c, &some);
+	if (!some)
+		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "no signer knows the key");
+	if (t->waits > 0 || p == NULL || !hand_over(p, c)) {
+		TRY(hsm_has_room(h, c->token, f));
+		enqueue(t, c, false);
+	}
+	h->calls++;
+	loop_arm(h->loop, &c->timer, c->deadline_ms);
+	return RC_OK;
+}
+
+/* Whatever waits and can go now.  A call whose key only busy processes know lets others pass. */
+static void
+pump(struct token *t)
+{
+	struct hsm_call *c = t->waiting.next, *next;
+
+	for (unsigned n = 0; c != &t->waiting && n < SCAN_WAITING; c = next, n++) {
+		bool some = false;
+		struct process *p = choose(t, c, &some);
+
+		next = c->next;
+		if (p == NULL)
+			continue;
+		dequeue(t, c);
+		if (!hand_over(p, c)) {
+			enqueue(t, c, true);
+			return;
+		}
+	}
+}
+
+/* Waiting calls that nobody can take any more are answered at once. */
+static void
+fail_stranded(struct token *t)
+{
+	struct hsm_call stranded = { 0 }, *next;
+
+	if (!t->shrunk)
+		return;
+	t->shrunk = false;
+	stranded.next = stranded.prev = &stranded;
+	for (struct hsm_call *c = t->waiting.next; c != &t->waiting; c = next) {
+		bool some = false;
+
+		next = c->next;
+		(void)choose(t, c, &some);
+		if (some)
+			continue;
+		dequeue(t, c);
+		list_put(&stranded, c);
+	}
+	while (stranded.next != &stranded) {
+		struct hsm_call *c = stranded.next;
+
+		list_cut(c);
+		fail_unavailable(c, "the last signer that knew the key is gone");
+	}
+}
+
+/* A call that its process cannot answer: once more elsewhere (architecture, "Errors"). */
+static void
+try_again(struct process *p, struct hsm_call *c, const char *why)
+{
+	bool some = false;
+
+	c->avoid = (int)p->number;
+	if (!c->again)
+		(void)choose(p->token, c, &some);
+	if (!some) {
+		fail_unavailable(c, why);
+		return;
+	}
+	c->again = true;
+	enqueue(p->token, c, true);
+}
+
+/* ---- processes ---- */
+
+static void
+free_process(struct process *p)
+{
+	loop_disarm(p->hsm->loop, &p->hang);
+	loop_remove(p->hsm->loop, &p->io);
+	close(p->io.fd);
+	free(p);
+}
+
+static void
+forget_process(struct token *t, unsigned number)
+{
+	uint64_t mask = ~(1ULL << number);
+
+	for (size_t i = 0; i < t->keys; i++) {
+		t->key[i]->asked &= mask;
+		t->key[i]->known &= mask;
+		t->key[i]->refused &= mask;
+	}
+}
+
+static void
+lose_process(struct process *p)
+{
+	struct token *t = p->token;
+	struct hsm *h = p->hsm;
+
+	t->process[p->number] = NULL;
+	forget_process(t, p->number);
+	t->shrunk = true;
+	for (unsigned i = 0; i < MAX_SLOTS; i++) {
+		if (p->slot[i].id != 0 && p->slot[i].call != NULL)
+			try_again(p, p->slot[i].call, "the signer ended");
+	}
+	free_process(p);
+	fail_stranded(t);
+	pump(t);
+	h->ops.changed(h->ops.arg);
+}
+
+enum rc
+hsm_attach(struct hsm *h, unsigned token, unsigned process, uint32_t generation, int fd,
+    struct fault *f)
+{
+	AUTO_FD own = fd;
+	struct process *p;
+
+	if (token >= HSM_MAX_TOKENS || process >= HSM_MAX_PROCESSES)
+		return FAULT(f, RC_INVALID, "control", "signer %u of token %u", process, token);
+	if (h->token[token].process[process] != NULL)
+		lose_process(h->token[token].process[process]);
+	p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a signer");
+	p->hsm = h;
+	p->token = &h->token[token];
+	p->number = process;
+	p->is = (struct hsm_process){
+		.present = true, .process = process, .generation = generation, .threads = 1
+	};
+	p->hang = (struct loop_timer){ .fire = process_hangs, .arg = p };
+	p->io = (struct loop_io){ .fd = fd, .ready = process_ready, .arg = p };
+	if (loop_add(h->loop, &p->io, EPOLLIN, f) != RC_OK) {
+		free(p);
+		return RC_IO;
+	}
+	own = -1;
+	h->token[token].process[process] = p;
+	return RC_OK;
+}
+
+static void
+process_hangs(void *arg)
+{
+	report(arg);
+}
+
+static void
+greet(struct process *p, const struct frame *frame)
+{
+	struct frame_hello hello;
+
+	memcpy(&hello, frame->body, sizeof hello);
+	p->is.ready = true;
+	p->is.pid = hello.pid;
+	p->is.threads = hello.threads == 0 ? 1 : hello.threads;
+	learn_more(p);
+}
+
+static void
+learnt(struct process *p, const struct slot *s, enum frame_code code)
+{
+	struct key *k = find_key(p->token, s->key_id);
+	uint64_t bit = 1ULL << p->number;
+
+	p->learns--;
+	if (k == NULL)
+		return;
+	k->asked &= ~bit;
+	if (code == FRAME_OK)
+		k->known |= bit;
+	else if (code == FRAME_NO_KEY || code == FRAME_KEY_REFUSED || code == FRAME_FULL)
+		k->refused |= bit;
+}
+
+static void
+signed_by(struct process *p, struct hsm_call *c, const struct frame *frame)
+{
+	struct key *k = find_key(p->token, c->key_id);
+	uint64_t bit = 1ULL << p->number;
+
+	p->token->shrunk |= frame->code != FRAME_OK;
+	switch ((enum frame_code)frame->code) {
+	case FRAME_OK: finish(c, frame->body, NULL); return;
+	case FRAME_NO_KEY:
+		if (k != NULL)
+			k->known &= ~bit;
+		p->cursor = 0; /* asked for again */
+		try_again(p, c, "the signer does not know the key");
+		return;
+	case FRAME_KEY_REFUSED:
+		if (k != NULL) {
+			k->known &= ~bit;
+			k->refused |= bit;
+		}
+		try_again(p, c, "the signer refused the key");
+		return;
+	case FRAME_REBUILD:
+		p->is.draining = true;
+		if (p->hang.next == NULL)
+			loop_arm(p->hsm->loop, &p->hang, loop_now_ms(p->hsm->loop) + LEAVE_MS);
+		try_again(p, c, "the signer is being replaced");
+		return;
+	case FRAME_BUSY: {
+		struct fault f = { 0 };
+
+		(void)REFUSE(&f, RC_BUSY, OVERLOADED, NULL, "the token asks for patience");
+		finish(c, NULL, &f);
+		return;
+	}
+	default: fail_unavailable(c, "the token refused to sign"); return;
+	}
+}
+
+/* One answer.  False: it is none that was asked for. */
+static bool
+answered(struct process *p, const struct frame *frame)
+{
+	struct slot *s = &p->slot[frame->request_id % MAX_SLOTS], was = *s;
+
+	if (frame->request_id == 0 || was.id != frame->request_id || was.op != frame->op)
+		return false;
+	*s = (struct slot){ 0 };
+	if (was.op == FRAME_LEARN) {
+		learnt(p, &was, (enum frame_code)frame->code);
+	} else if (was.op == FRAME_STATS) {
+		p->polled = false;
+		memcpy(&p->is.stats, frame->body, sizeof p->is.stats);
+	} else if (was.op == FRAME_SIGN) {
+		p->is.signing--;
+		if (frame->code == FRAME_OK)
+			p->is.answered++;
+		else
+			p->is.failed++;
+		if (was.call == NULL)
+			return true; /* given up at its deadline */
+		p->live--;
+		signed_by(p, was.call, frame);
+	}
+	return true;
+}
+
+/* A frame that no sane process of ours sends: the pair is not to be trusted any more. */
+static bool
+take_frame(struct process *p, const struct frame *frame)
+{
+	if (frame->generation != p->is.generation)
+		return false;
+	if (frame->op == FRAME_HELLO && frame->request_id == 0 && !p->is.ready) {
+		greet(p, frame);
+		return true;
+	}
+	return answered(p, frame);
+}
+
+static void
+process_ready(void *arg, uint32_t events)
+{
+	struct process *p = arg;
+	struct token *t = p->token;
+	struct hsm *h = p->hsm;
+	struct frame frame;
+	enum rc rc = RC_OK;
+
+	(void)events;
+	for (unsigned n = 0; n < MAX_SLOTS; n++) {
+		rc = frame_recv(p->io.fd, &frame, NULL);
+		if (rc != RC_OK)
+			break;
+		if (!take_frame(p, &frame)) {
+			report(p);
+			lose_process(p);
+			return;
+		}
+	}
+	if (rc != RC_OK && rc != RC_NOT_FOUND) {
+		lose_process(p);
+		return;
+	}
+	if (p->blamed && p->live == 0)
+		report(p);
+	learn_more(p);
+	fail_stranded(t);
+	pump(t);
+	h->ops.changed(h->ops.arg);
+}
+
+/* ---- once a second ---- */
+
+static void
+send_forget(struct token *t, const struct key *k)
+{
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		static const uint8_t none[FRAME_BODY];
+
+		if (t->process[i] != NULL && t->process[i]->is.ready &&
+		    (k->known >> i & 1) != 0)
+			(void)send_frame(
+			    t->process[i], FRAME_FORGET, k->is.key_id, none, 0, NULL);
+	}
+}
+
+static void
+retire_keys(struct token *t, int64_t now_ms)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < t->keys; i++) {
+		if (t->key[i]->wanted || t->key[i]->forget_at_ms > now_ms)
+			continue;
+		send_forget(t, t->key[i]);
+		any = true;
+	}
+	if (any)
+		drop_keys(t, now_ms);
+}
+
+static void
+poll_process(struct process *p)
+{
+	static const uint8_t none[KEY_ID_LEN];
+
+	if (!p->is.ready)
+		return;
+	if (!p->polled)
+		p->polled = send_frame(p, FRAME_STATS, none, none, 0, NULL);
+	learn_more(p);
+}
+
+static void
+poll_token(struct token *t)
+{
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		if (t->process[i] != NULL)
+			poll_process(t->process[i]);
+	}
+}
+
+void
+hsm_poll(struct hsm *h)
+{
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++)
+		poll_token(&h->token[i]);
+}
+
+/* What was refused may have been mended: an operator, a token that came back. */
+static void
+ask_refused(struct token *t)
+{
+	for (size_t i = 0; i < t->keys; i++)
+		t->key[i]->refused = 0;
+}
+
+static void
+tick(void *arg)
+{
+	struct hsm *h = arg;
+	int64_t now_ms = loop_now_ms(h->loop);
+
+	h->ticks++;
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++) {
+		struct token *t = &h->token[i];
+
+		retire_keys(t, now_ms);
+		if (h->ticks % ASK_REFUSED_TICKS == 0)
+			ask_refused(t);
+		for (unsigned n = 0; n < HSM_MAX_PROCESSES; n++) {
+			if (t->process[n] != NULL)
+				t->process[n]->cursor = 0;
+		}
+		fail_stranded(t);
+		pump(t);
+	}
+	hsm_poll(h);
+	loop_arm(h->loop, &h->tick, now_ms + HSM_TICK_MS);
+}
+
+/* ---- outside ---- */
+
+enum rc
+hsm_new(struct loop *loop, const struct hsm_ops *ops, struct hsm **out, struct fault *f)
+{
+	AUTO(hsm) *h = calloc(1, sizeof *h);
+
+	if (h == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "signers");
+	h->loop = loop;
+	h->ops = *ops;
+	h->max_waiting = 1024;
+	h->timeout_ms = 5000;
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++) {
+		h->token[i].number = i;
+		h->token[i].waiting.next = h->token[i].waiting.prev = &h->token[i].waiting;
+	}
+	h->tick = (struct loop_timer){ .fire = tick, .arg = h };
+	loop_arm(loop, &h->tick, loop_now_ms(loop) + HSM_TICK_MS);
+	*out = TAKE(h);
+	return RC_OK;
+}
+
+static void
+free_token(struct hsm *h, struct token *t)
+{
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		struct process *p = t->process[i];
+
+		for (unsigned n = 0; p != NULL && n < MAX_SLOTS; n++) {
+			if (p->slot[n].id != 0 && p->slot[n].call != NULL)
+				loop_disarm(h->loop, &p->slot[n].call->timer);
+		}
+		if (p != NULL)
+			free_process(p);
+	}
+	for (struct hsm_call *c = t->waiting.next; c != NULL && c != &t->waiting; c = c->next)
+		loop_disarm(h->loop, &c->timer);
+	for (size_t i = 0; i < t->keys; i++)
+		free(t->key[i]);
+	free(t->key);
+	free(t->bucket);
+}
+
+void
+hsm_free(struct hsm *h)
+{
+	if (h == NULL)
+		return;
+	loop_disarm(h->loop, &h->tick);
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++)
+		free_token(h, &h->token[i]);
+	free(h);
+}
+
+void
+hsm_limits(struct hsm *h, unsigned max_waiting, unsigned timeout_ms)
+{
+	h->max_waiting = max_waiting;
+	h->timeout_ms = timeout_ms;
+}
+
+static void
+learn_everywhere(struct hsm *h)
+{
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++) {
+		for (unsigned n = 0; n < HSM_MAX_PROCESSES; n++) {
+			if (h->token[i].process[n] != NULL)
+				learn_more(h->token[i].process[n]);
+		}
+	}
+}
+
+enum rc
+hsm_want(struct hsm *h, const struct hsm_key *list, size_t n, struct fault *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].token >= HSM_MAX_TOKENS)
+			return FAULT(f, RC_INVALID, "control", "token %u", list[i].token);
+		TRY(add_key(&h->token[list[i].token], &list[i], f));
+	}
+	learn_everywhere(h);
+	return RC_OK;
+}
+
+static void
+unwant_all(struct token *t, int64_t forget_at_ms)
+{
+	for (size_t i = 0; i < t->keys; i++) {
+		if (t->key[i]->wanted)
+			t->key[i]->forget_at_ms = forget_at_ms;
+		t->key[i]->wanted = false;
+	}
+}
+
+void
+hsm_want_only(struct hsm *h, const struct hsm_key *list, size_t n)
+{
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++)
+		unwant_all(&h->token[i], loop_now_ms(h->loop) + HSM_RETIRE_MS);
+	for (size_t i = 0; i < n; i++) {
+		struct key *k = NULL;
+
+		if (list[i].token < HSM_MAX_TOKENS)
+			k = find_key(&h->token[list[i].token], list[i].key_id);
+		if (k != NULL)
+			k->wanted = true;
+	}
+}
+
+bool
+hsm_ready(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN])
+{
+	struct hsm_call c = { .avoid = -1 };
+	bool some = false;
+
+	if (token >= HSM_MAX_TOKENS)
+		return false;
+	memcpy(c.key_id, key_id, KEY_ID_LEN);
+	(void)choose(&h->token[token], &c, &some);
+	return some;
+}
+
+bool
+hsm_refused(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN])
+{
+	const struct token *t = &h->token[token < HSM_MAX_TOKENS ? token : 0];
+	const struct key *k = token < HSM_MAX_TOKENS ? find_key(t, key_id) : NULL;
+	bool any = false;
+
+	for (unsigned i = 0; k != NULL && i < HSM_MAX_PROCESSES; i++) {
+		if (!takes_calls(t->process[i]))
+			continue;
+		if ((k->refused >> i & 1) == 0)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+bool
+hsm_token_up(const struct hsm *h, unsigned token)
+{
+	for (unsigned i = 0; token < HSM_MAX_TOKENS && i < HSM_MAX_PROCESSES; i++) {
+		if (takes_calls(h->token[token].process[i]))
+			return true;
+	}
+	return false;
+}
+
+size_t
+hsm_processes(const struct hsm *h, unsigned token, struct hsm_process out[HSM_MAX_PROCESSES])
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; token < HSM_MAX_TOKENS && i < HSM_MAX_PROCESSES; i++) {
+		if (h->token[token].process[i] != NULL)
+			out[n++] = h->token[token].process[i]->is;
+	}
+	return n;
+}
+
+size_t
+hsm_waiting(const struct hsm *h, unsigned token)
+{
+	return token < HSM_MAX_TOKENS ? h->token[token].waits : 0;
+}
+
+size_t
+hsm_calls(const struct hsm *h)
+{
+	return h->calls;
+}

@@ -1,0 +1,118 @@
+/*
+ * The front's pool of signer processes: which process knows which key, whose
+ * turn it is, and what is lost, late or too much.
+ *
+ * Loop thread only.  A digest goes to the least loaded ready process of the
+ * credential's token that has learnt the key; where all of them are busy it
+ * waits in a bounded queue.  A signature that died with its process is tried
+ * once more on another.  A process that lets a call pass its deadline gets no
+ * further ones and is reported, to be killed.
+ */
+#ifndef AGENT_FRONT_HSM_H
+#define AGENT_FRONT_HSM_H
+
+#include "agent/front/loop.h"
+#include "pkcs11/client.h"
+#include "stir/es256.h"
+
+enum {
+	HSM_MAX_TOKENS = 16,
+	HSM_MAX_PROCESSES = 64,	  /* of one token */
+	HSM_MAX_SIGNING = 192,	  /* calls at one process */
+	HSM_LEARN_WINDOW = 32,	  /* LEARN frames at one process */
+	HSM_HANG_GRACE_MS = 1000, /* for the other calls of a process that hangs */
+	HSM_RETIRE_MS = 15000,	  /* a key that no set wants is forgotten after this */
+	HSM_TICK_MS = 1000,
+};
+
+struct hsm;
+
+struct hsm_key {
+	unsigned token;
+	uint8_t point[P256_POINT_LEN];
+	uint8_t key_id[KEY_ID_LEN];
+};
+
+struct hsm_ops {
+	/* This process hangs: to be killed and replaced. */
+	void (*kill)(void *arg, unsigned token, unsigned process, uint32_t generation);
+	/* A process came, went or learnt a key. */
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+enum rc hsm_new(
+    struct loop *loop, const struct hsm_ops *ops, struct hsm **out, struct fault *f) MUST_CHECK;
+void hsm_free(struct hsm *h); /* calls under way are dropped without done() */
+DEFINE_FREEP(hsm);
+
+/* timeout_ms: of a request; a process that holds one for half of it and past its deadline hangs. */
+void hsm_limits(struct hsm *h, unsigned max_waiting, unsigned timeout_ms);
+
+/* A process of the supervisor's; takes fd over.  Replaces an older one of the same number. */
+enum rc hsm_attach(struct hsm *h, unsigned token, unsigned process, uint32_t generation, int fd,
+    struct fault *f) MUST_CHECK;
+
+/* These keys are wanted: they are learnt by every process.  What is there stays. */
+enum rc hsm_want(
+    struct hsm *h, const struct hsm_key *list, size_t n, struct fault *f) MUST_CHECK;
+
+/* Only these are wanted from now on; the others are forgotten after HSM_RETIRE_MS. */
+void hsm_want_only(struct hsm *h, const struct hsm_key *list, size_t n);
+
+/* Some ready process can sign with this key. */
+bool hsm_ready(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
+
+/* Every ready process of the token refused the key, and there is one. */
+bool hsm_refused(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
+
+/* Some process of the token is ready. */
+bool hsm_token_up(const struct hsm *h, unsigned token);
+
+/* One signature; embedded by whoever waits for it. */
+struct hsm_call {
+	unsigned token;
+	uint8_t key_id[KEY_ID_LEN];
+	uint8_t digest[ES256_DIGEST_LEN];
+	int64_t deadline_ms; /* loop_now_ms() */
+	/* Exactly once, never from within hsm_sign().  sig NULL: *f says why not. */
+	void (*done)(
+	    struct hsm_call *c, const uint8_t sig[ES256_SIG_LEN], const struct fault *f);
+	/* The pool's own: */
+	struct hsm *hsm;
+	struct loop_timer timer;
+	struct hsm_call *next, *prev; /* waiting */
+	int process;		      /* where it is, -1: waiting */
+	int avoid;		      /* the process that lost it, -1: none */
+	unsigned slot;
+	bool again; /* this is the second try */
+};
+
+/*
+ * RC_HSM hsm_unavailable: no ready process knows the key; RC_BUSY overloaded:
+ * max_waiting wait already.  RC_OK: done() will be called, with
+ * hsm_unavailable, hsm_timeout or overloaded where it failed.
+ */
+enum rc hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f) MUST_CHECK;
+
+/* RC_BUSY overloaded when hsm_sign() would say so of any key of the token. */
+enum rc hsm_has_room(const struct hsm *h, unsigned token, struct fault *f) MUST_CHECK;
+
+/* What is known of one process, for status and metrics. */
+struct hsm_process {
+	bool present, ready, draining;
+	unsigned process;
+	uint32_t pid, generation, threads;
+	unsigned signing; /* calls there now */
+	uint64_t answered, failed, timeouts;
+	struct frame_stats stats; /* as last told */
+};
+size_t hsm_processes(
+    const struct hsm *h, unsigned token, struct hsm_process out[HSM_MAX_PROCESSES]);
+size_t hsm_waiting(const struct hsm *h, unsigned token);
+size_t hsm_calls(const struct hsm *h); /* under way or waiting, all tokens */
+
+/* Ask every process for its counters now (else once a second). */
+void hsm_poll(struct hsm *h);
+
+#endif

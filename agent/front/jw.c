@@ -1,0 +1,157 @@
+#include "agent/front/jw.h"
+
+#include <inttypes.h>
+
+static void
+begin(struct buf *out, const char *key)
+{
+	uint8_t last = out->len > 0 ? out->ptr[out->len - 1] : '{';
+
+	if (last != '{' && last != '[' && last != ':')
+		buf_byte(out, ',');
+	if (key == NULL)
+		return;
+	buf_byte(out, '"');
+	buf_str(out, key);
+	buf_str(out, "\":");
+}
+
+void
+jw_open(struct buf *out, const char *key, char bracket)
+{
+	begin(out, key);
+	buf_byte(out, (uint8_t)bracket);
+}
+
+void
+jw_close(struct buf *out, char bracket)
+{
+	buf_byte(out, (uint8_t)bracket);
+}
+
+/* Length of the UTF-8 character at the start of s; 0 when there is none (RFC 3629). */
+static size_t
+utf8_len(struct span s)
+{
+	uint8_t c = s.ptr[0], lo = 0x80, hi = 0xbf;
+	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > s.len)
+		return 0;
+	lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	for (size_t i = 1; i < n; i++) {
+		if (s.ptr[i] < lo || s.ptr[i] > hi)
+			return 0;
+		lo = 0x80;
+		hi = 0xbf;
+	}
+	return n;
+}
+
+static void
+put_char(struct buf *out, uint8_t c)
+{
+	static const char escaped[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
+	const char *at = strchr(escaped, c);
+
+	if (c != 0 && at != NULL)
+		buf_printf(out, "\\%c", letter[at - escaped]);
+	else if (c < 0x20 || c == 0x7f)
+		buf_printf(out, "\\u%04x", c);
+	else
+		buf_byte(out, c);
+}
+
+/* The run of bytes that need no escaping is copied in one piece. */
+static size_t
+plain_run(struct span s)
+{
+	size_t i = 0;
+
+	while (i < s.len && s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f && s.ptr[i] != '"' &&
+	       s.ptr[i] != '\\')
+		i++;
+	return i;
+}
+
+void
+jw_span(struct buf *out, const char *key, struct span text)
+{
+	begin(out, key);
+	buf_byte(out, '"');
+	while (text.len > 0) {
+		size_t n = plain_run(text);
+
+		buf_span(out, span_cut(&text, n));
+		if (text.len == 0)
+			break;
+		n = utf8_len(text);
+		if (n == 1)
+			put_char(out, text.ptr[0]);
+		else if (n > 1)
+			buf_put(out, text.ptr, n);
+		else
+			buf_byte(out, '?');
+		span_cut(&text, n == 0 ? 1 : n);
+	}
+	buf_byte(out, '"');
+}
+
+void
+jw_str(struct buf *out, const char *key, const char *text)
+{
+	if (text == NULL)
+		jw_null(out, key);
+	else
+		jw_span(out, key, span_str(text));
+}
+
+void
+jw_int(struct buf *out, const char *key, int64_t value)
+{
+	begin(out, key);
+	buf_printf(out, "%" PRId64, value);
+}
+
+void
+jw_uint(struct buf *out, const char *key, uint64_t value)
+{
+	begin(out, key);
+	buf_printf(out, "%" PRIu64, value);
+}
+
+void
+jw_bool(struct buf *out, const char *key, bool value)
+{
+	begin(out, key);
+	buf_str(out, value ? "true" : "false");
+}
+
+void
+jw_null(struct buf *out, const char *key)
+{
+	begin(out, key);
+	buf_str(out, "null");
+}
+
+void
+jw_hex(struct buf *out, const char *key, struct span bytes)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	begin(out, key);
+	buf_byte(out, '"');
+	for (size_t i = 0; i < bytes.len; i++) {
+		buf_byte(out, (uint8_t)digit[bytes.ptr[i] >> 4]);
+		buf_byte(out, (uint8_t)digit[bytes.ptr[i] & 15]);
+	}
+	buf_byte(out, '"');
+}
+
+void
+jw_raw(struct buf *out, const char *key, struct span text)
+{
+	begin(out, key);
+	buf_span(out, text);
+}
