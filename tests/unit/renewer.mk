@@ -1,1 +1,25 @@
 # unit tests: renewer
+UNIT_TESTS += \
+	tests/unit/test_schedule \
+	tests/unit/test_problem \
+	tests/unit/test_eab \
+	tests/unit/test_httpc \
+	tests/unit/test_record
+
+RENEWER_LDADD = librenewer.la libagent.la $(UNIT_LDADD) $(CURL_LIBS) $(CONFUSE_LIBS)
+
+tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_schedule_LDADD = $(RENEWER_LDADD)
+tests_unit_test_problem_SOURCES = tests/unit/test_problem.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_problem_LDADD = $(RENEWER_LDADD)
+tests_unit_test_eab_SOURCES = tests/unit/test_eab.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_eab_LDADD = $(RENEWER_LDADD)
+tests_unit_test_httpc_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+tests_unit_test_httpc_SOURCES = tests/unit/test_httpc.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_httpc_LDADD = $(RENEWER_LDADD)
+tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/mutate.h tests/unit/cm.h
+tests_unit_test_record_LDADD = $(RENEWER_LDADD)
+
+# The renewer against the lab, with a front of software keys.
+TESTS += tests/integration/test_renewer.py
+EXTRA_DIST += tests/integration/test_renewer.py tests/integration/renewer_front.py

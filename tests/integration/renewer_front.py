@@ -1,0 +1,235 @@
+"""A front with software keys, for the renewer's own test against the lab.
+
+It answers the operations of docs/ARCHITECTURE.md "The renewer's channel",
+keeps what was installed, and can be told to refuse.  It judges nothing but
+what the test looks at: the real checks are the front's own tests.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+
+from cryptography import x509  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+
+from stirlab import jose  # noqa: E402
+from stirlab.client import make_csr  # noqa: E402
+
+CHANNEL_MAX = 131072
+
+
+def epoch(moment) -> int:
+    return int((moment - type(moment)(1970, 1, 1)).total_seconds())
+
+
+class Refusal(Exception):
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+class Credential:
+    """What the configuration asks for, and what is in force."""
+
+    def __init__(self, tenant: str, name: str, tnauthlist: bytes, authority: str,
+                 constraints: bytes | None = None, claim_agent: str | None = None, ca: str = "lab"):
+        self.tenant, self.name, self.ca = tenant, name, ca
+        self.tnauthlist, self.constraints = tnauthlist, constraints
+        self.authority, self.claim_agent = authority, claim_agent
+        self.key = None
+        self.pending: tuple | None = None  # what the request is for
+        self.csr = b""
+        self.ordered: tuple | None = None
+        self.chains: list[x509.Certificate] = []  # leaves that were installed
+        self.installed_at: int | None = None
+        self.schedule: dict = {}
+
+    @property
+    def leaf(self) -> x509.Certificate | None:
+        return self.chains[-1] if self.chains else None
+
+    def row(self) -> dict:
+        leaf = self.leaf
+        return {
+            "tenant": self.tenant, "name": self.name, "ca": self.ca, "authority": self.authority,
+            "claim_agent": self.claim_agent, "tnauthlist": jose.encode(self.tnauthlist),
+            "constraints": self.constraints and jose.encode(self.constraints),
+            "constraints_form": "jwt" if self.constraints else None,
+            "active": leaf and {
+                "serial": f"{leaf.serial_number:x}", "not_before": epoch(leaf.not_valid_before),
+                "not_after": epoch(leaf.not_valid_after), "ari_id": None, "as_configured": True},
+            "installed_at": self.installed_at}
+
+
+class Front:
+    """The channel's other end, and the renewer as a child."""
+
+    def __init__(self, program: Path, config: Path, log: Path, user: str | None = None):
+        self.program, self.config, self.log = program, config, log
+        self.user = ["--user", user] if user else []
+        self.account_key = ec.generate_private_key(ec.SECP256R1())
+        self.credentials: dict[tuple[str, str], Credential] = {}
+        self.refuse: dict[str, list[Refusal]] = {}  # op -> answers to give first
+        self.asked: list[str] = []
+        self.process: subprocess.Popen | None = None
+        self.thread: threading.Thread | None = None
+
+    def add(self, credential: Credential) -> Credential:
+        self.credentials[credential.tenant, credential.name] = credential
+        return credential
+
+    # ---- the renewer -------------------------------------------------------
+
+    def start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 40) for s in (theirs, their_control)]
+        command = ('peer=$1 control=$2 log=$3; shift 3; exec "$0" "$@" 3<&"$peer" 4<&"$control" '
+                   '2>>"$log"')
+        self.process = subprocess.Popen(
+            ["/bin/bash", "-c", command, str(self.program), *(str(fd) for fd in high),
+             str(self.log), "--config", self.config.name, "--run-id", "00", *self.user],
+            pass_fds=high, cwd=self.config.parent, stdin=subprocess.DEVNULL)
+        for each in (theirs, their_control):
+            each.close()
+        for fd in high:
+            os.close(fd)
+        self.peer, self.control = ours, control
+        self.thread = threading.Thread(target=self.serve, args=(ours,), daemon=True)
+        self.thread.start()
+
+    def stop(self, how: int | None = None) -> int:
+        """End it by a signal, or as the supervisor does: by closing its pairs."""
+        if how is not None:
+            self.process.send_signal(how)
+        else:
+            self.control.close()
+        code = self.process.wait(timeout=20)
+        self.peer.close()
+        self.control.close()
+        self.thread.join(10)
+        return code
+
+    def event(self, **members) -> None:
+        self.peer.send(json.dumps(members).encode())
+
+    # ---- the channel -------------------------------------------------------
+
+    def serve(self, peer: socket.socket) -> None:
+        while True:
+            try:
+                text = peer.recv(CHANNEL_MAX)
+            except OSError:
+                return
+            if not text:
+                return
+            message = json.loads(text)
+            answer = self.answer(message)
+            try:
+                peer.send(json.dumps({"id": message["id"], **answer}).encode())
+            except OSError:
+                return
+
+    def answer(self, message: dict) -> dict:
+        op = message["op"]
+        self.asked.append(op)
+        try:
+            if self.refuse.get(op):
+                raise self.refuse[op].pop(0)
+            return {"ok": True, **getattr(self, "op_" + op.replace("-", "_"))(message)}
+        except Refusal as refusal:
+            return {"ok": False, "reason": refusal.reason, "detail": refusal.detail}
+
+    def one(self, message: dict) -> Credential:
+        return self.credentials[message["tenant"], message["name"]]
+
+    def jws(self, message: dict, payload: object, **header) -> dict:
+        body = b"" if payload is None else json.dumps(payload).encode()
+        head = {"alg": "ES256", "nonce": message["nonce"], "url": message["url"], **header}
+        return {"jws": jose.flattened(head, body, self.account_key)}
+
+    def op_plan(self, message: dict) -> dict:
+        after = tuple((message.get("after") or "/").split("/"))
+        rows = [c.row() for key, c in sorted(self.credentials.items()) if key > after]
+        return {"credentials": rows[:2], "more": len(rows) > 2}  # short pages: all are walked
+
+    def op_account(self, _: dict) -> dict:
+        import hashlib
+        return {"jwk": jose.public_jwk(self.account_key),
+                "jwk_fingerprint": jose.fingerprint_text(
+                    jose.thumbprint(jose.public_jwk(self.account_key))),
+                "spki_fingerprint": jose.fingerprint_text(
+                    hashlib.sha256(jose.spki(self.account_key)).digest())}
+
+    def op_new_account(self, message: dict) -> dict:
+        payload = {"termsOfServiceAgreed": True}
+        if message["eab"] is not None:
+            payload["externalAccountBinding"] = message["eab"]
+        return self.jws(message, payload, jwk=jose.public_jwk(self.account_key))
+
+    def op_new_order(self, message: dict) -> dict:
+        credential = self.one(message)
+        if jose.decode(message["tnauthlist"]) != credential.tnauthlist:
+            raise Refusal("tnauthlist_differs")
+        ids = [{"type": "TNAuthList", "value": message["tnauthlist"]}]
+        if message["constraints"] is not None:
+            ids.append({"type": "JWTClaimConstraints", "value": message["constraints"]})
+        credential.ordered = (message["tnauthlist"], message["constraints"])
+        payload = {"identifiers": ids}
+        if message.get("not_after"):
+            payload["notAfter"] = time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                                time.gmtime(message["not_after"]))
+        return self.jws(message, payload, kid=message["kid"])
+
+    def op_challenge(self, message: dict) -> dict:
+        return self.jws(message, {"tkauth": message["token"]}, kid=message["kid"])
+
+    def op_post_as_get(self, message: dict) -> dict:
+        return self.jws(message, None, kid=message["kid"])
+
+    def op_csr(self, message: dict) -> dict:
+        credential = self.one(message)
+        wanted = (message["tnauthlist"], message["constraints"])
+        if credential.pending != wanted:
+            credential.key = ec.generate_private_key(ec.SECP256R1())
+            ids = {"TNAuthList": jose.decode(wanted[0])}
+            if wanted[1] is not None:
+                ids["JWTClaimConstraints"] = jose.decode(wanted[1])
+            credential.csr = make_csr(credential.key, ids)
+            credential.pending = wanted
+        return {"csr": jose.encode(credential.csr)}
+
+    def op_finalize(self, message: dict) -> dict:
+        credential = self.one(message)
+        if credential.pending is None:
+            raise Refusal("no_pending_csr")
+        return self.jws(message, {"csr": jose.encode(credential.csr)}, kid=message["kid"])
+
+    def op_install(self, message: dict) -> dict:
+        credential = self.one(message)
+        leaf = x509.load_pem_x509_certificate(message["chain"].encode())
+        if credential.pending is None:
+            raise Refusal("no_pending_csr")
+        if jose.spki(leaf.public_key()) != jose.spki(credential.key.public_key()):
+            raise Refusal("key_differs", "the certificate is for another key")
+        credential.pending = None
+        credential.chains.append(leaf)
+        credential.installed_at = int(time.time())
+        row = credential.row()["active"]
+        return {"serial": row["serial"], "not_before": row["not_before"],
+                "not_after": row["not_after"]}
+
+    def op_schedule(self, message: dict) -> dict:
+        self.one(message).schedule = {"renew_at": message["renew_at"],
+                                      "problem": message["problem"]}
+        return {}

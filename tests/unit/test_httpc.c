@@ -1,0 +1,241 @@
+/* httpc: headers of an answer, and what is never asked */
+#include "agent/renewer/httpc.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/rows.h"
+
+#define NOW INT64_C(1445412480) /* Wed, 21 Oct 2015 07:28:00 GMT */
+
+static struct retry_case {
+	const char *name, *value;
+	int64_t s;
+} retry_cases[] = {
+	{ "seconds", "120", 120 },
+	{ "at once", "0", 0 },
+	{ "IMF date", "Wed, 21 Oct 2015 07:30:00 GMT", 120 },
+	{ "obsolete date", "Wednesday, 21-Oct-15 07:29:00 GMT", 60 },
+	{ "asctime date", "Wed Oct 21 07:28:30 2015", 30 },
+	{ "a date that has passed", "Wed, 21 Oct 2015 07:00:00 GMT", 0 },
+	{ "beyond a year", "99999999999999999999999999", 366 * 86400 },
+	{ "a date beyond a year", "Wed, 21 Oct 2099 07:28:00 GMT", 366 * 86400 },
+	{ "negative", "-1", -1 },
+	{ "fraction", "1.5", -1 },
+	{ "unit", "10s", -1 },
+	{ "empty", "", -1 },
+	{ "word", "soon", -1 },
+	{ "two values", "1, 2", -1 },
+};
+
+static void
+retry_after(void **state)
+{
+	const struct retry_case *c = *state;
+
+	assert_int_equal(httpc_retry_after(c->value, NOW), c->s);
+}
+
+static void
+head(struct http_answer *a, const char *const *line)
+{
+	*a = (struct http_answer){ .retry_after_s = -1, .body = BUF_INIT(16) };
+	for (; *line != NULL; line++)
+		httpc_header(a, *line, strlen(*line), NOW);
+}
+
+static void
+headers_are_found(void **state)
+{
+	static const char *const lines[] = { "HTTP/1.1 201 Created\r\n",
+		"replay-nonce: abc_-9\r\n", "Retry-After:  5 \r\n",
+		"Location: https://ca.example/order/1\r\n",
+		"CONTENT-TYPE: Application/PEM-certificate-chain; charset=x\r\n",
+		"Link: <https://ca.example/dir>;rel=\"index\", "
+		"<https://ca.example/a/1>;rel=\"alternate\"\r\n",
+		"Link: <https://ca.example/a/2>; title=\"x, y\"; rel=alternate\r\n", "\r\n",
+		NULL };
+	struct http_answer a;
+
+	(void)state;
+	head(&a, lines);
+	assert_string_equal(a.nonce, "abc_-9");
+	assert_int_equal(a.retry_after_s, 5);
+	assert_string_equal(a.location, "https://ca.example/order/1");
+	assert_string_equal(a.content_type, "application/pem-certificate-chain");
+	assert_int_equal(a.alternates, 2);
+	assert_string_equal(a.alternate[0], "https://ca.example/a/1");
+	assert_string_equal(a.alternate[1], "https://ca.example/a/2");
+	httpc_answer_done(&a);
+}
+
+static void
+interim_answers_are_forgotten(void **state)
+{
+	static const char *const lines[] = { "HTTP/1.1 100 Continue\r\n",
+		"Replay-Nonce: old\r\n", "Location: https://ca.example/old\r\n",
+		"Retry-After: 9\r\n", "\r\n", "HTTP/1.1 200 OK\r\n", "\r\n", NULL };
+	struct http_answer a;
+
+	(void)state;
+	head(&a, lines);
+	assert_string_equal(a.nonce, "");
+	assert_null(a.location);
+	assert_int_equal(a.retry_after_s, -1);
+	httpc_answer_done(&a);
+}
+
+static struct bad_case {
+	const char *name, *line;
+} bad_cases[] = {
+	{ "nonce with a space", "Replay-Nonce: a b" },
+	{ "nonce that is padded", "Replay-Nonce: abc=" },
+	{ "nonce with a quote", "Replay-Nonce: a\"b" },
+	{ "empty nonce", "Replay-Nonce:" },
+	{ "no colon", "Replay-Nonce abc" },
+	{ "a longer name", "X-Replay-Nonce: abc" },
+	{ "location over http", "Location: http://ca.example/1" },
+	{ "location with a user", "Location: https://a@ca.example/1" },
+	{ "relative location", "Location: /order/1" },
+	{ "location with a control character", "Location: https://ca.example/\x01" },
+	{ "another relation", "Link: <https://ca.example/1>;rel=\"up\"" },
+	{ "link that does not close", "Link: <https://ca.example/1;rel=\"alternate\"" },
+	{ "link over http", "Link: <http://ca.example/1>;rel=\"alternate\"" },
+	{ "relation of another link", "Link: <https://ca.example/1>, <x>;rel=\"up\"" },
+};
+
+static void
+bad_header(void **state)
+{
+	const struct bad_case *c = *state;
+	const char *const lines[] = { c->line, NULL };
+	struct http_answer a;
+
+	head(&a, lines);
+	assert_string_equal(a.nonce, "");
+	assert_null(a.location);
+	assert_int_equal(a.alternates, 0);
+	httpc_answer_done(&a);
+}
+
+static void
+headers_are_bounded(void **state)
+{
+	struct http_answer a = { .retry_after_s = -1, .body = BUF_INIT(16) };
+	char line[8192] = "Replay-Nonce: ";
+
+	(void)state;
+	memset(line + 14, 'a', sizeof line - 15);
+	for (size_t n = 0; n < sizeof line; n += 13)
+		httpc_header(&a, line, n, NOW);
+	assert_true(strlen(a.nonce) <= HTTP_NONCE_MAX);
+	for (int i = 0; i < 100; i++)
+		httpc_header(&a, "Link: <https://ca.example/1>;rel=\"alternate\"", 44, NOW);
+	assert_int_equal(a.alternates, HTTP_ALTERNATES);
+	httpc_answer_done(&a);
+}
+
+static unsigned called;
+
+static void
+on_done(void *arg, enum rc rc, const struct http_answer *answer, const struct fault *f)
+{
+	(void)arg;
+	assert_int_equal(rc, *(const int *)arg);
+	assert_null(answer);
+	assert_true(f->reason[0] != 0);
+	called++;
+}
+
+static struct url_case {
+	const char *name, *url;
+} url_cases[] = {
+	{ "http", "http://127.0.0.1/" },
+	{ "file", "file:///etc/passwd" },
+	{ "a user", "https://u:p@127.0.0.1/" },
+	{ "no host", "https:///x" },
+	{ "a fragment", "https://127.0.0.1/#x" },
+	{ "white space", "https://127.0.0.1/ x" },
+	{ "upper case", "HTTPS://127.0.0.1/" },
+};
+
+static void
+only_https(void **state)
+{
+	const struct url_case *c = *state;
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(
+	    httpc_start(h, &(struct http_request){ .url = c->url }, on_done, NULL, &f),
+	    RC_DENIED);
+	assert_string_equal(f.reason, "url");
+}
+
+static void
+an_unanswered_transfer_ends(void **state)
+{
+	/* Nothing listens at port 1 of this loopback address. */
+	struct http_request r = { .method = HTTP_GET, .url = "https://127.83.19.5:1/" };
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+	int expected = RC_NET;
+
+	(void)state;
+	called = 0;
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(httpc_start(h, &r, on_done, &expected, &f), RC_OK);
+	for (int i = 0; i < 100 && called == 0; i++)
+		assert_int_equal(httpc_wait(h, NULL, 0, 100, &f), RC_OK);
+	assert_int_equal(called, 1);
+}
+
+static void
+stopping_ends_every_transfer(void **state)
+{
+	struct http_request r = { .method = HTTP_GET, .url = "https://127.83.19.5:1/" };
+	struct httpc *h = NULL;
+	struct fault f = { 0 };
+	int expected = RC_CONFLICT;
+
+	(void)state;
+	called = 0;
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	for (int i = 0; i < HTTPC_MAX; i++)
+		assert_int_equal(httpc_start(h, &r, on_done, &expected, &f), RC_OK);
+	assert_int_equal(httpc_start(h, &r, on_done, &expected, &f), RC_BUSY);
+	httpc_free(h);
+	assert_int_equal(called, HTTPC_MAX);
+}
+
+static void
+a_header_cannot_be_split(void **state)
+{
+	struct http_request r = { .method = HTTP_GET,
+		.url = "https://127.83.19.5:1/",
+		.bearer = "secret\r\nX-Other: 1" };
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(httpc_start(h, &r, on_done, NULL, &f), RC_INVALID);
+	assert_null(strstr(f.detail, "secret"));
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[64] = {
+		cmocka_unit_test(headers_are_found),
+		cmocka_unit_test(interim_answers_are_forgotten),
+		cmocka_unit_test(headers_are_bounded),
+		cmocka_unit_test(an_unanswered_transfer_ends),
+		cmocka_unit_test(stopping_ends_every_transfer),
+		cmocka_unit_test(a_header_cannot_be_split),
+	};
+	size_t n = 6;
+
+	ROWS(tests, n, retry_cases, retry_after);
+	ROWS(tests, n, bad_cases, bad_header);
+	ROWS(tests, n, url_cases, only_https);
+	return _cmocka_run_group_tests("httpc", tests, n, NULL, NULL);
+}

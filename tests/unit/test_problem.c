@@ -1,0 +1,159 @@
+/* problem: what a refusal of others means, and what of it may be shown */
+#include "agent/renewer/problem.h"
+#include "stir/buf.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/rows.h"
+
+#define ACME(type) "{\"type\":\"urn:ietf:params:acme:error:" type "\",\"detail\":\"why\"}"
+
+static struct answer_case {
+	const char *name;
+	long status;
+	const char *body;
+	enum rc rc;
+	const char *reason;
+} answer_cases[] = {
+	{ "badNonce", 400, ACME("badNonce"), RC_CONFLICT, "acme_bad_nonce" },
+	{ "orderNotReady", 403, ACME("orderNotReady"), RC_CONFLICT, "acme_order_not_ready" },
+	{ "rateLimited", 429, ACME("rateLimited"), RC_BUSY, "acme_rate_limited" },
+	{ "rateLimited as 403", 403, ACME("rateLimited"), RC_BUSY, "acme_rate_limited" },
+	{ "serverInternal", 500, ACME("serverInternal"), RC_NET, "acme_server_internal" },
+	{ "connection", 400, ACME("connection"), RC_NET, "acme_connection" },
+	{ "unauthorized", 403, ACME("unauthorized"), RC_DENIED, "acme_unauthorized" },
+	{ "rejectedIdentifier", 400, ACME("rejectedIdentifier"), RC_DENIED,
+	    "acme_rejected_identifier" },
+	{ "badCSR", 400, ACME("badCSR"), RC_DENIED, "acme_bad_csr" },
+	{ "externalAccountRequired", 403, ACME("externalAccountRequired"), RC_DENIED,
+	    "acme_eab_required" },
+	{ "userActionRequired", 403, ACME("userActionRequired"), RC_DENIED,
+	    "acme_user_action" },
+	{ "accountDoesNotExist", 400, ACME("accountDoesNotExist"), RC_NOT_FOUND,
+	    "acme_no_account" },
+	{ "a lost order", 404, ACME("malformed"), RC_NOT_FOUND, "acme_malformed" },
+	{ "malformed", 400, ACME("malformed"), RC_DENIED, "acme_malformed" },
+	{ "case matters", 403, ACME("BadNonce"), RC_DENIED, "acme_problem" },
+	{ "another scheme", 400, "{\"type\":\"about:blank\"}", RC_DENIED, "acme_problem" },
+	{ "unknown type, 503", 503, ACME("novel"), RC_NET, "acme_problem" },
+	{ "no type", 400, "{}", RC_DENIED, "acme_problem" },
+	{ "type of another type", 500, "{\"type\":7}", RC_NET, "acme_problem" },
+	{ "not JSON, 500", 500, "<html>", RC_NET, "http_status" },
+	{ "not JSON, 502", 502, "", RC_NET, "http_status" },
+	{ "not an object", 400, "[]", RC_DENIED, "http_status" },
+	{ "twice the same member", 400, "{\"type\":\"a\",\"type\":\"b\"}", RC_DENIED,
+	    "http_status" },
+	{ "redirect", 302, "", RC_DENIED, "http_status" },
+	{ "not found", 404, "", RC_NOT_FOUND, "http_status" },
+	{ "gone", 410, "", RC_NOT_FOUND, "http_status" },
+	{ "timeout", 408, "", RC_NET, "http_status" },
+	{ "too many", 429, "", RC_BUSY, "http_status" },
+	{ "not authenticated", 401, "", RC_DENIED, "http_status" },
+};
+
+static void
+answer(void **state)
+{
+	const struct answer_case *c = *state;
+	struct fault f = { 0 };
+
+	assert_int_equal(problem_of_answer(c->status, span_str(c->body), &f), c->rc);
+	assert_int_equal(f.rc, c->rc);
+	assert_string_equal(f.reason, c->reason);
+}
+
+static struct refusal_case {
+	const char *name, *answer;
+	enum rc rc;
+	const char *reason;
+} refusal_cases[] = {
+	{ "token", "{\"reason\":\"hsm_unavailable\"}", RC_HSM, "hsm_unavailable" },
+	{ "slow token", "{\"reason\":\"hsm_timeout\"}", RC_TIMEOUT, "hsm_timeout" },
+	{ "busy", "{\"reason\":\"overloaded\"}", RC_BUSY, "overloaded" },
+	{ "disk", "{\"reason\":\"io\"}", RC_IO, "io" },
+	{ "certificate", "{\"reason\":\"chain_path\"}", RC_DENIED, "chain_path" },
+	{ "no reason", "{}", RC_DENIED, "front_refused" },
+	{ "reason of another type", "{\"reason\":1}", RC_DENIED, "front_refused" },
+};
+
+static void
+refusal(void **state)
+{
+	const struct refusal_case *c = *state;
+	json_auto_t *a = json_loads(c->answer, 0, NULL);
+	struct fault f = { 0 };
+
+	assert_int_equal(problem_of_refusal(a, &f), c->rc);
+	assert_string_equal(f.reason, c->reason);
+	assert_int_equal(problem_may_pass(c->rc), c->rc != RC_DENIED);
+}
+
+static struct text_case {
+	const char *name, *in, *out;
+} text_cases[] = {
+	{ "plain", "no such order", "no such order" },
+	{ "nothing", NULL, "" },
+	{ "a number", "12025550100 is not yours", "120******** is not yours" },
+	{ "a number at the end", "not for +12025550100", "not for +120********" },
+	{ "a short code", "code 123456", "code 123456" },
+	{ "two numbers", "12025550100,13035550199", "120********,130********" },
+	{ "a line of its own", "a\nb\tc", "a b c" },
+	{ "a quote", "say \"x\"", "say  x " },
+	{ "beyond ASCII", "caf\xc3\xa9", "caf  " },
+	{ "a token", "got eyJhbGciOiJFUzI1NiJ9eyJhbGciOiJFUzI1NiJ9eyJh twice",
+	    "got eyJhbGci~ twice" },
+	{ "a token alone", "eyJhbGciOiJFUzI1NiJ9eyJhbGciOiJFUzI1NiJ9eyJh", "eyJhbGci~" },
+	{ "forty-one digits", "12345678901234567890123456789012345678901", "********~" },
+	{ "escape sequence", "\x1b[31mred", " [31mred" },
+};
+
+static void
+text(void **state)
+{
+	const struct text_case *c = *state;
+	char out[PROBLEM_TEXT];
+
+	problem_text(out, c->in);
+	assert_string_equal(out, c->out);
+}
+
+static void
+text_is_bounded(void **state)
+{
+	char in[4096], out[PROBLEM_TEXT];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof in; n += 97) {
+		memset(in, n % 2 == 0 ? 'x' : ' ', n);
+		in[n] = 0;
+		problem_text(out, in);
+		assert_true(strlen(out) < PROBLEM_TEXT);
+	}
+}
+
+static void
+subproblems_are_shown(void **state)
+{
+	static const char body[] =
+	    "{\"type\":\"urn:ietf:params:acme:error:compound\",\"detail\":\"outer\","
+	    "\"subproblems\":[{\"type\":\"x\",\"detail\":\"inner\"}]}";
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(problem_of_answer(403, span_str(body), &f), RC_DENIED);
+	assert_string_equal(f.reason, "acme_compound");
+	assert_string_equal(f.detail, "inner");
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[64] = {
+		cmocka_unit_test(text_is_bounded),
+		cmocka_unit_test(subproblems_are_shown),
+	};
+	size_t n = 2;
+
+	ROWS(tests, n, answer_cases, answer);
+	ROWS(tests, n, refusal_cases, refusal);
+	ROWS(tests, n, text_cases, text);
+	return _cmocka_run_group_tests("problem", tests, n, NULL, NULL);
+}
