@@ -1,0 +1,497 @@
+/* constraints: RFC 8226 section 8, RFC 9118, D-07 to D-13 */
+#include "stir/constraints.h"
+
+#include "stir/der.h"
+#include "tests/unit/mutate.h"
+#include "tests/unit/spec.h"
+
+/* RFC 9118 section 5, figure 2: confidence demanded and one of two values, priority excluded. */
+#define RFC9118 \
+	"3040a00e300c160a636f6e666964656e6365a120301e301c160a636f6e666964656e6365300e0c046869" \
+	"6768" \
+	"0c066d656469756da20c300a16087072696f72697479"
+
+/* pyasn1-modules, tests/test_rfc8226.py: foo demanded, values of foo and bar */
+#define PYASN1 \
+	"303da007300516 03666f6f a1323030 3019 1603666f6f 3012 0c04666f6f31 0c04666f6f32 " \
+	"0c04666f6f33 3013 1603626172 300c 0c0462617231 0c0462617232"
+
+/* ---- decoding ------------------------------------------------------------------------- */
+
+static struct decode_case {
+	const char *name, *hex;
+	enum constraints_form form;
+	const char *reason;
+} decode_cases[] = {
+	{ "published enhanced", RFC9118, CONSTRAINTS_ENHANCED, NULL },
+	{ "published jwt", PYASN1, CONSTRAINTS_JWT, NULL },
+	{ "jwt form read as enhanced", PYASN1, CONSTRAINTS_ENHANCED, NULL },
+	{ "an empty value", "300e a10c 300a 3008 160161 3003 0c01 78", CONSTRAINTS_JWT, NULL },
+	{ "enhanced form read as jwt", RFC9118, CONSTRAINTS_JWT, "constraints_tag" },
+	{ "no member", "3000", CONSTRAINTS_ENHANCED, "constraints_empty" },
+	{ "nothing", "", CONSTRAINTS_ENHANCED, "der_tag" },
+	{ "no sequence", "3100", CONSTRAINTS_ENHANCED, "der_tag" },
+	{ "behind it", "3007a0053003160161 00", CONSTRAINTS_JWT, "der_trailing" },
+	{ "implicit tag", "3005 a003 160161", CONSTRAINTS_JWT, "constraints_tag" },
+	{ "implicit primitive tag", "3005 8003 160161", CONSTRAINTS_JWT, "constraints_tag" },
+	{ "member 3", "3007 a305 3003 160161", CONSTRAINTS_ENHANCED, "constraints_tag" },
+	{ "a member twice", "300e a0053003160161 a0053003160162", CONSTRAINTS_JWT,
+	    "constraints_tag" },
+	{ "members out of order", "300e a2053003160161 a0053003160162", CONSTRAINTS_ENHANCED,
+	    "constraints_tag" },
+	{ "empty mustInclude", "3004 a002 3000", CONSTRAINTS_JWT, "constraints_empty" },
+	{ "empty permittedValues", "3004 a102 3000", CONSTRAINTS_JWT, "constraints_empty" },
+	{ "a claim without values", "300b a109 3007 3005 160161 3000", CONSTRAINTS_JWT,
+	    "constraints_empty" },
+	{ "empty mustExclude", "3004 a202 3000", CONSTRAINTS_ENHANCED, "constraints_empty" },
+	{ "behind the list", "3009 a007 3003160161 0500", CONSTRAINTS_JWT, "der_trailing" },
+	{ "empty name", "3006 a004 3002 1600", CONSTRAINTS_JWT, "constraints_name" },
+	{ "name not ASCII", "3007 a005 3003 1601e9", CONSTRAINTS_JWT, "constraints_name" },
+	{ "name with NUL", "3008 a006 3004 16026100", CONSTRAINTS_JWT, "constraints_name" },
+	{ "name with a line break", "3007 a005 3003 16010a", CONSTRAINTS_JWT,
+	    "constraints_name" },
+	{ "name as UTF8String", "3007 a005 3003 0c0161", CONSTRAINTS_JWT, "der_tag" },
+	{ "value as IA5String", "300e a10c 300a 3008 160161 3003 160178", CONSTRAINTS_JWT,
+	    "der_tag" },
+	{ "value not UTF-8", "300e a10c 300a 3008 160161 3003 0c01ff", CONSTRAINTS_JWT,
+	    "constraints_value" },
+	{ "value overlong UTF-8", "300f a10d 300b 3009 160161 3004 0c02c0af", CONSTRAINTS_JWT,
+	    "constraints_value" },
+	{ "value with NUL", "300e a10c 300a 3008 160161 3003 0c0100", CONSTRAINTS_JWT,
+	    "constraints_value" },
+	{ "behind the values", "3010 a10e 300c 300a 160161 30030c0178 0500", CONSTRAINTS_JWT,
+	    "der_trailing" },
+	{ "long-form length", "308107a0053003160161", CONSTRAINTS_JWT, "der_length" },
+};
+
+static struct constraints *
+decode_hex(const char *hex, enum constraints_form form)
+{
+	struct constraints *c = NULL;
+	uint8_t room[512];
+
+	assert_int_equal(
+	    constraints_decode(unhex(hex, room, sizeof room), form, &c, NULL), RC_OK);
+	return c;
+}
+
+static void
+decode(void **state)
+{
+	const struct decode_case *c = *state;
+	AUTO(constraints) *got = NULL;
+	AUTO_BUF again = BUF_INIT(1024);
+	uint8_t room[512];
+	struct span der = unhex(c->hex, room, sizeof room);
+	struct fault f = { 0 };
+	enum rc rc = constraints_decode(der, c->form, &got, &f);
+
+	if (c->reason == NULL) {
+		assert_int_equal(rc, RC_OK);
+		assert_int_equal(constraints_encode(&again, got, &f), RC_OK);
+		assert_true(span_eq(buf_view(&again), der));
+		return;
+	}
+	assert_int_equal(rc, RC_INVALID);
+	assert_string_equal(f.reason, c->reason);
+	assert_null(got);
+}
+
+static void
+published_contents(void **state)
+{
+	AUTO(constraints) *c = decode_hex(RFC9118, CONSTRAINTS_ENHANCED);
+
+	(void)state;
+	assert_int_equal(c->must_includes, 1);
+	assert_string_equal(c->must_include[0], "confidence");
+	assert_int_equal(c->permitteds, 1);
+	assert_string_equal(c->permitted[0].claim, "confidence");
+	assert_int_equal(c->permitted[0].values, 2);
+	assert_string_equal(c->permitted[0].value[0], "high");
+	assert_string_equal(c->permitted[0].value[1], "medium");
+	assert_int_equal(c->must_excludes, 1);
+	assert_string_equal(c->must_exclude[0], "priority");
+}
+
+static bool
+takes(struct span der)
+{
+	AUTO(constraints) *c = NULL;
+
+	return constraints_decode(der, CONSTRAINTS_ENHANCED, &c, NULL) == RC_OK;
+}
+
+static void
+mutations(void **state)
+{
+	uint8_t room[512];
+	struct span der = unhex(RFC9118, room, sizeof room);
+
+	(void)state;
+	no_prefix_is_taken(takes, der);
+	assert_true(survives_bit_flips(takes, der) < der.len * 8);
+}
+
+static void
+limits(void **state)
+{
+	static const uint8_t name[] = { 0x16, 0x01, 'a' };
+	AUTO_BUF seq = BUF_INIT(8192), tagged = BUF_INIT(8192), der = BUF_INIT(8192);
+	AUTO(constraints) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	for (int i = 0; i <= CONSTRAINTS_MAX_CLAIMS; i++)
+		buf_put(&seq, name, sizeof name);
+	der_put(&tagged, DER_SEQUENCE, buf_view(&seq));
+	buf_clear(&seq);
+	der_put(&seq, DER_CONTEXT(0), buf_view(&tagged));
+	der_put(&der, DER_SEQUENCE, buf_view(&seq));
+	assert_int_equal(
+	    constraints_decode(buf_view(&der), CONSTRAINTS_JWT, &c, &f), RC_INVALID);
+	assert_string_equal(f.reason, "constraints_limit");
+}
+
+static void
+encode_refuses(void **state)
+{
+	char name[] = "a", empty[] = "", bad[] = "\xff";
+	char *names[] = { name }, *empties[] = { empty }, *bads[] = { bad };
+	struct permitted value = { name, bads, 1 }, none = { name, names, 0 };
+	const struct constraints list[] = {
+		{ .form = CONSTRAINTS_JWT },
+		{ .form = CONSTRAINTS_JWT, .must_exclude = names, .must_excludes = 1 },
+		{ .form = CONSTRAINTS_JWT, .must_include = empties, .must_includes = 1 },
+		{ .form = CONSTRAINTS_JWT, .permitted = &value, .permitteds = 1 },
+		{ .form = CONSTRAINTS_JWT, .permitted = &none, .permitteds = 1 },
+	};
+	static const char *const reason[] = { "constraints_empty", "constraints_tag",
+		"constraints_name", "constraints_value", "constraints_empty" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		AUTO_BUF out = BUF_INIT(1024);
+		struct fault f = { 0 };
+
+		assert_int_equal(constraints_encode(&out, &list[i], &f), RC_INVALID);
+		assert_string_equal(f.reason, reason[i]);
+	}
+}
+
+#define STRICT \
+	{ \
+		.rfc8226_strict_permitted = true \
+	}
+#define NORMALISE \
+	{ \
+		.normalise_permitted = true \
+	}
+#define QUOTED \
+	{ \
+		.accept_quoted_permitted = true \
+	}
+
+/* ---- activation ------------------------------------------------------------------------- */
+
+static struct check_case {
+	const char *name, *spec;
+	struct constraints_policy policy;
+	bool good;
+} check_cases[] = {
+	{ "plain", "{'i':['rcd'],'p':[['attest','A','B']],'x':['crn']}", { 0 }, true },
+	{ "base claims demanded", "{'i':['orig','iat'],'p':[['dest','x']]}", { 0 }, true },
+	{ "orig excluded", "{'x':['orig']}", { 0 }, false },
+	{ "dest excluded", "{'x':['a','dest']}", { 0 }, false },
+	{ "iat excluded", "{'x':['iat']}", { 0 }, false },
+	{ "demanded and excluded", "{'i':['a','b'],'x':['b']}", { 0 }, false },
+	{ "permitted and excluded", "{'p':[['a','1']],'x':['a']}", { 0 }, true },
+	{ "twice with something in common", "{'p':[['a','1','2'],['a','2','3']]}", { 0 },
+	    true },
+	{ "twice with nothing in common", "{'p':[['a','1','2'],['a','3']]}", { 0 }, false },
+	{ "three times, pairwise only", "{'p':[['a','1','2'],['a','2','3'],['a','1','3']]}",
+	    { 0 }, false },
+	{ "twice, equal after normalising", "{'p':[['a','[1, 2]'],['a','[1,2]']]}", NORMALISE,
+	    true },
+	{ "object in form", "{'p':[['a','{\\\"b\\\":1,\\\"c\\\":2}']]}", { 0 }, true },
+	{ "object out of order", "{'p':[['a','{\\\"c\\\":1,\\\"b\\\":2}']]}", { 0 }, false },
+	{ "object with blanks", "{'p':[['a','{\\\"b\\\": 1}']]}", { 0 }, false },
+	{ "array with blanks", "{'p':[['a','[1, 2]']]}", { 0 }, false },
+	{ "blank before an object", "{'p':[['a',' {}']]}", { 0 }, false },
+	{ "array with blanks, normalised", "{'p':[['a','[1, 2]']]}", NORMALISE, true },
+	{ "no JSON at all", "{'p':[['a','{not json','[']]}", { 0 }, true },
+	{ "pointer", "{'p':[['vper/name','x']]}", { 0 }, true },
+	{ "escaped pointer", "{'p':[['a/b~1c~0d','x']]}", { 0 }, true },
+	{ "pointer with a bare tilde", "{'p':[['a/b~c','x']]}", { 0 }, false },
+	{ "pointer with a last tilde", "{'p':[['a/b~','x']]}", { 0 }, false },
+	{ "pointer without a claim", "{'p':[['/b','x']]}", { 0 }, false },
+	{ "pointer demanded", "{'i':['vper/name']}", { 0 }, false },
+	{ "pointer excluded", "{'x':['vper/name']}", { 0 }, false },
+	{ "hash mode", "{'p':[['vper/name#sha-256','x']]}", { 0 }, false },
+	{ "commit mode", "{'p':[['vper/name#commit-sha-256','x']]}", { 0 }, false },
+	{ "hash mode of a whole claim", "{'p':[['vper#sha-256','x']]}", { 0 }, false },
+	{ "mode demanded", "{'i':['vper#sha-256']}", { 0 }, false },
+};
+
+static void
+check(void **state)
+{
+	const struct check_case *c = *state;
+	AUTO(constraints) *made = make(c->spec, CONSTRAINTS_ENHANCED);
+	struct fault f = { 0 };
+	enum rc rc = constraints_check(made, &c->policy, &f);
+
+	assert_int_equal(rc, c->good ? RC_OK : RC_DENIED);
+	if (!c->good)
+		assert_string_equal(f.reason, "credential_unusable");
+}
+
+/* ---- decision --------------------------------------------------------------------------- */
+
+static struct evaluate_case {
+	const char *name, *spec, *claims;
+	enum constraints_form form;
+	struct constraints_policy policy;
+	const char *reason, *claim;
+} evaluate_cases[] = {
+	{ "nothing said about it", "{'i':['a']}", "{'a':1,'b':2}", CONSTRAINTS_JWT, { 0 }, NULL,
+	    NULL },
+	{ "demanded and there, null", "{'i':['a']}", "{'a':null}", CONSTRAINTS_JWT, { 0 }, NULL,
+	    NULL },
+	{ "demanded and absent", "{'i':['a']}", "{'b':1}", CONSTRAINTS_JWT, { 0 },
+	    "claim_missing_by_constraint", "a" },
+	{ "excluded and absent", "{'x':['a']}", "{'b':1}", CONSTRAINTS_ENHANCED, { 0 }, NULL,
+	    NULL },
+	{ "excluded and there", "{'x':['a']}", "{'a':1}", CONSTRAINTS_ENHANCED, { 0 },
+	    "claim_excluded", "a" },
+	{ "excluded and null", "{'x':['a']}", "{'a':null}", CONSTRAINTS_ENHANCED, { 0 },
+	    "claim_excluded", "a" },
+	{ "exclusion comes first", "{'i':['b'],'p':[['c','1']],'x':['a']}", "{'a':1,'c':2}",
+	    CONSTRAINTS_ENHANCED, { 0 }, "claim_excluded", "a" },
+	{ "demand comes before values", "{'i':['b'],'p':[['c','1']]}", "{'c':2}",
+	    CONSTRAINTS_JWT, { 0 }, "claim_missing_by_constraint", "b" },
+	{ "permitted", "{'p':[['attest','A','B']]}", "{'attest':'B'}", CONSTRAINTS_JWT, { 0 },
+	    NULL, NULL },
+	{ "not permitted", "{'p':[['attest','A','B']]}", "{'attest':'C'}", CONSTRAINTS_JWT,
+	    { 0 }, "value_not_permitted", "attest" },
+	{ "a part of a value", "{'p':[['a','high']]}", "{'a':'hig'}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "a value and more", "{'p':[['a','high']]}", "{'a':'higher'}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "another case", "{'p':[['a','high']]}", "{'a':'High'}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "absent, jwt", "{'p':[['a','1']]}", "{}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "absent, enhanced", "{'p':[['a','1']]}", "{}", CONSTRAINTS_ENHANCED, STRICT, NULL,
+	    NULL },
+	{ "absent, jwt, strict", "{'p':[['a','1']]}", "{}", CONSTRAINTS_JWT, STRICT,
+	    "claim_missing_by_constraint", "a" },
+	{ "number", "{'p':[['a','5']]}", "{'a':5}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "number as a string", "{'p':[['a','5']]}", "{'a':'5'}", CONSTRAINTS_JWT, { 0 }, NULL,
+	    NULL },
+	{ "another number", "{'p':[['a','5']]}", "{'a':55}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "true", "{'p':[['a','true']]}", "{'a':true}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "false is not true", "{'p':[['a','true']]}", "{'a':false}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "null", "{'p':[['a','null']]}", "{'a':null}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "object", "{'p':[['a','{\\\"b\\\":1,\\\"c\\\":[2]}']]}", "{'a':{'c':[2],'b':1}}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "object with one member more", "{'p':[['a','{\\\"b\\\":1}']]}", "{'a':{'b':1,'c':2}}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a" },
+	{ "array in another order", "{'p':[['a','[1,2]']]}", "{'a':[2,1]}", CONSTRAINTS_JWT,
+	    { 0 }, "value_not_permitted", "a" },
+	{ "text out of form", "{'p':[['a','[1, 2]']]}", "{'a':[1,2]}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "text out of form, normalised", "{'p':[['a','[1, 2]']]}", "{'a':[1,2]}",
+	    CONSTRAINTS_JWT, NORMALISE, NULL, NULL },
+	{ "normalising is not for strings", "{'p':[['a','[1, 2]']]}", "{'a':'[1,2]'}",
+	    CONSTRAINTS_JWT, NORMALISE, "value_not_permitted", "a" },
+	{ "quoted text", "{'p':[['a','\\\"x\\\"']]}", "{'a':'x'}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a" },
+	{ "quoted text, accepted", "{'p':[['a','\\\"x\\\"']]}", "{'a':'x'}", CONSTRAINTS_JWT,
+	    QUOTED, NULL, NULL },
+	{ "quoted text and a number", "{'p':[['a','\\\"5\\\"']]}", "{'a':5}", CONSTRAINTS_JWT,
+	    QUOTED, "value_not_permitted", "a" },
+	{ "duplicates intersect, inside", "{'p':[['a','1','2'],['a','2','3']]}", "{'a':2}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "duplicates intersect, first only", "{'p':[['a','1','2'],['a','2','3']]}", "{'a':1}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a" },
+	{ "duplicates intersect, second only", "{'p':[['a','1','2'],['a','2','3']]}", "{'a':3}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a" },
+	{ "orig held to a number", "{'p':[['orig','{\\\"tn\\\":\\\"911\\\"}']]}",
+	    "{'orig':{'tn':'912'}}", CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "orig" },
+	{ "pointer", "{'p':[['vper/name','ACME']]}", "{'vper':{'name':'ACME','id':'1'}}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "pointer, another value", "{'p':[['vper/name','ACME']]}", "{'vper':{'name':'EVIL'}}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "vper/name" },
+	{ "pointer into an absent claim", "{'p':[['vper/name','ACME']]}", "{}", CONSTRAINTS_JWT,
+	    { 0 }, NULL, NULL },
+	{ "pointer into an absent claim, strict", "{'p':[['vper/name','ACME']]}", "{}",
+	    CONSTRAINTS_JWT, STRICT, "claim_missing_by_constraint", "vper/name" },
+	{ "pointer to an absent member", "{'p':[['vper/name','ACME']]}", "{'vper':{'id':'1'}}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "pointer into a string", "{'p':[['vper/name','ACME']]}", "{'vper':'x'}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "pointer into an array", "{'p':[['a/1/b','x']]}", "{'a':[0,{'b':'y'}]}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a/1/b" },
+	{ "index with a leading zero", "{'p':[['a/01','x']]}", "{'a':[0,1]}", CONSTRAINTS_JWT,
+	    { 0 }, NULL, NULL },
+	{ "index beyond the end", "{'p':[['a/2','x']]}", "{'a':[0,1]}", CONSTRAINTS_JWT, { 0 },
+	    NULL, NULL },
+	{ "index -", "{'p':[['a/-','x']]}", "{'a':[0,1]}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "empty token", "{'p':[['a/','x']]}", "{'a':{'':'y'}}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "a/" },
+	{ "~1 is a slash", "{'p':[['a/b~1c','x']]}", "{'a':{'b/c':'y'}}", CONSTRAINTS_JWT,
+	    { 0 }, "value_not_permitted", "a/b~1c" },
+	{ "~0 is a tilde", "{'p':[['a/b~0c','x']]}", "{'a':{'b~c':'y'}}", CONSTRAINTS_JWT,
+	    { 0 }, "value_not_permitted", "a/b~0c" },
+	{ "~01 is ~1", "{'p':[['a/b~01c','x']]}", "{'a':{'b~1c':'y','b/c':'x'}}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a/b~01c" },
+	{ "a claim of that very name", "{'p':[['https://a/c','x']]}", "{'https://a/c':'y'}",
+	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "https://a/c" },
+};
+
+static void
+evaluate(void **state)
+{
+	const struct evaluate_case *c = *state;
+	AUTO(constraints) *made = make(c->spec, c->form);
+	json_auto_t *claims = json_of(c->claims);
+	struct fault f = { 0 };
+	enum rc rc = constraints_evaluate(made, &c->policy, claims, &f);
+
+	if (c->reason == NULL) {
+		assert_int_equal(rc, RC_OK);
+		return;
+	}
+	assert_int_equal(rc, RC_DENIED);
+	assert_string_equal(f.reason, c->reason);
+	assert_string_equal(f.claim, c->claim);
+}
+
+static void
+details_show_no_permitted_value(void **state)
+{
+	AUTO(constraints) *c = make("{'p':[['a','secret-value']]}", CONSTRAINTS_JWT);
+	json_auto_t *claims = json_loads("{\"a\":\"presented\"}", 0, NULL);
+	struct constraints_policy policy = { 0 };
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(constraints_evaluate(c, &policy, claims, &f), RC_DENIED);
+	assert_null(strstr(f.detail, "secret"));
+	assert_null(strstr(f.detail, "presented"));
+}
+
+static struct vets_case {
+	const char *name, *spec, *value;
+	bool named, vetted;
+} vets_cases[] = {
+	{ "demanded", "{'i':['vper']}", "{'a':1}", true, true },
+	{ "permitted", "{'p':[['vper','x']]}", "'x'", true, true },
+	{ "excluded", "{'x':['vper']}", "1", false, false },
+	{ "not named", "{'i':['vper2'],'p':[['vpe','x']]}", "1", false, false },
+	{ "every member", "{'p':[['vper/a','1'],['vper/b','2']]}", "{'a':1,'b':2}", true,
+	    true },
+	{ "not every member", "{'p':[['vper/a','1'],['vper/b','2']]}", "{'a':1,'b':2,'c':3}",
+	    true, false },
+	{ "deeper", "{'p':[['vper/a/x','1'],['vper/a/y','2']]}", "{'a':{'x':1,'y':2}}", true,
+	    true },
+	{ "deeper, one missing", "{'p':[['vper/a/x','1']]}", "{'a':{'x':1,'y':2}}", true,
+	    false },
+	{ "elements", "{'p':[['vper/0','1'],['vper/1','2']]}", "[1,2]", true, true },
+	{ "one element more", "{'p':[['vper/0','1']]}", "[1,2]", true, false },
+	{ "escaped", "{'p':[['vper/a~1b','1']]}", "{'a/b':1}", true, true },
+	{ "an empty object has no vetted part", "{'p':[['vper/a','1']]}", "{}", true, false },
+	{ "a scalar has no parts", "{'p':[['vper/a','1']]}", "'x'", true, false },
+};
+
+static void
+vets(void **state)
+{
+	const struct vets_case *c = *state;
+	AUTO(constraints) *made = make(c->spec, CONSTRAINTS_ENHANCED);
+	json_auto_t *value = json_of(c->value);
+
+	assert_int_equal(constraints_names(made, "vper"), c->named);
+	assert_int_equal(constraints_vets(made, "vper", value), c->vetted);
+}
+
+/* ---- comparison ------------------------------------------------------------------------- */
+
+static struct within_case {
+	const char *name, *inner, *outer;
+	const char *claim; /* NULL: within */
+} within_cases[] = {
+	{ "equal", "{'i':['a'],'p':[['b','1','2']],'x':['c']}",
+	    "{'i':['a'],'p':[['b','1','2']],'x':['c']}", NULL },
+	{ "another order", "{'i':['b','a'],'p':[['d','2','1'],['c','x']]}",
+	    "{'i':['a','b'],'p':[['c','x'],['d','1','2']]}", NULL },
+	{ "fewer values", "{'p':[['b','2']]}", "{'p':[['b','1','2']]}", NULL },
+	{ "further restrictions", "{'i':['a','z'],'p':[['q','1']],'x':['y']}", "{'i':['a']}",
+	    NULL },
+	{ "excluded instead of listed", "{'x':['b']}", "{'p':[['b','1']]}", NULL },
+	{ "one value more", "{'p':[['b','1','2','3']]}", "{'p':[['b','1','2']]}", "b" },
+	{ "values not listed", "{'i':['b']}", "{'p':[['b','1']]}", "b" },
+	{ "no longer demanded", "{'i':['z']}", "{'i':['a','z']}", "a" },
+	{ "no longer excluded", "{'i':['a']}", "{'i':['a'],'x':['c']}", "c" },
+	{ "one of two entries inside", "{'p':[['b','1','9'],['b','1']]}", "{'p':[['b','1']]}",
+	    NULL },
+	{ "a pointer is another name", "{'p':[['v/a','1']]}", "{'p':[['v/b','1']]}", "v/b" },
+};
+
+static void
+within(void **state)
+{
+	const struct within_case *c = *state;
+	AUTO(constraints) *inner = make(c->inner, CONSTRAINTS_ENHANCED);
+	AUTO(constraints) *outer = make(c->outer, CONSTRAINTS_ENHANCED);
+	struct fault f = { 0 };
+	enum rc rc = constraints_within(inner, outer, &f);
+
+	if (c->claim == NULL) {
+		assert_int_equal(rc, RC_OK);
+		return;
+	}
+	assert_int_equal(rc, RC_DENIED);
+	assert_string_equal(f.reason, "constraints_wider");
+	assert_string_equal(f.claim, c->claim);
+}
+
+static void
+within_nothing(void **state)
+{
+	AUTO(constraints) *c = make("{'i':['a']}", CONSTRAINTS_JWT);
+	AUTO(constraints) *e = make("{'i':['a'],'x':['b']}", CONSTRAINTS_ENHANCED);
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(constraints_within(c, NULL, &f), RC_OK);
+	assert_int_equal(constraints_within(NULL, NULL, &f), RC_OK);
+	assert_int_equal(constraints_within(e, c, &f), RC_OK);
+	assert_int_equal(constraints_within(c, e, NULL), RC_DENIED); /* cannot exclude */
+	assert_int_equal(constraints_within(NULL, c, &f), RC_DENIED);
+	assert_string_equal(f.reason, "constraints_wider");
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(decode_cases) + ARRAY_LEN(check_cases) +
+				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(vets_cases) +
+				ARRAY_LEN(within_cases) + 6];
+	size_t n = 0;
+
+	ROWS(tests, n, decode_cases, decode);
+	ROWS(tests, n, check_cases, check);
+	ROWS(tests, n, evaluate_cases, evaluate);
+	ROWS(tests, n, vets_cases, vets);
+	ROWS(tests, n, within_cases, within);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(published_contents);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(limits);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(encode_refuses);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_show_no_permitted_value);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(within_nothing);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,390 @@
+/* gate: activation and decision over one leaf's facts */
+#include "stir/gate.h"
+
+#include "tests/unit/mutate.h"
+#include "tests/unit/spec.h"
+
+enum { NOW = 1700000000, DAY = 86400 };
+
+#define NUMBER "300fa20d160b3132303235353530313030"		    /* 12025550100 */
+#define CODE   "3008a006160431323334"				    /* 1234 */
+#define CODES  "3010a006160431323334a006160435363738"		    /* 1234, 5678 */
+#define MIXED  "3017a006160431323334a20d160b3132303235353530313030" /* both */
+
+/* ---- a leaf, as cert.h hands it over ---------------------------------------------------- */
+
+struct leaf {
+	struct cert cert;
+	struct chain chain;
+};
+
+static void
+leaf_done(struct leaf *l)
+{
+	tnauth_free(l->cert.tnauth);
+	constraints_free(l->cert.constraints);
+}
+
+#define AUTO_LEAF __attribute__((cleanup(leaf_done))) struct leaf
+
+/* A good leaf of a day, begun an hour ago. */
+static void
+leaf_init(struct leaf *l, const char *tnauth_hex, const char *constraints)
+{
+	uint8_t room[128];
+
+	*l = (struct leaf){ .cert = { .p256 = true,
+				.not_before_s = NOW - 3600,
+				.not_after_s = NOW - 3600 + DAY } };
+	if (tnauth_hex != NULL)
+		assert_int_equal(tnauth_decode(unhex(tnauth_hex, room, sizeof room), false,
+				     &l->cert.tnauth, NULL),
+		    RC_OK);
+	if (constraints != NULL)
+		l->cert.constraints = make(constraints, CONSTRAINTS_ENHANCED);
+	l->chain.cert[0] = &l->cert;
+	l->chain.len = 1;
+}
+
+static const struct profile_rule *
+profile(const char *name)
+{
+	return name == NULL ? NULL : profile_find(name);
+}
+
+/* ---- activation ------------------------------------------------------------------------- */
+
+static void
+is_ca(struct cert *c)
+{
+	c->is_ca = true;
+}
+
+static void
+p384(struct cert *c)
+{
+	c->p256 = false;
+}
+
+static void
+critical(struct cert *c)
+{
+	c->unknown_critical = true;
+}
+
+static void
+both(struct cert *c)
+{
+	c->both_constraints = true;
+}
+
+static void
+by_reference(struct cert *c)
+{
+	c->tnauth_by_reference = true;
+}
+
+static void
+week(struct cert *c)
+{
+	c->not_after_s = c->not_before_s + 7 * DAY;
+}
+
+static void
+week_and_a_second(struct cert *c)
+{
+	c->not_after_s = c->not_before_s + 7 * DAY + 1;
+}
+
+static void
+year(struct cert *c)
+{
+	c->not_after_s = c->not_before_s + 365 * DAY;
+}
+
+static void
+endless(struct cert *c)
+{
+	c->not_after_s = INT64_C(253402300799);
+}
+
+static void
+backwards(struct cert *c)
+{
+	c->not_after_s = c->not_before_s - 1;
+}
+
+static struct open_case {
+	const char *name, *tnauth, *constraints, *profile;
+	void (*change)(struct cert *c);
+	const char *detail; /* part of it; NULL: opens */
+} open_cases[] = {
+	{ "delegate", NUMBER, NULL, "atis-delegate", NULL, NULL },
+	{ "delegate with a code beside", MIXED, NULL, "vesper-06", NULL, NULL },
+	{ "provider", CODE, NULL, "shaken-sp", NULL, NULL },
+	{ "no profile: any list", CODES, NULL, NULL, NULL, NULL },
+	{ "a list beside a reference", NUMBER, NULL, "vesper-06", by_reference, NULL },
+	{ "seven days", NUMBER, NULL, "vesper-06", week, NULL },
+	{ "a year, elsewhere", NUMBER, NULL, "atis-delegate", year, NULL },
+	{ "constraints", NUMBER, "{'i':['rcd'],'x':['crn']}", "vesper-06", NULL, NULL },
+	{ "key not on P-256", NUMBER, NULL, NULL, p384, "P-256" },
+	{ "CA", NUMBER, NULL, NULL, is_ca, "CA certificate" },
+	{ "unknown critical extension", NUMBER, NULL, NULL, critical, "critical" },
+	{ "both kinds of constraints", NUMBER, "{'i':['a']}", NULL, both, "both kinds" },
+	{ "no list", NULL, NULL, NULL, NULL, "no TNAuthList" },
+	{ "only a reference", NULL, NULL, NULL, by_reference, "by reference" },
+	{ "provider with numbers", NUMBER, NULL, "shaken-sp", NULL, "class sp" },
+	{ "provider with two codes", CODES, NULL, "shaken-sp", NULL, "class sp" },
+	{ "provider with a number beside", MIXED, NULL, "shaken-sp", NULL, "class sp" },
+	{ "delegate with a code only", CODE, NULL, "atis-delegate", NULL, "class delegate" },
+	{ "vesper with a code only", CODE, NULL, "vesper-06", NULL, "class delegate" },
+	{ "a second too long", NUMBER, NULL, "vesper-06", week_and_a_second, "allows" },
+	{ "no end", NUMBER, NULL, NULL, endless, "no end" },
+	{ "backwards", NUMBER, NULL, NULL, backwards, "before it begins" },
+	{ "orig excluded", NUMBER, "{'x':['orig']}", NULL, NULL, "mustExclude" },
+	{ "contradiction", NUMBER, "{'i':['a'],'x':['a']}", NULL, NULL, "demanded" },
+	{ "privacy mode", NUMBER, "{'p':[['v/a#sha-256','x']]}", NULL, NULL, "privacy modes" },
+};
+
+static void
+opens(void **state)
+{
+	const struct open_case *c = *state;
+	struct gate_policy policy = { .profile = profile(c->profile) };
+	AUTO(gate) *g = NULL;
+	AUTO_LEAF l;
+	struct fault f = { 0 };
+	enum rc rc;
+
+	leaf_init(&l, c->tnauth, c->constraints);
+	if (c->change != NULL)
+		c->change(&l.cert);
+	rc = gate_open(&l.chain, &policy, &g, &f);
+	if (c->detail == NULL) {
+		assert_int_equal(rc, RC_OK);
+		assert_ptr_equal(gate_tnauth(g), l.cert.tnauth);
+		assert_ptr_equal(gate_constraints(g), l.cert.constraints);
+		return;
+	}
+	assert_int_equal(rc, RC_DENIED);
+	assert_string_equal(f.reason, "credential_unusable");
+	assert_non_null(strstr(f.detail, c->detail));
+	assert_null(g);
+}
+
+static void
+an_empty_chain_is_unusable(void **state)
+{
+	struct gate_policy policy = { 0 };
+	struct chain none = { 0 };
+	struct gate *g = NULL;
+
+	(void)state;
+	assert_int_equal(gate_open(&none, &policy, &g, NULL), RC_DENIED);
+	assert_null(g);
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+/* No allowance on either end (D-44), and the whole chain counts. */
+static void
+time_is_exact(void **state)
+{
+	struct gate_policy policy = { 0 };
+	struct cert ca = { .is_ca = true, .not_before_s = NOW - 60, .not_after_s = NOW + 60 };
+	static const int64_t in[] = { NOW - 60, NOW, NOW + 60 }, out[] = { NOW - 61, NOW + 61 };
+	AUTO(gate) *g = NULL;
+	AUTO_LEAF l;
+	int64_t from = 0, to = 0;
+
+	(void)state;
+	leaf_init(&l, NUMBER, NULL);
+	l.chain.cert[1] = &ca;
+	l.chain.len = 2;
+	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+	gate_validity(g, &from, &to);
+	assert_true(from == NOW - 60 && to == NOW + 60);
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		assert_int_equal(gate_in_time(g, in[i], NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+		struct fault f = { 0 };
+
+		assert_int_equal(gate_in_time(g, out[i], &f), RC_EXPIRED);
+		assert_string_equal(f.reason, "credential_expired");
+	}
+}
+
+/* ---- decision --------------------------------------------------------------------------- */
+
+#define ATTEST "'attest':'A','origid':'123e4567-e89b-12d3-a456-426655440000'"
+
+static struct decide_case {
+	const char *name, *tnauth, *constraints, *profile;
+	enum ppt ppt;
+	const char *orig, *more; /* further claims */
+	int64_t now_s;
+	const char *reason, *claim;
+} decide_cases[] = {
+	{ "delegate signs base", NUMBER, NULL, "atis-delegate", PPT_BASE, "12025550100", "",
+	    NOW, NULL, NULL },
+	{ "in another spelling", NUMBER, NULL, "atis-delegate", PPT_BASE, "+1 202-555-0100", "",
+	    NOW, NULL, NULL },
+	{ "another number", NUMBER, NULL, "atis-delegate", PPT_BASE, "12025550101", "", NOW,
+	    "tn_not_authorized", "orig" },
+	{ "a prefix of the number", NUMBER, NULL, "atis-delegate", PPT_BASE, "1202555010", "",
+	    NOW, "tn_not_authorized", "orig" },
+	{ "a national form", NUMBER, NULL, "atis-delegate", PPT_BASE, "2025550100", "", NOW,
+	    "tn_not_authorized", "orig" },
+	{ "the code as a number", MIXED, NULL, "atis-delegate", PPT_BASE, "1234", "", NOW,
+	    "tn_not_authorized", "orig" },
+	{ "a code beside authorises nothing", MIXED, NULL, "atis-delegate", PPT_BASE,
+	    "12025550101", "", NOW, "tn_not_authorized", "orig" },
+	{ "delegate does not sign shaken", NUMBER, NULL, "atis-delegate", PPT_SHAKEN,
+	    "12025550100", ATTEST, NOW, "no_credential", "" },
+	{ "provider signs shaken for any number", CODE, NULL, "shaken-sp", PPT_SHAKEN,
+	    "14045550199", ATTEST, NOW, NULL, NULL },
+	{ "provider does not sign base", CODE, NULL, "shaken-sp", PPT_BASE, "12025550100", "",
+	    NOW, "no_credential", "" },
+	{ "no profile: shaken by the list", NUMBER, NULL, NULL, PPT_SHAKEN, "12025550100",
+	    ATTEST, NOW, NULL, NULL },
+	{ "no profile: base by the list", NUMBER, NULL, NULL, PPT_BASE, "12025550100", "", NOW,
+	    NULL, NULL },
+	{ "no profile: a code authorises nothing", CODE, NULL, NULL, PPT_SHAKEN, "12025550100",
+	    ATTEST, NOW, "tn_not_authorized", "orig" },
+	{ "expired comes first", NUMBER, NULL, "atis-delegate", PPT_SHAKEN, "1", ATTEST,
+	    NOW + DAY, "credential_expired", "" },
+	{ "not yet valid", NUMBER, NULL, "atis-delegate", PPT_BASE, "12025550100", "",
+	    NOW - 3601, "credential_expired", "" },
+	{ "class before number", NUMBER, NULL, "atis-delegate", PPT_SHAKEN, "1", ATTEST, NOW,
+	    "no_credential", "" },
+	{ "number before constraints", NUMBER, "{'i':['rcd']}", "atis-delegate", PPT_BASE, "1",
+	    "", NOW, "tn_not_authorized", "orig" },
+	{ "demanded claim absent", NUMBER, "{'i':['rcd']}", "atis-delegate", PPT_BASE,
+	    "12025550100", "", NOW, "claim_missing_by_constraint", "rcd" },
+	{ "excluded claim", NUMBER, "{'x':['rcd']}", "atis-delegate", PPT_BASE, "12025550100",
+	    "'rcd':{'nam':'x'}", NOW, "claim_excluded", "rcd" },
+	{ "value not permitted", NUMBER, "{'p':[['crn','a']]}", "atis-delegate", PPT_BASE,
+	    "12025550100", "'crn':'b'", NOW, "value_not_permitted", "crn" },
+	{ "attest capped by the certificate", CODE, "{'p':[['attest','B','C']]}", "shaken-sp",
+	    PPT_SHAKEN, "12025550100", ATTEST, NOW, "value_not_permitted", "attest" },
+	{ "orig held to a number (V-20)", NUMBER, "{'p':[['orig','{\\\"tn\\\":\\\"911\\\"}']]}",
+	    "vesper-06", PPT_BASE, "12025550100", "", NOW, "value_not_permitted", "orig" },
+	{ "elsewhere claims need no vetting", NUMBER, NULL, "atis-delegate", PPT_BASE,
+	    "12025550100", "'rcd':{'nam':'x'}", NOW, NULL, NULL },
+	{ "vesper: base claims need none", NUMBER, NULL, "vesper-06", PPT_BASE, "12025550100",
+	    "", NOW, NULL, NULL },
+	{ "vesper: structural claims need none", NUMBER, NULL, "vesper-06", PPT_BASE,
+	    "12025550100", "'mky':[{'alg':'sha-256','dig':'00'}]", NOW, NULL, NULL },
+	{ "vesper: no constraints, further claim (V-16)", NUMBER, NULL, "vesper-06", PPT_BASE,
+	    "12025550100", "'rcd':{'nam':'x'}", NOW, "claim_not_vetted", "rcd" },
+	{ "vesper: another claim named", NUMBER, "{'i':['crn']}", "vesper-06", PPT_BASE,
+	    "12025550100", "'crn':'a','rcd':{'nam':'x'}", NOW, "claim_not_vetted", "rcd" },
+	{ "vesper: named in mustInclude", NUMBER, "{'i':['rcd']}", "vesper-06", PPT_BASE,
+	    "12025550100", "'rcd':{'nam':'x'}", NOW, NULL, NULL },
+	{ "vesper: named in permittedValues", NUMBER, "{'p':[['crn','a']]}", "vesper-06",
+	    PPT_BASE, "12025550100", "'crn':'a'", NOW, NULL, NULL },
+	{ "vesper: every member by pointer", NUMBER,
+	    "{'p':[['vper/name','x'],['vper/id','1']]}", "vesper-06", PPT_BASE, "12025550100",
+	    "'vper':{'name':'x','id':'1'}", NOW, NULL, NULL },
+	{ "vesper: one member not vetted", NUMBER, "{'p':[['vper/name','x']]}", "vesper-06",
+	    PPT_BASE, "12025550100", "'vper':{'name':'x','id':'1'}", NOW, "claim_not_vetted",
+	    "vper" },
+	{ "vesper: constraints before vetting", NUMBER, "{'p':[['crn','a']]}", "vesper-06",
+	    PPT_BASE, "12025550100", "'crn':'b','rcd':{'nam':'x'}", NOW, "value_not_permitted",
+	    "crn" },
+};
+
+static void
+prepare(const struct decide_case *c, struct passport *p)
+{
+	static const char *const extra[] = { "rcd", "crn", "mky", "vper" };
+	struct passport_policy policy = {
+		.now_s = c->now_s, .extra_claims = extra, .extra = ARRAY_LEN(extra)
+	};
+	AUTO_BUF text = BUF_INIT(4096);
+	json_auto_t *claims = NULL;
+
+	buf_printf(&text, "{'orig':{'tn':'%s'},'dest':{'tn':['12125550111']}%s%s}", c->orig,
+	    c->more[0] != '\0' ? "," : "", c->more);
+	claims = json_of(buf_text(&text));
+	assert_int_equal(passport_prepare(claims, c->ppt, &policy, p, NULL), RC_OK);
+}
+
+static void
+decide(void **state)
+{
+	const struct decide_case *c = *state;
+	struct gate_policy policy = { .profile = profile(c->profile) };
+	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+	AUTO(gate) *g = NULL;
+	AUTO_LEAF l;
+	struct fault f = { 0 };
+	enum rc rc;
+
+	leaf_init(&l, c->tnauth, c->constraints);
+	prepare(c, &p);
+	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+	rc = gate_decide(g, &p, c->now_s, &f);
+	if (c->reason == NULL) {
+		assert_int_equal(rc, RC_OK);
+		return;
+	}
+	assert_int_equal(
+	    rc, strcmp(c->reason, "credential_expired") == 0 ? RC_EXPIRED : RC_DENIED);
+	assert_string_equal(f.reason, c->reason);
+	assert_string_equal(f.claim, c->claim);
+	assert_null(strstr(f.detail, "2025550"));
+}
+
+/* ---- claims that may ride (D-51) -------------------------------------------------------- */
+
+static bool
+has(const char *const *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+extra_claims(void **state)
+{
+	static const char *const own[] = { "crn" };
+	struct gate_policy policy = { 0 };
+	AUTO(gate) *g = NULL, *bare = NULL;
+	AUTO_LEAF l, m;
+	const char **all = NULL;
+	size_t n = 0;
+
+	(void)state;
+	leaf_init(&l, NUMBER,
+	    "{'i':['rcd'],'p':[['vper/name','x'],['https://a/c','y']],'x':['attest']}");
+	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+	assert_int_equal(gate_extra_claims(g, own, 1, &all, &n, NULL), RC_OK);
+	assert_true(has(all, n, "crn") && has(all, n, "rcd") && has(all, n, "vper"));
+	assert_true(has(all, n, "https://a/c"));
+	assert_false(has(all, n, "attest") || has(all, n, "orig"));
+	free(all);
+
+	leaf_init(&m, NUMBER, NULL);
+	assert_int_equal(gate_open(&m.chain, &policy, &bare, NULL), RC_OK);
+	assert_int_equal(gate_extra_claims(bare, NULL, 0, &all, &n, NULL), RC_OK);
+	assert_int_equal(n, 0);
+	free(all);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 3];
+	size_t n = 0;
+
+	ROWS(tests, n, open_cases, opens);
+	ROWS(tests, n, decide_cases, decide);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_empty_chain_is_unusable);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_is_exact);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(extra_claims);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
