@@ -1,1 +1,6 @@
 # unit tests: front
+FRONT_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) $(CONFUSE_LIBS)
+
+UNIT_TESTS += tests/unit/test_http1
+tests_unit_test_http1_SOURCES = tests/unit/test_http1.c tests/unit/cm.h
+tests_unit_test_http1_LDADD = $(FRONT_LDADD)
