@@ -910,7 +910,8 @@ void
 hsm_want_only(struct hsm *h, const struct hsm_key *list, size_t n)
 {
 	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++)
-		unwant_all(&h->token[i], loop_now_ms(h->loop) + HSM_RETIRE_MS);
+		unwant_all(&h->token[i],
+		    loop_now_ms(h->loop) + HSM_RETIRE_TIMEOUTS * (int64_t)h->timeout_ms);
 	for (size_t i = 0; i < n; i++) {
 		struct key *k = NULL;
 

@@ -21,7 +21,8 @@ enum {
 	HSM_MAX_SIGNING = 192,	  /* calls at one process */
 	HSM_LEARN_WINDOW = 32,	  /* LEARN frames at one process */
 	HSM_HANG_GRACE_MS = 1000, /* for the other calls of a process that hangs */
-	HSM_RETIRE_MS = 15000,	  /* a key that no set wants is forgotten after this */
+	HSM_RETIRE_TIMEOUTS =
+	    3, /* a key no set wants is forgotten after so many request timeouts */
 	HSM_TICK_MS = 1000,
 };
 
@@ -57,7 +58,7 @@ enum rc hsm_attach(struct hsm *h, unsigned token, unsigned process, uint32_t gen
 enum rc hsm_want(
     struct hsm *h, const struct hsm_key *list, size_t n, struct fault *f) MUST_CHECK;
 
-/* Only these are wanted from now on; the others are forgotten after HSM_RETIRE_MS. */
+/* Only these are wanted from now on; the others are forgotten a while later. */
 void hsm_want_only(struct hsm *h, const struct hsm_key *list, size_t n);
 
 /* Some ready process can sign with this key. */

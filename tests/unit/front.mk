@@ -4,3 +4,7 @@ FRONT_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) $(CONFUSE_
 UNIT_TESTS += tests/unit/test_http1
 tests_unit_test_http1_SOURCES = tests/unit/test_http1.c tests/unit/cm.h
 tests_unit_test_http1_LDADD = $(FRONT_LDADD)
+
+UNIT_TESTS += tests/unit/test_hsm
+tests_unit_test_hsm_SOURCES = tests/unit/test_hsm.c tests/unit/cm.h
+tests_unit_test_hsm_LDADD = $(FRONT_LDADD)

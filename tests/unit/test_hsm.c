@@ -1,0 +1,723 @@
+/*
+ * The pool of signers against fake ones: this test is the process at the
+ * other end of each pair.
+ */
+#include "agent/front/hsm.h"
+#include "tests/unit/cm.h"
+
+#include <sys/socket.h>
+#include <time.h>
+
+enum { TIMEOUT_MS = 200 };
+
+struct fake { /* one signer */
+	int fd;
+	uint32_t generation;
+	struct frame got[64]; /* SIGN frames that are not answered yet */
+	size_t gots, learnt, forgot;
+	enum frame_code learn_code;
+};
+
+struct fixture {
+	struct loop *loop;
+	struct hsm *hsm;
+	unsigned kills, killed_process;
+	unsigned changes;
+};
+
+struct call {
+	struct hsm_call is;
+	unsigned done;
+	bool good;
+	struct fault fault;
+	uint8_t sig[ES256_SIG_LEN];
+};
+
+static void
+on_kill(void *arg, unsigned token, unsigned process, uint32_t generation)
+{
+	struct fixture *x = arg;
+
+	(void)token;
+	(void)generation;
+	x->kills++;
+	x->killed_process = process;
+}
+
+static void
+on_changed(void *arg)
+{
+	((struct fixture *)arg)->changes++;
+}
+
+static void
+on_done(struct hsm_call *c, const uint8_t *sig, const struct fault *f)
+{
+	struct call *call = (struct call *)c;
+
+	call->done++;
+	call->good = sig != NULL;
+	if (sig != NULL)
+		memcpy(call->sig, sig, ES256_SIG_LEN);
+	else
+		call->fault = *f;
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof *x);
+	struct hsm_ops ops = { on_kill, on_changed, x };
+	struct fault f = { 0 };
+
+	assert_non_null(x);
+	assert_int_equal(loop_new(&x->loop, &f), RC_OK);
+	assert_int_equal(hsm_new(x->loop, &ops, &x->hsm, &f), RC_OK);
+	hsm_limits(x->hsm, 8, TIMEOUT_MS);
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+
+	hsm_free(x->hsm);
+	loop_free(x->loop);
+	free(x);
+	return 0;
+}
+
+static void
+turn(struct fixture *x)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(loop_turn(x->loop, 1, &f), RC_OK);
+}
+
+static void
+turn_for(struct fixture *x, int64_t ms)
+{
+	int64_t end = loop_now_ms(x->loop) + ms;
+
+	while (loop_now_ms(x->loop) < end)
+		turn(x);
+}
+
+static void
+say(struct fake *s, struct frame frame)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(frame_send(s->fd, &frame, &f), RC_OK);
+}
+
+static void
+hello(struct fake *s, uint32_t threads)
+{
+	struct frame frame = frame_make(FRAME_HELLO, s->generation, 0);
+	struct frame_hello body = { .threads = threads, .pid = 4711 };
+
+	memcpy(frame.body, &body, sizeof body);
+	say(s, frame);
+}
+
+/* Read what was sent; LEARN and STATS are answered, SIGN is kept. */
+static void
+serve(struct fake *s)
+{
+	struct frame frame;
+
+	while (frame_recv(s->fd, &frame, NULL) == RC_OK) {
+		assert_int_equal(frame.generation, s->generation);
+		assert_true(frame.request_id != 0);
+		switch (frame.op) {
+		case FRAME_LEARN:
+			s->learnt++;
+			frame.code = (uint8_t)s->learn_code;
+			say(s, frame);
+			break;
+		case FRAME_FORGET:
+			s->forgot++;
+			say(s, frame);
+			break;
+		case FRAME_STATS: say(s, frame); break;
+		case FRAME_SIGN:
+			assert_true(s->gots < ARRAY_LEN(s->got));
+			s->got[s->gots++] = frame;
+			break;
+		default: fail_msg("op %u", frame.op);
+		}
+	}
+}
+
+/* Answer the first kept request: the signature repeats the digest, so that mix-ups show. */
+static void
+answer(struct fake *s, enum frame_code code)
+{
+	struct frame frame;
+
+	assert_true(s->gots > 0);
+	frame = s->got[0];
+	memmove(s->got, s->got + 1, --s->gots * sizeof frame);
+	frame.code = (uint8_t)code;
+	memcpy(frame.body + ES256_DIGEST_LEN, frame.body, ES256_DIGEST_LEN);
+	say(s, frame);
+}
+
+static struct hsm_key
+key_of(uint8_t n)
+{
+	struct hsm_key k = { .token = 0 };
+
+	memset(k.key_id, n, sizeof k.key_id);
+	memset(k.point, n, sizeof k.point);
+	return k;
+}
+
+static void
+want(struct fixture *x, uint8_t n)
+{
+	struct hsm_key k = key_of(n);
+	struct fault f = { 0 };
+
+	assert_int_equal(hsm_want(x->hsm, &k, 1, &f), RC_OK);
+}
+
+static struct fake
+attach(struct fixture *x, unsigned process, uint32_t generation)
+{
+	struct fake s = { .generation = generation };
+	struct fault f = { 0 };
+	int pair[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(hsm_attach(x->hsm, 0, process, generation, pair[0], &f), RC_OK);
+	s.fd = pair[1];
+	return s;
+}
+
+/* Attached, greeted, and taught the wanted keys. */
+static struct fake
+ready(struct fixture *x, unsigned process)
+{
+	struct fake s = attach(x, process, 1);
+
+	hello(&s, 1);
+	turn(x);
+	serve(&s);
+	turn(x);
+	return s;
+}
+
+static enum rc
+ask(struct fixture *x, struct call *c, uint8_t key, uint8_t digest, struct fault *f)
+{
+	*c = (struct call){ 0 };
+	c->is.deadline_ms = loop_now_ms(x->loop) + TIMEOUT_MS;
+	c->is.done = on_done;
+	memset(c->is.key_id, key, KEY_ID_LEN);
+	memset(c->is.digest, digest, ES256_DIGEST_LEN);
+	return hsm_sign(x->hsm, &c->is, f);
+}
+
+static void
+must_ask(struct fixture *x, struct call *c, uint8_t digest)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(ask(x, c, 1, digest, &f), RC_OK);
+}
+
+static void
+is_good(const struct call *c, uint8_t digest)
+{
+	assert_int_equal(c->done, 1);
+	assert_true(c->good);
+	for (size_t i = 0; i < ES256_SIG_LEN; i++)
+		assert_int_equal(c->sig[i], digest);
+}
+
+static void
+is_bad(const struct call *c, const char *reason)
+{
+	assert_int_equal(c->done, 1);
+	assert_false(c->good);
+	assert_string_equal(c->fault.reason, reason);
+}
+
+/* ---- tests ---- */
+
+static void
+signs(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake s;
+
+	want(x, 1);
+	assert_false(hsm_token_up(x->hsm, 0));
+	s = ready(x, 0);
+	assert_true(hsm_token_up(x->hsm, 0));
+	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	assert_false(hsm_ready(x->hsm, 0, key_of(2).key_id));
+	assert_false(hsm_ready(x->hsm, 1, key_of(1).key_id));
+	must_ask(x, &c, 7);
+	assert_int_equal(c.done, 0);
+	serve(&s);
+	answer(&s, FRAME_OK);
+	turn(x);
+	is_good(&c, 7);
+	assert_int_equal(hsm_calls(x->hsm), 0);
+	close(s.fd);
+}
+
+static void
+nothing_before_hello_or_learn(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fault f = { 0 };
+	struct fake s = attach(x, 0, 1);
+
+	want(x, 1);
+	turn(x);
+	serve(&s);
+	assert_int_equal(s.learnt, 0); /* it has not said that it is there */
+	assert_int_equal(ask(x, &c, 1, 1, &f), RC_HSM);
+	assert_string_equal(f.reason, "hsm_unavailable");
+	hello(&s, 1);
+	turn(x);
+	f = (struct fault){ 0 };
+	assert_int_equal(ask(x, &c, 1, 1, &f), RC_HSM); /* LEARN is not answered */
+	serve(&s);
+	turn(x);
+	assert_int_equal(s.learnt, 1);
+	must_ask(x, &c, 1);
+	serve(&s);
+	answer(&s, FRAME_OK);
+	turn(x);
+	is_good(&c, 1);
+	close(s.fd);
+}
+
+static void
+refused_key(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fault f = { 0 };
+	struct fake s = attach(x, 0, 1);
+
+	s.learn_code = FRAME_KEY_REFUSED;
+	want(x, 1);
+	hello(&s, 1);
+	turn(x);
+	assert_false(hsm_refused(x->hsm, 0, key_of(1).key_id));
+	serve(&s);
+	turn(x);
+	assert_true(hsm_refused(x->hsm, 0, key_of(1).key_id));
+	assert_false(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	assert_int_equal(ask(x, &c, 1, 1, &f), RC_HSM);
+	turn(x);
+	serve(&s);
+	assert_int_equal(s.learnt, 1); /* not asked again at once */
+	close(s.fd);
+}
+
+static void
+many_keys_are_learnt(void **state)
+{
+	struct fixture *x = *state;
+	struct fake s;
+
+	for (unsigned n = 1; n <= 200; n++)
+		want(x, (uint8_t)n);
+	s = ready(x, 0);
+	for (int i = 0; i < 20; i++) {
+		serve(&s);
+		turn(x);
+	}
+	assert_int_equal(s.learnt, 200);
+	for (unsigned n = 1; n <= 200; n++)
+		assert_true(hsm_ready(x->hsm, 0, key_of((uint8_t)n).key_id));
+	close(s.fd);
+}
+
+static void
+least_loaded(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[4];
+	struct fake a, b;
+
+	want(x, 1);
+	a = ready(x, 0);
+	b = ready(x, 1);
+	for (uint8_t i = 0; i < 4; i++)
+		must_ask(x, &c[i], i);
+	serve(&a);
+	serve(&b);
+	assert_int_equal(a.gots, 2);
+	assert_int_equal(b.gots, 2);
+	for (int i = 0; i < 2; i++) {
+		answer(&a, FRAME_OK);
+		answer(&b, FRAME_OK);
+	}
+	turn(x);
+	turn(x);
+	for (uint8_t i = 0; i < 4; i++)
+		is_good(&c[i], i);
+	close(a.fd);
+	close(b.fd);
+}
+
+static void
+answers_in_any_order(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[3];
+	struct frame swap;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	for (uint8_t i = 0; i < 3; i++)
+		must_ask(x, &c[i], (uint8_t)(10 + i));
+	serve(&s);
+	assert_int_equal(s.gots, 3);
+	swap = s.got[0];
+	s.got[0] = s.got[2];
+	s.got[2] = swap;
+	for (int i = 0; i < 3; i++)
+		answer(&s, FRAME_OK);
+	turn(x);
+	for (uint8_t i = 0; i < 3; i++)
+		is_good(&c[i], (uint8_t)(10 + i));
+	close(s.fd);
+}
+
+static void
+death_tries_once_more(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake a, b;
+
+	want(x, 1);
+	a = ready(x, 0);
+	must_ask(x, &c, 5);
+	b = ready(x, 1);
+	close(a.fd);
+	turn(x);
+	turn(x);
+	assert_int_equal(c.done, 0);
+	serve(&b);
+	assert_int_equal(b.gots, 1);
+	close(b.fd); /* the second loss is the last */
+	turn(x);
+	turn(x);
+	is_bad(&c, "hsm_unavailable");
+	assert_false(hsm_token_up(x->hsm, 0));
+}
+
+static void
+death_of_the_last(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[8];
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	for (uint8_t i = 0; i < 8; i++)
+		must_ask(x, &c[i], i); /* some there, some waiting */
+	assert_true(hsm_waiting(x->hsm, 0) > 0);
+	close(s.fd);
+	turn(x);
+	turn(x);
+	for (uint8_t i = 0; i < 8; i++)
+		is_bad(&c[i], "hsm_unavailable");
+	assert_int_equal(hsm_waiting(x->hsm, 0), 0);
+	assert_int_equal(hsm_calls(x->hsm), 0);
+	assert_int_equal(x->kills, 0); /* it is dead already */
+}
+
+static void
+overload(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[13];
+	struct fault f = { 0 };
+	size_t i = 0;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	for (; i < 12; i++) /* 4 at the signer, 8 waiting */
+		must_ask(x, &c[i], (uint8_t)i);
+	assert_int_equal(hsm_waiting(x->hsm, 0), 8);
+	assert_int_equal(hsm_has_room(x->hsm, 0, &f), RC_BUSY);
+	f = (struct fault){ 0 };
+	assert_int_equal(ask(x, &c[12], 1, 12, &f), RC_BUSY);
+	assert_string_equal(f.reason, "overloaded");
+	while (hsm_calls(x->hsm) > 0) {
+		serve(&s);
+		while (s.gots > 0)
+			answer(&s, FRAME_OK);
+		turn(x);
+	}
+	for (i = 0; i < 12; i++)
+		is_good(&c[i], (uint8_t)i);
+	close(s.fd);
+}
+
+static void
+deadline_blames_the_process(void **state)
+{
+	struct fixture *x = *state;
+	struct call c, later;
+	struct fault f = { 0 };
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	must_ask(x, &c, 1);
+	turn_for(x, TIMEOUT_MS + 50);
+	is_bad(&c, "hsm_timeout");
+	assert_int_equal(x->kills, 1);
+	assert_int_equal(x->killed_process, 0);
+	/* It gets nothing more, and its late answer changes nothing. */
+	assert_int_equal(ask(x, &later, 1, 2, &f), RC_HSM);
+	serve(&s);
+	answer(&s, FRAME_OK);
+	turn(x);
+	assert_int_equal(c.done, 1);
+	assert_int_equal(x->kills, 1);
+	close(s.fd);
+}
+
+/* The process that hangs is left to its other calls for a while. */
+static void
+hang_with_others(void **state)
+{
+	struct fixture *x = *state;
+	struct call hung, other;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	must_ask(x, &hung, 1);
+	turn_for(x, TIMEOUT_MS / 2);
+	must_ask(x, &other, 2);
+	turn_for(x, TIMEOUT_MS / 2 + 30);
+	is_bad(&hung, "hsm_timeout");
+	assert_int_equal(other.done, 0);
+	assert_int_equal(x->kills, 0);
+	serve(&s);
+	assert_int_equal(s.gots, 2);
+	memmove(s.got, s.got + 1, sizeof s.got[0]);
+	s.gots = 1;
+	answer(&s, FRAME_OK);
+	turn(x);
+	is_good(&other, 2);
+	assert_int_equal(x->kills, 1);
+	close(s.fd);
+}
+
+static void
+waiting_past_the_deadline(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[5];
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	for (uint8_t i = 0; i < 5; i++)
+		must_ask(x, &c[i], i);
+	assert_int_equal(hsm_waiting(x->hsm, 0), 1);
+	turn_for(x, TIMEOUT_MS + 50);
+	for (uint8_t i = 0; i < 5; i++)
+		is_bad(&c[i], "hsm_timeout");
+	assert_int_equal(hsm_waiting(x->hsm, 0), 0);
+	close(s.fd);
+}
+
+static void
+wrong_generation(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	must_ask(x, &c, 1);
+	serve(&s);
+	s.got[0].generation = 2;
+	answer(&s, FRAME_OK);
+	turn(x);
+	turn(x);
+	is_bad(&c, "hsm_unavailable");
+	assert_int_equal(x->kills, 1);
+	assert_false(hsm_token_up(x->hsm, 0));
+	close(s.fd);
+}
+
+static void
+answer_nobody_asked_for(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	must_ask(x, &c, 1);
+	serve(&s);
+	s.got[0].request_id += 256;
+	answer(&s, FRAME_OK);
+	turn(x);
+	turn(x);
+	is_bad(&c, "hsm_unavailable");
+	assert_false(hsm_token_up(x->hsm, 0));
+	close(s.fd);
+}
+
+static void
+codes(void **state)
+{
+	static const struct {
+		enum frame_code code;
+		bool again; /* the other process is asked */
+		const char *reason;
+	} rows[] = {
+		{ FRAME_NO_KEY, true, NULL },
+		{ FRAME_KEY_REFUSED, true, NULL },
+		{ FRAME_REBUILD, true, NULL },
+		{ FRAME_BUSY, false, "overloaded" },
+		{ FRAME_FAILED, false, "hsm_unavailable" },
+		{ FRAME_BAD_FRAME, false, "hsm_unavailable" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		void *own = NULL;
+		struct fixture *x;
+		struct call c;
+		struct fake a, b;
+
+		set_up(&own);
+		x = own;
+		want(x, 1);
+		a = ready(x, 0);
+		must_ask(x, &c, 3);
+		b = ready(x, 1);
+		serve(&a);
+		answer(&a, rows[i].code);
+		turn(x);
+		serve(&b);
+		assert_int_equal(b.gots, rows[i].again ? 1 : 0);
+		if (rows[i].again) {
+			answer(&b, FRAME_OK);
+			turn(x);
+			is_good(&c, 3);
+		} else {
+			is_bad(&c, rows[i].reason);
+		}
+		close(a.fd);
+		close(b.fd);
+		tear_down(&own);
+	}
+}
+
+static void
+replaced(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake a, b;
+
+	want(x, 1);
+	a = ready(x, 0);
+	b = attach(x, 0, 2);
+	assert_false(
+	    hsm_ready(x->hsm, 0, key_of(1).key_id)); /* what the old one knew is gone */
+	hello(&b, 1);
+	turn(x);
+	serve(&b);
+	turn(x);
+	assert_int_equal(b.learnt, 1);
+	must_ask(x, &c, 9);
+	serve(&b);
+	answer(&b, FRAME_OK);
+	turn(x);
+	is_good(&c, 9);
+	close(a.fd);
+	close(b.fd);
+}
+
+static void
+attach_refuses(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f = { 0 };
+
+	assert_int_equal(hsm_attach(x->hsm, HSM_MAX_TOKENS, 0, 1, -1, &f), RC_INVALID);
+	assert_int_equal(hsm_attach(x->hsm, 0, HSM_MAX_PROCESSES, 1, -1, &f), RC_INVALID);
+}
+
+static void
+unwanted_keys_go(void **state)
+{
+	struct fixture *x = *state;
+	struct hsm_key keep = key_of(2);
+	struct fake s;
+
+	want(x, 1);
+	want(x, 2);
+	s = ready(x, 0);
+	hsm_want_only(x->hsm, &keep, 1);
+	/* A request that began under the old set may still use it. */
+	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	assert_true(hsm_ready(x->hsm, 0, key_of(2).key_id));
+	turn_for(x, HSM_RETIRE_TIMEOUTS * TIMEOUT_MS + HSM_TICK_MS + 50);
+	serve(&s);
+	assert_int_equal(s.forgot, 1);
+	assert_false(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	assert_true(hsm_ready(x->hsm, 0, key_of(2).key_id));
+	close(s.fd);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(signs),
+		TEST(nothing_before_hello_or_learn),
+		TEST(refused_key),
+		TEST(many_keys_are_learnt),
+		TEST(least_loaded),
+		TEST(answers_in_any_order),
+		TEST(death_tries_once_more),
+		TEST(death_of_the_last),
+		TEST(overload),
+		TEST(deadline_blames_the_process),
+		TEST(hang_with_others),
+		TEST(waiting_past_the_deadline),
+		TEST(wrong_generation),
+		TEST(answer_nobody_asked_for),
+		cmocka_unit_test(codes),
+		TEST(replaced),
+		TEST(attach_refuses),
+		TEST(unwanted_keys_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
