@@ -4,7 +4,8 @@ noinst_LTLIBRARIES += libtokenclient.la libtoken.la
 # The asking end: no PKCS#11 in it.
 libtokenclient_la_SOURCES = \
 	pkcs11/client.c pkcs11/client.h pkcs11/frame.h \
-	pkcs11/p256.c pkcs11/p256.h
+	pkcs11/p256.c pkcs11/p256.h \
+	pkcs11/provider.c pkcs11/provider.h
 
 libtoken_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
 libtoken_la_SOURCES = \

@@ -1,9 +1,12 @@
 # unit tests: token
 TOKEN_LDADD = libtoken.la libtokenclient.la libbase.la $(CRYPTO_LIBS) $(CMOCKA_LIBS) -lpthread -ldl
 
-UNIT_TESTS += tests/unit/test_p11hsm
+UNIT_TESTS += tests/unit/test_p11hsm tests/unit/test_provider
 
 tests_unit_test_p11hsm_SOURCES = tests/unit/test_p11hsm.c \
 	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
 tests_unit_test_p11hsm_LDADD = $(TOKEN_LDADD)
 tests_unit_test_p11hsm_DEPENDENCIES = vesper-hsm libtoken.la libtokenclient.la libbase.la
+
+tests_unit_test_provider_SOURCES = tests/unit/test_provider.c tests/unit/cm.h
+tests_unit_test_provider_LDADD = $(TOKEN_LDADD)
