@@ -448,6 +448,8 @@ static struct tamper_case {
 	{ "the time", "\"time\":\"2", "\"time\":\"3" },
 	{ "a tenant", "\"tenant\":\"acme\"", "\"tenant\":\"acne\"" },
 	{ "a number", "\"seq\":2,", "\"seq\":9," },
+	{ "the last number", "\"seq\":4,", "\"seq\":5," },
+	{ "the last tenant_seq", "\"tenant_seq\":3", "\"tenant_seq\":4" },
 	{ "a hash", "\"prev\":\"", "\"prev\":\"x" },
 	{ "the open record", "\"event\":\"open\"", "\"event\":\"opem\"" },
 	{ "a dropped line", "{\"seq\":2,", NULL },

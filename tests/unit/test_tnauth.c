@@ -221,6 +221,9 @@ static struct encode_case {
 	{ "encode a range to nines",
 	    { .kind = TNAUTH_RANGE, .start = { 2, "11" }, .count = 89 }, 1,
 	    "tnauth_range_end" },
+	{ "encode a count that wraps",
+	    { .kind = TNAUTH_RANGE, .start = { 2, "11" }, .count = UINT64_MAX - 5 }, 1,
+	    "tnauth_range_end" },
 	{ "encode kind 3", { .kind = (enum tnauth_kind)3 }, 1, "tnauth_choice" },
 };
 
