@@ -600,3 +600,9 @@ acme_retry(struct acme *a)
 	if (a->phase == COLD)
 		a->wake_ms = 0;
 }
+
+void
+acme_clock_back(struct acme *a, int64_t ms)
+{
+	a->wake_ms -= ms;
+}

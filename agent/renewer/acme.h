@@ -35,8 +35,9 @@ DEFINE_FREEP(acme);
 bool acme_ready(struct acme *a);
 const struct fault *acme_fault(const struct acme *a);
 int64_t acme_wake_ms(const struct acme *a);
-bool acme_busy(const struct acme *a); /* an answer for bringing it up is due */
-void acme_retry(struct acme *a);      /* an operator wants it now: no wait */
+bool acme_busy(const struct acme *a);		  /* an answer for bringing it up is due */
+void acme_retry(struct acme *a);		  /* an operator wants it now: no wait */
+void acme_clock_back(struct acme *a, int64_t ms); /* the clock was set back: waits end sooner */
 
 /* The account's public key, once ready. */
 struct acme_account {

@@ -167,6 +167,7 @@ static void
 reset(struct job *j)
 {
 	job_drop_order(j);
+	set_problem(j, "");
 	j->restart = false;
 	j->rec.attempt = 0;
 	enter(j, RENEW_IDLE, 0);
@@ -350,6 +351,7 @@ resume(struct job *j)
 		record_drop_order(rec);
 		rec->state = RENEW_IDLE;
 		rec->wake_ms = 0;
+		rec->problem[0] = 0;
 		return;
 	}
 	if (rec->state < RENEW_CHALLENGE)
@@ -850,7 +852,10 @@ follow_clock(struct renew *r, int64_t now)
 		struct job *j = r->job[i];
 
 		j->rec.wake_ms = j->rec.wake_ms > back ? j->rec.wake_ms - back : 0;
+		j->seen_ms -= back;
 	}
+	for (size_t i = 0; i < r->set->cas; i++)
+		acme_clock_back(r->set->ca[i].acme, back);
 	r->plan_wake_ms -= back;
 }
 

@@ -425,7 +425,8 @@ pending(struct job *j, const json_t *authz, int64_t retry_after_s, struct fault 
 		order_over(j, json_object_get(c, "error"), "challenge failed");
 		return RC_OK;
 	}
-	if (text_is(c, "status", "pending") && !j->answered)
+	/* One that stays pending did not take the answer: a few looks later it gets it again. */
+	if (text_is(c, "status", "pending") && (!j->answered || j->polls >= RENEW_ANSWER_LOOKS))
 		return answer(j, authz, url, f);
 	job_look_again(j, retry_after_s);
 	return RC_OK;

@@ -4,7 +4,8 @@ UNIT_TESTS += \
 	tests/unit/test_problem \
 	tests/unit/test_eab \
 	tests/unit/test_httpc \
-	tests/unit/test_record
+	tests/unit/test_record \
+	tests/unit/test_renew
 
 RENEWER_LDADD = librenewer.la libagent.la $(UNIT_LDADD) $(CURL_LIBS) $(CONFUSE_LIBS)
 
@@ -19,6 +20,9 @@ tests_unit_test_httpc_SOURCES = tests/unit/test_httpc.c tests/unit/cm.h tests/un
 tests_unit_test_httpc_LDADD = $(RENEWER_LDADD)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/mutate.h tests/unit/cm.h
 tests_unit_test_record_LDADD = $(RENEWER_LDADD)
+tests_unit_test_renew_SOURCES = tests/unit/test_renew.c tests/unit/renew_world.c \
+	tests/unit/renew_world.h $(PKI)
+tests_unit_test_renew_LDADD = $(RENEWER_LDADD)
 
 # The renewer against the lab, with a front of software keys.
 TESTS += tests/integration/test_renewer.py

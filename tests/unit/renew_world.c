@@ -1,0 +1,656 @@
+#include "tests/unit/renew_world.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "stir/b64.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/pki.h"
+
+#define CA "https://ca.test"
+#define TA "https://ta.test"
+
+/* ---- what the parties answer ---- */
+
+static void
+put_json(struct http_answer *a, long status, const char *type, json_t *body)
+{
+	AUTO_FREE char *text = json_dumps(body, 0);
+
+	a->status = status;
+	snprintf(a->content_type, sizeof a->content_type, "%s", type);
+	buf_str(&a->body, text);
+	json_decref(body);
+}
+
+static void
+put_problem(struct http_answer *a, long status, const char *kind)
+{
+	char type[96];
+
+	snprintf(type, sizeof type, "urn:ietf:params:acme:error:%s", kind);
+	put_json(a, status, "application/problem+json",
+	    json_pack("{s:s, s:s}", "type", type, "detail", "12025550100 by script"));
+}
+
+static void
+put_nonce(struct world *w, struct http_answer *a)
+{
+	snprintf(a->nonce, sizeof a->nonce, "n%u", ++w->nonces);
+}
+
+static json_t *
+b64_json(const struct buf *der)
+{
+	AUTO_BUF text = BUF_INIT(65536);
+
+	b64_encode(&text, B64_URL, buf_view(der));
+	return json_string(buf_text(&text));
+}
+
+/* A real token, signed by the scripted authority. */
+static json_t *
+make_token(struct world *w, const json_t *asked)
+{
+	AUTO_BUF header = BUF_INIT(65536), x5c = BUF_INIT(65536), jws = BUF_INIT(65536);
+	bool numbers =
+	    strcmp(json_string_value(json_object_get(asked, "tktype")), "TNAuthList") == 0;
+	const struct buf *der = numbers		    ? &w->tnauth
+				: w->grant_narrower ? &w->narrower
+				: w->grant_wider    ? &w->wider
+						    : &w->constraints;
+	json_auto_t *atc = json_pack("{s:O, s:o, s:b, s:O}", "tktype",
+	    json_object_get(asked, "tktype"), "tkvalue", b64_json(der), "ca", 0, "fingerprint",
+	    json_object_get(asked, "fingerprint"));
+	json_auto_t *claims = json_pack("{s:I, s:s, s:s, s:O}", "exp",
+	    (json_int_t)(w->now_ms / 1000 + w->token_life_s), "jti", "1", "iss", "TA", "atc",
+	    atc);
+	AUTO_FREE char *text = json_dumps(claims, JSON_COMPACT);
+	json_t *out;
+
+	pki_x5c(&x5c, &w->authority_cert, 1);
+	buf_str(&header, "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"x5c\":");
+	buf_span(&header, buf_view(&x5c));
+	buf_byte(&header, '}');
+	pki_jws(&jws, buf_text(&header), text, w->authority);
+	out = json_pack("{s:s}", "token", buf_text(&jws));
+	assert_non_null(out);
+	return out;
+}
+
+static const char *
+order_status(const struct world *w, struct world_order *o)
+{
+	for (size_t i = 0; i < o->authzs; i++) {
+		if (!o->valid[i])
+			return "pending";
+	}
+	if (!o->finalized)
+		return "ready";
+	/* Issuing takes two looks where the script says so. */
+	return w->processing && o->looks++ < 2 ? "processing" : "valid";
+}
+
+static json_t *
+order_json(const struct world *w, size_t k)
+{
+	struct world_order *o = (struct world_order *)(uintptr_t)&w->order[k];
+	const char *status = order_status(w, o);
+	json_t *list = json_array(), *out;
+	char url[64];
+
+	for (size_t i = 0; i < o->authzs; i++) {
+		snprintf(url, sizeof url, CA "/authz/%zu/%zu", k, i);
+		json_array_append_new(list, json_string(url));
+	}
+	snprintf(url, sizeof url, CA "/fin/%zu", k);
+	out = json_pack("{s:s, s:s, s:s, s:o}", "status", status, "expires",
+	    "2030-01-01T00:00:00Z", "finalize", url, "authorizations", list);
+	snprintf(url, sizeof url, CA "/cert/%zu", k);
+	if (strcmp(status, "valid") == 0)
+		json_object_set_new(out, "certificate", json_string(url));
+	return out;
+}
+
+static json_t *
+authz_json(const struct world *w, size_t k, size_t i)
+{
+	const struct world_order *o = &w->order[k];
+	json_t *value =
+	    i == 0 ? b64_json(&w->tnauth) : json_string(w->cred[o->credential].ordered);
+	char url[64];
+
+	snprintf(url, sizeof url, CA "/chall/%zu/%zu", k, i);
+	return json_pack("{s:s, s:{s:s, s:o}, s:[{s:s}, {s:s, s:s, s:s, s:s, s:s}]}", "status",
+	    o->valid[i] ? "valid" : "pending", "identifier", "type",
+	    i == 0 ? "TNAuthList" : "JWTClaimConstraints", "value", value, "challenges", "type",
+	    "dns-01", "type", "tkauth-01", "tkauth-type", "atc", "url", url, "status",
+	    o->valid[i] ? "valid" : "pending", "token", "x");
+}
+
+static size_t
+find_cred(const struct world *w, const char *name)
+{
+	for (size_t i = 0; i < w->creds; i++) {
+		if (strcmp(w->cred[i].name, name) == 0)
+			return i;
+	}
+	fail_msg("no credential %s", name);
+	return 0;
+}
+
+/* The scripted front's JWS names what it is for in its payload. */
+static void
+new_order(struct world *w, struct http_answer *a, const json_t *jws)
+{
+	size_t c = find_cred(w, json_string_value(json_object_get(jws, "payload")));
+	char url[64];
+
+	assert_true(w->orders < WORLD_ORDERS);
+	w->order[w->orders] = (struct world_order){ .credential = c,
+		.authzs = w->cred[c].ordered != NULL ? 2 : 1 };
+	put_json(a, 201, "application/json", order_json(w, w->orders));
+	snprintf(url, sizeof url, CA "/order/%zu", w->orders++);
+	a->location = strdup(url);
+}
+
+static void
+ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *jws)
+{
+	size_t k = 0, i = 0;
+
+	put_nonce(w, a);
+	if (strcmp(path, "/acct") == 0) {
+		w->registrations++;
+		put_json(a, 201, "application/json", json_pack("{s:s}", "status", "valid"));
+		a->location = strdup(CA "/acct/1");
+	} else if (strcmp(path, "/new-order") == 0) {
+		new_order(w, a, jws);
+	} else if (sscanf(path, "/order/%zu", &k) == 1) {
+		put_json(a, 200, "application/json", order_json(w, k));
+	} else if (sscanf(path, "/authz/%zu/%zu", &k, &i) == 2) {
+		put_json(a, 200, "application/json", authz_json(w, k, i));
+	} else if (sscanf(path, "/chall/%zu/%zu", &k, &i) == 2) {
+		w->order[k].valid[i] = true;
+		put_json(
+		    a, 200, "application/json", json_pack("{s:s}", "status", "processing"));
+	} else if (sscanf(path, "/fin/%zu", &k) == 1) {
+		if (w->order[k].finalized) {
+			put_problem(a, 403, "orderNotReady");
+			return;
+		}
+		w->order[k].finalized = true;
+		put_json(a, 200, "application/json", order_json(w, k));
+	} else if (sscanf(path, "/cert/%zu", &k) == 1) {
+		a->status = 200;
+		snprintf(a->content_type, sizeof a->content_type,
+		    "application/pem-certificate-chain");
+		buf_str(&a->body, "-----BEGIN CERTIFICATE-----\n");
+	} else {
+		fail_msg("POST %s", path);
+	}
+}
+
+static void
+http_answer(struct world *w, const struct http_request *r, struct http_answer *a)
+{
+	json_auto_t *body = json_loadb((const char *)r->body.ptr, r->body.len, 0, NULL);
+
+	if (strcmp(r->url, TA "/at/account/a/token") == 0) {
+		put_json(a, 200, "application/json", make_token(w, body));
+		return;
+	}
+	assert_int_equal(strncmp(r->url, CA, strlen(CA)), 0);
+	if (r->method == HTTP_POST) {
+		assert_string_equal(r->content_type, "application/jose+json");
+		ca_post(w, a, r->url + strlen(CA), body);
+	} else if (r->method == HTTP_HEAD) {
+		a->status = 200;
+		put_nonce(w, a);
+	} else {
+		put_json(a, 200, "application/json",
+		    json_pack("{s:s, s:s, s:s}", "newNonce", CA "/nonce", "newAccount",
+			CA "/acct", "newOrder", CA "/new-order"));
+	}
+}
+
+/* ---- what the front answers ---- */
+
+static json_t *
+plan_row(const struct world *w, const struct world_credential *c)
+{
+	json_t *active = json_null();
+
+	if (c->installs > 0)
+		active = json_pack("{s:s, s:I, s:I, s:n, s:b}", "serial", c->serial,
+		    "not_before", (json_int_t)c->not_before_s, "not_after",
+		    (json_int_t)c->not_after_s, "ari_id", "as_configured", c->as_configured);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:n}", "tenant", "t",
+	    "name", c->name, "ca", "lab", "authority", "ta", "claim_agent", "ta", "tnauthlist",
+	    b64_json(&w->tnauth), "constraints",
+	    c->constraints ? b64_json(&w->constraints) : json_null(), "constraints_form",
+	    c->constraints ? json_string("jwt") : json_null(), "active", active,
+	    "installed_at");
+}
+
+static json_t *
+plan_answer(const struct world *w, const json_t *m)
+{
+	const char *after = json_string_value(json_object_get(m, "after"));
+	json_t *rows = json_array();
+	bool more = false;
+
+	for (size_t i = 0; i < w->creds; i++) {
+		if (w->cred[i].removed ||
+		    (after != NULL && strcmp(w->cred[i].name, after + 2) <= 0))
+			continue;
+		more = json_array_size(rows) == 7;
+		if (more)
+			break;
+		json_array_append_new(rows, plan_row(w, &w->cred[i]));
+	}
+	return json_pack("{s:o, s:b}", "credentials", rows, "more", more);
+}
+
+static json_t *
+account_answer(struct world *w)
+{
+	uint8_t point[P256_POINT_LEN], hash[32];
+	char text[FINGERPRINT_TEXT];
+
+	assert_int_equal(p256_point(w->account, point, NULL), RC_OK);
+	jwk_thumbprint(point, hash);
+	fingerprint_text(hash, text);
+	return json_pack("{s:o, s:s, s:s}", "jwk", jwk_of_point(point), "jwk_fingerprint", text,
+	    "spki_fingerprint", text);
+}
+
+static json_t *
+install(struct world *w, struct world_credential *c)
+{
+	c->installs++;
+	snprintf(c->serial, sizeof c->serial, "%x", 0xa0 + c->installs);
+	c->not_before_s = w->now_ms / 1000;
+	c->not_after_s = c->not_before_s + w->life_s;
+	return json_pack("{s:s, s:I, s:I}", "serial", c->serial, "not_before",
+	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s);
+}
+
+static void
+take_schedule(struct world_credential *c, const json_t *m)
+{
+	const char *problem = json_string_value(json_object_get(m, "problem"));
+
+	snprintf(c->problem, sizeof c->problem, "%s", problem != NULL ? problem : "");
+	c->renew_at_s = json_integer_value(json_object_get(m, "renew_at"));
+}
+
+static json_t *
+ask_answer(struct world *w, const json_t *m)
+{
+	const char *op = json_string_value(json_object_get(m, "op"));
+	const char *name = json_string_value(json_object_get(m, "name"));
+	const char *constraints = json_string_value(json_object_get(m, "constraints"));
+	struct world_credential *c = name != NULL ? &w->cred[find_cred(w, name)] : NULL;
+
+	if (strcmp(op, "plan") == 0)
+		return plan_answer(w, m);
+	if (strcmp(op, "account") == 0)
+		return account_answer(w);
+	if (strcmp(op, "install") == 0)
+		return install(w, c);
+	if (strcmp(op, "csr") == 0)
+		return json_pack("{s:s}", "csr", "MAA");
+	if (strcmp(op, "schedule") == 0) {
+		take_schedule(c, m);
+		return json_object();
+	}
+	/* What is left is a JWS. */
+	assert_non_null(json_object_get(m, "nonce"));
+	if (strcmp(op, "new-order") == 0) {
+		free(c->ordered);
+		c->ordered = constraints != NULL ? strdup(constraints) : NULL;
+	}
+	return json_pack("{s:{s:s, s:s, s:s}}", "jws", "protected", op, "payload",
+	    name != NULL ? name : "", "signature", "x");
+}
+
+/* ---- the io of the renewer ---- */
+
+static struct pending *
+add_pending(struct world *w)
+{
+	struct pending *p = &w->pending[w->waiting];
+
+	assert_true(w->waiting < WORLD_PENDING);
+	*p = (struct pending){ .answer = {
+				   .retry_after_s = -1, .body = BUF_INIT(HTTP_BODY_MAX) } };
+	w->waiting++;
+	return p;
+}
+
+static enum world_fault
+strikes(struct world *w)
+{
+	if (++w->calls != w->fail_at)
+		return FAULT_NONE;
+	w->fault_struck = true;
+	return w->fault;
+}
+
+static enum rc
+world_http(
+    void *ctx, const struct http_request *r, io_http_done *done, void *arg, struct fault *f)
+{
+	struct world *w = ctx;
+	struct pending *p = add_pending(w);
+	enum world_fault fault = strikes(w);
+
+	(void)f;
+	p->http = true;
+	p->http_done = done;
+	p->arg = arg;
+	if (fault == FAULT_LOST) {
+		p->rc = FAULT(&p->fault, RC_NET, "http_failed", "by script");
+	} else if (fault == FAULT_UNAVAILABLE) {
+		p->answer.status = 503;
+		p->answer.retry_after_s = 3;
+	} else if (fault == FAULT_GARBAGE) {
+		p->answer.status = 200;
+		buf_str(&p->answer.body, "{\"status\":");
+	} else if (fault == FAULT_DENIED) {
+		put_problem(&p->answer, 403, "unauthorized");
+	} else if (fault == FAULT_BAD_NONCE && r->method == HTTP_POST) {
+		put_nonce(w, &p->answer);
+		put_problem(&p->answer, 400, "badNonce");
+	} else {
+		http_answer(w, r, &p->answer);
+		if (fault == FAULT_UNHEARD)
+			p->rc = FAULT(&p->fault, RC_NET, "http_failed", "by script");
+	}
+	return RC_OK;
+}
+
+static void
+refuse(struct pending *p, enum rc rc, const char *reason)
+{
+	p->rc = rc;
+	(void)FAULT(&p->fault, rc, reason, "by script");
+}
+
+static enum rc
+world_ask(void *ctx, const json_t *m, io_ask_done *done, void *arg, struct fault *f)
+{
+	struct world *w = ctx;
+	struct pending *p = add_pending(w);
+	const char *op = json_string_value(json_object_get(m, "op"));
+	/* Reports to status matter to nobody: they do not count as calls. */
+	enum world_fault fault = strcmp(op, "schedule") == 0 ? FAULT_NONE : strikes(w);
+
+	(void)f;
+	p->ask_done = done;
+	p->arg = arg;
+	switch (fault) {
+	case FAULT_LOST: refuse(p, RC_TIMEOUT, "front_timeout"); return RC_OK;
+	case FAULT_UNAVAILABLE: refuse(p, RC_HSM, "hsm_unavailable"); return RC_OK;
+	case FAULT_DENIED: refuse(p, RC_DENIED, "invalid_member"); return RC_OK;
+	case FAULT_GARBAGE: p->reply = json_object(); return RC_OK;
+	default: break;
+	}
+	if (strcmp(op, "install") == 0 && w->refuse_install) {
+		refuse(p, RC_DENIED, "credential_unusable");
+		return RC_OK;
+	}
+	p->reply = ask_answer(w, m);
+	assert_non_null(p->reply);
+	if (fault == FAULT_UNHEARD)
+		refuse(p, RC_TIMEOUT, "front_timeout");
+	return RC_OK;
+}
+
+static int64_t
+world_now(void *ctx)
+{
+	return ((struct world *)ctx)->now_ms;
+}
+
+/* ---- running it ---- */
+
+static void
+deliver(struct pending *p, bool stopping)
+{
+	struct fault stop = { 0 };
+
+	(void)FAULT(&stop, RC_CONFLICT, "stopping", "by script");
+	if (stopping) {
+		p->rc = RC_CONFLICT;
+		p->fault = stop;
+	}
+	if (p->http)
+		p->http_done(p->arg, p->rc, p->rc == RC_OK ? &p->answer : NULL, &p->fault);
+	else
+		p->ask_done(p->arg, p->rc, p->rc == RC_OK ? p->reply : NULL, &p->fault);
+	free(p->answer.location);
+	buf_free(&p->answer.body);
+	json_decref(p->reply);
+}
+
+static void
+deliver_all(struct world *w, bool stopping)
+{
+	struct pending now[WORLD_PENDING];
+	size_t n = w->waiting;
+
+	memcpy(now, w->pending, n * sizeof now[0]);
+	w->waiting = 0;
+	for (size_t i = 0; i < n; i++)
+		deliver(&now[i], stopping);
+}
+
+bool
+world_turn(struct world *w)
+{
+	int wait_ms = renew_run(w->renew);
+	bool under_way = w->waiting > 0;
+	unsigned steps = 0;
+
+	for (size_t i = 0; i < w->waiting; i++)
+		steps += w->pending[i].http ? 1 : 0;
+	w->steps_most = steps > w->steps_most ? steps : w->steps_most;
+	if (under_way)
+		deliver_all(w, false);
+	else
+		w->now_ms += wait_ms > 0 ? wait_ms : 1;
+	return under_way;
+}
+
+bool
+world_until(struct world *w, bool (*cond)(const struct world *w), int64_t most_s)
+{
+	int64_t end_ms = w->now_ms + most_s * 1000;
+
+	for (unsigned turns = 0; w->now_ms < end_ms && !cond(w); turns++) {
+		(void)world_turn(w);
+		assert_true(turns < 1000000);
+	}
+	return cond(w);
+}
+
+void
+world_pass(struct world *w, int64_t s)
+{
+	int64_t end_ms = w->now_ms + s * 1000;
+
+	while (w->now_ms < end_ms)
+		(void)world_turn(w);
+}
+
+enum renew_state
+world_state(const struct world *w, size_t credential)
+{
+	return renew_state_of(w->renew, "t", w->cred[credential].name);
+}
+
+/* ---- setting it up ---- */
+
+static struct config *
+make_config(const struct world *w)
+{
+	struct config *c = calloc(1, sizeof *c);
+
+	assert_non_null(c);
+	c->authority_anchors = strdup(w->anchors);
+	c->ca = calloc(1, sizeof *c->ca);
+	c->cas = 1;
+	c->ca[0].name = strdup("lab");
+	c->ca[0].directory = strdup(CA "/dir");
+	c->ca[0].constraints_type = strdup("JWTClaimConstraints");
+	c->ca[0].enhanced_type = strdup("EnhancedJWTClaimConstraints");
+	c->authority = calloc(1, sizeof *c->authority);
+	c->authorities = 1;
+	c->authority[0].name = strdup("ta");
+	c->authority[0].url = strdup(TA "/");
+	c->authority[0].account = strdup("a");
+	return c;
+}
+
+static void
+put_constraints(struct buf *out, const char *const *value, size_t n)
+{
+	char *copy[4];
+	struct permitted p = { .claim = (char[]){ "attest" }, .value = copy, .values = n };
+	struct constraints c = { .form = CONSTRAINTS_JWT, .permitted = &p, .permitteds = 1 };
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = strdup(value[i]);
+	assert_int_equal(constraints_encode(out, &c, NULL), RC_OK);
+	for (size_t i = 0; i < n; i++)
+		free(copy[i]);
+}
+
+static void
+make_parties(struct world *w)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	FILE *out;
+
+	w->account = pki_p256();
+	w->root = pki_p256();
+	w->authority = pki_p256();
+	w->root_cert =
+	    pki_issue(&(struct pki_spec){ .cn = "root", .key = w->root, .ca = true });
+	w->authority_cert = pki_issue(&(struct pki_spec){
+	    .cn = "ta", .key = w->authority, .issuer = w->root_cert, .issuer_key = w->root });
+	pki_pem(&pem, w->root_cert);
+	snprintf(w->anchors, sizeof w->anchors, "%s/anchors.pem", w->dir);
+	out = fopen(w->anchors, "w");
+	assert_non_null(out);
+	assert_int_equal(fwrite(pem.ptr, 1, pem.len, out), pem.len);
+	fclose(out);
+	pki_tnauth_one(&w->tnauth, "12025550100");
+	put_constraints(&w->constraints, (const char *const[]){ "A", "B" }, 2);
+	put_constraints(&w->narrower, (const char *const[]){ "A" }, 1);
+	put_constraints(&w->wider, (const char *const[]){ "A", "B", "C" }, 3);
+}
+
+static void
+start(struct world *w)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(store_open(w->dir, &w->store, &f), RC_OK);
+	assert_int_equal(renew_new(&w->io, w->store, make_config(w), &w->renew, &f), RC_OK);
+}
+
+static void
+finish(struct world *w)
+{
+	renew_stop(w->renew);
+	while (w->waiting > 0)
+		deliver_all(w, true);
+	renew_free(w->renew);
+	store_free(w->store);
+}
+
+void
+world_open(struct world *w, size_t credentials)
+{
+	*w = (struct world){ .now_ms = PKI_NOW * 1000, .life_s = 3600, .token_life_s = 3600 };
+	snprintf(w->dir, sizeof w->dir, "/tmp/test-renew-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	w->io =
+	    (struct io){ .ctx = w, .http = world_http, .ask = world_ask, .now_ms = world_now };
+	w->tnauth = w->constraints = w->narrower = w->wider = BUF_INIT(4096);
+	w->creds = credentials;
+	for (size_t i = 0; i < credentials; i++) {
+		snprintf(w->cred[i].name, sizeof w->cred[i].name, "c%02zu", i);
+		w->cred[i].constraints = i % 2 == 0;
+		w->cred[i].as_configured = true;
+	}
+	make_parties(w);
+	start(w);
+}
+
+void
+world_close(struct world *w)
+{
+	char path[128];
+
+	finish(w);
+	EVP_PKEY_free(w->account);
+	EVP_PKEY_free(w->authority);
+	EVP_PKEY_free(w->root);
+	X509_free(w->root_cert);
+	X509_free(w->authority_cert);
+	buf_free(&w->tnauth);
+	buf_free(&w->constraints);
+	buf_free(&w->narrower);
+	buf_free(&w->wider);
+	for (size_t i = 0; i < w->creds; i++)
+		free(w->cred[i].ordered);
+	for (size_t i = 0; i < w->creds; i++) {
+		snprintf(
+		    path, sizeof path, "%s/renewer/orders/t.%s.json", w->dir, w->cred[i].name);
+		unlink(path);
+	}
+	static const char *const part[] = { "renewer/accounts/lab.json", "anchors.pem" };
+	static const char *const dirs[] = { "renewer/orders", "renewer/accounts", "renewer",
+		"" };
+
+	for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+		snprintf(path, sizeof path, "%s/%s", w->dir, part[i]);
+		unlink(path);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		snprintf(path, sizeof path, "%s/%s", w->dir, dirs[i]);
+		rmdir(path);
+	}
+	assert_int_not_equal(access(w->dir, F_OK), 0);
+}
+
+void
+world_kill(struct world *w)
+{
+	finish(w);
+	w->renew = NULL;
+	w->store = NULL;
+	start(w);
+}
+
+void
+world_reload(struct world *w)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(renew_reload(w->renew, make_config(w), &f), RC_OK);
+}
+
+void
+world_event(struct world *w, const char *event, const char *name)
+{
+	json_auto_t *e =
+	    json_pack("{s:s, s:s, s:s}", "event", event, "tenant", "t", "name", name);
+
+	renew_event(w->renew, e);
+}

@@ -1,0 +1,95 @@
+/*
+ * A scripted CA, authority and front for the renewer's state machine: every
+ * call is answered on the next turn, time moves only when nothing is under
+ * way, and any one call can be made to fail.
+ */
+#ifndef TESTS_UNIT_RENEW_WORLD_H
+#define TESTS_UNIT_RENEW_WORLD_H
+
+#include "agent/renewer/renew.h"
+#include "stir/ossl.h"
+
+enum { WORLD_CREDENTIALS = 64, WORLD_PENDING = 256, WORLD_ORDERS = 512 };
+
+enum world_fault {
+	FAULT_NONE,
+	FAULT_LOST,	   /* never arrives: RC_NET, the front: RC_TIMEOUT */
+	FAULT_UNHEARD,	   /* arrives, the answer does not */
+	FAULT_UNAVAILABLE, /* 503 with Retry-After; the front: hsm_unavailable */
+	FAULT_GARBAGE,	   /* 200 with rubbish; the front: ok with nothing in it */
+	FAULT_BAD_NONCE,   /* HTTP POST only, else nothing */
+	FAULT_DENIED,	   /* 403 unauthorized; the front: refused for good */
+	FAULT__COUNT
+};
+
+struct world_credential {
+	char name[16];
+	bool constraints, removed;
+	unsigned installs;
+	char serial[16];
+	int64_t not_before_s, not_after_s;
+	bool as_configured;
+	char problem[PROBLEM_TEXT];
+	int64_t renew_at_s;
+	char *ordered; /* constraints of the last order, NULL none */
+};
+
+struct world_order {
+	size_t credential, authzs;
+	bool valid[2], finalized;
+	unsigned looks;
+};
+
+struct pending {
+	bool http;
+	io_http_done *http_done;
+	io_ask_done *ask_done;
+	void *arg;
+	enum rc rc;
+	struct fault fault;
+	struct http_answer answer;
+	json_t *reply;
+};
+
+struct world {
+	char dir[64];
+	char anchors[96];
+	struct io io;
+	int64_t now_ms;
+	struct store *store;
+	struct renew *renew;
+	struct world_credential cred[WORLD_CREDENTIALS];
+	size_t creds;
+	int64_t life_s, token_life_s;
+	struct world_order order[WORLD_ORDERS];
+	size_t orders;
+	struct pending pending[WORLD_PENDING];
+	size_t waiting;
+	unsigned calls, nonces, registrations, steps_most;
+	unsigned fail_at; /* the call that fails, counted from 1; 0: none */
+	enum world_fault fault;
+	bool fault_struck;
+	bool refuse_install, grant_narrower, grant_wider, processing;
+	EVP_PKEY *account, *authority, *root;
+	X509 *root_cert, *authority_cert;
+	struct buf tnauth, constraints, narrower, wider;
+};
+
+void world_open(struct world *w, size_t credentials);
+void world_close(struct world *w);
+
+/* The renewer dies with everything that is under way, and starts again. */
+void world_kill(struct world *w);
+void world_reload(struct world *w);
+void world_event(struct world *w, const char *event, const char *name);
+
+/* One turn; false when nothing was under way and time moved. */
+bool world_turn(struct world *w);
+
+/* Turns until cond() or until so much time has passed; true with cond. */
+bool world_until(struct world *w, bool (*cond)(const struct world *w), int64_t most_s);
+void world_pass(struct world *w, int64_t s);
+
+enum renew_state world_state(const struct world *w, size_t credential);
+
+#endif

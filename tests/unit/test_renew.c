@@ -1,0 +1,460 @@
+/* renew: the state machine against scripted parties, with one failure at each call in turn */
+#include "agent/renewer/renew.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/renew_world.h"
+#include "tests/unit/rows.h"
+
+static bool
+all_installed(const struct world *w)
+{
+	for (size_t i = 0; i < w->creds; i++) {
+		if (!w->cred[i].removed &&
+		    (w->cred[i].installs == 0 || world_state(w, i) != RENEW_IDLE))
+			return false;
+	}
+	return true;
+}
+
+static bool
+installed_twice(const struct world *w)
+{
+	return w->cred[0].installs >= 2;
+}
+
+static bool
+installed_thrice(const struct world *w)
+{
+	return w->cred[0].installs >= 3;
+}
+
+static bool
+has_problem(const struct world *w)
+{
+	return w->cred[0].problem[0] != 0;
+}
+
+static unsigned
+calls_of_a_good_run(void)
+{
+	struct world w;
+	unsigned calls;
+
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 60));
+	calls = w.calls;
+	world_close(&w);
+	return calls;
+}
+
+static void
+good_run(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.orders, 1);
+	assert_int_equal(w.registrations, 1);
+	world_pass(&w, 2);
+	assert_string_equal(w.cred[0].problem, "");
+	/* Between two thirds and three quarters of the hour. */
+	assert_in_range(
+	    w.cred[0].renew_at_s, w.cred[0].not_before_s + 2400, w.cred[0].not_before_s + 2700);
+	assert_true(world_until(&w, installed_thrice, 3 * 2702));
+	assert_int_equal(w.orders, 3);
+	assert_int_equal(w.registrations, 1);
+	world_close(&w);
+}
+
+static struct fault_case {
+	const char *name;
+	enum world_fault fault;
+	int64_t within_s;
+	size_t orders;
+} fault_cases[] = {
+	{ "lost at each call", FAULT_LOST, 60, 2 },
+	{ "unheard at each call", FAULT_UNHEARD, 60, 2 },
+	{ "unavailable at each call", FAULT_UNAVAILABLE, 60, 2 },
+	{ "garbage at each call", FAULT_GARBAGE, 60, 2 },
+	{ "bad nonce at each call", FAULT_BAD_NONCE, 5, 1 },
+	{ "denied at each call", FAULT_DENIED, 400, 2 },
+};
+
+static void
+one_failure(void **state)
+{
+	const struct fault_case *c = *state;
+	unsigned calls = calls_of_a_good_run();
+
+	assert_in_range(calls, 15, 60);
+	for (unsigned n = 1; n <= calls; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		w.fail_at = n;
+		w.fault = c->fault;
+		if (!world_until(&w, all_installed, c->within_s))
+			fail_msg("call %u: %s", n, w.cred[0].problem);
+		assert_true(w.fault_struck);
+		assert_in_range(w.orders, 1, c->orders);
+		assert_int_equal(w.cred[0].installs, 1);
+		world_pass(&w, 20);
+		assert_int_equal(w.cred[0].installs, 1);
+		assert_string_equal(w.cred[0].problem, "");
+		world_close(&w);
+	}
+}
+
+static void
+killed_at_each_call(void **state)
+{
+	unsigned calls = calls_of_a_good_run();
+
+	(void)state;
+	for (unsigned n = 1; n <= calls; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		while (w.calls < n)
+			(void)world_turn(&w);
+		/* The last call was made and its answer is not there yet, or just was. */
+		world_kill(&w);
+		assert_true(world_until(&w, all_installed, 30));
+		assert_int_equal(w.cred[0].installs, 1);
+		assert_in_range(w.orders, 1, 2);
+		world_pass(&w, 100);
+		assert_int_equal(w.cred[0].installs, 1);
+		world_close(&w);
+	}
+}
+
+/* The answer to a call is lost with the process, what it did is not. */
+static void
+killed_with_calls_under_way(void **state)
+{
+	unsigned calls = calls_of_a_good_run();
+
+	(void)state;
+	for (unsigned n = 1; n <= calls; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		while (w.calls < n) {
+			(void)renew_run(w.renew);
+			if (w.calls < n)
+				(void)world_turn(&w);
+		}
+		world_kill(&w);
+		assert_true(world_until(&w, all_installed, 30));
+		assert_int_equal(w.cred[0].installs, 1);
+		world_close(&w);
+	}
+}
+
+static void
+refused_certificate(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.refuse_install = true;
+	assert_true(world_until(&w, has_problem, 10));
+	assert_string_equal(w.cred[0].problem, "credential_unusable: by script");
+	assert_int_equal(world_state(&w, 0), RENEW_IDLE);
+	world_pass(&w, 55);
+	assert_int_equal(w.orders, 1);
+	world_kill(&w); /* the wait survives */
+	world_pass(&w, 3);
+	assert_int_equal(w.orders, 1);
+	world_pass(&w, 10);
+	assert_int_equal(w.orders, 2);
+	world_pass(&w, 100); /* the second wait is twice as long */
+	assert_int_equal(w.orders, 2);
+	w.refuse_install = false;
+	world_event(&w, "renew", "c00");
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.orders, 3);
+	world_close(&w);
+}
+
+static void
+refused_while_one_is_in_force(void **state)
+{
+	struct world w;
+	int64_t due_s;
+
+	(void)state;
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 5));
+	w.refuse_install = true;
+	assert_true(world_until(&w, has_problem, 2800));
+	due_s = w.cred[0].not_after_s - w.now_ms / 1000;
+	world_pass(&w, due_s / 4 - 5);
+	assert_int_equal(w.orders, 2);
+	world_pass(&w, 10);
+	assert_int_equal(w.orders, 3);
+	world_close(&w);
+}
+
+static void
+short_lived(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.life_s = 60;
+	w.processing = true;
+	assert_true(world_until(&w, all_installed, 10));
+	for (unsigned i = 0; i < 20; i++) {
+		unsigned before = w.cred[0].installs;
+		int64_t end_s = w.cred[0].not_after_s;
+
+		while (w.cred[0].installs == before)
+			(void)world_turn(&w);
+		assert_true(w.now_ms / 1000 < end_s - 5);
+		assert_true(w.now_ms / 1000 >= end_s - 20);
+	}
+	world_close(&w);
+}
+
+/* While the CA is away nothing waits longer than an eighth of what is left of the life. */
+static void
+an_outage_does_not_outlast_the_certificate(void **state)
+{
+	struct world w;
+	int64_t end_s;
+
+	(void)state;
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 5));
+	end_s = w.cred[0].not_after_s;
+	assert_true(world_until(&w, has_problem, 1) == false);
+	while (w.now_ms / 1000 <
+	       end_s - 120) { /* every call fails until two minutes before the end */
+		w.fail_at = w.calls + 1;
+		w.fault = FAULT_LOST;
+		(void)world_turn(&w);
+	}
+	w.fail_at = 0;
+	assert_true(world_until(&w, installed_twice, 100));
+	world_close(&w);
+}
+
+static void
+many_at_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, WORLD_CREDENTIALS);
+	assert_true(world_until(&w, all_installed, 120));
+	assert_int_equal(w.orders, WORLD_CREDENTIALS);
+	assert_int_equal(w.steps_most, RENEW_CA_STEPS);
+	/* A mass issue comes back spread over the middle third. */
+	world_pass(&w, 30);
+	for (size_t i = 0; i < w.creds; i++)
+		assert_in_range(w.cred[i].renew_at_s, w.cred[i].not_before_s + 1195,
+		    w.cred[i].not_before_s + 2405);
+	world_close(&w);
+}
+
+static void
+narrower_is_ordered_as_it_is(void **state)
+{
+	struct world w;
+	unsigned orders;
+
+	(void)state;
+	world_open(&w, 1);
+	w.grant_narrower = true;
+	w.cred[0].as_configured = false; /* as the front sees it */
+	assert_true(world_until(&w, all_installed, 5));
+	assert_non_null(w.cred[0].ordered);
+	orders = (unsigned)w.orders;
+	/* And not again and again because it is not what the configuration asks for. */
+	world_event(&w, "changed", "");
+	world_pass(&w, 600);
+	world_kill(&w);
+	world_pass(&w, 600);
+	assert_int_equal(w.orders, orders);
+	world_close(&w);
+}
+
+static void
+wider_is_refused(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.grant_wider = true;
+	assert_true(world_until(&w, has_problem, 5));
+	assert_int_equal(strncmp(w.cred[0].problem, "authtok_wider:", 14), 0);
+	assert_int_equal(w.orders, 0);
+	world_close(&w);
+}
+
+static void
+tokens_that_expire_are_not_used(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.token_life_s = -1;
+	assert_true(world_until(&w, has_problem, 5));
+	assert_int_equal(strncmp(w.cred[0].problem, "authtoken_expired:", 18), 0);
+	assert_int_equal(w.orders, 0);
+	w.token_life_s = 3600;
+	assert_true(world_until(&w, all_installed, 30));
+	world_close(&w);
+}
+
+/* Credentials vanish while anything of theirs is under way. */
+static void
+withdrawn_at_each_call(void **state)
+{
+	unsigned calls = calls_of_a_good_run();
+
+	(void)state;
+	for (unsigned n = 3; n <= calls; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		while (w.calls < n)
+			(void)world_turn(&w);
+		w.cred[0].removed = true;
+		world_event(&w, "changed", "");
+		world_pass(&w, 3);
+		assert_int_equal(world_state(&w, 0), RENEW__COUNT);
+		world_pass(&w, 20);
+		w.cred[0].removed = false;
+		world_event(&w, "changed", "");
+		assert_true(world_until(&w, all_installed, 10));
+		world_close(&w);
+	}
+}
+
+static void
+reloaded_at_each_call(void **state)
+{
+	unsigned calls = calls_of_a_good_run();
+
+	(void)state;
+	for (unsigned n = 1; n <= calls; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		while (w.calls < n)
+			(void)world_turn(&w);
+		world_reload(&w);
+		assert_true(world_until(&w, all_installed, 10));
+		assert_int_equal(w.cred[0].installs, 1);
+		assert_int_equal(w.orders, 1);
+		world_close(&w);
+	}
+}
+
+static void
+another_certificate_overtakes(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.refuse_install = true; /* so that it stays where it is for a minute */
+	assert_true(world_until(&w, has_problem, 5));
+	w.refuse_install = false;
+	w.cred[0].installs = 1; /* by hand */
+	snprintf(w.cred[0].serial, sizeof w.cred[0].serial, "ff");
+	w.cred[0].not_before_s = w.now_ms / 1000;
+	w.cred[0].not_after_s = w.cred[0].not_before_s + 3600;
+	world_event(&w, "changed", "");
+	world_pass(&w, 600);
+	assert_int_equal(w.orders, 1);
+	world_close(&w);
+}
+
+static void
+the_clock_is_set_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.fail_at = 4;
+	w.fault = FAULT_LOST;
+	while (!w.fault_struck)
+		(void)world_turn(&w);
+	(void)world_turn(&w);
+	w.now_ms -= 86400 * 1000LL / 24; /* an hour, inside the parties' certificates */
+	assert_true(world_until(&w, all_installed, 30));
+	world_close(&w);
+}
+
+static void
+an_operator_asks(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 5));
+	world_event(&w, "renew", "nobody");
+	world_pass(&w, 5);
+	assert_int_equal(w.orders, 1);
+	world_event(&w, "renew", "c00");
+	assert_true(world_until(&w, installed_twice, 5));
+	world_close(&w);
+}
+
+static void
+spoilt_records_begin_again(void **state)
+{
+	struct world w;
+	struct fault f = { 0 };
+
+	(void)state;
+	world_open(&w, 1);
+	while (w.orders == 0)
+		(void)world_turn(&w);
+	assert_int_equal(
+	    store_write(w.store, STORE_ORDERS, "t.c00", span_str("{\"state\":"), &f), RC_OK);
+	assert_int_equal(
+	    store_write(w.store, STORE_ACCOUNTS, "lab", span_str("{\"kid\":1}"), &f), RC_OK);
+	world_kill(&w);
+	assert_true(world_until(&w, all_installed, 10));
+	assert_int_equal(w.registrations, 2);
+	world_close(&w);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[32] = {
+		cmocka_unit_test(good_run),
+		cmocka_unit_test(killed_at_each_call),
+		cmocka_unit_test(killed_with_calls_under_way),
+		cmocka_unit_test(refused_certificate),
+		cmocka_unit_test(refused_while_one_is_in_force),
+		cmocka_unit_test(short_lived),
+		cmocka_unit_test(an_outage_does_not_outlast_the_certificate),
+		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(narrower_is_ordered_as_it_is),
+		cmocka_unit_test(wider_is_refused),
+		cmocka_unit_test(tokens_that_expire_are_not_used),
+		cmocka_unit_test(withdrawn_at_each_call),
+		cmocka_unit_test(reloaded_at_each_call),
+		cmocka_unit_test(another_certificate_overtakes),
+		cmocka_unit_test(the_clock_is_set_back),
+		cmocka_unit_test(an_operator_asks),
+		cmocka_unit_test(spoilt_records_begin_again),
+	};
+	size_t n = 17;
+
+	ROWS(tests, n, fault_cases, one_failure);
+	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
+}
