@@ -648,7 +648,7 @@ static enum rc
 judge_absence(const struct constraints *c, const struct permitted *p,
     const struct constraints_policy *policy, struct fault *f)
 {
-	/* RFC 9118 section 3 clarifies that absence is fine; some read RFC 8226 otherwise (D-08). */
+	/* RFC 9118 section 3: absence is fine; some read RFC 8226 otherwise (D-08). */
 	if (c->form == CONSTRAINTS_JWT && policy->rfc8226_strict_permitted)
 		return REFUSE(f, RC_DENIED, CLAIM_MISSING_BY_CONSTRAINT, p->claim,
 		    "absent, and the certificate lists its values");

@@ -178,7 +178,7 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 	const struct profile_rule *profile = g->policy.profile;
 
 	if (profile != NULL && profile->cls == CLASS_SP)
-		return RC_OK; /* one code, demanded at activation; numbers are configured (D-05) */
+		return RC_OK; /* one code since activation; numbers are configured (D-05) */
 	if (tnauth_covers(g->leaf->tnauth, &p->authorising))
 		return RC_OK;
 	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",

@@ -36,7 +36,7 @@ bool tn_is_digits(const struct tn *tn);
 uint64_t tn_key(const struct tn *tn);
 void tn_from_key(uint64_t key, struct tn *out);
 
-/* The parts of a key: length, whether there is a * or #, value, and how many values there are. */
+/* The parts of a key: length, whether there is a * or #, value, and how many values exist. */
 uint8_t tn_key_len(uint64_t key);
 bool tn_key_is_special(uint64_t key);
 uint64_t tn_key_value(uint64_t key);

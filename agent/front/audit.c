@@ -61,8 +61,9 @@ struct audit {
 	pthread_cond_t wake;
 	struct queue waiting;
 	bool stopping;
-	atomic_size_t unwritten; /* records that are not durable */
-	_Atomic uint64_t durable;
+	atomic_size_t unwritten;  /* records that are not durable */
+	_Atomic uint64_t durable; /* ticket */
+	_Atomic uint64_t seq;	  /* of the last durable line */
 	atomic_bool failed;
 
 	/* The writer's. */
@@ -347,6 +348,7 @@ begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
 	if (a->file.fd >= 0)
 		close(a->file.fd);
 	a->file = file;
+	atomic_store(&a->seq, auditchain_mark(a->chain).seq);
 	return RC_OK;
 }
 
@@ -379,8 +381,10 @@ write_batch(struct audit *a, struct fault *f)
 	if ((full || a->file.day != today()) &&
 	    begin_file(a, 0, full ? "size" : "day", NULL) == RC_OK)
 		return RC_OK;
-	if (append_to_file(a, NULL) == RC_OK)
+	if (append_to_file(a, NULL) == RC_OK) {
+		atomic_store(&a->seq, auditchain_mark(a->chain).seq);
 		return RC_OK;
+	}
 	abandon(a);
 	return begin_file(a, 0, "failure", f);
 }
@@ -807,6 +811,12 @@ uint64_t
 audit_durable(const struct audit *a)
 {
 	return atomic_load(&a->durable);
+}
+
+uint64_t
+audit_seq(const struct audit *a)
+{
+	return atomic_load(&a->seq);
 }
 
 bool

@@ -58,6 +58,9 @@ int audit_fd(const struct audit *a); /* eventfd: durable advanced, failed or rec
 /* Every record up to this ticket is written and (with sync) on disk; an atomic read. */
 uint64_t audit_durable(const struct audit *a);
 
+/* The seq of the last line that is durable; an atomic read. */
+uint64_t audit_seq(const struct audit *a);
+
 /* Unwritable: appends are refused until the audit goes on in a new file. */
 bool audit_failed(const struct audit *a);
 

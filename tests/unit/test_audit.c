@@ -276,6 +276,7 @@ one_record(void **state)
 	(void)state;
 	assert_int_equal(append(a, "acme"), 1);
 	wait_durable(a, 1);
+	assert_int_equal(audit_seq(a), 2); /* the open record is the first */
 	audit_close(a);
 
 	AUTO_TRAIL t = check_trail();
