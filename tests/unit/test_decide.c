@@ -1,0 +1,709 @@
+/* caller, policy and the order of the decision, over sets made by hand */
+#include "agent/front/decide.h"
+
+#include <sys/socket.h>
+
+#include "tests/unit/pki.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/spec.h"
+
+enum { NOW = 1800000000, DAY = 86400 };
+#define N0		 "12025550100"
+#define ORIGID		 "'origid':'123e4567-e89b-12d3-a456-426655440000'"
+#define BASE(orig)	 "{'orig':{'tn':'" orig "'},'dest':{'tn':['12125550111']}}"
+#define MORE(orig, more) "{'orig':{'tn':'" orig "'},'dest':{'tn':['12125550111']}," more "}"
+#define SHAKEN(orig, a)	 MORE(orig, "'attest':'" a "'," ORIGID)
+
+/* ---- the set ---- */
+
+struct spec { /* a tenant with one credential, or two */
+	const char *tenant, *numbers;
+	uid_t uid;
+	gid_t gid;
+	char attest_max;
+	unsigned rate;
+	const char *ppt; /* the only one allowed */
+	bool disabled;
+	struct spec_credential {
+		const char *name;
+		enum profile profile;
+		enum credential_state state;
+		const char *why; /* reason of an unusable one */
+		const char *tn;	 /* number in the certificate, or its code for class sp */
+		bool ca;	 /* another certificate may come */
+		bool expired, no_x5u;
+		unsigned priority;
+		enum unlisted_tn unlisted;
+		const char *extra;	 /* extra_claims */
+		const char *constraints; /* see spec.h */
+	} credential[2];
+};
+
+/* Sorted by name, as a configuration is. */
+static const struct spec specs[] = {
+	{ "acme", "12025550100-12025550109", 1000, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_VESPER_06, CREDENTIAL_READY, NULL, N0, true, false, false, 0, 0,
+		"note,memo", "{'p':[['note','yes']],'x':['evil']}" } } },
+	{ "both", "12025550120", 1007, 0, 'A', 0, NULL, false,
+	    { { "one", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550120", true,
+		  false, false, 1, 0, NULL, NULL },
+		{ "two", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550120", true,
+		    false, false, 1, 0, NULL, NULL } } },
+	{ "byhand", "12025550130-12025550139", 1010, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550130", false,
+		false, true, 0, 0, NULL, NULL } } },
+	{ "expired", "12025550150", 1004, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550150", true,
+		true, false, 0, 0, NULL, "{'x':['evil']}" } } },
+	{ "few", "12025550160", 1011, 0, 0, 2, "base", false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550160", true,
+		false, false, 0, 0, NULL, NULL } } },
+	{ "group", "12025550170", 1, 77, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550170", true,
+		false, false, 0, 0, NULL, NULL } } },
+	{ "late", "12025550190", 1003, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_PENDING, NULL, NULL, true, false,
+		false, 0, 0, NULL, NULL } } },
+	{ "off", "12025550180", 1002, 0, 'A', 0, NULL, true,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550180", true,
+		false, false, 0, 0, NULL, NULL } } },
+	{ "osp", N0, 1000, 0, 'B', 0, NULL, false,
+	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "1234", true, false, false,
+		0, UNLISTED_C, NULL, NULL } } },
+	{ "rank", "12025550140", 1008, 0, 0, 0, NULL, false,
+	    { { "high", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550140", true,
+		  false, false, 9, 0, NULL, NULL },
+		{ "low", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550140", true,
+		    false, false, 1, 0, NULL, NULL } } },
+	{ "sct", "12025550191", 1005, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_VESPER_06, CREDENTIAL_UNUSABLE, "sct_policy", NULL, true, false,
+		false, 0, 0, NULL, NULL } } },
+	{ "spent", "12025550192", 1006, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_VESPER_06, CREDENTIAL_UNUSABLE, "chain_path", NULL, true, false,
+		false, 0, 0, NULL, NULL } } },
+	{ "strict", "12025550195", 1012, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "5678", true, false, false,
+		0, UNLISTED_REFUSE, NULL, NULL } } },
+};
+
+static char *
+copy(const char *text)
+{
+	char *out = text == NULL ? NULL : strdup(text);
+
+	assert_true(text == NULL || out != NULL);
+	return out;
+}
+
+static void
+put_list(struct config_strings *list, const char *commas)
+{
+	AUTO_FREE char *text = copy(commas);
+	char *rest = text, *one;
+
+	if (text == NULL)
+		return;
+	list->item = calloc(8, sizeof(char *));
+	assert_non_null(list->item);
+	while ((one = strsep(&rest, ",")) != NULL)
+		list->item[list->len++] = copy(one);
+}
+
+static void
+put_config_credential(struct config_credential *c, const struct spec_credential *s)
+{
+	c->name = copy(s->name);
+	c->profile = s->profile;
+	c->token = copy("main");
+	c->ca = s->ca ? copy("lab") : NULL;
+	c->priority = s->priority;
+	c->unlisted_tn = s->unlisted;
+	put_list(&c->extra_claims, s->extra);
+}
+
+static void
+put_config_tenant(struct config_tenant *t, const struct spec *s)
+{
+	struct tn_interval numbers;
+
+	t->name = copy(s->tenant);
+	t->enabled = !s->disabled;
+	assert_int_equal(tnset_parse(span_str(s->numbers), &numbers, NULL), RC_OK);
+	assert_int_equal(tnset_build(&numbers, 1, &t->numbers, NULL), RC_OK);
+	t->allow_uid = calloc(1, sizeof *t->allow_uid);
+	t->allow_gid = calloc(1, sizeof *t->allow_gid);
+	assert_true(t->allow_uid != NULL && t->allow_gid != NULL);
+	t->allow_uid[0] = s->uid;
+	t->allow_uids = 1;
+	t->allow_gid[0] = s->gid;
+	t->allow_gids = s->gid != 0;
+	t->attest_max = s->attest_max;
+	t->rate = s->rate;
+	put_list(&t->ppts, s->ppt);
+	t->credentials = s->credential[1].name != NULL ? 2 : 1;
+	t->credential = calloc(2, sizeof *t->credential);
+	assert_non_null(t->credential);
+	for (size_t i = 0; i < t->credentials; i++)
+		put_config_credential(&t->credential[i], &s->credential[i]);
+}
+
+static struct config *
+make_config(void)
+{
+	struct config *c = calloc(1, sizeof *c);
+
+	assert_non_null(c);
+	c->token = calloc(1, sizeof *c->token);
+	c->tenant = calloc(ARRAY_LEN(specs), sizeof *c->tenant);
+	assert_true(c->token != NULL && c->tenant != NULL);
+	c->token[0].name = copy("main");
+	c->tokens = 1;
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+		put_config_tenant(&c->tenant[c->tenants++], &specs[i]);
+	return c;
+}
+
+static void
+issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
+{
+	AUTO_BUF tnauth = BUF_INIT(1000), constraints = BUF_INIT(4000), pem = BUF_INIT(20000);
+	struct gate_policy policy = { .profile = profile_rule(s->profile) };
+	struct constraints *wanted = NULL;
+	struct pki_spec spec = { .cn = "leaf", .key = key };
+	struct fault f = { 0 };
+	X509 *x;
+
+	if (profile_rule(s->profile)->cls == CLASS_SP)
+		pki_tnauth_spc(&tnauth, s->tn);
+	else
+		pki_tnauth_one(&tnauth, s->tn);
+	if (s->constraints != NULL) {
+		wanted = make(s->constraints, CONSTRAINTS_ENHANCED);
+		assert_int_equal(constraints_encode(&constraints, wanted, NULL), RC_OK);
+		constraints_free(wanted);
+	}
+	spec.tnauth = buf_view(&tnauth);
+	spec.enhanced_constraints = buf_view(&constraints);
+	spec.not_before_s = NOW - DAY - 3600;
+	spec.not_after_s = s->expired ? NOW - 1 : NOW + DAY;
+	x = pki_issue(&spec);
+	pki_pem(&pem, x);
+	X509_free(x);
+	assert_int_equal(chain_read_pem(buf_view(&pem), false, &c->chain, NULL), RC_OK);
+	assert_int_equal(gate_open(c->chain, &policy, &c->gate, &f), RC_OK);
+	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
+	c->x5u = s->no_x5u ? NULL : copy("https://cert.example/x.pem");
+}
+
+static struct credential *
+make_credential(const struct spec *s, const struct spec_credential *k, EVP_PKEY *key)
+{
+	struct credential *c = NULL;
+
+	assert_int_equal(credential_new(s->tenant, k->name, k->state, &c, NULL), RC_OK);
+	c->profile = k->profile;
+	c->priority = k->priority;
+	if (k->state == CREDENTIAL_READY)
+		issue(c, k, key);
+	else if (k->why != NULL)
+		(void)FAULT(&c->why, RC_DENIED, k->why, "as it was judged");
+	return c;
+}
+
+struct fixture {
+	struct credset *set;
+	struct policy *policy;
+	bool key_ready;
+};
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof *x);
+	struct credset_parts parts = { .config = make_config() };
+	struct credset_base *base = NULL;
+	EVP_PKEY *key = pki_p256();
+	struct fault f = { 0 };
+
+	assert_non_null(x);
+	assert_int_equal(credset_base_new(&parts, &base, &f), RC_OK);
+	assert_int_equal(credset_new(base, &x->set, &f), RC_OK);
+	credset_base_release(base);
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		for (size_t n = 0; n < x->set->config->tenant[i].credentials; n++)
+			credset_put(x->set, (struct credset_place){ i, n },
+			    make_credential(&specs[i], &specs[i].credential[n], key));
+	}
+	EVP_PKEY_free(key);
+	x->set->generation = 1;
+	assert_int_equal(policy_new(&x->policy, &f), RC_OK);
+	assert_int_equal(policy_adopt(x->policy, x->set, 0, &f), RC_OK);
+	x->key_ready = true;
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+
+	policy_free(x->policy);
+	credset_release(x->set);
+	free(x);
+	return 0;
+}
+
+static bool
+key_ready(void *arg, unsigned token, const uint8_t *key_id)
+{
+	(void)token;
+	(void)key_id;
+	return ((struct fixture *)arg)->key_ready;
+}
+
+/* ---- rows ---- */
+
+static struct decide_case {
+	const char *name;
+	uid_t uid;
+	enum ppt ppt;
+	const char *tenant, *credential, *claims;
+	const char *reason; /* NULL: allowed */
+	const char *is; /* "tenant/credential" when allowed; the claim when refused, or NULL */
+} cases[] = {
+	{ "by its number", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL, "acme/main" },
+	{ "written with signs", 1000, PPT_BASE, NULL, NULL, BASE("+1 (202) 555-0100"), NULL,
+	    "acme/main" },
+	{ "named tenant", 1000, PPT_BASE, "acme", NULL, BASE(N0), NULL, "acme/main" },
+	{ "named credential", 1000, PPT_BASE, "acme", "main", BASE(N0), NULL, "acme/main" },
+	{ "shaken takes class sp", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN(N0, "B"), NULL,
+	    "osp/main" },
+	{ "vetted claim", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'note':'yes'"), NULL,
+	    "acme/main" },
+	{ "by priority", 1008, PPT_BASE, NULL, NULL, BASE("12025550140"), NULL, "rank/high" },
+	{ "named in a tie", 1007, PPT_BASE, NULL, "two", BASE("12025550120"), NULL,
+	    "both/two" },
+	{ "unlisted, class sp", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN("13035550100", "C"), NULL,
+	    "osp/main" },
+	{ "unlisted, named", 1000, PPT_SHAKEN, "osp", NULL, SHAKEN("13035550100", "C"), NULL,
+	    "osp/main" },
+
+	/* syntax comes before everything that depends on who asks */
+	{ "no orig", 1000, PPT_BASE, NULL, NULL, "{'dest':{'tn':['12125550111']}}",
+	    "missing_claim", "orig" },
+	{ "no orig from a stranger", 9, PPT_BASE, NULL, NULL, "{'dest':{'tn':['12125550111']}}",
+	    "missing_claim", "orig" },
+	{ "no number", 1000, PPT_BASE, NULL, NULL, BASE("12a"), "invalid_tn", "orig" },
+	{ "old iat", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'iat':1799999939"), "stale_iat",
+	    "iat" },
+	{ "iat ahead", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'iat':1800000006"), "stale_iat",
+	    "iat" },
+	{ "no attest", 1000, PPT_SHAKEN, NULL, NULL, BASE(N0), "missing_claim", "attest" },
+
+	/* caller */
+	{ "stranger", 9, PPT_BASE, NULL, NULL, BASE(N0), "caller_not_allowed", NULL },
+	{ "root is not special", 0, PPT_BASE, NULL, NULL, BASE(N0), "caller_not_allowed",
+	    NULL },
+	{ "stranger names a tenant", 9, PPT_BASE, "acme", NULL, BASE(N0), "caller_not_allowed",
+	    NULL },
+	{ "another's tenant", 1000, PPT_BASE, "late", NULL, BASE("12025550190"),
+	    "caller_not_allowed", NULL },
+	{ "no such tenant", 1000, PPT_BASE, "nobody", NULL, BASE(N0), "caller_not_allowed",
+	    NULL },
+	{ "disabled", 1002, PPT_BASE, NULL, NULL, BASE("12025550180"), "tenant_disabled",
+	    NULL },
+	{ "disabled, named", 1002, PPT_BASE, "off", NULL, BASE("12025550180"),
+	    "tenant_disabled", NULL },
+
+	/* class and ppt */
+	{ "no such credential", 1000, PPT_BASE, "acme", "other", BASE(N0), "no_credential",
+	    NULL },
+	{ "delegate and shaken", 1003, PPT_SHAKEN, NULL, NULL, SHAKEN("12025550190", "A"),
+	    "no_credential", NULL },
+	{ "ppt before the number", 1003, PPT_SHAKEN, NULL, NULL, SHAKEN("13035550100", "A"),
+	    "no_credential", NULL },
+	{ "class sp and base", 1012, PPT_BASE, NULL, NULL, BASE("12025550195"), "no_credential",
+	    NULL },
+	{ "a ppt that the tenant does not allow", 1011, PPT_SHAKEN, "few", NULL,
+	    SHAKEN("12025550160", "C"), "no_credential", NULL },
+
+	/* number */
+	{ "nobody's number", 1000, PPT_BASE, NULL, NULL, BASE("13035550199"),
+	    "tn_not_authorized", "orig" },
+	{ "another tenant's number", 1000, PPT_BASE, NULL, NULL, BASE("12025550190"),
+	    "tn_not_authorized", "orig" },
+	{ "named, not configured", 1000, PPT_BASE, "acme", NULL, BASE("13035550199"),
+	    "tn_not_authorized", "orig" },
+	{ "same digits, longer", 1000, PPT_BASE, NULL, NULL, BASE("112025550100"),
+	    "tn_not_authorized", "orig" },
+	{ "configured, certificate to come", 1003, PPT_BASE, NULL, NULL, BASE("12025550190"),
+	    "number_pending", "orig" },
+	{ "configured, wider certificate to come", 1000, PPT_BASE, NULL, NULL,
+	    BASE("12025550101"), "number_pending", "orig" },
+	{ "configured, no other certificate to come", 1010, PPT_BASE, NULL, NULL,
+	    BASE("12025550131"), "tn_not_authorized", "orig" },
+	{ "class sp refuses unlisted", 1012, PPT_SHAKEN, NULL, NULL, SHAKEN("13035550100", "C"),
+	    "tn_not_authorized", "orig" },
+
+	/* claims, then constraints */
+	{ "unknown claim", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'foo':'x'"), "unknown_claim",
+	    "foo" },
+	{ "number before the claim", 1000, PPT_BASE, NULL, NULL,
+	    MORE("13035550199", "'foo':'x'"), "tn_not_authorized", "orig" },
+	{ "value not permitted", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'note':'no'"),
+	    "value_not_permitted", "note" },
+	{ "allowed here, not vetted there", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'memo':'x'"),
+	    "claim_not_vetted", "memo" },
+
+	/* health */
+	{ "scts", 1005, PPT_BASE, NULL, NULL, BASE("12025550191"), "sct_policy", NULL },
+	{ "unusable", 1006, PPT_BASE, NULL, NULL, BASE("12025550192"), "credential_unusable",
+	    NULL },
+	{ "expired", 1004, PPT_BASE, NULL, NULL, BASE("12025550150"), "credential_expired",
+	    NULL },
+	{ "unknown before expired", 1004, PPT_BASE, NULL, NULL, MORE("12025550150", "'foo':1"),
+	    "unknown_claim", "foo" },
+
+	/* priority and policy */
+	{ "tie", 1007, PPT_BASE, NULL, NULL, BASE("12025550120"), "ambiguous_credential",
+	    NULL },
+	{ "attest above", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN(N0, "A"), "attest_not_allowed",
+	    "attest" },
+	{ "attest above for an unlisted one", 1000, PPT_SHAKEN, NULL, NULL,
+	    SHAKEN("13035550100", "B"), "attest_not_allowed", "attest" },
+};
+
+static struct sign_request
+request_of(const struct decide_case *c, const json_t *claims)
+{
+	return (struct sign_request){ .ppt = c->ppt,
+		.tenant = c->tenant,
+		.credential = c->credential,
+		.claims = claims,
+		.request_id = "test" };
+}
+
+static enum rc
+run_as(struct fixture *x, const struct caller *who, const struct sign_request *r, int64_t now_s,
+    struct decision *d, struct fault *f)
+{
+	struct caller_view view = { 0 };
+	struct decide_world w = { .set = x->set,
+		.policy = x->policy,
+		.caller = who,
+		.view = caller_see(who, x->set, &view),
+		.key_ready = key_ready,
+		.arg = x,
+		.now_s = now_s };
+
+	return decide(&w, r, d, f);
+}
+
+static enum rc
+run(struct fixture *x, const struct decide_case *c, int64_t now_s, struct decision *d,
+    struct fault *f)
+{
+	struct caller who = { .uid = c->uid, .gid = 100 };
+	json_auto_t *claims = json_of(c->claims);
+	struct sign_request r = request_of(c, claims);
+
+	return run_as(x, &who, &r, now_s, d, f);
+}
+
+static struct fixture *shared;
+
+static int
+share_up(void **state)
+{
+	set_up(state);
+	shared = *state;
+	return 0;
+}
+
+static int
+share_down(void **state)
+{
+	(void)state;
+	tear_down((void **)&shared);
+	return 0;
+}
+
+static void
+decides(void **state)
+{
+	const struct decide_case *c = *state;
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+	enum rc rc = run(shared, c, NOW, &d, &f);
+	char name[128];
+
+	if (c->reason == NULL) {
+		assert_string_equal(f.detail, "");
+		assert_int_equal(rc, RC_OK);
+		snprintf(name, sizeof name, "%s/%s", d.tenant->name, d.credential->name);
+		assert_string_equal(name, c->is);
+		assert_string_equal(d.config->name, d.credential->name);
+	} else {
+		assert_int_not_equal(rc, RC_OK);
+		assert_string_equal(f.reason, c->reason);
+		if (c->is != NULL)
+			assert_string_equal(f.claim, c->is);
+		assert_null(d.credential);
+		assert_null(strstr(f.detail, "55501")); /* never a whole number */
+	}
+	decide_done(&d);
+}
+
+/* ---- what a row cannot say ---- */
+
+static const struct decide_case plain = { "", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL,
+	NULL };
+
+static void
+refused_with(struct fixture *x, const struct decide_case *c, int64_t now_s, const char *reason)
+{
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	assert_int_not_equal(run(x, c, now_s, &d, &f), RC_OK);
+	assert_string_equal(f.reason, reason);
+	decide_done(&d);
+}
+
+static void
+clock_before_release(void **state)
+{
+	refused_with(*state, &plain, DECIDE_RELEASE_S - 1, "clock_not_credible");
+	refused_with(*state, &plain, 0, "clock_not_credible");
+}
+
+static void
+signer_not_ready(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case wrong = plain, expired = plain;
+
+	x->key_ready = false;
+	refused_with(x, &plain, NOW, "hsm_unavailable");
+	wrong.claims = BASE("13035550199");
+	refused_with(x, &wrong, NOW, "tn_not_authorized"); /* health is last */
+	expired.uid = 1004;
+	expired.claims = BASE("12025550150");
+	refused_with(x, &expired, NOW, "credential_expired");
+	x->key_ready = true;
+}
+
+static void
+not_yet_valid(void **state)
+{
+	refused_with(*state, &plain, NOW - 2 * DAY, "credential_expired");
+	refused_with(*state, &plain, NOW + DAY + 1, "credential_expired");
+}
+
+static void
+identity_needed(void **state)
+{
+	struct fixture *x = *state;
+	json_auto_t *claims = json_of(BASE("12025550130"));
+	struct sign_request r = { .claims = claims, .request_id = "t" };
+	struct caller who = { .uid = 1010 };
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	assert_int_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
+	decide_done(&d);
+	r.needs_identity = true;
+	assert_int_not_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
+	assert_string_equal(f.reason, "no_credential");
+	decide_done(&d);
+}
+
+static void
+rates(void **state)
+{
+	struct decide_case c = plain;
+	struct fixture *x = *state;
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	c.uid = 1011;
+	c.claims = BASE("12025550160");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run(x, &c, NOW, &d, &f), RC_OK);
+		decide_done(&d);
+	}
+	refused_with(x, &c, NOW, "rate_limited");
+	/* Refused requests count as well, and the named tenant is the same bucket. */
+	c.tenant = "few";
+	refused_with(x, &c, NOW, "rate_limited");
+	assert_int_equal(policy_take(x->policy, 4, 499, &f), RC_BUSY);
+	f = (struct fault){ 0 };
+	assert_int_equal(policy_take(x->policy, 4, 1000, &f), RC_OK);
+	assert_int_equal(policy_take(x->policy, 4, 1000, &f), RC_BUSY);
+	/* A reload does not fill the bucket. */
+	f = (struct fault){ 0 };
+	assert_int_equal(policy_adopt(x->policy, x->set, 1000, &f), RC_OK);
+	assert_int_equal(policy_take(x->policy, 4, 1000, &f), RC_BUSY);
+	f = (struct fault){ 0 };
+	assert_int_equal(policy_take(x->policy, 4, 1000000, &f), RC_OK);
+	assert_int_equal(policy_take(x->policy, 4, 1000000, &f), RC_OK);
+	assert_int_equal(policy_take(x->policy, 4, 1000000, &f), RC_BUSY);
+}
+
+static void
+strangers_share_one_rate(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f = { 0 };
+	unsigned n = 0;
+
+	while (policy_take_stranger(x->policy, 0, &f) == RC_OK)
+		n++;
+	assert_int_equal(n, POLICY_STRANGER_BURST);
+	assert_string_equal(f.reason, "rate_limited");
+	f = (struct fault){ 0 };
+	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_OK);
+	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_BUSY);
+}
+
+static void
+attest_table(void **state)
+{
+	static const struct {
+		char most;
+		bool listed;
+		enum unlisted_tn unlisted;
+		const char *allowed;
+	} rows[] = {
+		{ 'A', true, UNLISTED_REFUSE, "ABC" },
+		{ 'B', true, UNLISTED_REFUSE, "BC" },
+		{ 'C', true, UNLISTED_REFUSE, "C" },
+		{ 0, true, UNLISTED_REFUSE, "" },
+		{ 'A', false, UNLISTED_B, "BC" },
+		{ 'A', false, UNLISTED_C, "C" },
+		{ 'B', false, UNLISTED_B, "BC" },
+		{ 'C', false, UNLISTED_B, "C" },
+		{ 'A', false, UNLISTED_REFUSE, "C" },
+		{ 0, false, UNLISTED_B, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct config_tenant t = { .attest_max = rows[i].most };
+		struct config_credential c = { .unlisted_tn = rows[i].unlisted };
+
+		for (char a = 'A'; a <= 'C'; a++)
+			assert_int_equal(policy_attest(&t, &c, rows[i].listed, a, NULL),
+			    strchr(rows[i].allowed, a) != NULL ? RC_OK : RC_DENIED);
+		assert_int_equal(policy_attest(&t, &c, rows[i].listed, 0, NULL), RC_OK);
+	}
+}
+
+static void
+callers(void **state)
+{
+	static gid_t groups[] = { 5, 77 };
+	static const struct {
+		const char *name;
+		struct caller who;
+		const char *tenant;
+		bool may;
+	} rows[] = {
+		{ "uid", { .uid = 1000 }, "acme", true },
+		{ "other uid", { .uid = 1001 }, "acme", false },
+		{ "root", { .uid = 0, .gid = 0 }, "acme", false },
+		{ "gid", { .uid = 5, .gid = 77 }, "group", true },
+		{ "supplementary", { .uid = 5, .group = groups, .groups = 2 }, "group", true },
+		{ "not in the group", { .uid = 5, .group = groups, .groups = 1 }, "group",
+		    false },
+		{ "a group is not a user", { .uid = 77, .gid = 5 }, "group", false },
+		{ "door of this tenant", { .uid = 1000, .door = { "acme", false } }, "acme",
+		    true },
+		{ "a door does not widen", { .uid = 1001, .door = { "acme", false } }, "acme",
+		    false },
+		{ "a door narrows", { .uid = 1000, .door = { "osp", false } }, "acme", false },
+		{ "auth = socket", { .uid = 9, .door = { "acme", true } }, "acme", true },
+		{ "auth = socket, nameless",
+		    { .uid = CALLER_OVERFLOW_ID, .door = { "acme", true } }, "acme", true },
+		{ "auth = socket, another's", { .uid = 1000, .door = { "osp", true } }, "acme",
+		    false },
+		{ "nameless", { .uid = CALLER_OVERFLOW_ID, .gid = 77 }, "group", false },
+	};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct config_tenant *t =
+		    config_tenant_find(x->set->config, rows[i].tenant);
+
+		assert_non_null(t);
+		if (caller_may(&rows[i].who, t) != rows[i].may)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
+static void
+view_follows_the_set(void **state)
+{
+	struct fixture *x = *state;
+	struct caller who = { .uid = 1003 };
+	struct caller_view v = { 0 };
+
+	assert_true(caller_see(&who, x->set, &v)->any);
+	assert_int_equal(v.only, 6); /* "late" */
+	assert_int_equal(v.ppts, 1U << PPT_BASE);
+	who.uid = 1000;
+	assert_int_equal(
+	    caller_see(&who, x->set, &v)->only, 6); /* the same generation: as it was */
+	x->set->generation++;
+	assert_true(caller_see(&who, x->set, &v)->only == CALLER_NO_TENANT);
+	assert_int_equal(v.ppts, 1U << PPT_BASE | 1U << PPT_SHAKEN);
+	who.uid = 9;
+	x->set->generation++;
+	assert_false(caller_see(&who, x->set, &v)->any);
+}
+
+static void
+peer_of_a_socket(void **state)
+{
+	struct caller_door door = { 0 };
+	struct caller who = { 0 };
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(caller_read(pair[0], &door, &who, NULL), RC_OK);
+	assert_int_equal(who.uid, geteuid());
+	assert_int_equal(who.gid, getegid());
+	assert_int_equal(who.pid, getpid());
+	assert_int_equal(who.groups, getgroups(0, NULL));
+	caller_done(&who);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(cases)];
+	const struct CMUnitTest more[] = {
+		TEST(clock_before_release),
+		TEST(signer_not_ready),
+		TEST(not_yet_valid),
+		TEST(identity_needed),
+		TEST(rates),
+		TEST(strangers_share_one_rate),
+		cmocka_unit_test(attest_table),
+		TEST(callers),
+		TEST(view_follows_the_set),
+		cmocka_unit_test(peer_of_a_socket),
+	};
+	size_t n = 0;
+	int failed;
+
+	ROWS(tests, n, cases, decides);
+	failed = cmocka_run_group_tests(tests, share_up, share_down);
+	return failed + cmocka_run_group_tests(more, NULL, NULL);
+}
