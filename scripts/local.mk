@@ -1,5 +1,5 @@
 # Lints are tests like any other.
-LINTS = scripts/check-layers scripts/check-headers scripts/check-format
+LINTS = scripts/check-layers scripts/check-headers scripts/check-format scripts/check-standards
 TESTS += $(LINTS)
 EXTRA_DIST += $(LINTS) scripts/lib.sh scripts/setup scripts/build scripts/test scripts/tally \
 	scripts/ci scripts/under-valgrind scripts/demo scripts/bench scripts/long

@@ -4,6 +4,7 @@ TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(PYTHON3)
 
 INTEGRATION_TESTS = \
+	tests/lab/test_lab.py \
 	tests/integration/test_demo.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_routes.py \
@@ -16,7 +17,49 @@ TESTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/audit_check.py \
 	tests/world/__init__.py tests/world/http.py tests/world/machine.py tests/world/demo.py tests/world/process.py
 
+# The lab, and its own tests, which come first: everything below leans on it.
+LAB_FILES = \
+	tests/lab/lab \
+	tests/lab/lab-example.json \
+	tests/lab/lab.py \
+	tests/lab/stirlab/__init__.py \
+	tests/lab/stirlab/acme.py \
+	tests/lab/stirlab/authority.py \
+	tests/lab/stirlab/calls.py \
+	tests/lab/stirlab/certificates.py \
+	tests/lab/stirlab/client.py \
+	tests/lab/stirlab/config.py \
+	tests/lab/stirlab/constraints.py \
+	tests/lab/stirlab/control.py \
+	tests/lab/stirlab/ctlog.py \
+	tests/lab/stirlab/der.py \
+	tests/lab/stirlab/faults.py \
+	tests/lab/stirlab/grants.py \
+	tests/lab/stirlab/issue.py \
+	tests/lab/stirlab/jose.py \
+	tests/lab/stirlab/merkle.py \
+	tests/lab/stirlab/notary.py \
+	tests/lab/stirlab/orders.py \
+	tests/lab/stirlab/pki.py \
+	tests/lab/stirlab/repository.py \
+	tests/lab/stirlab/runner.py \
+	tests/lab/stirlab/sct.py \
+	tests/lab/stirlab/store.py \
+	tests/lab/stirlab/tnauth.py \
+	tests/lab/stirlab/validation.py \
+	tests/lab/stirlab/verifier/__init__.py \
+	tests/lab/stirlab/verifier/claims.py \
+	tests/lab/stirlab/verifier/passport.py \
+	tests/lab/stirlab/verifier/path.py \
+	tests/lab/stirlab/verifier/service.py \
+	tests/lab/stirlab/verifier/transparency.py \
+	tests/lab/stirlab/web.py \
+	tests/lab/verify.py \
+	tests/lab/wrong_requests.py
+EXTRA_DIST += $(LAB_FILES)
+
 # They run one after the other, and after the programs they start are built.
+tests/integration/test_demo.log: tests/lab/test_lab.log
 tests/integration/test_isolation.log: tests/integration/test_demo.log
 tests/integration/test_routes.log: tests/integration/test_isolation.log
 tests/integration/test_reasons.log: tests/integration/test_routes.log
