@@ -278,6 +278,16 @@ config_tenant_done(struct config_tenant *t)
 	free(t->credential);
 }
 
+void
+config_drop_tenants(struct config *c)
+{
+	for (size_t i = 0; i < c->tenants; i++)
+		config_tenant_done(&c->tenant[i]);
+	free(c->tenant);
+	c->tenant = NULL;
+	c->tenants = 0;
+}
+
 static void
 lists_done(struct config *c)
 {
@@ -289,13 +299,11 @@ lists_done(struct config *c)
 		ca_done(&c->ca[i]);
 	for (size_t i = 0; i < c->authorities; i++)
 		authority_done(&c->authority[i]);
-	for (size_t i = 0; i < c->tenants; i++)
-		config_tenant_done(&c->tenant[i]);
+	config_drop_tenants(c);
 	free(c->listen);
 	free(c->token);
 	free(c->ca);
 	free(c->authority);
-	free(c->tenant);
 }
 
 void

@@ -169,6 +169,9 @@ enum rc config_read(const char *file, struct config **out, struct fault *f) MUST
 void config_free(struct config *c);
 DEFINE_FREEP(config);
 
+/* Forget the tenants: for the supervisor, which has no use for them. */
+void config_drop_tenants(struct config *c);
+
 const struct config_token *config_token_find(const struct config *c, const char *name);
 const struct config_ca *config_ca_find(const struct config *c, const char *name);
 const struct config_authority *config_authority_find(const struct config *c, const char *name);

@@ -38,6 +38,8 @@ emit(char *line, size_t used)
 
 	if (used > LINE_MAX_LEN - 2)
 		used = LINE_MAX_LEN - 2;
+	while (used > 0 && line[used - 1] == ' ')
+		used--;
 	line[used] = 0;
 	flatten(line);
 	line[used] = '\n';

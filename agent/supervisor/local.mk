@@ -1,1 +1,14 @@
-# agent/supervisor
+# The supervisor.
+noinst_LTLIBRARIES += libsupervisor.la
+sbin_PROGRAMS += vesperd
+
+libsupervisor_la_SOURCES = \
+	agent/supervisor/child.c agent/supervisor/child.h \
+	agent/supervisor/spawn.c agent/supervisor/spawn.h \
+	agent/supervisor/place.c agent/supervisor/place.h \
+	agent/supervisor/harden.c agent/supervisor/harden.h \
+	agent/supervisor/supervisor.c agent/supervisor/supervisor.h
+
+vesperd_SOURCES = agent/supervisor/main.c
+vesperd_LDADD = libsupervisor.la libagent.la libstir.la libbase.la \
+	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

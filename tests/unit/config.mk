@@ -1,7 +1,15 @@
 # unit tests: config, channel, role, secret, supervisor
-UNIT_TESTS += tests/unit/test_config
+UNIT_TESTS += tests/unit/test_config tests/unit/test_supervisor
 
 AGENT_LDADD = libagent.la $(UNIT_LDADD) $(CONFUSE_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/cm.h
 tests_unit_test_config_LDADD = $(AGENT_LDADD)
+
+# A real vesperd runs stand-ins for the other programs.
+check_PROGRAMS += tests/unit/role_standin
+tests_unit_role_standin_SOURCES = tests/unit/role_standin.c
+tests_unit_role_standin_LDADD = libagent.la libbase.la $(JANSSON_LIBS) $(CRYPTO_LIBS)
+
+tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c tests/unit/cm.h
+tests_unit_test_supervisor_LDADD = libsupervisor.la $(AGENT_LDADD)
