@@ -62,9 +62,18 @@ switch_user(const char *name, struct fault *f)
 }
 
 enum rc
-isolate_become(const char *name, struct fault *f)
+isolate_limits(struct fault *f)
 {
 	static const struct rlimit no_core = { .rlim_cur = 0, .rlim_max = 0 };
+
+	TRY(done(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS", f));
+	TRY(done(setrlimit(RLIMIT_CORE, &no_core), "RLIMIT_CORE", f));
+	return done(prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0), "PR_SET_DUMPABLE", f);
+}
+
+enum rc
+isolate_become(const char *name, struct fault *f)
+{
 	pid_t parent = getppid();
 
 	if (name != NULL)
@@ -73,9 +82,7 @@ isolate_become(const char *name, struct fault *f)
 	TRY(done(prctl(PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG", f));
 	if (getppid() != parent)
 		return FAULT(f, RC_IO, "isolate", "the supervisor is gone");
-	TRY(done(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS", f));
-	TRY(done(setrlimit(RLIMIT_CORE, &no_core), "RLIMIT_CORE", f));
-	return done(prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0), "PR_SET_DUMPABLE", f);
+	return isolate_limits(f);
 }
 
 enum rc

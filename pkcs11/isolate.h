@@ -14,6 +14,9 @@
  */
 enum rc isolate_become(const char *name, struct fault *f) MUST_CHECK;
 
+/* The part of it for a program that an operator runs: no core, not traced, no new privileges. */
+enum rc isolate_limits(struct fault *f) MUST_CHECK;
+
 /*
  * After start-up, when library, token and sessions are open: checks that what
  * was given up stays given up.  The filters of system calls and paths belong

@@ -1,5 +1,5 @@
 # The token: frames and their client, signer and admin, provisioning.
-noinst_LTLIBRARIES += libtokenclient.la libtoken.la
+noinst_LTLIBRARIES += libtokenclient.la libtoken.la libprovision.la
 
 # The asking end: no PKCS#11 in it.
 libtokenclient_la_SOURCES = \
@@ -25,8 +25,20 @@ libtoken_la_SOURCES = \
 	pkcs11/tokenlock.c pkcs11/tokenlock.h \
 	pkcs11/wire.c pkcs11/wire.h
 
-pkglibexec_PROGRAMS += vesper-hsm
+# The only part with libp11 and libp11-kit.
+libprovision_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS) $(LIBP11_CFLAGS)
+libprovision_la_SOURCES = \
+	pkcs11/provision.c pkcs11/provision.h \
+	pkcs11/show.c pkcs11/show.h \
+	pkcs11/uri.c pkcs11/uri.h
+
+pkglibexec_PROGRAMS += vesper-hsm vesper-hsm-admin
 
 vesper_hsm_SOURCES = pkcs11/vesper-hsm.c
 vesper_hsm_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
 vesper_hsm_LDADD = libtoken.la libtokenclient.la libbase.la $(CRYPTO_LIBS) -lpthread -ldl
+
+vesper_hsm_admin_SOURCES = pkcs11/vesper-hsm-admin.c
+vesper_hsm_admin_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
+vesper_hsm_admin_LDADD = libprovision.la libtoken.la libtokenclient.la libbase.la \
+	$(LIBP11_LIBS) $(P11KIT_LIBS) $(CRYPTO_LIBS) -lpthread -ldl

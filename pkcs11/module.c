@@ -76,7 +76,7 @@ load(const char *path, struct module *out, struct fault *f)
 }
 
 enum rc
-module_open(const char *path, uid_t starter, struct module *out, struct fault *f)
+module_check(const char *path, uid_t starter, char **out, struct fault *f)
 {
 	AUTO_FREE char *real = NULL;
 	AUTO_FREE char *folder = NULL;
@@ -91,6 +91,16 @@ module_open(const char *path, uid_t starter, struct module *out, struct fault *f
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "module path");
 	TRY(check_owner(real, starter, f));
 	TRY(check_folders(folder, starter, f));
+	*out = TAKE(real);
+	return RC_OK;
+}
+
+enum rc
+module_open(const char *path, uid_t starter, struct module *out, struct fault *f)
+{
+	AUTO_FREE char *real = NULL;
+
+	TRY(module_check(path, starter, &real, f));
 	return load(real, out, f);
 }
 

@@ -20,10 +20,13 @@ struct module {
 };
 
 /*
- * dlopen path, an absolute path to a regular file that belongs to root or to
- * starter and that nobody else can write, and fetch its function list.
- * RC_INVALID "module" says which of it does not hold.
+ * Is path an absolute path to a regular file that belongs to root or to
+ * starter and that nobody else can write or replace?  *real is the file behind
+ * it, freed by the caller.  RC_INVALID "module" says what does not hold.
  */
+enum rc module_check(const char *path, uid_t starter, char **real, struct fault *f) MUST_CHECK;
+
+/* Check, dlopen and fetch the function list. */
 enum rc module_open(
     const char *path, uid_t starter, struct module *out, struct fault *f) MUST_CHECK;
 

@@ -76,8 +76,10 @@ read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 	}
 	if (pin->len > 0 && pin->bytes[pin->len - 1] == '\n')
 		pin->len--;
-	if (pin->len == 0 || pin->len > PIN_MAX)
-		return FAULT(f, RC_INVALID, "pin_source", "%s: empty or too long", ref);
+	if (pin->len == 0 || pin->len > PIN_MAX || memchr(pin->bytes, 0, pin->len) != NULL)
+		return FAULT(
+		    f, RC_INVALID, "pin_source", "%s: empty, too long, or no text", ref);
+	pin->bytes[pin->len] = 0;
 	return RC_OK;
 }
 
@@ -191,6 +193,8 @@ pin_check_refused(
 	char text[RECORD_LEN + 1], found[RECORD_LEN + 1] = "";
 	AUTO_FD fd = -1;
 
+	if (state_dir == NULL)
+		return RC_OK;
 	TRY(record_path(state_dir, serial, "", path, f));
 	TRY(record_path(state_dir, serial, ".new", temp, f));
 	record_text(pin, text);
@@ -221,6 +225,8 @@ pin_refused(const char *state_dir, const char *serial, struct fault *f)
 {
 	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
 
+	if (state_dir == NULL)
+		return RC_OK;
 	TRY(record_path(state_dir, serial, "", path, f));
 	TRY(record_path(state_dir, serial, ".new", temp, f));
 	if (rename(temp, path) != 0)
@@ -233,6 +239,8 @@ pin_accepted(const char *state_dir, const char *serial)
 {
 	char path[PIN_PATH_MAX];
 
+	if (state_dir == NULL)
+		return;
 	if (record_path(state_dir, serial, "", path, NULL) == RC_OK)
 		(void)unlink(path);
 	if (record_path(state_dir, serial, ".new", path, NULL) == RC_OK)

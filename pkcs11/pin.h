@@ -14,7 +14,7 @@
 enum { PIN_MAX = 255, PIN_PATH_MAX = 4096 };
 
 struct pin {
-	uint8_t bytes[PIN_MAX + 1];
+	uint8_t bytes[PIN_MAX + 1]; /* and a NUL */
 	size_t len;
 	uint8_t source[32]; /* SHA-256 of the reference and the file's mtime and size */
 };
@@ -30,7 +30,8 @@ void pin_wipe(struct pin *pin);
 /*
  * RC_DENIED "pin_refused" when this very source was refused by the token of
  * this serial before.  Prepares the record, so that a refusal can always be
- * written: RC_INVALID "state" when the directory does not allow it.
+ * written: RC_INVALID "state" when the directory does not allow it.  A NULL
+ * directory keeps no record: an operator is there to see the refusal.
  */
 enum rc pin_check_refused(const char *state_dir, const char *serial, const struct pin *pin,
     struct fault *f) MUST_CHECK;
