@@ -11,8 +11,8 @@ take_text(const json_t *value, const char *name, const char **out, struct fault 
 	struct span text = jtext_span(value);
 
 	if (!json_is_string(value) || text.len == 0 || text.len > CONFIG_NAME_MAX)
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, NULL,
-		    "'%s' must be a string of 1 to %d bytes", name, CONFIG_NAME_MAX);
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, name,
+		    "must be a string of 1 to %d bytes", CONFIG_NAME_MAX);
 	*out = json_string_value(value);
 	return RC_OK;
 }
@@ -21,7 +21,7 @@ static enum rc
 take_ppt(const json_t *value, struct sign_request *r, struct fault *f)
 {
 	if (!json_is_string(value))
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, NULL, "'ppt' must be a string");
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "ppt", "must be a string");
 	if (ppt_find(json_string_value(value), &r->ppt, f) != RC_OK)
 		return f->rc;
 	return RC_OK;
@@ -36,16 +36,15 @@ take_context(const json_t *value, struct sign_request *r, struct fault *f)
 	json_t *member;
 
 	if (!json_is_object(value))
-		return REFUSE(
-		    f, RC_INVALID, INVALID_MEMBER, NULL, "'context' must be an object");
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "context", "must be an object");
 	json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
 		if (!json_is_string(member))
-			return REFUSE(f, RC_INVALID, INVALID_MEMBER, NULL,
-			    "the members of 'context' must be strings");
+			return REFUSE(f, RC_INVALID, INVALID_MEMBER, "context",
+			    "its members must be strings");
 	}
 	if (jtext_write(&text, value, NULL) != RC_OK || buf_check(&text, NULL) != RC_OK)
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, NULL,
-		    "'context' must have at most %d bytes", SIGN_CONTEXT_MAX);
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "context",
+		    "must have at most %d bytes", SIGN_CONTEXT_MAX);
 	r->context = value;
 	return RC_OK;
 }
@@ -56,7 +55,7 @@ take_member(const char *name, const json_t *value, struct sign_request *r, struc
 	if (strcmp(name, "claims") == 0) {
 		if (!json_is_object(value))
 			return REFUSE(
-			    f, RC_INVALID, INVALID_MEMBER, NULL, "'claims' must be an object");
+			    f, RC_INVALID, INVALID_MEMBER, "claims", "must be an object");
 		r->claims = value;
 		return RC_OK;
 	}
@@ -69,7 +68,7 @@ take_member(const char *name, const json_t *value, struct sign_request *r, struc
 	if (strcmp(name, "context") == 0)
 		return take_context(value, r, f);
 	return REFUSE(
-	    f, RC_INVALID, UNKNOWN_MEMBER, NULL, "no member of that name is known here");
+	    f, RC_INVALID, UNKNOWN_MEMBER, name, "no member of that name is known here");
 }
 
 static enum rc
@@ -98,7 +97,7 @@ decode(struct api_call *call, json_t **root, struct sign_request *r, struct faul
 	json_object_foreach (*root, name, value)
 		TRY(take_member(name, value, r, f));
 	if (r->claims == NULL)
-		return REFUSE(f, RC_INVALID, MISSING_MEMBER, NULL, "'claims' is missing");
+		return REFUSE(f, RC_INVALID, MISSING_MEMBER, "claims", "every request has it");
 	return RC_OK;
 }
 
