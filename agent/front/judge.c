@@ -74,8 +74,10 @@ check_scts(const struct judge *j, const struct cert *leaf, const X509 *issuer, s
 	const struct config_credential *cc = credset_config(j->set, j->at);
 	struct sct_result r = { 0 };
 
+	/* now_s is the second that has begun: a timestamp inside it is not of the future. */
 	if (j->set->ctlogs != NULL)
-		TRY(sct_check(leaf, issuer, j->set->ctlogs, j->now_s * MS_PER_S, &r, f));
+		TRY(sct_check(
+		    leaf, issuer, j->set->ctlogs, j->now_s * MS_PER_S + MS_PER_S - 1, &r, f));
 	if (r.valid < cc->min_scts)
 		return REFUSE(f, RC_DENIED, SCT_POLICY, NULL,
 		    "%zu valid timestamps of usable logs, %u wanted (%zu present, %zu of "

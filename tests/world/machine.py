@@ -133,10 +133,9 @@ class Machine:
         lock.touch()
         self.give(lock, "hsm_user", 0o600)
         # SoftHSM rewrites token.object at every login, and a kill in between
-        # would lose the token: read-only, it cannot.
+        # would lose the token: vesper-hsm puts this copy back.
         for path in tokens.rglob("token.object"):
             shutil.copy2(path, path.parent / "token.object.copy")
-            path.chmod(0o400)
         self.give(tokens, "hsm_user", 0o700)
 
     def softhsm_env(self) -> dict:
