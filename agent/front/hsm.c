@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "agent/log.h"
+
 #define MAX_SLOTS 256 /* frames without an answer at one process */
 _Static_assert(MAX_SLOTS >= HSM_MAX_SIGNING + HSM_LEARN_WINDOW + 1, "and one STATS");
 
@@ -593,9 +595,22 @@ greet(struct process *p, const struct frame *frame)
 	learn_more(p);
 }
 
+/* What the token itself said goes to the log and nowhere else. */
 static void
-learnt(struct process *p, const struct slot *s, enum frame_code code)
+log_refusal(const struct process *p, const char *event, const struct frame *frame)
 {
+	const uint8_t *id = frame->key_id;
+
+	log_event(LEVEL_WARNING, event,
+	    "token=%u process=%u generation=%u key=%02x%02x%02x%02x code=%u ck_rv=0x%llx",
+	    p->token->number, p->number, p->is.generation, id[0], id[1], id[2], id[3],
+	    frame->code, (unsigned long long)frame->ck_rv);
+}
+
+static void
+learnt(struct process *p, const struct slot *s, const struct frame *frame)
+{
+	enum frame_code code = (enum frame_code)frame->code;
 	struct key *k = find_key(p->token, s->key_id);
 	uint64_t bit = 1ULL << p->number;
 
@@ -607,6 +622,8 @@ learnt(struct process *p, const struct slot *s, enum frame_code code)
 		k->known |= bit;
 	else if (code == FRAME_NO_KEY || code == FRAME_KEY_REFUSED || code == FRAME_FULL)
 		k->refused |= bit;
+	if (code != FRAME_OK)
+		log_refusal(p, "key_not_learnt", frame);
 }
 
 static void
@@ -658,7 +675,7 @@ answered(struct process *p, const struct frame *frame)
 		return false;
 	*s = (struct slot){ 0 };
 	if (was.op == FRAME_LEARN) {
-		learnt(p, &was, (enum frame_code)frame->code);
+		learnt(p, &was, frame);
 	} else if (was.op == FRAME_STATS) {
 		p->polled = false;
 		memcpy(&p->is.stats, frame->body, sizeof p->is.stats);
