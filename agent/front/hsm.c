@@ -12,8 +12,10 @@ _Static_assert(MAX_SLOTS >= HSM_MAX_SIGNING + HSM_LEARN_WINDOW + 1, "and one STA
 enum {
 	SCAN_WAITING = 64,
 	FIRST_KEYS = 64,
-	LEAVE_MS = 5000,	/* for a process that says it is leaving */
-	ASK_REFUSED_TICKS = 30, /* a refused key is asked for again */
+	LEAVE_MS = 5000, /* for a process that says it is leaving */
+	MISS_DOUBLINGS = 8,
+	STATS_TICKS = 4,	 /* once a second */
+	ASK_REFUSED_TICKS = 120, /* a refused key is asked for again */
 };
 
 struct slot {	     /* a frame that has no answer yet */
@@ -26,7 +28,9 @@ struct slot {	     /* a frame that has no answer yet */
 
 struct key {
 	struct hsm_key is;
-	uint64_t asked, known, refused; /* 1 << process */
+	uint64_t asked, known, refused, missing; /* 1 << process */
+	unsigned misses;			 /* in a row */
+	int64_t again_ms;			 /* when a missing one is asked for again */
 	bool wanted;
 	int64_t forget_at_ms;
 };
@@ -240,7 +244,7 @@ learn_more(struct process *p)
 	while (p->cursor < t->keys && p->learns < HSM_LEARN_WINDOW) {
 		struct key *k = t->key[p->cursor];
 
-		if (k->wanted && ((k->asked | k->known | k->refused) & bit) == 0) {
+		if (k->wanted && ((k->asked | k->known | k->refused | k->missing) & bit) == 0) {
 			if (!send_frame(p, FRAME_LEARN, k->is.key_id, k->is.point,
 				P256_POINT_LEN, NULL))
 				return;
@@ -524,6 +528,7 @@ forget_process(struct token *t, unsigned number)
 		t->key[i]->asked &= mask;
 		t->key[i]->known &= mask;
 		t->key[i]->refused &= mask;
+		t->key[i]->missing &= mask;
 	}
 }
 
@@ -607,6 +612,20 @@ log_refusal(const struct process *p, const char *event, const struct frame *fram
 	    frame->code, (unsigned long long)frame->ck_rv);
 }
 
+/*
+ * Not found is not never: another process made the key, and a token may show
+ * it a little later.  Asking costs a search, so the pauses grow.
+ */
+static void
+miss(struct process *p, struct key *k)
+{
+	unsigned doubled = k->misses < MISS_DOUBLINGS ? k->misses : MISS_DOUBLINGS;
+
+	k->missing |= 1ULL << p->number;
+	k->misses++;
+	k->again_ms = loop_now_ms(p->hsm->loop) + ((int64_t)HSM_TICK_MS << doubled);
+}
+
 static void
 learnt(struct process *p, const struct slot *s, const struct frame *frame)
 {
@@ -618,10 +637,14 @@ learnt(struct process *p, const struct slot *s, const struct frame *frame)
 	if (k == NULL)
 		return;
 	k->asked &= ~bit;
-	if (code == FRAME_OK)
+	if (code == FRAME_OK) {
 		k->known |= bit;
-	else if (code == FRAME_NO_KEY || code == FRAME_KEY_REFUSED || code == FRAME_FULL)
+		k->misses = 0;
+	} else if (code == FRAME_KEY_REFUSED || code == FRAME_FULL) {
 		k->refused |= bit;
+	} else {
+		miss(p, k);
+	}
 	if (code != FRAME_OK)
 		log_refusal(p, "key_not_learnt", frame);
 }
@@ -738,7 +761,7 @@ process_ready(void *arg, uint32_t events)
 	h->ops.changed(h->ops.arg);
 }
 
-/* ---- once a second ---- */
+/* ---- every tick ---- */
 
 static void
 send_forget(struct token *t, const struct key *k)
@@ -805,6 +828,15 @@ ask_refused(struct token *t)
 }
 
 static void
+ask_missing(struct token *t, int64_t now_ms)
+{
+	for (size_t i = 0; i < t->keys; i++) {
+		if (t->key[i]->missing != 0 && t->key[i]->again_ms <= now_ms)
+			t->key[i]->missing = 0;
+	}
+}
+
+static void
 tick(void *arg)
 {
 	struct hsm *h = arg;
@@ -817,14 +849,18 @@ tick(void *arg)
 		retire_keys(t, now_ms);
 		if (h->ticks % ASK_REFUSED_TICKS == 0)
 			ask_refused(t);
+		ask_missing(t, now_ms);
 		for (unsigned n = 0; n < HSM_MAX_PROCESSES; n++) {
-			if (t->process[n] != NULL)
-				t->process[n]->cursor = 0;
+			if (t->process[n] == NULL)
+				continue;
+			t->process[n]->cursor = 0;
+			learn_more(t->process[n]);
 		}
 		fail_stranded(t);
 		pump(t);
 	}
-	hsm_poll(h);
+	if (h->ticks % STATS_TICKS == 0)
+		hsm_poll(h);
 	loop_arm(h->loop, &h->tick, now_ms + HSM_TICK_MS);
 }
 

@@ -23,7 +23,7 @@ enum {
 	HSM_HANG_GRACE_MS = 1000, /* for the other calls of a process that hangs */
 	HSM_RETIRE_TIMEOUTS =
 	    3, /* a key no set wants is forgotten after so many request timeouts */
-	HSM_TICK_MS = 1000,
+	HSM_TICK_MS = 250,
 };
 
 struct hsm;

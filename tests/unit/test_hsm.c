@@ -328,6 +328,31 @@ refused_key(void **state)
 	close(s.fd);
 }
 
+/* Another process made it: a token may show it a little later. */
+static void
+key_shows_later(void **state)
+{
+	struct fixture *x = *state;
+	struct fake s = attach(x, 0, 1);
+
+	s.learn_code = FRAME_NO_KEY;
+	want(x, 1);
+	hello(&s, 1);
+	turn(x);
+	serve(&s);
+	turn(x);
+	assert_int_equal(s.learnt, 1);
+	assert_false(hsm_refused(x->hsm, 0, key_of(1).key_id));
+	assert_false(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	s.learn_code = FRAME_OK;
+	turn_for(x, 2 * HSM_TICK_MS + 50);
+	serve(&s);
+	turn(x);
+	assert_int_equal(s.learnt, 2);
+	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	close(s.fd);
+}
+
 static void
 many_keys_are_learnt(void **state)
 {
@@ -702,6 +727,7 @@ main(void)
 		TEST(signs),
 		TEST(nothing_before_hello_or_learn),
 		TEST(refused_key),
+		TEST(key_shows_later),
 		TEST(many_keys_are_learnt),
 		TEST(least_loaded),
 		TEST(answers_in_any_order),
