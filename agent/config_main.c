@@ -189,7 +189,7 @@ read_token(
 	TRY(section_strings(s, "write_paths", &t->write_paths, f));
 	t->read_write = section_bool(s, "read_write");
 	TRY(section_uint(s, "max_keys", 0, 1000000, &t->max_keys, f));
-	return section_uint(s, "canary_s", 1, 86400, &t->canary_s, f);
+	return section_uint(s, "canary_s", 1, 3600, &t->canary_s, f);
 }
 
 static enum rc

@@ -51,16 +51,28 @@ control_send(int sock, const struct control *c, int fd, struct fault *f)
 	return send_all(sock, &m, f);
 }
 
-static int
-take_fd(struct msghdr *m)
+/*
+ * The padding of the space for one descriptor has room for a second: take what
+ * came and close all unless it is the one.  False when there were more.
+ */
+static bool
+take_fd(struct msghdr *m, int *fd)
 {
 	struct cmsghdr *cm = CMSG_FIRSTHDR(m);
-	int fd = -1;
+	int got[CMSG_SPACE(sizeof(int)) / sizeof(int)];
+	size_t n;
 
-	if (cm != NULL && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
-	    cm->cmsg_len == CMSG_LEN(sizeof fd))
-		memcpy(&fd, CMSG_DATA(cm), sizeof fd);
-	return fd;
+	if (cm == NULL || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+		return true;
+	n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof got[0];
+	memcpy(got, CMSG_DATA(cm), n * sizeof got[0]);
+	if (n == 1) {
+		*fd = got[0];
+		return true;
+	}
+	for (size_t i = 0; i < n; i++)
+		close(got[i]);
+	return n == 0;
 }
 
 enum rc
@@ -85,7 +97,8 @@ control_recv(int sock, struct control *c, int *fd, struct fault *f)
 		return FAULT(f, RC_IO, "control", "recvmsg: %s", strerror(errno));
 	if (n == 0)
 		return FAULT(f, RC_IO, "control", "the peer is gone");
-	passed = take_fd(&m);
+	if (!take_fd(&m, &passed))
+		return FAULT(f, RC_INVALID, "control", "more than one descriptor");
 	if (n != sizeof got || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		return FAULT(f, RC_INVALID, "control", "a message of %zd bytes", n);
 	*c = got;

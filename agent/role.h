@@ -16,8 +16,8 @@
  * Arguments common to all roles: --config FILE (front, renewer), --user NAME
  * (only when started as root), --run-id HEX.  A token process gets everything
  * from its arguments: --module --label --serial --pin REF --threads N
- * --lock-file PATH --generation N --state DIR [--read-write] and its token's
- * environment, and nothing else is in its environment.
+ * --lock-file PATH --generation N --state DIR --canary-s N [--read-write] and its
+ * token's environment, and nothing else is in its environment.
  *
  * A pair is never repaired: when either end is gone, both processes' ends are
  * replaced.  The front gets new ends over ROLE_FD_CONTROL by SCM_RIGHTS.

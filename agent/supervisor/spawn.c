@@ -58,7 +58,7 @@ push_pair(struct vector *v, const char *option, const char *value)
 }
 
 struct words { /* storage of what is put together here */
-	char threads[NUMBER_LEN], generation[NUMBER_LEN];
+	char threads[NUMBER_LEN], generation[NUMBER_LEN], canary_s[NUMBER_LEN];
 	char state[PATH_LEN], starter[64], credentials[PATH_LEN];
 };
 
@@ -80,6 +80,7 @@ token_args(
 
 	snprintf(w->threads, sizeof w->threads, "%u", t->threads);
 	snprintf(w->generation, sizeof w->generation, "%u", (unsigned)c->generation);
+	snprintf(w->canary_s, sizeof w->canary_s, "%u", t->canary_s);
 	snprintf(w->state, sizeof w->state, "%s/hsm", s->config->state_dir);
 	push(v, child_role_name(c->role));
 	push_pair(v, "--module", t->module);
@@ -90,6 +91,7 @@ token_args(
 	push_pair(v, "--lock-file", t->lock_file);
 	push_pair(v, "--generation", w->generation);
 	push_pair(v, "--state", w->state);
+	push_pair(v, "--canary-s", w->canary_s);
 	if (t->read_write)
 		push(v, "--read-write");
 }

@@ -1,5 +1,5 @@
 # unit tests: config, channel, role, secret, supervisor
-UNIT_TESTS += tests/unit/test_config tests/unit/test_supervisor
+UNIT_TESTS += tests/unit/test_config tests/unit/test_channel tests/unit/test_supervisor
 
 AGENT_LDADD = libagent.la $(UNIT_LDADD) $(CONFUSE_LIBS)
 
@@ -13,3 +13,6 @@ tests_unit_role_standin_LDADD = libagent.la libbase.la $(JANSSON_LIBS) $(CRYPTO_
 
 tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c tests/unit/cm.h
 tests_unit_test_supervisor_LDADD = libsupervisor.la $(AGENT_LDADD)
+
+tests_unit_test_channel_SOURCES = tests/unit/test_channel.c tests/unit/cm.h
+tests_unit_test_channel_LDADD = $(AGENT_LDADD)
