@@ -1,1 +1,41 @@
-# client
+# client: libvesper, which others link, and the vesper command.
+noinst_LTLIBRARIES += libclient.la
+lib_LTLIBRARIES += libvesper.la
+bin_PROGRAMS += vesper
+include_HEADERS += client/vesper.h
+
+# Everything of the command but main(): tests link it.
+libclient_la_SOURCES = \
+	client/vesper.c client/vesper.h \
+	client/http.c client/http.h \
+	client/load.c client/load.h \
+	client/args.c client/cli.c client/cli.h \
+	client/claims.c client/claims.h \
+	client/show.c client/show.h \
+	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
+	client/cmd_inspect.c client/cmd_sign.c client/cmd_status.c \
+	client/cmd_verify.c client/cmd_version.c
+
+# Convenience libraries only: the file in the build tree is the program itself.
+vesper_SOURCES = client/main.c
+vesper_LDADD = libclient.la libagent.la libstir.la libbase.la \
+	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+
+libvesper_la_SOURCES = client/vesper.c client/http.c
+libvesper_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
+libvesper_la_LIBADD = libbase.la $(JANSSON_LIBS) $(CRYPTO_LIBS)
+# -pie is for programs.
+libvesper_la_LDFLAGS = $(VESPER_LDFLAGS:-pie=) -no-undefined -version-info 0:0:0 \
+	-export-symbols-regex '^vesper_'
+
+pkgconfigdir = $(libdir)/pkgconfig
+nodist_pkgconfig_DATA = client/libvesper.pc
+EXTRA_DIST += client/libvesper.pc.in
+CLEANFILES += client/libvesper.pc
+
+client/libvesper.pc: client/libvesper.pc.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) client && \
+	sed -e 's,@prefix\@,$(prefix),' -e 's,@exec_prefix\@,$(exec_prefix),' \
+		-e 's,@libdir\@,$(libdir),' -e 's,@includedir\@,$(includedir),' \
+		-e 's,@PACKAGE_VERSION\@,$(PACKAGE_VERSION),' \
+		$(srcdir)/client/libvesper.pc.in >$@.tmp && mv $@.tmp $@

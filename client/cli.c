@@ -1,0 +1,222 @@
+#include "client/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- saying ------------------------------------------------------------------- */
+
+int
+cli_fail(const struct cli *cli, int status, const char *what, const char *why, const char *todo)
+{
+	fprintf(stderr, "vesper%s%s: %s: %s%s%s\n", cli->command == NULL ? "" : " ",
+	    cli->command == NULL ? "" : cli->command, what, why, todo == NULL ? "" : "; ",
+	    todo == NULL ? "" : todo);
+	return status;
+}
+
+int
+cli_fault(const struct cli *cli, int status, const char *what, const struct fault *f,
+    const char *todo)
+{
+	char why[sizeof f->reason + sizeof f->claim + sizeof f->detail + 8];
+
+	snprintf(why, sizeof why, "%s%s%s%s: %s", f->reason, f->claim[0] != 0 ? " (" : "",
+	    f->claim, f->claim[0] != 0 ? ")" : "", f->detail);
+	return cli_fail(cli, status, what, why, todo);
+}
+
+static const struct {
+	enum vesper_code code;
+	int status;
+	const char *todo;
+} unanswered[] = {
+	{ VESPER_REFUSED, EXIT_REFUSED, NULL },
+	{ VESPER_UNAVAILABLE, EXIT_FAILED, "try again, or see: vesper status" },
+	{ VESPER_NOT_REACHABLE, EXIT_UNREACHABLE,
+	    "start vesperd, or name its socket by --socket or VESPER_SOCKET" },
+	{ VESPER_TIMED_OUT, EXIT_UNREACHABLE, "raise --timeout, or see: vesper status" },
+	{ VESPER_INVALID, EXIT_USAGE, NULL },
+	{ VESPER_PROTOCOL, EXIT_FAILED, "is this vesperd's socket?" },
+	{ VESPER_NO_MEMORY, EXIT_FAILED, NULL },
+	{ VESPER_NOT_FOUND, EXIT_ABSENT, NULL },
+};
+
+static void
+print_problem(const struct cli *cli, const struct vesper_error *e)
+{
+	json_t *object = json_pack("{s:{s:s, s:s, s:s, s:i, s:s}}", "error", "reason",
+	    e->reason, "detail", e->detail, "claim", e->claim, "status", e->http_status,
+	    "request_id", e->request_id);
+
+	if (object != NULL)
+		(void)cli_print_json(cli, object);
+}
+
+int
+cli_unanswered(const struct cli *cli, const char *what, const struct vesper_error *e)
+{
+	char why[sizeof e->reason + sizeof e->claim + sizeof e->detail + 8];
+
+	snprintf(why, sizeof why, "%s%s%s%s: %s", e->reason, e->claim[0] != 0 ? " (" : "",
+	    e->claim, e->claim[0] != 0 ? ")" : "", e->detail);
+	if (cli->json)
+		print_problem(cli, e);
+	for (size_t i = 0; i < ARRAY_LEN(unanswered); i++) {
+		if ((int)unanswered[i].code == e->code)
+			return cli_fail(
+			    cli, unanswered[i].status, what, why, unanswered[i].todo);
+	}
+	return cli_fail(cli, EXIT_FAILED, what, why, NULL);
+}
+
+int
+cli_print_json(const struct cli *cli, json_t *object)
+{
+	json_auto_t *rest = object, *whole = json_object();
+	char schema[64];
+	char *text;
+	bool ok;
+
+	snprintf(schema, sizeof schema, "vesper/%s/1", cli->command);
+	if (whole == NULL || json_object_set_new(whole, "schema", json_string(schema)) != 0 ||
+	    json_object_update_missing(whole, rest) != 0)
+		return cli_fail(cli, EXIT_FAILED, "cannot answer", "no memory", NULL);
+	text = json_dumps(whole, JSON_INDENT(2));
+	ok = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
+	free(text);
+	if (!ok)
+		return cli_fail(
+		    cli, EXIT_FAILED, "cannot write standard output", strerror(errno), NULL);
+	return EXIT_DONE;
+}
+
+static bool
+wants_color(const struct cli *cli)
+{
+	const char *refused = getenv("NO_COLOR");
+
+	return !cli->no_color && (refused == NULL || refused[0] == 0) && isatty(STDOUT_FILENO);
+}
+
+const char *
+cli_bold(const struct cli *cli)
+{
+	return wants_color(cli) ? "\033[1m" : "";
+}
+
+const char *
+cli_plain(const struct cli *cli)
+{
+	return wants_color(cli) ? "\033[0m" : "";
+}
+
+void
+cli_time_text(int64_t time_s, char out[TIME_TEXT])
+{
+	time_t t = (time_t)time_s;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(out, TIME_TEXT, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
+		snprintf(out, TIME_TEXT, "%lld", (long long)time_s);
+}
+
+/* ---- input --------------------------------------------------------------------- */
+
+static enum rc
+read_stream(FILE *in, const char *name, struct buf *out, struct fault *f)
+{
+	uint8_t chunk[16384];
+	size_t n;
+
+	while ((n = fread(chunk, 1, sizeof chunk, in)) > 0)
+		buf_put(out, chunk, n);
+	if (ferror(in))
+		return FAULT(f, RC_IO, "io", "%.100s: %s", name, strerror(errno));
+	return buf_check(out, f);
+}
+
+enum rc
+cli_read(const char *path, struct buf *out, struct fault *f)
+{
+	FILE *in;
+	enum rc rc;
+
+	if (strcmp(path, "-") == 0)
+		return read_stream(stdin, "standard input", out, f);
+	in = fopen(path, "re");
+	if (in == NULL)
+		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "io", "%.100s: %s",
+		    path, strerror(errno));
+	rc = read_stream(in, path, out, f);
+	fclose(in);
+	return rc;
+}
+
+static bool
+is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span
+cli_trim(struct span text)
+{
+	while (text.len > 0 && is_space(text.ptr[0]))
+		span_cut(&text, 1);
+	while (text.len > 0 && is_space(text.ptr[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+static int
+nibble(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+enum rc
+cli_unhex(struct span text, struct buf *out, struct fault *f)
+{
+	int high = -1;
+
+	for (size_t i = 0; i < text.len; i++) {
+		int v = nibble(text.ptr[i]);
+
+		if (is_space(text.ptr[i]))
+			continue;
+		if (v < 0)
+			return FAULT(f, RC_INVALID, "hex", "character 0x%02x at offset %zu",
+			    text.ptr[i], i);
+		if (high >= 0)
+			buf_byte(out, (uint8_t)(high << 4 | v));
+		high = high >= 0 ? -1 : v;
+	}
+	if (high >= 0)
+		return FAULT(f, RC_INVALID, "hex", "half a byte at the end");
+	return buf_check(out, f);
+}
+
+/* ---- the agent ------------------------------------------------------------------ */
+
+struct vesper_client *
+cli_connect(const struct cli *cli, const char *path, int *status)
+{
+	struct vesper_client *client = NULL;
+	struct vesper_error e;
+
+	if (vesper_open(path, &client, &e) != VESPER_OK) {
+		*status = cli_unanswered(cli, "cannot reach the agent", &e);
+		return NULL;
+	}
+	vesper_set_timeout_ms(client, cli->timeout_ms);
+	return client;
+}

@@ -1,0 +1,60 @@
+#include "agent/config.h"
+#include "client/cli.h"
+
+#include <stdio.h>
+
+static int
+check(struct cli *cli, const struct config *c)
+{
+	size_t credentials = 0;
+
+	for (size_t i = 0; i < c->tenants; i++)
+		credentials += c->tenant[i].credentials;
+	if (cli->json)
+		return cli_print_json(
+		    cli, json_pack("{s:b, s:s, s:i, s:i}", "valid", 1, "file", c->file,
+			     "tenants", (int)c->tenants, "credentials", (int)credentials));
+	if (!cli->quiet)
+		printf("%s: good: %zu tenants, %zu credentials, %zu tokens\n", c->file,
+		    c->tenants, credentials, c->tokens);
+	return EXIT_DONE;
+}
+
+static int
+show(struct cli *cli, const struct config *c)
+{
+	struct fault f = { 0 };
+	json_t *tree = NULL;
+
+	if (config_to_json(c, &tree, &f) != RC_OK)
+		return cli_fault(cli, EXIT_FAILED, "cannot show it", &f, NULL);
+	return cli_print_json(cli, tree);
+}
+
+static int
+run(struct cli *cli, const char *verb, const char *file)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	if (config_read(file, &c, &f) != RC_OK)
+		return cli_fail(cli, EXIT_USAGE, "the configuration is not good", f.detail,
+		    "vesperd would refuse it and keep what it has");
+	return strcmp(verb, "check") == 0 ? check(cli, c) : show(cli, c);
+}
+
+int
+cmd_config(struct cli *cli, int argc, char **argv)
+{
+	struct text_list rest = { 0 };
+	struct fault f = { 0 };
+
+	if (args_parse(cli, NULL, argc, argv, &rest, &f) != RC_OK)
+		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
+	if (rest.len < 1 || rest.len > 2 ||
+	    (strcmp(rest.item[0], "check") != 0 && strcmp(rest.item[0], "show") != 0))
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    "config check [FILE] or config show [FILE]", NULL);
+	return run(
+	    cli, rest.item[0], rest.len == 2 ? rest.item[1] : SYSCONFDIR "/vesperd.conf");
+}

@@ -1,0 +1,239 @@
+#include "client/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { REMAINING_TEXT = 32 };
+
+static const char *
+text(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s == NULL ? "" : s;
+}
+
+static long long
+number(const json_t *o, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(o, name));
+}
+
+static bool
+yes(const json_t *o, const char *name)
+{
+	return json_is_true(json_object_get(o, name));
+}
+
+/* "in 19 h", "3 d ago" */
+static void
+remaining(const json_t *when, char out[REMAINING_TEXT])
+{
+	static const struct {
+		long long s;
+		const char *name;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+	long long left_s, amount_s;
+	size_t i = 0;
+
+	if (!json_is_integer(when)) {
+		snprintf(out, REMAINING_TEXT, "-");
+		return;
+	}
+	left_s = (long long)json_integer_value(when) - (long long)time(NULL);
+	amount_s = left_s < 0 ? -left_s : left_s;
+	while (i + 1 < ARRAY_LEN(units) && amount_s < 2 * units[i].s)
+		i++;
+	snprintf(out, REMAINING_TEXT, left_s < 0 ? "%lld %s ago" : "in %lld %s",
+	    amount_s / units[i].s, units[i].name);
+	if (left_s >= 0 && amount_s == 0)
+		snprintf(out, REMAINING_TEXT, "now");
+}
+
+/* ---- is all well? ------------------------------------------------------------------- */
+
+static bool
+token_well(const json_t *token)
+{
+	size_t i;
+	json_t *signer, *list = json_object_get(token, "signers");
+
+	if (!yes(token, "up"))
+		return false;
+	json_array_foreach (list, i, signer) {
+		if (!yes(signer, "up"))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_well(const json_t *status)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (json_object_get(status, "tokens"), i, item) {
+		if (!token_well(item))
+			return false;
+	}
+	json_array_foreach (json_object_get(status, "credentials"), i, item) {
+		if (strcmp(text(item, "state"), "ready") != 0)
+			return false;
+	}
+	/* The caller's own socket may not show these: only what is there is judged. */
+	return !json_is_false(json_object_get(json_object_get(status, "audit"), "ok")) &&
+	       !json_is_false(json_object_get(json_object_get(status, "reload"), "ok"));
+}
+
+/* ---- for people ---------------------------------------------------------------------- */
+
+static void
+print_head(const json_t *s)
+{
+	const json_t *reload = json_object_get(s, "reload");
+	const json_t *isolation = json_object_get(s, "isolation");
+	char when[REMAINING_TEXT];
+
+	remaining(json_object_get(reload, "at"), when);
+	printf("vesperd %s  pid %lld  configuration %s (read %s)\n", text(s, "version"),
+	    number(s, "pid"), yes(reload, "ok") ? "ok" : "NOT TAKEN", when);
+	if (reload != NULL && !yes(reload, "ok"))
+		printf("  %s\n", text(reload, "detail"));
+	if (yes(isolation, "reduced"))
+		printf("isolation  reduced: %s\n", text(isolation, "detail"));
+}
+
+static void
+print_token(const json_t *t)
+{
+	const json_t *admin = json_object_get(t, "admin");
+	size_t i, up = 0;
+	long long signatures = 0, errors = 0;
+	json_t *signer, *list = json_object_get(t, "signers");
+
+	json_array_foreach (list, i, signer) {
+		up += yes(signer, "up");
+		signatures += number(signer, "signatures");
+		errors += number(signer, "errors");
+	}
+	printf("token %-12s %-5s %zu/%zu signers  admin %s  %lld signatures  %lld errors\n",
+	    text(t, "name"), token_well(t) ? "ok" : "DOWN", up, json_array_size(list),
+	    admin == NULL      ? "-"
+	    : yes(admin, "up") ? "up"
+			       : "down",
+	    signatures, errors);
+}
+
+static void
+print_counts(const json_t *s)
+{
+	const json_t *requests = json_object_get(s, "requests");
+	const json_t *audit = json_object_get(s, "audit");
+	const json_t *renewer = json_object_get(s, "renewer");
+
+	if (requests != NULL)
+		printf("requests   %lld signed  %lld refused  %lld failed\n",
+		    number(requests, "signed"), number(requests, "refused"),
+		    number(requests, "failed"));
+	if (audit != NULL)
+		printf("audit      %s  seq %lld\n", yes(audit, "ok") ? "ok" : "FAILED",
+		    number(audit, "seq"));
+	if (renewer != NULL)
+		printf("renewer    %s\n", yes(renewer, "up") ? "up" : "down");
+}
+
+static void
+print_credential(const json_t *c)
+{
+	char name[140], expires[REMAINING_TEXT], renewal[REMAINING_TEXT], serial[16];
+	const char *why = text(c, "reason");
+
+	snprintf(name, sizeof name, "%s/%s", text(c, "tenant"), text(c, "name"));
+	snprintf(serial, sizeof serial, "%.12s", text(c, "serial"));
+	remaining(json_object_get(c, "not_after"), expires);
+	remaining(json_object_get(c, "next_renewal"), renewal);
+	printf("%-24s %-9s %-13s %-12s %-12s %7lld", name, text(c, "state"),
+	    serial[0] == 0 ? "-" : serial, expires, renewal, number(c, "numbers"));
+	if (why[0] != 0)
+		printf("  %s: %s", why, text(c, "detail"));
+	putchar('\n');
+}
+
+static void
+print_credentials(const struct cli *cli, const json_t *s)
+{
+	json_t *list = json_object_get(s, "credentials"), *item;
+	size_t i, ready = 0;
+
+	printf("%s%-24s %-9s %-13s %-12s %-12s %7s%s\n", cli_bold(cli), "CREDENTIAL", "STATE",
+	    "SERIAL", "EXPIRES", "RENEWAL", "NUMBERS", cli_plain(cli));
+	json_array_foreach (list, i, item) {
+		print_credential(item);
+		ready += strcmp(text(item, "state"), "ready") == 0;
+	}
+	printf("%zu credentials, %zu ready\n", json_array_size(list), ready);
+}
+
+static void
+print_status(const struct cli *cli, const json_t *s)
+{
+	size_t i;
+	json_t *token;
+
+	print_head(s);
+	json_array_foreach (json_object_get(s, "tokens"), i, token)
+		print_token(token);
+	print_counts(s);
+	print_credentials(cli, s);
+}
+
+/* ---- the command ----------------------------------------------------------------------- */
+
+static int
+answer(struct cli *cli, const struct vesper_response *r)
+{
+	json_auto_t *status = json_loadb(
+	    vesper_response_body(r), vesper_response_length(r), JSON_REJECT_DUPLICATES, NULL);
+
+	if (vesper_response_status(r) != 200 || !json_is_object(status))
+		return cli_fail(cli,
+		    vesper_response_status(r) == 403 ? EXIT_REFUSED : EXIT_FAILED, "no status",
+		    text(status, "reason")[0] != 0 ? text(status, "reason")
+						   : "an answer of another kind",
+		    NULL);
+	if (cli->json && cli_print_json(cli, json_incref(status)) != EXIT_DONE)
+		return EXIT_FAILED;
+	if (!cli->json && !cli->quiet)
+		print_status(cli, status);
+	return is_well(status) ? EXIT_DONE : EXIT_DEGRADED;
+}
+
+int
+cmd_status(struct cli *cli, int argc, char **argv)
+{
+	struct text_list rest = { 0 };
+	struct vesper_client *client;
+	struct vesper_response *r = NULL;
+	struct vesper_error e;
+	struct fault f = { 0 };
+	const char *path;
+	int status = EXIT_DONE;
+
+	if (args_parse(cli, NULL, argc, argv, &rest, &f) != RC_OK || rest.len > 0)
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    rest.len > 0 ? "it takes no arguments" : f.detail, NULL);
+	/* The administration socket shows all tenants, any other the caller's own. */
+	path = cli->socket != NULL ? cli->socket : getenv("VESPER_ADMIN_SOCKET");
+	client = cli_connect(cli, path, &status);
+	if (client == NULL)
+		return status;
+	if (vesper_status(client, &r, &e) != VESPER_OK)
+		status = cli_unanswered(cli, "no status", &e);
+	else
+		status = answer(cli, r);
+	vesper_response_free(r);
+	vesper_close(client);
+	return status;
+}

@@ -1,0 +1,210 @@
+/* The verification service's steps, offline: nothing is fetched. */
+#include "client/cli.h"
+#include "stir/verify.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+enum { TOKEN_MAX = 262144, LOGS_MAX = 1048576 };
+
+struct verify {
+	const char *trust, *ct_logs, *chain, *from, *to, *original;
+	struct text_list div;
+	int64_t at_s; /* -1: now */
+};
+
+/* What the options name, read. */
+struct material {
+	struct anchors *anchors;
+	struct ctlogs *logs;
+	struct chain *chain;
+	struct tn from, to;
+	struct buf token;
+};
+
+static void
+material_done(struct material *m)
+{
+	anchors_free(m->anchors);
+	ctlogs_free(m->logs);
+	chain_free(m->chain);
+	buf_free(&m->token);
+}
+
+static enum rc
+read_files(const struct verify *v, struct material *m, struct fault *f)
+{
+	AUTO_BUF trust = BUF_INIT(ANCHORS_MAX_BYTES), logs = BUF_INIT(LOGS_MAX);
+	AUTO_BUF chain = BUF_INIT(CHAIN_MAX_BYTES);
+
+	if (v->trust != NULL) {
+		TRY(cli_read(v->trust, &trust, f));
+		TRY(anchors_read_pem(buf_view(&trust), &m->anchors, f));
+	}
+	if (v->ct_logs != NULL) {
+		TRY(cli_read(v->ct_logs, &logs, f));
+		TRY(ctlogs_read(buf_view(&logs), &m->logs, f));
+	}
+	if (v->chain != NULL) {
+		TRY(cli_read(v->chain, &chain, f));
+		TRY(chain_read_pem(buf_view(&chain), false, &m->chain, f));
+	}
+	return RC_OK;
+}
+
+static enum rc
+read_numbers(const struct verify *v, struct material *m, struct fault *f)
+{
+	if (v->from != NULL)
+		TRY(tn_canonical(span_str(v->from), &m->from, f));
+	if (v->to != NULL)
+		TRY(tn_canonical(span_str(v->to), &m->to, f));
+	return RC_OK;
+}
+
+/* The token itself, a file that holds it, or "-". */
+static enum rc
+read_token(const char *what, struct buf *out, struct fault *f)
+{
+	enum rc rc;
+
+	if (strcmp(what, "-") == 0 || strchr(what, '.') == NULL)
+		return cli_read(what, out, f);
+	/* A path with a dot in it is tried first: no token is the name of a file. */
+	rc = cli_read(what, out, NULL);
+	if (rc == RC_OK)
+		return RC_OK;
+	buf_clear(out);
+	buf_str(out, what);
+	return buf_check(out, f);
+}
+
+static struct span
+token_of(const struct buf *text)
+{
+	static const char name[] = "Identity:";
+	struct span s = cli_trim(buf_view(text));
+
+	if (s.len > sizeof name && strncasecmp((const char *)s.ptr, name, sizeof name - 1) == 0)
+		span_cut(&s, sizeof name - 1);
+	return cli_trim(s);
+}
+
+/* ---- the answer ------------------------------------------------------------------- */
+
+static json_t *
+steps_json(const struct verify_result *r)
+{
+	json_t *steps = json_array();
+
+	for (enum verify_step s = 0; s < VERIFY__COUNT; s++) {
+		json_t *one = json_pack("{s:s, s:s, s:s}", "step", verify_step_name(s),
+		    "verdict", verdict_name(r->step[s].verdict), "detail", r->step[s].detail);
+
+		if (json_array_append_new(steps, one) != 0) {
+			json_decref(steps);
+			return NULL;
+		}
+	}
+	return steps;
+}
+
+static int
+print_json(const struct cli *cli, const struct verify_result *r)
+{
+	json_t *out = json_pack("{s:b, s:i, s:o, s:O?, s:O?}", "pass", r->pass, "code", r->code,
+	    "steps", steps_json(r), "header", r->header, "claims", r->claims);
+
+	if (out == NULL)
+		return cli_fail(cli, EXIT_FAILED, "cannot answer", "no memory", NULL);
+	return cli_print_json(cli, out);
+}
+
+static void
+print_table(const struct cli *cli, const struct verify_result *r)
+{
+	for (enum verify_step s = 0; s < VERIFY__COUNT; s++) {
+		bool fails = r->step[s].verdict == VERDICT_FAIL;
+
+		printf("%2d %-12s %s%-7s%s %s\n", (int)s + 1, verify_step_name(s),
+		    fails ? cli_bold(cli) : "", verdict_name(r->step[s].verdict),
+		    fails ? cli_plain(cli) : "", r->step[s].detail);
+	}
+	if (r->pass)
+		puts("PASS");
+	else if (r->code != 0)
+		printf("FAIL, SIP code %d\n", r->code);
+	else
+		puts("FAIL: not everything was verified");
+}
+
+static int
+verify_with(struct cli *cli, const struct verify *v, const struct material *m)
+{
+	struct verify_input in = { .token = token_of(&m->token),
+		.anchors = m->anchors,
+		.ctlogs = m->logs,
+		.chain = m->chain,
+		.from = v->from != NULL ? &m->from : NULL,
+		.to = v->to != NULL ? &m->to : NULL,
+		.at_s = v->at_s,
+		.min_scts = 1 };
+	struct verify_result r;
+	struct fault f = { 0 };
+	int status = EXIT_DONE;
+
+	if (verify_passport(&in, &r, &f) != RC_OK)
+		return cli_fault(cli, EXIT_FAILED, "cannot verify", &f, NULL);
+	if (cli->json)
+		status = print_json(cli, &r);
+	else if (!cli->quiet)
+		print_table(cli, &r);
+	if (status == EXIT_DONE && !r.pass)
+		status = EXIT_REFUSED;
+	verify_done(&r);
+	return status;
+}
+
+static int
+verify(struct cli *cli, const struct verify *v, const char *token)
+{
+	__attribute__((cleanup(material_done))) struct material m = { .token =
+									  BUF_INIT(TOKEN_MAX) };
+	struct fault f = { 0 };
+
+	if (read_numbers(v, &m, &f) != RC_OK)
+		return cli_fault(cli, EXIT_USAGE, "usage: --from or --to", &f, NULL);
+	if (read_files(v, &m, &f) != RC_OK)
+		return cli_fault(cli, EXIT_FAILED, "cannot read what it is verified with", &f,
+		    "check --trust, --ct-logs and --chain");
+	if (read_token(token, &m.token, &f) != RC_OK)
+		return cli_fault(cli, f.rc == RC_NOT_FOUND ? EXIT_ABSENT : EXIT_FAILED,
+		    "cannot read the token", &f, NULL);
+	return verify_with(cli, v, &m);
+}
+
+int
+cmd_verify(struct cli *cli, int argc, char **argv)
+{
+	struct verify v = { .at_s = -1 };
+	struct text_list rest = { 0 };
+	const struct option options[] = { { "--trust", OPTION_TEXT, &v.trust },
+		{ "--ct-logs", OPTION_TEXT, &v.ct_logs }, { "--chain", OPTION_TEXT, &v.chain },
+		{ "--from", OPTION_TEXT, &v.from }, { "--to", OPTION_TEXT, &v.to },
+		{ "--at", OPTION_TIME, &v.at_s }, { "--original", OPTION_TEXT, &v.original },
+		{ "--div", OPTION_LIST, &v.div }, { 0 } };
+	struct fault f = { 0 };
+
+	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
+		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
+	if (rest.len != 1)
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    "one token is due, or - for standard input", NULL);
+	if (v.original != NULL || v.div.len > 0)
+		return cli_fail(cli, EXIT_USAGE, "usage: --original, --div",
+		    "the types div, div-o and rsp are not supported", NULL);
+	if (v.at_s < 0)
+		v.at_s = (int64_t)time(NULL);
+	return verify(cli, &v, rest.item[0]);
+}

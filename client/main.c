@@ -1,0 +1,99 @@
+/* vesper: the command line of the agent.  A table of subcommands, one file each. */
+#include "client/cli.h"
+
+#include <stdio.h>
+
+enum { DEFAULT_TIMEOUT_MS = 6000 };
+
+static const struct command {
+	const char *name;
+	command_fn *run;
+	const char *arguments, *summary;
+} commands[] = {
+	/* clang-format off */
+	{ "status", cmd_status, "", "how the agent, its tokens and credentials are" },
+	{ "sign", cmd_sign,
+	    "--orig TN --dest TN [--tenant T] [--credential C] [--ppt P]\n"
+	    "	[--attest A|B|C] [--origid UUID] [--claims FILE] [--dry-run]\n"
+	    "	[-o header|jwt|json]",
+	    "have a PASSporT signed" },
+	{ "verify", cmd_verify,
+	    "[--trust ANCHORS.pem] [--ct-logs LOGS.json] [--chain CHAIN.pem]\n"
+	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]\n"
+	    "	[--div PASSPORT]... TOKEN|-",
+	    "the verification service's steps, a verdict for each" },
+	{ "check", cmd_check,
+	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
+	    "	[--profile P] [--allow-claim NAME]...",
+	    "would the agent sign these claims with this certificate" },
+	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",
+	    "print a certificate, request, token, list or number" },
+	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
+	{ "bench", cmd_bench,
+	    "--orig TN --dest TN [--tenant T] [--connections N] [--seconds N]\n"
+	    "	[--rate R] [--ppt P] [--attest A|B|C]",
+	    "load a running agent and measure it" },
+	{ "version", cmd_version, "", "print the version" },
+	/* clang-format on */
+};
+
+static void
+print_usage(FILE *out)
+{
+	fputs("usage: vesper [options] COMMAND ...\n\n", out);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+	fputs("\noptions, before or after the command:\n"
+	      "  --socket PATH  --json  --quiet  --no-color  --timeout SECONDS  --help\n"
+	      "\nvesper COMMAND --help says what the command takes; see vesper(1).\n",
+	    out);
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static bool
+asks_for_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { .timeout_ms = DEFAULT_TIMEOUT_MS };
+	const struct command *command;
+	struct fault f = { 0 };
+	int used = 0;
+
+	if (args_globals(&cli, argc - 1, argv + 1, &used, &f) != RC_OK)
+		return cli_fail(&cli, EXIT_USAGE, "usage", f.detail, "see: vesper --help");
+	argc -= 1 + used;
+	argv += 1 + used;
+	if (cli.help || argc == 0) {
+		print_usage(cli.help ? stdout : stderr);
+		return cli.help ? EXIT_DONE : EXIT_USAGE;
+	}
+	command = find_command(argv[0]);
+	if (command == NULL)
+		return cli_fail(
+		    &cli, EXIT_USAGE, "no such command", argv[0], "see: vesper --help");
+	cli.command = command->name;
+	if (asks_for_help(argc - 1, argv + 1)) {
+		printf("usage: vesper %s %s\n\n%s\n", command->name, command->arguments,
+		    command->summary);
+		return EXIT_DONE;
+	}
+	return command->run(&cli, argc - 1, argv + 1);
+}

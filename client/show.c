@@ -1,0 +1,215 @@
+#include "client/show.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/cli.h"
+
+static json_t *
+hex_text(struct span bytes)
+{
+	AUTO_BUF text = BUF_INIT(2 * CERT_MAX_DER);
+
+	for (size_t i = 0; i < bytes.len; i++)
+		buf_printf(&text, "%02x", bytes.ptr[i]);
+	return json_stringn((const char *)text.ptr, text.len);
+}
+
+static json_t *
+time_text(int64_t time_s)
+{
+	char text[TIME_TEXT];
+
+	cli_time_text(time_s, text);
+	return json_string(text);
+}
+
+/* ---- TNAuthList ------------------------------------------------------------------ */
+
+static json_t *
+entry(const struct tnauth_entry *e)
+{
+	switch (e->kind) {
+	case TNAUTH_SPC: return json_pack("{s:s}", "spc", e->spc);
+	case TNAUTH_ONE: return json_pack("{s:s}", "one", e->start.text);
+	case TNAUTH_RANGE:
+		return json_pack("{s:{s:s, s:I}}", "range", "start", e->start.text, "count",
+		    (json_int_t)e->count);
+	}
+	return NULL;
+}
+
+json_t *
+show_tnauth(const struct tnauth *list)
+{
+	json_t *entries = json_array();
+
+	for (size_t i = 0; i < tnauth_len(list); i++) {
+		if (json_array_append_new(entries, entry(tnauth_at(list, i))) != 0) {
+			json_decref(entries);
+			return NULL;
+		}
+	}
+	return json_pack("{s:o, s:I, s:i}", "entries", entries, "numbers",
+	    (json_int_t)tnset_count(tnauth_numbers(list)), "spcs", (int)tnauth_spcs(list));
+}
+
+/* ---- constraints ----------------------------------------------------------------- */
+
+static json_t *
+strings(char *const *item, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(list, json_string(item[i])) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *
+permitted(const struct constraints *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->permitteds; i++) {
+		const struct permitted *p = &c->permitted[i];
+		json_t *one = json_pack(
+		    "{s:s, s:o}", "claim", p->claim, "values", strings(p->value, p->values));
+
+		if (json_array_append_new(list, one) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+json_t *
+show_constraints(const struct constraints *c)
+{
+	return json_pack("{s:o, s:o, s:o, s:s}", "must_include",
+	    strings(c->must_include, c->must_includes), "permitted_values", permitted(c),
+	    "must_exclude", strings(c->must_exclude, c->must_excludes), "form",
+	    c->form == CONSTRAINTS_JWT ? "jwtcc" : "ejwtcc");
+}
+
+/* ---- certificates ----------------------------------------------------------------- */
+
+static json_t *
+fingerprint(const struct cert *c)
+{
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+
+	if (SHA256(c->der, c->der_len, hash) == NULL)
+		return NULL;
+	return hex_text(span_of(hash, sizeof hash));
+}
+
+static int
+set_lists(json_t *to, const struct cert *c)
+{
+	int bad = 0;
+
+	if (c->p256)
+		bad |=
+		    json_object_set_new(to, "key_id", hex_text(span_of(c->key_id, KEY_ID_LEN)));
+	if (c->dns_name != NULL)
+		bad |= json_object_set_new(to, "dns_name", json_string(c->dns_name));
+	if (c->tnauth != NULL)
+		bad |= json_object_set_new(to, "tnauthlist", show_tnauth(c->tnauth));
+	if (c->constraints != NULL)
+		bad |= json_object_set_new(to, "constraints", show_constraints(c->constraints));
+	return bad;
+}
+
+json_t *
+show_cert(const struct cert *c)
+{
+	bool scts = X509_get_ext_by_NID(c->x509, NID_ct_precert_scts, -1) >= 0;
+	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:b, s:b, s:o}",
+	    "subject", c->subject, "issuer", c->issuer, "serial", c->serial, "not_before",
+	    time_text(c->not_before_s), "not_after", time_text(c->not_after_s), "ca", c->is_ca,
+	    "key", c->p256 ? "P-256" : "other", "policies", strings(c->policy, c->policies),
+	    "scts", scts, "tnauthlist_by_reference", c->tnauth_by_reference, "sha256",
+	    fingerprint(c));
+
+	if (out != NULL && set_lists(out, c) != 0) {
+		json_decref(out);
+		return NULL;
+	}
+	return out;
+}
+
+/* ---- for people --------------------------------------------------------------------- */
+
+static void
+print_scalar(const json_t *value)
+{
+	char *text;
+
+	if (json_is_string(value)) {
+		/* Control characters of a foreign text do not reach the terminal. */
+		for (const char *p = json_string_value(value); *p != 0; p++)
+			putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+		return;
+	}
+	text = json_dumps(value, JSON_ENCODE_ANY);
+	fputs(text == NULL ? "?" : text, stdout);
+	free(text);
+}
+
+static bool
+is_flat(const json_t *value)
+{
+	return !json_is_array(value) && !json_is_object(value);
+}
+
+/* Text members of one object each on one line: "one: 12025550100". */
+static bool
+is_short(const json_t *value)
+{
+	return is_flat(value) || json_array_size(value) + json_object_size(value) == 0;
+}
+
+static void
+print_member(const char *name, const json_t *value, int indent)
+{
+	printf("%*s%s:", indent, "", name);
+	if (is_short(value)) {
+		putchar(' ');
+		if (is_flat(value))
+			print_scalar(value);
+		else
+			fputs("none", stdout);
+		putchar('\n');
+		return;
+	}
+	putchar('\n');
+	show_text(value, indent + 2);
+}
+
+void
+show_text(const json_t *value, int indent)
+{
+	json_t *walk = (json_t *)(uintptr_t)value;
+	size_t i;
+	json_t *item;
+
+	for (void *m = json_object_iter(walk); m != NULL; m = json_object_iter_next(walk, m))
+		print_member(json_object_iter_key(m), json_object_iter_value(m), indent);
+	json_array_foreach (walk, i, item) {
+		printf("%*s- ", indent, "");
+		if (is_flat(item)) {
+			print_scalar(item);
+			putchar('\n');
+			continue;
+		}
+		putchar('\n');
+		show_text(item, indent + 2);
+	}
+}

@@ -1,0 +1,24 @@
+/*
+ * Values of the core as JSON and as text for people.  JSON functions return a
+ * new reference, NULL without memory.
+ */
+#ifndef CLIENT_SHOW_H
+#define CLIENT_SHOW_H
+
+#include "stir/chain.h"
+
+/* {"entries":[…],"numbers":n,"spcs":n} */
+json_t *show_tnauth(const struct tnauth *list);
+
+/* {"must_include":[…],"permitted_values":[…],"must_exclude":[…],"form":…} */
+json_t *show_constraints(const struct constraints *c);
+
+json_t *show_cert(const struct cert *c);
+
+/*
+ * Print a JSON value as people read it: one member a line, nested ones
+ * indented, no quotes around text.
+ */
+void show_text(const json_t *value, int indent);
+
+#endif
