@@ -74,7 +74,7 @@ set_options(const struct claims_options *o, json_t *claims, struct fault *f)
 	if (o->orig != NULL)
 		TRY(set(claims, "orig", json_pack("{s:s}", "tn", o->orig), f));
 	if (o->dest.len > 0)
-		TRY(set_dest(s, claims, f));
+		TRY(set_dest(o, claims, f));
 	if (o->attest != NULL)
 		TRY(set(claims, "attest", json_string(o->attest), f));
 	if (o->origid != NULL)
