@@ -92,6 +92,13 @@ settle_descriptors(struct fault *f)
 	return RC_OK;
 }
 
+static void
+inherited_cleanup(struct inherited *in)
+{
+	free(in->credentials);
+	free(in->notify);
+}
+
 static char *
 copy_variable(const char *name)
 {
@@ -273,7 +280,7 @@ int
 main(int argc, char **argv)
 {
 	struct options o = { .config = SYSCONFDIR "/vesperd.conf" };
-	struct inherited in = { NULL, NULL };
+	__attribute__((cleanup(inherited_cleanup))) struct inherited in = { NULL, NULL };
 	AUTO(config) *c = NULL;
 	struct fault f = { 0 };
 	int status = parse_options(argc, argv, &o);
