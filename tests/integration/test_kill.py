@@ -136,13 +136,9 @@ def main() -> int:
     cases = Cases("kill")
     with Machine() as machine:
         numbers = {f"t{i:03d}": f"120255501{i % 100:02d}" for i in range(TENANTS)}
-        machine.start({}, wait=False)
-        for name, number in numbers.items():
-            machine.write_tenant(name, machine.enterprise(name, (number,)))
-        machine.control("POST", "/config", {"ca": {"backdate": 1, "lifetime": {"delegate": LIFETIME_S}}})
-        machine.stop_agent()
-        machine.start_agent()
-        machine.wait_ready(*numbers, timeout=120)
+        machine.start(lambda m: {name: m.enterprise(name, (number,))
+                                 for name, number in numbers.items()},
+                      lab={"ca": {"backdate": 1, "lifetime": {"delegate": LIFETIME_S}}})
         load = Load(machine, numbers)
         for thread in load.threads:
             thread.start()

@@ -328,15 +328,23 @@ class Machine:
 
     # ---- the whole -------------------------------------------------------
 
-    def start(self, tenants: dict[str, str] | None = None, wait: bool = True, **settings) -> None:
-        """Lab, token, configuration, vesperd, certificates."""
+    def start(self, tenants=None, wait: bool = True, lab: dict | None = None, **settings) -> None:
+        """Lab, token, configuration, vesperd, certificates.
+
+        tenants: name to text, or a function of the machine that returns that; lab: what to
+        change in the lab before the first order.
+        """
         if is_root():
             make_role_users()
         self.make_token()
         self.start_lab()
+        if lab is not None:
+            self.control("POST", "/config", lab)
         self.write_config(**settings)
         if tenants is None:
             tenants = {"acme": self.enterprise(), "osp": self.provider()}
+        elif callable(tenants):
+            tenants = tenants(self)
         for name, text in tenants.items():
             self.write_tenant(name, text)
         self.start_agent()
