@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "pkcs11/client.h"
+#include "pkcs11/p256.h"
 #include "tests/unit/cm.h"
 
 extern char **environ;
@@ -134,6 +137,49 @@ lab_add_token(struct lab *lab, const char *label)
 		"--label", label, "--so-pin", LAB_SO_PIN, "--pin", LAB_PIN, NULL };
 
 	assert_true(lab_run(lab, argv));
+}
+
+void
+lab_use_shim(struct lab *lab)
+{
+	const char *top = getenv("top_builddir");
+	char path[4096];
+
+	snprintf(
+	    path, sizeof path, "%.3900s/tests/unit/.libs/p11shim.so", top != NULL ? top : ".");
+	assert_non_null(realpath(path, lab->shim_module));
+	path_in(lab, "shim", lab->shim);
+	lab_write(lab->shim, "", 0600);
+	snprintf(lab->shim_env[0], sizeof lab->shim_env[0], "VESPER_SHIM=%s", lab->shim);
+	snprintf(
+	    lab->shim_env[1], sizeof lab->shim_env[1], "VESPER_SHIM_MODULE=%s", lab->module);
+	lab->env[0] = lab->shim_env[0];
+	lab->env[1] = lab->shim_env[1];
+	lab->module = lab->shim_module;
+}
+
+void
+lab_fault(const struct lab *lab, const char *line)
+{
+	lab_write(lab->shim, line, 0600);
+}
+
+unsigned
+lab_calls(const struct lab *lab, const char *function)
+{
+	char path[LAB_PATH + 8], line[64];
+	unsigned n = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s.log", lab->shim);
+	file = fopen(path, "re");
+	while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+		line[strcspn(line, "\n")] = 0;
+		n += strcmp(line, function) == 0;
+	}
+	if (file != NULL)
+		fclose(file);
+	return n;
 }
 
 /* ---- vesper-hsm -------------------------------------------------------------- */
@@ -293,6 +339,56 @@ process_stats(struct process *p)
 
 	memcpy(&stats, answer.body, sizeof stats);
 	return stats;
+}
+
+static const uint8_t some_digest[32] = { 1, 2, 3, 4 };
+
+struct made
+made_key(struct process *admin)
+{
+	struct frame answer = process_ask(admin, FRAME_GENERATE, NULL, NULL, 0);
+	struct made made;
+	uint8_t id[32];
+
+	assert_int_equal(answer.code, FRAME_OK);
+	memcpy(made.id, answer.key_id, sizeof made.id);
+	memcpy(made.point, answer.body, sizeof made.point);
+	assert_int_equal(p256_key_id(made.point, id, NULL), RC_OK);
+	assert_memory_equal(id, made.id, sizeof id);
+	return made;
+}
+
+void
+made_elsewhere(struct made *out)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	size_t len = 0;
+
+	assert_int_equal(EVP_PKEY_get_octet_string_param(
+			     key, OSSL_PKEY_PARAM_PUB_KEY, out->point, sizeof out->point, &len),
+	    1);
+	EVP_PKEY_free(key);
+	assert_int_equal(p256_key_id(out->point, out->id, NULL), RC_OK);
+}
+
+int
+made_code(struct process *p, enum frame_op op, const struct made *key)
+{
+	if (op == FRAME_LEARN)
+		return process_ask(p, op, key->id, key->point, 65).code;
+	return process_ask(p, op, key->id, some_digest, sizeof some_digest).code;
+}
+
+void
+made_signs(struct process *p, const struct made *key)
+{
+	struct frame answer =
+	    process_ask(p, FRAME_SIGN, key->id, some_digest, sizeof some_digest);
+	uint8_t other[32] = { 9 };
+
+	assert_int_equal(answer.code, FRAME_OK);
+	assert_int_equal(p256_verify(key->point, some_digest, answer.body, NULL), RC_OK);
+	assert_int_equal(p256_verify(key->point, other, answer.body, NULL), RC_DENIED);
 }
 
 int

@@ -17,6 +17,7 @@ enum { LAB_PATH = 128, LAB_WAIT_MS = 20000, LAB_MAX_ARGS = 40 };
 
 struct lab {
 	char dir[LAB_PATH], conf[LAB_PATH], pin[LAB_PATH], state[LAB_PATH], lock[LAB_PATH];
+	char shim[LAB_PATH], shim_env[2][LAB_PATH + 32], shim_module[4096];
 	const char *module; /* what vesper-hsm loads; the SoftHSM one */
 	const char *env[4]; /* further "K=V" for vesper-hsm */
 };
@@ -28,6 +29,10 @@ void lab_make(struct lab *lab); /* a directory with no token yet */
 void lab_add_token(struct lab *lab, const char *label);
 void lab_write(const char *path, const char *text, mode_t mode);
 void lab_remove(struct lab *lab);
+/* Load SoftHSM through tests/unit/p11shim.c. */
+void lab_use_shim(struct lab *lab);
+void lab_fault(const struct lab *lab, const char *line); /* "C_Sign 0 30" */
+unsigned lab_calls(const struct lab *lab, const char *function);
 /* Run a tool with the token directory; true when it exits with 0. */
 bool lab_run(const struct lab *lab, const char *const argv[]);
 
@@ -54,6 +59,17 @@ struct frame process_ask(struct process *p, enum frame_op op, const uint8_t *key
 /* An answer that is there within the wait; false at the end of the stream. */
 bool process_answer(struct process *p, struct frame *out);
 struct frame_stats process_stats(struct process *p);
+
+/* ---- keys, as the front knows them ---- */
+
+struct made {
+	uint8_t id[32], point[65];
+};
+
+struct made made_key(struct process *admin);		    /* GENERATE, or fail the test */
+void made_elsewhere(struct made *out);			    /* a key that no token has */
+void made_signs(struct process *p, const struct made *key); /* a signature that verifies */
+int made_code(struct process *p, enum frame_op op, const struct made *key);
 
 /* Wait for its end: the exit status, or 128 + signal. */
 int process_wait(struct process *p);
