@@ -83,13 +83,16 @@ answer_jws(const struct op_call *call, const struct acme *a, struct span payload
 	json_auto_t *header = NULL;
 	AUTO_OSSL(EVP_PKEY) *key = NULL;
 	OSSL_LIB_CTX *libctx = NULL;
+	struct fault why = { 0 };
 	json_t *jws = NULL;
 	unsigned token = 0;
+	enum rc rc;
 
 	TRY(protected_of(call, a, &header, f));
 	TRY(works_token_index(call->w, a->ca->token, &token, f));
 	TRY(works_key(call->w, token, a->account->point, &libctx, &key, f));
-	TRY(jws_flattened(header, payload, libctx, key, &jws, f));
+	rc = jws_flattened(header, payload, libctx, key, &jws, &why);
+	TRY(works_signed(call->w, token, rc, &why, f));
 	return op_put(answer, "jws", jws, f);
 }
 

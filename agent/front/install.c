@@ -322,6 +322,23 @@ record(const struct install *in, const struct credential *c)
 		key));
 }
 
+/* The token has lost the key, or will not use it: the request can come to nothing. */
+static void
+drop_request(const struct install *in, const struct pending *p, const struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc;
+
+	if (strcmp(f->reason, "no_key") != 0 && strcmp(f->reason, "key_refused") != 0)
+		return;
+	rc = retire_note(in->w, p->facts.key_id, in->at, in->now_s, &why);
+	if (rc == RC_OK)
+		rc = pending_remove(
+		    in->w->set->config, in->tenant->name, in->config->name, &why);
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "install_drop_request", &why);
+}
+
 static enum rc
 install(const struct install *in, int64_t *again_s, struct fault *f)
 {
@@ -334,6 +351,8 @@ install(const struct install *in, int64_t *again_s, struct fault *f)
 	rc = check(in, &p, again_s, &made, f);
 	if (rc == RC_OK)
 		rc = put_in_force(in, made, f);
+	if (rc != RC_OK)
+		drop_request(in, &p, f);
 	return rc;
 }
 

@@ -73,7 +73,9 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 	char subject[SUBJECT_MAX] = "";
 	AUTO_OSSL(EVP_PKEY) *key = NULL;
 	OSSL_LIB_CTX *libctx = NULL;
+	struct fault why = { 0 };
 	unsigned token = 0;
+	enum rc rc;
 
 	if (ca == NULL)
 		return FAULT(f, RC_DENIED, "no_ca", "the credential has no CA");
@@ -84,7 +86,8 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 	t.key_usage = ca->csr_key_usage;
 	TRY(works_token_index(w, cc->token, &token, f));
 	TRY(works_key(w, token, point, &libctx, &key, f));
-	TRY(csr_build(out, &t, libctx, key, f));
+	rc = csr_build(out, &t, libctx, key, &why);
+	TRY(works_signed(w, token, rc, &why, f));
 	return buf_check(out, f);
 }
 

@@ -70,7 +70,22 @@ sign_by_admin(void *arg, const uint8_t key_id[32], const uint8_t digest[32], uin
 {
 	struct works_token *t = arg;
 
-	return token_admin_sign(t->admin, key_id, digest, sig, f);
+	if (token_admin_sign(t->admin, key_id, digest, sig, &t->failed) == RC_OK)
+		return RC_OK;
+	return FAULT(f, t->failed.rc, t->failed.reason, "%s", t->failed.detail);
+}
+
+enum rc
+works_signed(
+    struct works *w, unsigned token, enum rc rc, const struct fault *why, struct fault *f)
+{
+	const struct fault *failed = &w->token[token].failed;
+
+	if (rc == RC_OK)
+		return RC_OK;
+	if (failed->rc != RC_OK)
+		why = failed;
+	return FAULT(f, why->rc, why->reason, "%s", why->detail);
 }
 
 enum rc
@@ -81,6 +96,7 @@ works_key(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
 
 	if (t->provider == NULL)
 		TRY(token_provider_new(sign_by_admin, t, &t->provider, f));
+	t->failed = (struct fault){ 0 };
 	*libctx = token_provider_libctx(t->provider);
 	return token_provider_key(t->provider, point, out, f);
 }

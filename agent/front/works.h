@@ -17,6 +17,7 @@
 struct works_token {
 	struct token_admin *admin;
 	struct token_provider *provider;
+	struct fault failed; /* why the last signature was not had: EVP does not carry it */
 };
 
 struct works_out {
@@ -56,6 +57,14 @@ enum rc works_load(struct works *w, int64_t now_s, struct fault *f) MUST_CHECK;
  */
 enum rc works_key(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
     OSSL_LIB_CTX **libctx, EVP_PKEY **out, struct fault *f) MUST_CHECK;
+
+/*
+ * The fault of something that signs by EVP with a key of this token: what the
+ * token said, where it was the token.
+ */
+enum rc works_signed(struct works *w, unsigned token, enum rc rc, const struct fault *why,
+    struct fault *f) MUST_CHECK;
+
 enum rc works_generate(
     struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
 

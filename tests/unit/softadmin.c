@@ -1,0 +1,222 @@
+#include "tests/unit/softadmin.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pkcs11/frame.h"
+#include "stir/es256.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/pki.h"
+
+enum { MAX_KEYS = 256, MAX_CONNECTIONS = 1024 };
+
+struct softkey {
+	EVP_PKEY *key;
+	uint8_t point[P256_POINT_LEN], id[KEY_ID_LEN];
+};
+
+struct connection {
+	struct softadmin *s;
+	pthread_t thread;
+	int fd;
+	uint32_t generation;
+};
+
+struct softadmin {
+	pthread_mutex_t lock;
+	struct softkey key[MAX_KEYS];
+	size_t keys;
+	struct connection connection[MAX_CONNECTIONS];
+	size_t connections;
+	int fail;
+	bool confuse;
+};
+
+static struct softkey *
+find(struct softadmin *s, const uint8_t id[KEY_ID_LEN])
+{
+	for (size_t i = 0; i < s->keys; i++) {
+		if (memcmp(s->key[i].id, id, KEY_ID_LEN) == 0)
+			return &s->key[i];
+	}
+	return NULL;
+}
+
+static uint8_t
+generate(struct softadmin *s, struct frame *f)
+{
+	struct softkey *k = &s->key[s->keys];
+
+	if (s->keys == MAX_KEYS)
+		return FRAME_FULL;
+	k->key = pki_p256();
+	assert_int_equal(p256_point(k->key, k->point, NULL), RC_OK);
+	key_id_of_point(k->point, k->id);
+	s->keys++;
+	memcpy(f->key_id, k->id, KEY_ID_LEN);
+	memcpy(f->body, k->point, P256_POINT_LEN);
+	return FRAME_OK;
+}
+
+/* ECDSA of a digest as r||s. */
+static void
+sign_digest(EVP_PKEY *key, const uint8_t *digest, uint8_t *sig)
+{
+	AUTO_OSSL(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new(key, NULL);
+	AUTO_OSSL(ECDSA_SIG) *pair = NULL;
+	uint8_t der[128];
+	const uint8_t *p = der;
+	size_t len = sizeof der;
+
+	assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_sign(ctx, der, &len, digest, 32), 1);
+	pair = d2i_ECDSA_SIG(NULL, &p, (long)len);
+	assert_non_null(pair);
+	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(pair), sig, 32), 32);
+	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(pair), sig + 32, 32), 32);
+}
+
+static uint8_t
+sign(struct softadmin *s, struct frame *f)
+{
+	struct softkey *k = find(s, f->key_id);
+	AUTO_OSSL(EVP_PKEY) *other = NULL;
+	uint8_t sig[64];
+
+	if (k == NULL)
+		return FRAME_NO_KEY;
+	if (s->confuse)
+		other = pki_p256();
+	sign_digest(other != NULL ? other : k->key, f->body, sig);
+	memcpy(f->body, sig, sizeof sig);
+	return FRAME_OK;
+}
+
+static uint8_t
+destroy(struct softadmin *s, const uint8_t id[KEY_ID_LEN])
+{
+	struct softkey *k = find(s, id);
+
+	if (k == NULL)
+		return FRAME_NO_KEY;
+	EVP_PKEY_free(k->key);
+	*k = s->key[--s->keys];
+	return FRAME_OK;
+}
+
+static uint8_t
+answer(struct softadmin *s, struct frame *f)
+{
+	if (s->fail != 0)
+		return (uint8_t)s->fail;
+	switch (f->op) {
+	case FRAME_GENERATE: return generate(s, f);
+	case FRAME_SIGN: return sign(s, f);
+	case FRAME_DESTROY: return destroy(s, f->key_id);
+	default: return FRAME_BAD_FRAME;
+	}
+}
+
+static void *
+serve(void *arg)
+{
+	struct connection *c = arg;
+	struct frame f = { .version = FRAME_VERSION,
+		.op = FRAME_HELLO,
+		.code = FRAME_OK,
+		.generation = c->generation };
+
+	(void)send(c->fd, &f, sizeof f, MSG_NOSIGNAL);
+	while (recv(c->fd, &f, sizeof f, 0) == (ssize_t)sizeof f) {
+		pthread_mutex_lock(&c->s->lock);
+		f.code = answer(c->s, &f);
+		pthread_mutex_unlock(&c->s->lock);
+		if (send(c->fd, &f, sizeof f, MSG_NOSIGNAL) < 0)
+			break;
+	}
+	close(c->fd);
+	return NULL;
+}
+
+struct softadmin *
+softadmin_new(void)
+{
+	struct softadmin *s = calloc(1, sizeof *s);
+
+	assert_non_null(s);
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+void
+softadmin_free(struct softadmin *s)
+{
+	for (size_t i = 0; i < s->connections; i++)
+		pthread_join(s->connection[i].thread, NULL);
+	for (size_t i = 0; i < s->keys; i++)
+		EVP_PKEY_free(s->key[i].key);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+int
+softadmin_connect(struct softadmin *s, uint32_t generation)
+{
+	struct connection *c = &s->connection[s->connections];
+	int pair[2];
+
+	assert_true(s->connections < MAX_CONNECTIONS);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	*c = (struct connection){ .s = s, .fd = pair[1], .generation = generation };
+	assert_int_equal(pthread_create(&c->thread, NULL, serve, c), 0);
+	s->connections++;
+	return pair[0];
+}
+
+size_t
+softadmin_keys(struct softadmin *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->keys;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+bool
+softadmin_has(struct softadmin *s, const uint8_t key_id[KEY_ID_LEN])
+{
+	bool has;
+
+	pthread_mutex_lock(&s->lock);
+	has = find(s, key_id) != NULL;
+	pthread_mutex_unlock(&s->lock);
+	return has;
+}
+
+void
+softadmin_drop(struct softadmin *s, const uint8_t key_id[KEY_ID_LEN])
+{
+	pthread_mutex_lock(&s->lock);
+	(void)destroy(s, key_id);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+softadmin_fail(struct softadmin *s, int code)
+{
+	pthread_mutex_lock(&s->lock);
+	s->fail = code;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+softadmin_confuse(struct softadmin *s, bool on)
+{
+	pthread_mutex_lock(&s->lock);
+	s->confuse = on;
+	pthread_mutex_unlock(&s->lock);
+}

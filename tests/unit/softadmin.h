@@ -1,0 +1,30 @@
+/*
+ * A token admin in software: answers the frames of pkcs11/frame.h on a
+ * thread per connection, with keys in memory.  For what a real token cannot
+ * be made to do: fail at a given moment, or survive a crash of its client.
+ */
+#ifndef TESTS_UNIT_SOFTADMIN_H
+#define TESTS_UNIT_SOFTADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct softadmin;
+
+struct softadmin *softadmin_new(void);
+void softadmin_free(struct softadmin *s); /* after its clients are gone */
+
+/* The client's end of a new connection, of this generation; HELLO is on its way. */
+int softadmin_connect(struct softadmin *s, uint32_t generation);
+
+size_t softadmin_keys(struct softadmin *s);
+bool softadmin_has(struct softadmin *s, const uint8_t key_id[32]);
+void softadmin_drop(struct softadmin *s, const uint8_t key_id[32]);
+
+/* Answer every request with this code (enum frame_code); 0: as it should be. */
+void softadmin_fail(struct softadmin *s, int code);
+/* Sign with another key than the one that was named. */
+void softadmin_confuse(struct softadmin *s, bool on);
+
+#endif
