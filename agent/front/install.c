@@ -212,9 +212,10 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	TRY(publish_chain(config, in->config, made, f));
 	TRY(retire_old(in, &old_pem, made, f));
-	TRY(store_write(path.text, in->pem, INSTALL_MODE, f));
 	made->installed_at_s = in->now_s;
-	rc = works_put(in->w, in->at, TAKE(made), f);
+	rc = store_write(path.text, in->pem, INSTALL_MODE, f); /* may be there and fail */
+	if (rc == RC_OK)
+		rc = works_put(in->w, in->at, TAKE(made), f);
 	if (rc != RC_OK) {
 		roll_back(path.text, &old_pem);
 		return rc;

@@ -80,8 +80,8 @@ write_logs(struct bworld *w)
 	buf_span(&text, buf_view(&key));
 	buf_str(&text, "\",\"log_id\":\"");
 	buf_span(&text, buf_view(&id));
-	buf_str(&text,
-	    "\",\"state\":{\"usable\":{\"timestamp\":\"2020-01-01T00:00:00Z\"}}}]}]}");
+	buf_str(
+	    &text, "\",\"state\":{\"usable\":{\"timestamp\":\"2020-01-01T00:00:00Z\"}}}]}]}");
 	bworld_file("ct-logs.json", buf_text(&text));
 }
 
@@ -167,7 +167,8 @@ bworld_works(struct bworld *w, struct works *works, int64_t now_s)
 }
 
 static void
-make_scts(struct bworld *w, const struct bworld_cert *c, const struct pki_spec *s, struct buf *out)
+make_scts(
+    struct bworld *w, const struct bworld_cert *c, const struct pki_spec *s, struct buf *out)
 {
 	AUTO_BUF list = BUF_INIT(65536);
 	AUTO_OSSL(EVP_PKEY) *unknown = pki_p256();

@@ -136,7 +136,7 @@ serve(void *arg)
 		if (send(c->fd, &f, sizeof f, MSG_NOSIGNAL) < 0)
 			break;
 	}
-	close(c->fd);
+	(void)shutdown(c->fd, SHUT_RDWR); /* the client sees its end */
 	return NULL;
 }
 
@@ -153,8 +153,12 @@ softadmin_new(void)
 void
 softadmin_free(struct softadmin *s)
 {
-	for (size_t i = 0; i < s->connections; i++)
+	/* A test that failed may have left clients behind. */
+	for (size_t i = 0; i < s->connections; i++) {
+		(void)shutdown(s->connection[i].fd, SHUT_RDWR);
 		pthread_join(s->connection[i].thread, NULL);
+		close(s->connection[i].fd);
+	}
 	for (size_t i = 0; i < s->keys; i++)
 		EVP_PKEY_free(s->key[i].key);
 	pthread_mutex_destroy(&s->lock);

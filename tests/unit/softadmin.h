@@ -13,7 +13,7 @@
 struct softadmin;
 
 struct softadmin *softadmin_new(void);
-void softadmin_free(struct softadmin *s); /* after its clients are gone */
+void softadmin_free(struct softadmin *s); /* ends its connections */
 
 /* The client's end of a new connection, of this generation; HELLO is on its way. */
 int softadmin_connect(struct softadmin *s, uint32_t generation);

@@ -79,8 +79,7 @@ refuses(void **state)
 	memset(path, 'x', sizeof path);
 	path[sizeof path - 1] = 0;
 	f.rc = RC_OK;
-	assert_int_equal(
-	    store_path(&(struct store_path){ "" }, &f, "%s", path), RC_INVALID);
+	assert_int_equal(store_path(&(struct store_path){ "" }, &f, "%s", path), RC_INVALID);
 	assert_string_equal(f.reason, "store_path");
 }
 
@@ -164,8 +163,9 @@ write_until(unsigned at)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		crash_arm(CRASH_EXIT, at);
-		_exit(store_write("crash/file", span_str("the new text"), 0600, &f) == RC_OK ? 0
-											     : 1);
+		_exit(store_write("crash/file", span_str("the new text"), 0600, &f) == RC_OK
+			  ? 0
+			  : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -190,7 +190,8 @@ old_or_new_after_a_crash(void **state)
 		assert_int_equal(store_read("crash/file", 1000, &got, &f), RC_OK);
 		text = buf_text(&got);
 		assert_non_null(text);
-		assert_true(strcmp(text, "the old one") == 0 || strcmp(text, "the new text") == 0);
+		assert_true(
+		    strcmp(text, "the old one") == 0 || strcmp(text, "the new text") == 0);
 		was_new |= strcmp(text, "the new text") == 0;
 		was_old |= strcmp(text, "the old one") == 0;
 		assert_true(at < 100);

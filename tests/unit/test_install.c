@@ -1,0 +1,802 @@
+/* install: what a CA may send, what is refused, and old-or-new after a crash at every step */
+#include "agent/front/install.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "agent/front/load.h"
+#include "agent/front/pending.h"
+#include "agent/front/retire.h"
+#include "agent/front/store.h"
+#include "agent/front/want.h"
+#include "pkcs11/frame.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/crash.h"
+#include "tests/unit/rows.h"
+
+#define NUMBERS "\"12025550100\", \"12025550110-12025550119\""
+#define FEWER	"\"12025550100\""
+#define VESPER(numbers, more) \
+	"numbers = { " numbers \
+	" }\n" BWORLD_DELEGATE("vesper-06", "identity_max_bytes = 8192 " more)
+#define CONSTRAINED(numbers) \
+	VESPER(numbers, "claim_agent = \"claims\" constraints { form = \"enhanced\"\n" \
+			"must_exclude = { \"msgi\" } }")
+
+static struct bworld world;
+static const int64_t now = PKI_NOW;
+
+struct lab {
+	struct works works;
+	struct credset_place at;
+	struct pending pending;
+};
+
+static void
+lab_open(struct lab *l)
+{
+	*l = (struct lab){ 0 };
+	bworld_works(&world, &l->works, now);
+	assert_true(credset_find(l->works.set, "acme", "main", &l->at));
+}
+
+static void
+lab_close(struct lab *l)
+{
+	pending_done(&l->pending);
+	works_done(&l->works);
+}
+
+/* The request for what is configured. */
+static void
+lab_request(struct lab *l)
+{
+	const struct config_tenant *t = &l->works.set->config->tenant[l->at.tenant];
+	AUTO_WANT want = WANT_INIT;
+	struct fault f = { 0 };
+
+	assert_int_equal(want_of(t, credset_config(l->works.set, l->at), &want, &f), RC_OK);
+	pending_done(&l->pending);
+	if (pending_make(&l->works, l->at, buf_view(&want.tnauth_der),
+		buf_view(&want.constraints_der), now, &l->pending, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+/* What a good CA would answer; rows spoil it. */
+static struct bworld_cert
+good_cert(const struct lab *l)
+{
+	return (struct bworld_cert){
+		.point = l->pending.facts.point,
+		.tnauth = buf_view(&l->pending.facts.tnauth_der),
+		.constraints = buf_view(&l->pending.facts.constraints_der),
+		.enhanced = l->pending.facts.form == CONSTRAINTS_ENHANCED,
+		.not_before_s = now - 3600,
+		.not_after_s = now + 43200,
+		.serial = "10",
+		.scts = 1,
+	};
+}
+
+static enum rc
+lab_install(struct lab *l, struct span pem, int64_t at_s, int64_t *again_s, struct fault *f)
+{
+	const struct credential *c = NULL;
+	enum rc rc = install_chain(&l->works, l->at, pem, at_s, again_s, &c, f);
+
+	if (rc == RC_OK) {
+		assert_ptr_equal(c, credset_credential(l->works.set, l->at));
+		assert_int_equal(c->state, CREDENTIAL_READY);
+	} else {
+		assert_null(c);
+	}
+	return rc;
+}
+
+static enum rc
+install_cert(struct lab *l, const struct bworld_cert *spec, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	int64_t again_s = 0;
+
+	bworld_issue(&world, &pem, spec);
+	return lab_install(l, buf_view(&pem), now, &again_s, f);
+}
+
+static void
+install_good(struct lab *l, const char *serial, int64_t not_after_s)
+{
+	struct fault f = { 0 };
+	struct bworld_cert spec;
+
+	lab_request(l);
+	spec = good_cert(l);
+	spec.serial = serial;
+	spec.not_after_s = not_after_s;
+	if (install_cert(l, &spec, &f) != RC_OK)
+		fail_msg("%s: %s (%s)", f.reason, f.detail, f.where);
+}
+
+static const char *
+serial_of(const struct credset *s, struct credset_place at)
+{
+	const struct credential *c = credset_credential(s, at);
+
+	return c->state == CREDENTIAL_READY ? c->chain->cert[0]->serial : "";
+}
+
+/* ---- the table ---- */
+
+enum spoil {
+	NOTHING,
+	OTHER_KEY,
+	OTHER_NUMBERS,
+	NO_NUMBERS,
+	OTHER_CONSTRAINTS,
+	NO_CONSTRAINTS,
+	OTHER_ROOT,
+	EXPIRED,
+	FAR_FUTURE,
+	NEAR_FUTURE,
+	TOO_LONG,
+	NO_SCT,
+	SCT_OF_THE_FUTURE,
+	CA_CERT,
+	GARBAGE,
+	EMPTY,
+	NO_REQUEST,
+	KEY_LOST,
+	KEY_REFUSED,
+	TOKEN_DOWN,
+	TOKEN_BUSY,
+	OTHER_KEY_SIGNS,
+	NOT_IN_FORCE,
+	ACCOUNT_KEY,
+	SAME_SERIAL,
+	SAME_END,
+	EARLIER_END,
+};
+
+static struct install_case {
+	const char *name;
+	const char *tenant; /* inside of the tenant's section */
+	bool renewal;	    /* one is in force */
+	enum spoil spoil;
+	enum rc rc;
+	const char *reason;
+	unsigned refused; /* files kept */
+} install_cases[] = {
+	{ "good", VESPER(NUMBERS, ""), false, NOTHING, RC_OK, "", 0 },
+	{ "good renewal", VESPER(NUMBERS, ""), true, NOTHING, RC_OK, "", 0 },
+	{ "good with constraints", CONSTRAINED(NUMBERS), false, NOTHING, RC_OK, "", 0 },
+	{ "another key", VESPER(NUMBERS, ""), false, OTHER_KEY, RC_DENIED, "key_mismatch", 1 },
+	{ "other numbers", VESPER(NUMBERS, ""), false, OTHER_NUMBERS, RC_DENIED,
+	    "tnauthlist_differs", 1 },
+	{ "no numbers", VESPER(NUMBERS, ""), false, NO_NUMBERS, RC_DENIED, "tnauthlist_differs",
+	    1 },
+	{ "constraints not asked for", VESPER(NUMBERS, ""), false, OTHER_CONSTRAINTS, RC_DENIED,
+	    "constraints_differ", 1 },
+	{ "other constraints", CONSTRAINED(NUMBERS), false, OTHER_CONSTRAINTS, RC_DENIED,
+	    "constraints_differ", 1 },
+	{ "constraints left out", CONSTRAINED(NUMBERS), false, NO_CONSTRAINTS, RC_DENIED,
+	    "constraints_differ", 1 },
+	{ "another CA", VESPER(NUMBERS, ""), false, OTHER_ROOT, RC_DENIED, "chain_path", 1 },
+	{ "expired", VESPER(NUMBERS, ""), false, EXPIRED, RC_EXPIRED, "chain_validity", 1 },
+	{ "not yet for long", VESPER(NUMBERS, ""), false, FAR_FUTURE, RC_DENIED, "not_before",
+	    1 },
+	{ "in a moment", VESPER(NUMBERS, ""), false, NEAR_FUTURE, RC_BUSY, "not_yet_valid", 0 },
+	{ "for too long", VESPER(NUMBERS, ""), false, TOO_LONG, RC_DENIED,
+	    "credential_unusable", 1 },
+	{ "no SCT", VESPER(NUMBERS, ""), false, NO_SCT, RC_DENIED, "sct_policy", 1 },
+	{ "no SCT, by configuration", VESPER(NUMBERS, "min_scts = 0"), false, NO_SCT, RC_OK, "",
+	    0 },
+	{ "SCT of the future", VESPER(NUMBERS, ""), false, SCT_OF_THE_FUTURE, RC_DENIED,
+	    "sct_future", 1 },
+	{ "SCT of the future, none wanted", VESPER(NUMBERS, "min_scts = 0"), false,
+	    SCT_OF_THE_FUTURE, RC_DENIED, "sct_future", 1 },
+	{ "a CA's", VESPER(NUMBERS, ""), false, CA_CERT, RC_DENIED, NULL, 1 },
+	{ "garbage", VESPER(NUMBERS, ""), false, GARBAGE, RC_INVALID, "cert_der", 1 },
+	{ "nothing", VESPER(NUMBERS, ""), false, EMPTY, RC_INVALID, "chain_pem", 1 },
+	{ "too large an Identity",
+	    "numbers = { " NUMBERS
+	    " }\n" BWORLD_DELEGATE("vesper-06", "identity_max_bytes = 1024"),
+	    false, NOTHING, RC_DENIED, "identity_too_large", 1 },
+	{ "no request outstanding", VESPER(NUMBERS, ""), false, NO_REQUEST, RC_NOT_FOUND,
+	    "no_pending_csr", 0 },
+	{ "the token lost the key", VESPER(NUMBERS, ""), false, KEY_LOST, RC_NOT_FOUND,
+	    "no_key", 1 },
+	{ "the token refuses the key", VESPER(NUMBERS, ""), false, KEY_REFUSED, RC_DENIED,
+	    "key_refused", 1 },
+	{ "the token is down", VESPER(NUMBERS, ""), false, TOKEN_DOWN, RC_HSM,
+	    "hsm_unavailable", 0 },
+	{ "the token is busy", VESPER(NUMBERS, ""), false, TOKEN_BUSY, RC_BUSY, "overloaded",
+	    0 },
+	{ "the token signs with another key", VESPER(NUMBERS, ""), false, OTHER_KEY_SIGNS,
+	    RC_DENIED, "signature", 1 },
+	{ "not put in force", VESPER(NUMBERS, ""), true, NOT_IN_FORCE, RC_HSM,
+	    "hsm_unavailable", 0 },
+	{ "first one not put in force", VESPER(NUMBERS, ""), false, NOT_IN_FORCE, RC_HSM,
+	    "hsm_unavailable", 0 },
+	{ "an account's key", VESPER(NUMBERS, ""), false, ACCOUNT_KEY, RC_DENIED, "account_key",
+	    1 },
+	{ "the same serial", VESPER(NUMBERS, ""), true, SAME_SERIAL, RC_DENIED,
+	    "serial_repeated", 1 },
+	{ "the same end", VESPER(NUMBERS, ""), true, SAME_END, RC_DENIED, "not_later", 1 },
+	{ "an earlier end", VESPER(NUMBERS, ""), true, EARLIER_END, RC_DENIED, "not_later", 1 },
+};
+
+/* id-pe 33 with mustExclude {"rcd"} */
+static const uint8_t exclude_rcd[] = { 0x30, 0x09, 0xa2, 0x07, 0x30, 0x05, 0x16, 0x03, 'r', 'c',
+	'd' };
+
+static void
+spoil_cert(
+    struct lab *l, enum spoil how, struct bworld_cert *c, uint8_t point[65], struct buf *tnauth)
+{
+	AUTO_OSSL(EVP_PKEY) *other = NULL;
+
+	switch (how) {
+	case OTHER_KEY:
+		other = pki_p256();
+		assert_int_equal(p256_point(other, point, NULL), RC_OK);
+		c->point = point;
+		break;
+	case OTHER_NUMBERS:
+		bworld_tnauth(tnauth, "12025550100,12025550110-12025550120");
+		c->tnauth = buf_view(tnauth);
+		break;
+	case NO_NUMBERS: c->tnauth = span_of(NULL, 0); break;
+	case OTHER_CONSTRAINTS:
+		c->constraints = span_of(exclude_rcd, sizeof exclude_rcd);
+		c->enhanced = true;
+		break;
+	case NO_CONSTRAINTS: c->constraints = span_of(NULL, 0); break;
+	case OTHER_ROOT: c->other_root = true; break;
+	case EXPIRED: c->not_after_s = now - 1; break;
+	case FAR_FUTURE: c->not_before_s = now + INSTALL_WAIT_S + 1; break;
+	case NEAR_FUTURE: c->not_before_s = now + INSTALL_WAIT_S; break;
+	case TOO_LONG: c->not_after_s = now + 8 * 86400; break;
+	case NO_SCT: c->scts = 0; break;
+	case SCT_OF_THE_FUTURE: c->sct_ms = (now + 100) * 1000; break;
+	case CA_CERT: c->ca = true; break;
+	case SAME_SERIAL: c->serial = "10"; break;
+	case SAME_END: c->not_after_s = now + 43200; break;
+	case EARLIER_END: c->not_after_s = now + 43199; break;
+	case ACCOUNT_KEY:
+		assert_int_equal(accounts_add(&l->works.accounts, l->works.set->config, "lab",
+				     l->pending.facts.point, NULL),
+		    RC_OK);
+		break;
+	default: break;
+	}
+}
+
+static void
+spoil_world(struct lab *l, enum spoil how)
+{
+	struct fault f = { 0 };
+
+	switch (how) {
+	case NO_REQUEST:
+		assert_int_equal(
+		    pending_remove(l->works.set->config, "acme", "main", &f), RC_OK);
+		break;
+	case KEY_LOST: softadmin_drop(world.admin, l->pending.facts.key_id); break;
+	case KEY_REFUSED: softadmin_fail(world.admin, FRAME_KEY_REFUSED); break;
+	case TOKEN_DOWN: softadmin_fail(world.admin, FRAME_REBUILD); break;
+	case TOKEN_BUSY: softadmin_fail(world.admin, FRAME_BUSY); break;
+	case OTHER_KEY_SIGNS: softadmin_confuse(world.admin, true); break;
+	case NOT_IN_FORCE: world.publish_rc = RC_HSM; break;
+	default: break;
+	}
+}
+
+static void
+mend_world(void)
+{
+	softadmin_fail(world.admin, 0);
+	softadmin_confuse(world.admin, false);
+	world.publish_rc = RC_OK;
+}
+
+static enum rc
+count_refused(void *arg, const char *name, struct fault *f)
+{
+	(void)f;
+	if (strncmp(name, "refused-", 8) == 0)
+		++*(unsigned *)arg;
+	return RC_OK;
+}
+
+static unsigned
+refused_files(void)
+{
+	unsigned n = 0;
+
+	assert_int_equal(
+	    store_each("state/front/tenants/acme/main", count_refused, &n, NULL), RC_OK);
+	return n;
+}
+
+/* What a restart would come up with. */
+static void
+expect_restart(const char *serial)
+{
+	struct lab l;
+
+	lab_open(&l);
+	assert_string_equal(serial_of(l.works.set, l.at), serial);
+	lab_close(&l);
+}
+
+static void
+installs(void **state)
+{
+	const struct install_case *c = *state;
+	struct lab l;
+	struct bworld_cert spec;
+	uint8_t point[65];
+	AUTO_BUF pem = BUF_INIT(65536), tnauth = BUF_INIT(4096);
+	struct fault f = { 0 };
+	int64_t again_s = 0;
+	const char *before = c->renewal ? "10" : "";
+
+	bworld_tenant("acme", c->tenant);
+	lab_open(&l);
+	if (c->renewal)
+		install_good(&l, "10", now + 43200);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.serial = "11";
+	spec.not_after_s = now + 86400;
+	spoil_cert(&l, c->spoil, &spec, point, &tnauth);
+	spoil_world(&l, c->spoil);
+	if (c->spoil == GARBAGE)
+		buf_str(&pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	else if (c->spoil != EMPTY)
+		bworld_issue(&world, &pem, &spec);
+
+	assert_int_equal(lab_install(&l, buf_view(&pem), now, &again_s, &f), c->rc);
+	if (c->reason != NULL)
+		assert_string_equal(f.reason, c->reason);
+	assert_string_equal(serial_of(l.works.set, l.at), c->rc == RC_OK ? "11" : before);
+	assert_int_equal(again_s, c->spoil == NEAR_FUTURE ? now + INSTALL_WAIT_S : 0);
+	assert_int_equal(refused_files(), c->refused);
+	mend_world();
+	lab_close(&l);
+	if (c->spoil != ACCOUNT_KEY || c->renewal)
+		expect_restart(c->rc == RC_OK ? "11" : before);
+}
+
+/* ---- more than one step ---- */
+
+static unsigned
+audited(const char *event)
+{
+	unsigned n = 0;
+	size_t i;
+	json_t *record;
+
+	json_array_foreach (world.audit, i, record)
+		n += strcmp(json_string_value(json_object_get(record, "event")), event) == 0;
+	return n;
+}
+
+static void
+waits_for_not_before(void **state)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct fault f = { 0 };
+	int64_t again_s = 0;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.not_before_s = now + 30;
+	bworld_issue(&world, &pem, &spec);
+	assert_int_equal(lab_install(&l, buf_view(&pem), now, &again_s, &f), RC_BUSY);
+	assert_int_equal(again_s, now + 30);
+	assert_int_equal(lab_install(&l, buf_view(&pem), now + 30, &again_s, &f), RC_OK);
+	lab_close(&l);
+}
+
+static void
+a_refused_one_is_no_news_twice(void **state)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	AUTO_BUF pem = BUF_INIT(65536);
+	int64_t again_s = 0;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.scts = 0;
+	bworld_issue(&world, &pem, &spec);
+	for (int i = 0; i < 3; i++) {
+		struct fault f = { 0 };
+
+		assert_int_equal(lab_install(&l, buf_view(&pem), now, &again_s, &f), RC_DENIED);
+		assert_string_equal(f.reason, "sct_policy");
+	}
+	assert_int_equal(audited("install_refused"), 1);
+	assert_int_equal(refused_files(), 1);
+	lab_close(&l);
+}
+
+static void
+few_refused_are_kept(void **state)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	char serial[8];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	for (int i = 0; i < INSTALL_REFUSED_KEPT + 3; i++) {
+		struct fault f = { 0 };
+
+		spec = good_cert(&l);
+		snprintf(serial, sizeof serial, "%02x", 0x20 + i);
+		spec.serial = serial;
+		spec.scts = 0;
+		assert_int_equal(install_cert(&l, &spec, &f), RC_DENIED);
+	}
+	assert_int_equal(refused_files(), INSTALL_REFUSED_KEPT);
+	lab_close(&l);
+}
+
+/* The configuration changed while the CA was at work. */
+static void
+numbers_changed_meanwhile(void **state)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	struct fault f = { 0 };
+
+	(void)state;
+	bworld_tenant("acme", VESPER(FEWER, ""));
+	lab_open(&l);
+	lab_request(&l); /* for one number */
+	lab_close(&l);
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200); /* for all of them: the other request is gone */
+	lab_close(&l);
+	bworld_tenant("acme", VESPER(FEWER, ""));
+	lab_open(&l);
+	lab_request(&l); /* for one number, again */
+	lab_close(&l);
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	assert_int_equal(
+	    pending_read(l.works.set->config, "acme", "main", &l.pending, &f), RC_OK);
+	spec = good_cert(&l);
+	spec.serial = "11";
+	spec.not_after_s = now + 86400;
+	/* Numbers that are signed for today would be lost. */
+	assert_int_equal(install_cert(&l, &spec, &f), RC_DENIED);
+	assert_string_equal(f.reason, "narrower");
+	lab_close(&l);
+	/* Where the operator took them away it is what was asked for, earlier end or not. */
+	bworld_tenant("acme", VESPER(FEWER, ""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.serial = "12";
+	spec.not_after_s = now + 4000;
+	f.rc = RC_OK;
+	assert_int_equal(install_cert(&l, &spec, &f), RC_OK);
+	lab_close(&l);
+}
+
+static void
+constraints_narrowed_meanwhile(void **state)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	struct fault f = { 0 };
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l); /* without constraints */
+	lab_close(&l);
+	bworld_tenant("acme", CONSTRAINED(NUMBERS));
+	lab_open(&l);
+	assert_int_equal(
+	    pending_read(l.works.set->config, "acme", "main", &l.pending, &f), RC_OK);
+	spec = good_cert(&l);
+	assert_int_equal(install_cert(&l, &spec, &f), RC_DENIED);
+	assert_string_equal(f.reason, "constraints_wider");
+	lab_close(&l);
+}
+
+static void
+after_a_roll_back_it_installs(void **state)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	struct fault f = { 0 };
+	AUTO_BUF pem = BUF_INIT(65536);
+	int64_t again_s = 0;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.serial = "11";
+	spec.not_after_s = now + 86400;
+	bworld_issue(&world, &pem, &spec);
+	world.publish_rc = RC_HSM;
+	assert_int_equal(lab_install(&l, buf_view(&pem), now, &again_s, &f), RC_HSM);
+	world.publish_rc = RC_OK;
+	f.rc = RC_OK;
+	assert_int_equal(lab_install(&l, buf_view(&pem), now, &again_s, &f), RC_OK);
+	assert_string_equal(serial_of(l.works.set, l.at), "11");
+	lab_close(&l);
+}
+
+static void
+the_old_key_goes_after_the_overlap(void **state)
+{
+	struct lab l;
+	uint8_t old[KEY_ID_LEN], fresh[KEY_ID_LEN];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	memcpy(old, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	install_good(&l, "11", now + 86400);
+	memcpy(fresh, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	assert_int_equal(works_chores(&l.works, now), now + RETIRE_OVERLAP_S);
+	assert_true(softadmin_has(world.admin, old));
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S - 1);
+	assert_true(softadmin_has(world.admin, old));
+	lab_close(&l);
+	lab_open(&l); /* a restart has not forgotten */
+	softadmin_fail(world.admin, FRAME_REBUILD);
+	assert_int_equal(works_chores(&l.works, now + RETIRE_OVERLAP_S),
+	    now + RETIRE_OVERLAP_S + RETIRE_RETRY_S);
+	softadmin_fail(world.admin, 0);
+	assert_true(softadmin_has(world.admin, old));
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S + RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, old));
+	assert_true(softadmin_has(world.admin, fresh));
+	assert_int_equal(audited("key_retired"), 1);
+	lab_close(&l);
+}
+
+/* However it is noted: not with a certificate in force, nor with a request outstanding. */
+static void
+a_needed_key_is_not_destroyed(void **state)
+{
+	struct lab l;
+	uint8_t in_force[KEY_ID_LEN];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	memcpy(in_force, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	lab_request(&l);
+	assert_int_equal(retire_note(&l.works, in_force, l.at, now, NULL), RC_OK);
+	assert_int_equal(retire_note(&l.works, l.pending.facts.key_id, l.at, now, NULL), RC_OK);
+	(void)works_chores(&l.works, now + 1);
+	assert_true(softadmin_has(world.admin, in_force));
+	assert_true(softadmin_has(world.admin, l.pending.facts.key_id));
+	/* Not judged as READY, for want of anchors: its key may be needed again. */
+	assert_int_equal(retire_note(&l.works, in_force, l.at, now, NULL), RC_OK);
+	lab_close(&l);
+	bworld_tenant("acme", VESPER(NUMBERS, "min_scts = 2"));
+	lab_open(&l);
+	assert_string_equal(serial_of(l.works.set, l.at), "");
+	(void)works_chores(&l.works, now + 1);
+	assert_true(softadmin_has(world.admin, in_force));
+	lab_close(&l);
+}
+
+static void
+other_octets_another_key(void **state)
+{
+	struct lab l;
+	uint8_t first[KEY_ID_LEN];
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	memcpy(first, l.pending.facts.key_id, KEY_ID_LEN);
+	buf_span(&der, buf_view(&l.pending.der));
+	lab_request(&l);
+	assert_true(span_eq(buf_view(&der), buf_view(&l.pending.der)));
+	assert_int_equal(softadmin_keys(world.admin), 1);
+	lab_close(&l);
+	bworld_tenant("acme", VESPER(FEWER, ""));
+	lab_open(&l);
+	lab_request(&l);
+	assert_memory_not_equal(first, l.pending.facts.key_id, KEY_ID_LEN);
+	(void)works_chores(&l.works, now + 1);
+	assert_false(softadmin_has(world.admin, first));
+	assert_true(softadmin_has(world.admin, l.pending.facts.key_id));
+	lab_close(&l);
+}
+
+static void
+published_files(void **state)
+{
+	struct lab l;
+	struct stat st;
+	char path[256];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	snprintf(path, sizeof path, "www/%s.pem",
+	    credset_credential(l.works.set, l.at)->fingerprint);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	install_good(&l, "11", now + 86400);
+	(void)works_chores(&l.works, now + 43200 + 86399);
+	assert_int_equal(stat(path, &st), 0);
+	(void)works_chores(&l.works, now + 43200 + 86400 + 3600);
+	assert_int_not_equal(stat(path, &st), 0);
+	snprintf(path, sizeof path, "www/%s.pem",
+	    credset_credential(l.works.set, l.at)->fingerprint);
+	assert_int_equal(stat(path, &st), 0);
+	lab_close(&l);
+}
+
+/* ---- crashes ---- */
+
+/* The new one is installed by a child that dies at the at-th step; true when it lived. */
+static bool
+install_until(struct lab *l, struct span pem, enum crash_kind kind, unsigned at)
+{
+	int64_t again_s = 0;
+	struct fault f = { 0 };
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct credential *c = NULL;
+
+		crash_arm(kind, at);
+		if (install_chain(&l->works, l->at, pem, now, &again_s, &c, &f) == RC_OK)
+			assert_non_null(c);
+		_exit(crash_calls() >= at ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status) == 0;
+}
+
+/* Whatever happened: one of the two is in force, published, and has its key. */
+static void
+expect_old_or_new(bool *was_old, bool *was_new)
+{
+	struct lab l;
+	const struct credential *c;
+	struct pending p = { 0 };
+	char path[256];
+	bool is_new, outstanding;
+
+	lab_open(&l);
+	c = credset_credential(l.works.set, l.at);
+	assert_int_equal(c->state, CREDENTIAL_READY);
+	is_new = strcmp(c->chain->cert[0]->serial, "11") == 0;
+	assert_true(is_new || strcmp(c->chain->cert[0]->serial, "10") == 0);
+	snprintf(path, sizeof path, "www/%s.pem", c->fingerprint);
+	assert_int_not_equal(store_mtime(path), 0);
+	outstanding = pending_read(l.works.set->config, "acme", "main", &p, NULL) == RC_OK;
+	assert_true(is_new != outstanding); /* the old one is in force: try again */
+	(void)works_chores(&l.works, now + 2 * RETIRE_OVERLAP_S);
+	assert_true(softadmin_has(world.admin, c->key_id));
+	if (outstanding)
+		assert_true(softadmin_has(world.admin, p.facts.key_id));
+	assert_int_equal(softadmin_keys(world.admin), outstanding ? 2 : 1);
+	pending_done(&p);
+	*was_old |= !is_new;
+	*was_new |= is_new;
+	lab_close(&l);
+}
+
+static void
+crash_round(enum crash_kind kind, unsigned at, bool *done, bool *was_old, bool *was_new)
+{
+	struct lab l;
+	struct bworld_cert spec;
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	bworld_close(&world);
+	bworld_open(&world);
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.serial = "11";
+	spec.not_after_s = now + 86400;
+	bworld_issue(&world, &pem, &spec);
+	lab_close(&l);
+	lab_open(&l); /* with a channel to the token that nobody has used yet */
+	*done = install_until(&l, buf_view(&pem), kind, at);
+	lab_close(&l);
+	expect_old_or_new(was_old, was_new);
+}
+
+static void
+old_or_new(void **state)
+{
+	const enum crash_kind *kind = *state;
+	bool done = false, was_old = false, was_new = false;
+	unsigned at = 1;
+
+	for (; !done; at++) {
+		assert_true(at < 200);
+		crash_round(*kind, at, &done, &was_old, &was_new);
+	}
+	assert_true(was_old && was_new);
+	assert_true(at > 30);
+}
+
+static int
+open_world(void **state)
+{
+	(void)state;
+	bworld_open(&world);
+	return 0;
+}
+
+static int
+close_world(void **state)
+{
+	(void)state;
+	bworld_close(&world);
+	return 0;
+}
+
+#define STEP(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+
+int
+main(void)
+{
+	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
+	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + 12] = {
+		STEP(waits_for_not_before),
+		STEP(a_refused_one_is_no_news_twice),
+		STEP(few_refused_are_kept),
+		STEP(numbers_changed_meanwhile),
+		STEP(constraints_narrowed_meanwhile),
+		STEP(after_a_roll_back_it_installs),
+		STEP(the_old_key_goes_after_the_overlap),
+		STEP(a_needed_key_is_not_destroyed),
+		STEP(other_octets_another_key),
+		STEP(published_files),
+		{ "old or new after a crash", old_or_new, open_world, close_world, &by_exit },
+		{ "old or new when the disk fails", old_or_new, open_world, close_world,
+		    &by_error },
+	};
+	size_t n = 12;
+
+	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
+		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,
+			close_world, &install_cases[i] };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
