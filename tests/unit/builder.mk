@@ -1,1 +1,21 @@
 # unit tests: builder
+UNIT_TESTS += tests/unit/test_credset tests/unit/test_store tests/unit/test_install
+
+BWORLD = tests/unit/bworld.c tests/unit/bworld.h \
+	tests/unit/softadmin.c tests/unit/softadmin.h $(PKI)
+CRASH = tests/unit/crash.c tests/unit/crash.h
+CRASH_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=renameat,--wrap=fsync,--wrap=fchmod,--wrap=unlinkat
+BUILDER_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) $(CONFUSE_LIBS) \
+	-lpthread
+
+tests_unit_test_credset_SOURCES = tests/unit/test_credset.c tests/unit/cm.h
+tests_unit_test_credset_LDADD = $(BUILDER_LDADD)
+
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(CRASH) tests/unit/rows.h
+tests_unit_test_store_LDADD = $(BUILDER_LDADD)
+tests_unit_test_store_LDFLAGS = $(CRASH_LDFLAGS)
+
+tests_unit_test_install_SOURCES = tests/unit/test_install.c $(BWORLD) $(CRASH)
+tests_unit_test_install_LDADD = $(BUILDER_LDADD)
+tests_unit_test_install_LDFLAGS = $(CRASH_LDFLAGS)
