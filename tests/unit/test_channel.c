@@ -1,5 +1,6 @@
 /* channel, control messages, secrets, log: what passes between processes and files */
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -253,11 +254,17 @@ become_same_user(void)
 static int
 become_daemon(void)
 {
+	gid_t before = 4242, after[32];
 	struct fault f = { 0 };
-	int signal = 0;
+	int signal = 0, n;
 
-	if (role_become("daemon", true, &f) != RC_OK)
+	if (setgroups(1, &before) != 0 || role_become("daemon", true, &f) != RC_OK)
 		return 1;
+	n = getgroups(ARRAY_LEN(after), after);
+	for (int i = 0; i < n; i++) {
+		if (after[i] == before || after[i] == 0)
+			return 6; /* root's groups must not stay */
+	}
 	if (getuid() != 1 || geteuid() != 1 || getgid() != 1 || setuid(0) == 0)
 		return 2;
 	if (prctl(PR_GET_DUMPABLE) != 1) /* cleared by the kernel, set again because asked */

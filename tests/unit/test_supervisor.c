@@ -209,6 +209,7 @@ run_daemon(uid_t uid, const char *const *args)
 	assert_true(daemon_pid >= 0);
 	if (daemon_pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)dup2(log, 0); /* a role's is /dev/null whatever ours is */
 		(void)dup2(log, 1);
 		(void)dup2(log, 2);
 		(void)dup2(log, 9); /* a descriptor that a shell forgot to close */
