@@ -4,7 +4,7 @@ UNIT_TESTS += tests/unit/test_credset tests/unit/test_store tests/unit/test_inst
 BWORLD = tests/unit/bworld.c tests/unit/bworld.h \
 	tests/unit/softadmin.c tests/unit/softadmin.h $(PKI)
 CRASH = tests/unit/crash.c tests/unit/crash.h
-CRASH_LDFLAGS = $(AM_LDFLAGS) \
+CRASH_WRAP = $(AM_LDFLAGS) \
 	-Wl,--wrap=renameat,--wrap=fsync,--wrap=fchmod,--wrap=unlinkat
 BUILDER_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) $(CONFUSE_LIBS) \
 	-lpthread
@@ -14,8 +14,12 @@ tests_unit_test_credset_LDADD = $(BUILDER_LDADD)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(CRASH) tests/unit/rows.h
 tests_unit_test_store_LDADD = $(BUILDER_LDADD)
-tests_unit_test_store_LDFLAGS = $(CRASH_LDFLAGS)
+tests_unit_test_store_LDFLAGS = $(CRASH_WRAP)
 
 tests_unit_test_install_SOURCES = tests/unit/test_install.c $(BWORLD) $(CRASH)
 tests_unit_test_install_LDADD = $(BUILDER_LDADD)
-tests_unit_test_install_LDFLAGS = $(CRASH_LDFLAGS)
+tests_unit_test_install_LDFLAGS = $(CRASH_WRAP)
+
+UNIT_TESTS += tests/unit/test_acme_ops
+tests_unit_test_acme_ops_SOURCES = tests/unit/test_acme_ops.c $(BWORLD)
+tests_unit_test_acme_ops_LDADD = $(BUILDER_LDADD)
