@@ -446,7 +446,7 @@ guess_jose(struct span text)
 	if (memchr(text.ptr, ';', text.len) != NULL || cut_prefix(&text, "Identity:"))
 		return find_type("identity");
 	if (claims_of(text, &header, &claims, NULL) != RC_OK)
-		return header == NULL ? NULL : find_type("passport");
+		return header != NULL || cut_prefix(&text, "ey") ? find_type("passport") : NULL;
 	return find_type(json_object_get(claims, "atc") != NULL ? "token" : "passport");
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/cli.h"
+#include "stir/jtext.h"
 
 static json_t *
 hex_text(struct span bytes)
@@ -169,7 +170,6 @@ is_flat(const json_t *value)
 	return !json_is_array(value) && !json_is_object(value);
 }
 
-/* Text members of one object each on one line: "one: 12025550100". */
 static bool
 is_short(const json_t *value)
 {
@@ -177,39 +177,58 @@ is_short(const json_t *value)
 }
 
 static void
-print_member(const char *name, const json_t *value, int indent)
+print_member(const char *name, const json_t *value, int indent, bool hanging)
 {
-	printf("%*s%s:", indent, "", name);
-	if (is_short(value)) {
-		putchar(' ');
-		if (is_flat(value))
-			print_scalar(value);
-		else
-			fputs("none", stdout);
+	printf("%*s%s:", hanging ? 0 : indent, "", name);
+	if (!is_short(value)) {
 		putchar('\n');
+		show_text(value, indent + 2);
 		return;
 	}
+	putchar(' ');
+	if (is_flat(value))
+		print_scalar(value);
+	else
+		fputs("none", stdout);
 	putchar('\n');
-	show_text(value, indent + 2);
+}
+
+/* hanging: the first line has been begun already. */
+static void
+show_members(const json_t *object, int indent, bool hanging)
+{
+	json_t *walk = jtext_walk(object);
+
+	for (void *m = json_object_iter(walk); m != NULL; m = json_object_iter_next(walk, m)) {
+		print_member(
+		    json_object_iter_key(m), json_object_iter_value(m), indent, hanging);
+		hanging = false;
+	}
+}
+
+static void
+show_items(const json_t *list, int indent)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (list, i, item) {
+		printf("%*s- ", indent, "");
+		if (json_is_object(item)) {
+			show_members(item, indent + 2, true);
+			continue;
+		}
+		if (is_flat(item))
+			print_scalar(item);
+		putchar('\n');
+		if (!is_flat(item))
+			show_items(item, indent + 2);
+	}
 }
 
 void
 show_text(const json_t *value, int indent)
 {
-	json_t *walk = (json_t *)(uintptr_t)value;
-	size_t i;
-	json_t *item;
-
-	for (void *m = json_object_iter(walk); m != NULL; m = json_object_iter_next(walk, m))
-		print_member(json_object_iter_key(m), json_object_iter_value(m), indent);
-	json_array_foreach (walk, i, item) {
-		printf("%*s- ", indent, "");
-		if (is_flat(item)) {
-			print_scalar(item);
-			putchar('\n');
-			continue;
-		}
-		putchar('\n');
-		show_text(item, indent + 2);
-	}
+	show_members(value, indent, false);
+	show_items(value, indent);
 }

@@ -1,0 +1,472 @@
+/*
+ * The vesper command itself: the built program is run on files, and its
+ * output and exit status are judged.
+ */
+#include "client/cli.h"
+#include "stir/profile.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/pki.h"
+#include "tests/unit/rows.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#define CALLER "12025550100"
+#define CALLEE "12125550111"
+#define NOW    "1800000000"
+#define BASE   "{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}}"
+#define ORIGID "123e4567-e89b-12d3-a456-426655440000"
+#define SHAKEN \
+	"{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE \
+	"\"]},\"attest\":\"A\",\"origid\":\"" ORIGID "\"}"
+
+enum { OUTPUT_MAX = 1024 * 1024 };
+
+static struct {
+	char dir[64];
+	EVP_PKEY *root_key, *leaf_key, *log_key;
+	X509 *root;
+} w;
+
+/* ---- files -------------------------------------------------------------------------- */
+
+static void
+write_file(const char *name, struct span bytes)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", w.dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+write_pem(const char *name, X509 *x)
+{
+	AUTO_BUF pem = BUF_INIT(20000);
+
+	pki_pem(&pem, x);
+	write_file(name, buf_view(&pem));
+}
+
+/* mustInclude {rcd} */
+static const uint8_t must_rcd[] = { 0x30, 0x09, 0xa0, 0x07, 0x30, 0x05, 0x16, 0x03, 'r', 'c',
+	'd' };
+
+static struct pki_spec
+leaf_spec(void)
+{
+	return (struct pki_spec){
+		.cn = "leaf", .key = w.leaf_key, .issuer = w.root, .issuer_key = w.root_key
+	};
+}
+
+static void
+write_tokens(X509 *leaf)
+{
+	AUTO_BUF header = BUF_INIT(20000), jwt = BUF_INIT(65536), id = BUF_INIT(65536);
+
+	buf_str(&header, "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5c\":");
+	pki_x5c(&header, &leaf, 1);
+	buf_str(&header, ",\"x5u\":\"https://cert.example/a.pem\"}");
+	pki_jws(&jwt, buf_text(&header),
+	    "{\"dest\":{\"tn\":[\"" CALLEE "\"]},\"iat\":" NOW ",\"orig\":{\"tn\":\"" CALLER
+	    "\"}}",
+	    w.leaf_key);
+	write_file("passport.jwt", buf_view(&jwt));
+	buf_str(&id, "Identity: ");
+	buf_span(&id, buf_view(&jwt));
+	buf_str(&id, ";info=<https://cert.example/a.pem>;alg=ES256\r\n");
+	write_file("identity.txt", buf_view(&id));
+}
+
+static void
+write_leaves(void)
+{
+	AUTO_BUF one = BUF_INIT(100), spc = BUF_INIT(100), sct = BUF_INIT(1000);
+	AUTO_BUF list = BUF_INIT(1000);
+	AUTO_OSSL(X509) *leaf = NULL, *sp = NULL, *bound = NULL;
+	struct pki_spec s = leaf_spec();
+
+	pki_tnauth_one(&one, CALLER);
+	pki_tnauth_spc(&spc, "1234");
+	s.tnauth = buf_view(&one);
+	pki_sct(&sct, &s, w.log_key, PKI_NOW * 1000 - 1000);
+	pki_sct_list(&list, buf_view(&sct));
+	s.scts = buf_view(&list);
+	leaf = pki_issue(&s);
+	write_pem("leaf.pem", leaf);
+	write_tokens(leaf);
+	s.scts = (struct span){ 0 };
+	s.enhanced_constraints = span_of(must_rcd, sizeof must_rcd);
+	bound = pki_issue(&s);
+	write_pem("bound.pem", bound);
+	s = leaf_spec();
+	s.tnauth = buf_view(&spc);
+	sp = pki_issue(&s);
+	write_pem("sp.pem", sp);
+}
+
+static void
+write_logs(void)
+{
+	AUTO_BUF json = BUF_INIT(10000);
+
+	buf_str(&json, "{\"operators\":[{\"logs\":[{\"state\":\"usable\",\"key\":\"");
+	pki_spki(&json, w.log_key);
+	buf_str(&json, "\"}]}]}");
+	write_file("logs.json", buf_view(&json));
+}
+
+static int
+make_world(void **state)
+{
+	(void)state;
+	snprintf(w.dir, sizeof w.dir, "/tmp/vesper-cli-XXXXXX");
+	assert_non_null(mkdtemp(w.dir));
+	w.root_key = pki_p256();
+	w.leaf_key = pki_p256();
+	w.log_key = pki_p256();
+	w.root = pki_issue(&(struct pki_spec){ .cn = "Root", .key = w.root_key, .ca = true });
+	write_pem("root.pem", w.root);
+	write_leaves();
+	write_logs();
+	write_file("base.json", span_str(BASE));
+	write_file("shaken.json", span_str(SHAKEN));
+	write_file(
+	    "rcd.json", span_str("{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE
+				 "\"]},\"rcd\":{\"nam\":\"A\"}}"));
+	write_file("other.json",
+	    span_str("{\"orig\":{\"tn\":\"12025550101\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}}"));
+	write_file("twice.json", span_str("{\"orig\":1,\"orig\":2}"));
+	write_file("broken.json", span_str("{\"orig\":"));
+	write_file("stale.json",
+	    span_str("{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE
+		     "\"]},\"iat\":1443208345}"));
+	write_file("list.der", span_of("\x30\x08\xa0\x06\x16\x04\x31\x32\x33\x34", 10));
+	return 0;
+}
+
+static int
+drop_world(void **state)
+{
+	static const char *const files[] = { "root.pem", "leaf.pem", "bound.pem", "sp.pem",
+		"passport.jwt", "identity.txt", "logs.json", "base.json", "shaken.json",
+		"rcd.json", "other.json", "twice.json", "broken.json", "stale.json", "list.der",
+		"stdin", "stdout", "stderr" };
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof path, "%s/%s", w.dir, files[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(w.dir), 0);
+	EVP_PKEY_free(w.root_key);
+	EVP_PKEY_free(w.leaf_key);
+	EVP_PKEY_free(w.log_key);
+	X509_free(w.root);
+	return 0;
+}
+
+/* ---- running -------------------------------------------------------------------------- */
+
+enum { ARGV_MAX = 24 };
+
+static void
+redirect(posix_spawn_file_actions_t *actions, int fd, const char *name, int flags)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", w.dir, name);
+	posix_spawn_file_actions_addopen(actions, fd, path, flags, 0600);
+}
+
+/* ./vesper with these arguments; the exit status. */
+static int
+run(char *const *argv)
+{
+	static char *const environment[] = { NULL };
+	posix_spawn_file_actions_t actions;
+	int status = -1;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	redirect(&actions, 0, "stdin", O_RDONLY);
+	redirect(&actions, 1, "stdout", O_WRONLY | O_CREAT | O_TRUNC);
+	redirect(&actions, 2, "stderr", O_WRONLY | O_CREAT | O_TRUNC);
+	assert_int_equal(posix_spawn(&pid, "./vesper", &actions, NULL, argv, environment), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	while (waitpid(pid, &status, 0) < 0)
+		assert_int_equal(errno, EINTR);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+read_output(const char *name, struct buf *out)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", w.dir, name);
+	assert_int_equal(cli_read(path, out, NULL), RC_OK);
+}
+
+/* "@name" is the file of that name; words are cut at blanks. */
+static void
+split(const char *line, char *argv[ARGV_MAX])
+{
+	size_t n = 0;
+
+	argv[n++] = strdup("vesper");
+	while (*line != 0) {
+		size_t len = strcspn(line, " ");
+		char word[300];
+
+		if (line[0] == '@')
+			snprintf(word, sizeof word, "%s/%.*s", w.dir, (int)len - 1, line + 1);
+		else
+			snprintf(word, sizeof word, "%.*s", (int)len, line);
+		assert_true(n < ARGV_MAX - 1);
+		argv[n++] = strdup(word);
+		line += len + (line[len] == ' ');
+	}
+	argv[n] = NULL;
+}
+
+static struct run_case {
+	const char *name, *line, *input;
+	int status;
+	const char *out[4]; /* parts of the output; JSON is compared without white space */
+	const char *err;    /* a part of stderr; NULL: nothing there */
+} cases[] = {
+	/* clang-format off */
+	{ "version", "version", "", 0, { "vesper " VESPER_VERSION, VESPER_DRAFT }, NULL },
+	{ "version as JSON", "--json version", "", 0,
+	    { "{\"schema\":\"vesper/version/1\",\"version\":\"" VESPER_VERSION "\"" }, NULL },
+	{ "help", "--help", "", 0, { "status", "inspect" }, NULL },
+	{ "help of a command", "check --help", "", 0, { "--allow-claim" }, NULL },
+	{ "no command", "", "", 2, { NULL }, "usage" },
+	{ "no such command", "frobnicate", "", 2, { NULL }, "no such command: frobnicate" },
+	{ "unknown option", "version --frob", "", 2, { NULL }, "unknown option --frob" },
+
+	{ "tn", "inspect --type tn -", "+1 (202) 555-0100\n", 0, { CALLER "\n" }, NULL },
+	{ "tn as JSON", "inspect --json --type tn -", "+1 202 555 0100 \n", 0,
+	    { "{\"schema\":\"vesper/inspect/1\",\"type\":\"tn\",\"tn\":\"" CALLER "\",\"problems\":[]}" },
+	    NULL },
+	{ "tel URI", "inspect --type=tn -", "tel:+1-202-555-0100;ext=7", 0, { CALLER "\n" }, NULL },
+	{ "sip URI", "inspect --type=tn -", "sip:+12025550100@example.com;user=phone", 0,
+	    { CALLER "\n" }, NULL },
+	{ "letters", "inspect --type tn -", "1800FLOWERS", 1, { NULL }, "invalid_tn" },
+	{ "sixteen digits", "inspect --json --type tn -", "1234567890123456", 1,
+	    { "\"reason\":\"invalid_tn\"" }, "invalid_tn" },
+	{ "empty tn", "inspect --type tn -", "", 1, { NULL }, "invalid_tn" },
+
+	{ "TNAuthList of an SPC", "inspect --json --type tnauthlist @list.der", "", 0,
+	    { "\"entries\":[{\"spc\":\"1234\"}]" }, NULL },
+	{ "TNAuthList in hex", "inspect --json --hex --type tnauthlist -",
+	    "300f a20d 160b 3132303135353530313030\n", 0, { "\"entries\":[{\"one\":\"12015550100\"}]" },
+	    NULL },
+	{ "TNAuthList with a range", "--json inspect --hex --type tnauthlist -",
+	    "3014 a112 3010 160b 3132303235353530313030 02010a", 0,
+	    { "{\"range\":{\"start\":\"12025550100\",\"count\":10}}", "\"numbers\":10" }, NULL },
+	{ "TNAuthList with implicit tags", "inspect --json --hex --type tnauthlist -",
+	    "300d820b3132303135353530313030", 1, { "\"reason\":\"tnauth_choice\"" }, "tnauth_choice" },
+	{ "TNAuthList cut", "inspect --hex --type tnauthlist -", "3008a006160431323", 1, { NULL },
+	    "hex" },
+
+	{ "constraints", "inspect --json --hex --type jwtcc -", "3009a00730051603726364", 0,
+	    { "\"must_include\":[\"rcd\"],\"permitted_values\":[],\"must_exclude\":[]" }, NULL },
+	{ "constraints of RFC 9118", "inspect --json --hex --type ejwtcc -",
+	    "3040a00e300c160a636f6e666964656e6365a120301e301c160a636f6e666964656e6365300e0c04686967"
+	    "680c066d656469756da20c300a16087072696f72697479", 0,
+	    { "\"must_include\":[\"confidence\"]",
+		"\"permitted_values\":[{\"claim\":\"confidence\",\"values\":[\"high\",\"medium\"]}]",
+		"\"must_exclude\":[\"priority\"]" }, NULL },
+	{ "mustExclude in the old form", "inspect --hex --type jwtcc -", "3009a20730051603726364", 1,
+	    { NULL }, "" },
+	{ "base claim forbidden", "inspect --json --hex --type ejwtcc -", "3009a20730051603696174", 4,
+	    { "\"must_exclude\":[\"iat\"]", "\"reason\":\"credential_unusable\"" }, NULL },
+
+	{ "json", "inspect --type json -", "{ \"b\": [1, {\"d\":null,\"c\":true}], \"a\": \"x/\\u00e9\" }",
+	    0, { "{\"a\":\"x/\303\251\",\"b\":[1,{\"c\":true,\"d\":null}]}\n" }, NULL },
+	{ "json as JSON", "inspect --json --type json -", "{\"b\":1,\"a\":2}", 0,
+	    { "\"serialised\":\"{\\\"a\\\":2,\\\"b\\\":1}\"" }, NULL },
+	{ "json with a fraction", "inspect --type json -", "{\"a\":1.5}", 1, { NULL }, "malformed_json" },
+	{ "json with a member twice", "inspect --type json -", "{\"a\":1,\"a\":2}", 1, { NULL },
+	    "duplicate_member" },
+	{ "json that is a list", "inspect --type json -", "[1]", 1, { NULL }, "no JSON object" },
+
+	{ "certificate that is not valid yet", "inspect --json @leaf.pem", "", 4,
+	    { "\"type\":\"cert\"", "\"tnauthlist\":{\"entries\":[{\"one\":\"" CALLER "\"}]",
+		"\"scts\":true", "\"reason\":\"credential_expired\"" }, NULL },
+	{ "certificate of a CA", "inspect --json @root.pem", "", 4,
+	    { "\"ca\":true", "\"reason\":\"credential_unusable\"" }, NULL },
+	{ "PASSporT", "inspect --json @passport.jwt", "", 0,
+	    { "\"type\":\"passport\"", "\"iat\":" NOW, "\"problems\":[]" }, NULL },
+	{ "Identity value", "inspect --json @identity.txt", "", 0,
+	    { "\"type\":\"identity\"", "\"info\":\"https://cert.example/a.pem\"", "\"compact\":false" },
+	    NULL },
+	{ "PASSporT that is cut", "inspect -", "eyJhbGciOiJFUzI1NiJ9.e30", 1, { NULL }, "jws_syntax" },
+	{ "something", "inspect -", "something", 2, { NULL }, "--type" },
+	{ "no such file", "inspect @nothing", "", 6, { NULL }, "nothing" },
+	{ "no such type", "inspect --type fax -", "", 2, { NULL }, "no such type: fax" },
+	{ "two files", "inspect @leaf.pem @root.pem", "", 2, { NULL }, "one file" },
+
+	{ "check: allowed", "check --cert @leaf.pem --claims @base.json --at " NOW, "", 0,
+	    { "\"allow\":true,\"reason\":null,\"detail\":null,\"claim\":null" }, NULL },
+	{ "check: claims from stdin", "check --cert @leaf.pem --claims - --at " NOW, BASE, 0,
+	    { "\"allow\":true" }, NULL },
+	{ "check: not its number", "check --cert @leaf.pem --claims @other.json --at " NOW, "", 4,
+	    { "\"allow\":false,\"reason\":\"tn_not_authorized\"", "\"claim\":\"orig\"" }, NULL },
+	{ "check: expired now", "check --cert @leaf.pem --claims @base.json --at 1900000000", "", 4,
+	    { "\"reason\":\"credential_expired\"" }, NULL },
+	{ "check: stale", "check --cert @leaf.pem --claims @stale.json --at " NOW, "", 4,
+	    { "\"reason\":\"stale_iat\"" }, NULL },
+	{ "check: demanded claim", "check --cert @bound.pem --claims @base.json --at " NOW, "", 4,
+	    { "\"reason\":\"claim_missing_by_constraint\"", "\"claim\":\"rcd\"" }, NULL },
+	{ "check: named by the constraints", "check --cert @bound.pem --claims @rcd.json --at " NOW, "",
+	    0, { "\"allow\":true" }, NULL },
+	{ "check: unknown claim", "check --cert @leaf.pem --claims @rcd.json --at " NOW, "", 4,
+	    { "\"reason\":\"unknown_claim\"", "\"claim\":\"rcd\"" }, NULL },
+	{ "check: allowed claim",
+	    "check --cert @leaf.pem --claims @rcd.json --allow-claim rcd --at " NOW, "", 0,
+	    { "\"allow\":true" }, NULL },
+	{ "check: claim not vetted",
+	    "check --cert @leaf.pem --claims @rcd.json --allow-claim rcd --profile vesper-06 --at " NOW,
+	    "", 4, { "\"reason\":\"claim_not_vetted\"" }, NULL },
+	{ "check: shaken by a provider",
+	    "check --cert @sp.pem --claims @shaken.json --ppt shaken --profile shaken-sp --at " NOW, "",
+	    0, { "\"allow\":true" }, NULL },
+	{ "check: an SPC authorises nothing by itself",
+	    "check --cert @sp.pem --claims @shaken.json --ppt shaken --at " NOW, "", 4,
+	    { "\"reason\":\"tn_not_authorized\"" }, NULL },
+	{ "check: shaken under a delegate profile",
+	    "check --cert @leaf.pem --claims @shaken.json --ppt shaken --profile vesper-06 --at " NOW,
+	    "", 4, { "\"reason\":\"unsupported_ppt\"" }, NULL },
+	{ "check: unknown ppt", "check --cert @leaf.pem --claims @base.json --ppt nope --at " NOW, "", 4,
+	    { "\"reason\":\"unsupported_ppt\"" }, NULL },
+	{ "check: CA", "check --cert @root.pem --claims @base.json --at " NOW, "", 4,
+	    { "\"reason\":\"credential_unusable\"" }, NULL },
+	{ "check: profile of the other class",
+	    "check --cert @leaf.pem --claims @shaken.json --ppt shaken --profile shaken-sp --at " NOW, "",
+	    4, { "\"reason\":\"credential_unusable\"" }, NULL },
+	{ "check: member twice", "check --cert @leaf.pem --claims @twice.json --at " NOW, "", 4,
+	    { "\"reason\":\"duplicate_member\"" }, NULL },
+	{ "check: not JSON", "check --cert @leaf.pem --claims @broken.json --at " NOW, "", 4,
+	    { "\"reason\":\"malformed_json\"" }, NULL },
+	{ "check: no chain", "check --cert @base.json --claims @base.json --at " NOW, "", 1, { NULL },
+	    "chain" },
+	{ "check: no claims", "check --cert @leaf.pem", "", 2, { NULL }, "--claims" },
+	{ "check: no such profile", "check --cert @leaf.pem --claims @base.json --profile x", "", 2,
+	    { NULL }, "no such profile: x" },
+	{ "check: time in words", "check --cert @leaf.pem --claims @base.json --at today", "", 2,
+	    { NULL }, "--at" },
+
+	{ "verify: all of it",
+	    "verify --trust @root.pem --ct-logs @logs.json --from +1-202-555-0100 --to " CALLEE " --at "
+	    NOW " @identity.txt", "", 0,
+	    { " 1 parse        pass", " 9 sct          pass", "11 signalling   pass", "PASS\n" }, NULL },
+	{ "verify: as JSON", "--json verify --trust @root.pem --at " NOW " @passport.jwt", "", 0,
+	    { "\"schema\":\"vesper/verify/1\",\"pass\":true,\"code\":0",
+		"{\"step\":\"signature\",\"verdict\":\"pass\"", "\"step\":\"sct\",\"verdict\":\"skipped\"" },
+	    NULL },
+	{ "verify: late", "--json verify --trust @root.pem --at 1800000061 @passport.jwt", "", 4,
+	    { "\"pass\":false,\"code\":403", "\"step\":\"freshness\",\"verdict\":\"fail\"" }, NULL },
+	{ "verify: another caller",
+	    "verify --trust @root.pem --from 12025550101 --at " NOW " @passport.jwt", "", 4,
+	    { "orig_mismatch", "FAIL, SIP code 438" }, NULL },
+	{ "verify: no anchors", "verify --at " NOW " @passport.jwt", "", 4, { "FAIL: not everything" },
+	    NULL },
+	{ "verify: other anchors", "verify --trust @leaf.pem --at " NOW " a.b.c", "", 4,
+	    { "FAIL, SIP code 438" }, NULL },
+	{ "verify: quiet", "--quiet verify --trust @root.pem --at " NOW " @passport.jwt", "", 0,
+	    { NULL }, NULL },
+	{ "verify: anchors that are none", "verify --trust @base.json @passport.jwt", "", 1, { NULL },
+	    "--trust" },
+	{ "verify: no such file", "verify nothing", "", 6, { NULL }, "nothing" },
+	{ "verify: original", "verify --original @passport.jwt @passport.jwt", "", 2, { NULL },
+	    "not supported" },
+	{ "verify: from in letters", "verify --from x @passport.jwt", "", 2, { NULL }, "invalid_tn" },
+
+	{ "sign: no agent", "sign --socket @nothing --orig 1 --dest 2", "", 5, { NULL }, "vesperd" },
+	{ "sign: half a call", "sign --orig 1", "", 2, { NULL }, "--dest" },
+	{ "sign: form", "sign --orig 1 --dest 2 -o xml", "", 2, { NULL }, "xml" },
+	{ "status: no agent", "status --socket @nothing --json", "", 5,
+	    { "\"schema\":\"vesper/status/1\"", "\"reason\":\"connect\"" }, "cannot reach" },
+	{ "status: with an argument", "status now", "", 2, { NULL }, "no arguments" },
+	{ "bench: no agent", "bench --socket @nothing --orig 1 --dest 2", "", 5, { NULL }, "connect" },
+	{ "bench: no connections", "bench --socket @nothing --orig 1 --dest 2 --connections 0", "", 2,
+	    { NULL }, "--connections" },
+	{ "config: no verb", "config", "", 2, { NULL }, "check" },
+	{ "config: no file", "config check @nothing", "", 2, { NULL }, "not good" },
+	{ "config: not one", "config check @base.json", "", 2, { NULL }, "base.json" },
+	/* clang-format on */
+};
+
+static void
+compact(struct buf *out)
+{
+	json_auto_t *value = json_loadb((const char *)out->ptr, out->len, 0, NULL);
+	AUTO_FREE char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
+
+	if (text == NULL)
+		return;
+	buf_clear(out);
+	buf_str(out, text);
+}
+
+static void
+check_output(const struct run_case *c, int status)
+{
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX), err = BUF_INIT(OUTPUT_MAX);
+	const char *err_text;
+	bool good = status == c->status;
+
+	read_output("stdout", &out);
+	read_output("stderr", &err);
+	if (strncmp(c->line, "inspect --type json", 19) != 0)
+		compact(&out);
+	for (size_t i = 0; i < ARRAY_LEN(c->out) && c->out[i] != NULL; i++)
+		good = good && strstr(buf_text(&out), c->out[i]) != NULL;
+	err_text = buf_text(&err);
+	good = good && (c->err == NULL ? err.len == 0 : strstr(err_text, c->err) != NULL);
+	if (!good)
+		fail_msg("exit %d\n%s\n%s", status, buf_text(&out), err_text);
+}
+
+static void
+runs(void **state)
+{
+	const struct run_case *c = *state;
+	char *argv[ARGV_MAX];
+	int status;
+
+	write_file("stdin", span_str(c->input));
+	split(c->line, argv);
+	status = run(argv);
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+	check_output(c, status);
+}
+
+int
+main(void)
+{
+	static struct CMUnitTest tests[ARRAY_LEN(cases)];
+	size_t n = 0;
+
+	if (access("./vesper", X_OK) != 0) {
+		puts("the program vesper is not in this directory");
+		return 77;
+	}
+	ROWS(tests, n, cases, runs);
+	return cmocka_run_group_tests(tests, make_world, drop_world);
+}
