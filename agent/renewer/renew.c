@@ -776,7 +776,8 @@ collect_ready(struct renew *r, int64_t now, int64_t *wake_ms)
 		j->due_ms = at;
 		r->ready[n++] = j;
 	}
-	qsort(r->ready, n, sizeof(struct job *), by_due);
+	if (n > 1)
+		qsort(r->ready, n, sizeof(struct job *), by_due);
 	return n;
 }
 

@@ -333,7 +333,9 @@ add_pending(struct world *w)
 static enum world_fault
 strikes(struct world *w)
 {
-	if (++w->calls != w->fail_at)
+	w->calls++;
+	if (w->fail_at == 0 || w->calls < w->fail_at ||
+	    (w->calls > w->fail_at && !w->fail_always))
 		return FAULT_NONE;
 	w->fault_struck = true;
 	return w->fault;

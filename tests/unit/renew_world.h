@@ -68,7 +68,7 @@ struct world {
 	unsigned calls, nonces, registrations, steps_most;
 	unsigned fail_at; /* the call that fails, counted from 1; 0: none */
 	enum world_fault fault;
-	bool fault_struck;
+	bool fault_struck, fail_always; /* always: every call from fail_at on */
 	bool refuse_install, grant_narrower, grant_wider, processing;
 	EVP_PKEY *account, *authority, *root;
 	X509 *root_cert, *authority_cert;

@@ -1,5 +1,7 @@
 # unit tests: renewer
 UNIT_TESTS += \
+	tests/unit/test_ask \
+	tests/unit/test_authtok \
 	tests/unit/test_schedule \
 	tests/unit/test_problem \
 	tests/unit/test_eab \
@@ -9,6 +11,10 @@ UNIT_TESTS += \
 
 RENEWER_LDADD = librenewer.la libagent.la $(UNIT_LDADD) $(CURL_LIBS) $(CONFUSE_LIBS)
 
+tests_unit_test_ask_SOURCES = tests/unit/test_ask.c tests/unit/cm.h
+tests_unit_test_ask_LDADD = $(RENEWER_LDADD)
+tests_unit_test_authtok_SOURCES = tests/unit/test_authtok.c $(PKI)
+tests_unit_test_authtok_LDADD = $(RENEWER_LDADD)
 tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_schedule_LDADD = $(RENEWER_LDADD)
 tests_unit_test_problem_SOURCES = tests/unit/test_problem.c tests/unit/cm.h tests/unit/rows.h

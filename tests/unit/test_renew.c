@@ -106,6 +106,35 @@ one_failure(void **state)
 	}
 }
 
+/* Whatever fails for good, from any call on: the parties are not hammered. */
+static void
+nothing_works(void **state)
+{
+	static const enum world_fault faults[] = { FAULT_LOST, FAULT_UNAVAILABLE, FAULT_GARBAGE,
+		FAULT_BAD_NONCE, FAULT_DENIED };
+	unsigned calls = calls_of_a_good_run();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		for (unsigned n = 1; n <= calls; n += 3) {
+			struct world w;
+
+			world_open(&w, 1);
+			w.fail_at = n;
+			w.fail_always = true;
+			w.fault = faults[i];
+			world_pass(&w, 600);
+			/* The ladder has nine rungs in ten minutes, badNonce three more each. */
+			assert_true(w.calls < n + 150);
+			/* After the last POST a nonce no longer matters. */
+			assert_true(w.cred[0].installs == 0 || faults[i] == FAULT_BAD_NONCE);
+			w.fail_at = 0;
+			assert_true(world_until(&w, all_installed, 1200));
+			world_close(&w);
+		}
+	}
+}
+
 static void
 killed_at_each_call(void **state)
 {
@@ -436,6 +465,7 @@ main(void)
 {
 	struct CMUnitTest tests[32] = {
 		cmocka_unit_test(good_run),
+		cmocka_unit_test(nothing_works),
 		cmocka_unit_test(killed_at_each_call),
 		cmocka_unit_test(killed_with_calls_under_way),
 		cmocka_unit_test(refused_certificate),
@@ -453,7 +483,7 @@ main(void)
 		cmocka_unit_test(an_operator_asks),
 		cmocka_unit_test(spoilt_records_begin_again),
 	};
-	size_t n = 17;
+	size_t n = 18;
 
 	ROWS(tests, n, fault_cases, one_failure);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
