@@ -351,6 +351,8 @@ start_failed(struct acme *a, enum rc rc, const struct fault *f, int64_t retry_af
 	int64_t wait_ms = ACME_STOP_MS;
 
 	a->phase = COLD;
+	if (strcmp(f->reason, "stopping") == 0)
+		return;
 	a->failures++;
 	a->fault = *f;
 	if (problem_may_pass(rc))

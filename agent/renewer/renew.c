@@ -356,6 +356,9 @@ resume(struct job *j)
 	}
 	if (rec->state < RENEW_CHALLENGE)
 		rec->state = RENEW_TOKEN;
+	/* The request may have arrived: the order says. */
+	if (rec->state == RENEW_FINALIZE)
+		rec->state = RENEW_POLL;
 	if (rec->state == RENEW_INSTALL)
 		rec->state = RENEW_DOWNLOAD;
 	log_state(j, "renewal_resumed", LEVEL_NOTICE);

@@ -82,6 +82,8 @@ make_token(struct world *w, const json_t *asked)
 static const char *
 order_status(const struct world *w, struct world_order *o)
 {
+	if (o->failed)
+		return "invalid";
 	for (size_t i = 0; i < o->authzs; i++) {
 		if (!o->valid[i])
 			return "pending";
@@ -156,6 +158,27 @@ new_order(struct world *w, struct http_answer *a, const json_t *jws)
 }
 
 static void
+answer_challenge(struct world *w, struct world_order *o, size_t i)
+{
+	if (w->challenge_fails == NULL)
+		o->valid[i] = true;
+	else
+		o->failed = true;
+}
+
+/* RFC 8555 section 7.1.4: the challenge that failed says why. */
+static json_t *
+failed_authz(const struct world *w)
+{
+	char type[96];
+
+	snprintf(type, sizeof type, "urn:ietf:params:acme:error:%s", w->challenge_fails);
+	return json_pack("{s:s, s:[{s:s, s:s, s:s, s:{s:s, s:s}}]}", "status", "invalid",
+	    "challenges", "type", "tkauth-01", "tkauth-type", "atc", "status", "invalid",
+	    "error", "type", type, "detail", "by script");
+}
+
+static void
 ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *jws)
 {
 	size_t k = 0, i = 0;
@@ -170,9 +193,10 @@ ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *
 	} else if (sscanf(path, "/order/%zu", &k) == 1) {
 		put_json(a, 200, "application/json", order_json(w, k));
 	} else if (sscanf(path, "/authz/%zu/%zu", &k, &i) == 2) {
-		put_json(a, 200, "application/json", authz_json(w, k, i));
+		put_json(a, 200, "application/json",
+		    w->order[k].failed ? failed_authz(w) : authz_json(w, k, i));
 	} else if (sscanf(path, "/chall/%zu/%zu", &k, &i) == 2) {
-		w->order[k].valid[i] = true;
+		answer_challenge(w, &w->order[k], i);
 		put_json(
 		    a, 200, "application/json", json_pack("{s:s}", "status", "processing"));
 	} else if (sscanf(path, "/fin/%zu", &k) == 1) {
@@ -278,12 +302,13 @@ install(struct world *w, struct world_credential *c)
 }
 
 static void
-take_schedule(struct world_credential *c, const json_t *m)
+take_schedule(struct world *w, struct world_credential *c, const json_t *m)
 {
 	const char *problem = json_string_value(json_object_get(m, "problem"));
 
 	snprintf(c->problem, sizeof c->problem, "%s", problem != NULL ? problem : "");
 	c->renew_at_s = json_integer_value(json_object_get(m, "renew_at"));
+	w->problems += problem != NULL;
 }
 
 static json_t *
@@ -303,7 +328,7 @@ ask_answer(struct world *w, const json_t *m)
 	if (strcmp(op, "csr") == 0)
 		return json_pack("{s:s}", "csr", "MAA");
 	if (strcmp(op, "schedule") == 0) {
-		take_schedule(c, m);
+		take_schedule(w, c, m);
 		return json_object();
 	}
 	/* What is left is a JWS. */

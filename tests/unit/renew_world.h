@@ -36,7 +36,7 @@ struct world_credential {
 
 struct world_order {
 	size_t credential, authzs;
-	bool valid[2], finalized;
+	bool valid[2], failed, finalized;
 	unsigned looks;
 };
 
@@ -70,6 +70,8 @@ struct world {
 	enum world_fault fault;
 	bool fault_struck, fail_always; /* always: every call from fail_at on */
 	bool refuse_install, grant_narrower, grant_wider, processing;
+	const char *challenge_fails; /* error type of the next challenge answered, NULL none */
+	unsigned problems;	     /* reports to status that had one */
 	EVP_PKEY *account, *authority, *root;
 	X509 *root_cert, *authority_cert;
 	struct buf tnauth, constraints, narrower, wider;

@@ -153,6 +153,7 @@ killed_at_each_call(void **state)
 		assert_int_equal(w.cred[0].installs, 1);
 		assert_in_range(w.orders, 1, 2);
 		world_pass(&w, 100);
+		assert_int_equal(w.problems, 0);
 		assert_int_equal(w.cred[0].installs, 1);
 		world_close(&w);
 	}
@@ -410,17 +411,51 @@ another_certificate_overtakes(void **state)
 static void
 the_clock_is_set_back(void **state)
 {
-	struct world w;
+	unsigned calls = calls_of_a_good_run();
 
 	(void)state;
-	world_open(&w, 1);
-	w.fail_at = 4;
-	w.fault = FAULT_LOST;
-	while (!w.fault_struck)
+	for (unsigned n = 1; n <= calls; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		w.fail_at = n;
+		w.fault = FAULT_LOST;
+		while (!w.fault_struck)
+			(void)world_turn(&w);
 		(void)world_turn(&w);
-	(void)world_turn(&w);
-	w.now_ms -= 86400 * 1000LL / 24; /* an hour, inside the parties' certificates */
-	assert_true(world_until(&w, all_installed, 30));
+		w.now_ms -=
+		    1800 * 1000LL; /* inside the validity of the parties' certificates */
+		assert_true(world_until(&w, all_installed, 30));
+		world_close(&w);
+	}
+}
+
+static struct challenge_case {
+	const char *name, *error, *problem;
+	bool at_once; /* with a new order, before the minute of an alarm */
+} challenge_cases[] = {
+	{ "challenge: connection", "connection", "acme_connection:", true },
+	{ "challenge: serverInternal", "serverInternal", "acme_server_internal:", true },
+	{ "challenge: unauthorized", "unauthorized", "acme_unauthorized:", false },
+	{ "challenge: incorrectResponse", "incorrectResponse",
+	    "acme_incorrect_response:", false },
+	{ "challenge: unknown", "novel", "acme_problem:", false },
+};
+
+static void
+challenge_fails(void **state)
+{
+	const struct challenge_case *c = *state;
+	struct world w;
+
+	world_open(&w, 1);
+	w.challenge_fails = c->error;
+	assert_true(world_until(&w, has_problem, 10));
+	assert_int_equal(strncmp(w.cred[0].problem, c->problem, strlen(c->problem)), 0);
+	w.challenge_fails = NULL;
+	assert_int_equal(world_until(&w, all_installed, 20), c->at_once);
+	assert_true(world_until(&w, all_installed, 70));
+	assert_int_equal(w.orders, 2);
 	world_close(&w);
 }
 
@@ -485,6 +520,7 @@ main(void)
 	};
 	size_t n = 18;
 
+	ROWS(tests, n, challenge_cases, challenge_fails);
 	ROWS(tests, n, fault_cases, one_failure);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
 }
