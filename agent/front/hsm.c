@@ -64,7 +64,8 @@ struct token {
 	size_t buckets;
 	struct hsm_call waiting; /* list head */
 	size_t waits;
-	bool shrunk; /* fewer can sign than before: some that wait may wait in vain */
+	size_t calls; /* here and at the processes */
+	bool shrunk;  /* fewer can sign than before: some that wait may wait in vain */
 };
 
 struct hsm {
@@ -345,6 +346,7 @@ finish(struct hsm_call *c, const uint8_t *sig, const struct fault *f)
 {
 	loop_disarm(c->hsm->loop, &c->timer);
 	c->hsm->calls--;
+	c->hsm->token[c->token].calls--;
 	c->done(c, sig, f);
 }
 
@@ -407,14 +409,28 @@ call_late(void *arg)
 	finish(c, NULL, &f);
 }
 
+/* Those that no thread of a signer can be at work on, wherever they lie. */
+size_t
+hsm_waiting(const struct hsm *h, unsigned token)
+{
+	const struct token *t = &h->token[token < HSM_MAX_TOKENS ? token : 0];
+	size_t threads = 0;
+
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		if (takes_calls(t->process[i]))
+			threads += t->process[i]->is.threads;
+	}
+	return token < HSM_MAX_TOKENS && t->calls > threads ? t->calls - threads : 0;
+}
+
 enum rc
 hsm_has_room(const struct hsm *h, unsigned token, struct fault *f)
 {
-	size_t waits = h->token[token].waits;
+	size_t waiting = hsm_waiting(h, token);
 
-	if (waits < h->max_waiting || waits == 0)
+	if (waiting < h->max_waiting)
 		return RC_OK;
-	return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%zu requests wait for the token", waits);
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%zu requests wait for the token", waiting);
 }
 
 enum rc
@@ -433,11 +449,11 @@ hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f)
 	p = choose(t, c, &some);
 	if (!some)
 		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "no signer knows the key");
-	if (t->waits > 0 || p == NULL || !hand_over(p, c)) {
-		TRY(hsm_has_room(h, c->token, f));
+	TRY(hsm_has_room(h, c->token, f));
+	if (t->waits > 0 || p == NULL || !hand_over(p, c))
 		enqueue(t, c, false);
-	}
 	h->calls++;
+	t->calls++;
 	loop_arm(h->loop, &c->timer, c->deadline_ms);
 	return RC_OK;
 }
@@ -1025,12 +1041,6 @@ hsm_processes(const struct hsm *h, unsigned token, struct hsm_process out[HSM_MA
 			out[n++] = h->token[token].process[i]->is;
 	}
 	return n;
-}
-
-size_t
-hsm_waiting(const struct hsm *h, unsigned token)
-{
-	return token < HSM_MAX_TOKENS ? h->token[token].waits : 0;
 }
 
 size_t
