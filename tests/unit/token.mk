@@ -1,7 +1,7 @@
 # unit tests: token
 TOKEN_LDADD = libtoken.la libtokenclient.la libbase.la $(CRYPTO_LIBS) $(CMOCKA_LIBS) -lpthread -ldl
 
-UNIT_TESTS += tests/unit/test_p11hsm tests/unit/test_provider
+UNIT_TESTS += tests/unit/test_p11hsm tests/unit/test_p11fault tests/unit/test_provider
 
 tests_unit_test_p11hsm_SOURCES = tests/unit/test_p11hsm.c \
 	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
@@ -10,3 +10,15 @@ EXTRA_tests_unit_test_p11hsm_DEPENDENCIES = vesper-hsm
 
 tests_unit_test_provider_SOURCES = tests/unit/test_provider.c tests/unit/cm.h
 tests_unit_test_provider_LDADD = $(TOKEN_LDADD)
+
+tests_unit_test_p11fault_SOURCES = tests/unit/test_p11fault.c \
+	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
+tests_unit_test_p11fault_LDADD = $(TOKEN_LDADD)
+EXTRA_tests_unit_test_p11fault_DEPENDENCIES = vesper-hsm tests/unit/p11shim.la
+
+# A module for vesper-hsm to load, never installed.
+check_LTLIBRARIES = tests/unit/p11shim.la
+tests_unit_p11shim_la_SOURCES = tests/unit/p11shim.c
+tests_unit_p11shim_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
+tests_unit_p11shim_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_unit_p11shim_la_LIBADD = -lpthread -ldl

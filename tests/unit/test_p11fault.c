@@ -1,0 +1,527 @@
+/* vesper-hsm on a token that fails, hangs and lies: SoftHSM through p11shim.c. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pkcs11/client.h"
+#include "pkcs11/p256.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/token_lab.h"
+
+enum { TIME_LIMIT_S = 300 };
+
+static const char *const plain[] = { "--label", "t", "--canary-s", "0", NULL };
+
+struct pair {
+	struct lab lab;
+	struct process admin, signer;
+	struct made key, other;
+};
+
+static int
+setup(void **state)
+{
+	struct lab *lab = malloc(sizeof *lab);
+
+	assert_non_null(lab);
+	lab_make(lab);
+	lab_add_token(lab, "t");
+	lab_use_shim(lab);
+	*state = lab;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	lab_remove(*state);
+	free(*state);
+	return 0;
+}
+
+/* A signer that knows two keys, one of them proven; the admin has gone. */
+static int
+setup_pair(void **state)
+{
+	struct pair *p = calloc(1, sizeof *p);
+
+	assert_non_null(p);
+	lab_make(&p->lab);
+	lab_add_token(&p->lab, "t");
+	lab_use_shim(&p->lab);
+	process_up(&p->admin, &p->lab, "admin", plain);
+	p->key = made_key(&p->admin);
+	p->other = made_key(&p->admin);
+	process_up(&p->signer, &p->lab, "signer", plain);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->key), FRAME_OK);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->other), FRAME_OK);
+	made_signs(&p->signer, &p->other);
+	*state = p;
+	return 0;
+}
+
+static int
+teardown_pair(void **state)
+{
+	struct pair *p = *state;
+
+	if (p->signer.pid != 0)
+		kill(p->signer.pid, SIGKILL);
+	if (p->signer.pid != 0)
+		(void)process_wait(&p->signer);
+	assert_int_equal(process_stop(&p->admin), 0);
+	lab_remove(&p->lab);
+	free(p);
+	return 0;
+}
+
+static void
+ends(struct pair *p, int status)
+{
+	assert_int_equal(process_wait(&p->signer), status);
+}
+
+/* ---- what each class of errors leads to ------------------------------------- */
+
+static struct loss {
+	const char *name, *fault;
+} losses[] = {
+	{ "device error in C_Sign", "C_Sign 0x30" },
+	{ "device removed in C_SignInit", "C_SignInit 0x32" },
+	{ "general error", "C_SignInit 0x5" },
+	{ "token not present", "C_SignInit 0xe0" },
+	{ "session closed", "C_SignInit 0xb0" },
+	{ "session handle invalid", "C_SignInit 0xb3" },
+	{ "user not logged in", "C_SignInit 0x101" },
+	{ "operation active", "C_SignInit 0x90" },
+	{ "not initialised", "C_SignInit 0x190" },
+	{ "PIN expired", "C_SignInit 0xa3" },
+	{ "a vendor's own code", "C_SignInit 0x80000001" },
+	{ "a code of no standard", "C_Sign 0x0abc" },
+	{ "bad handle and a bad canary", "C_SignInit 0x82 0x82" },
+	{ "bad handle and a lost device", "C_SignInit 0x60 0x30" },
+};
+
+static void
+a_lost_token(void **state)
+{
+	/* cmocka's state is the row; the fixture is made here. */
+	const struct loss *row = *state;
+	struct frame answer;
+	void *fixture = NULL;
+	struct pair *p;
+
+	setup_pair(&fixture);
+	p = fixture;
+	lab_fault(&p->lab, row->fault);
+	answer = process_ask(&p->signer, FRAME_SIGN, p->key.id, p->key.point, 32);
+	assert_int_equal(answer.code, FRAME_REBUILD);
+	assert_true(answer.ck_rv != 0);
+	ends(p, 5);
+	assert_true(process_said(&p->signer, "<3>vesper-hsm: signer: rebuild: "));
+	teardown_pair(&fixture);
+}
+
+/* What still waits in the socket is turned away, not dropped. */
+static void
+waiting_requests_are_turned_away(void **state)
+{
+	struct pair *p = *state;
+	unsigned turned_away = 0;
+	struct frame frame;
+
+	lab_fault(&p->lab, "C_Sign 0x30");
+	for (uint64_t i = 0; i < 20; i++) {
+		frame = frame_make(FRAME_SIGN, p->signer.generation, 100 + i);
+		memcpy(frame.key_id, p->key.id, sizeof frame.key_id);
+		assert_int_equal(frame_send(p->signer.fd, &frame, NULL), RC_OK);
+	}
+	while (process_answer(&p->signer, &frame)) {
+		assert_int_equal(frame.code, FRAME_REBUILD);
+		assert_true(frame.request_id == 100 + turned_away);
+		turned_away++;
+	}
+	assert_int_equal(turned_away, 20);
+	ends(p, 5);
+}
+
+static void
+a_busy_token_is_waited_for(void **state)
+{
+	struct pair *p = *state;
+	struct frame_stats stats;
+
+	lab_fault(&p->lab, "C_Sign 0x6 0x6 0x6");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_BUSY);
+	made_signs(&p->signer, &p->key);
+	stats = process_stats(&p->signer);
+	assert_int_equal(stats.errors, 3);
+	assert_int_equal(stats.signatures, 3); /* the one of the set-up, the failed, this */
+	assert_int_equal(stats.canaries, 4);   /* at the start, two busy, one well */
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+static void
+a_token_that_stays_busy_is_rebuilt(void **state)
+{
+	struct pair *p = *state;
+	struct frame frame;
+
+	lab_fault(&p->lab, "C_Sign 0x6 0x6 0x6 0x6 0x6 0x6");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_BUSY);
+	assert_false(process_answer(&p->signer, &frame));
+	ends(p, 5);
+	assert_true(process_said(&p->signer, "the canary failed: CKR_FUNCTION_FAILED"));
+}
+
+/* One key's handle went bad; the canary is well: searched again, signed, nothing else happens. */
+static void
+a_bad_handle_is_found_again(void **state)
+{
+	struct pair *p = *state;
+
+	lab_fault(&p->lab, "C_SignInit 0x82 0 0");
+	made_signs(&p->signer, &p->key);
+	assert_int_equal(process_stats(&p->signer).errors, 1);
+	lab_fault(&p->lab, "C_SignInit 0x60 0 0");
+	made_signs(&p->signer, &p->other);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+static void
+a_key_that_stays_bad_is_quarantined(void **state)
+{
+	struct pair *p = *state;
+	unsigned calls;
+
+	lab_fault(&p->lab, "C_SignInit 0x60 0 0x60 0");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
+	made_signs(&p->signer, &p->other);
+	calls = lab_calls(&p->lab, "C_SignInit");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
+	assert_int_equal(lab_calls(&p->lab, "C_SignInit"), calls); /* not even tried */
+	assert_int_equal(process_stats(&p->signer).keys, 1);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->key), FRAME_OK);
+	made_signs(&p->signer, &p->key);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+/* An operation that the token left active must not meet the next request. */
+static void
+the_session_is_not_used_again(void **state)
+{
+	struct pair *p = *state;
+	unsigned opened = lab_calls(&p->lab, "C_OpenSession");
+
+	lab_fault(&p->lab, "C_Sign 0x21");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
+	made_signs(&p->signer, &p->key);
+	assert_int_equal(lab_calls(&p->lab, "C_OpenSession"), opened + 1);
+	assert_int_equal(process_stats(&p->signer).sessions, 2);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+/* ---- signatures that are none ---------------------------------------------------- */
+
+static void
+a_wrong_first_signature_refuses_the_key(void **state)
+{
+	struct pair *p = *state;
+	struct frame answer;
+	uint8_t none[FRAME_BODY] = { 0 };
+
+	lab_fault(&p->lab, "C_Sign flip");
+	answer = process_ask(&p->signer, FRAME_SIGN, p->key.id, p->key.point, 32);
+	assert_int_equal(answer.code, FRAME_KEY_REFUSED);
+	assert_memory_equal(answer.body, none, sizeof none); /* it does not leave */
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_KEY_REFUSED);
+	made_signs(&p->signer, &p->other);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+static void
+the_admin_verifies_every_signature(void **state)
+{
+	struct pair *p = *state;
+
+	made_signs(&p->admin, &p->key);
+	made_signs(&p->admin, &p->key);
+	lab_fault(&p->lab, "C_Sign flip");
+	assert_int_equal(made_code(&p->admin, FRAME_SIGN, &p->key), FRAME_KEY_REFUSED);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+static void
+a_signature_of_another_length(void **state)
+{
+	struct pair *p = *state;
+
+	lab_fault(&p->lab, "C_Sign short");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
+	made_signs(&p->signer, &p->key);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+static void
+a_lying_canary(void **state)
+{
+	const struct lab *lab = *state;
+	struct process p;
+
+	process_up(&p, lab, "admin", plain);
+	assert_int_equal(process_stop(&p), 0);
+	lab_fault(lab, "C_Sign flip");
+	process_start(&p, lab, "signer", plain);
+	assert_int_equal(process_wait(&p), 5);
+	assert_true(process_said(&p, "canary: signature of the canary: CKR_SIGNATURE_INVALID"));
+}
+
+/* ---- hangs and crashes -------------------------------------------------------------- */
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+ask_without_waiting(struct pair *p)
+{
+	const struct timespec moment = { .tv_nsec = 200000000 };
+	struct frame frame = frame_make(FRAME_SIGN, p->signer.generation, 5);
+
+	memcpy(frame.key_id, p->key.id, sizeof frame.key_id);
+	assert_int_equal(frame_send(p->signer.fd, &frame, NULL), RC_OK);
+	nanosleep(&moment, NULL);
+}
+
+static void
+a_hung_signature_ends_within_a_bound(void **state)
+{
+	struct pair *p = *state;
+	int64_t began_ms = now_ms();
+
+	lab_fault(&p->lab, "C_Sign hang");
+	ask_without_waiting(p);
+	kill(p->signer.pid, SIGTERM);
+	ends(p, 0);
+	assert_true(now_ms() - began_ms < 5000);
+}
+
+static void
+a_hung_finalize_ends_within_a_bound(void **state)
+{
+	struct pair *p = *state;
+	int64_t began_ms = now_ms();
+
+	lab_fault(&p->lab, "C_Finalize hang");
+	kill(p->signer.pid, SIGTERM);
+	ends(p, 0);
+	assert_true(now_ms() - began_ms < 5000);
+}
+
+static void
+a_crash_costs_one_process(void **state)
+{
+	struct pair *p = *state;
+
+	lab_fault(&p->lab, "C_Sign crash");
+	ask_without_waiting(p);
+	ends(p, 128 + SIGABRT);
+	made_signs(&p->admin, &p->key);
+	process_up(&p->signer, &p->lab, "signer", plain);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->key), FRAME_OK);
+	made_signs(&p->signer, &p->key);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+/* ---- generation ------------------------------------------------------------------------ */
+
+static struct generate_case {
+	const char *name, *fault;
+	int code;
+	uint32_t keys_after; /* in the token, seen by a new process */
+} generate_cases[] = {
+	{ "throttled", "C_GenerateKeyPair 0x6", FRAME_BUSY, 0 },
+	{ "full", "C_GenerateKeyPair 0x31", FRAME_FULL, 0 },
+	{ "not allowed", "C_GenerateKeyPair 0x70", FRAME_FAILED, 0 },
+	{ "lost", "C_GenerateKeyPair 0x30", FRAME_REBUILD, 0 },
+	{ "a key that cannot be named is not kept", "C_SetAttributeValue 0x10", FRAME_FAILED,
+	    0 },
+};
+
+static void
+generation_fails(void **state)
+{
+	const struct generate_case *row = *state;
+	struct frame_hello hello;
+	struct process admin;
+	struct frame answer;
+	void *fixture = NULL;
+	struct lab *lab;
+
+	setup(&fixture);
+	lab = fixture;
+	process_up(&admin, lab, "admin", plain);
+	lab_fault(lab, row->fault);
+	answer = process_ask(&admin, FRAME_GENERATE, NULL, NULL, 0);
+	assert_int_equal(answer.code, row->code);
+	if (row->code != FRAME_REBUILD) {
+		struct made key = made_key(&admin);
+
+		assert_int_equal(made_code(&admin, FRAME_DESTROY, &key), FRAME_OK);
+		assert_int_equal(process_stop(&admin), 0);
+	} else {
+		assert_int_equal(process_wait(&admin), 5);
+	}
+	process_start(&admin, lab, "admin", plain);
+	assert_true(process_hello(&admin, &hello));
+	assert_int_equal(hello.keys, row->keys_after);
+	assert_int_equal(hello.refused, 0);
+	assert_int_equal(process_stop(&admin), 0);
+	teardown(&fixture);
+}
+
+/* ---- login ---------------------------------------------------------------------------- */
+
+static bool
+refused_record(const struct lab *lab)
+{
+	char command[LAB_PATH + 64];
+	const char *const argv[] = { "/bin/sh", "-c", command, NULL };
+
+	snprintf(command, sizeof command, "ls %s/pin-refused-????????????????", lab->state);
+	return lab_run(lab, argv);
+}
+
+static void
+set_pin(const struct lab *lab, const char *pin)
+{
+	unlink(lab->pin);
+	lab_write(lab->pin, pin, 0600);
+}
+
+static void
+a_refused_pin_is_tried_once(void **state)
+{
+	const struct lab *lab = *state;
+	struct process p;
+
+	set_pin(lab, "999999\n");
+	process_start(&p, lab, "signer", plain);
+	assert_int_equal(process_wait(&p), 4);
+	assert_true(
+	    process_said(&p, "<3>vesper-hsm: signer: pin_refused: C_Login: CKR_PIN_INCORRECT"));
+	assert_false(process_said(&p, "999999"));
+	assert_true(refused_record(lab));
+	assert_int_equal(lab_calls(lab, "C_Login"), 1);
+	for (int i = 0; i < 3; i++) {
+		process_start(&p, lab, i == 0 ? "admin" : "signer", plain);
+		assert_int_equal(process_wait(&p), 4);
+		assert_true(process_said(&p, "refused before"));
+	}
+	assert_int_equal(lab_calls(lab, "C_Login"), 1); /* not once more */
+	set_pin(lab, "888888\n");			/* another source: tried, once */
+	process_start(&p, lab, "signer", plain);
+	assert_int_equal(process_wait(&p), 4);
+	process_start(&p, lab, "signer", plain);
+	assert_int_equal(process_wait(&p), 4);
+	assert_int_equal(lab_calls(lab, "C_Login"), 2);
+	set_pin(lab, LAB_PIN);
+	process_up(&p, lab, "signer", plain);
+	assert_int_equal(lab_calls(lab, "C_Login"), 3);
+	assert_false(refused_record(lab));
+	assert_int_equal(process_stop(&p), 0);
+}
+
+static struct login_case {
+	const char *name, *fault;
+	int status;
+	unsigned logins;
+	const char *said;
+} login_cases[] = {
+	{ "locked by the token's own word", "C_GetTokenInfo 0x40000", 4, 0, "pin_locked" },
+	{ "one try left", "C_GetTokenInfo 0x20000", 4, 0, "pin_final_try" },
+	{ "locked at the login", "C_Login 0xa4", 4, 1, "CKR_PIN_LOCKED" },
+	{ "expired", "C_Login 0xa3", 4, 1, "CKR_PIN_EXPIRED" },
+	{ "already logged in", "C_Login 0x100", 0, 1, NULL },
+	{ "lost at the login", "C_Login 0x30", 5, 1, "login: C_Login: CKR_DEVICE_ERROR" },
+	{ "no session", "C_OpenSession 0xb1", 5, 0, "CKR_SESSION_COUNT" },
+	{ "no session for the thread", "C_OpenSession 0 0xb1", 5, 1, "session 1 of 1" },
+};
+
+static void
+logins(void **state)
+{
+	const struct login_case *row = *state;
+	void *fixture = NULL;
+	struct process p;
+	struct lab *lab;
+
+	setup(&fixture);
+	lab = fixture;
+	lab_fault(lab, row->fault);
+	process_start(&p, lab, "signer", plain);
+	if (row->status == 0) {
+		assert_true(process_hello(&p, NULL));
+		assert_int_equal(process_stop(&p), 0);
+	} else {
+		assert_int_equal(process_wait(&p), row->status);
+		assert_true(process_said(&p, row->said));
+	}
+	assert_int_equal(lab_calls(lab, "C_Login"), row->logins);
+	assert_int_equal(refused_record(lab), row->status == 4 && row->logins > 0);
+	teardown(&fixture);
+}
+
+int
+main(void)
+{
+#define ROW(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define PAIR(name) cmocka_unit_test_setup_teardown(name, setup_pair, teardown_pair)
+	const struct CMUnitTest fixed[] = {
+		PAIR(waiting_requests_are_turned_away),
+		PAIR(a_busy_token_is_waited_for),
+		PAIR(a_token_that_stays_busy_is_rebuilt),
+		PAIR(a_bad_handle_is_found_again),
+		PAIR(a_key_that_stays_bad_is_quarantined),
+		PAIR(the_session_is_not_used_again),
+		PAIR(a_wrong_first_signature_refuses_the_key),
+		PAIR(the_admin_verifies_every_signature),
+		PAIR(a_signature_of_another_length),
+		ROW(a_lying_canary),
+		PAIR(a_hung_signature_ends_within_a_bound),
+		PAIR(a_hung_finalize_ends_within_a_bound),
+		PAIR(a_crash_costs_one_process),
+		ROW(a_refused_pin_is_tried_once),
+	};
+#undef ROW
+#undef PAIR
+	struct CMUnitTest tests[ARRAY_LEN(fixed) + ARRAY_LEN(losses) +
+				ARRAY_LEN(generate_cases) + ARRAY_LEN(login_cases)];
+	size_t n = 0;
+
+	if (lab_softhsm() == NULL)
+		return 77;
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		tests[n++] = fixed[i];
+#define ROWS(table, function) \
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) \
+	tests[n++] = (struct CMUnitTest){ \
+		.name = (table)[i].name, .test_func = (function), .initial_state = &(table)[i] \
+	}
+	ROWS(losses, a_lost_token);
+	ROWS(generate_cases, generation_fails);
+	ROWS(login_cases, logins);
+#undef ROWS
+	alarm(TIME_LIMIT_S);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
