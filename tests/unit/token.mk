@@ -1,7 +1,8 @@
 # unit tests: token
 TOKEN_LDADD = libtoken.la libtokenclient.la libbase.la $(CRYPTO_LIBS) $(CMOCKA_LIBS) -lpthread -ldl
 
-UNIT_TESTS += tests/unit/test_p11hsm tests/unit/test_p11fault tests/unit/test_provider
+UNIT_TESTS += tests/unit/test_frame tests/unit/test_p11rc tests/unit/test_provider \
+	tests/unit/test_p11start tests/unit/test_p11hsm tests/unit/test_p11fault
 
 tests_unit_test_p11hsm_SOURCES = tests/unit/test_p11hsm.c \
 	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
@@ -22,3 +23,15 @@ tests_unit_p11shim_la_SOURCES = tests/unit/p11shim.c
 tests_unit_p11shim_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
 tests_unit_p11shim_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_unit_p11shim_la_LIBADD = -lpthread -ldl
+
+tests_unit_test_p11start_SOURCES = tests/unit/test_p11start.c \
+	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
+tests_unit_test_p11start_LDADD = $(TOKEN_LDADD)
+EXTRA_tests_unit_test_p11start_DEPENDENCIES = vesper-hsm
+
+tests_unit_test_frame_SOURCES = tests/unit/test_frame.c tests/unit/cm.h
+tests_unit_test_frame_LDADD = $(TOKEN_LDADD)
+
+tests_unit_test_p11rc_SOURCES = tests/unit/test_p11rc.c tests/unit/cm.h
+tests_unit_test_p11rc_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
+tests_unit_test_p11rc_LDADD = libprovision.la $(TOKEN_LDADD) $(P11KIT_LIBS)
