@@ -26,7 +26,8 @@ from cases import Cases, equal, true
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from world import http, process
+from world import process
+from world import unixhttp as http
 from world.machine import Machine, wait_for
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))

@@ -7,7 +7,7 @@ import threading
 import time
 
 from cases import Cases, equal, true
-from world import http
+from world import unixhttp as http
 from world.machine import Machine, wait_for
 
 ACME = "12025550100"

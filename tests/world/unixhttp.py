@@ -33,6 +33,14 @@ class Answer:
         return self.json.get("reason") if isinstance(self.json, dict) else None
 
 
+def answer_of(response: http.client.HTTPResponse) -> Answer:
+    data = response.read()
+    answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, data)
+    if "json" in answer.headers.get("content-type", ""):
+        answer.json = json.loads(data)
+    return answer
+
+
 def request(path: str, method: str, url: str, body=None, headers=None,
             connection: UnixConnection | None = None, timeout: float = 15.0) -> Answer:
     """One request; body may be bytes, or anything that json.dumps takes."""
@@ -45,12 +53,7 @@ def request(path: str, method: str, url: str, body=None, headers=None,
     conn = connection or UnixConnection(path, timeout)
     try:
         conn.request(method, url, body=body, headers=sent)
-        response = conn.getresponse()
-        data = response.read()
-        answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, data)
-        if "json" in answer.headers.get("content-type", ""):
-            answer.json = json.loads(data)
-        return answer
+        return answer_of(conn.getresponse())
     finally:
         if own:
             conn.close()
