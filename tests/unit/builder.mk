@@ -23,3 +23,13 @@ tests_unit_test_install_LDFLAGS = $(CRASH_WRAP)
 UNIT_TESTS += tests/unit/test_acme_ops
 tests_unit_test_acme_ops_SOURCES = tests/unit/test_acme_ops.c $(BWORLD)
 tests_unit_test_acme_ops_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_load
+tests_unit_test_load_SOURCES = tests/unit/test_load.c $(BWORLD)
+tests_unit_test_load_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_builder
+tests_unit_test_builder_SOURCES = tests/unit/test_builder.c $(BWORLD) \
+	tests/unit/token_lab.c tests/unit/token_lab.h
+tests_unit_test_builder_LDADD = $(BUILDER_LDADD)
+EXTRA_tests_unit_test_builder_DEPENDENCIES = vesper-hsm

@@ -1,0 +1,485 @@
+/* load: what lies on disk is judged like what comes from a CA; reloads keep what works */
+#include "agent/front/load.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "agent/front/judge.h"
+#include "agent/front/store.h"
+#include "stir/b64.h"
+#include "stir/jtext.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/rows.h"
+
+static struct bworld world;
+static const int64_t now = PKI_NOW;
+static uint8_t point[P256_POINT_LEN];
+
+#define FILE_PATH "state/front/tenants/acme/main/current.pem"
+#define ACME(more) \
+	"numbers = { \"12025550100\" }\n" BWORLD_DELEGATE( \
+	    "vesper-06", "identity_max_bytes = 8192 " more)
+
+static int
+open_world(void **state)
+{
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+
+	(void)state;
+	bworld_open(&world);
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	return 0;
+}
+
+static int
+close_world(void **state)
+{
+	(void)state;
+	bworld_close(&world);
+	return 0;
+}
+
+static struct bworld_cert
+good(const struct buf *tnauth)
+{
+	return (struct bworld_cert){
+		.point = point, .tnauth = buf_view(tnauth), .scts = 1, .serial = "10"
+	};
+}
+
+static void
+put_cert(const struct bworld_cert *spec)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	bworld_issue(&world, &pem, spec);
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+}
+
+static void
+put_good(const char *serial)
+{
+	AUTO_BUF tnauth = BUF_INIT(4096);
+	struct bworld_cert spec;
+
+	bworld_tnauth(&tnauth, "12025550100");
+	spec = good(&tnauth);
+	spec.serial = serial;
+	put_cert(&spec);
+}
+
+static const struct credential *
+only(const struct credset *s)
+{
+	assert_int_equal(s->slots, 1);
+	return s->slot[0];
+}
+
+/* ---- what lies on disk ---- */
+
+enum on_disk {
+	GOOD,
+	NO_FILE,
+	GARBAGE,
+	HUGE_FILE,
+	A_LINK,
+	OTHER_ROOT,
+	EXPIRED,
+	EXPIRED_OTHER_ROOT,
+	NOT_YET,
+	TOO_LONG,
+	NO_NUMBERS,
+	NO_SCT,
+	FUTURE_SCT,
+	CA_CERT,
+	ACCOUNT,
+};
+
+static struct disk_case {
+	const char *name, *tenant;
+	enum on_disk what;
+	enum credential_state state;
+	const char *reason;
+} disk_cases[] = {
+	{ "good", ACME(""), GOOD, CREDENTIAL_READY, "" },
+	{ "no file", ACME(""), NO_FILE, CREDENTIAL_PENDING, "number_pending" },
+	{ "garbage", ACME(""), GARBAGE, CREDENTIAL_UNUSABLE, "chain_pem" },
+	{ "too large", ACME(""), HUGE_FILE, CREDENTIAL_UNUSABLE, "store_size" },
+	{ "a link", ACME(""), A_LINK, CREDENTIAL_UNUSABLE, "io" },
+	{ "another CA", ACME(""), OTHER_ROOT, CREDENTIAL_UNUSABLE, "chain_path" },
+	{ "expired stays loaded", ACME(""), EXPIRED, CREDENTIAL_READY, "" },
+	{ "expired and from another CA", ACME(""), EXPIRED_OTHER_ROOT, CREDENTIAL_UNUSABLE,
+	    "chain_path" },
+	{ "not yet valid stays loaded", ACME("min_scts = 0"), NOT_YET, CREDENTIAL_READY, "" },
+	{ "for too long", ACME(""), TOO_LONG, CREDENTIAL_UNUSABLE, "credential_unusable" },
+	{ "no TNAuthList", ACME(""), NO_NUMBERS, CREDENTIAL_UNUSABLE, "credential_unusable" },
+	{ "no SCT", ACME(""), NO_SCT, CREDENTIAL_UNUSABLE, "sct_policy" },
+	{ "no SCT, none wanted", ACME("min_scts = 0"), NO_SCT, CREDENTIAL_READY, "" },
+	{ "two SCTs wanted", ACME("min_scts = 2"), GOOD, CREDENTIAL_UNUSABLE, "sct_policy" },
+	{ "SCT of the future", ACME(""), FUTURE_SCT, CREDENTIAL_UNUSABLE, "sct_future" },
+	{ "a CA's", ACME(""), CA_CERT, CREDENTIAL_UNUSABLE, NULL },
+	{ "an account's key", ACME(""), ACCOUNT, CREDENTIAL_UNUSABLE, "account_key" },
+	{ "Identity too large",
+	    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE(
+		"vesper-06", "identity_max_bytes = 1024"),
+	    GOOD, CREDENTIAL_UNUSABLE, "identity_too_large" },
+	{ "Identity not wanted",
+	    "numbers = { \"12025550100\" }\n"
+	    "credential \"main\" { profile = \"vesper-06\" token = \"main\" ca = \"lab\"\n"
+	    "  authority = \"numbers\" identity = none identity_max_bytes = 1024 }\n",
+	    GOOD, CREDENTIAL_READY, "" },
+	{ "numbers under a provider's profile",
+	    "numbers = { \"12025550100\" }\n"
+	    "credential \"main\" { profile = \"shaken-sp\" spc = \"1234\" token = \"main\"\n"
+	    "  ca = \"lab\" authority = \"numbers\" x5u = \"https://127.1.2.3:8443/c/\" }\n",
+	    GOOD, CREDENTIAL_UNUSABLE, "credential_unusable" },
+};
+
+static void
+put_account(void)
+{
+	AUTO_BUF text = BUF_INIT(1000);
+
+	buf_str(&text, "{\"point\":\"");
+	b64_encode(&text, B64_URL, span_of(point, sizeof point));
+	buf_str(&text, "\"}");
+	assert_int_equal(
+	    store_write("state/front/accounts/lab.json", buf_view(&text), 0600, NULL), RC_OK);
+}
+
+static void
+spoil(enum on_disk what, struct bworld_cert *c)
+{
+	switch (what) {
+	case OTHER_ROOT: c->other_root = true; break;
+	case EXPIRED_OTHER_ROOT: c->other_root = true; /* fall through */
+	case EXPIRED:
+		c->not_before_s = now - 86400;
+		c->not_after_s = now - 3600;
+		c->sct_ms = (now - 86400) * 1000;
+		break;
+	case NOT_YET:
+		c->not_before_s = now + 3600;
+		c->scts = 0;
+		break;
+	case TOO_LONG: c->not_after_s = now + 8 * 86400; break;
+	case NO_NUMBERS: c->tnauth = span_of(NULL, 0); break;
+	case NO_SCT: c->scts = 0; break;
+	case FUTURE_SCT: c->sct_ms = (now + 60) * 1000; break;
+	case CA_CERT: c->ca = true; break;
+	default: break;
+	}
+}
+
+static void
+put_on_disk(enum on_disk what)
+{
+	AUTO_BUF tnauth = BUF_INIT(4096), big = BUF_INIT(CHAIN_MAX_BYTES + 1);
+	struct bworld_cert spec;
+
+	bworld_tnauth(&tnauth, "12025550100");
+	spec = good(&tnauth);
+	spoil(what, &spec);
+	if (what == NO_FILE)
+		return;
+	put_cert(&spec);
+	if (what == ACCOUNT)
+		put_account();
+	if (what == GARBAGE)
+		bworld_file(
+		    FILE_PATH, "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n");
+	if (what == HUGE_FILE) {
+		while (buf_check(&big, NULL) == RC_OK && big.len <= CHAIN_MAX_BYTES)
+			buf_byte(&big, '\n');
+		assert_int_equal(store_write(FILE_PATH, buf_view(&big), 0600, NULL), RC_OK);
+	}
+	if (what == A_LINK) {
+		assert_int_equal(rename(FILE_PATH, "elsewhere.pem"), 0);
+		assert_int_equal(symlink("../../../../../elsewhere.pem", FILE_PATH), 0);
+	}
+}
+
+static void
+from_disk(void **state)
+{
+	const struct disk_case *c = *state;
+	AUTO_CREDSET *set = NULL;
+	struct accounts accounts = { 0 };
+	struct fault f = { 0 };
+	const struct credential *cred;
+
+	bworld_tenant("acme", c->tenant);
+	put_on_disk(c->what);
+	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, &f), RC_OK);
+	accounts_done(&accounts);
+	cred = only(set);
+	if (cred->state != c->state)
+		fail_msg(
+		    "state %d, %s: %s", (int)cred->state, cred->why.reason, cred->why.detail);
+	if (c->reason != NULL)
+		assert_string_equal(cred->why.reason, c->reason);
+	assert_true((cred->gate != NULL) == (c->state == CREDENTIAL_READY));
+	if (c->state == CREDENTIAL_READY)
+		assert_memory_equal(cred->point, point, sizeof point);
+}
+
+/* ---- facts ---- */
+
+static json_t *
+header_of(const struct credential *c, enum ppt ppt)
+{
+	AUTO_BUF text = BUF_INIT(65536);
+	json_t *header = NULL;
+
+	assert_non_null(c->header[ppt]);
+	assert_int_equal(b64_decode(&text, B64_URL, span_str(c->header[ppt]), NULL), RC_OK);
+	assert_int_equal(jtext_read(buf_view(&text), &header, NULL), RC_OK);
+	return header;
+}
+
+static void
+headers(void **state)
+{
+	AUTO_CREDSET *set = NULL;
+	struct accounts accounts = { 0 };
+	json_auto_t *h = NULL;
+	const struct credential *c;
+	const char *x5u, *slash;
+	AUTO_BUF leaf = BUF_INIT(65536);
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, NULL), RC_OK);
+	accounts_done(&accounts);
+	c = only(set);
+	assert_null(c->header[PPT_SHAKEN]); /* of the other class */
+	h = header_of(c, PPT_BASE);
+	assert_int_equal(json_object_size(h), 4);
+	x5u = json_string_value(json_object_get(h, "x5u"));
+	assert_string_equal(x5u, c->x5u);
+	slash = strrchr(x5u, '/');
+	assert_int_equal(strlen(slash), 1 + 64 + 4);
+	assert_memory_equal(slash + 1, c->fingerprint, 64);
+	assert_int_equal(json_array_size(json_object_get(h, "x5c")), 1); /* no anchor, D-47 */
+	b64_encode(&leaf, B64_STD, span_of(c->chain->cert[0]->der, c->chain->cert[0]->der_len));
+	assert_string_equal(
+	    json_string_value(json_array_get(json_object_get(h, "x5c"), 0)), buf_text(&leaf));
+	assert_int_equal(c->scts, 1);
+	assert_int_equal(c->not_before_s, now - 3600);
+	assert_int_not_equal(c->installed_at_s, 0);
+}
+
+/* A chain with the root in it: conveyed and published without. */
+static void
+anchor_is_not_conveyed(void **state)
+{
+	AUTO_CREDSET *set = NULL;
+	struct accounts accounts = { 0 };
+	AUTO_BUF pem = BUF_INIT(65536), tnauth = BUF_INIT(4096), www = BUF_INIT(65536);
+	AUTO(chain) *published = NULL;
+	json_auto_t *h = NULL;
+	struct bworld_cert spec;
+	char path[160];
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	bworld_tnauth(&tnauth, "12025550100");
+	spec = good(&tnauth);
+	bworld_issue(&world, &pem, &spec);
+	pki_pem(&pem, world.root);
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, NULL), RC_OK);
+	accounts_done(&accounts);
+	assert_int_equal(only(set)->state, CREDENTIAL_READY);
+	assert_int_equal(only(set)->chain->len, 2);
+	h = header_of(only(set), PPT_BASE);
+	assert_int_equal(json_array_size(json_object_get(h, "x5c")), 1);
+	/* Not there before: load made up for it. */
+	snprintf(path, sizeof path, "www/%s.pem", only(set)->fingerprint);
+	assert_int_equal(store_read(path, 65536, &www, NULL), RC_OK);
+	assert_int_equal(chain_read_pem(buf_view(&www), false, &published, NULL), RC_OK);
+	assert_int_equal(published->len, 1);
+}
+
+/* ---- reload ---- */
+
+static void
+unchanged_is_shared(void **state)
+{
+	struct works w;
+	struct credential *first;
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	first = credential_ref(w.set->slot[0]);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_ptr_equal(w.set->slot[0], first);
+	assert_int_equal(world.published, 1);
+	/* Another configuration of the same credential is judged anew. */
+	bworld_tenant("acme", ACME("priority = 5"));
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_ptr_not_equal(w.set->slot[0], first);
+	assert_int_equal(w.set->slot[0]->priority, 5);
+	credential_release(first);
+	works_done(&w);
+}
+
+static void
+a_bad_file_keeps_the_old(void **state)
+{
+	struct works w;
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	bworld_file(FILE_PATH, "rubbish");
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_READY);
+	assert_string_equal(w.set->slot[0]->chain->cert[0]->serial, "10");
+	assert_string_equal(w.set->slot[0]->why.reason, "chain_empty");
+	bworld_file(FILE_PATH, NULL);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_READY);
+	put_good("11");
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_string_equal(w.set->slot[0]->chain->cert[0]->serial, "11");
+	assert_int_equal(w.set->slot[0]->why.rc, RC_OK);
+	works_done(&w);
+}
+
+/* An anchor or a log that the operator withdrew does take it out of force. */
+static void
+withdrawn_by_policy(void **state)
+{
+	struct works w;
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	bworld_file("ct-logs.json", "{\"operators\":[]}");
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_UNUSABLE);
+	assert_string_equal(w.set->slot[0]->why.reason, "sct_policy");
+	bworld_tenant("acme", ACME("min_scts = 0"));
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_READY);
+	pki_pem(&pem, world.other_root);
+	bworld_file("anchors.pem", buf_text(&pem));
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_UNUSABLE);
+	assert_string_equal(w.set->slot[0]->why.reason, "chain_path");
+	works_done(&w);
+}
+
+static struct reload_case {
+	const char *name, *path, *text;
+	enum rc rc;
+	const char *reason;
+} reload_cases[] = {
+	{ "bad configuration", "vesperd.conf", "kye = 1\n", RC_INVALID, "config" },
+	{ "no configuration", "vesperd.conf", NULL, RC_NOT_FOUND, NULL },
+	{ "bad tenant", "tenants.d/acme.conf", "tenant \"acme\" { oops }\n", RC_INVALID,
+	    "config" },
+	{ "bad anchors", "anchors.pem", "rubbish", RC_INVALID, NULL },
+	{ "no anchors", "anchors.pem", NULL, RC_NOT_FOUND, "not_found" },
+	{ "bad logs", "ct-logs.json", "{}", RC_INVALID, NULL },
+	{ "logs that are no JSON", "ct-logs.json", "{", RC_INVALID, "malformed_json" },
+	{ "no logs", "ct-logs.json", NULL, RC_NOT_FOUND, "not_found" },
+	{ "bad account", "state/front/accounts/lab.json", "{\"point\":\"AAAA\"}", RC_INVALID,
+	    "account_file" },
+	{ "account of another shape", "state/front/accounts/lab.json", "{\"key\":1}",
+	    RC_INVALID, "account_file" },
+};
+
+static void
+a_failed_reload_changes_nothing(void **state)
+{
+	const struct reload_case *c = *state;
+	struct works w;
+	const struct credset *before;
+	struct fault f = { 0 };
+
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	put_account(); /* and the directory; the key is another's below */
+	bworld_file("state/front/accounts/lab.json", NULL);
+	bworld_works(&world, &w, now);
+	before = w.set;
+	bworld_file(c->path, c->text);
+	assert_int_equal(works_load(&w, now, &f), c->rc);
+	if (c->reason != NULL)
+		assert_string_equal(f.reason, c->reason);
+	assert_ptr_equal(w.set, before);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_READY);
+	assert_int_equal(world.published, 0);
+	works_done(&w);
+}
+
+static void
+tokens_need_a_restart(void **state)
+{
+	struct works w;
+	AUTO_BUF conf = BUF_INIT(65536);
+	struct fault f = { 0 };
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	bworld_works(&world, &w, now);
+	assert_int_equal(store_read("vesperd.conf", 65536, &conf, NULL), RC_OK);
+	buf_str(&conf, "token \"two\" { module = \"/x.so\" label = \"v\" pin = \"file:p\" }\n");
+	bworld_file("vesperd.conf", buf_text(&conf));
+	assert_int_equal(works_load(&w, now, &f), RC_INVALID);
+	assert_non_null(strstr(f.detail, "restart"));
+	works_done(&w);
+}
+
+static void
+not_in_force_not_taken(void **state)
+{
+	struct works w;
+	const struct credset *before;
+	struct fault f = { 0 };
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	before = w.set;
+	world.publish_rc = RC_HSM;
+	assert_int_equal(works_load(&w, now, &f), RC_HSM);
+	assert_ptr_equal(w.set, before);
+	works_done(&w);
+}
+
+#define STEP(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+
+int
+main(void)
+{
+	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) + 7] = {
+		STEP(headers),
+		STEP(anchor_is_not_conveyed),
+		STEP(unchanged_is_shared),
+		STEP(a_bad_file_keeps_the_old),
+		STEP(withdrawn_by_policy),
+		STEP(tokens_need_a_restart),
+		STEP(not_in_force_not_taken),
+	};
+	size_t n = 7;
+
+	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
+		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,
+			close_world, &disk_cases[i] };
+	for (size_t i = 0; i < ARRAY_LEN(reload_cases); i++)
+		tests[n++] =
+		    (struct CMUnitTest){ reload_cases[i].name, a_failed_reload_changes_nothing,
+			    open_world, close_world, &reload_cases[i] };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
