@@ -224,7 +224,7 @@ make_leaf(unsigned flags)
 		s.jwt_constraints = span_of(must_rcd, sizeof must_rcd);
 	if ((flags & WITH_SCT) != 0) {
 		pki_sct(&sct, &s, w.log_key,
-		    PKI_NOW * 1000 + ((flags & FUTURE_SCT) != 0 ? 60001 : -60000));
+		    PKI_NOW * 1000 + ((flags & FUTURE_SCT) != 0 ? 1000 : 999));
 		pki_sct_list(&list, buf_view(&sct));
 		s.scts = buf_view(&list);
 	}
