@@ -107,6 +107,19 @@ add_named(struct processes *all, json_t *value)
 		add_named(all, item);
 }
 
+/* The supervisor, which names no process of its own in the status. */
+static void
+add_parents(struct processes *all)
+{
+	for (size_t i = 0, n = all->len; i < n; i++) {
+		struct proc_stat child, parent;
+
+		if (read_stat(all->item[i].pid, &child) && read_stat(child.parent, &parent) &&
+		    strcmp(parent.name, "vesperd") == 0)
+			add_process(all, child.parent);
+	}
+}
+
 static void
 add_children(struct processes *all)
 {
@@ -136,6 +149,7 @@ find_processes(struct vesper_client *client, struct processes *all)
 	status = json_loads(vesper_response_body(r), 0, NULL);
 	vesper_response_free(r);
 	add_named(all, status);
+	add_parents(all);
 	add_children(all);
 }
 

@@ -97,8 +97,10 @@ print_head(const json_t *s)
 	char when[REMAINING_TEXT];
 
 	remaining(json_object_get(reload, "at"), when);
-	printf("vesperd %s  pid %lld  configuration %s (read %s)\n", text(s, "version"),
-	    number(s, "pid"), yes(reload, "ok") ? "ok" : "NOT TAKEN", when);
+	printf("vesperd %s", text(s, "version"));
+	if (number(s, "pid") > 0)
+		printf("  pid %lld", number(s, "pid"));
+	printf("  configuration %s (read %s)\n", yes(reload, "ok") ? "ok" : "NOT TAKEN", when);
 	if (reload != NULL && !yes(reload, "ok"))
 		printf("  %s\n", text(reload, "detail"));
 	if (yes(isolation, "reduced"))
