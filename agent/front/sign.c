@@ -387,6 +387,7 @@ job_unaudited(void *arg)
 
 	(void)REFUSE(
 	    &f, RC_IO, AUDIT_UNAVAILABLE, NULL, "the audit record is not on disk in time");
+	record_failed(arg, &f); /* its "sign" may still reach the disk */
 	job_fails(arg, &f);
 }
 

@@ -12,3 +12,7 @@ tests_unit_test_hsm_LDADD = $(FRONT_LDADD)
 UNIT_TESTS += tests/unit/test_decide
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c tests/unit/spec.h $(PKI)
 tests_unit_test_decide_LDADD = $(FRONT_LDADD)
+
+UNIT_TESTS += tests/unit/test_conn
+tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/cm.h
+tests_unit_test_conn_LDADD = $(FRONT_LDADD)

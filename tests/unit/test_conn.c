@@ -1,0 +1,474 @@
+/* conn: requests over a real socket pair, whole, in pieces, in a row, and broken off */
+#include "agent/front/conn.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "tests/unit/cm.h"
+
+#define ONE   "POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+#define TWO   "GET /two HTTP/1.1\r\nHost: x\r\n\r\n"
+#define CLOSE "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+struct fixture {
+	struct loop *loop;
+	struct conn_host host;
+	int fd;		  /* the caller's end */
+	char paths[4096]; /* of the requests, with bodies, in their order */
+	unsigned malformed;
+	bool later; /* answer by hand */
+	struct conn *asked;
+	unsigned lost;
+	size_t answer_len;
+	char *got; /* what the caller read */
+	size_t got_len;
+	bool ended;
+};
+
+enum { GOT_MAX = 1 << 20 };
+
+static void
+give(struct fixture *x, struct conn *c)
+{
+	static uint8_t body[300000];
+
+	memset(body, 'b', x->answer_len);
+	conn_answer(c, &(struct http1_answer){ .status = 200,
+			   .content_type = "text/plain",
+			   .body = span_of(body, x->answer_len) });
+}
+
+static void
+on_lost(void *arg)
+{
+	struct fixture *x = arg;
+
+	x->lost++;
+	x->asked = NULL;
+}
+
+static void
+on_request(void *arg, struct conn *c, const struct http1_request *r)
+{
+	struct fixture *x = arg;
+	size_t at = strlen(x->paths);
+
+	snprintf(x->paths + at, sizeof x->paths - at, "%.*s%.*s ", (int)r->path.len,
+	    (const char *)r->path.ptr, (int)r->body.len,
+	    r->body.len > 0 ? (const char *)r->body.ptr : "");
+	if (!x->later) {
+		give(x, c);
+		return;
+	}
+	x->asked = c;
+	conn_on_lost(c, on_lost, x);
+}
+
+static void
+on_malformed(void *arg, struct conn *c, const struct http1_request *r, const struct fault *f)
+{
+	(void)r;
+	((struct fixture *)arg)->malformed++;
+	conn_answer(c, &(struct http1_answer){ .status = reason_status(f->reason) });
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof *x);
+	struct caller who = { 0 };
+	struct fault f = { 0 };
+	int pair[2];
+
+	assert_non_null(x);
+	x->got = malloc(GOT_MAX);
+	assert_non_null(x->got);
+	assert_int_equal(loop_new(&x->loop, &f), RC_OK);
+	x->host = (struct conn_host){
+		.loop = x->loop, .request = on_request, .malformed = on_malformed, .arg = x
+	};
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(conn_open(&x->host, pair[0], &who, false, &f), RC_OK);
+	x->fd = pair[1];
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+
+	conn_close_all(&x->host);
+	assert_int_equal(x->host.open, 0);
+	assert_int_equal(x->host.busy, 0);
+	if (x->fd >= 0)
+		close(x->fd);
+	loop_free(x->loop);
+	free(x->got);
+	free(x);
+	return 0;
+}
+
+static void
+turn(struct fixture *x)
+{
+	struct fault f = { 0 };
+	ssize_t n = 0;
+
+	assert_int_equal(loop_turn(x->loop, 0, &f), RC_OK);
+	conn_turn(&x->host);
+	if (x->fd >= 0)
+		n = recv(x->fd, x->got + x->got_len, GOT_MAX - 1 - x->got_len, 0);
+	if (n > 0)
+		x->got_len += (size_t)n;
+	else if (n == 0 && x->fd >= 0)
+		x->ended = true;
+	x->got[x->got_len] = 0;
+}
+
+static void
+turns(struct fixture *x, int n)
+{
+	while (n-- > 0)
+		turn(x);
+}
+
+static void
+put(struct fixture *x, const void *text, size_t len)
+{
+	assert_int_equal(send(x->fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+static void
+say(struct fixture *x, const char *text)
+{
+	put(x, text, strlen(text));
+}
+
+static unsigned
+answers(const struct fixture *x, const char *status)
+{
+	unsigned n = 0;
+
+	for (const char *at = x->got; (at = strstr(at, status)) != NULL; at++)
+		n++;
+	return n;
+}
+
+static void
+keeps_alive(void **state)
+{
+	struct fixture *x = *state;
+
+	say(x, ONE);
+	turns(x, 3);
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 1);
+	say(x, TWO);
+	turns(x, 3);
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 2);
+	assert_string_equal(x->paths, "/oneabc /two ");
+	assert_false(x->ended);
+	say(x, CLOSE);
+	turns(x, 3);
+	assert_int_equal(answers(x, "Connection: close"), 1);
+	assert_true(x->ended);
+	assert_int_equal(x->host.open, 0);
+}
+
+static void
+split_at_every_byte(void **state)
+{
+	static const char both[] = ONE TWO;
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof both - 1; cut++) {
+		void *own = NULL;
+		struct fixture *x;
+
+		set_up(&own);
+		x = own;
+		put(x, both, cut);
+		turns(x, 2);
+		put(x, both + cut, sizeof both - 1 - cut);
+		turns(x, 3);
+		assert_string_equal(x->paths, "/oneabc /two ");
+		assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 2);
+		tear_down(&own);
+	}
+}
+
+static void
+byte_by_byte(void **state)
+{
+	static const char both[] = ONE TWO;
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < sizeof both - 1; i++) {
+		put(x, both + i, 1);
+		turn(x);
+	}
+	turns(x, 2);
+	assert_string_equal(x->paths, "/oneabc /two ");
+}
+
+static void
+pipelined_in_order(void **state)
+{
+	struct fixture *x = *state;
+
+	x->later = true;
+	say(x, ONE TWO ONE);
+	turns(x, 3);
+	assert_string_equal(x->paths, "/oneabc "); /* one in flight */
+	assert_int_equal(x->got_len, 0);
+	give(x, x->asked);
+	turns(x, 2);
+	assert_string_equal(x->paths, "/oneabc /two ");
+	give(x, x->asked);
+	turns(x, 2);
+	give(x, x->asked);
+	turns(x, 2);
+	assert_string_equal(x->paths, "/oneabc /two /oneabc ");
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 3);
+	assert_int_equal(x->lost, 0);
+}
+
+/* What waits behind a request is bounded; the rest waits in the socket, and nothing is lost. */
+static void
+flooded(void **state)
+{
+	struct fixture *x = *state;
+	size_t sent = 0, n = 0;
+
+	x->later = true;
+	fcntl(x->fd, F_SETFL, O_NONBLOCK);
+	while (send(x->fd, TWO, sizeof TWO - 1, MSG_NOSIGNAL) == sizeof TWO - 1) {
+		sent++;
+		turn(x);
+	}
+	assert_true(sent * (sizeof TWO - 1) < 1 << 20);
+	x->later = false;
+	give(x, x->asked);
+	x->paths[0] = 0;
+	for (int i = 0; i < 5000 && n < sent; i++) {
+		turn(x);
+		n = answers(x, "HTTP/1.1 200 OK");
+		x->paths[0] = 0;
+	}
+	assert_true(n >= sent);
+}
+
+static void
+large_answer_to_a_slow_reader(void **state)
+{
+	struct fixture *x = *state;
+
+	x->answer_len = 300000;
+	say(x, TWO TWO);
+	for (int i = 0; i < 50 && x->got_len < 600000; i++)
+		turn(x);
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 2);
+	assert_true(x->got_len > 600000);
+}
+
+static void
+malformed_ends_it(void **state)
+{
+	struct fixture *x = *state;
+
+	say(x, "GET /two HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" TWO);
+	turns(x, 3);
+	assert_int_equal(x->malformed, 1);
+	assert_int_equal(answers(x, "HTTP/1.1 400 Bad Request"), 1);
+	assert_int_equal(answers(x, "Connection: close"), 1);
+	assert_string_equal(x->paths, ""); /* what follows is not looked at */
+	assert_true(x->ended);
+}
+
+static void
+good_one_before_a_bad_one(void **state)
+{
+	struct fixture *x = *state;
+
+	say(x, ONE "nonsense\n");
+	turns(x, 4);
+	assert_string_equal(x->paths, "/oneabc ");
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 1);
+	assert_int_equal(answers(x, "HTTP/1.1 400"), 1);
+	assert_true(x->ended);
+}
+
+static void
+continues(void **state)
+{
+	struct fixture *x = *state;
+
+	say(x,
+	    "POST /c HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	turns(x, 3);
+	assert_string_equal(x->got, "HTTP/1.1 100 Continue\r\n\r\n");
+	say(x, "o");
+	turns(x, 2);
+	say(x, "k");
+	turns(x, 2);
+	assert_string_equal(x->paths, "/cok ");
+	assert_int_equal(answers(x, "100 Continue"), 1);
+	assert_int_equal(answers(x, "200 OK"), 1);
+}
+
+static void
+gone_while_it_waits(void **state)
+{
+	struct fixture *x = *state;
+
+	x->later = true;
+	say(x, ONE);
+	turns(x, 2);
+	assert_non_null(x->asked);
+	close(x->fd);
+	x->fd = -1;
+	turns(x, 4);
+	assert_int_equal(x->lost, 1);
+	assert_int_equal(x->host.open, 0);
+	assert_int_equal(x->host.busy, 0);
+}
+
+/* A caller may shut its side after the request and read the answer. */
+static void
+half_closed(void **state)
+{
+	struct fixture *x = *state;
+
+	x->later = true;
+	say(x, ONE TWO);
+	shutdown(x->fd, SHUT_WR);
+	turns(x, 4);
+	assert_non_null(x->asked);
+	give(x, x->asked);
+	turns(x, 3);
+	give(x, x->asked);
+	turns(x, 3);
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 2);
+	assert_true(x->ended);
+	assert_int_equal(x->lost, 0);
+}
+
+static void
+ends_inside_a_request(void **state)
+{
+	struct fixture *x = *state;
+
+	put(x, ONE, sizeof ONE - 2);
+	shutdown(x->fd, SHUT_WR);
+	turns(x, 4);
+	assert_true(x->ended);
+	assert_string_equal(x->paths, "");
+	assert_int_equal(x->host.open, 0);
+}
+
+static void
+drains(void **state)
+{
+	struct fixture *x = *state;
+
+	x->later = true;
+	say(x, ONE);
+	turns(x, 2);
+	conn_close_idle(&x->host);
+	assert_int_equal(x->host.open, 1); /* it is owed an answer */
+	give(x, x->asked);
+	turns(x, 2);
+	assert_int_equal(answers(x, "Connection: close"), 1);
+	assert_true(x->ended);
+}
+
+static void
+drains_idle_ones(void **state)
+{
+	struct fixture *x = *state;
+
+	conn_close_idle(&x->host);
+	turns(x, 2);
+	assert_true(x->ended);
+	assert_int_equal(x->host.open, 0);
+}
+
+/* ---- the loop's timers ---- */
+
+struct alarm {
+	struct loop_timer timer;
+	struct loop *loop;
+	unsigned fired;
+	int64_t at_ms;
+	struct alarm *other; /* disarmed when this one fires */
+};
+
+static void
+on_alarm(void *arg)
+{
+	struct alarm *a = arg;
+
+	a->fired++;
+	a->at_ms = loop_now_ms(a->loop);
+	if (a->other != NULL)
+		loop_disarm(a->loop, &a->other->timer);
+}
+
+static void
+timers(void **state)
+{
+	static const int64_t after_ms[] = { 0, 1, 7, 8, 9, 50, 51, 200, 100000 };
+	struct alarm a[ARRAY_LEN(after_ms)] = { 0 };
+	struct loop *l = NULL;
+	struct fault f = { 0 };
+	int64_t began_ms;
+
+	(void)state;
+	assert_int_equal(loop_new(&l, &f), RC_OK);
+	began_ms = loop_now_ms(l);
+	for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+		a[i].loop = l;
+		a[i].timer = (struct loop_timer){ .fire = on_alarm, .arg = &a[i] };
+		loop_arm(l, &a[i].timer, began_ms + 1000000);
+		loop_arm(l, &a[i].timer, began_ms + after_ms[i]); /* moves it */
+	}
+	a[5].other = &a[6];
+	while (loop_now_ms(l) < began_ms + 300)
+		assert_int_equal(loop_turn(l, 1000, &f), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+		bool due = after_ms[i] < 300 && i != 6;
+
+		assert_int_equal(a[i].fired, due);
+		if (due)
+			assert_true(a[i].at_ms >= began_ms + after_ms[i]);
+	}
+	loop_free(l);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(keeps_alive),
+		cmocka_unit_test(split_at_every_byte),
+		TEST(byte_by_byte),
+		TEST(pipelined_in_order),
+		TEST(flooded),
+		TEST(large_answer_to_a_slow_reader),
+		TEST(malformed_ends_it),
+		TEST(good_one_before_a_bad_one),
+		TEST(continues),
+		TEST(gone_while_it_waits),
+		TEST(half_closed),
+		TEST(ends_inside_a_request),
+		TEST(drains),
+		TEST(drains_idle_ones),
+		cmocka_unit_test(timers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
