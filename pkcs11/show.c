@@ -44,6 +44,16 @@ show_text(FILE *out, struct span text, int width)
 		fputc(' ', out);
 }
 
+static void
+put_hex(FILE *out, const char *before, uint8_t byte)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	fputs(before, out);
+	fputc(digits[byte >> 4], out);
+	fputc(digits[byte & 15], out);
+}
+
 void
 show_json(FILE *out, struct span text)
 {
@@ -55,9 +65,9 @@ show_json(FILE *out, struct span text)
 		if (n == 0)
 			fputs("\\ufffd", out);
 		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
+			put_hex(out, "\\u00", c);
 		else if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
+			fputs(c == '"' ? "\\\"" : "\\\\", out);
 		else
 			fwrite(text.ptr, 1, n, out);
 		span_cut(&text, n == 0 ? 1 : n);
@@ -69,5 +79,5 @@ void
 show_hex(FILE *out, struct span bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++)
-		fprintf(out, "%02x", bytes.ptr[i]);
+		put_hex(out, "", bytes.ptr[i]);
 }
