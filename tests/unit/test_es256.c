@@ -289,7 +289,7 @@ flattened(void **state)
 	json_auto_t *header =
 	    json_loads("{\"url\":\"https://ca/x\",\"alg\":\"ES256\"}", 0, NULL);
 	json_auto_t *jws = NULL, *raw = NULL;
-	AUTO_BUF compact = BUF_INIT(1000), text = BUF_INIT(1000);
+	AUTO_BUF compact = BUF_INIT(1000);
 	struct jws_parts p;
 	struct fault f = { 0 };
 
