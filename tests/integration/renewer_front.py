@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -119,6 +120,11 @@ class Front:
         self.control.close()
         self.thread.join(10)
         return code
+
+    def end(self) -> None:
+        """After a case that failed: nothing of it goes on."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop(signal.SIGKILL)
 
     def event(self, **members) -> None:
         self.peer.send(json.dumps(members).encode())

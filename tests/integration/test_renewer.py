@@ -23,6 +23,7 @@ class World:
         self.machine = machine
         self.numbers = TNAuthList.from_config(NUMBERS).encode()
         self.claims = Constraints([], [("orig", ORIGS)], []).encode()
+        self.front = self.fresh()
         self.forget()
 
     def fresh(self) -> Front:
@@ -42,6 +43,8 @@ class World:
             self.machine.control("POST", "/faults", rule)
 
     def forget(self) -> None:
+        """A new front that knows nothing, and a renewer's state that holds nothing."""
+        self.front.end()
         state = self.machine.state("renewer")
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(parents=True)
@@ -255,15 +258,19 @@ def main() -> int:
         return 77
     if is_root():
         make_role_users()
-    machine = Machine()
-    try:
+    with Machine() as machine:
         machine.start_lab()
         machine.write_config()
         machine.write_tenant("acme", machine.enterprise())
         machine.write_tenant("osp", machine.provider())
-        return run(World(machine))
-    finally:
-        machine.stop_lab()
+        world = World(machine)
+        try:
+            failed = run(world)
+        finally:
+            world.front.end()
+        if failed:
+            print(*(machine.dir / "renewer.log").read_text().splitlines()[-60:], sep="\n")
+        return failed
 
 
 if __name__ == "__main__":
