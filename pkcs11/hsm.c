@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pkcs11/p11rc.h"
+#include "pkcs11/softhsm.h"
 #include "pkcs11/tokenlock.h"
 #include "pkcs11/wire.h"
 
@@ -51,6 +52,7 @@ hsm_start(struct hsm *h, const struct hsm_options *o, uid_t starter, int fd, str
 	TRY(module_open(o->module, starter, &h->module, f));
 	TRY(tokenlock_take(o->lock_file, TOKENLOCK_WAIT_MS, &lock, f));
 	leave_module(&h->module);
+	TRY(softhsm_mend(&h->mended, f));
 	TRY(log_in(h, f));
 	TRY(keymap_new(&h->login, &h->map, f));
 	TRY(keymap_scan(h->map, f));

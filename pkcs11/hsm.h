@@ -21,6 +21,7 @@ struct hsm {
 	struct login login;
 	struct keymap *map;
 	struct canary canary;
+	unsigned mended; /* SoftHSM tokens that were put back at the start */
 	atomic_uint_fast64_t signatures, canaries, errors, sign_ns;
 };
 

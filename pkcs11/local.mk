@@ -22,6 +22,7 @@ libtoken_la_SOURCES = \
 	pkcs11/pin.c pkcs11/pin.h \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/signer.c pkcs11/signer.h \
+	pkcs11/softhsm.c pkcs11/softhsm.h \
 	pkcs11/tokenlock.c pkcs11/tokenlock.h \
 	pkcs11/wire.c pkcs11/wire.h
 

@@ -34,6 +34,20 @@ say(const struct fault *f)
 		    STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
+/* An operator should know: what was killed, and why the token is still there. */
+static void
+say_mended(unsigned tokens)
+{
+	char line[256];
+	int n = snprintf(line, sizeof line,
+	    "<4>vesper-hsm: %ssofthsm: token.object of %u token(s) was empty, as a kill "
+	    "during a login leaves it: the copy was put back\n",
+	    role_name, tokens);
+
+	if (tokens > 0 && n > 0)
+		(void)!write(STDERR_FILENO, line, (size_t)n);
+}
+
 static enum leave_code
 code_of(const struct fault *f)
 {
@@ -72,6 +86,7 @@ run(const struct hsm_options *o, uid_t starter, struct fault *f)
 	    1)
 		return FAULT_OPENSSL(f, RC_NO_MEMORY, "openssl", "OPENSSL_init_crypto");
 	TRY(hsm_start(&hsm, o, starter, PEER_FD, f));
+	say_mended(hsm.mended);
 	TRY(isolate_harden(f));
 	return o->admin ? admin_run(&hsm, f) : signer_run(&hsm, f);
 }

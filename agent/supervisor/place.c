@@ -11,11 +11,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/supervisor/spawn.h"
 
-enum { PATH_LEN = 4096 };
+enum { PATH_LEN = 4096, STALE_TRIES = 100, STALE_PAUSE_MS = 10 };
 
 #define LOCK_NAME "vesperd.lock"
 
@@ -288,12 +289,31 @@ address_of(const char *path)
 	return a;
 }
 
-/* Only a socket that nobody answers on is removed: never a file, never a living server's. */
+/* Does anybody answer on the socket at path? */
+static enum rc
+is_answered(const char *path, bool *answered, struct fault *f)
+{
+	struct sockaddr_un a = address_of(path);
+	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return failed(f, path, "socket");
+	*answered = connect(fd, (const struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN;
+	if (!*answered && errno != ECONNREFUSED)
+		return failed(f, path, "connect");
+	return RC_OK;
+}
+
+/*
+ * Only a socket that nobody answers on is removed: never a file, never a
+ * living server's.  The front of a vesperd that was killed dies with it, but
+ * an instant later: its socket is given that long.
+ */
 static enum rc
 remove_stale(const char *path, struct fault *f)
 {
-	struct sockaddr_un a = address_of(path);
-	AUTO_FD fd = -1;
+	const struct timespec pause = { .tv_nsec = STALE_PAUSE_MS * 1000000L };
+	bool answered = true;
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
@@ -301,14 +321,14 @@ remove_stale(const char *path, struct fault *f)
 	if (!S_ISSOCK(st.st_mode))
 		return FAULT(
 		    f, RC_CONFLICT, "start", "%s exists and is not a socket: remove it", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return failed(f, path, "socket");
-	if (connect(fd, (const struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN)
+	for (int i = 0; answered && i < STALE_TRIES; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		TRY(is_answered(path, &answered, f));
+	}
+	if (answered)
 		return FAULT(f, RC_CONFLICT, "start",
 		    "another process answers on %s: stop it, or choose another path", path);
-	if (errno != ECONNREFUSED)
-		return failed(f, path, "connect");
 	if (unlink(path) != 0)
 		return failed(f, path, "unlink");
 	return RC_OK;

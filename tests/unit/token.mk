@@ -35,3 +35,9 @@ tests_unit_test_frame_LDADD = $(TOKEN_LDADD)
 tests_unit_test_p11rc_SOURCES = tests/unit/test_p11rc.c tests/unit/cm.h
 tests_unit_test_p11rc_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
 tests_unit_test_p11rc_LDADD = libprovision.la $(TOKEN_LDADD) $(P11KIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_softhsm
+tests_unit_test_softhsm_SOURCES = tests/unit/test_softhsm.c \
+	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
+tests_unit_test_softhsm_LDADD = $(TOKEN_LDADD)
+EXTRA_tests_unit_test_softhsm_DEPENDENCIES = vesper-hsm
