@@ -14,6 +14,7 @@
 
 enum { PATH_LEN = 512 };
 
+static const char *const plain[] = { "--label", "mend", "--canary-s", "0", NULL };
 static struct lab lab;
 static char object[PATH_LEN], copy[PATH_LEN];
 
@@ -125,10 +126,10 @@ a_killed_login_costs_no_token(void **state)
 	(void)state;
 	if (lab_softhsm() == NULL)
 		skip();
-	process_up(&p, &lab, "admin", NULL);
+	process_up(&p, &lab, "admin", plain);
 	assert_int_equal(process_stop(&p), 0);
 	assert_int_equal(truncate(object, 0), 0);
-	process_start(&p, &lab, "admin", NULL);
+	process_start(&p, &lab, "admin", plain);
 	assert_true(process_hello(&p, &hello));
 	assert_int_equal(process_stop(&p), 0);
 }
