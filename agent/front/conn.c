@@ -155,9 +155,6 @@ send_continue(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	if (c->continued)
-		return;
-	c->continued = true;
 	buf_put(&c->out, text, sizeof text - 1);
 	(void)flush(c);
 }
@@ -182,7 +179,6 @@ dispatch(struct conn *c, const struct http1_request *r)
 	c->in = BUF_INIT(request.max);
 	buf_put(&c->in, request.ptr + r->total, request.len - r->total);
 	c->need = 0;
-	c->continued = false;
 	c->close = r->close;
 	set_busy(c);
 	c->host->request(c->host->arg, c, r);

@@ -49,7 +49,7 @@ struct conn {
 	struct loop_timer timer;
 	struct buf in, out;
 	size_t need; /* do not look before so many bytes are there */
-	bool busy, eof, close, gone, in_again, continued;
+	bool busy, eof, close, gone, in_again;
 	void (*lost)(void *arg);
 	void *lost_arg;
 	struct conn *next, *prev, *next_again;

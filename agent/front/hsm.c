@@ -282,7 +282,7 @@ choose(const struct token *t, const struct hsm_call *c, bool *some)
 	for (unsigned i = 0; k != NULL && i < HSM_MAX_PROCESSES; i++) {
 		struct process *p = t->process[i];
 
-		if (!takes_calls(p) || (k->known >> i & 1) == 0 || (int)i == c->avoid)
+		if (!takes_calls(p) || (k->known >> i & 1) == 0)
 			continue;
 		*some = true;
 		if (p->is.signing < signing_limit(p) &&
@@ -442,7 +442,6 @@ hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f)
 
 	assert(c->token < HSM_MAX_TOKENS);
 	c->hsm = h;
-	c->avoid = -1;
 	c->again = false;
 	c->next = c->prev = NULL;
 	c->timer = (struct loop_timer){ .fire = call_late, .arg = c };
@@ -513,7 +512,6 @@ try_again(struct process *p, struct hsm_call *c, const char *why)
 {
 	bool some = false;
 
-	c->avoid = (int)p->number;
 	if (!c->again)
 		(void)choose(p->token, c, &some);
 	if (!some) {
@@ -994,7 +992,7 @@ hsm_want_only(struct hsm *h, const struct hsm_key *list, size_t n)
 bool
 hsm_ready(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN])
 {
-	struct hsm_call c = { .avoid = -1 };
+	struct hsm_call c = { 0 };
 	bool some = false;
 
 	if (token >= HSM_MAX_TOKENS)

@@ -84,7 +84,6 @@ struct hsm_call {
 	struct loop_timer timer;
 	struct hsm_call *next, *prev; /* waiting */
 	int process;		      /* where it is, -1: waiting */
-	int avoid;		      /* the process that lost it, -1: none */
 	unsigned slot;
 	bool again; /* this is the second try */
 };

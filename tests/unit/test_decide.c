@@ -54,7 +54,7 @@ static const struct spec specs[] = {
 		false, true, 0, 0, NULL, NULL } } },
 	{ "expired", "12025550150", 1004, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550150", true,
-		true, false, 0, 0, NULL, "{'x':['evil']}" } } },
+		true, false, 0, 0, "evil", "{'x':['evil']}" } } },
 	{ "few", "12025550160", 1011, 0, 0, 2, "base", false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550160", true,
 		false, false, 0, 0, NULL, NULL } } },
@@ -362,6 +362,8 @@ static struct decide_case {
 	    NULL },
 	{ "expired", 1004, PPT_BASE, NULL, NULL, BASE("12025550150"), "credential_expired",
 	    NULL },
+	{ "constraints before expired", 1004, PPT_BASE, NULL, NULL,
+	    MORE("12025550150", "'evil':1"), "claim_excluded", "evil" },
 	{ "unknown before expired", 1004, PPT_BASE, NULL, NULL, MORE("12025550150", "'foo':1"),
 	    "unknown_claim", "foo" },
 

@@ -430,7 +430,7 @@ death_tries_once_more(void **state)
 {
 	struct fixture *x = *state;
 	struct call c;
-	struct fake a, b;
+	struct fake a, b, third;
 
 	want(x, 1);
 	a = ready(x, 0);
@@ -442,11 +442,14 @@ death_tries_once_more(void **state)
 	assert_int_equal(c.done, 0);
 	serve(&b);
 	assert_int_equal(b.gots, 1);
+	third = ready(x, 2);
 	close(b.fd); /* the second loss is the last */
 	turn(x);
 	turn(x);
 	is_bad(&c, "hsm_unavailable");
-	assert_false(hsm_token_up(x->hsm, 0));
+	serve(&third);
+	assert_int_equal(third.gots, 0);
+	close(third.fd);
 }
 
 static void
