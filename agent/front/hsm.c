@@ -659,7 +659,7 @@ learnt(struct process *p, const struct slot *s, const struct frame *frame)
 	} else {
 		miss(p, k);
 	}
-	if (code != FRAME_OK)
+	if (code != FRAME_OK && k->misses <= 1) /* once, not at every new try */
 		log_refusal(p, "key_not_learnt", frame);
 }
 
