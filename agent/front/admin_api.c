@@ -327,7 +327,7 @@ admin_metrics(struct api_call *call)
 	const struct front *fr = call->front;
 
 	family(&out, "vesper_build_info", "gauge", "The version of this agent.");
-	buf_printf(&out, "vesper_build_info{version=\"%s\"} 1\n", FRONT_VERSION);
+	buf_printf(&out, "vesper_build_info{version=\"%s\"} 1\n", front_version);
 	put_requests(&out, &fr->desk.stats);
 	put_histogram(&out, &fr->desk.stats);
 	put_tokens(&out, fr);

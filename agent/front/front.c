@@ -9,11 +9,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "config.h"
+
 #include "agent/front/api.h"
 #include "agent/front/harden.h"
 #include "agent/front/jw.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
+
+const char front_version[] = PACKAGE_VERSION;
 
 static void take_builder_events(struct front *fr);
 
@@ -119,7 +123,7 @@ record_start(struct front *fr)
 {
 	AUTO_BUF members = BUF_INIT(256);
 
-	jw_str(&members, "version", FRONT_VERSION);
+	jw_str(&members, "version", front_version);
 	jw_int(&members, "pid", getpid());
 	record(fr, "start", NULL, NULL, &members);
 }

@@ -6,14 +6,12 @@
 #ifndef AGENT_FRONT_FRONT_H
 #define AGENT_FRONT_FRONT_H
 
-#include "config.h"
-
 #include "agent/front/builder.h"
 #include "agent/front/listener.h"
 #include "agent/front/sign.h"
 #include "agent/role.h"
 
-#define FRONT_VERSION PACKAGE_VERSION
+extern const char front_version[];
 
 enum {
 	FRONT_MAX_LISTEN = 32,

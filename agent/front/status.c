@@ -186,7 +186,7 @@ api_status(struct api_call *call)
 	builder_status(fr->builder, &builder);
 	jw_open(&out, NULL, '{');
 	jw_str(&out, "schema", "vesper/status/1");
-	jw_str(&out, "version", FRONT_VERSION);
+	jw_str(&out, "version", front_version);
 	if (call->conn->admin)
 		jw_int(&out, "pid", getpid());
 	jw_int(&out, "started", fr->started_s);
