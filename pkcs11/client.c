@@ -277,6 +277,7 @@ static enum rc
 call(struct token_admin *a, struct frame *frame, int64_t *until_ms, struct fault *f)
 {
 	struct frame answer = { .version = 0 };
+	enum rc rc;
 
 	take_over(a);
 	if (a->fd < 0)
@@ -286,7 +287,10 @@ call(struct token_admin *a, struct frame *frame, int64_t *until_ms, struct fault
 	frame->version = FRAME_VERSION;
 	frame->generation = a->generation;
 	frame->request_id = ++a->last_id;
-	TRY(frame_send(a->fd, frame, f));
+	rc = frame_send(a->fd, frame, f);
+	if (rc == RC_HSM)
+		lose(a);
+	TRY(rc);
 	TRY(await_answer(a, frame, *until_ms, &answer, f));
 	*frame = answer;
 	return code_rc(frame, f);

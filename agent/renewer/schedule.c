@@ -103,7 +103,7 @@ schedule_backoff_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm)
 {
 	static const int32_t ladder_s[] = { 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600 };
 	size_t i = attempt == 0 ? 0 : attempt - 1;
-	int64_t ms, most_ms = remaining_s <= 0 ? 300000 : part(remaining_s, 1000, 8);
+	int64_t ms, most_ms = remaining_s <= 0 ? 60000 : part(remaining_s, 1000, 8);
 
 	if (i >= ARRAY_LEN(ladder_s))
 		i = ARRAY_LEN(ladder_s) - 1;

@@ -48,7 +48,7 @@ void schedule_crowds(struct schedule_member *members, size_t n);
  * How long to wait after the attempt-th failure in a row (1 …) that trying
  * again may cure: a ladder from one second to an hour, a fifth up or down by
  * jitter, and never more than an eighth of the remaining life (remaining_s <=
- * 0: nothing in force, never more than five minutes).
+ * 0: nothing in force, never more than a minute: that tenant cannot sign).
  */
 int64_t schedule_backoff_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm);
 

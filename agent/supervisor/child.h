@@ -15,7 +15,7 @@
 enum {
 	CHILD_BACKOFF_FIRST_MS = 100, /* of the second restart; the first is at once */
 	CHILD_BACKOFF_MAX_MS = 5000,
-	CHILD_STEADY_MS = 10000,   /* alive so long: its failures are forgotten */
+	CHILD_STEADY_MS = 1000, /* alive so long it had come up: its failures are forgotten */
 	CHILD_BAD_START_MS = 5000, /* exit 2: its arguments or files are wrong */
 	CHILD_LEAVE_MS = 5000,	   /* from the loss of its peer to SIGKILL */
 	CHILD_EXIT_USAGE = 2,

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEED_MAX = 1 << 20, MUTATIONS = 2000, PREFIXES = 2048 };
+enum { FOLDER_LEN = 2048, SEED_MAX = 1 << 20, MUTATIONS = 2000, PREFIXES = 2048 };
 
 static unsigned long runs;
 
@@ -90,7 +90,7 @@ replay_folder(const char *folder)
 		return 1;
 	}
 	while ((entry = readdir(dir)) != NULL) {
-		char path[4096];
+		char path[FOLDER_LEN + 300];
 
 		if (entry->d_name[0] == '.')
 			continue;
@@ -108,7 +108,7 @@ main(int argc, char **argv)
 {
 	const char *top = getenv("top_srcdir");
 	const char *name = strrchr(argv[0], '/');
-	char folder[4096];
+	char folder[FOLDER_LEN];
 	int bad = 0;
 
 	for (int i = 1; i < argc; i++)

@@ -13,6 +13,7 @@ from pathlib import Path
 from asn1crypto import core
 from cases import Cases, equal, true
 from cryptography import x509
+from world.demo import alive
 from world.machine import BUILD, PYTHON, TOP, is_root
 
 FILES = ("identity.txt", "identity-sp.txt", "passport.jwt", "chain.pem", "chain-sp.pem",
@@ -118,7 +119,7 @@ def keep_and_stop(out: Path) -> None:
         stopped = demo("--stop", out)
     equal(stopped.returncode, 0, stopped.stderr)
     for key in ("VESPERD_PID", "LAB_PID"):
-        true(not Path(f"/proc/{env[key]}").exists(), f"{key} still runs")
+        true(not alive(int(env[key])), f"{key} still runs")
 
 
 def main() -> int:

@@ -2,7 +2,8 @@
 
     KILL_ROUNDS=20      how often each process is killed
     KILL_SEED=…         the seed of the moments (printed)
-    KILL_TENANTS=10     credentials besides the two of the demo
+    KILL_TENANTS=6      credentials
+    KILL_ROLES=…        only these
 
 Eight connections sign all the time and the certificates are so short that
 renewals run all the time.  After each kill, signing must be back within a
@@ -34,8 +35,8 @@ ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
 TENANTS = int(os.environ.get("KILL_TENANTS", "6"))
 SEED = os.environ.get("KILL_SEED") or str(random.SystemRandom().randrange(10**9))
 BACK_S = 1.0 if os.environ.get("SANITIZER", "no") == "no" else 5.0
-LIFETIME_S = 20
-ROLES = ("signer", "admin", "renewer", "front", "vesperd")
+LIFETIME_S = 45
+ROLES = tuple((os.environ.get("KILL_ROLES") or "signer admin renewer front vesperd").split())
 
 
 def unb64(text: str) -> bytes:
@@ -107,13 +108,20 @@ def victim(machine: Machine, role: str, chance: random.Random) -> int | None:
     return chance.choice(pids) if pids else None
 
 
+def complete(machine: Machine) -> bool:
+    found = process.roles(machine.agent.pid)
+    return [len(found.get(r, ())) for r in ("front", "signer", "admin", "renewer")] == [1, 2, 1, 1]
+
+
 def kill_rounds(machine: Machine, role: str, numbers: dict[str, str]) -> None:
     chance = random.Random(f"{SEED}-{role}")
     slow = []
     for turn in range(ROUNDS):
+        if turn % 3:  # every third kill may hit what the one before has not yet brought back
+            wait_for("all roles", lambda: complete(machine), 15)
         pid = wait_for(f"a {role} to kill", lambda: victim(machine, role, chance), 10)
-        # Some kills hit the start-up of the one before.
-        time.sleep(chance.choice((0.0, 0.02, 0.1, 0.3, 0.8)) * chance.random())
+        # Some kills hit the start-up of the one before, some an order, a finalize, an install.
+        time.sleep(chance.choice((0.0, 0.02, 0.1, 0.5, 2.0)) * chance.random())
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -56,8 +56,8 @@ static struct backoff_case {
 	{ "an eighth of what remains", 10, 800, 500000, 100000 },
 	{ "an eighth of a short life", 6, 20, 500000, 2500 },
 	{ "the last second", 10, 1, 500000, 500 },
-	{ "nothing in force: five minutes", 10, 0, 500000, 300000 },
-	{ "expired: five minutes", 10, -5000, 500000, 300000 },
+	{ "nothing in force: a minute", 10, 0, 500000, 60000 },
+	{ "expired: a minute", 10, -5000, 500000, 60000 },
 	{ "nothing in force, first", 1, 0, 500000, 1000 },
 	{ "attempt nought", 0, DAY, 500000, 1000 },
 };
