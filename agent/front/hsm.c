@@ -254,6 +254,8 @@ learn_more(struct process *p)
 		}
 		p->cursor++;
 	}
+	if (p->cursor >= t->keys && p->learns == 0)
+		p->is.taught = true;
 }
 
 static unsigned
@@ -582,9 +584,8 @@ hsm_attach(struct hsm *h, unsigned token, unsigned process, uint32_t generation,
 	p->hsm = h;
 	p->token = &h->token[token];
 	p->number = process;
-	p->is = (struct hsm_process){
-		.present = true, .process = process, .generation = generation, .threads = 1
-	};
+	p->is =
+	    (struct hsm_process){ .process = process, .generation = generation, .threads = 1 };
 	p->hang = (struct loop_timer){ .fire = process_hangs, .arg = p };
 	p->io = (struct loop_io){ .fd = fd, .ready = process_ready, .arg = p };
 	if (loop_add(h->loop, &p->io, EPOLLIN, f) != RC_OK) {
@@ -1023,7 +1024,9 @@ bool
 hsm_token_up(const struct hsm *h, unsigned token)
 {
 	for (unsigned i = 0; token < HSM_MAX_TOKENS && i < HSM_MAX_PROCESSES; i++) {
-		if (takes_calls(h->token[token].process[i]))
+		const struct process *p = h->token[token].process[i];
+
+		if (takes_calls(p) && p->is.taught)
 			return true;
 	}
 	return false;

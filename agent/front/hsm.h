@@ -67,7 +67,7 @@ bool hsm_ready(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_
 /* Every ready process of the token refused the key, and there is one. */
 bool hsm_refused(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
 
-/* Some process of the token is ready. */
+/* Some process of the token is ready and was taught. */
 bool hsm_token_up(const struct hsm *h, unsigned token);
 
 /* One signature; embedded by whoever waits for it. */
@@ -100,7 +100,9 @@ enum rc hsm_has_room(const struct hsm *h, unsigned token, struct fault *f) MUST_
 
 /* What is known of one process, for status and metrics. */
 struct hsm_process {
-	bool present, ready, draining;
+	bool ready;  /* it said hello */
+	bool taught; /* and was asked for every key once */
+	bool draining;
 	unsigned process;
 	uint32_t pid, generation, threads;
 	unsigned signing; /* calls there now */

@@ -94,7 +94,7 @@ put_signer(struct buf *out, const struct hsm_process *p)
 	jw_open(out, NULL, '{');
 	jw_uint(out, "process", p->process);
 	jw_uint(out, "pid", p->pid);
-	jw_bool(out, "up", p->ready && !p->draining);
+	jw_bool(out, "up", p->ready && p->taught && !p->draining);
 	jw_uint(out, "generation", p->generation);
 	jw_uint(out, "keys", p->stats.keys);
 	jw_uint(out, "signatures", p->stats.signatures);

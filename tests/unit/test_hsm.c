@@ -293,9 +293,11 @@ nothing_before_hello_or_learn(void **state)
 	turn(x);
 	f = (struct fault){ 0 };
 	assert_int_equal(ask(x, &c, 1, 1, &f), RC_HSM); /* LEARN is not answered */
+	assert_false(hsm_token_up(x->hsm, 0));
 	serve(&s);
 	turn(x);
 	assert_int_equal(s.learnt, 1);
+	assert_true(hsm_token_up(x->hsm, 0));
 	must_ask(x, &c, 1);
 	serve(&s);
 	answer(&s, FRAME_OK);
