@@ -302,22 +302,29 @@ conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct
 	return RC_OK;
 }
 
-void
-conn_turn(struct conn_host *h)
+/*
+ * To the end of the list, also when it grows meanwhile: a connection that is
+ * still in it must not be buried.  Each return to it costs a request, so it ends.
+ */
+static void
+go_on(struct conn_host *h)
 {
-	struct conn *c = h->again;
+	while (h->again != NULL) {
+		struct conn *c = h->again;
 
-	h->again = NULL;
-	while (c != NULL) {
-		struct conn *next = c->next_again;
-
+		h->again = c->next_again;
 		c->in_again = false;
 		if (!c->gone)
 			advance(c);
 		if (!c->gone)
 			want(c);
-		c = next;
 	}
+}
+
+void
+conn_turn(struct conn_host *h)
+{
+	go_on(h);
 	bury(h);
 }
 
@@ -340,5 +347,6 @@ conn_close_all(struct conn_host *h)
 	h->closing = true;
 	while (h->first != NULL)
 		finish(h->first);
+	go_on(h); /* all of them are gone: it only empties the list */
 	bury(h);
 }

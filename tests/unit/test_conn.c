@@ -238,6 +238,25 @@ pipelined_in_order(void **state)
 	assert_int_equal(x->lost, 0);
 }
 
+/* Behind a late answer: one that is answered at once, and one that ends the connection. */
+static void
+pipelined_to_the_end(void **state)
+{
+	struct fixture *x = *state;
+
+	x->later = true;
+	say(x, ONE TWO CLOSE TWO);
+	turns(x, 2);
+	x->later = false;
+	give(x, x->asked);
+	conn_turn(&x->host);
+	assert_int_equal(x->host.open, 0);
+	assert_null(x->host.again); /* it is buried: nothing may name it */
+	turns(x, 2);
+	assert_string_equal(x->paths, "/oneabc /two /last ");
+	assert_true(x->ended);
+}
+
 /* What waits behind a request is bounded; the rest waits in the socket, and nothing is lost. */
 static void
 flooded(void **state)
@@ -464,6 +483,7 @@ main(void)
 		cmocka_unit_test(split_at_every_byte),
 		TEST(byte_by_byte),
 		TEST(pipelined_in_order),
+		TEST(pipelined_to_the_end),
 		TEST(flooded),
 		TEST(large_answer_to_a_slow_reader),
 		TEST(malformed_ends_it),
