@@ -54,6 +54,7 @@ check_path(
     const struct judge *j, const struct chain *chain, const X509 **issuer, struct fault *f)
 {
 	int64_t from_s = 0, to_s = 0, at_s = j->now_s;
+	bool proven = false; /* that it is not is no reason to refuse (D-45) */
 
 	if (j->set->anchors == NULL)
 		return FAULT(f, RC_DENIED, "chain_path", "no trust anchors are configured");
@@ -64,7 +65,8 @@ check_path(
 		at_s = from_s;
 	if (!j->strict_time && at_s > to_s)
 		at_s = to_s;
-	return chain_verify(chain, j->set->anchors, at_s, issuer, f);
+	TRY(chain_verify(chain, j->set->anchors, at_s, issuer, f));
+	return chain_scope(chain, &proven, f); /* RFC 9060 section 4 */
 }
 
 static enum rc

@@ -179,11 +179,30 @@ make_scts(
 	pki_sct_list(out, buf_view(&list));
 }
 
+/* A CA below the issuer so far, which issues from here on. */
+static X509 *
+make_parent(struct pki_spec *s, EVP_PKEY *key, struct span tnauth)
+{
+	X509 *x = pki_issue(&(struct pki_spec){ .cn = "Parent",
+	    .key = key,
+	    .issuer = s->issuer,
+	    .issuer_key = s->issuer_key,
+	    .ca = true,
+	    .not_before_s = s->not_before_s,
+	    .not_after_s = s->not_after_s,
+	    .tnauth = tnauth });
+
+	s->issuer = x;
+	s->issuer_key = key;
+	return x;
+}
+
 void
 bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 {
 	AUTO_OSSL(EVP_PKEY) *key = NULL;
-	AUTO_OSSL(X509) *leaf = NULL;
+	AUTO_OSSL(EVP_PKEY) *parent_key = c->parent.len > 0 ? pki_p256() : NULL;
+	AUTO_OSSL(X509) *leaf = NULL, *parent = NULL;
 	AUTO_BUF scts = BUF_INIT(65536);
 	struct pki_spec s = {
 		.cn = "Leaf",
@@ -198,6 +217,8 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 
 	assert_int_equal(p256_from_point(c->point, &key, NULL), RC_OK);
 	s.key = key;
+	if (parent_key != NULL)
+		parent = make_parent(&s, parent_key, c->parent);
 	if (c->enhanced)
 		s.enhanced_constraints = c->constraints;
 	else
@@ -208,6 +229,8 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 	}
 	leaf = pki_issue(&s);
 	pki_pem(out, leaf);
+	if (parent != NULL)
+		pki_pem(out, parent);
 }
 
 void

@@ -43,13 +43,14 @@ struct bworld_cert {
 	bool enhanced;
 	int64_t not_before_s, not_after_s; /* 0: an hour before, a day after PKI_NOW */
 	const char *serial;
-	bool other_root; /* from a CA that is no anchor */
-	bool ca;	 /* a CA certificate */
+	bool other_root;    /* from a CA that is no anchor */
+	bool ca;	    /* a CA certificate */
+	struct span parent; /* the TNAuthList of a CA in between; len 0: none is */
 	int scts;
 	int64_t sct_ms; /* 0: a minute before PKI_NOW */
 };
 
-/* The chain in PEM, leaf alone. */
+/* The chain in PEM, without the root. */
 void bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *spec);
 
 /* The TNAuthList of these numbers, "12025550100,12025550110-12025550119". */

@@ -94,6 +94,8 @@ enum on_disk {
 	FUTURE_SCT,
 	CA_CERT,
 	ACCOUNT,
+	PARENT_COVERS,
+	PARENT_NARROWER,
 };
 
 static struct disk_case {
@@ -120,6 +122,9 @@ static struct disk_case {
 	{ "SCT of the future", ACME(""), FUTURE_SCT, CREDENTIAL_UNUSABLE, "sct_future" },
 	{ "a CA's", ACME(""), CA_CERT, CREDENTIAL_UNUSABLE, NULL },
 	{ "an account's key", ACME(""), ACCOUNT, CREDENTIAL_UNUSABLE, "account_key" },
+	{ "numbers inside the parent's", ACME(""), PARENT_COVERS, CREDENTIAL_READY, "" },
+	{ "numbers outside the parent's", ACME(""), PARENT_NARROWER, CREDENTIAL_UNUSABLE,
+	    "chain_scope" },
 	{ "Identity too large",
 	    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE(
 		"vesper-06", "identity_max_bytes = 1024"),
@@ -176,11 +181,16 @@ static void
 put_on_disk(enum on_disk what)
 {
 	AUTO_BUF tnauth = BUF_INIT(4096), big = BUF_INIT(CHAIN_MAX_BYTES + 1);
+	AUTO_BUF parent = BUF_INIT(4096);
 	struct bworld_cert spec;
 
 	bworld_tnauth(&tnauth, "12025550100");
 	spec = good(&tnauth);
 	spoil(what, &spec);
+	bworld_tnauth(&parent,
+	    what == PARENT_COVERS ? "12025550100-12025550109" : "12025550101-12025550109");
+	if (what == PARENT_COVERS || what == PARENT_NARROWER)
+		spec.parent = buf_view(&parent);
 	if (what == NO_FILE)
 		return;
 	put_cert(&spec);
