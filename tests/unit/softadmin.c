@@ -22,14 +22,16 @@ struct connection {
 	pthread_t thread;
 	int fd;
 	uint32_t generation;
+	bool greeted; /* under lock */
 };
 
 struct softadmin {
 	pthread_mutex_t lock;
+	pthread_cond_t greeted;
 	struct softkey key[MAX_KEYS];
 	size_t keys;
 	struct connection connection[MAX_CONNECTIONS];
-	size_t connections;
+	size_t connections, first; /* those before first are joined */
 	int fail;
 	bool confuse;
 };
@@ -129,6 +131,10 @@ serve(void *arg)
 		.generation = c->generation };
 
 	(void)send(c->fd, &f, sizeof f, MSG_NOSIGNAL);
+	pthread_mutex_lock(&c->s->lock);
+	c->greeted = true;
+	pthread_cond_signal(&c->s->greeted);
+	pthread_mutex_unlock(&c->s->lock);
 	while (recv(c->fd, &f, sizeof f, 0) == (ssize_t)sizeof f) {
 		pthread_mutex_lock(&c->s->lock);
 		f.code = answer(c->s, &f);
@@ -147,20 +153,41 @@ softadmin_new(void)
 
 	assert_non_null(s);
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->greeted, NULL);
 	return s;
+}
+
+static void
+join_until(struct softadmin *s, size_t end)
+{
+	for (; s->first < end; s->first++) {
+		struct connection *c = &s->connection[s->first];
+
+		(void)shutdown(c->fd, SHUT_RDWR);
+		pthread_join(c->thread, NULL);
+		close(c->fd);
+	}
+}
+
+void
+softadmin_quiet(struct softadmin *s)
+{
+	struct connection *last = &s->connection[s->connections - 1];
+
+	join_until(s, s->connections - 1);
+	pthread_mutex_lock(&s->lock);
+	while (!last->greeted)
+		pthread_cond_wait(&s->greeted, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void
 softadmin_free(struct softadmin *s)
 {
-	/* A test that failed may have left clients behind. */
-	for (size_t i = 0; i < s->connections; i++) {
-		(void)shutdown(s->connection[i].fd, SHUT_RDWR);
-		pthread_join(s->connection[i].thread, NULL);
-		close(s->connection[i].fd);
-	}
+	join_until(s, s->connections); /* a test that failed may have left clients behind */
 	for (size_t i = 0; i < s->keys; i++)
 		EVP_PKEY_free(s->key[i].key);
+	pthread_cond_destroy(&s->greeted);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -18,6 +18,12 @@ void softadmin_free(struct softadmin *s); /* ends its connections */
 /* The client's end of a new connection, of this generation; HELLO is on its way. */
 int softadmin_connect(struct softadmin *s, uint32_t generation);
 
+/*
+ * Before a fork: end every connection but the last one, and wait until that
+ * one does nothing, so that no lock is held by a thread the child does not have.
+ */
+void softadmin_quiet(struct softadmin *s);
+
 size_t softadmin_keys(struct softadmin *s);
 bool softadmin_has(struct softadmin *s, const uint8_t key_id[32]);
 void softadmin_drop(struct softadmin *s, const uint8_t key_id[32]);

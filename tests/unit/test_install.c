@@ -736,6 +736,7 @@ crash_round(enum crash_kind kind, unsigned at, bool *done, bool *was_old, bool *
 	bworld_issue(&world, &pem, &spec);
 	lab_close(&l);
 	lab_open(&l); /* with a channel to the token that nobody has used yet */
+	softadmin_quiet(world.admin);
 	*done = install_until(&l, buf_view(&pem), kind, at);
 	lab_close(&l);
 	expect_old_or_new(was_old, was_new);
