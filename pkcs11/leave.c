@@ -10,10 +10,14 @@
 
 #include "pkcs11/wire.h"
 
+enum { LOOK_MS = 500 };
+
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t empty;
 	unsigned inside;
+	int64_t since_ms; /* somebody is inside, without a pause */
+	unsigned limit_ms;
 	bool leaving;
 	int fd;
 	uint32_t generation;
@@ -21,14 +25,40 @@ static struct {
 	leave_say_fn *say;
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER, .empty = PTHREAD_COND_INITIALIZER, .fd = -1 };
 
-static void *
-wait_for_signal(void *arg)
+static int64_t
+now_ms(void)
 {
-	sigset_t *set = arg;
-	int sig;
+	struct timespec t;
 
-	while (sigwait(set, &sig) != 0)
-		continue;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool
+hangs(void)
+{
+	bool yes;
+
+	pthread_mutex_lock(&state.lock);
+	yes = state.limit_ms > 0 && state.inside > 0 &&
+	      now_ms() - state.since_ms >= (int64_t)state.limit_ms;
+	pthread_mutex_unlock(&state.lock);
+	return yes;
+}
+
+static void *
+watch(void *arg)
+{
+	static const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
+	const sigset_t *set = arg;
+	struct fault f = { .rc = RC_OK };
+
+	while (sigtimedwait(set, NULL, &look) < 0) {
+		if (!hangs())
+			continue;
+		(void)FAULT(&f, RC_TIMEOUT, "hang", "a call of the module does not return");
+		leave_now(LEAVE_REBUILD, &f);
+	}
 	leave_now(LEAVE_ASKED, NULL);
 }
 
@@ -45,8 +75,8 @@ leave_init(int fd, uint32_t generation, leave_say_fn *say, struct fault *f)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    pthread_create(&thread, NULL, wait_for_signal, &set) != 0)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "signal thread");
+	    pthread_create(&thread, NULL, watch, &set) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "watching thread");
 	pthread_detach(thread);
 	return RC_OK;
 }
@@ -59,6 +89,14 @@ leave_module(struct module *m)
 	pthread_mutex_unlock(&state.lock);
 }
 
+void
+leave_limit(unsigned limit_ms)
+{
+	pthread_mutex_lock(&state.lock);
+	state.limit_ms = limit_ms;
+	pthread_mutex_unlock(&state.lock);
+}
+
 bool
 leave_enter(void)
 {
@@ -66,8 +104,8 @@ leave_enter(void)
 
 	pthread_mutex_lock(&state.lock);
 	in = !state.leaving;
-	if (in)
-		state.inside++;
+	if (in && state.inside++ == 0)
+		state.since_ms = now_ms();
 	pthread_mutex_unlock(&state.lock);
 	return in;
 }

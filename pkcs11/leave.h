@@ -35,6 +35,13 @@ void leave_module(struct module *m);
 bool leave_enter(void);
 void leave_exit(void);
 
+/*
+ * A stay that lasts longer ends the process: a call that does not return would
+ * keep the token's lock and its admin for ever.  0: none does, for somebody
+ * else looks (the front, at the signatures that it asked for).
+ */
+void leave_limit(unsigned limit_ms);
+
 /* Outside of enter and exit.  Does not return.  why may be NULL. */
 _Noreturn void leave_now(enum leave_code code, const struct fault *why);
 

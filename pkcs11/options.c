@@ -15,6 +15,7 @@ static const struct option table[] = {
 	{ "generation", required_argument, NULL, 'g' },
 	{ "state", required_argument, NULL, 'd' },
 	{ "canary-s", required_argument, NULL, 'c' },
+	{ "hang-s", required_argument, NULL, 'h' },
 	{ "read-write", no_argument, NULL, 'w' },
 	{ "user", required_argument, NULL, 'u' },
 	{ "run-id", required_argument, NULL, 'r' },
@@ -53,6 +54,7 @@ take(int option, const char *value, struct hsm_options *o, struct fault *f)
 	case 't': return number("threads", value, 1, OPTIONS_MAX_THREADS, &o->threads, f);
 	case 'g': return number("generation", value, 0, UINT32_MAX, &o->generation, f);
 	case 'c': return number("canary-s", value, 0, OPTIONS_MAX_CANARY_S, &o->canary_s, f);
+	case 'h': return number("hang-s", value, 1, OPTIONS_MAX_HANG_S, &o->hang_s, f);
 	default:
 		return FAULT(
 		    f, RC_INVALID, "usage", "unknown option, or one without its value");
@@ -81,7 +83,9 @@ complete(const struct hsm_options *o, struct fault *f)
 enum rc
 options_parse(int argc, char **argv, struct hsm_options *out, struct fault *f)
 {
-	struct hsm_options o = { .threads = 1, .canary_s = OPTIONS_CANARY_S };
+	struct hsm_options o = {
+		.threads = 1, .canary_s = OPTIONS_CANARY_S, .hang_s = OPTIONS_HANG_S
+	};
 	int option;
 
 	if (argc < 2)

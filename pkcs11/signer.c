@@ -75,6 +75,7 @@ signer_run(struct hsm *h, struct fault *f)
 	hsm_hello(h, &hello);
 	if (!wire_send(h->fd, &hello, 0))
 		return FAULT(f, RC_CONFLICT, "peer", "the front is gone");
+	leave_limit(0);
 	leave_exit(); /* the start is over */
 	for (uint32_t i = 1; i < h->options->threads; i++) {
 		if (pthread_create(&thread, NULL, work, &worker[i]) != 0)

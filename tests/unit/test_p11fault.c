@@ -328,6 +328,45 @@ a_hung_finalize_ends_within_a_bound(void **state)
 	assert_true(now_ms() - began_ms < 5000);
 }
 
+/* Nobody else looks at a start, which holds the token's lock, nor at the admin. */
+static struct hang {
+	const char *name, *role, *fault;
+	bool up; /* the fault comes when it has started */
+} hangs[] = {
+	{ "a signer hangs in C_Login", "signer", "C_Login hang", false },
+	{ "an admin hangs in C_Login", "admin", "C_Login hang", false },
+	{ "an admin hangs in C_GenerateKeyPair", "admin", "C_GenerateKeyPair hang", true },
+};
+
+static void
+a_hang_that_only_it_sees(void **state)
+{
+	static const char *const quick[] = { "--label", "t", "--canary-s", "0", "--hang-s", "2",
+		NULL };
+	const struct hang *row = *state;
+	struct process p = { .pid = 0 }, next = { .pid = 0 };
+	struct frame frame;
+	void *fixture = NULL;
+	struct lab *lab;
+
+	setup(&fixture);
+	lab = fixture;
+	process_up(&next, lab, "admin", plain); /* the canary is there */
+	assert_int_equal(process_stop(&next), 0);
+	if (row->up)
+		process_up(&p, lab, row->role, quick);
+	lab_fault(lab, row->fault);
+	if (!row->up)
+		process_start(&p, lab, row->role, quick);
+	frame = frame_make(FRAME_GENERATE, p.generation, 5);
+	assert_int_equal(frame_send(p.fd, &frame, NULL), RC_OK);
+	assert_int_equal(process_wait(&p), 5);
+	assert_true(process_said(&p, "hang: a call of the module does not return"));
+	process_up(&next, lab, row->role, plain); /* the lock is free */
+	assert_int_equal(process_stop(&next), 0);
+	teardown(&fixture);
+}
+
 static void
 a_crash_costs_one_process(void **state)
 {
@@ -506,7 +545,8 @@ main(void)
 #undef ROW
 #undef PAIR
 	struct CMUnitTest tests[ARRAY_LEN(fixed) + ARRAY_LEN(losses) +
-				ARRAY_LEN(generate_cases) + ARRAY_LEN(login_cases)];
+				ARRAY_LEN(generate_cases) + ARRAY_LEN(login_cases) +
+				ARRAY_LEN(hangs)];
 	size_t n = 0;
 
 	if (lab_softhsm() == NULL)
@@ -519,6 +559,7 @@ main(void)
 		.name = (table)[i].name, .test_func = (function), .initial_state = &(table)[i] \
 	}
 	ROWS(losses, a_lost_token);
+	ROWS(hangs, a_hang_that_only_it_sees);
 	ROWS(generate_cases, generation_fails);
 	ROWS(login_cases, logins);
 #undef ROWS
