@@ -259,6 +259,31 @@ refused_by_the_loop(void **state)
 	builder_dispose(d->b, e.set);
 }
 
+/* What was given up may still have come into force: the old set is put after it. */
+static void
+the_old_set_follows_one_that_is_late(void **state)
+{
+	struct desk *d = *state;
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct builder_event e, old;
+	struct fault late = { 0 };
+
+	certificate(d, &pem, "10", -60, 3600);
+	say_install(d, &pem);
+	e = next_event(d);
+	(void)FAULT(&late, RC_TIMEOUT, "hsm_timeout", "no signer in time");
+	builder_confirm(d->b, e.set->generation, &late);
+	old = next_event(d);
+	assert_int_equal(old.kind, BUILDER_PUBLISH);
+	assert_true(old.set->generation > e.set->generation);
+	assert_int_equal(old.set->slot[0]->state, CREDENTIAL_PENDING);
+	builder_confirm(d->b, old.set->generation, NULL);
+	json_decref(answer(d, false));
+	assert_int_equal(store_mtime("state/front/tenants/acme/main/current.pem"), 0);
+	builder_dispose(d->b, e.set);
+	builder_dispose(d->b, old.set);
+}
+
 static void
 waits_for_its_moment(void **state)
 {
@@ -424,6 +449,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		DESK(installs_and_renews),
 		DESK(refused_by_the_loop),
+		DESK(the_old_set_follows_one_that_is_late),
 		DESK(waits_for_its_moment),
 		DESK(jobs),
 		DESK(a_renewer_that_goes),
