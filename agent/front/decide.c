@@ -84,6 +84,31 @@ prepare(struct search *s, struct fault *f)
 
 /* ---- the caller, and with it the tenants ---- */
 
+/* Whose request it is, where that can be told without the number; else NULL. */
+static const struct config_tenant *
+known_tenant(const struct search *s)
+{
+	const struct config *c = s->w->set->config;
+	const struct config_tenant *t = NULL;
+
+	if (s->r->tenant != NULL)
+		t = config_tenant_find(c, s->r->tenant);
+	else if (s->w->view->only != CALLER_NO_TENANT)
+		t = &c->tenant[s->w->view->only];
+	return t != NULL && t->enabled && caller_may(s->w->caller, t) ? t : NULL;
+}
+
+/* Before the claims are looked at: a flood of bad ones is a flood as well. */
+static enum rc
+charge(struct search *s, struct fault *f)
+{
+	s->d->tenant = known_tenant(s);
+	if (s->d->tenant == NULL)
+		return RC_OK; /* settle() takes, when it is known */
+	return policy_take(
+	    s->w->policy, (size_t)(s->d->tenant - s->w->set->config->tenant), s->w->now_ms, f);
+}
+
 static enum rc
 add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 {
@@ -117,7 +142,6 @@ named_tenant(struct search *s, struct fault *f)
 	if (!t->enabled)
 		return REFUSE(
 		    f, RC_DENIED, TENANT_DISABLED, NULL, "tenant '%s' is disabled", t->name);
-	TRY(policy_take(s->w->policy, (size_t)(t - c->tenant), s->w->now_ms, f));
 	listed = t->numbers != NULL && tnset_has(t->numbers, s->key);
 	TRY(add_tenant(s, (size_t)(t - c->tenant), listed, f));
 	if (s->len == 0)
@@ -179,8 +203,6 @@ any_tenant(struct search *s, struct fault *f)
 	if (!s->w->view->enabled)
 		return REFUSE(
 		    f, RC_DENIED, TENANT_DISABLED, NULL, "this caller's tenants are disabled");
-	if (s->d->tenant != NULL)
-		TRY(policy_take(s->w->policy, s->w->view->only, s->w->now_ms, f));
 	n = credset_lookup(s->w->set, s->key, found, CREDSET_MAX_OVERLAP);
 	TRY(add_if_callers(s, found, n, true, f));
 	if (s->r->ppt == PPT_SHAKEN) {
@@ -384,7 +406,7 @@ static enum rc
 settle(struct search *s, struct fault *f)
 {
 	const struct candidate *c = &s->list[0];
-	bool counted = s->d->tenant != NULL;
+	bool counted = s->d->tenant != NULL; /* by charge() */
 
 	s->d->tenant = tenant_of(s, c);
 	s->d->config = config_of(s, c);
@@ -404,6 +426,7 @@ decide_in(struct search *s, struct fault *f)
 	if (s->w->now_s < DECIDE_RELEASE_S)
 		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,
 		    "the clock of this host is before this program was made");
+	TRY(charge(s, f));
 	TRY(prepare(s, f));
 	TRY(candidates(s, f));
 	for (size_t i = 0; i < ARRAY_LEN(filters); i++)

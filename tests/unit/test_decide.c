@@ -543,6 +543,8 @@ rates(void **state)
 	/* Refused requests count as well, and the named tenant is the same bucket. */
 	c.tenant = "few";
 	refused_with(x, &c, NOW, "rate_limited");
+	c.claims = "{}"; /* and so do those that no tenant's number is looked up for */
+	refused_with(x, &c, NOW, "rate_limited");
 	assert_int_equal(policy_take(x->policy, 4, 499, &f), RC_BUSY);
 	f = (struct fault){ 0 };
 	assert_int_equal(policy_take(x->policy, 4, 500, &f), RC_OK);
