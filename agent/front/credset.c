@@ -79,17 +79,31 @@ credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX])
 	pthread_mutex_unlock(&c->problem_lock);
 }
 
+/* A CA's words on an operator's terminal: no C0, DEL or C1 control, which move its cursor. */
+static void
+flatten(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != 0; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			p[0] = p[1] = ' ';
+	}
+}
+
 void
 credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem)
 {
 	size_t len = strnlen(problem, CREDENTIAL_PROBLEM_MAX - 1);
+	char text[CREDENTIAL_PROBLEM_MAX] = "";
 
 	while (len > 0 && ((unsigned char)problem[len] & 0xc0) == 0x80)
 		len--; /* not within a character of UTF-8 */
+	memcpy(text, problem, len);
+	flatten(text);
 	c->renew_at_s = renew_at_s;
 	pthread_mutex_lock(&c->problem_lock);
-	memcpy(c->problem, problem, len);
-	memset(c->problem + len, 0, CREDENTIAL_PROBLEM_MAX - len);
+	memcpy(c->problem, text, sizeof text);
 	pthread_mutex_unlock(&c->problem_lock);
 }
 

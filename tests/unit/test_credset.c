@@ -298,6 +298,12 @@ problems_are_cut(void **state)
 	credential_problem(c, got);
 	assert_int_equal(strlen(got) % 2, 0);
 	assert_true(strlen(got) >= CREDENTIAL_PROBLEM_MAX - 3);
+	/* A CA's words reach a terminal. */
+	credential_schedule(c, 0,
+	    "a\x1b[2Jb\xc2\x9b"
+	    "c\x7f\n\xc3\x9b");
+	credential_problem(c, got);
+	assert_string_equal(got, "a [2Jb  c  \xc3\x9b");
 	credential_schedule(c, 0, "");
 	credential_problem(c, got);
 	assert_string_equal(got, "");
