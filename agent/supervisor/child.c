@@ -24,6 +24,12 @@ child_started(struct child *c, pid_t pid, int64_t now_ms)
 	c->announce = true;
 }
 
+void
+child_came_up(struct child *c)
+{
+	c->failures = 0;
+}
+
 static int64_t
 backoff_ms(unsigned failures)
 {

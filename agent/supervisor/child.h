@@ -51,6 +51,9 @@ const char *child_role_name(enum role_kind role); /* "signer" */
 /* It was started. */
 void child_started(struct child *c, pid_t pid, int64_t now_ms);
 
+/* It says that it serves: what ends it from now on is not a failure to start. */
+void child_came_up(struct child *c);
+
 /* It ended with this wait status: when is the next start? */
 void child_ended(struct child *c, int status, int64_t now_ms);
 

@@ -398,6 +398,7 @@ static void
 front_says(struct supervisor *s, const struct control *m)
 {
 	if (m->kind == CONTROL_READY) {
+		child_came_up(front_of(s));
 		log_event(LEVEL_NOTICE, "ready", "pid=%ld", (long)front_of(s)->pid);
 		notify(s, "READY=1");
 	} else if (m->kind == CONTROL_KILL) {

@@ -47,7 +47,12 @@ backoff_doubles(void **state)
 		assert_false(child_due(&c, false, c.next_ms));
 	}
 	assert_int_equal(c.restarts, ARRAY_LEN(want_ms) - 1);
-	/* Ten good seconds and it starts over. */
+	/* It says that it serves, and it starts over. */
+	child_started(&c, 10, 50000);
+	child_came_up(&c);
+	child_ended(&c, SIGKILL, 50001);
+	assert_int_equal(c.next_ms, 50001);
+	/* Steady for long enough does the same. */
 	child_started(&c, 10, 100000);
 	child_ended(&c, SIGKILL, 100000 + CHILD_STEADY_MS);
 	assert_int_equal(c.next_ms, 100000 + CHILD_STEADY_MS);
