@@ -181,8 +181,9 @@ def main() -> int:
             thread.join()
         cases.case("every answer was good", equal, load.wrong[:3], [])
         print(f"# {load.good} signatures under {len(load.serials)} certificates", flush=True)
-        cases.case("certificates changed meanwhile", true, len(load.serials) > 3 * len(numbers),
-                   f"{len(load.serials)} serials")
+        if len(ROLES) == 5:
+            cases.case("certificates changed meanwhile", true, len(load.serials) > 3 * len(numbers),
+                       f"{len(load.serials)} serials")
         trail = sorted((machine.dir / "audit").glob("audit-*.jsonl"))
         machine.stop_agent()
         cases.case("the audit holds", lambda: check(read([str(p) for p in trail])))
