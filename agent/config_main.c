@@ -348,6 +348,24 @@ starter(void)
 	return *end == 0 && value < UINT32_MAX ? (uid_t)value : getuid();
 }
 
+/* What a role that was taken over could then do is what keeps it apart from the others. */
+static enum rc
+check_no_role(struct config_reader *r, const struct section *top, struct fault *f)
+{
+	const char *const roles[] = { r->c->front_user, r->c->hsm_user, r->c->net_user };
+	uid_t uid = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		if (section_user(top, "admin_user", roles[i], &r->ids, &uid, NULL) == RC_OK &&
+		    uid == r->c->admin_uid)
+			return section_bad(top, "admin_user", f,
+			    "'admin_user' is '%.40s', a role's user: a role administers "
+			    "nothing",
+			    roles[i]);
+	}
+	return RC_OK;
+}
+
 static enum rc
 read_admin(struct config_reader *r, const struct section *top, struct fault *f)
 {
@@ -356,8 +374,10 @@ read_admin(struct config_reader *r, const struct section *top, struct fault *f)
 
 	r->c->admin_uid = starter();
 	r->c->admin_gid = (gid_t)-1;
-	if (user != NULL)
+	if (user != NULL) {
 		TRY(section_user(top, "admin_user", user, &r->ids, &r->c->admin_uid, f));
+		TRY(check_no_role(r, top, f));
+	}
 	if (group != NULL)
 		TRY(section_group(top, "admin_group", group, &r->ids, &r->c->admin_gid, f));
 	if (strcmp(section_text(top, "admin_socket"), "none") == 0)

@@ -252,6 +252,8 @@ static struct main_case {
 	{ "empty value", "state_dir = \"\"\n", "vesperd.conf:1: 'state_dir' is empty" },
 	{ "audit_sync", "audit_sync = \"often\"\n",
 	    "vesperd.conf:1: 'audit_sync' must be one of group, none" },
+	{ "a role as administrator", "net_user = \"daemon\"\nadmin_user = \"daemon\"\n",
+	    "vesperd.conf:2: 'admin_user' is 'daemon', a role's user" },
 	{ "unknown user", "admin_user = \"no-such-user-here\"\n",
 	    "vesperd.conf:1: no user 'no-such-user-here' on this machine" },
 	{ "unknown group", "admin_group = \"no-such-group-here\"\n",
