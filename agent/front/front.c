@@ -259,11 +259,14 @@ is_in_force(const struct front *fr, const struct credential *c)
 			       memcmp(old->key_id, c->key_id, KEY_ID_LEN) == 0);
 }
 
-/* Some signer of each token concerned knows the new keys; *refused: one never will. */
-static bool
-is_learnt(const struct front *fr, const struct credset *set, bool *refused)
+/*
+ * The first credential whose new key no signer of its token knows yet, rather
+ * one whose key is refused: it never will.  NULL: the set can be put in force.
+ */
+static const struct credential *
+not_learnt(const struct front *fr, const struct credset *set, bool *refused)
 {
-	bool all = true;
+	const struct credential *first = NULL;
 
 	*refused = false;
 	for (size_t i = 0; i < set->slots; i++) {
@@ -272,26 +275,32 @@ is_learnt(const struct front *fr, const struct credset *set, bool *refused)
 		if (c->state != CREDENTIAL_READY ||
 		    hsm_ready(fr->desk.hsm, c->token, c->key_id) || is_in_force(fr, c))
 			continue;
-		all = false;
-		if (hsm_refused(fr->desk.hsm, c->token, c->key_id))
-			*refused = true;
+		*refused = hsm_refused(fr->desk.hsm, c->token, c->key_id);
+		if (*refused)
+			return c;
+		if (first == NULL)
+			first = c;
 	}
-	return all;
+	return first;
 }
 
 static void
 look_at_coming(struct front *fr)
 {
+	const struct credential *c;
 	struct fault f = { 0 };
 	bool refused = false;
 
 	if (fr->coming == NULL)
 		return;
-	if (is_learnt(fr, fr->coming, &refused)) {
+	c = not_learnt(fr, fr->coming, &refused);
+	if (c == NULL) {
 		loop_disarm(fr->loop, &fr->publish_late);
 		put_in_force(fr, TAKE(fr->coming));
 	} else if (refused) {
-		(void)FAULT(&f, RC_HSM, "hsm_unavailable", "the signers refuse a new key");
+		(void)FAULT(&f, RC_HSM, "hsm_unavailable",
+		    "the signers refuse the key of credential '%s' of tenant '%s'", c->name,
+		    c->tenant);
 		give_up_coming(fr, &f);
 	} else {
 		return;
@@ -304,9 +313,12 @@ coming_late(void *arg)
 {
 	struct front *fr = arg;
 	struct fault f = { 0 };
+	bool refused = false;
+	const struct credential *c = not_learnt(fr, fr->coming, &refused);
 
-	(void)FAULT(&f, RC_TIMEOUT, "hsm_timeout", "no signer learnt the new keys within %d ms",
-	    FRONT_PUBLISH_MS);
+	(void)FAULT(&f, RC_TIMEOUT, "hsm_timeout",
+	    "no signer learnt the key of credential '%s' of tenant '%s' within %d ms",
+	    c != NULL ? c->name : "?", c != NULL ? c->tenant : "?", FRONT_PUBLISH_MS);
 	give_up_coming(fr, &f);
 	take_builder_events(fr);
 }
