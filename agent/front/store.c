@@ -105,6 +105,20 @@ store_read_linked(const char *path, size_t max, struct buf *out, struct fault *f
 	return read_file(path, 0, max, out, f);
 }
 
+/* A new name is on disk when the directory that holds it is. */
+static enum rc
+sync_above(const char *path, struct fault *f)
+{
+	AUTO_FD dir = -1;
+	const char *name = NULL;
+
+	if (open_dir(path, &dir, &name, NULL) != RC_OK)
+		return RC_OK; /* one that we may change and not read */
+	if (fsync(dir) != 0)
+		return FAULT(f, RC_IO, "io", "fsync above %s: %s", path, strerror(errno));
+	return RC_OK;
+}
+
 /* Make the directories above path that are missing. */
 static enum rc
 make_dirs(const char *path, struct fault *f)
@@ -116,7 +130,9 @@ make_dirs(const char *path, struct fault *f)
 		if (*at != '/')
 			continue;
 		*at = 0;
-		if (mkdir(p.text, STORE_DIR_MODE) != 0 && errno != EEXIST)
+		if (mkdir(p.text, STORE_DIR_MODE) == 0)
+			TRY(sync_above(p.text, f));
+		else if (errno != EEXIST)
 			return FAULT(f, RC_IO, "io", "mkdir %s: %s", p.text, strerror(errno));
 		*at = '/';
 	}
