@@ -101,7 +101,7 @@ print_head(const json_t *s)
 	if (number(s, "pid") > 0)
 		printf("  pid %lld", number(s, "pid"));
 	printf("  configuration %s (read %s)\n", yes(reload, "ok") ? "ok" : "NOT TAKEN", when);
-	if (reload != NULL && !yes(reload, "ok"))
+	if (text(reload, "detail")[0] != 0)
 		printf("  %s\n", text(reload, "detail"));
 	if (yes(isolation, "reduced"))
 		printf("isolation  reduced: %s\n", text(isolation, "detail"));

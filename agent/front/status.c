@@ -138,15 +138,16 @@ put_token(struct buf *out, const struct api_call *call, unsigned i,
 	jw_close(out, '}');
 }
 
+/* Why it failed may name files and tenants of others. */
 static void
-put_reload(struct buf *out, const struct builder_status *builder)
+put_reload(struct buf *out, const struct builder_status *builder, bool admin)
 {
 	bool ok = builder->reload_fault.rc == RC_OK;
 
 	jw_open(out, "reload", '{');
 	jw_bool(out, "ok", ok);
 	jw_int(out, "at", builder->reloaded_s);
-	jw_str(out, "detail", ok ? NULL : builder->reload_fault.detail);
+	jw_str(out, "detail", ok || !admin ? NULL : builder->reload_fault.detail);
 	jw_close(out, '}');
 }
 
@@ -191,7 +192,7 @@ api_status(struct api_call *call)
 		jw_int(&out, "pid", getpid());
 	jw_int(&out, "started", fr->started_s);
 	put_own(&out, fr, call->conn->admin);
-	put_reload(&out, &builder);
+	put_reload(&out, &builder, call->conn->admin);
 	jw_open(&out, "renewer", '{');
 	jw_bool(&out, "up", builder.renewer);
 	jw_close(&out, '}');

@@ -208,6 +208,20 @@ def number_removed(machine: Machine) -> None:
     equal(machine.sign("12025550113", tenant="twin1").status, 200)
 
 
+def failed_reload(machine: Machine) -> None:
+    """Why it failed names a tenant and its file: no other caller's business."""
+    path = machine.config / "tenants.d/twin1.conf"
+    text = path.read_text()
+    path.write_text("oops")
+    reload(machine)
+    true("twin1.conf" in machine.status()["reload"]["detail"], machine.status()["reload"])
+    seen = machine.status(admin=False)["reload"]
+    equal((seen["ok"], seen["detail"]), (False, None))
+    equal(machine.sign(ACME, tenant="acme").status, 200)
+    path.write_text(text)
+    reload(machine)
+
+
 def identity_too_large(machine: Machine) -> None:
     many = {"orig": {"tn": ACME}, "dest": {"uri": [f"sip:{i:02d}{'a' * 240}@example.com" for i in range(16)]}}
     answer = machine.ask("POST", "/v1/passports", {"tenant": "acme", "claims": many})
@@ -337,8 +351,8 @@ def main() -> int:
             cases.case(f"check {tenant} {arguments}: {reason}", check, machine, reason, tenant,
                        body, arguments)
         for function in (no_permitted_value_is_told, good_ones_are_signed, rate_limited,
-                         stranger_is_refused, number_pending, number_removed, identity_too_large,
-                         sct_policy, audit_unavailable, hsm_timeout_and_overloaded,
+                         stranger_is_refused, number_pending, number_removed, failed_reload,
+                         identity_too_large, sct_policy, audit_unavailable, hsm_timeout_and_overloaded,
                          hsm_unavailable, credential_unusable_and_expired):
             cases.case(function.__name__, function, machine)
         if cases.failed:
