@@ -50,12 +50,33 @@ check_begin(
 	    f, RC_BUSY, "not_yet_valid", "valid in %lld s", (long long)(from_s - in->now_s));
 }
 
+static bool
+is_for(const struct cert *c, const struct pending *p)
+{
+	return c->p256 && memcmp(c->point, p->facts.point, P256_POINT_LEN) == 0;
+}
+
+static enum rc
+check_key(const struct chain *chain, const struct pending *p, struct fault *f)
+{
+	if (is_for(chain->cert[0], p))
+		return RC_OK;
+	/* RFC 8555 section 9.1: the certificate that was asked for comes first. */
+	for (size_t i = 1; i < chain->len; i++) {
+		if (is_for(chain->cert[i], p))
+			return FAULT(f, RC_DENIED, "chain_order",
+			    "the certificate of the request is not the first");
+	}
+	return FAULT(f, RC_DENIED, "key_mismatch", "not the key of the request");
+}
+
 /* Exactly what was asked for: the key, the numbers, the constraints. */
 static enum rc
-check_request(const struct cert *leaf, const struct pending *p, struct fault *f)
+check_request(const struct chain *chain, const struct pending *p, struct fault *f)
 {
-	if (!leaf->p256 || memcmp(leaf->point, p->facts.point, P256_POINT_LEN) != 0)
-		return FAULT(f, RC_DENIED, "key_mismatch", "not the key of the request");
+	const struct cert *leaf = chain->cert[0];
+
+	TRY(check_key(chain, p, f));
 	if (!span_eq(leaf->tnauth_der, buf_view(&p->facts.tnauth_der)))
 		return FAULT(
 		    f, RC_DENIED, "tnauthlist_differs", "not the TNAuthList of the request");
@@ -141,7 +162,7 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
 
 	TRY(works_token_index(in->w, in->config->token, &j.token, f));
 	TRY(chain_read_pem(in->pem, in->config->allow_range_to_all_nines, &chain, f));
-	TRY(check_request(chain->cert[0], p, f));
+	TRY(check_request(chain, p, f));
 	TRY(check_begin(in, chain, again_s, f));
 	TRY(judge_chain(&j, in->pem, &c, f));
 	TRY(check_present(in, chain->cert[0], f));

@@ -49,6 +49,18 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 
 /* ---- path, time, SCTs ---- */
 
+/* RFC 9060 section 7.  Providers' certificates lack much in the field (D-62). */
+static enum rc
+check_ski(const struct judge *j, const struct cert *leaf, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+
+	if (profile_rule(cc->profile)->cls == CLASS_SP ||
+	    X509_get0_subject_key_id(leaf->x509) != NULL)
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "chain_ski", "the leaf has no subject key identifier");
+}
+
 static enum rc
 check_path(
     const struct judge *j, const struct chain *chain, const X509 **issuer, struct fault *f)
@@ -83,8 +95,8 @@ check_scts(const struct judge *j, const struct cert *leaf, const X509 *issuer, s
 	if (r.valid < cc->min_scts)
 		return REFUSE(f, RC_DENIED, SCT_POLICY, NULL,
 		    "%zu valid timestamps of usable logs, %u wanted (%zu present, %zu of "
-		    "unknown logs)",
-		    r.valid, cc->min_scts, r.present, r.unknown);
+		    "unknown logs, %zu with a wrong signature)",
+		    r.valid, cc->min_scts, r.present, r.unknown, r.invalid);
 	*valid = r.valid;
 	return RC_OK;
 }
@@ -210,6 +222,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
 	TRY(check_path(j, c->chain, &issuer, f));
+	TRY(check_ski(j, c->chain->cert[0], f));
 	TRY(gate_open(c->chain, &policy, &c->gate, f));
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));

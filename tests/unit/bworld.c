@@ -213,6 +213,7 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 		.not_after_s = c->not_after_s,
 		.serial = c->serial,
 		.tnauth = c->tnauth,
+		.faults = c->no_ski ? PKI_NO_SKI : 0,
 	};
 
 	assert_int_equal(p256_from_point(c->point, &key, NULL), RC_OK);
@@ -228,6 +229,8 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 		s.scts = buf_view(&scts);
 	}
 	leaf = pki_issue(&s);
+	if (c->root_first)
+		pki_pem(out, w->root);
 	pki_pem(out, leaf);
 	if (parent != NULL)
 		pki_pem(out, parent);

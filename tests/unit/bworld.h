@@ -46,11 +46,13 @@ struct bworld_cert {
 	bool other_root;    /* from a CA that is no anchor */
 	bool ca;	    /* a CA certificate */
 	struct span parent; /* the TNAuthList of a CA in between; len 0: none is */
+	bool no_ski;
+	bool root_first; /* the root's certificate before it */
 	int scts;
 	int64_t sct_ms; /* 0: a minute before PKI_NOW */
 };
 
-/* The chain in PEM, without the root. */
+/* The chain in PEM, without the root but for root_first. */
 void bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *spec);
 
 /* The TNAuthList of these numbers, "12025550100,12025550110-12025550119". */

@@ -25,6 +25,8 @@
 	VESPER(numbers, "claim_agent = \"claims\" constraints { form = \"enhanced\"\n" \
 			"must_exclude = { \"msgi\" } }")
 
+#define PROVIDER "numbers = { " NUMBERS " }\n" BWORLD_DELEGATE("shaken-sp", "spc = \"1234\"")
+
 static struct bworld world;
 static const int64_t now = PKI_NOW;
 
@@ -144,6 +146,8 @@ enum spoil {
 	NO_SCT,
 	SCT_OF_THE_FUTURE,
 	CA_CERT,
+	NO_SKI,
+	ROOT_FIRST,
 	GARBAGE,
 	EMPTY,
 	NO_REQUEST,
@@ -197,6 +201,10 @@ static struct install_case {
 	{ "SCT of the future, none wanted", VESPER(NUMBERS, "min_scts = 0"), false,
 	    SCT_OF_THE_FUTURE, RC_DENIED, "sct_future", 1 },
 	{ "a CA's", VESPER(NUMBERS, ""), false, CA_CERT, RC_DENIED, NULL, 1 },
+	{ "no SKI", VESPER(NUMBERS, ""), false, NO_SKI, RC_DENIED, "chain_ski", 1 },
+	{ "a provider's without SKI", PROVIDER, false, NO_SKI, RC_OK, "", 0 },
+	{ "the CA's first", VESPER(NUMBERS, ""), false, ROOT_FIRST, RC_DENIED, "chain_order",
+	    1 },
 	{ "garbage", VESPER(NUMBERS, ""), false, GARBAGE, RC_INVALID, "cert_der", 1 },
 	{ "nothing", VESPER(NUMBERS, ""), false, EMPTY, RC_INVALID, "chain_pem", 1 },
 	{ "too large an Identity",
@@ -261,6 +269,8 @@ spoil_cert(
 	case NO_SCT: c->scts = 0; break;
 	case SCT_OF_THE_FUTURE: c->sct_ms = (now + 100) * 1000; break;
 	case CA_CERT: c->ca = true; break;
+	case NO_SKI: c->no_ski = true; break;
+	case ROOT_FIRST: c->root_first = true; break;
 	case SAME_SERIAL: c->serial = "10"; break;
 	case SAME_END: c->not_after_s = now + 43200; break;
 	case EARLIER_END: c->not_after_s = now + 43199; break;
