@@ -428,6 +428,19 @@ take_registration(struct acme *a, const struct acme_reply *reply, struct fault *
 	return save_kid(a, f);
 }
 
+/* The CA's word, and where an operator looks. */
+static enum rc
+refused_account(const struct acme *a, enum rc rc, const struct fault *why, struct fault *f)
+{
+	if (rc != RC_DENIED)
+		return FAULT(f, rc, why->reason, "%s", why->detail);
+	return FAULT(f, rc, why->reason, "ca %s refuses the account (check %s): %s",
+	    a->ca->name,
+	    a->ca->eab_kid != NULL ? "eab_kid and eab_key"
+				   : "contact, terms_agreed, eab_kid and eab_key",
+	    why->detail);
+}
+
 static void
 on_registered(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
 {
@@ -437,7 +450,7 @@ on_registered(void *arg, enum rc rc, const struct acme_reply *reply, const struc
 	if (rc == RC_OK)
 		rc = take_registration(a, reply, &bad);
 	else
-		bad = *f;
+		rc = refused_account(a, rc, f, &bad);
 	if (rc != RC_OK)
 		start_failed(a, rc, &bad, reply->retry_after_s);
 	else

@@ -116,18 +116,57 @@ authtok_body(struct buf *out, const struct authtok_want *w, struct fault *f)
 	return buf_check(out, f);
 }
 
-/* V-70, V-87: only issuers that the configuration names, where it names any. */
-static enum rc
-check_issuer(const struct config_authority *a, const struct authtoken *t, struct fault *f)
+static bool
+is_listed(const struct config_authority *a, const char *name)
 {
+	for (size_t i = 0; name != NULL && i < a->issuers.len; i++) {
+		if (strcmp(a->issuers.item[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* By its common name; one that has several, or a NUL in it, is nobody's. */
+static bool
+signer_listed(const struct config_authority *a, const struct cert *signer)
+{
+	const X509_NAME *name = X509_get_subject_name(signer->x509);
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1), len;
+	unsigned char *text = NULL;
+	bool listed;
+
+	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
+		return false;
+	len =
+	    ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+	listed = len > 0 && strlen((char *)text) == (size_t)len && is_listed(a, (char *)text);
+	OPENSSL_free(text);
+	return listed;
+}
+
+/*
+ * V-70, V-87: only issuers that the configuration names, where it names any.
+ * `iss` is the signer's own word: whoever has a certificate of the same root
+ * could claim it, so the name in the certificate must be listed, too.
+ */
+static enum rc
+check_issuer(const struct config_authority *a, const struct authtoken *t,
+    const struct chain *x5u_chain, struct fault *f)
+{
+	const struct chain *chain = t->x5c != NULL ? t->x5c : x5u_chain;
+
 	if (a->issuers.len == 0)
 		return RC_OK;
-	for (size_t i = 0; t->iss != NULL && i < a->issuers.len; i++) {
-		if (strcmp(a->issuers.item[i], t->iss) == 0)
-			return RC_OK;
-	}
-	return FAULT(f, RC_DENIED, "authtok_issuer",
-	    "the token of authority %s is by an issuer that is not on its list", a->name);
+	if (!is_listed(a, t->iss))
+		return FAULT(f, RC_DENIED, "authtok_issuer",
+		    "the token of authority %s is by an issuer that is not on its list",
+		    a->name);
+	if (chain == NULL || !signer_listed(a, chain->cert[0]))
+		return FAULT(f, RC_DENIED, "authtok_issuer",
+		    "the signer of authority %s's token, CN of '%.60s', is not among its "
+		    "issuers",
+		    a->name, chain != NULL ? chain->cert[0]->subject : "");
+	return RC_OK;
 }
 
 static enum rc
@@ -177,7 +216,7 @@ authtok_judge(const struct authtok_want *w, struct span jwt, const struct chain 
 
 	TRY(authtoken_decode(jwt, &t, f));
 	TRY(authtoken_check(t, jwt, &e, f));
-	TRY(check_issuer(w->authority, t, f));
+	TRY(check_issuer(w->authority, t, x5u_chain, f));
 	TRY(check_value(w, buf_view(&t->tkvalue), f));
 	g.exp_s = t->exp_s;
 	g.token = strndup((const char *)jwt.ptr, jwt.len);
@@ -248,6 +287,20 @@ fetch_signer(struct request *r, bool *fetching, struct fault *f)
 	    on_x5u, r, f);
 }
 
+/* What it refuses it refuses again: an operator has to look. */
+static enum rc
+refused_token(const struct request *r, const struct http_answer *http, struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc = problem_of_answer(http->status, buf_view(&http->body), &why);
+
+	if (rc != RC_DENIED && rc != RC_NOT_FOUND)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	return FAULT(f, rc, why.reason,
+	    "authority %s refuses (check its account, secret and the %s asked for): %s",
+	    r->want.authority->name, r->want.constraints ? "claims" : "numbers", why.detail);
+}
+
 static enum rc
 take_token(struct request *r, const struct http_answer *http, struct fault *f)
 {
@@ -255,7 +308,7 @@ take_token(struct request *r, const struct http_answer *http, struct fault *f)
 	const char *token;
 
 	if (http->status < 200 || http->status > 299)
-		return problem_of_answer(http->status, buf_view(&http->body), f);
+		return refused_token(r, http, f);
 	root = json_loadb(
 	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
 	token = json_string_value(json_object_get(root, "token"));

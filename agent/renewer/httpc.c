@@ -433,6 +433,9 @@ outcome(struct transfer *t, CURLcode code, struct fault *f)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 		return FAULT(f, RC_NET, "http_tls", "%s", curl_easy_strerror(code));
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+		return FAULT(f, RC_NET, "http_unreachable", "%s", curl_easy_strerror(code));
 	default: return FAULT(f, RC_NET, "http_failed", "%s", curl_easy_strerror(code));
 	}
 }

@@ -83,10 +83,28 @@ io_ask(void *ctx, const json_t *message, io_ask_done *done, void *arg, struct fa
 	return ask_send(((struct renewer *)ctx)->ask, message, done, arg, f);
 }
 
+/* A bad configuration leaves the old one in force. */
+static void
+reload(struct renewer *r)
+{
+	struct config *config = NULL;
+	struct fault f = { 0 };
+
+	if (config_read(r->file, &config, &f) != RC_OK ||
+	    renew_reload(r->renew, config, &f) != RC_OK)
+		log_fault(LEVEL_ERR, "reload_failed", &f);
+}
+
+/* "changed": an administrator may have asked the front alone to reload. */
 static void
 on_event(void *arg, const json_t *event)
 {
-	renew_event(((struct renewer *)arg)->renew, event);
+	struct renewer *r = arg;
+	const char *kind = json_string_value(json_object_get(event, "event"));
+
+	if (kind != NULL && strcmp(kind, "changed") == 0)
+		reload(r);
+	renew_event(r->renew, event);
 }
 
 /* After start-up, once and for good.  Files stay small and private; a full one is an error. */
@@ -132,18 +150,6 @@ stop(struct renewer *r)
 	httpc_free(r->http);
 	renew_free(r->renew);
 	store_free(r->store);
-}
-
-/* A bad configuration leaves the old one in force. */
-static void
-reload(struct renewer *r)
-{
-	struct config *config = NULL;
-	struct fault f = { 0 };
-
-	if (config_read(r->file, &config, &f) != RC_OK ||
-	    renew_reload(r->renew, config, &f) != RC_OK)
-		log_fault(LEVEL_ERR, "reload_failed", &f);
 }
 
 static enum rc

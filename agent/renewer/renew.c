@@ -195,9 +195,10 @@ job_over(struct job *j)
 static void
 problem_of_fault(struct job *j, const struct fault *f)
 {
-	char text[sizeof f->reason + sizeof f->detail + 4], clean[PROBLEM_TEXT];
+	char text[sizeof f->reason + sizeof f->detail + 32], clean[PROBLEM_TEXT];
 
-	snprintf(text, sizeof text, "%s: %s", f->reason, f->detail);
+	snprintf(text, sizeof text, "%s: %s%s", f->reason, f->detail,
+	    problem_may_pass(f->rc) ? "; tried again by itself" : "");
 	problem_text(clean, text);
 	set_problem(j, clean);
 }
@@ -388,6 +389,7 @@ static void
 replan(struct job *j, struct plan *plan)
 {
 	bool changed = strcmp(j->plan.hash, plan->hash) != 0;
+	bool other = strcmp(j->plan.serial, plan->serial) != 0;
 
 	if (j->newer) {
 		memcpy(plan->serial, j->plan.serial, sizeof plan->serial);
@@ -405,6 +407,9 @@ replan(struct job *j, struct plan *plan)
 		j->rec.wake_ms = 0;
 		j->rec.alarms = 0;
 	}
+	/* What was wrong was about what is no longer asked for or replaced. */
+	if ((changed || other) && j->rec.state == RENEW_IDLE)
+		set_problem(j, "");
 	if (j->rec.state == RENEW_IDLE ||
 	    (!changed && strcmp(j->rec.replacing, j->plan.serial) == 0))
 		return;

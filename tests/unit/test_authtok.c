@@ -10,7 +10,7 @@
 
 static struct {
 	EVP_PKEY *account, *other, *root, *authority, *stranger;
-	X509 *root_cert, *authority_cert, *stranger_cert;
+	X509 *root_cert, *authority_cert, *stranger_cert, *unlisted_cert;
 	struct acme_account acct;
 	struct anchors *anchors;
 	struct buf tnauth, more_numbers, fewer, constraints, narrower, wider, other_claim;
@@ -47,6 +47,8 @@ set_up(void **state)
 	s.root_cert = pki_issue(&(struct pki_spec){ .cn = "root", .key = s.root, .ca = true });
 	s.authority_cert = pki_issue(&(struct pki_spec){
 	    .cn = "ta", .key = s.authority, .issuer = s.root_cert, .issuer_key = s.root });
+	s.unlisted_cert = pki_issue(&(struct pki_spec){
+	    .cn = "other", .key = s.authority, .issuer = s.root_cert, .issuer_key = s.root });
 	s.stranger_cert = pki_issue(&(struct pki_spec){ .cn = "stranger", .key = s.stranger });
 	pki_pem(&pem, s.root_cert);
 	assert_int_equal(anchors_read_pem(buf_view(&pem), &s.anchors, NULL), RC_OK);
@@ -79,6 +81,7 @@ tear_down(void **state)
 	X509_free(s.root_cert);
 	X509_free(s.authority_cert);
 	X509_free(s.stranger_cert);
+	X509_free(s.unlisted_cert);
 	anchors_free(s.anchors);
 	buf_free(&s.tnauth);
 	buf_free(&s.more_numbers);
@@ -101,6 +104,7 @@ enum oddity {
 	STRANGER,     /* a certificate that leads to no anchor */
 	OTHER_ISSUER,
 	NO_ISSUER,
+	OTHER_SIGNER_NAME, /* under the same root, of a name that is not listed */
 	TYPE_CASE,
 	PADDED, /* tkvalue in padded standard base64 (D-28) */
 };
@@ -131,6 +135,8 @@ static struct judge_case {
 	{ "unknown signer", false, &s.tnauth, STRANGER, RC_DENIED, "authtoken_chain" },
 	{ "unlisted issuer", false, &s.tnauth, OTHER_ISSUER, RC_DENIED, "authtok_issuer" },
 	{ "no issuer", false, &s.tnauth, NO_ISSUER, RC_DENIED, "authtok_issuer" },
+	{ "unlisted signer that claims a listed name", false, &s.tnauth, OTHER_SIGNER_NAME,
+	    RC_DENIED, "authtok_issuer" },
 	{ "type in another case", false, &s.tnauth, TYPE_CASE, RC_DENIED, "authtoken_tktype" },
 };
 
@@ -138,7 +144,9 @@ static void
 make_token(struct buf *out, const struct judge_case *c)
 {
 	AUTO_BUF value = BUF_INIT(8192), x5c = BUF_INIT(65536), header = BUF_INIT(65536);
-	X509 *cert = c->odd == STRANGER ? s.stranger_cert : s.authority_cert;
+	X509 *cert = c->odd == STRANGER		   ? s.stranger_cert
+		     : c->odd == OTHER_SIGNER_NAME ? s.unlisted_cert
+						   : s.authority_cert;
 	const char *type = c->constraints ? "JWTClaimConstraints" : "TNAuthList";
 	json_auto_t *claims = NULL;
 	AUTO_FREE char *text = NULL;
@@ -179,8 +187,8 @@ static void
 judge(void **state)
 {
 	const struct judge_case *c = *state;
-	char *issuer[] = { (char[]){ "NA" }, (char[]){ "TA" } };
-	struct config_authority a = { .name = (char[]){ "ta" }, .issuers = { issuer, 2 } };
+	char *issuer[] = { (char[]){ "NA" }, (char[]){ "TA" }, (char[]){ "ta" } };
+	struct config_authority a = { .name = (char[]){ "ta" }, .issuers = { issuer, 3 } };
 	struct authtok_want w = want_of(&a, c->constraints);
 	AUTO_BUF token = BUF_INIT(65536);
 	struct authtok_grant g = { 0 };

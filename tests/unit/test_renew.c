@@ -407,6 +407,7 @@ another_certificate_overtakes(void **state)
 	world_event(&w, "changed", "");
 	world_pass(&w, 600);
 	assert_int_equal(w.orders, 1);
+	assert_string_equal(w.cred[0].problem, "");
 	world_close(&w);
 }
 
