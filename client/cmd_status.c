@@ -160,6 +160,8 @@ print_credential(const json_t *c)
 	    serial[0] == 0 ? "-" : serial, expires, renewal, number(c, "numbers"));
 	if (why[0] != 0)
 		printf("  %s: %s", why, text(c, "detail"));
+	else if (text(c, "detail")[0] != 0) /* in force, but not renewed */
+		printf("  %s", text(c, "detail"));
 	putchar('\n');
 }
 
