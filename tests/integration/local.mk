@@ -11,6 +11,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_reasons.py \
 	tests/integration/test_audit.py \
 	tests/integration/test_renewal.py \
+	tests/integration/test_refused.py \
 	tests/integration/test_kill.py
 
 TESTS += $(INTEGRATION_TESTS)
@@ -65,4 +66,5 @@ tests/integration/test_routes.log: tests/integration/test_isolation.log
 tests/integration/test_reasons.log: tests/integration/test_routes.log
 tests/integration/test_audit.log: tests/integration/test_reasons.log
 tests/integration/test_renewal.log: tests/integration/test_audit.log
-tests/integration/test_kill.log: tests/integration/test_renewal.log
+tests/integration/test_refused.log: tests/integration/test_renewal.log
+tests/integration/test_kill.log: tests/integration/test_refused.log
