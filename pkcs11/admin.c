@@ -141,6 +141,16 @@ make_canary(struct hsm *h)
 
 /* ---- frames --------------------------------------------------------------------- */
 
+/* HSMs are small, and their keys are dear to those who share them. */
+static bool
+is_full(const struct hsm *h)
+{
+	uint32_t usable = 0, refused = 0;
+
+	keymap_count(h->map, &usable, &refused);
+	return h->options->max_keys != 0 && usable + refused >= h->options->max_keys;
+}
+
 static enum frame_code
 generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 {
@@ -148,6 +158,8 @@ generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	struct key key;
 
 	memset(frame->body, 0, sizeof frame->body);
+	if (is_full(h))
+		return FRAME_FULL;
 	if (tokenlock_take(h->options->lock_file, CHANGE_LOCK_MS, &lock, NULL) != RC_OK)
 		return FRAME_BUSY;
 	if (s->handle == CK_INVALID_HANDLE)

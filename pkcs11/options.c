@@ -15,6 +15,7 @@ static const struct option table[] = {
 	{ "generation", required_argument, NULL, 'g' },
 	{ "state", required_argument, NULL, 'd' },
 	{ "canary-s", required_argument, NULL, 'c' },
+	{ "max-keys", required_argument, NULL, 'n' },
 	{ "hang-s", required_argument, NULL, 'h' },
 	{ "read-write", no_argument, NULL, 'w' },
 	{ "user", required_argument, NULL, 'u' },
@@ -54,6 +55,7 @@ take(int option, const char *value, struct hsm_options *o, struct fault *f)
 	case 't': return number("threads", value, 1, OPTIONS_MAX_THREADS, &o->threads, f);
 	case 'g': return number("generation", value, 0, UINT32_MAX, &o->generation, f);
 	case 'c': return number("canary-s", value, 0, OPTIONS_MAX_CANARY_S, &o->canary_s, f);
+	case 'n': return number("max-keys", value, 0, OPTIONS_MAX_KEYS, &o->max_keys, f);
 	case 'h': return number("hang-s", value, 1, OPTIONS_MAX_HANG_S, &o->hang_s, f);
 	default:
 		return FAULT(

@@ -14,6 +14,7 @@ enum {
 	OPTIONS_MAX_THREADS = 64,
 	OPTIONS_MAX_CANARY_S = 3600,
 	OPTIONS_CANARY_S = 30,
+	OPTIONS_MAX_KEYS = 1000000,
 	OPTIONS_MAX_HANG_S = 3600,
 	OPTIONS_HANG_S = 120, /* twice what a start may wait for the token's lock */
 };
@@ -25,6 +26,7 @@ struct hsm_options {
 	uint32_t threads; /* 1 */
 	uint32_t generation;
 	uint32_t canary_s; /* 0: none on a timer */
+	uint32_t max_keys; /* private keys in the token above which none is made; 0: no limit */
 	uint32_t hang_s;   /* a start, or a call of the admin, that lasts longer hangs */
 	bool read_write;
 };
@@ -32,7 +34,7 @@ struct hsm_options {
 /*
  * vesper-hsm signer|admin --module PATH [--label L] [--serial S] --pin REF
  * --state DIR [--threads N] [--lock-file PATH] [--generation N] [--canary-s N]
- * [--hang-s N] [--read-write] [--user NAME] [--run-id HEX]
+ * [--max-keys N] [--hang-s N] [--read-write] [--user NAME] [--run-id HEX]
  *
  * Strings are borrowed from argv.  RC_INVALID "usage".
  */

@@ -59,6 +59,7 @@ push_pair(struct vector *v, const char *option, const char *value)
 
 struct words { /* storage of what is put together here */
 	char threads[NUMBER_LEN], generation[NUMBER_LEN], canary_s[NUMBER_LEN];
+	char max_keys[NUMBER_LEN];
 	char state[PATH_LEN], starter[64], credentials[PATH_LEN];
 };
 
@@ -81,6 +82,7 @@ token_args(
 	snprintf(w->threads, sizeof w->threads, "%u", t->threads);
 	snprintf(w->generation, sizeof w->generation, "%u", (unsigned)c->generation);
 	snprintf(w->canary_s, sizeof w->canary_s, "%u", t->canary_s);
+	snprintf(w->max_keys, sizeof w->max_keys, "%u", t->max_keys);
 	snprintf(w->state, sizeof w->state, "%s/hsm", s->config->state_dir);
 	push(v, child_role_name(c->role));
 	push_pair(v, "--module", t->module);
@@ -92,6 +94,7 @@ token_args(
 	push_pair(v, "--generation", w->generation);
 	push_pair(v, "--state", w->state);
 	push_pair(v, "--canary-s", w->canary_s);
+	push_pair(v, "--max-keys", w->max_keys);
 	if (t->read_write)
 		push(v, "--read-write");
 }

@@ -382,6 +382,27 @@ a_crash_costs_one_process(void **state)
 	assert_int_equal(process_stop(&p->signer), 0);
 }
 
+static void
+no_more_keys_than_allowed(void **state)
+{
+	static const char *const two[] = { "--label", "t", "--canary-s", "0", "--max-keys", "2",
+		NULL };
+	struct process p = { .pid = 0 };
+	struct made first;
+
+	process_up(&p, *state, "admin", two);
+	first = made_key(&p);
+	(void)made_key(&p);
+	assert_int_equal(process_ask(&p, FRAME_GENERATE, NULL, NULL, 0).code, FRAME_FULL);
+	assert_int_equal(made_code(&p, FRAME_DESTROY, &first), FRAME_OK);
+	(void)made_key(&p);
+	assert_int_equal(process_stop(&p), 0);
+	/* Those of the token count, not those of this process. */
+	process_up(&p, *state, "admin", two);
+	assert_int_equal(process_ask(&p, FRAME_GENERATE, NULL, NULL, 0).code, FRAME_FULL);
+	assert_int_equal(process_stop(&p), 0);
+}
+
 /* ---- generation ------------------------------------------------------------------------ */
 
 static struct generate_case {
@@ -541,6 +562,7 @@ main(void)
 		PAIR(a_hung_finalize_ends_within_a_bound),
 		PAIR(a_crash_costs_one_process),
 		ROW(a_refused_pin_is_tried_once),
+		ROW(no_more_keys_than_allowed),
 	};
 #undef ROW
 #undef PAIR
