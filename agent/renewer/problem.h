@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-enum { PROBLEM_TEXT = 121 };
+enum { PROBLEM_TEXT = 160 }; /* what status keeps */
 
 /*
  * Text of others made fit for a log line and for status: printable ASCII in
