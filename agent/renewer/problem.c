@@ -60,6 +60,12 @@ word_at(const char *s)
 	return strcspn(s, " \t\r\n\"'<>(),");
 }
 
+static char
+fit(char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' ? c : ' ';
+}
+
 void
 problem_text(char out[PROBLEM_TEXT], const char *text)
 {
@@ -67,14 +73,16 @@ problem_text(char out[PROBLEM_TEXT], const char *text)
 	size_t n = 0, hide = 0, shown = 0;
 
 	for (const char *p = text != NULL ? text : ""; *p != 0 && n < PROBLEM_TEXT - 1; p++) {
-		char c = *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\' ? *p : ' ';
+		char c = fit(*p);
 
 		if (p == text || word_at(p - 1) == 0) {
 			size_t len = word_at(p);
 
 			if (len > WORD) {
 				for (size_t i = 0; i < WORD_SHOWN && n < PROBLEM_TEXT - 1; i++)
-					out[n++] = is_digit(p[i]) ? '*' : p[i];
+					out[n++] = is_digit(p[i]) ? '*' : fit(p[i]);
+				if (n == PROBLEM_TEXT - 1)
+					break;
 				p += len - 1;
 				c = '~';
 			}

@@ -102,6 +102,10 @@ static struct text_case {
 	    "got eyJhbGci~ twice" },
 	{ "a token alone", "eyJhbGciOiJFUzI1NiJ9eyJhbGciOiJFUzI1NiJ9eyJh", "eyJhbGci~" },
 	{ "forty-one digits", "12345678901234567890123456789012345678901", "********~" },
+	{ "escape sequence in a long word",
+	    "\x1b[31m\xc3\xa4"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+	    " [**m  x~" },
 	{ "escape sequence", "\x1b[31mred", " [31mred" },
 };
 
@@ -129,6 +133,24 @@ text_is_bounded(void **state)
 	}
 }
 
+/* A long word is shortened where the text ends too. */
+static void
+long_word_at_the_end(void **state)
+{
+	char in[4 * PROBLEM_TEXT], guarded[PROBLEM_TEXT + 8];
+
+	(void)state;
+	for (size_t before = 0; before < 2 * PROBLEM_TEXT; before++) {
+		memset(in, 'x', sizeof in);
+		memset(in, ' ', before);
+		in[sizeof in - 1] = 0;
+		memset(guarded, '#', sizeof guarded);
+		problem_text(guarded, in);
+		assert_true(strlen(guarded) < PROBLEM_TEXT);
+		assert_memory_equal(guarded + PROBLEM_TEXT, "########", 8);
+	}
+}
+
 static void
 subproblems_are_shown(void **state)
 {
@@ -148,6 +170,7 @@ main(void)
 {
 	struct CMUnitTest tests[64] = {
 		cmocka_unit_test(text_is_bounded),
+		cmocka_unit_test(long_word_at_the_end),
 		cmocka_unit_test(subproblems_are_shown),
 	};
 	size_t n = 2;
