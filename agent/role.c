@@ -11,6 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The leak checker of a sanitizer build traces its own process. */
+#ifdef VESPER_SANITIZED
+static const bool always_dumpable = true;
+#else
+static const bool always_dumpable = false;
+#endif
+
 /* Room for one descriptor, aligned as a cmsghdr wants it. */
 union one_fd {
 	struct cmsghdr align;
@@ -163,5 +170,6 @@ role_become(const char *name, bool dumpable, struct fault *f)
 		return FAULT(f, RC_CONFLICT, "role", "the supervisor is gone");
 	TRY(sys(prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L), "PR_SET_NO_NEW_PRIVS", f));
 	TRY(sys(setrlimit(RLIMIT_CORE, &no_core), "RLIMIT_CORE", f));
+	dumpable = dumpable || always_dumpable;
 	return sys(prctl(PR_SET_DUMPABLE, dumpable ? 1L : 0L), "PR_SET_DUMPABLE", f);
 }

@@ -66,7 +66,8 @@ enum rc control_recv(int sock, struct control *c, int *fd, struct fault *f) MUST
 /*
  * Become NAME: supplementary groups, gid, uid, checked to be irreversible;
  * then PR_SET_PDEATHSIG, no new privileges, no core, not dumpable.  With name
- * NULL only the latter.  Dies with the supervisor either way.
+ * NULL only the latter.  Dies with the supervisor either way.  A sanitizer
+ * build stays dumpable.
  */
 enum rc role_become(const char *name, bool dumpable, struct fault *f) MUST_CHECK;
 

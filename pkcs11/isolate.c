@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* The leak checker of a sanitizer build traces its own process. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef VESPER_SANITIZED
 enum { DUMPABLE = 1 };
 #else
 enum { DUMPABLE = 0 };

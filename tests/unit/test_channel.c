@@ -233,6 +233,12 @@ in_child(int (*run)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+#ifdef VESPER_SANITIZED
+enum { DUMPABLE = 1 }; /* the leak checker needs it */
+#else
+enum { DUMPABLE = 0 };
+#endif
+
 static int
 become_same_user(void)
 {
@@ -242,7 +248,8 @@ become_same_user(void)
 
 	if (role_become(NULL, false, &f) != RC_OK)
 		return 1;
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0L, 0L, 0L, 0L) != 1 || prctl(PR_GET_DUMPABLE) != 0)
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0L, 0L, 0L, 0L) != 1 ||
+	    prctl(PR_GET_DUMPABLE) != DUMPABLE)
 		return 2;
 	if (getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_cur != 0 || core.rlim_max != 0)
 		return 3;
