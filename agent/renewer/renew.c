@@ -72,7 +72,6 @@ job_free(struct job *j)
 	buf_free(&j->want_der);
 	free(j);
 }
-DEFINE_FREEP(job);
 
 static void
 set_problem(struct job *j, const char *text)

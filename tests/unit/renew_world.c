@@ -611,7 +611,8 @@ world_open(struct world *w, size_t credentials)
 	w->tnauth = w->constraints = w->narrower = w->wider = BUF_INIT(4096);
 	w->creds = credentials;
 	for (size_t i = 0; i < credentials; i++) {
-		snprintf(w->cred[i].name, sizeof w->cred[i].name, "c%02zu", i);
+		snprintf(w->cred[i].name, sizeof w->cred[i].name, "c%02u",
+		    (unsigned)i % WORLD_CREDENTIALS);
 		w->cred[i].constraints = i % 2 == 0;
 		w->cred[i].as_configured = true;
 	}
