@@ -7,4 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+/* For replay.c: how many prefixes and mutations of each seed; a slow target has fewer. */
+extern unsigned replay_mutations;
+
 #endif

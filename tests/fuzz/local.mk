@@ -3,8 +3,15 @@
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_jtext tests/fuzz/fuzz_tnauth tests/fuzz/fuzz_constraints \
 	tests/fuzz/fuzz_identity tests/fuzz/fuzz_chain tests/fuzz/fuzz_jws \
-	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport
+	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport \
+	tests/fuzz/fuzz_gate tests/fuzz/fuzz_verify \
+	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_atis \
+	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
+	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer
 FUZZ_LDADD = $(UNIT_LDADD) $(FUZZ_LDFLAGS)
+FUZZ_FRONT_LDADD = $(FRONT_LDADD) $(FUZZ_LDFLAGS)
+FUZZ_RENEWER_LDADD = $(RENEWER_LDADD) $(FUZZ_LDFLAGS)
 
 if FUZZER
 FUZZ_MAIN = tests/fuzz/fuzz.h
@@ -21,6 +28,22 @@ tests_fuzz_fuzz_jws_SOURCES = tests/fuzz/fuzz_jws.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sct_SOURCES = tests/fuzz/fuzz_sct.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_gate_SOURCES = tests/fuzz/fuzz_gate.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_native_SOURCES = tests/fuzz/fuzz_native.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_atis_SOURCES = tests/fuzz/fuzz_atis.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_audit_SOURCES = tests/fuzz/fuzz_audit.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c \
+	tests/fuzz/scratch.c tests/fuzz/scratch.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_problem_SOURCES = tests/fuzz/fuzz_problem.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_acme_SOURCES = tests/fuzz/fuzz_acme.c tests/unit/renew_world.c \
+	tests/unit/renew_world.h $(PKI) $(FUZZ_MAIN)
+tests_fuzz_fuzz_acme_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c $(FUZZ_MAIN)
 
 tests_fuzz_fuzz_jtext_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_tnauth_LDADD = $(FUZZ_LDADD)
@@ -31,6 +54,19 @@ tests_fuzz_fuzz_jws_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_sct_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_csr_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_gate_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_verify_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_http1_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_native_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_atis_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_audit_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_frames_LDADD = libtoken.la libtokenclient.la $(FUZZ_LDADD) -lpthread -ldl
+tests_fuzz_fuzz_channel_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_problem_LDADD = $(FUZZ_RENEWER_LDADD)
+tests_fuzz_fuzz_record_LDADD = $(FUZZ_RENEWER_LDADD)
+tests_fuzz_fuzz_acme_LDADD = $(FUZZ_RENEWER_LDADD)
+tests_fuzz_fuzz_answer_LDADD = libclient.la $(FUZZ_LDADD)
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 if !FUZZER

@@ -14,7 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDER_LEN = 2048, SEED_MAX = 1 << 20, MUTATIONS = 2000, PREFIXES = 2048 };
+enum { FOLDER_LEN = 2048, SEED_MAX = 1 << 20 };
+
+__attribute__((weak)) unsigned replay_mutations = 2000;
 
 static unsigned long runs;
 
@@ -47,9 +49,11 @@ mutate(uint8_t *data, size_t len)
 {
 	uint32_t state = 2463534242u ^ (uint32_t)len;
 
-	for (size_t n = 0; n < len && n < PREFIXES; n++)
+	size_t step = len / replay_mutations + 1;
+
+	for (size_t n = 0; n < len; n += step)
 		run_copy(data, n);
-	for (int i = 0; i < MUTATIONS && len > 0; i++) {
+	for (unsigned i = 0; i < replay_mutations && len > 0; i++) {
 		size_t at = next_random(&state) % len;
 		uint8_t old = data[at];
 
