@@ -165,6 +165,7 @@ def main() -> int:
     print(f"# KILL_SEED={SEED} KILL_ROUNDS={ROUNDS} KILL_TENANTS={TENANTS}", flush=True)
     cases = Cases("kill")
     with Machine() as machine:
+        machine.kills = True
         numbers = {f"t{i:03d}": f"120255501{i % 100:02d}" for i in range(TENANTS)}
         machine.start(lambda m: {name: m.enterprise(name, (number,))
                                  for name, number in numbers.items()},

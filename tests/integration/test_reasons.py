@@ -342,6 +342,7 @@ def main() -> int:
     cases = Cases("reasons")
     cases.case("every_token_has_a_case", every_token_has_a_case)
     with Machine() as machine:
+        machine.kills = True  # hung signers, a token that is away
         machine.start(tenants, wait=False, max_waiting=4, request_timeout_ms=1500)
         machine.wait_ready(*(set(tenants(machine)) - {"off"}), timeout=90)
         before = machine.signatures()

@@ -569,6 +569,7 @@ def operator(cases: Cases, machine: Machine) -> None:
 def main() -> int:
     cases = Cases("refused")
     with Machine(lab_config=lab_config()) as machine:
+        machine.kills = True  # the renewer, once
         began = time.monotonic()
         machine.start(tenants, lab={"ca": {"validation_delay_ms": 400}})
         print(f"# ready after {time.monotonic() - began:.1f} s", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -24,6 +25,10 @@ SOFTHSM_MODULES = ("/usr/lib/softhsm/libsofthsm2.so",
                    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so")
 ROLE_USERS = {"front_user": "vesper-front", "hsm_user": "vesper-hsm", "net_user": "vesper-net"}
 TOKEN_LABEL = "vesper"
+SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: ")
+# A role that went though nobody asked it to: a crash, a failed assertion, a leak at its exit.
+BAD_END = re.compile(r"role=supervisor event=ended .*(signal=\d+|exit=(?!0$)\d+)$")
+REPORT_LINES = 30
 
 
 class Trouble(Exception):
@@ -67,7 +72,13 @@ def wait_for(what: str, ready, timeout: float = 30.0, alive=None):
 
 
 class Machine:
-    """A world below one directory.  Use as a context manager in tests."""
+    """A world below one directory.  Use as a context manager in tests.
+
+    At its end it fails when a role left a sanitizer's report, or ended by a
+    signal or with an error though the test does not say that it kills.
+    """
+
+    kills = False  # a test that kills or starves roles sets it
 
     def __init__(self, directory: Path | str | None = None, lab_config: dict | None = None):
         self.own_directory = directory is None
@@ -84,6 +95,7 @@ class Machine:
         self.socket = str(self.run / "vesper.sock")
         self.admin_socket = str(self.run / "admin.sock")
         self.info: dict = {}
+        self.bad_stops: list[str] = []
         self.module = softhsm_module()
 
     # ---- users and files -------------------------------------------------
@@ -272,6 +284,8 @@ class Machine:
             return None
         code = end(self.agent, how)
         self.agent = None
+        if how == signal.SIGTERM and code != 0:
+            self.bad_stops.append(f"vesperd was asked to stop and ended with {code}")
         return code
 
     def live(self) -> bool:
@@ -355,12 +369,27 @@ class Machine:
         if wait:
             self.wait_ready(*tenants)
 
+    def bad_ends(self) -> str:
+        """What the roles should not have left in the log, or nothing."""
+        log = self.dir / "vesperd.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        found = [] if self.kills else list(self.bad_stops)
+        found += [line for line in lines if not self.kills and BAD_END.search(line)]
+        for at, line in enumerate(lines):
+            if SANITIZER_REPORT.search(line):
+                found += lines[at:at + REPORT_LINES]
+                break
+        return "\n".join(found)
+
     def close(self) -> None:
         self.stop_agent()
         self.stop_lab()
         shutil.rmtree(self.run, ignore_errors=True)
+        bad = self.bad_ends()
         if self.own_directory and not os.environ.get("KEEP_WORLD"):
             shutil.rmtree(self.dir, ignore_errors=True)
+        if bad:
+            raise Trouble(f"a process did not end well:\n{bad}")
 
     def __enter__(self) -> "Machine":
         return self
