@@ -108,9 +108,58 @@ read_base(const char *config_file, struct credset_base **out, struct fault *f)
 	return rc;
 }
 
+/* ---- what a reload cannot change ---- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_strings(const struct config_strings *a, const struct config_strings *b)
+{
+	bool same = a->len == b->len;
+
+	for (size_t i = 0; same && i < a->len; i++)
+		same = strcmp(a->item[i], b->item[i]) == 0;
+	return same;
+}
+
+/* The first key of the section that is not as it was; NULL: none. */
+static const char *
+token_change(const struct config_token *a, const struct config_token *b)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} keys[] = {
+		{ "module", same_text(a->module, b->module) },
+		{ "label", same_text(a->label, b->label) },
+		{ "serial", same_text(a->serial, b->serial) },
+		{ "pin", same_text(a->pin.text, b->pin.text) },
+		{ "processes", a->processes == b->processes },
+		{ "threads", a->threads == b->threads },
+		{ "lock_file", same_text(a->lock_file, b->lock_file) },
+		{ "environment", same_strings(&a->environment, &b->environment) },
+		{ "read_paths", same_strings(&a->read_paths, &b->read_paths) },
+		{ "write_paths", same_strings(&a->write_paths, &b->write_paths) },
+		{ "read_write", a->read_write == b->read_write },
+		{ "max_keys", a->max_keys == b->max_keys },
+		{ "canary_s", a->canary_s == b->canary_s },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!keys[i].same)
+			return keys[i].key;
+	}
+	return NULL;
+}
+
 /*
  * The token processes were started for the sections that the supervisor read,
- * and are known by their index: these change only with a restart.
+ * and are known by their index: these change only with a restart.  To take the
+ * rest of such a file would say "reloaded" of settings that are not in force.
  */
 static enum rc
 same_tokens(const struct config *old, const struct config *now, struct fault *f)
@@ -121,9 +170,19 @@ same_tokens(const struct config *old, const struct config *now, struct fault *f)
 		same = strcmp(old->token[i].name, now->token[i].name) == 0;
 	if (!same)
 		return FAULT(f, RC_INVALID, "config",
-		    "token sections were added, removed or renamed: restart vesperd");
+		    "token sections were added, removed or renamed: this needs a restart of "
+		    "vesperd");
+	for (size_t i = 0; i < now->tokens; i++) {
+		const char *key = token_change(&old->token[i], &now->token[i]);
+
+		if (key != NULL)
+			return FAULT(f, RC_INVALID, "config",
+			    "token \"%s\": '%s' changed: this needs a restart of vesperd",
+			    now->token[i].name, key);
+	}
 	if (strcmp(old->state_dir, now->state_dir) != 0)
-		return FAULT(f, RC_INVALID, "config", "state_dir changed: restart vesperd");
+		return FAULT(f, RC_INVALID, "config",
+		    "state_dir changed: this needs a restart of vesperd");
 	return RC_OK;
 }
 

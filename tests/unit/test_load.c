@@ -432,21 +432,103 @@ a_failed_reload_changes_nothing(void **state)
 	works_done(&w);
 }
 
+/* ---- what a reload cannot change ---- */
+
+#define TOKEN(more) "token \"main\" { " more " }\n"
+#define MODULE	    "module = \"/usr/lib/softhsm/libsofthsm2.so\" "
+#define LABEL	    "label = \"vesper\" "
+#define PIN	    "pin = \"file:pin\" "
+#define LOCK	    "lock_file = \"token.lock\" "
+
+/* The token section, first as `before`, then as `after`. */
+static struct token_case {
+	const char *name, *before, *after;
+	const char *key; /* what the refusal names; NULL: the reload is taken */
+} token_cases[] = {
+	{ "same token section", TOKEN(MODULE LABEL PIN LOCK),
+	    "# another comment\n" TOKEN(PIN LOCK LABEL MODULE), NULL },
+	{ "token added", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL PIN LOCK) "token \"two\" { module = \"/x.so\" " LABEL PIN "}\n",
+	    "added" },
+	{ "token removed",
+	    TOKEN(MODULE LABEL PIN LOCK) "token \"two\" { module = \"/x.so\" " LABEL PIN "}\n",
+	    TOKEN(MODULE LABEL PIN LOCK), "removed" },
+	{ "token renamed",
+	    TOKEN(MODULE LABEL PIN LOCK) "token \"two\" { module = \"/x.so\" " LABEL PIN "}\n",
+	    TOKEN(MODULE LABEL PIN LOCK) "token \"new\" { module = \"/x.so\" " LABEL PIN "}\n",
+	    "renamed" },
+	{ "module", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN("module = \"/other.so\" " LABEL PIN LOCK), "'module'" },
+	{ "label", TOKEN(MODULE LABEL PIN LOCK), TOKEN(MODULE "label = \"v\" " PIN LOCK),
+	    "'label'" },
+	{ "serial", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL "serial = \"1\" " PIN LOCK), "'serial'" },
+	{ "serial away", TOKEN(MODULE LABEL "serial = \"1\" " PIN LOCK),
+	    TOKEN(MODULE LABEL PIN LOCK), "'serial'" },
+	{ "pin", TOKEN(MODULE LABEL PIN LOCK), TOKEN(MODULE LABEL "pin = \"file:new\" " LOCK),
+	    "'pin'" },
+	{ "processes", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL PIN LOCK "processes = 3"), "'processes'" },
+	{ "threads", TOKEN(MODULE LABEL PIN LOCK), TOKEN(MODULE LABEL PIN LOCK "threads = 3"),
+	    "'threads'" },
+	{ "lock_file", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL PIN "lock_file = \"other.lock\""), "'lock_file'" },
+	{ "environment", TOKEN(MODULE LABEL PIN LOCK "environment = { \"A=1\" }"),
+	    TOKEN(MODULE LABEL PIN LOCK "environment = { \"A=2\" }"), "'environment'" },
+	{ "environment longer", TOKEN(MODULE LABEL PIN LOCK "environment = { \"A=1\" }"),
+	    TOKEN(MODULE LABEL PIN LOCK "environment = { \"A=1\", \"B=1\" }"),
+	    "'environment'" },
+	{ "read_paths", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL PIN LOCK "read_paths = { \"/x\" }"), "'read_paths'" },
+	{ "write_paths", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL PIN LOCK "write_paths = { \"/x\" }"), "'write_paths'" },
+	{ "read_write", TOKEN(MODULE LABEL PIN LOCK "read_write = no"),
+	    TOKEN(MODULE LABEL PIN LOCK "read_write = yes"), "'read_write'" },
+	{ "max_keys", TOKEN(MODULE LABEL PIN LOCK), TOKEN(MODULE LABEL PIN LOCK "max_keys = 7"),
+	    "'max_keys'" },
+	{ "canary_s", TOKEN(MODULE LABEL PIN LOCK), TOKEN(MODULE LABEL PIN LOCK "canary_s = 7"),
+	    "'canary_s'" },
+};
+
+/* vesperd.conf with this text in place of its token section. */
+static void
+put_token(const char *section)
+{
+	AUTO_BUF old = BUF_INIT(65536), text = BUF_INIT(65536);
+	const char *from, *to;
+
+	assert_int_equal(store_read("vesperd.conf", 65536, &old, NULL), RC_OK);
+	from = strstr(buf_text(&old), "token \"main\" {");
+	assert_non_null(from);
+	to = strstr(from, "ca \"lab\"");
+	assert_non_null(to);
+	buf_put(&text, buf_text(&old), (size_t)(from - buf_text(&old)));
+	buf_str(&text, section);
+	buf_str(&text, to);
+	bworld_file("vesperd.conf", buf_text(&text));
+}
+
 static void
 tokens_need_a_restart(void **state)
 {
+	const struct token_case *c = *state;
 	struct works w;
-	AUTO_BUF conf = BUF_INIT(65536);
+	const struct credset *before;
 	struct fault f = { 0 };
 
-	(void)state;
 	bworld_tenant("acme", ACME(""));
+	put_token(c->before);
 	bworld_works(&world, &w, now);
-	assert_int_equal(store_read("vesperd.conf", 65536, &conf, NULL), RC_OK);
-	buf_str(&conf, "token \"two\" { module = \"/x.so\" label = \"v\" pin = \"file:p\" }\n");
-	bworld_file("vesperd.conf", buf_text(&conf));
-	assert_int_equal(works_load(&w, now, &f), RC_INVALID);
-	assert_non_null(strstr(f.detail, "restart"));
+	before = w.set;
+	put_token(c->after);
+	assert_int_equal(works_load(&w, now, &f), c->key == NULL ? RC_OK : RC_INVALID);
+	assert_int_equal(world.published, c->key == NULL ? 1 : 0);
+	if (c->key != NULL) {
+		assert_ptr_equal(w.set, before);
+		assert_string_equal(f.reason, "config");
+		assert_non_null(strstr(f.detail, c->key));
+		assert_non_null(strstr(f.detail, "needs a restart"));
+	}
 	works_done(&w);
 }
 
@@ -473,16 +555,16 @@ not_in_force_not_taken(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) + 7] = {
+	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
+				       ARRAY_LEN(token_cases) + 6] = {
 		STEP(headers),
 		STEP(anchor_is_not_conveyed),
 		STEP(unchanged_is_shared),
 		STEP(a_bad_file_keeps_the_old),
 		STEP(withdrawn_by_policy),
-		STEP(tokens_need_a_restart),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 7;
+	size_t n = 6;
 
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,
@@ -491,5 +573,8 @@ main(void)
 		tests[n++] =
 		    (struct CMUnitTest){ reload_cases[i].name, a_failed_reload_changes_nothing,
 			    open_world, close_world, &reload_cases[i] };
+	for (size_t i = 0; i < ARRAY_LEN(token_cases); i++)
+		tests[n++] = (struct CMUnitTest){ token_cases[i].name, tokens_need_a_restart,
+			open_world, close_world, &token_cases[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
