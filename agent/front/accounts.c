@@ -1,6 +1,7 @@
 #include "agent/front/accounts.h"
 
 #include "agent/front/store.h"
+#include "agent/log.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
@@ -10,6 +11,7 @@ void
 accounts_done(struct accounts *a)
 {
 	free(a->item);
+	free(a->damage);
 	*a = (struct accounts){ 0 };
 }
 
@@ -21,6 +23,18 @@ accounts_find(const struct accounts *a, const char *ca)
 			return &a->item[i];
 	}
 	return NULL;
+}
+
+enum rc
+accounts_check(const struct accounts *a, const char *ca, struct fault *f)
+{
+	for (size_t i = 0; i < a->damages; i++) {
+		const struct fault *why = &a->damage[i].why;
+
+		if (strcmp(a->damage[i].ca, ca) == 0)
+			return FAULT(f, why->rc, why->reason, "%s", why->detail);
+	}
+	return RC_OK;
 }
 
 bool
@@ -62,40 +76,64 @@ account_parse(struct span text, struct account *out, struct fault *f)
 }
 
 static enum rc
-account_read(const struct config *c, const char *ca, struct account *out, struct fault *f)
+account_read(const char *path, const char *ca, struct account *out, struct fault *f)
 {
-	struct store_path path = { 0 };
 	AUTO_BUF text = BUF_INIT(ACCOUNT_FILE_MAX);
 	struct account a = { 0 };
-	struct fault why = { 0 };
 
-	TRY(file_of(c, ca, &path, f));
-	TRY(store_read(path.text, ACCOUNT_FILE_MAX, &text, f));
-	if (account_parse(buf_view(&text), &a, &why) != RC_OK)
-		return FAULT(f, why.rc, why.reason, "%s: %s", path.text, why.detail);
+	TRY(store_read(path, ACCOUNT_FILE_MAX, &text, f));
+	TRY(account_parse(buf_view(&text), &a, f));
 	memcpy(a.ca, ca, strlen(ca) + 1); /* store_name_ok() bounds it */
 	*out = a;
+	return RC_OK;
+}
+
+/* What to do stands first: a detail is cut at its end. */
+static void
+note_damage(struct accounts *a, const char *ca, const char *path, const struct fault *why)
+{
+	struct account_damage *d = &a->damage[a->damages++];
+
+	memcpy(d->ca, ca, strlen(ca) + 1);
+	(void)FAULT(&d->why, RC_CONFLICT, "account_file",
+	    "%s: move it away and reload to make a new account: %s", path, why->detail);
+	log_fault(LEVEL_ERR, "account_unusable", &d->why);
+}
+
+static enum rc
+load_account(struct accounts *a, const struct config *c, const char *ca, struct fault *f)
+{
+	struct store_path path = { 0 };
+	struct fault why = { 0 };
+	enum rc rc;
+
+	TRY(file_of(c, ca, &path, f));
+	rc = account_read(path.text, ca, &a->item[a->len], &why);
+	if (rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc == RC_OK)
+		a->len++;
+	else if (rc != RC_NOT_FOUND)
+		note_damage(a, ca, path.text, &why);
 	return RC_OK;
 }
 
 enum rc
 accounts_load(const struct config *c, struct accounts *out, struct fault *f)
 {
-	AUTO_FREE struct account *item = calloc(c->cas + 1, sizeof *item);
-	size_t len = 0;
+	struct accounts a = { .item = calloc(c->cas + 1, sizeof *a.item),
+		.damage = calloc(c->cas + 1, sizeof *a.damage) };
+	enum rc rc = RC_OK;
 
-	if (item == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "accounts");
-	for (size_t i = 0; i < c->cas; i++) {
-		struct fault why = { 0 };
-		enum rc rc = account_read(c, c->ca[i].name, &item[len], &why);
-
-		if (rc == RC_OK)
-			len++;
-		else if (rc != RC_NOT_FOUND)
-			return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (a.item == NULL || a.damage == NULL)
+		rc = FAULT(f, RC_NO_MEMORY, "no_memory", "accounts");
+	for (size_t i = 0; rc == RC_OK && i < c->cas; i++)
+		rc = load_account(&a, c, c->ca[i].name, f);
+	if (rc != RC_OK) {
+		accounts_done(&a);
+		return rc;
 	}
-	*out = (struct accounts){ TAKE(item), len };
+	*out = a;
 	return RC_OK;
 }
 
@@ -129,6 +167,7 @@ accounts_add(struct accounts *a, const struct config *c, const char *ca,
 	memcpy(item[a->len].point, point, P256_POINT_LEN);
 	key_id_of_point(point, item[a->len].key_id);
 	free(a->item);
-	*a = (struct accounts){ TAKE(item), a->len + 1 };
+	a->item = TAKE(item);
+	a->len++;
 	return RC_OK;
 }

@@ -3,6 +3,10 @@
  * What is kept here is the public point; the renewer keeps the account's URL.
  *
  * An account key is never a credential's key (RFC 8555 section 11.1, D-32).
+ * A file that cannot be read or understood costs the account of that CA and
+ * nothing else: it is never replaced by itself, since the key in the token and
+ * the account at the CA are still there.
+ *
  * Builder thread only.
  */
 #ifndef AGENT_FRONT_ACCOUNTS_H
@@ -17,16 +21,30 @@ struct account {
 	uint8_t key_id[KEY_ID_LEN];
 };
 
+struct account_damage {
+	char ca[CONFIG_NAME_MAX + 1];
+	struct fault why; /* names the file and what to do */
+};
+
 struct accounts {
 	struct account *item; /* in the order of the configuration's cas, those that exist */
 	size_t len;
+	struct account_damage *damage; /* CAs whose file will not do */
+	size_t damages;
 };
 
-/* Read what there is for the configured CAs; a file that cannot be read or understood fails. */
+/*
+ * Read what there is for the configured CAs.  A file that cannot be read or
+ * understood is logged and remembered.  RC_NO_MEMORY.
+ */
 enum rc accounts_load(const struct config *c, struct accounts *out, struct fault *f) MUST_CHECK;
 void accounts_done(struct accounts *a);
 
 const struct account *accounts_find(const struct accounts *a, const char *ca); /* or NULL */
+
+/* RC_CONFLICT account_file: there is a file for this CA, and it will not do. */
+enum rc accounts_check(const struct accounts *a, const char *ca, struct fault *f) MUST_CHECK;
+
 bool accounts_has_key(const struct accounts *a, const uint8_t key_id[KEY_ID_LEN]);
 
 /* Write the file, then add it to the list. */

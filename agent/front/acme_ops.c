@@ -34,6 +34,7 @@ static enum rc
 find_acme(const struct op_call *call, struct acme *out, struct fault *f)
 {
 	TRY(find_ca(call, &out->ca, f));
+	TRY(accounts_check(&call->w->accounts, out->ca->name, f));
 	out->account = accounts_find(&call->w->accounts, out->ca->name);
 	if (out->account == NULL)
 		return FAULT(f, RC_CONFLICT, "no_account", "there is no account key yet");
@@ -171,6 +172,7 @@ account_op(struct op_call *call, json_t *answer, struct fault *f)
 	struct fingerprints text = { 0 };
 
 	TRY(find_ca(call, &a.ca, f));
+	TRY(accounts_check(&call->w->accounts, a.ca->name, f)); /* never made anew by itself */
 	a.account = accounts_find(&call->w->accounts, a.ca->name);
 	if (a.account == NULL) {
 		TRY(make_account(call->w, a.ca, f));

@@ -516,6 +516,38 @@ accounts(void **state)
 	works_done(&again);
 }
 
+/* Every operation of that CA is refused; none makes an account in its place. */
+static void
+a_damaged_account(void **state)
+{
+	static const char *const texts[] = {
+		"{'id':1,'op':'account','ca':'lab'}",
+		"{'id':1,'op':'new-account','ca':'lab'," NONCE_URL
+		",'eab':null,'only_existing':false}",
+		ACME("new-order") "," OF_ACME ",'tnauthlist':'@T','constraints':'@C'}",
+		ACME("challenge") ",'token':'@J'}",
+		ACME("finalize") "," OF_ACME "}",
+		ACME("post-as-get") "}",
+	};
+	struct lab *l = *state;
+	size_t keys = softadmin_keys(l->world.admin);
+
+	bworld_file("state/front/accounts/lab.json", "{");
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		json_auto_t *no = ask_filled(l, texts[i]);
+
+		assert_false(is_ok(no));
+		assert_string_equal(text_of(no, "reason"), "account_file");
+		assert_non_null(strstr(text_of(no, "detail"), "state/front/accounts/lab.json"));
+	}
+	assert_int_equal(softadmin_keys(l->world.admin), keys);
+	json_decref(ask_filled(l, "{'id':7,'op':'account','ca':'second'}"));
+	bworld_file("state/front/accounts/lab.json", NULL);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	json_decref(ask_filled(l, "{'id':7,'op':'account','ca':'lab'}"));
+}
+
 static void
 new_account(void **state)
 {
@@ -907,6 +939,7 @@ main(void)
 		OP(refused),
 		OP(every_member_counts),
 		OP(accounts),
+		OP(a_damaged_account),
 		OP(new_account),
 		OP(external_account_binding),
 		OP(new_order),

@@ -16,7 +16,9 @@ static struct bworld world;
 static const int64_t now = PKI_NOW;
 static uint8_t point[P256_POINT_LEN];
 
-#define FILE_PATH "state/front/tenants/acme/main/current.pem"
+#define FILE_PATH      "state/front/tenants/acme/main/current.pem"
+#define LAB_ACCOUNT    "state/front/accounts/lab.json"
+#define SECOND_ACCOUNT "state/front/accounts/second.json"
 #define ACME(more) \
 	"numbers = { \"12025550100\" }\n" BWORLD_DELEGATE( \
 	    "vesper-06", "identity_max_bytes = 8192 " more)
@@ -94,6 +96,7 @@ enum on_disk {
 	FUTURE_SCT,
 	CA_CERT,
 	ACCOUNT,
+	ACCOUNT_BESIDE_BAD,
 	PARENT_COVERS,
 	PARENT_NARROWER,
 };
@@ -122,6 +125,8 @@ static struct disk_case {
 	{ "SCT of the future", ACME(""), FUTURE_SCT, CREDENTIAL_UNUSABLE, "sct_future" },
 	{ "a CA's", ACME(""), CA_CERT, CREDENTIAL_UNUSABLE, NULL },
 	{ "an account's key", ACME(""), ACCOUNT, CREDENTIAL_UNUSABLE, "account_key" },
+	{ "an account's key, another account's file is bad", ACME(""), ACCOUNT_BESIDE_BAD,
+	    CREDENTIAL_UNUSABLE, "account_key" },
 	{ "numbers inside the parent's", ACME(""), PARENT_COVERS, CREDENTIAL_READY, "" },
 	{ "numbers outside the parent's", ACME(""), PARENT_NARROWER, CREDENTIAL_UNUSABLE,
 	    "chain_scope" },
@@ -142,15 +147,14 @@ static struct disk_case {
 };
 
 static void
-put_account(void)
+put_account(const char *path)
 {
 	AUTO_BUF text = BUF_INIT(1000);
 
 	buf_str(&text, "{\"point\":\"");
 	b64_encode(&text, B64_URL, span_of(point, sizeof point));
 	buf_str(&text, "\"}");
-	assert_int_equal(
-	    store_write("state/front/accounts/lab.json", buf_view(&text), 0600, NULL), RC_OK);
+	assert_int_equal(store_write(path, buf_view(&text), 0600, NULL), RC_OK);
 }
 
 static void
@@ -195,7 +199,11 @@ put_on_disk(enum on_disk what)
 		return;
 	put_cert(&spec);
 	if (what == ACCOUNT)
-		put_account();
+		put_account(LAB_ACCOUNT);
+	if (what == ACCOUNT_BESIDE_BAD) {
+		put_account(SECOND_ACCOUNT);
+		bworld_file(LAB_ACCOUNT, "{");
+	}
 	if (what == GARBAGE)
 		bworld_file(
 		    FILE_PATH, "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n");
@@ -402,10 +410,6 @@ static struct reload_case {
 	{ "bad logs", "ct-logs.json", "{}", RC_INVALID, NULL },
 	{ "logs that are no JSON", "ct-logs.json", "{", RC_INVALID, "malformed_json" },
 	{ "no logs", "ct-logs.json", NULL, RC_NOT_FOUND, "not_found" },
-	{ "bad account", "state/front/accounts/lab.json", "{\"point\":\"AAAA\"}", RC_INVALID,
-	    "account_file" },
-	{ "account of another shape", "state/front/accounts/lab.json", "{\"key\":1}",
-	    RC_INVALID, "account_file" },
 };
 
 static void
@@ -418,8 +422,6 @@ a_failed_reload_changes_nothing(void **state)
 
 	bworld_tenant("acme", ACME(""));
 	put_good("10");
-	put_account(); /* and the directory; the key is another's below */
-	bworld_file("state/front/accounts/lab.json", NULL);
 	bworld_works(&world, &w, now);
 	before = w.set;
 	bworld_file(c->path, c->text);
@@ -429,6 +431,86 @@ a_failed_reload_changes_nothing(void **state)
 	assert_ptr_equal(w.set, before);
 	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_READY);
 	assert_int_equal(world.published, 0);
+	works_done(&w);
+}
+
+/* ---- an account's file that will not do ---- */
+
+static struct account_case {
+	const char *name, *text;
+	const char *detail;
+} account_cases[] = {
+	{ "bad account", "{\"point\":\"AAAA\"}", "a point of 3 bytes" },
+	{ "account of another shape", "{\"key\":1}", "not {\"point\"" },
+	{ "account with more in it", "{\"point\":\"AAAA\",\"kid\":\"\"}", "not {\"point\"" },
+	{ "account that is no JSON", "{\"point\"", "move it away" },
+	{ "empty account", "", "move it away" },
+	{ "account off the curve",
+	    "{\"point\":"
+	    "\"BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	    "AAAAAAAAAAAAAAE\"}",
+	    "move it away" },
+	{ "account that is no file", NULL, "not a file" },
+};
+
+static void
+put_bad_account(const struct account_case *c)
+{
+	if (c->text != NULL) {
+		bworld_file(LAB_ACCOUNT, c->text);
+		return;
+	}
+	(void)unlink(LAB_ACCOUNT);
+	assert_int_equal(mkfifo(LAB_ACCOUNT, 0600), 0);
+}
+
+static void
+expect_bad_account(const struct works *w, const struct account_case *c)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(only(w->set)->state, CREDENTIAL_READY);
+	assert_int_equal(w->accounts.damages, 1);
+	assert_null(accounts_find(&w->accounts, "lab"));
+	assert_int_equal(accounts_check(&w->accounts, "lab", &f), RC_CONFLICT);
+	assert_string_equal(f.reason, "account_file");
+	assert_non_null(strstr(f.detail, LAB_ACCOUNT));
+	assert_non_null(strstr(f.detail, "move it away and reload"));
+	assert_non_null(strstr(f.detail, c->detail));
+	assert_int_equal(accounts_check(&w->accounts, "second", &f), RC_OK);
+	assert_non_null(accounts_find(&w->accounts, "second"));
+}
+
+/* Nobody signs less for an account that cannot be read: not at a reload, not at a start. */
+static void
+a_bad_account_is_its_own(void **state)
+{
+	const struct account_case *c = *state;
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	uint8_t mine[P256_POINT_LEN];
+	struct works w, again;
+
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	memcpy(mine, point, sizeof mine);
+	assert_int_equal(p256_point(key, point, NULL), RC_OK); /* the accounts' */
+	put_account(LAB_ACCOUNT);
+	put_account(SECOND_ACCOUNT);
+	memcpy(point, mine, sizeof point);
+	bworld_works(&world, &w, now);
+	assert_int_equal(w.accounts.damages, 0);
+	put_bad_account(c);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(world.published, 1);
+	expect_bad_account(&w, c);
+	bworld_works(&world, &again, now);
+	expect_bad_account(&again, c);
+	works_done(&again);
+	/* Moved away as told: a new one can be made. */
+	bworld_file(LAB_ACCOUNT, NULL);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(accounts_check(&w.accounts, "lab", NULL), RC_OK);
+	assert_null(accounts_find(&w.accounts, "lab"));
 	works_done(&w);
 }
 
@@ -556,7 +638,8 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
-				       ARRAY_LEN(token_cases) + 6] = {
+				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
+				       6] = {
 		STEP(headers),
 		STEP(anchor_is_not_conveyed),
 		STEP(unchanged_is_shared),
@@ -573,6 +656,9 @@ main(void)
 		tests[n++] =
 		    (struct CMUnitTest){ reload_cases[i].name, a_failed_reload_changes_nothing,
 			    open_world, close_world, &reload_cases[i] };
+	for (size_t i = 0; i < ARRAY_LEN(account_cases); i++)
+		tests[n++] = (struct CMUnitTest){ account_cases[i].name,
+			a_bad_account_is_its_own, open_world, close_world, &account_cases[i] };
 	for (size_t i = 0; i < ARRAY_LEN(token_cases); i++)
 		tests[n++] = (struct CMUnitTest){ token_cases[i].name, tokens_need_a_restart,
 			open_world, close_world, &token_cases[i] };
