@@ -55,7 +55,10 @@ def sign(machine: Machine) -> dict:
 
 
 def leave(machine: Machine, out: Path, signed: dict) -> None:
-    """The artefacts that contract lists."""
+    """The artefacts.  No refusal waits for the disk, so its record is waited for."""
+    refused = signed["refusal"]["request_id"]
+    wait_for("the refusal's audit record",
+             lambda: any(r["request_id"] == refused for r in machine.audit()), 10)
     (out / "identity.txt").write_text(signed["base"]["identity"] + "\n")
     (out / "identity-sp.txt").write_text(signed["shaken"]["identity"] + "\n")
     (out / "passport.jwt").write_text(signed["base"]["passport"] + "\n")

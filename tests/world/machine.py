@@ -338,7 +338,8 @@ class Machine:
     def audit(self) -> list[dict]:
         lines = []
         for path in sorted((self.dir / "audit").glob("audit-*.jsonl")):
-            lines += [json.loads(line) for line in path.read_text().splitlines()]
+            whole = path.read_text().rpartition("\n")[0]  # the last line may be half written
+            lines += [json.loads(line) for line in whole.splitlines()]
         return lines
 
     def state(self, *parts: str) -> Path:
