@@ -36,7 +36,7 @@ static const struct {
 	{ VESPER_UNAVAILABLE, EXIT_FAILED, "try again, or see: vesper status" },
 	{ VESPER_NOT_REACHABLE, EXIT_UNREACHABLE,
 	    "start vesperd, or name its socket by --socket or VESPER_SOCKET" },
-	{ VESPER_TIMED_OUT, EXIT_UNREACHABLE, "raise --timeout, or see: vesper status" },
+	{ VESPER_TIMED_OUT, EXIT_UNREACHABLE, "raise --timeout, or see what vesperd logs" },
 	{ VESPER_INVALID, EXIT_USAGE, NULL },
 	{ VESPER_PROTOCOL, EXIT_FAILED, "is this vesperd's socket?" },
 	{ VESPER_NO_MEMORY, EXIT_FAILED, NULL },

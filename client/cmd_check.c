@@ -59,6 +59,8 @@ judge(
 	if (c->profile != NULL)
 		policy.profile = profile_find(c->profile);
 	TRY(jtext_read(claims_text, &claims, f));
+	if (!json_is_object(claims)) /* as the socket says it of its member */
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "claims", "must be an object");
 	TRY(find_ppt(c, policy.profile, &ppt, f));
 	TRY(gate_open(chain, &policy, &gate, f));
 	return decide(c, gate, ppt, claims, f);

@@ -117,6 +117,8 @@ read_chain(struct span in, struct chain **out, struct fault *f)
 
 	if (is_pem(in))
 		return chain_read_pem(in, false, out, f);
+	if (in.len == 0)
+		return FAULT(f, RC_INVALID, "chain_empty", "no certificate in it");
 	bio = BIO_new(BIO_s_mem());
 	if (bio == NULL || PEM_write_bio(bio, PEM_STRING_X509, "", in.ptr, (long)in.len) <= 0)
 		return no_memory(f);
@@ -173,8 +175,8 @@ show_csr(struct span der, struct finding *r, struct fault *f)
 	struct csr_facts c;
 	enum rc rc = csr_decode(der, &c, f);
 
-	/* Readable, but not signed by its key. */
-	if (rc == RC_DENIED) {
+	/* Readable, but not signed by its key, or by one of another kind. */
+	if (rc == RC_DENIED || (rc != RC_OK && strcmp(f->reason, "p256_curve") == 0)) {
 		struct fault why = *f;
 
 		*f = (struct fault){ 0 };
@@ -450,6 +452,17 @@ guess_jose(struct span text)
 	return find_type(json_object_get(claims, "atc") != NULL ? "token" : "passport");
 }
 
+/* DER may hold a full stop or a semicolon, too. */
+static bool
+is_text(struct span in)
+{
+	for (size_t i = 0; i < in.len; i++) {
+		if (in.ptr[i] < ' ' || in.ptr[i] > '~')
+			return false;
+	}
+	return in.len > 0;
+}
+
 /* PEM and JOSE say what they are; nothing else does. */
 static const struct type *
 guess_type(struct span in)
@@ -461,7 +474,7 @@ guess_type(struct span in)
 		return find_type(memmem(in.ptr, in.len, request, sizeof request - 1) != NULL
 				     ? "csr"
 				     : "cert");
-	return text.len == 0 ? NULL : guess_jose(text);
+	return is_text(text) ? guess_jose(text) : NULL;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------ */
@@ -522,6 +535,15 @@ inspect(struct cli *cli, const struct type *type, struct span in)
 }
 
 static int
+undecoded(struct cli *cli, const struct type *type, const struct fault *f)
+{
+	json_auto_t *out = json_object(), *problems = json_array();
+	struct finding r = { out, problems };
+
+	return report(cli, type, &r, f->rc, f);
+}
+
+static int
 read_and_inspect(struct cli *cli, const char *path, const struct type *type, bool hex)
 {
 	AUTO_BUF raw = BUF_INIT(INPUT_MAX), bytes = BUF_INIT(INPUT_MAX);
@@ -532,7 +554,9 @@ read_and_inspect(struct cli *cli, const char *path, const struct type *type, boo
 		return cli_fault(cli, f.rc == RC_NOT_FOUND ? EXIT_ABSENT : EXIT_FAILED,
 		    "cannot read the input", &f, NULL);
 	if (hex && cli_unhex(buf_view(&raw), &bytes, &f) != RC_OK)
-		return cli_fault(cli, EXIT_FAILED, "it does not decode", &f, NULL);
+		return type != NULL
+			   ? undecoded(cli, type, &f)
+			   : cli_fault(cli, EXIT_FAILED, "it does not decode", &f, NULL);
 	in = hex ? buf_view(&bytes) : buf_view(&raw);
 	if (type == NULL)
 		type = guess_type(in);

@@ -45,6 +45,7 @@ print_usage(FILE *out)
 		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
 	fputs("\noptions, before or after the command:\n"
 	      "  --socket PATH  --json  --quiet  --no-color  --timeout SECONDS  --help\n"
+	      "  --version\n"
 	      "\nvesper COMMAND --help says what the command takes; see vesper(1).\n",
 	    out);
 }
@@ -77,6 +78,8 @@ main(int argc, char **argv)
 	struct fault f = { 0 };
 	int used = 0;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		argv[1] += strlen("--"); /* as the command */
 	if (args_globals(&cli, argc - 1, argv + 1, &used, &f) != RC_OK)
 		return cli_fail(&cli, EXIT_USAGE, "usage", f.detail, "see: vesper --help");
 	argc -= 1 + used;

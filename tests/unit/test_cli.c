@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,23 @@ write_logs(void)
 	write_file("logs.json", buf_view(&json));
 }
 
+/* Of a curve that no agent signs with. */
+static void
+write_csr(void)
+{
+	AUTO_OSSL(EVP_PKEY) *key = EVP_EC_gen("P-384");
+	AUTO_OSSL(X509_REQ) *req = X509_REQ_new();
+	AUTO_OSSL(BIO) *bio = BIO_new(BIO_s_mem());
+	char *pem = NULL;
+	long len;
+
+	assert_true(
+	    X509_REQ_set_pubkey(req, key) == 1 && X509_REQ_sign(req, key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_bio_X509_REQ(bio, req), 1);
+	len = BIO_get_mem_data(bio, &pem);
+	write_file("p384.csr", span_of(pem, (size_t)len));
+}
+
 static int
 make_world(void **state)
 {
@@ -150,6 +168,11 @@ make_world(void **state)
 	write_file("stale.json",
 	    span_str("{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE
 		     "\"]},\"iat\":1443208345}"));
+	write_file("dots.der", span_of("\x30\x06\x16\x04"
+				       "a;.b",
+				   8));
+	write_file("list.json", span_str("[]"));
+	write_csr();
 	write_file("list.der", span_of("\x30\x08\xa0\x06\x16\x04\x31\x32\x33\x34", 10));
 	return 0;
 }
@@ -160,7 +183,7 @@ drop_world(void **state)
 	static const char *const files[] = { "root.pem", "leaf.pem", "bound.pem", "sp.pem",
 		"passport.jwt", "identity.txt", "logs.json", "base.json", "shaken.json",
 		"rcd.json", "other.json", "twice.json", "broken.json", "stale.json", "list.der",
-		"stdin", "stdout", "stderr" };
+		"dots.der", "list.json", "p384.csr", "stdin", "stdout", "stderr" };
 	char path[128];
 
 	(void)state;
@@ -249,6 +272,8 @@ static struct run_case {
 } cases[] = {
 	/* clang-format off */
 	{ "version", "version", "", 0, { "vesper " VESPER_VERSION, VESPER_DRAFT }, NULL },
+	{ "version as an option", "--version", "", 0, { "vesper " VESPER_VERSION }, NULL },
+	{ "version as an option with more", "--version status", "", 2, { NULL }, "--version" },
 	{ "version as JSON", "--json version", "", 0,
 	    { "{\"schema\":\"vesper/version/1\",\"version\":\"" VESPER_VERSION "\"" }, NULL },
 	{ "help", "--help", "", 0, { "status", "inspect" }, NULL },
@@ -316,6 +341,13 @@ static struct run_case {
 	    NULL },
 	{ "PASSporT that is cut", "inspect -", "eyJhbGciOiJFUzI1NiJ9.e30", 1, { NULL }, "jws_syntax" },
 	{ "something", "inspect -", "something", 2, { NULL }, "--type" },
+	{ "an empty certificate", "inspect --type cert -", "", 1, { NULL }, "chain_empty" },
+	{ "DER with a semicolon in it", "inspect @dots.der", "", 2, { NULL }, "--type" },
+	{ "hexadecimal that is none", "inspect --json --hex --type tnauthlist -", "3x", 1,
+	    { "\"problems\":[{\"reason\":\"hex\"" }, "hex" },
+	{ "hexadecimal of nothing known", "inspect --json --hex -", "3x", 1, { NULL }, "hex" },
+	{ "request for a key of another kind", "inspect --json @p384.csr", "", 4,
+	    { "p256_curve" }, NULL },
 	{ "no such file", "inspect @nothing", "", 6, { NULL }, "nothing" },
 	{ "no such type", "inspect --type fax -", "", 2, { NULL }, "no such type: fax" },
 	{ "two files", "inspect @leaf.pem @root.pem", "", 2, { NULL }, "one file" },
@@ -362,6 +394,8 @@ static struct run_case {
 	    { "\"reason\":\"duplicate_member\"" }, NULL },
 	{ "check: not JSON", "check --cert @leaf.pem --claims @broken.json --at " NOW, "", 4,
 	    { "\"reason\":\"malformed_json\"" }, NULL },
+	{ "check: claims that are a list", "check --cert @leaf.pem --claims @list.json", "", 4,
+	    { "\"reason\":\"invalid_member\"", "\"claim\":\"claims\"" }, NULL },
 	{ "check: no chain", "check --cert @base.json --claims @base.json --at " NOW, "", 1, { NULL },
 	    "chain" },
 	{ "check: no claims", "check --cert @leaf.pem", "", 2, { NULL }, "--claims" },
