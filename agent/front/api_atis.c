@@ -270,9 +270,11 @@ decode(struct api_call *call, struct atis_request *a, struct fault *f)
 		return REFUSE(f, RC_INVALID, MISSING_MEMBER, NULL, "no body");
 	TRY(api_body(call, &a->root, f));
 	body = json_object_get(a->root, "signingRequest");
+	if (body == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_MEMBER, "signingRequest", "it is due");
 	if (!json_is_object(body))
 		return REFUSE(
-		    f, RC_INVALID, MISSING_MEMBER, "signingRequest", "must be an object");
+		    f, RC_INVALID, INVALID_MEMBER, "signingRequest", "must be an object");
 	take_request_id(call, json_object_get(body, "requestId"));
 	TRY(take_ppt(json_object_get(body, "ppt"), &a->sign, f));
 	TRY(take_own(json_object_get(body, "vesper"), &a->sign, f));

@@ -149,6 +149,7 @@ ATIS = [
     ("missing body", b"", {}, 400, "SVC4000"),
     ("not JSON", b"{", {}, 400, "SVC4006"),
     ("no signingRequest", {}, {}, 400, "SVC4001"),
+    ("a signingRequest that is a number", {"signingRequest": 1}, {}, 400, "SVC4005"),
     ("no attest", {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()
                                       if k != "attest"}}, {}, 400, "SVC4001"),
     ("no origid", {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()
