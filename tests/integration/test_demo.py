@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from asn1crypto import core
 from cases import Cases, equal, true
 from cryptography import x509
 from world.demo import alive
-from world.machine import BUILD, PYTHON, TOP, is_root
+from world.machine import BUILD, PYTHON, TOP, is_root, wait_for
 
 FILES = ("identity.txt", "identity-sp.txt", "passport.jwt", "chain.pem", "chain-sp.pem",
          "trust-anchors.pem", "ct-logs.json", "request.json", "response.json", "refusal.json",
@@ -96,9 +97,25 @@ def no_iat(out: Path) -> None:
 
 
 def read_env(out: Path) -> dict:
-    script = f"set -a; . {out}/env; env"
+    script = f". {out}/env; env"
     text = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def by_hand(out: Path, env: dict) -> subprocess.Popen:
+    """Stop vesperd, edit, and start it again by a relative name, as an operator would."""
+    pid = int(env["VESPERD_PID"])
+    os.kill(pid, signal.SIGTERM)
+    wait_for("the end of vesperd", lambda: not alive(pid), 20)
+    with open(out / "config/vesperd.conf", "a", encoding="utf-8") as config:
+        config.write("\nmax_waiting = 512\n")
+    vesperd = subprocess.Popen([BUILD / "vesperd", "-c", "vesperd.conf"], cwd=out / "config",
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    wait_for("vesperd by hand", lambda: subprocess.run(
+        [env["VESPER_BIN"], "--quiet", "status"], env={**os.environ, **env},
+        capture_output=True, check=False).returncode == 0, 20)
+    return vesperd
 
 
 def keep_and_stop(out: Path) -> None:
@@ -115,9 +132,11 @@ def keep_and_stop(out: Path) -> None:
              "Content-Type: application/json", "--data-binary", f"@{out}/request.json",
              "http://localhost/v1/passports"], capture_output=True, text=True)
         true(json.loads(again.stdout).get("identity"), again.stdout)
+        vesperd = by_hand(out, env)
     finally:
         stopped = demo("--stop", out)
     equal(stopped.returncode, 0, stopped.stderr)
+    true(vesperd.wait(20) == 0, "the vesperd that was started by hand still runs")
     for key in ("VESPERD_PID", "LAB_PID"):
         true(not alive(int(env[key])), f"{key} still runs")
 

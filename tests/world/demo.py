@@ -105,7 +105,9 @@ def write_env(machine: Machine, out: Path) -> None:
               "LAB_PID": machine.lab.pid, "LAB_URL": machine.info["directory"],
               "LAB_CONTROL": machine.info["control"],
               "SOFTHSM2_CONF": machine.config / "softhsm2.conf", "VESPER_RUN": machine.run}
-    (out / "env").write_text("".join(f"{k}={shlex.quote(str(v))}\n" for k, v in values.items()))
+    lines = [f"{k}={shlex.quote(str(v))}" for k, v in values.items()]
+    # The command reads its sockets from the environment: reading the file is enough.
+    (out / "env").write_text("\n".join([*lines, "export " + " ".join(values), ""]))
 
 
 def alive(pid: int) -> bool:
@@ -117,6 +119,14 @@ def alive(pid: int) -> bool:
         pass
     try:  # a zombie waits for a parent that is not us
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def works_in(process: Path, directory: Path) -> bool:
+    """vesperd's working directory is that of its configuration, however it was named."""
+    try:
+        return os.path.samefile(process / "cwd", directory)
     except OSError:
         return False
 
@@ -136,8 +146,7 @@ def stop(directory: Path) -> int:
                 line = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if line[0].endswith(b"vesperd") and any(
-                    bytes(directory / "config") in arg for arg in line[1:]):
+            if line[0].endswith(b"vesperd") and works_in(entry, directory / "config"):
                 pids[int(entry.name)] = "vesperd"
     for pid, name in pids.items():
         try:
