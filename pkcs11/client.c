@@ -140,10 +140,12 @@ is_hello(const struct frame *frame, uint32_t generation)
 static bool
 alive(int fd, bool hello, uint32_t generation)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct frame frame;
 	ssize_t n;
 
-	if (fd < 0)
+	/* What it sent before it ended can still be read. */
+	if (fd < 0 || poll(&p, 1, 0) < 0 || (p.revents & POLLHUP) != 0)
 		return false;
 	n = recv(fd, &frame, sizeof frame, MSG_DONTWAIT | MSG_PEEK);
 	if (n < 0)

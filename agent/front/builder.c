@@ -532,12 +532,7 @@ take_renewer(struct builder *b)
 static void
 note_status(struct builder *b)
 {
-	bool ready[CONFIG_MAX_TOKENS];
-
-	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
-		ready[i] = token_admin_ready(b->works.token[i].admin);
 	pthread_mutex_lock(&b->lock);
-	memcpy(b->status.admin, ready, sizeof ready);
 	b->status.renewer = b->renewer_fd >= 0;
 	pthread_mutex_unlock(&b->lock);
 }
@@ -548,6 +543,9 @@ builder_status(struct builder *b, struct builder_status *out)
 	pthread_mutex_lock(&b->lock);
 	*out = b->status;
 	pthread_mutex_unlock(&b->lock);
+	/* As it is now: an admin's greeting, and its end, wake no builder. */
+	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
+		out->admin[i] = token_admin_ready(b->works.token[i].admin);
 }
 
 /* ---- the thread ---- */

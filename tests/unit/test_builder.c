@@ -170,6 +170,29 @@ say_install(struct desk *d, struct buf *pem)
 
 /* ---- tests ---- */
 
+/* The status says at once what the builder, which sleeps, has no part in. */
+static void
+admin_comes_and_goes(struct desk *d)
+{
+	const struct frame hello = {
+		.version = FRAME_VERSION, .op = FRAME_HELLO, .code = FRAME_OK, .generation = 9
+	};
+	struct builder_status status;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	builder_attach_admin(d->b, 1, pair[0], 9);
+	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	builder_status(d->b, &status);
+	assert_false(status.admin[1]);
+	assert_int_equal(frame_send(pair[1], &hello, NULL), RC_OK);
+	builder_status(d->b, &status);
+	assert_true(status.admin[1]);
+	close(pair[1]);
+	builder_status(d->b, &status);
+	assert_false(status.admin[1]);
+}
+
 static void
 installs_and_renews(void **state)
 {
@@ -201,6 +224,7 @@ installs_and_renews(void **state)
 	assert_true(status.admin[0]);
 	assert_false(status.admin[1]);
 	assert_int_equal(status.reload_fault.rc, RC_OK);
+	admin_comes_and_goes(d);
 	/* The same again: nothing is outstanding. */
 	say_install(d, &two);
 	{
