@@ -63,11 +63,14 @@ load(const char *path, struct module *out, struct fault *f)
 	CK_RV rv;
 
 	if (handle == NULL)
-		return FAULT(f, RC_INVALID, "module", "dlopen: %s", dlerror());
+		return FAULT(f, RC_INVALID, "module",
+		    "dlopen: %s: install what it needs, or correct 'module'", dlerror());
 	/* POSIX dlsym: the object pointer is stored, not converted. */
 	*(void **)&get = dlsym(handle, "C_GetFunctionList");
 	if (get == NULL)
-		return FAULT(f, RC_INVALID, "module", "%s has no C_GetFunctionList", path);
+		return FAULT(f, RC_INVALID, "module",
+		    "%s has no C_GetFunctionList: it is no PKCS#11 module, correct 'module'",
+		    path);
 	rv = get(&fn);
 	if (rv != CKR_OK || fn == NULL || fn->version.major < 2)
 		return FAULT(f, RC_INVALID, "module", "C_GetFunctionList: %s", p11rc_name(rv));
@@ -85,7 +88,9 @@ module_check(const char *path, uid_t starter, char **out, struct fault *f)
 		return FAULT(f, RC_INVALID, "module", "'%s' is not an absolute path", path);
 	real = realpath(path, NULL);
 	if (real == NULL)
-		return FAULT(f, RC_INVALID, "module", "%s: %s", path, strerror(errno));
+		return FAULT(f, RC_INVALID, "module",
+		    "%s: %s: install the module's package, or correct 'module'", path,
+		    strerror(errno));
 	folder = strdup(real);
 	if (folder == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "module path");
@@ -112,7 +117,10 @@ module_init(struct module *m, struct fault *f)
 	CK_RV rv = m->fn->C_Initialize(&args);
 
 	if (rv != CKR_OK)
-		return FAULT(f, RC_HSM, "module_init", "C_Initialize: %s", p11rc_name(rv));
+		return FAULT(f, RC_HSM, "module_init",
+		    "C_Initialize: %s: see the module's own configuration, which 'environment' "
+		    "names, and that its user can read it",
+		    p11rc_name(rv));
 	m->initialized = true;
 	return RC_OK;
 }

@@ -24,7 +24,10 @@ credential_path(const char *name, char path[PIN_PATH_MAX], struct fault *f)
 		    f, RC_INVALID, "pin_source", "'credential:%s' is not a name", name);
 	if (dir == NULL)
 		return FAULT(f, RC_INVALID, "pin_source",
-		    "credential:%s: CREDENTIALS_DIRECTORY is not set", name);
+
+		    "credential:%s: CREDENTIALS_DIRECTORY is not set: start it by systemd with "
+		    "LoadCredential=, or use file:PATH",
+		    name);
 	if (snprintf(path, PIN_PATH_MAX, "%s/%s", dir, name) >= PIN_PATH_MAX)
 		return FAULT(f, RC_INVALID, "pin_source", "credential:%s: path too long", name);
 	return RC_OK;
@@ -77,8 +80,9 @@ read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 	if (pin->len > 0 && pin->bytes[pin->len - 1] == '\n')
 		pin->len--;
 	if (pin->len == 0 || pin->len > PIN_MAX || memchr(pin->bytes, 0, pin->len) != NULL)
-		return FAULT(
-		    f, RC_INVALID, "pin_source", "%s: empty, too long, or no text", ref);
+		return FAULT(f, RC_INVALID, "pin_source",
+		    "%s: empty, longer than %d bytes, or no text: put the PIN there", ref,
+		    PIN_MAX);
 	pin->bytes[pin->len] = 0;
 	return RC_OK;
 }
@@ -109,7 +113,9 @@ read_pin(const char *ref, struct pin *pin, struct fault *f)
 	TRY(pin_path(ref, path, f));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return FAULT(f, RC_INVALID, "pin_source", "%s: %s", ref, strerror(errno));
+		return FAULT(f, RC_INVALID, "pin_source",
+		    "%s: %s: put the PIN there, readable for the token's user alone", ref,
+		    strerror(errno));
 	TRY(check_mode(ref, &st, f));
 	TRY(read_all(fd, ref, pin, f));
 	return hash_source(ref, &st, pin->source, f);

@@ -20,7 +20,9 @@ tokenlock_take(const char *path, unsigned timeout_ms, int *out, struct fault *f)
 	}
 	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
-		return FAULT(f, RC_INVALID, "token_lock", "%s: %s", path, strerror(errno));
+		return FAULT(f, RC_INVALID, "token_lock",
+		    "%s: %s: create its directory, or correct 'lock_file'", path,
+		    strerror(errno));
 	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += STEP_MS) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return FAULT(

@@ -26,6 +26,15 @@ failed(struct fault *f, const char *path, const char *what)
 	return FAULT(f, RC_IO, "start", "%s: %s: %s", path, what, strerror(errno));
 }
 
+/* The directory above is missing, or not ours to write in. */
+static enum rc
+not_made(struct fault *f, const char *path, const char *what)
+{
+	return FAULT(f, RC_IO, "start",
+	    "%s: %s: %s; create the directory it stands in, or correct the configuration", path,
+	    what, strerror(errno));
+}
+
 /* ---- users ------------------------------------------------------------------ */
 
 static bool
@@ -148,8 +157,11 @@ make_dir(const char *path, struct owned want, bool as_root, struct fault *f)
 	if (mkdir(path, 0700) == 0)
 		want.ours = true;
 	else if (errno != EEXIST)
-		return failed(f, path, "mkdir");
+		return not_made(f, path, "mkdir");
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOTDIR)
+		return FAULT(f, RC_IO, "start",
+		    "%s is not a directory: remove it, or choose another directory", path);
 	if (fd < 0)
 		return failed(f, path, "open");
 	if (fstat(fd, &st) != 0)
@@ -176,7 +188,7 @@ make_lock_file(const char *path, const struct place_users *u, bool as_root, stru
 	AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return errno == EEXIST ? RC_OK : failed(f, path, "lock file");
+		return errno == EEXIST ? RC_OK : not_made(f, path, "lock file");
 	if (as_root && fchown(fd, u->hsm_uid, u->hsm_gid) != 0)
 		return failed(f, path, "chown");
 	return RC_OK;

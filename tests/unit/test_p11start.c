@@ -60,7 +60,7 @@ static struct usage_case {
 	{ "a relative module", "signer", { "--label", "t", "--module", "libsofthsm2.so" }, 2,
 	    "not an absolute path" },
 	{ "no such module", "signer", { "--label", "t", "--module", "/no/such.so" }, 2,
-	    "No such file" },
+	    "No such file or directory: install the module's package, or correct" },
 	{ "a module that is none", "signer", { "--label", "t", "--module", "/etc/passwd" }, 2,
 	    "dlopen" },
 	{ "a library without PKCS#11", "signer", { "--label", "t", "--module", "/bin/true" }, 2,
@@ -74,7 +74,7 @@ static struct usage_case {
 	{ "a PIN in the open", "signer", { "--label", "t", "--pin", LAB_PIN }, 2,
 	    "never itself" },
 	{ "no PIN file", "signer", { "--label", "t", "--pin", "file:/no/such" }, 2,
-	    "pin_source: file:/no/such" },
+	    "pin_source: file:/no/such: No such file or directory: put the PIN there" },
 	{ "a folder as PIN", "signer", { "--label", "t", "--pin", "file:/tmp" }, 2,
 	    "not a regular file" },
 	{ "no credentials directory", "signer", { "--label", "t", "--pin", "credential:pin" },
@@ -84,7 +84,7 @@ static struct usage_case {
 	{ "no state directory", "signer", { "--label", "t", "--state", "/no/such" }, 2,
 	    "none is tried" },
 	{ "no folder for the lock", "signer", { "--label", "t", "--lock-file", "/no/such" }, 2,
-	    "token_lock" },
+	    "No such file or directory: create its directory" },
 };
 
 static void

@@ -713,6 +713,12 @@ spoil_state(void)
 }
 
 static void
+spoil_audit(void)
+{
+	put("audit", "x");
+}
+
+static void
 spoil_programs(void)
 {
 	assert_int_equal(unlink(at("bin/vesper-hsm")), 0);
@@ -732,6 +738,12 @@ static struct start_case {
 	    "the socket's directory must exist" },
 	{ "a file in the socket's place", NULL, spoil_socket, 1, "exists and is not a socket" },
 	{ "someone else's audit directory", NULL, spoil_state, 1, "/audit" },
+	{ "no directory for the lock of a token",
+	    "token \"u\" { module = \"/nonexistent.so\" label = \"u\" pin = \"file:pin\" "
+	    "lock_file = \"../none/lock\" }\n",
+	    NULL, 1, "create the directory it stands in" },
+	{ "a file in the place of a directory", NULL, spoil_audit, 1,
+	    "is not a directory: remove it" },
 	{ "a role is not installed", NULL, spoil_programs, 1, "vesper-hsm: No such file" },
 };
 
