@@ -160,8 +160,9 @@ open_dir(struct config *c, const char *file, int *dir, struct fault *f)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", file);
 	*dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*dir < 0)
-		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "config", "%s: %s",
-		    c->dir, strerror(errno));
+		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "config",
+		    "%s: %s; create it, or name another configuration", c->dir,
+		    strerror(errno));
 	return RC_OK;
 }
 

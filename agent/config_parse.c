@@ -41,9 +41,11 @@ config_slurp(int dir, const char *name, size_t max, struct buf *out, struct faul
 	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
+	if (fd < 0 && errno == ENOENT)
+		return FAULT(f, RC_NOT_FOUND, "config",
+		    "%s: %s; create it, or correct its name", name, strerror(errno));
 	if (fd < 0)
-		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "config", "%s: %s",
-		    name, strerror(errno));
+		return FAULT(f, RC_IO, "config", "%s: %s", name, strerror(errno));
 	if (fstat(fd, &st) != 0)
 		return FAULT(f, RC_IO, "config", "%s: %s", name, strerror(errno));
 	if (!S_ISREG(st.st_mode))

@@ -484,9 +484,26 @@ line_at(const char *text, const char *p)
 }
 
 static enum rc
+check_utf8(const struct scan *s, struct fault *f)
+{
+	size_t len;
+
+	/* A line at a time, to name it: no character of UTF-8 goes over its end. */
+	for (const char *p = s->text; *p != 0; p += len + (p[len] == '\n')) {
+		json_auto_t *line = NULL;
+
+		len = strcspn(p, "\n");
+		line = json_stringn(p, len);
+		if (line == NULL)
+			return scan_bad(
+			    f, s->file, line_at(s->text, p), "the file is not UTF-8");
+	}
+	return RC_OK;
+}
+
+static enum rc
 check_text(const struct scan *s, struct span in, struct fault *f)
 {
-	json_auto_t *utf8 = NULL;
 	const char *nul = memchr(s->text, 0, in.len);
 
 	if (nul != NULL)
@@ -495,10 +512,7 @@ check_text(const struct scan *s, struct span in, struct fault *f)
 		if (((unsigned char)*p < 0x20 && strchr("\t\n\r", *p) == NULL) || *p == 0x7f)
 			return scan_bad(f, s->file, line_at(s->text, p), "a control character");
 	}
-	utf8 = json_stringn(s->text, in.len);
-	if (utf8 == NULL)
-		return scan_bad(f, s->file, 1, "the file is not UTF-8");
-	return RC_OK;
+	return check_utf8(s, f);
 }
 
 enum rc

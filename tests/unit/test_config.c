@@ -248,6 +248,8 @@ static struct main_case {
 	{ "stray punctuation", "state_dir = a;\n", "vesperd.conf:1: unexpected ';'" },
 	{ "control character", "state_dir = \"a\001\"\n",
 	    "vesperd.conf:1: a control character" },
+	{ "not UTF-8 further down", "\n# é\nstate_dir = \"\xff\"\n",
+	    "vesperd.conf:3: the file is not UTF-8" },
 	{ "not UTF-8", "state_dir = \"\xff\"\n", "vesperd.conf:1: the file is not UTF-8" },
 	{ "empty value", "state_dir = \"\"\n", "vesperd.conf:1: 'state_dir' is empty" },
 	{ "audit_sync", "audit_sync = \"often\"\n",
@@ -555,7 +557,7 @@ missing_file(void **state)
 	(void)state;
 	drop("vesperd.conf");
 	assert_int_equal(read_config(&c, &f), RC_NOT_FOUND);
-	assert_non_null(strstr(f.detail, "vesperd.conf: No such file"));
+	assert_non_null(strstr(f.detail, "vesperd.conf: No such file or directory; create it"));
 }
 
 /* No prefix of a good file crashes, and none but the whole is taken for it. */
