@@ -53,7 +53,7 @@ struct builder {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* confirmed, an event taken, or stopping */
 	struct job job[BUILDER_MAX_JOBS];
-	size_t job_first, jobs;
+	size_t job_first, jobs, reloads;
 	struct event_node *event_first, *event_last;
 	size_t events;
 	struct credset *dispose;
@@ -172,11 +172,12 @@ builder_confirm(struct builder *b, uint64_t generation, const struct fault *f)
 }
 
 static void
-publish_event(struct builder *b, struct credset *set)
+publish_event(struct builder *b, struct credset *set, bool wait_for_keys)
 {
 	set->generation = ++b->generation;
-	push_event(
-	    b, &(struct builder_event){ .kind = BUILDER_PUBLISH, .set = credset_ref(set) });
+	push_event(b, &(struct builder_event){ .kind = BUILDER_PUBLISH,
+			  .set = credset_ref(set),
+			  .wait_for_keys = wait_for_keys });
 }
 
 static enum rc
@@ -215,18 +216,18 @@ publish_old(struct builder *b)
 		log_fault(LEVEL_ERR, "publish_old", &why);
 		return;
 	}
-	publish_event(b, copy);
+	publish_event(b, copy, false);
 	credset_release(b->works.set);
 	b->works.set = TAKE(copy);
 }
 
 static enum rc
-publish(void *arg, struct credset *set, struct fault *f)
+publish(void *arg, struct credset *set, bool wait_for_keys, struct fault *f)
 {
 	struct builder *b = arg;
 	enum rc rc;
 
-	publish_event(b, set);
+	publish_event(b, set, wait_for_keys);
 	rc = wait_confirm(b, set->generation, f);
 	if (rc == RC_TIMEOUT)
 		publish_old(b);
@@ -322,6 +323,10 @@ serve_parked(struct builder *b)
 	}
 	b->parkeds = kept;
 	for (size_t i = 0; i < dues; i++) {
+		if (builder_reload_waits(b)) { /* there is room: each was parked before */
+			b->parked[b->parkeds++] = due[i];
+			continue;
+		}
 		serve(b, due[i].msg);
 		json_decref(due[i].msg);
 	}
@@ -330,7 +335,8 @@ serve_parked(struct builder *b)
 static void
 serve_renewer(struct builder *b)
 {
-	for (unsigned i = 0; i < BUILDER_TURN && b->renewer_fd >= 0; i++) {
+	for (unsigned i = 0; i < BUILDER_TURN && b->renewer_fd >= 0 && !builder_reload_waits(b);
+	     i++) {
 		json_auto_t *msg = NULL;
 		struct fault why = { 0 };
 		enum rc rc = channel_recv(b->renewer_fd, &msg, &why);
@@ -362,6 +368,7 @@ put_job(struct builder *b, const struct job *job, struct fault *f)
 	} else {
 		b->job[(b->job_first + b->jobs) % BUILDER_MAX_JOBS] = *job;
 		b->jobs++;
+		b->reloads += job->kind == JOB_RELOAD;
 		wake(b->wake_fd);
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -379,9 +386,21 @@ take_job(struct builder *b, struct job *out)
 		*out = b->job[b->job_first];
 		b->job_first = (b->job_first + 1) % BUILDER_MAX_JOBS;
 		b->jobs--;
+		b->reloads -= out->kind == JOB_RELOAD;
 	}
 	pthread_mutex_unlock(&b->lock);
 	return there;
+}
+
+bool
+builder_reload_waits(struct builder *b)
+{
+	bool waits;
+
+	pthread_mutex_lock(&b->lock);
+	waits = b->reloads > 0;
+	pthread_mutex_unlock(&b->lock);
+	return waits;
 }
 
 enum rc
@@ -413,10 +432,19 @@ note_reload(struct builder *b, const struct fault *f)
 }
 
 static void
+tell_changed(struct builder *b)
+{
+	struct fault why = { 0 };
+
+	if (b->renewer_fd >= 0 &&
+	    renewer_send(b, json_pack("{s:s}", "event", "changed"), &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "renewer", &why);
+}
+
+static void
 reload(struct builder *b, struct fault *f)
 {
 	enum rc rc = works_load(&b->works, now_s(), f);
-	struct fault why = { 0 };
 
 	note_reload(b, f);
 	if (rc != RC_OK) {
@@ -427,9 +455,7 @@ reload(struct builder *b, struct fault *f)
 	}
 	log_event(LEVEL_NOTICE, "reloaded", "generation=%llu tenants=%zu",
 	    (unsigned long long)b->works.set->generation, b->works.set->config->tenants);
-	if (b->renewer_fd >= 0 &&
-	    renewer_send(b, json_pack("{s:s}", "event", "changed"), &why) != RC_OK)
-		log_fault(LEVEL_WARNING, "renewer", &why);
+	tell_changed(b);
 }
 
 static void
@@ -577,6 +603,17 @@ stopping(struct builder *b)
 }
 
 static void
+chores(struct builder *b)
+{
+	const struct works *w = &b->works;
+	uint64_t before = w->set != NULL ? w->set->generation : 0;
+
+	b->chore_at_s = works_chores(&b->works, now_s());
+	if (w->set != NULL && w->set->generation != before)
+		tell_changed(b);
+}
+
+static void
 turn(struct builder *b)
 {
 	struct job job;
@@ -589,9 +626,9 @@ turn(struct builder *b)
 	serve_renewer(b);
 	serve_parked(b);
 	if (b->chore_at_s <= now_s())
-		b->chore_at_s = works_chores(&b->works, now_s());
-	else if (b->works.retire_at_s < b->chore_at_s)
-		b->chore_at_s = b->works.retire_at_s;
+		chores(b);
+	else if (works_due_s(&b->works) < b->chore_at_s)
+		b->chore_at_s = works_due_s(&b->works);
 }
 
 static void *

@@ -36,10 +36,14 @@ void builder_dispose(struct builder *b, struct credset *old); /* free it there *
 enum builder_event_kind {
 	/*
 	 * set: let the signers learn the keys that are new in it, put it in
-	 * force, then builder_confirm() with its generation.  A fault there
-	 * says that it was not put in force; the builder then goes back to the
-	 * set before.  An install and a reload wait for it for
-	 * BUILDER_CONFIRM_MS.  Sets are put in force in the order of their
+	 * force, then builder_confirm() with its generation.  With
+	 * wait_for_keys (an install) it is put in force only when they are
+	 * learnt, since a credential that works must not give way to one that
+	 * cannot; else (a reload) at once, since an operator's word must not
+	 * wait for a token: a credential whose key is missing says so itself.
+	 * A fault there says that it was not put in force; the builder then
+	 * goes back to the set before.  An install and a reload wait for it
+	 * for BUILDER_CONFIRM_MS.  Sets are put in force in the order of their
 	 * generations and none after a later one.
 	 */
 	BUILDER_PUBLISH,
@@ -57,12 +61,19 @@ enum { BUILDER_CONFIRM_MS = 10000, BUILDER_MAX_JOBS = 1024 };
 struct builder_event {
 	enum builder_event_kind kind;
 	struct credset *set; /* reference passes to the loop */
+	bool wait_for_keys;
 	uint64_t job;
 	struct fault fault;
 	json_t *record; /* owned by the receiver */
 };
 int builder_fd(const struct builder *b);
 bool builder_next(struct builder *b, struct builder_event *out);
+
+/*
+ * A reload is asked for and not begun: what waits for keys makes room for it,
+ * with a fault of RC_BUSY, which is worth another try.
+ */
+bool builder_reload_waits(struct builder *b);
 
 /* The set is in force (RC_OK) or its keys could not be learnt; wakes an install that waits. */
 void builder_confirm(struct builder *b, uint64_t generation, const struct fault *f);

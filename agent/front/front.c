@@ -75,8 +75,12 @@ front_reload(struct front *fr, struct fault *f)
 {
 	uint64_t id = start_job(fr, "reload");
 
-	if (builder_reload(fr->builder, id, f) == RC_OK)
+	if (builder_reload(fr->builder, id, f) == RC_OK) {
+		/* It goes first.  Not from in here: a caller may hold the set in force. */
+		if (fr->coming != NULL)
+			loop_arm(fr->loop, &fr->publish_late, loop_now_ms(fr->loop));
 		return id;
+	}
 	end_job(fr, id, f);
 	return 0;
 }
@@ -302,6 +306,10 @@ look_at_coming(struct front *fr)
 		    "the signers refuse the key of credential '%s' of tenant '%s'", c->name,
 		    c->tenant);
 		give_up_coming(fr, &f);
+	} else if (builder_reload_waits(fr->builder)) {
+		/* An operator's word is not delayed by a token that is not there. */
+		(void)REFUSE(&f, RC_BUSY, OVERLOADED, NULL, "a reload goes first");
+		give_up_coming(fr, &f);
 	} else {
 		return;
 	}
@@ -314,8 +322,13 @@ coming_late(void *arg)
 	struct front *fr = arg;
 	struct fault f = { 0 };
 	bool refused = false;
-	const struct credential *c = not_learnt(fr, fr->coming, &refused);
+	const struct credential *c;
 
+	if (builder_reload_waits(fr->builder)) {
+		look_at_coming(fr);
+		return;
+	}
+	c = not_learnt(fr, fr->coming, &refused);
 	(void)FAULT(&f, RC_TIMEOUT, "hsm_timeout",
 	    "no signer learnt the key of credential '%s' of tenant '%s' within %d ms",
 	    c != NULL ? c->name : "?", c != NULL ? c->tenant : "?", FRONT_PUBLISH_MS);
@@ -323,8 +336,15 @@ coming_late(void *arg)
 	take_builder_events(fr);
 }
 
+/*
+ * A set of a reload is in force before its new keys are learnt: it may disable
+ * what must not sign any more, and a token that is down must not delay that.
+ * Whoever asks for a credential whose key is not there yet hears
+ * hsm_unavailable (decide.c).  What serves is not replaced here by what cannot:
+ * the builder leaves such a change to a set of its own, with wait_for_keys.
+ */
 static void
-publish(struct front *fr, struct credset *set)
+publish(struct front *fr, struct credset *set, bool wait_for_keys)
 {
 	AUTO_FREE struct hsm_key *keys = NULL;
 	struct fault f = { 0 };
@@ -336,6 +356,10 @@ publish(struct front *fr, struct credset *set)
 		give_up_coming(fr, &f);
 		return;
 	}
+	if (!wait_for_keys) {
+		put_in_force(fr, TAKE(fr->coming));
+		return;
+	}
 	loop_arm(fr->loop, &fr->publish_late, loop_now_ms(fr->loop) + FRONT_PUBLISH_MS);
 }
 
@@ -343,7 +367,7 @@ static void
 take_builder_event(struct front *fr, struct builder_event *e)
 {
 	switch (e->kind) {
-	case BUILDER_PUBLISH: publish(fr, e->set); break;
+	case BUILDER_PUBLISH: publish(fr, e->set, e->wait_for_keys); break;
 	case BUILDER_RELOAD_FAILED: log_fault(LEVEL_ERR, "reload_failed", &e->fault); break;
 	case BUILDER_JOB_DONE: end_job(fr, e->job, &e->fault); break;
 	case BUILDER_AUDIT:

@@ -188,10 +188,28 @@ same_tokens(const struct config *old, const struct config *now, struct fault *f)
 
 /* ---- one credential ---- */
 
+void
+load_change_done(struct load_change *c)
+{
+	credential_release(c->kept);
+	credential_release(c->made);
+	*c = (struct load_change){ 0 };
+}
+
+void
+load_changes_done(struct load_changes *c)
+{
+	for (size_t i = 0; i < c->len; i++)
+		load_change_done(&c->item[i]);
+	free(c->item);
+	*c = (struct load_changes){ 0 };
+}
+
 struct load {
 	struct credset *set;
 	const struct credset *old; /* may be NULL */
 	const struct accounts *accounts;
+	struct load_changes *changes;
 	int64_t now_s;
 };
 
@@ -227,13 +245,15 @@ keep_old(const struct judge *j, const struct credential *old, const struct fault
     struct credential **out)
 {
 	AUTO_BUF pem = BUF_INIT(2 * CHAIN_MAX_BYTES);
+	struct judge as_it_serves = *j;
 	struct fault refused = { 0 };
 
 	if (old == NULL || old->state != CREDENTIAL_READY || why->rc == RC_NO_MEMORY)
 		return RC_DENIED;
 	TRY(chain_write_pem(&pem, old->chain, &refused));
 	TRY(buf_check(&pem, &refused));
-	TRY(judge_chain(j, buf_view(&pem), out, &refused));
+	as_it_serves.token = old->token; /* its key is there */
+	TRY(judge_chain(&as_it_serves, buf_view(&pem), out, &refused));
 	(*out)->installed_at_s = old->installed_at_s;
 	(*out)->why = *why;
 	return RC_OK;
@@ -298,13 +318,82 @@ carry_schedule(struct credential *old, struct credential *c)
 	credential_schedule(c, old->renew_at_s, problem);
 }
 
+/* What relies on the certificate finds it before it serves. */
+static enum rc
+publish_missing(
+    const struct load *l, struct credset_place at, const struct credential *c, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(l->set, at);
+
+	return publish_done(cc, c) ? RC_OK : publish_chain(l->set->config, cc, c, f);
+}
+
+static bool
+is_served_by_another(
+    const struct load *l, const struct credential *old, const struct credential *made)
+{
+	if (old == NULL || old->state != CREDENTIAL_READY || made->state != CREDENTIAL_READY)
+		return false;
+	if (l->now_s < old->not_before_s || l->now_s > old->not_after_s)
+		return false;
+	return old->token != made->token || memcmp(old->key_id, made->key_id, KEY_ID_LEN) != 0;
+}
+
+static enum rc
+put_off(const struct load *l, const struct judge *j, struct credential *kept,
+    struct credential *made, struct fault *f)
+{
+	struct load_changes *list = l->changes;
+	struct fault why = { 0 };
+
+	if (list->item == NULL)
+		list->item = calloc(l->set->slots, sizeof *list->item);
+	if (list->item == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a list of changes");
+	if (publish_missing(l, j->at, made, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "install_unfinished", &why);
+	list->item[list->len++] = (struct load_change){
+		.at = j->at, .kept = credential_ref(kept), .made = credential_ref(made)
+	};
+	return RC_OK;
+}
+
+/*
+ * A set that comes from a reload is put in force at once: an operator's
+ * disabling is not delayed by a key that no signer can learn.  But neither is
+ * a credential that works taken out of force by that key, when the certificate
+ * on disk was changed by hand: so the old one stays in this set, and the new
+ * one follows by itself as an install does (works.c), when its key is learnt.
+ * Where policy does not allow the old one any more, there is nothing to keep.
+ */
+static enum rc
+keep_until_learnt(const struct load *l, const struct judge *j, struct credential *old,
+    struct credential **made, struct fault *f)
+{
+	AUTO_CREDENTIAL *new = NULL;
+	struct credential *kept = NULL;
+	struct fault why = { 0 };
+
+	if (!is_served_by_another(l, old, *made))
+		return RC_OK;
+	(void)FAULT(&why, RC_HSM, "hsm_unavailable",
+	    "the certificate on disk waits for a signer to learn its key");
+	if (keep_old(j, old, &why, &kept) != RC_OK)
+		return RC_OK;
+	carry_schedule(old, kept);
+	new = *made;
+	*made = kept;
+	return put_off(l, j, kept, new, f);
+}
+
 static enum rc
 load_one(const struct load *l, struct credset_place at, struct fault *f)
 {
 	const struct config *c = l->set->config;
 	const struct config_tenant *t = &c->tenant[at.tenant];
 	const struct config_credential *cc = credset_config(l->set, at);
-	struct credential *old = old_of(l, t->name, cc->name), *made = NULL;
+	struct credential *old = old_of(l, t->name, cc->name);
+	AUTO_CREDENTIAL *made = NULL;
 	struct judge j = { l->set, l->accounts, at, 0, l->now_s, false };
 	struct store_path path = { 0 };
 	struct fault why = { 0 };
@@ -314,7 +403,8 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	if (judge_file(&j, path.text, old, &made, &why) != RC_OK)
 		TRY(not_ready(&j, old, &why, &made, f));
 	carry_schedule(old, made);
-	credset_put(l->set, at, made);
+	TRY(keep_until_learnt(l, &j, old, &made, f));
+	credset_put(l->set, at, TAKE(made));
 	return RC_OK;
 }
 
@@ -323,16 +413,14 @@ static void
 finish_install(const struct load *l, struct credset_place at)
 {
 	const struct config *c = l->set->config;
-	const struct config_credential *cc = credset_config(l->set, at);
 	const struct credential *cred = credset_credential(l->set, at);
 	AUTO_PENDING p = { 0 };
 	struct fault why = { 0 };
-	enum rc rc = RC_OK;
+	enum rc rc;
 
 	if (cred->state != CREDENTIAL_READY)
 		return;
-	if (!publish_done(cc, cred))
-		rc = publish_chain(c, cc, cred, &why);
+	rc = publish_missing(l, at, cred, &why);
 	if (rc == RC_OK && l->old == NULL &&
 	    pending_read(c, cred->tenant, cred->name, &p, NULL) == RC_OK &&
 	    memcmp(p.facts.key_id, cred->key_id, KEY_ID_LEN) == 0)
@@ -359,12 +447,14 @@ load_all(const struct load *l, struct fault *f)
 
 enum rc
 load_set(const char *config_file, const struct credset *old, int64_t now_s,
-    struct credset **out, struct accounts *accounts, struct fault *f)
+    struct credset **out, struct accounts *accounts, struct load_changes *changes,
+    struct fault *f)
 {
 	AUTO_CREDSET_BASE *base = NULL;
 	AUTO_CREDSET *set = NULL;
 	struct accounts found = { 0 };
-	struct load l = { .old = old, .accounts = &found, .now_s = now_s };
+	struct load_changes later = { 0 };
+	struct load l = { .old = old, .accounts = &found, .changes = &later, .now_s = now_s };
 	enum rc rc;
 
 	TRY(read_base(config_file, &base, f));
@@ -376,9 +466,12 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 	rc = load_all(&l, f);
 	if (rc != RC_OK) {
 		accounts_done(&found);
+		load_changes_done(&later);
 		return rc;
 	}
 	*accounts = found;
+	if (changes != NULL)
+		*changes = later;
 	*out = TAKE(set);
 	return RC_OK;
 }

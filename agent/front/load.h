@@ -9,15 +9,36 @@
 #include "agent/front/credset.h"
 
 /*
+ * A certificate on disk with another key, or another token, than the one that
+ * serves: put there by hand.  The one that serves stays (kept) until a signer
+ * has learnt the key of the other (made).
+ */
+struct load_change {
+	struct credset_place at;
+	struct credential *kept, *made; /* one reference each */
+	bool said;
+};
+
+struct load_changes {
+	struct load_change *item;
+	size_t len;
+};
+
+void load_change_done(struct load_change *c);
+void load_changes_done(struct load_changes *c);
+
+/*
  * Read everything and judge what has changed since old (NULL: all).  A
  * certificate that is missing or refused makes its credential PENDING or
  * UNUSABLE, or leaves the old one in force where that is still good; a
  * configuration, anchor or log file that cannot be read fails as a whole.
  *
- * *out has one reference; *accounts is filled anew.
+ * *out has one reference; *accounts and *changes are filled anew.  Without old
+ * there are no changes, and the latter may be NULL.
  */
 enum rc load_set(const char *config_file, const struct credset *old, int64_t now_s,
-    struct credset **out, struct accounts *accounts, struct fault *f) MUST_CHECK;
+    struct credset **out, struct accounts *accounts, struct load_changes *changes,
+    struct fault *f) MUST_CHECK;
 
 /* STATE/front/tenants/T/C/current.pem */
 struct store_path;

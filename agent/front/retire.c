@@ -111,6 +111,10 @@ in_force(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
 		if (c->state == CREDENTIAL_READY && memcmp(c->key_id, key_id, KEY_ID_LEN) == 0)
 			return true;
 	}
+	for (size_t i = 0; i < w->changes.len; i++) {
+		if (memcmp(w->changes.item[i].made->key_id, key_id, KEY_ID_LEN) == 0)
+			return true; /* as soon as it is learnt */
+	}
 	return false;
 }
 

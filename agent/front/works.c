@@ -21,7 +21,7 @@ enum rc
 works_init(
     struct works *w, const char *config_file, const struct works_out *out, struct fault *f)
 {
-	*w = (struct works){ .out = *out, .retire_at_s = 0, .publish_at_s = 0 };
+	*w = (struct works){ .out = *out, .changes_at_s = INT64_MAX };
 	w->config_file = strdup(config_file);
 	if (w->config_file == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
@@ -38,6 +38,7 @@ works_done(struct works *w)
 		token_admin_free(w->token[i].admin);
 	}
 	accounts_done(&w->accounts);
+	load_changes_done(&w->changes);
 	credset_release(w->set);
 	free(w->config_file);
 	*w = (struct works){ 0 };
@@ -48,17 +49,22 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 {
 	AUTO_CREDSET *set = NULL;
 	struct accounts accounts = { 0 };
+	struct load_changes changes = { 0 };
 	enum rc rc = RC_OK;
 
-	TRY(load_set(w->config_file, w->set, now_s, &set, &accounts, f));
+	TRY(load_set(w->config_file, w->set, now_s, &set, &accounts, &changes, f));
 	if (w->set != NULL)
-		rc = w->out.publish(w->out.arg, set, f);
+		rc = w->out.publish(w->out.arg, set, false, f);
 	if (rc != RC_OK) {
 		accounts_done(&accounts);
+		load_changes_done(&changes);
 		return rc;
 	}
 	accounts_done(&w->accounts);
 	w->accounts = accounts;
+	load_changes_done(&w->changes);
+	w->changes = changes;
+	w->changes_at_s = changes.len > 0 ? now_s : INT64_MAX;
 	credset_release(w->set);
 	w->set = TAKE(set);
 	return RC_OK;
@@ -127,7 +133,7 @@ works_put(struct works *w, struct credset_place at, struct credential *c, struct
 
 	TRY(credset_copy(w->set, &set, f));
 	credset_put(set, at, TAKE(made));
-	TRY(w->out.publish(w->out.arg, set, f));
+	TRY(w->out.publish(w->out.arg, set, true, f));
 	credset_release(w->set);
 	w->set = TAKE(set);
 	return RC_OK;
@@ -150,11 +156,77 @@ works_audit(
 	w->out.audit(w->out.arg, record);
 }
 
+/* ---- certificates that were changed on disk ---- */
+
+/* RC_OK: there is nothing more to do about it. */
+static enum rc
+take_change(struct works *w, struct load_change *c)
+{
+	struct fault why = { 0 };
+	enum rc rc;
+
+	if (credset_credential(w->set, c->at) != c->kept)
+		return RC_OK; /* an install has put another one there */
+	rc = works_put(w, c->at, credential_ref(c->made), &why);
+	if (rc == RC_OK) {
+		log_event(LEVEL_NOTICE, "certificate_taken", "tenant=%s credential=%s",
+		    c->made->tenant, c->made->name);
+		return RC_OK;
+	}
+	if (!c->said && rc != RC_BUSY)
+		log_fault(LEVEL_WARNING, "certificate_kept", &why);
+	c->said = c->said || rc != RC_BUSY;
+	return rc;
+}
+
+/*
+ * One by one, so that a key which is refused holds up no other; a token that
+ * lets one wait to the end is left for the next time, and a reload that waits
+ * (RC_BUSY) goes first.
+ */
+static void
+take_changes(struct works *w)
+{
+	struct load_changes *list = &w->changes;
+	bool down[CONFIG_MAX_TOKENS] = { false };
+	size_t kept = 0;
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < list->len; i++) {
+		struct load_change *c = &list->item[i];
+		unsigned token = c->made->token;
+
+		if (rc != RC_BUSY && !down[token]) {
+			rc = take_change(w, c);
+			down[token] = rc == RC_TIMEOUT;
+			if (rc == RC_OK) {
+				load_change_done(c);
+				continue;
+			}
+		}
+		list->item[kept++] = *c;
+	}
+	list->len = kept;
+}
+
+int64_t
+works_due_s(const struct works *w)
+{
+	int64_t at_s = w->retire_at_s < w->publish_at_s ? w->retire_at_s : w->publish_at_s;
+
+	return w->changes_at_s < at_s ? w->changes_at_s : at_s;
+}
+
 int64_t
 works_chores(struct works *w, int64_t now_s)
 {
 	if (w->set == NULL)
 		return INT64_MAX;
+	if (w->changes_at_s <= now_s) {
+		take_changes(w);
+		w->changes_at_s =
+		    w->changes.len > 0 ? now_s + WORKS_CHANGES_RETRY_S : INT64_MAX;
+	}
 	if (w->retire_at_s <= now_s) {
 		w->retire_at_s = INT64_MAX;
 		w->retire_at_s = retire_due(w, now_s);
@@ -163,5 +235,5 @@ works_chores(struct works *w, int64_t now_s)
 		publish_sweep(w->set->config, now_s);
 		w->publish_at_s = now_s + PUBLISH_SWEEP_S;
 	}
-	return w->retire_at_s < w->publish_at_s ? w->retire_at_s : w->publish_at_s;
+	return works_due_s(w);
 }

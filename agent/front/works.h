@@ -11,6 +11,7 @@
 
 #include "agent/front/accounts.h"
 #include "agent/front/credset.h"
+#include "agent/front/load.h"
 #include "pkcs11/client.h"
 #include "pkcs11/provider.h"
 
@@ -20,13 +21,16 @@ struct works_token {
 	struct fault failed; /* why the last signature was not had: EVP does not carry it */
 };
 
+enum { WORKS_CHANGES_RETRY_S = 60 };
+
 struct works_out {
 	void *arg;
 	/*
-	 * Put set in force and wait until it is: its keys are known to the
-	 * signers.  The set is borrowed.  On failure the one before stays.
+	 * Put set in force and wait until it is; with wait_for_keys only when
+	 * its new keys are known to the signers.  The set is borrowed.  On
+	 * failure the one before stays.
 	 */
-	enum rc (*publish)(void *arg, struct credset *set, struct fault *f);
+	enum rc (*publish)(void *arg, struct credset *set, bool wait_for_keys, struct fault *f);
 	void (*audit)(void *arg, json_t *record); /* takes the reference */
 };
 
@@ -34,10 +38,12 @@ struct works {
 	char *config_file;
 	struct credset *set; /* the newest in force; NULL before the first load */
 	struct accounts accounts;
+	struct load_changes changes; /* certificates whose keys are not learnt yet */
 	struct works_token token[CONFIG_MAX_TOKENS];
 	struct works_out out;
 	int64_t retire_at_s;  /* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s; /* the same for x5u files */
+	int64_t changes_at_s; /* the same for changes */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,
@@ -46,8 +52,9 @@ void works_done(struct works *w);
 
 /*
  * Read configuration and state anew.  Without a set: it becomes the first
- * one, published by nobody.  Else it is published, and w->set is the new one
- * only when it is in force.
+ * one, published by nobody.  Else it is published without waiting for keys,
+ * and w->set is the new one only when it is in force.  Certificates on disk
+ * whose keys have to be learnt first are left to works_chores().
  */
 enum rc works_load(struct works *w, int64_t now_s, struct fault *f) MUST_CHECK;
 
@@ -72,7 +79,10 @@ enum rc works_generate(
 enum rc works_token_index(
     const struct works *w, const char *name, unsigned *out, struct fault *f) MUST_CHECK;
 
-/* The set with c in this place is published and becomes w->set.  Takes c over. */
+/*
+ * The set with c in this place is published when its key is learnt, and
+ * becomes w->set.  Takes c over.
+ */
 enum rc works_put(
     struct works *w, struct credset_place at, struct credential *c, struct fault *f) MUST_CHECK;
 
@@ -82,6 +92,9 @@ void works_audit(
 
 /* Lower-case hex and a NUL: 2 * len + 1 characters. */
 void works_hex(const uint8_t *in, size_t len, char *out);
+
+/* When works_chores() has something to do (Unix seconds). */
+int64_t works_due_s(const struct works *w);
 
 /* What falls due by itself; returns when to call again (Unix seconds). */
 int64_t works_chores(struct works *w, int64_t now_s);

@@ -307,6 +307,35 @@ def hsm_unavailable(machine: Machine) -> None:
     wait_for("signing again", lambda: machine.sign(ACME, tenant="acme").status == 200, 30)
 
 
+def disabled_without_the_token(machine: Machine) -> None:
+    """An operator's disabling does not wait for keys that no signer can learn."""
+    again, off = (machine.config / f"tenants.d/{name}.conf" for name in ("valued", "twin2"))
+    texts = again.read_text(), off.read_text()
+    again.unlink()
+    reload(machine)
+    token, away = machine.dir / "token", machine.dir / "token-away"
+    token.rename(away)
+    try:
+        for pid in process.roles(machine.agent.pid).get("signer", []):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_for("hsm_unavailable",
+                 lambda: machine.sign(ACME, tenant="acme").reason == "hsm_unavailable", 15)
+        again.write_text(texts[0])  # a credential whose key has to be learnt
+        off.write_text(texts[1].replace("\n", "\n\tenabled = no\n", 1))
+        machine.agent.send_signal(signal.SIGHUP)
+        wait_for("tenant_disabled", lambda: machine.sign(
+            "12025550113", tenant="twin2").reason == "tenant_disabled", 3)
+        answer = machine.sign("12025550111", claims={"rcd": {"nam": "ACME Corp"}})
+        equal(answer.reason, "hsm_unavailable", answer.body.decode())
+    finally:
+        away.rename(token)
+        off.write_text(texts[1])
+    wait_for("signing again", lambda: machine.sign(
+        "12025550111", claims={"rcd": {"nam": "ACME Corp"}}).status == 200, 30)
+    reload(machine)
+
+
 def credential_unusable_and_expired(machine: Machine) -> None:
     """Without the lab nothing is renewed: one file is spoilt, one certificate runs out."""
     machine.control("POST", "/config", {"ca": {"backdate": 1, "lifetime": {"delegate": 12}}})
@@ -356,7 +385,7 @@ def main() -> int:
         for function in (no_permitted_value_is_told, good_ones_are_signed, rate_limited,
                          stranger_is_refused, number_pending, number_removed, failed_reload,
                          identity_too_large, sct_policy, audit_unavailable, hsm_timeout_and_overloaded,
-                         hsm_unavailable, credential_unusable_and_expired):
+                         hsm_unavailable, disabled_without_the_token, credential_unusable_and_expired):
             cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()

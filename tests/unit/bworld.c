@@ -94,14 +94,17 @@ audit(void *arg, json_t *record)
 }
 
 static enum rc
-publish(void *arg, struct credset *set, struct fault *f)
+publish(void *arg, struct credset *set, bool wait_for_keys, struct fault *f)
 {
 	struct bworld *w = arg;
 
 	(void)set;
 	w->published++;
+	w->waited += wait_for_keys;
 	if (w->publish_rc != RC_OK)
 		return FAULT(f, w->publish_rc, "hsm_unavailable", "not in force");
+	if (wait_for_keys && w->learn_rc != RC_OK)
+		return FAULT(f, w->learn_rc, "hsm_unavailable", "no signer learnt it");
 	return RC_OK;
 }
 

@@ -18,7 +18,8 @@ struct bworld {
 	uint32_t connections;
 	/* What came out of the works: */
 	enum rc publish_rc;
-	unsigned published;
+	enum rc learn_rc; /* of a set that waits for keys */
+	unsigned published, waited;
 	json_t *audit; /* array */
 };
 

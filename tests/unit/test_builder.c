@@ -205,6 +205,7 @@ installs_and_renews(void **state)
 	say_install(d, &one);
 	e = next_event(d);
 	assert_int_equal(e.kind, BUILDER_PUBLISH);
+	assert_true(e.wait_for_keys);
 	assert_int_equal(e.set->generation, 2);
 	assert_int_equal(e.set->slot[0]->state, CREDENTIAL_READY);
 	builder_confirm(d->b, e.set->generation, NULL);
@@ -299,6 +300,7 @@ the_old_set_follows_one_that_is_late(void **state)
 	builder_confirm(d->b, e.set->generation, &late);
 	old = next_event(d);
 	assert_int_equal(old.kind, BUILDER_PUBLISH);
+	assert_false(old.wait_for_keys);
 	assert_true(old.set->generation > e.set->generation);
 	assert_int_equal(old.set->slot[0]->state, CREDENTIAL_PENDING);
 	builder_confirm(d->b, old.set->generation, NULL);
@@ -376,6 +378,8 @@ jobs(void **state)
 	assert_int_equal(builder_reload(d->b, 10, NULL), RC_OK);
 	e = next_event(d);
 	assert_int_equal(e.kind, BUILDER_PUBLISH);
+	assert_false(e.wait_for_keys);
+	assert_false(builder_reload_waits(d->b));
 	assert_int_equal(e.set->config->tenants, 2);
 	builder_confirm(d->b, e.set->generation, NULL);
 	builder_dispose(d->b, e.set);
@@ -385,6 +389,45 @@ jobs(void **state)
 	msg = next_message(d);
 	assert_string_equal(text_of(msg, "event"), "changed");
 	json_decref(msg);
+}
+
+/* What the renewer asks meanwhile is answered after it; the install is worth another try. */
+static void
+a_reload_goes_first(void **state)
+{
+	struct desk *d = *state;
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct builder_event e;
+	struct fault room = { 0 };
+	json_t *msg;
+
+	certificate(d, &pem, "10", -60, 3600);
+	say_install(d, &pem);
+	e = next_event(d);
+	assert_false(builder_reload_waits(d->b));
+	say_install(d, &pem);
+	assert_int_equal(builder_reload(d->b, 5, NULL), RC_OK);
+	assert_true(builder_reload_waits(d->b));
+	(void)REFUSE(&room, RC_BUSY, OVERLOADED, NULL, "a reload goes first");
+	builder_confirm(d->b, e.set->generation, &room);
+	builder_dispose(d->b, e.set);
+	msg = next_message(d);
+	assert_string_equal(text_of(msg, "reason"), "overloaded");
+	json_decref(msg);
+	e = next_event(d);
+	assert_int_equal(e.kind, BUILDER_PUBLISH);
+	assert_false(e.wait_for_keys); /* the reload, not the second install */
+	assert_int_equal(e.set->slot[0]->state, CREDENTIAL_PENDING);
+	builder_confirm(d->b, e.set->generation, NULL);
+	builder_dispose(d->b, e.set);
+	e = next_event(d);
+	assert_int_equal(e.kind, BUILDER_JOB_DONE);
+	json_decref(next_message(d)); /* changed */
+	e = next_event(d);
+	assert_true(e.wait_for_keys);
+	builder_confirm(d->b, e.set->generation, NULL);
+	builder_dispose(d->b, e.set);
+	json_decref(answer(d, true));
 }
 
 static void
@@ -476,6 +519,7 @@ main(void)
 		DESK(the_old_set_follows_one_that_is_late),
 		DESK(waits_for_its_moment),
 		DESK(jobs),
+		DESK(a_reload_goes_first),
 		DESK(a_renewer_that_goes),
 		DESK(stops_in_the_middle),
 		cmocka_unit_test(the_queue_has_an_end),

@@ -229,7 +229,7 @@ from_disk(void **state)
 
 	bworld_tenant("acme", c->tenant);
 	put_on_disk(c->what);
-	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, &f), RC_OK);
+	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, NULL, &f), RC_OK);
 	accounts_done(&accounts);
 	cred = only(set);
 	if (cred->state != c->state)
@@ -269,7 +269,8 @@ headers(void **state)
 	(void)state;
 	bworld_tenant("acme", ACME(""));
 	put_good("10");
-	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, NULL), RC_OK);
+	assert_int_equal(
+	    load_set("vesperd.conf", NULL, now, &set, &accounts, NULL, NULL), RC_OK);
 	accounts_done(&accounts);
 	c = only(set);
 	assert_null(c->header[PPT_SHAKEN]); /* of the other class */
@@ -308,7 +309,8 @@ anchor_is_not_conveyed(void **state)
 	bworld_issue(&world, &pem, &spec);
 	pki_pem(&pem, world.root);
 	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
-	assert_int_equal(load_set("vesperd.conf", NULL, now, &set, &accounts, NULL), RC_OK);
+	assert_int_equal(
+	    load_set("vesperd.conf", NULL, now, &set, &accounts, NULL, NULL), RC_OK);
 	accounts_done(&accounts);
 	assert_int_equal(only(set)->state, CREDENTIAL_READY);
 	assert_int_equal(only(set)->chain->len, 2);
@@ -367,6 +369,137 @@ a_bad_file_keeps_the_old(void **state)
 	assert_int_equal(works_load(&w, now, NULL), RC_OK);
 	assert_string_equal(w.set->slot[0]->chain->cert[0]->serial, "11");
 	assert_int_equal(w.set->slot[0]->why.rc, RC_OK);
+	works_done(&w);
+}
+
+/* ---- a certificate with another key, put on disk by hand ---- */
+
+static void
+put_other_key(const char *serial)
+{
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	put_good(serial);
+}
+
+static void
+expect_serving(const struct works *w, const char *serial, const char *why)
+{
+	const struct credential *c = w->set->slot[0];
+
+	assert_int_equal(c->state, CREDENTIAL_READY);
+	assert_string_equal(c->chain->cert[0]->serial, serial);
+	assert_string_equal(c->why.reason, why);
+}
+
+/* The reload is in force at once, with the old one; the new one when its key is learnt. */
+static void
+another_key_follows(void **state)
+{
+	struct works w;
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	put_other_key("11");
+	bworld_tenant("acme", "enabled = no " ACME(""));
+	world.learn_rc = RC_TIMEOUT;
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(world.published, 1);
+	assert_int_equal(world.waited, 0);
+	assert_false(w.set->config->tenant[0].enabled);
+	expect_serving(&w, "10", "hsm_unavailable");
+	/* Tried and tried again, by itself. */
+	assert_true(works_due_s(&w) <= now);
+	(void)works_chores(&w, now);
+	assert_int_equal(world.waited, 1);
+	expect_serving(&w, "10", "hsm_unavailable");
+	(void)works_chores(&w, now + WORKS_CHANGES_RETRY_S - 1);
+	assert_int_equal(world.waited, 1);
+	assert_true(works_due_s(&w) <= now + WORKS_CHANGES_RETRY_S);
+	world.learn_rc = RC_OK;
+	(void)works_chores(&w, now + WORKS_CHANGES_RETRY_S);
+	assert_int_equal(world.waited, 2);
+	expect_serving(&w, "11", "");
+	assert_int_equal(w.changes.len, 0);
+	(void)works_chores(&w, now + 2 * WORKS_CHANGES_RETRY_S);
+	assert_int_equal(world.waited, 2);
+	works_done(&w);
+}
+
+/* Where the old one does not serve, or may not, the new one has nothing to wait for. */
+static void
+another_key_at_once(void **state)
+{
+	static const int64_t later = PKI_NOW + 2 * 86400;
+	struct works w;
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	(void)state;
+	world.learn_rc = RC_TIMEOUT;
+	bworld_tenant("acme", ACME("min_scts = 0"));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	put_other_key("11");
+	assert_int_equal(works_load(&w, later, NULL), RC_OK); /* expired */
+	expect_serving(&w, "11", "");
+	assert_int_equal(w.changes.len, 0);
+	{
+		AUTO_BUF tnauth = BUF_INIT(4096);
+		AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+		struct bworld_cert spec;
+
+		assert_int_equal(p256_point(key, point, NULL), RC_OK);
+		bworld_tnauth(&tnauth, "12025550100");
+		spec = good(&tnauth);
+		spec.serial = "12";
+		spec.other_root = true;
+		put_cert(&spec);
+	}
+	pki_pem(&pem, world.other_root); /* the anchor of the old one is withdrawn */
+	bworld_file("anchors.pem", buf_text(&pem));
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	expect_serving(&w, "12", "");
+	assert_int_equal(w.changes.len, 0);
+	assert_int_equal(world.waited, 0);
+	works_done(&w);
+}
+
+/* A refused key holds up no other; a token that is late is not asked again in that round. */
+static void
+others_do_not_wait(void **state)
+{
+	static const struct {
+		enum rc rc;
+		unsigned waited;
+	} rounds[] = { { RC_HSM, 2 }, { RC_TIMEOUT, 3 }, { RC_BUSY, 4 }, { RC_OK, 6 } };
+	struct works w;
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	bworld_tenant("beta", ACME(""));
+	put_good("10");
+	assert_int_equal(rename(FILE_PATH, "main.pem"), 0);
+	put_good("20");
+	assert_int_equal(mkdir("state/front/tenants/beta", 0700), 0);
+	assert_int_equal(
+	    rename("state/front/tenants/acme/main", "state/front/tenants/beta/main"), 0);
+	assert_int_equal(mkdir("state/front/tenants/acme/main", 0700), 0);
+	assert_int_equal(rename("main.pem", FILE_PATH), 0);
+	bworld_works(&world, &w, now);
+	put_other_key("11");
+	assert_int_equal(rename(FILE_PATH, "state/front/tenants/beta/main/current.pem"), 0);
+	put_other_key("12");
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.changes.len, 2);
+	for (size_t i = 0; i < ARRAY_LEN(rounds); i++) {
+		world.learn_rc = rounds[i].rc;
+		(void)works_chores(&w, now + (int64_t)i * WORKS_CHANGES_RETRY_S);
+		assert_int_equal(world.waited, rounds[i].waited);
+	}
+	assert_int_equal(w.changes.len, 0);
 	works_done(&w);
 }
 
@@ -639,15 +772,18 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
 				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
-				       6] = {
+				       9] = {
 		STEP(headers),
 		STEP(anchor_is_not_conveyed),
 		STEP(unchanged_is_shared),
 		STEP(a_bad_file_keeps_the_old),
+		STEP(another_key_follows),
+		STEP(another_key_at_once),
+		STEP(others_do_not_wait),
 		STEP(withdrawn_by_policy),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 6;
+	size_t n = 9;
 
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,
