@@ -674,6 +674,8 @@ published_files(void **state)
 
 /* ---- crashes ---- */
 
+enum { CHILD_MAX_S = 60 };
+
 /* The new one is installed by a child that dies at the at-th step; true when it lived. */
 static bool
 install_until(struct lab *l, struct span pem, enum crash_kind kind, unsigned at)
@@ -687,6 +689,7 @@ install_until(struct lab *l, struct span pem, enum crash_kind kind, unsigned at)
 	if (pid == 0) {
 		const struct credential *c = NULL;
 
+		alarm(CHILD_MAX_S); /* a lock that another thread held is held for ever */
 		crash_arm(kind, at);
 		if (install_chain(&l->works, l->at, pem, now, &again_s, &c, &f) == RC_OK)
 			assert_non_null(c);

@@ -162,8 +162,9 @@ spoil(enum on_disk what, struct bworld_cert *c)
 {
 	switch (what) {
 	case OTHER_ROOT: c->other_root = true; break;
-	case EXPIRED_OTHER_ROOT: c->other_root = true; /* fall through */
+	case EXPIRED_OTHER_ROOT:
 	case EXPIRED:
+		c->other_root = what == EXPIRED_OTHER_ROOT;
 		c->not_before_s = now - 86400;
 		c->not_after_s = now - 3600;
 		c->sct_ms = (now - 86400) * 1000;
