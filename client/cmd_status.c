@@ -107,8 +107,9 @@ print_head(const json_t *s)
 		printf("isolation  reduced: %s\n", text(isolation, "detail"));
 }
 
+/* What runs for a token is shown to the administrator alone. */
 static void
-print_token(const json_t *t)
+print_token(const json_t *t, bool all)
 {
 	const json_t *admin = json_object_get(t, "admin");
 	size_t i, up = 0;
@@ -120,8 +121,13 @@ print_token(const json_t *t)
 		signatures += number(signer, "signatures");
 		errors += number(signer, "errors");
 	}
-	printf("token %-12s %-5s %zu/%zu signers  admin %s  %lld signatures  %lld errors\n",
-	    text(t, "name"), token_well(t) ? "ok" : "DOWN", up, json_array_size(list),
+	printf("token %-12s %s", text(t, "name"), token_well(t) ? "ok" : "DOWN");
+	if (!all) {
+		putchar('\n');
+		return;
+	}
+	printf("%s %zu/%zu signers  admin %s  %lld signatures  %lld errors\n",
+	    token_well(t) ? "   " : " ", up, json_array_size(list),
 	    admin == NULL      ? "-"
 	    : yes(admin, "up") ? "up"
 			       : "down",
@@ -140,8 +146,11 @@ print_counts(const json_t *s)
 		    number(requests, "signed"), number(requests, "refused"),
 		    number(requests, "failed"));
 	if (audit != NULL)
-		printf("audit      %s  seq %lld\n", yes(audit, "ok") ? "ok" : "FAILED",
-		    number(audit, "seq"));
+		printf("audit      %s", yes(audit, "ok") ? "ok" : "FAILED");
+	if (json_object_get(audit, "seq") != NULL)
+		printf("  seq %lld", number(audit, "seq"));
+	if (audit != NULL)
+		putchar('\n');
 	if (renewer != NULL)
 		printf("renewer    %s\n", yes(renewer, "up") ? "up" : "down");
 }
@@ -188,12 +197,25 @@ print_status(const struct cli *cli, const json_t *s)
 
 	print_head(s);
 	json_array_foreach (json_object_get(s, "tokens"), i, token)
-		print_token(token);
+		print_token(token, json_object_get(s, "pid") != NULL);
 	print_counts(s);
 	print_credentials(cli, s);
 }
 
 /* ---- the command ----------------------------------------------------------------------- */
+
+static int
+refused(const struct cli *cli, unsigned http_status, const json_t *problem)
+{
+	struct fault f = { 0 };
+
+	if (text(problem, "reason")[0] == 0)
+		return cli_fail(
+		    cli, EXIT_FAILED, "no status", "an answer of another kind", NULL);
+	(void)FAULT(&f, RC_DENIED, text(problem, "reason"), "%s", text(problem, "detail"));
+	return cli_fault(cli, http_status == 403 ? EXIT_REFUSED : EXIT_FAILED, "no status", &f,
+	    http_status == 403 ? "name a caller's socket by --socket" : NULL);
+}
 
 static int
 answer(struct cli *cli, const struct vesper_response *r)
@@ -202,11 +224,7 @@ answer(struct cli *cli, const struct vesper_response *r)
 	    vesper_response_body(r), vesper_response_length(r), JSON_REJECT_DUPLICATES, NULL);
 
 	if (vesper_response_status(r) != 200 || !json_is_object(status))
-		return cli_fail(cli,
-		    vesper_response_status(r) == 403 ? EXIT_REFUSED : EXIT_FAILED, "no status",
-		    text(status, "reason")[0] != 0 ? text(status, "reason")
-						   : "an answer of another kind",
-		    NULL);
+		return refused(cli, vesper_response_status(r), status);
 	if (cli->json && cli_print_json(cli, json_incref(status)) != EXIT_DONE)
 		return EXIT_FAILED;
 	if (!cli->json && !cli->quiet)

@@ -127,6 +127,11 @@ def keep_and_stop(out: Path) -> None:
                                 capture_output=True, text=True)
         equal(status.returncode, 0, status.stdout + status.stderr)
         equal(json.loads(status.stdout)["schema"], "vesper/status/1")
+        callers = subprocess.run(
+            [env["VESPER_BIN"], "status", "--socket", env["VESPER_SOCKET"]], text=True,
+            capture_output=True, check=True).stdout.splitlines()
+        true("audit      ok" in callers, "a sequence that callers are not told")
+        true("token main         ok" in callers, "processes that callers are not told")
         again = subprocess.run(
             ["curl", "-sS", "--unix-socket", env["VESPER_SOCKET"], "-H",
              "Content-Type: application/json", "--data-binary", f"@{out}/request.json",
