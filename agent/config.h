@@ -169,6 +169,13 @@ enum rc config_read(const char *file, struct config **out, struct fault *f) MUST
 void config_free(struct config *c);
 DEFINE_FREEP(config);
 
+/*
+ * For whoever tries a configuration, before its directory is entered: the
+ * anchors and the list of logs that are there are what they should be.
+ * RC_INVALID "config" names the file.
+ */
+enum rc config_check_files(const struct config *c, struct fault *f) MUST_CHECK;
+
 /* Forget the tenants: for the supervisor, which has no use for them. */
 void config_drop_tenants(struct config *c);
 

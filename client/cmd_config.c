@@ -37,7 +37,8 @@ run(struct cli *cli, const char *verb, const char *file)
 	AUTO(config) *c = NULL;
 	struct fault f = { 0 };
 
-	if (config_read(file, &c, &f) != RC_OK)
+	if (config_read(file, &c, &f) != RC_OK ||
+	    (strcmp(verb, "check") == 0 && config_check_files(c, &f) != RC_OK))
 		return cli_fail(cli, EXIT_USAGE, "the configuration is not good", f.detail,
 		    "vesperd would refuse it and keep what it has");
 	return strcmp(verb, "check") == 0 ? check(cli, c) : show(cli, c);

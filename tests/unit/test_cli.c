@@ -171,6 +171,7 @@ make_world(void **state)
 	write_file("dots.der", span_of("\x30\x06\x16\x04"
 				       "a;.b",
 				   8));
+	write_file("some.conf", span_str("trust_anchors = \"base.json\"\n"));
 	write_file("list.json", span_str("[]"));
 	write_csr();
 	write_file("list.der", span_of("\x30\x08\xa0\x06\x16\x04\x31\x32\x33\x34", 10));
@@ -183,7 +184,7 @@ drop_world(void **state)
 	static const char *const files[] = { "root.pem", "leaf.pem", "bound.pem", "sp.pem",
 		"passport.jwt", "identity.txt", "logs.json", "base.json", "shaken.json",
 		"rcd.json", "other.json", "twice.json", "broken.json", "stale.json", "list.der",
-		"dots.der", "list.json", "p384.csr", "stdin", "stdout", "stderr" };
+		"dots.der", "list.json", "some.conf", "p384.csr", "stdin", "stdout", "stderr" };
 	char path[128];
 
 	(void)state;
@@ -441,6 +442,9 @@ static struct run_case {
 	    { NULL }, "--connections" },
 	{ "config: no verb", "config", "", 2, { NULL }, "check" },
 	{ "config: no file", "config check @nothing", "", 2, { NULL }, "not good" },
+	{ "config: anchors that are none", "config check @some.conf", "", 2, { NULL },
+	    "trust_anchors base.json: " },
+	{ "config: shown without its files", "config show @some.conf", "", 0, { "base.json" }, NULL },
 	{ "config: not one", "config check @base.json", "", 2, { NULL }, "base.json" },
 	/* clang-format on */
 };

@@ -794,6 +794,21 @@ check_only(void **state)
 	assert_true(logged("warning: module /nonexistent.so"));
 	assert_true(logged("warning: pin pin has mode 0644"));
 	assert_int_not_equal(stat(at("state"), &st), 0);
+	put("conf/none.pem", "no certificate\n");
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 2);
+	assert_true(logged("trust_anchors none.pem: "));
+	put("conf/vesperd.conf",
+	    "trust_anchors = \"a\"\nct_logs = \"none.pem\"\nfront_user = \"no-such-a\"\n"
+	    "listen \"x\" { path = \"../none/x.sock\" }\n");
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 2);
+	assert_true(logged("ct_logs none.pem: "));
+	assert_int_equal(unlink(at("conf/none.pem")), 0);
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+	assert_true(logged("warning: the socket's directory ../none: No such file"));
+	assert_true(!is_root() || logged("warning: no such user: no-such-a"));
 	put("conf/vesperd.conf", "kye = 1\n");
 	run_daemon(getuid(), args);
 	assert_int_equal(exit_status(WAIT_MS), 2);
