@@ -33,3 +33,7 @@ tests_unit_test_builder_SOURCES = tests/unit/test_builder.c $(BWORLD) \
 	tests/unit/token_lab.c tests/unit/token_lab.h
 tests_unit_test_builder_LDADD = $(BUILDER_LDADD)
 EXTRA_tests_unit_test_builder_DEPENDENCIES = vesper-hsm
+
+UNIT_TESTS += tests/unit/test_front
+tests_unit_test_front_SOURCES = tests/unit/test_front.c $(BWORLD)
+tests_unit_test_front_LDADD = $(BUILDER_LDADD)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "agent/front/judge.h"
+#include "agent/front/retire.h"
 #include "agent/front/store.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
@@ -504,6 +505,31 @@ others_do_not_wait(void **state)
 	works_done(&w);
 }
 
+/* A key that was to be destroyed is needed again as soon as it can be learnt. */
+static void
+another_key_is_not_destroyed(void **state)
+{
+	struct works w;
+	uint8_t key_id[KEY_ID_LEN];
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	assert_int_equal(works_generate(&w, 0, point, NULL), RC_OK);
+	key_id_of_point(point, key_id);
+	put_good("11");
+	assert_int_equal(
+	    retire_note(&w, key_id, (struct credset_place){ 0 }, now, NULL), RC_OK);
+	world.learn_rc = RC_TIMEOUT;
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	(void)works_chores(&w, now + 1);
+	assert_int_equal(world.waited, 1);
+	expect_serving(&w, "10", "hsm_unavailable");
+	assert_true(softadmin_has(world.admin, key_id));
+	works_done(&w);
+}
+
 /* An anchor or a log that the operator withdrew does take it out of force. */
 static void
 withdrawn_by_policy(void **state)
@@ -773,7 +799,7 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
 				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
-				       9] = {
+				       10] = {
 		STEP(headers),
 		STEP(anchor_is_not_conveyed),
 		STEP(unchanged_is_shared),
@@ -781,10 +807,11 @@ main(void)
 		STEP(another_key_follows),
 		STEP(another_key_at_once),
 		STEP(others_do_not_wait),
+		STEP(another_key_is_not_destroyed),
 		STEP(withdrawn_by_policy),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 9;
+	size_t n = 10;
 
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,
