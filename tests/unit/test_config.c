@@ -635,8 +635,8 @@ many_tenants(void **state)
 	assert_int_equal(c->tenants, MANY);
 	assert_string_equal(config_tenant_find(c, "t12345")->name, "t12345");
 	assert_null(config_tenant_find(c, "t99999"));
-#ifndef __SANITIZE_ADDRESS__
-	assert_true(ms < MANY_MS);
+#ifndef VESPER_SANITIZED
+	assert_true(ms < MANY_MS || getenv("VESPER_SLOW") != NULL);
 #endif
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof name, "tenants.d/t%05d.conf", i);
