@@ -446,7 +446,12 @@ read_wanted_constraints(
 	};
 	if (n > 0) {
 		k = section_child(s, "constraints", 0);
-		return read_constraints(&k, cred, f);
+		TRY(read_constraints(&k, cred, f));
+		if (cred->ca != NULL && cred->claim_agent == NULL)
+			return section_bad(&k, NULL, f,
+			    "with a ca these need a claim agent for their token; write "
+			    "claim_agent = \"…\"");
+		return RC_OK;
 	}
 	if (cred->claim_agent != NULL)
 		return section_bad(s, "claim_agent", f,
