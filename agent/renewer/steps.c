@@ -453,10 +453,13 @@ judge_authz(struct job *j, const struct acme_reply *reply, struct fault *f)
 	return RC_OK;
 }
 
+typedef enum rc judge_fn(struct job *j, const struct acme_reply *reply, struct fault *f);
+
+/* What an object of the CA says is judged; whatever stands in the way fails the job. */
 static void
-on_authz(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+judged(struct job *j, enum rc rc, const struct acme_reply *reply, const struct fault *f,
+    judge_fn *judge, const char *reason)
 {
-	struct job *j = arg;
 	struct fault bad = { 0 };
 
 	if (job_over(j))
@@ -465,10 +468,16 @@ on_authz(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 		job_fail(j, rc, f, reply->retry_after_s);
 		return;
 	}
-	rc = reply->json != NULL ? judge_authz(j, reply, &bad)
-				 : FAULT(&bad, RC_INVALID, "acme_authz", "not JSON");
+	rc = reply->json != NULL ? judge(j, reply, &bad)
+				 : FAULT(&bad, RC_INVALID, reason, "not JSON");
 	if (rc != RC_OK)
 		job_fail(j, rc, &bad, -1);
+}
+
+static void
+on_authz(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	judged(arg, rc, reply, f, judge_authz, "acme_authz");
 }
 
 static bool
@@ -554,19 +563,7 @@ judge_order(struct job *j, const struct acme_reply *reply, struct fault *f)
 static void
 on_order_seen(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
 {
-	struct job *j = arg;
-	struct fault bad = { 0 };
-
-	if (job_over(j))
-		return;
-	if (rc != RC_OK) {
-		job_fail(j, rc, f, reply->retry_after_s);
-		return;
-	}
-	rc = reply->json != NULL ? judge_order(j, reply, &bad)
-				 : FAULT(&bad, RC_INVALID, "acme_order", "not JSON");
-	if (rc != RC_OK)
-		job_fail(j, rc, &bad, -1);
+	judged(arg, rc, reply, f, judge_order, "acme_order");
 }
 
 enum rc
