@@ -9,7 +9,7 @@ libclient_la_SOURCES = \
 	client/vesper.c client/vesper.h \
 	client/http.c client/http.h \
 	client/load.c client/load.h \
-	client/args.c client/cli.c client/cli.h \
+	client/args.c client/check.c client/check.h client/cli.c client/cli.h \
 	client/claims.c client/claims.h \
 	client/show.c client/show.h \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \

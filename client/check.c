@@ -1,0 +1,60 @@
+/* Would the agent sign these claims with this certificate?  Its own code decides. */
+#include "client/check.h"
+#include "stir/gate.h"
+#include "stir/jtext.h"
+
+#include <stdlib.h>
+
+enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
+
+/* D-01: a ppt that the profile's class never signs. */
+static enum rc
+find_ppt(
+    const struct check *c, const struct profile_rule *profile, enum ppt *out, struct fault *f)
+{
+	TRY(ppt_find(c->ppt, out, f));
+	if (profile == NULL || (ppt_rule(*out)->classes & (1u << profile->cls)) != 0)
+		return RC_OK;
+	return REFUSE(
+	    f, RC_INVALID, UNSUPPORTED_PPT, NULL, "profile %s does not sign it", profile->name);
+}
+
+static enum rc
+decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_t *claims,
+    struct fault *f)
+{
+	struct passport_policy policy = {
+		.now_s = c->at_s, .iat_past_s = IAT_PAST_S, .iat_future_s = IAT_FUTURE_S
+	};
+	struct passport p;
+	const char **extra = NULL;
+	enum rc rc;
+
+	TRY(gate_extra_claims(gate, c->allowed.item, c->allowed.len, &extra, &policy.extra, f));
+	policy.extra_claims = extra;
+	rc = passport_prepare(claims, ppt, &policy, &p, f);
+	free(extra);
+	TRY(rc);
+	rc = gate_decide(gate, &p, c->at_s, f);
+	passport_done(&p);
+	return rc;
+}
+
+enum rc
+check_judge(
+    const struct check *c, const struct chain *chain, struct span claims_text, struct fault *f)
+{
+	struct gate_policy policy = { 0 };
+	AUTO(gate) *gate = NULL;
+	json_auto_t *claims = NULL;
+	enum ppt ppt = PPT_BASE;
+
+	if (c->profile != NULL)
+		policy.profile = profile_find(c->profile);
+	TRY(jtext_read(claims_text, &claims, f));
+	if (!json_is_object(claims)) /* as the socket says it of its member */
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "claims", "must be an object");
+	TRY(find_ppt(c, policy.profile, &ppt, f));
+	TRY(gate_open(chain, &policy, &gate, f));
+	return decide(c, gate, ppt, claims, f);
+}
