@@ -304,6 +304,10 @@ read_references(const struct config *c, const struct section *s, struct config_c
 		return section_bad(s, "ca", f,
 		    "a credential with a ca needs an authority for its tokens; write authority "
 		    "= \"…\"");
+	if (cred->ca != NULL && c->authority_anchors == NULL)
+		return section_bad(s, "ca", f,
+		    "who signs the authority's tokens is not said; write authority_anchors = "
+		    "\"FILE.pem\" in vesperd.conf");
 	return RC_OK;
 }
 

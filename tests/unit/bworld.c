@@ -13,6 +13,7 @@ static const char main_conf[] =
     "state_dir = \"state\"\n"
     "audit_dir = \"audit\"\n"
     "trust_anchors = \"anchors.pem\"\n"
+    "authority_anchors = \"anchors.pem\"\n"
     "ct_logs = \"ct-logs.json\"\n"
     "admin_socket = \"admin.sock\"\n"
     "listen \"main\" { path = \"vesper.sock\" }\n"

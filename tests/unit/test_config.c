@@ -14,7 +14,9 @@ static char home[] = "/tmp/vesper-config-XXXXXX";
 
 /* Line 1 is free for what a row adds in front. */
 #define MAIN_REST \
-	"trust_anchors = \"trust-anchors.pem\"\n" \
+	"trust_anchors = \"trust-anchors.pem\" authority_anchors = " \
+	"\"authority.pem\"\n" MAIN_LAST
+#define MAIN_LAST \
 	"ct_logs = 'ct-logs.json'\n" \
 	"token \"main\" {\n" \
 	"  module = \"/usr/lib/softhsm/libsofthsm2.so\" label = \"vesper\"\n" \
@@ -481,6 +483,29 @@ tenant_judged(void **state)
 		fail_msg("got  %s\nwant %s", f.detail, want);
 }
 
+/* Without it every token would be taken on its word. */
+static void
+ca_needs_authority_anchors(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", "\ntrust_anchors = \"trust-anchors.pem\"\n" MAIN_LAST);
+	put("tenants.d/acme.conf", TENANT("", CREDENTIAL_HEAD, X5U));
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_string_equal(f.reason, "config");
+	assert_string_equal(f.detail,
+	    "tenants.d/acme.conf:5: who signs the authority's tokens is not said; write "
+	    "authority_anchors = \"FILE.pem\" in vesperd.conf");
+	/* One that is installed by hand needs none. */
+	put("tenants.d/acme.conf",
+	    TENANT("", "profile = \"vesper-06\" token = \"main\"\n", X5U));
+	f = (struct fault){ 0 };
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+}
+
 /* ---- several files ------------------------------------------------------------ */
 
 static void
@@ -678,7 +703,7 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 9];
+	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 10];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -690,6 +715,7 @@ main(void)
 		tests[n++] = (struct CMUnitTest){ .name = tenant_cases[i].name,
 			.test_func = tenant_judged,
 			.initial_state = &tenant_cases[i] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_needs_authority_anchors);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(duplicate_tenant);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);
