@@ -248,21 +248,11 @@ list(struct hsm *h, struct frame *frame)
 static enum frame_code
 answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 {
-	uint8_t sig[P256_SIG] = { 0 };
-	enum frame_code code;
-
 	switch (frame->op) {
-	case FRAME_SIGN:
-		code = hsm_sign(h, s, frame->key_id, frame->body, sig, rv);
-		memset(frame->body, 0, sizeof frame->body);
-		if (code == FRAME_OK)
-			memcpy(frame->body, sig, sizeof sig);
-		return code;
 	case FRAME_GENERATE: return generate(h, s, frame, rv);
 	case FRAME_DESTROY: return destroy(h, s, frame, rv);
 	case FRAME_LIST: return list(h, frame);
-	case FRAME_STATS: hsm_stats(h, frame); return FRAME_OK;
-	default: return FRAME_BAD_FRAME;
+	default: return hsm_answer(h, s, frame, rv);
 	}
 }
 

@@ -93,8 +93,8 @@ hsm_hello(const struct hsm *h, struct frame *answer)
 	memcpy(answer->body, &hello, sizeof hello);
 }
 
-void
-hsm_stats(struct hsm *h, struct frame *answer)
+static void
+tell_stats(struct hsm *h, struct frame *answer)
 {
 	struct frame_stats stats = {
 		.signatures = atomic_load(&h->signatures),
@@ -219,6 +219,29 @@ hsm_sign(struct hsm *h, struct session *s, const uint8_t id[P256_ID],
 		return hsm_code(h, s, *rv);
 	atomic_fetch_add(&h->errors, 1);
 	return sign_again(h, s, id, digest, sig, rv);
+}
+
+/* The body is the digest, then the signature or zeros. */
+static enum frame_code
+answer_sign(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
+{
+	uint8_t sig[P256_SIG] = { 0 };
+	enum frame_code code = hsm_sign(h, s, frame->key_id, frame->body, sig, rv);
+
+	memset(frame->body, 0, sizeof frame->body);
+	if (code == FRAME_OK)
+		memcpy(frame->body, sig, sizeof sig);
+	return code;
+}
+
+enum frame_code
+hsm_answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
+{
+	switch (frame->op) {
+	case FRAME_SIGN: return answer_sign(h, s, frame, rv);
+	case FRAME_STATS: tell_stats(h, frame); return FRAME_OK;
+	default: return FRAME_BAD_FRAME;
+	}
 }
 
 /* ---- health --------------------------------------------------------------------- */

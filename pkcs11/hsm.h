@@ -33,7 +33,6 @@ enum rc hsm_start(struct hsm *h, const struct hsm_options *o, uid_t starter, int
 enum rc hsm_prove(struct hsm *h, struct session *s, struct fault *f) MUST_CHECK;
 
 void hsm_hello(const struct hsm *h, struct frame *answer);
-void hsm_stats(struct hsm *h, struct frame *answer);
 
 /*
  * Sign with the key of id.  A signature without a proof yet is verified first.
@@ -42,6 +41,9 @@ void hsm_stats(struct hsm *h, struct frame *answer);
  */
 enum frame_code hsm_sign(struct hsm *h, struct session *s, const uint8_t id[P256_ID],
     const uint8_t digest[P256_DIGEST], uint8_t sig[P256_SIG], CK_RV *rv);
+
+/* The frames that signer and admin answer alike: FRAME_SIGN and FRAME_STATS; others are bad. */
+enum frame_code hsm_answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv);
 
 /* What an error of another call means for its answer; counts it and asks for the canary. */
 enum frame_code hsm_code(struct hsm *h, struct session *s, CK_RV rv);
