@@ -1,6 +1,5 @@
 #include "stir/authtoken.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -155,22 +154,6 @@ check_tktype(const struct authtoken *t, const char *want, struct fault *f)
 		    "'%.40s' differs from '%.40s' in case", t->tktype, want);
 	return FAULT(
 	    f, RC_DENIED, "authtoken_tktype", "'%.40s' where '%.40s' is due", t->tktype, want);
-}
-
-static enum rc
-spki_hash(const uint8_t point[P256_POINT_LEN], uint8_t out[32], struct fault *f)
-{
-	EVP_PKEY *key = NULL;
-	unsigned char *der = NULL;
-	bool ok;
-	int len;
-
-	TRY(p256_from_point(point, &key, f));
-	len = i2d_PUBKEY(key, &der);
-	ok = len > 0 && SHA256(der, (size_t)len, out) != NULL;
-	OPENSSL_free(der);
-	EVP_PKEY_free(key);
-	return ok ? RC_OK : FAULT_OPENSSL(f, RC_NO_MEMORY, "no_memory", "SPKI");
 }
 
 /* D-29: the thumbprint of the account's JWK, or the digest of its SPKI. */

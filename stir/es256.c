@@ -8,7 +8,7 @@
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
-enum { P256_FIELD = 32, DER_SIG_MAX = 80 };
+enum { P256_FIELD = 32, DER_SIG_MAX = 80, SPKI_MAX = 256 };
 
 /* A digest fails only without memory, and a wrong identity would be worse than a stop. */
 static void
@@ -273,6 +273,21 @@ jwk_thumbprint(const uint8_t point[P256_POINT_LEN], uint8_t out[32])
 	n = snprintf(text, sizeof text,
 	    "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", x, y);
 	sha256(span_of(text, (size_t)n), out);
+}
+
+enum rc
+spki_hash(const uint8_t point[P256_POINT_LEN], uint8_t out[32], struct fault *f)
+{
+	AUTO_OSSL(EVP_PKEY) *key = NULL;
+	uint8_t der[SPKI_MAX], *end = der;
+	int len;
+
+	TRY(p256_from_point(point, &key, f));
+	len = i2d_PUBKEY(key, NULL);
+	if (len <= 0 || len > SPKI_MAX || i2d_PUBKEY(key, &end) != len)
+		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "i2d_PUBKEY");
+	sha256(span_of(der, (size_t)len), out);
+	return RC_OK;
 }
 
 void

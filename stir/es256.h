@@ -48,6 +48,10 @@ enum rc jwk_point(const json_t *jwk, uint8_t point[P256_POINT_LEN], struct fault
 /* RFC 7638 thumbprint: 32 bytes. */
 void jwk_thumbprint(const uint8_t point[P256_POINT_LEN], uint8_t out[32]);
 
+/* SHA-256 of the SubjectPublicKeyInfo: 32 bytes.  RC_INVALID "p256_point". */
+enum rc spki_hash(
+    const uint8_t point[P256_POINT_LEN], uint8_t out[32], struct fault *f) MUST_CHECK;
+
 /* RFC 9447 fingerprint: "SHA256 AB:CD:…" of 32 bytes. */
 enum { FINGERPRINT_TEXT = 7 + 32 * 3 };
 void fingerprint_text(const uint8_t hash[32], char out[FINGERPRINT_TEXT]);

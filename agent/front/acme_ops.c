@@ -11,7 +11,7 @@
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
-enum { PAYLOAD_MAX = 131072, EAB_TEXT_MAX = 8192, HS256_LEN = 32, SPKI_MAX = 256 };
+enum { PAYLOAD_MAX = 131072, EAB_TEXT_MAX = 8192, HS256_LEN = 32 };
 static const int64_t last_year_s = 253402300799; /* 9999-12-31T23:59:59Z */
 
 /* ---- CA, account, and the JWS around every payload ---- */
@@ -129,23 +129,6 @@ make_account(struct works *w, const struct config_ca *ca, struct fault *f)
 	TRY(works_generate(w, token, point, f));
 	TRY(accounts_add(&w->accounts, w->set->config, ca->name, point, f));
 	log_event(LEVEL_NOTICE, "account_key_made", "ca=%s", ca->name);
-	return RC_OK;
-}
-
-/* D-29: the STI-PA hashes the SubjectPublicKeyInfo instead. */
-static enum rc
-spki_hash(const uint8_t point[P256_POINT_LEN], uint8_t out[32], struct fault *f)
-{
-	AUTO_OSSL(EVP_PKEY) *key = NULL;
-	uint8_t der[SPKI_MAX], *end = der;
-	int len;
-
-	TRY(p256_from_point(point, &key, f));
-	len = i2d_PUBKEY(key, NULL);
-	if (len <= 0 || len > SPKI_MAX || i2d_PUBKEY(key, &end) != len)
-		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "i2d_PUBKEY");
-	if (EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)len, out, NULL) != 1)
-		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
 	return RC_OK;
 }
 

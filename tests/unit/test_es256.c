@@ -277,9 +277,17 @@ thumbprint_and_fingerprint(void **state)
 	assert_string_equal(fingerprint, "SHA256 "
 					 "A0:A2:32:C2:F1:94:A5:35:53:CB:13:10:DD:BC:08:21:E4:"
 					 "14:B9:D7:EB:FC:29:0B:32:30:84:D7:D1:02:0F:E5");
+	assert_int_equal(spki_hash(point, hash, NULL), RC_OK);
+	fingerprint_text(hash, fingerprint);
+	/* openssl pkey -pubin -outform DER | sha256sum, of the same key. */
+	assert_string_equal(fingerprint, "SHA256 "
+					 "2B:D1:BB:0C:44:A8:97:C3:0A:7A:A0:99:1C:DE:38:D8:06:"
+					 "2F:E4:41:DE:50:DA:0F:46:82:53:44:F6:02:E8:27");
 	again = jwk_of_point(point);
 	assert_int_equal(jwk_point(again, back, NULL), RC_OK);
 	assert_memory_equal(point, back, sizeof point);
+	point[P256_POINT_LEN - 1] ^= 1;
+	assert_int_equal(spki_hash(point, hash, NULL), RC_INVALID);
 }
 
 static void
