@@ -26,21 +26,8 @@ struct pair {
 static int
 setup(void **state)
 {
-	struct lab *lab = malloc(sizeof *lab);
-
-	assert_non_null(lab);
-	lab_make(lab);
-	lab_add_token(lab, "t");
-	lab_use_shim(lab);
-	*state = lab;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	lab_remove(*state);
-	free(*state);
+	(void)lab_setup(state);
+	lab_use_shim(*state);
 	return 0;
 }
 
@@ -364,7 +351,7 @@ a_hang_that_only_it_sees(void **state)
 	assert_true(process_said(&p, "hang: a call of the module does not return"));
 	process_up(&next, lab, row->role, plain); /* the lock is free */
 	assert_int_equal(process_stop(&next), 0);
-	teardown(&fixture);
+	lab_teardown(&fixture);
 }
 
 static void
@@ -447,7 +434,7 @@ generation_fails(void **state)
 	assert_int_equal(hello.keys, row->keys_after);
 	assert_int_equal(hello.refused, 0);
 	assert_int_equal(process_stop(&admin), 0);
-	teardown(&fixture);
+	lab_teardown(&fixture);
 }
 
 /* ---- login ---------------------------------------------------------------------------- */
@@ -539,13 +526,13 @@ logins(void **state)
 	}
 	assert_int_equal(lab_calls(lab, "C_Login"), row->logins);
 	assert_int_equal(refused_record(lab), row->status == 4 && row->logins > 0);
-	teardown(&fixture);
+	lab_teardown(&fixture);
 }
 
 int
 main(void)
 {
-#define ROW(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define ROW(name)  cmocka_unit_test_setup_teardown(name, setup, lab_teardown)
 #define PAIR(name) cmocka_unit_test_setup_teardown(name, setup_pair, teardown_pair)
 	const struct CMUnitTest fixed[] = {
 		PAIR(waiting_requests_are_turned_away),

@@ -24,26 +24,6 @@ enum { TIME_LIMIT_S = 300 };
 
 static const char *const plain[] = { "--label", "t", "--canary-s", "0", NULL };
 
-static int
-setup(void **state)
-{
-	struct lab *lab = malloc(sizeof *lab);
-
-	assert_non_null(lab);
-	lab_make(lab);
-	lab_add_token(lab, "t");
-	*state = lab;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	lab_remove(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- keys ------------------------------------------------------------------- */
 
 static void
@@ -597,7 +577,7 @@ as_another_user(void **state)
 int
 main(void)
 {
-#define ROW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define ROW(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 	const struct CMUnitTest tests[] = {
 		ROW(generate_learn_sign),
 		ROW(a_key_made_later_is_learnt),

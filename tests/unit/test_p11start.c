@@ -14,26 +14,6 @@
 
 enum { TIME_LIMIT_S = 120 };
 
-static int
-setup(void **state)
-{
-	struct lab *lab = malloc(sizeof *lab);
-
-	assert_non_null(lab);
-	lab_make(lab);
-	lab_add_token(lab, "t");
-	*state = lab;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	lab_remove(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- arguments ---------------------------------------------------------------- */
 
 /* Added after good ones; the last of an option counts. */
@@ -95,7 +75,7 @@ usage(void **state)
 	void *fixture = NULL;
 	struct process p;
 
-	setup(&fixture);
+	lab_setup(&fixture);
 	memcpy(more, row->more, sizeof row->more);
 	process_start(&p, fixture, row->role, more);
 	assert_false(process_hello(&p, NULL));
@@ -104,7 +84,7 @@ usage(void **state)
 		fail_msg("it did not say '%s'", row->said);
 	assert_true(process_said(&p, "<3>vesper-hsm: "));
 	assert_false(process_said(&p, LAB_PIN));
-	teardown(&fixture);
+	lab_teardown(&fixture);
 }
 
 /* ---- files ------------------------------------------------------------------------ */
@@ -260,7 +240,7 @@ two_tokens_of_one_label(void **state)
 int
 main(void)
 {
-#define ROW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define ROW(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 	const struct CMUnitTest fixed[] = {
 		ROW(pin_files),
 		ROW(the_pin_as_a_credential),

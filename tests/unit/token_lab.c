@@ -93,6 +93,26 @@ lab_remove(struct lab *lab)
 	(void)nftw(lab->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int
+lab_setup(void **state)
+{
+	struct lab *lab = malloc(sizeof *lab);
+
+	assert_non_null(lab);
+	lab_make(lab);
+	lab_add_token(lab, "t");
+	*state = lab;
+	return 0;
+}
+
+int
+lab_teardown(void **state)
+{
+	lab_remove(*state);
+	free(*state);
+	return 0;
+}
+
 static int
 wait_status(pid_t pid)
 {

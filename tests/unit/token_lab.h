@@ -29,6 +29,9 @@ void lab_make(struct lab *lab); /* a directory with no token yet */
 void lab_add_token(struct lab *lab, const char *label);
 void lab_write(const char *path, const char *text, mode_t mode);
 void lab_remove(struct lab *lab);
+/* Fixtures of cmocka: a lab in *state with the token "t". */
+int lab_setup(void **state);
+int lab_teardown(void **state);
 /* Load SoftHSM through tests/unit/p11shim.c. */
 void lab_use_shim(struct lab *lab);
 void lab_fault(const struct lab *lab, const char *line); /* "C_Sign 0 30" */
