@@ -371,6 +371,25 @@ read_publication(const struct section *s, struct config_credential *cred, struct
 	    s, "identity_max_bytes", 512, MAX_IDENTITY_BYTES, &cred->identity_max_bytes, f);
 }
 
+/*
+ * An IA5String that is compared octet by octet (D-06): a blank or a character
+ * that only looks right would make a code that no authority knows.
+ */
+static enum rc
+check_spc(const struct section *s, const char *spc, struct fault *f)
+{
+	if (strlen(spc) > TNAUTH_SPC_MAX)
+		return section_bad(
+		    s, "spc", f, "'spc' has more than %d characters", TNAUTH_SPC_MAX);
+	for (const char *p = spc; *p != 0; p++) {
+		if (*p <= ' ' || *p > '~')
+			return section_bad(s, "spc", f,
+			    "'spc' is visible ASCII without blanks, exactly as the authority "
+			    "gave it, like \"1234\"");
+	}
+	return RC_OK;
+}
+
 /* D-01: a provider's certificate holds one code, a delegate's none of ours. */
 static enum rc
 read_class(const struct section *s, const struct config_tenant *t,
@@ -388,10 +407,7 @@ read_class(const struct section *s, const struct config_tenant *t,
 			return section_bad(s, NULL, f,
 			    "profile %s needs the provider's code; write spc = \"1234\"",
 			    rule->name);
-		if (strlen(cred->spc) > TNAUTH_SPC_MAX)
-			return section_bad(
-			    s, "spc", f, "'spc' has more than %d characters", TNAUTH_SPC_MAX);
-		return RC_OK;
+		return check_spc(s, cred->spc, f);
 	}
 	if (cred->spc != NULL)
 		return section_bad(s, "spc", f, "'spc' belongs to profile shaken-sp only");

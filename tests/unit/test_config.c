@@ -34,6 +34,8 @@ static char home[] = "/tmp/vesper-config-XXXXXX";
 	"tenant \"acme\" {\n  numbers = { \"12025550100\" }\n" extra \
 	"\n credential \"main\" {\n" head cred "\n }\n}\n"
 
+#define SP(cred) TENANT("", "profile = \"shaken-sp\" token = \"main\"\n", cred X5U)
+
 static void
 put(const char *name, const char *text)
 {
@@ -435,6 +437,16 @@ static struct tenant_case {
 	    TENANT("", "profile = \"shaken-sp\" token = \"main\"\n",
 		"spc = \"1234\" unlisted_tn = B\n" X5U),
 	    NULL },
+	{ "code, empty", SP("spc = \"\"\n"), "6: 'spc' is empty" },
+	{ "code with a blank", SP("spc = \"12 34\"\n"), "6: 'spc' is visible ASCII" },
+	{ "code with a blank behind it", SP("spc = \"1234 \"\n"), "6: 'spc' is visible ASCII" },
+	{ "code with a tab", SP("spc = \"12\\t34\"\n"), "6: 'spc' is visible ASCII" },
+	{ "code that is not ASCII", SP("spc = \"12\xc3\xa9x4\"\n"),
+	    "6: 'spc' is visible ASCII" },
+	{ "code of 33 characters", SP("spc = \"123456789012345678901234567890123\"\n"),
+	    "6: 'spc' has more than 32" },
+	{ "code of 32 characters", SP("spc = \"12345678901234567890123456789012\"\n"), NULL },
+	{ "code of letters", SP("spc = \"70ab-\"\n"), NULL },
 	{ "delegate without numbers",
 	    "tenant \"acme\" {\n credential \"main\" {\n" CREDENTIAL_HEAD X5U "}\n}\n",
 	    "2: tenant 'acme' has no numbers" },
