@@ -79,7 +79,7 @@ api_body(struct api_call *call, json_t **out, struct fault *f)
 
 	if (!http1_is_type(call->http->content_type, "application/json"))
 		return REFUSE(f, RC_INVALID, UNSUPPORTED_MEDIA, NULL,
-		    "the body must be of Content-Type application/json");
+		    "the body must be of Content-Type application/json, in UTF-8");
 	if (!http1_accepts(call->http->accept, "application/json") &&
 	    !http1_accepts(call->http->accept, "text/plain"))
 		return REFUSE(

@@ -417,8 +417,37 @@ http1_accepts(struct span accept, const char *type)
 	return false;
 }
 
+/* RFC 9110 section 5.6.6: a value may be quoted. */
+static struct span
+unquote(struct span s)
+{
+	if (s.len >= 2 && s.ptr[0] == '"' && s.ptr[s.len - 1] == '"')
+		return span_of(s.ptr + 1, s.len - 2);
+	return s;
+}
+
+static bool
+is_utf8_only(struct span params)
+{
+	bool seen = false;
+
+	while (params.len > 0) {
+		struct span value = cut_until(&params, ';');
+		struct span name = cut_until(&value, '=');
+
+		if (!equal_fold(trim(name), "charset"))
+			continue;
+		if (seen || !equal_fold(unquote(trim(value)), "utf-8"))
+			return false;
+		seen = true;
+	}
+	return true;
+}
+
 bool
 http1_is_type(struct span content_type, const char *type)
 {
-	return equal_fold(trim(cut_until(&content_type, ';')), type);
+	struct span params = content_type;
+
+	return equal_fold(trim(cut_until(&params, ';')), type) && is_utf8_only(params);
 }

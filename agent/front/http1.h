@@ -71,7 +71,11 @@ void http1_write(struct buf *out, const struct http1_answer *a);
  */
 bool http1_accepts(struct span accept, const char *type);
 
-/* Is the Content-Type this media type, parameters aside? */
+/*
+ * Is the Content-Type this media type, in UTF-8?  A charset is absent or utf-8
+ * (JSON that is exchanged is nothing else: RFC 8259 section 8.1), and stands
+ * once; other parameters mean nothing and are passed over.
+ */
 bool http1_is_type(struct span content_type, const char *type);
 
 #endif
