@@ -267,18 +267,16 @@ read_profile(const struct section *s, struct config_credential *cred, struct fau
 	const char *name = section_text(s, "profile");
 
 	if (name == NULL) /* D-01: no default */
-		return section_bad(s, NULL, f,
-		    "'profile' is missing; write \"vesper-06\", \"atis-delegate\" or "
-		    "\"shaken-sp\"");
+		return section_bad(
+		    s, NULL, f, "'profile' is missing; it is one of %s", PROFILE_NAMES);
 	for (unsigned p = 0; p < PROFILE__COUNT; p++) {
 		if (strcmp(profile_rule(p)->name, name) == 0) {
 			cred->profile = p;
 			return RC_OK;
 		}
 	}
-	return section_bad(s, "profile", f,
-	    "no profile '%.40s'; write \"vesper-06\", \"atis-delegate\" or \"shaken-sp\"",
-	    name);
+	return section_bad(
+	    s, "profile", f, "no profile '%.40s'; it is one of %s", name, PROFILE_NAMES);
 }
 
 static enum rc
@@ -330,6 +328,12 @@ check_x5u(const struct section *s, const char *url, struct fault *f)
 	return RC_OK;
 }
 
+static const struct profile_rule *
+rule_of(const struct config_credential *cred)
+{
+	return profile_rule(cred->profile);
+}
+
 static enum rc
 read_conveyance(const struct section *s, struct config_credential *cred, struct fault *f)
 {
@@ -362,6 +366,10 @@ read_publication(const struct section *s, struct config_credential *cred, struct
 	TRY(section_url(s, "x5u", &cred->x5u, f));
 	if (cred->x5u != NULL)
 		TRY(check_x5u(s, cred->x5u, f));
+	if (cred->x5u == NULL && rule_of(cred)->domain_bound) /* D-49 */
+		return section_bad(s, NULL, f,
+		    "profile %s binds the host of x5u; write x5u = \"https://HOST/PATH/\"",
+		    rule_of(cred)->name);
 	if (cred->x5u == NULL && cred->identity) /* D-17 */
 		return section_bad(s, NULL, f,
 		    "'x5u' is missing; write x5u = \"https://HOST/PATH/\", or identity = "

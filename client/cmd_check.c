@@ -67,7 +67,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		    "--cert CHAIN.pem and --claims FILE are due, and nothing else", NULL);
 	if (c.profile != NULL && profile_find(c.profile) == NULL)
 		return cli_fail(cli, EXIT_USAGE, "usage: no such profile", c.profile,
-		    "it is shaken-sp, atis-delegate or vesper-06");
+		    "it is " PROFILE_NAMES);
 	if (c.at_s < 0)
 		c.at_s = (int64_t)time(NULL);
 	return check(cli, &c);

@@ -87,6 +87,8 @@ check_facts(const struct cert *leaf, const struct gate_policy *policy, struct fa
 	TRY(check_leaf(leaf, f));
 	if (policy->profile != NULL)
 		TRY(check_class(leaf->tnauth, policy->profile->cls, f));
+	if (policy->profile != NULL && policy->profile->domain_bound && leaf->dns_name == NULL)
+		return unusable(f, "the profile wants exactly one dNSName"); /* D-49 */
 	if (leaf->constraints != NULL)
 		TRY(constraints_check(leaf->constraints, &policy->constraints, f));
 	return check_lifetime(leaf, policy->profile, f);

@@ -24,7 +24,8 @@ struct gate;
  * Activation: everything about the leaf that does not depend on a request
  * (protocol.md 5.7 items 2, 5-7): P-256, not a CA, TNAuthList present and of
  * the profile's kind, constraints decodable, not contradictory and not of both
- * kinds, lifetime within the profile's maximum.  Path and SCTs are judged
+ * kinds, lifetime within the profile's maximum, exactly one dNSName where the
+ * profile is bound to a domain.  Path and SCTs are judged
  * apart (chain.h, sct.h).
  *
  * The chain is borrowed and must outlive the gate.

@@ -16,10 +16,19 @@ static const struct profile_rule rules[] = {
 		.name = "atis-delegate", .cls = CLASS_DELEGATE, .convey = CONVEY_X5U,
 		.warn_lifetime_s = 90 * DAY_S,
 	},
+	/* V-04: x5c SHOULD be there, so it is the default and can be given up by name. */
+	[PROFILE_VESPER_05] = {
+		.name = "vesper-05", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
+		.min_scts = 1, .max_lifetime_s = 7 * DAY_S, .constraints_wanted = true,
+	},
 	[PROFILE_VESPER_06] = {
 		.name = "vesper-06", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
 		.x5c_required = true, .min_scts = 1, .max_lifetime_s = 7 * DAY_S,
 		.vetted_claims = true,
+	},
+	[PROFILE_DOMAIN] = {
+		.name = "domain", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
+		.min_scts = 1, .max_lifetime_s = 7 * DAY_S, .domain_bound = true,
 	},
 };
 /* clang-format on */

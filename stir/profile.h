@@ -20,7 +20,17 @@ enum credential_class {
 
 enum conveyance { CONVEY_X5U = 1, CONVEY_X5C = 2, CONVEY_BOTH = 3 };
 
-enum profile { PROFILE_SHAKEN_SP, PROFILE_ATIS_DELEGATE, PROFILE_VESPER_06, PROFILE__COUNT };
+enum profile {
+	PROFILE_SHAKEN_SP,
+	PROFILE_ATIS_DELEGATE,
+	PROFILE_VESPER_05,
+	PROFILE_VESPER_06,
+	PROFILE_DOMAIN,
+	PROFILE__COUNT
+};
+
+/* For messages. */
+#define PROFILE_NAMES "shaken-sp, atis-delegate, vesper-05, vesper-06 or domain"
 
 struct profile_rule {
 	const char *name; /* "vesper-06" */
@@ -31,6 +41,8 @@ struct profile_rule {
 	int64_t max_lifetime_s;	 /* refused above (V-12); 0: no limit */
 	int64_t warn_lifetime_s; /* warned above; 0: never */
 	bool vetted_claims;	 /* D-16: every further claim must be named */
+	bool constraints_wanted; /* V-15: warned without a constraints extension */
+	bool domain_bound;	 /* D-49: exactly one dNSName, the host of the x5u */
 };
 
 const struct profile_rule *profile_rule(enum profile p);

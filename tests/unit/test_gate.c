@@ -114,6 +114,22 @@ backwards(struct cert *c)
 	c->not_after_s = c->not_before_s - 1;
 }
 
+static void
+week_of_a_host(struct cert *c)
+{
+	static char host[] = "calls.example";
+
+	week(c);
+	c->dns_name = host;
+}
+
+static void
+too_long_of_a_host(struct cert *c)
+{
+	week_of_a_host(c);
+	c->not_after_s++;
+}
+
 static struct open_case {
 	const char *name, *tnauth, *constraints, *profile;
 	void (*change)(struct cert *c);
@@ -125,6 +141,8 @@ static struct open_case {
 	{ "no profile: any list", CODES, NULL, NULL, NULL, NULL },
 	{ "a list beside a reference", NUMBER, NULL, "vesper-06", by_reference, NULL },
 	{ "seven days", NUMBER, NULL, "vesper-06", week, NULL },
+	{ "seven days of vesper-05", NUMBER, NULL, "vesper-05", week, NULL },
+	{ "seven days of a domain", NUMBER, NULL, "domain", week_of_a_host, NULL },
 	{ "a year, elsewhere", NUMBER, NULL, "atis-delegate", year, NULL },
 	{ "constraints", NUMBER, "{'i':['rcd'],'x':['crn']}", "vesper-06", NULL, NULL },
 	{ "key not on P-256", NUMBER, NULL, NULL, p384, "P-256" },
@@ -139,6 +157,13 @@ static struct open_case {
 	{ "delegate with a code only", CODE, NULL, "atis-delegate", NULL, "class delegate" },
 	{ "vesper with a code only", CODE, NULL, "vesper-06", NULL, "class delegate" },
 	{ "a second too long", NUMBER, NULL, "vesper-06", week_and_a_second, "allows" },
+	{ "a second too long for vesper-05", NUMBER, NULL, "vesper-05", week_and_a_second,
+	    "allows" },
+	{ "a second too long for a domain", NUMBER, NULL, "domain", too_long_of_a_host,
+	    "allows" },
+	{ "no dNSName (D-49)", NUMBER, NULL, "domain", week, "dNSName" },
+	{ "vesper-05 with a code only", CODE, NULL, "vesper-05", NULL, "class delegate" },
+	{ "domain with a code only", CODE, NULL, "domain", week_of_a_host, "class delegate" },
 	{ "no end", NUMBER, NULL, NULL, endless, "no end" },
 	{ "backwards", NUMBER, NULL, NULL, backwards, "before it begins" },
 	{ "orig excluded", NUMBER, "{'x':['orig']}", NULL, NULL, "mustExclude" },
@@ -289,6 +314,10 @@ static struct decide_case {
 	{ "vesper: one member not vetted", NUMBER, "{'p':[['vper/name','x']]}", "vesper-06",
 	    PPT_BASE, "12025550100", "'vper':{'name':'x','id':'1'}", NOW, "claim_not_vetted",
 	    "vper" },
+	{ "vesper-05: claims need no vetting (D-16)", NUMBER, NULL, "vesper-05", PPT_BASE,
+	    "12025550100", "'rcd':{'nam':'x'}", NOW, NULL, NULL },
+	{ "vesper-05 does not sign shaken", NUMBER, NULL, "vesper-05", PPT_SHAKEN,
+	    "12025550100", ATTEST, NOW, "no_credential", "" },
 	{ "vesper: constraints before vetting", NUMBER, "{'p':[['crn','a']]}", "vesper-06",
 	    PPT_BASE, "12025550100", "'crn':'b','rcd':{'nam':'x'}", NOW, "value_not_permitted",
 	    "crn" },

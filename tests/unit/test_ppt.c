@@ -1,4 +1,4 @@
-/* ppt and profile: the tables and the checks of their claims */
+/* ppt: the table and the checks of their claims */
 #include "stir/ppt.h"
 
 #include "tests/unit/mutate.h"
@@ -80,43 +80,14 @@ claims(void **state)
 	fail_msg("no rule for %s", c->claim);
 }
 
-static void
-profiles(void **state)
-{
-	static const char *const unknown[] = { "", "vesper", "vesper-05", "VESPER-06",
-		"shaken" };
-	const struct profile_rule *v = profile_find("vesper-06"),
-				  *s = profile_find("shaken-sp"),
-				  *a = profile_find("atis-delegate");
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
-		assert_null(profile_find(unknown[i]));
-	assert_ptr_equal(v, profile_rule(PROFILE_VESPER_06));
-	assert_ptr_equal(s, profile_rule(PROFILE_SHAKEN_SP));
-	assert_ptr_equal(a, profile_rule(PROFILE_ATIS_DELEGATE));
-	assert_true(v->cls == CLASS_DELEGATE && a->cls == CLASS_DELEGATE && s->cls == CLASS_SP);
-	assert_true(v->convey == CONVEY_BOTH && v->x5c_required && v->vetted_claims);
-	assert_true(s->convey == CONVEY_X5U && a->convey == CONVEY_X5U);
-	assert_false(
-	    s->x5c_required || a->x5c_required || s->vetted_claims || a->vetted_claims);
-	assert_int_equal(v->min_scts, 1);
-	assert_int_equal(s->min_scts + a->min_scts, 0);
-	assert_int_equal(v->max_lifetime_s, 7 * 86400);
-	assert_int_equal(s->max_lifetime_s + a->max_lifetime_s, 0);
-	assert_int_equal(s->warn_lifetime_s, 90 * 86400);
-	assert_int_equal(a->warn_lifetime_s, 90 * 86400);
-}
-
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(claim_cases) + 3];
+	struct CMUnitTest tests[ARRAY_LEN(claim_cases) + 2];
 	size_t n = 0;
 
 	ROWS(tests, n, claim_cases, claims);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(finds_types);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(classes);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(profiles);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
