@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "stir/der.h"
+#include "stir/jpointer.h"
 #include "stir/jtext.h"
 
 static const char *const base_claims[] = { "orig", "dest", "iat" };
@@ -351,71 +352,6 @@ constraints_names(const struct constraints *c, const char *claim)
 	return false;
 }
 
-/* RFC 6901 section 3: "~" stands only in "~0" and "~1". */
-static bool
-pointer_is_valid(const char *pointer)
-{
-	for (const char *p = pointer; *p != '\0'; p++) {
-		if (*p == '~' && p[1] != '0' && p[1] != '1')
-			return false;
-	}
-	return true;
-}
-
-/* RFC 6901 section 4: one reference token, unescaped, ~1 before ~0 by reading once. */
-static char *
-next_token(const char **pointer)
-{
-	const char *p = *pointer + 1;
-	char *token = calloc(1, strcspn(p, "/") + 1);
-	size_t n = 0;
-
-	if (token == NULL)
-		return NULL;
-	for (; *p != '\0' && *p != '/'; p++) {
-		token[n] = *p;
-		if (*p == '~')
-			token[n] = *++p == '1' ? '/' : '~';
-		n++;
-	}
-	*pointer = p;
-	return token;
-}
-
-/* An array index without leading zeros; "-" names no element that is there. */
-static const json_t *
-element(const json_t *array, const char *token)
-{
-	size_t index = 0, n = strlen(token);
-
-	if (n == 0 || n > 5 || (n > 1 && token[0] == '0'))
-		return NULL;
-	for (; *token != '\0'; token++) {
-		if (*token < '0' || *token > '9')
-			return NULL;
-		index = index * 10 + (size_t)(*token - '0');
-	}
-	return json_array_get(array, index);
-}
-
-/* What a pointer names in value; *out NULL: nothing. */
-static enum rc
-resolve(const json_t *value, const char *pointer, const json_t **out, struct fault *f)
-{
-	while (value != NULL && *pointer != '\0') {
-		AUTO_FREE char *token = next_token(&pointer);
-
-		if (token == NULL)
-			return FAULT(f, RC_NO_MEMORY, "no_memory", "a pointer");
-		if (json_is_object(value))
-			value = json_object_get(value, token);
-		else
-			value = json_is_array(value) ? element(value, token) : NULL;
-	}
-	*out = value;
-	return RC_OK;
-}
-
 /* ---- text (D-12) -------------------------------------------------------------------- */
 
 enum rc
@@ -509,7 +445,7 @@ check_permitted_name(const struct permitted *p, struct fault *f)
 	if (pointer == p->claim)
 		return REFUSE(
 		    f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim, "a pointer without a claim");
-	if (pointer != NULL && !pointer_is_valid(pointer))
+	if (pointer != NULL && !jpointer_is_valid(pointer))
 		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
 		    "'~' in a pointer stands only in ~0 and ~1");
 	return RC_OK;
@@ -665,7 +601,7 @@ find_part(const json_t *claims, const char *name, const json_t **part, struct fa
 	if (pointer == NULL)
 		return RC_OK;
 	TRY(copy_text(span_of(name, (size_t)(pointer - name)), &claim, f));
-	return resolve(json_object_get(claims, claim), pointer, part, f);
+	return jpointer_find(json_object_get(claims, claim), pointer, part, f);
 }
 
 static enum rc
@@ -713,20 +649,6 @@ permits(const struct constraints *c, const char *name)
 	return false;
 }
 
-/* name plus one reference token, escaped (RFC 6901 section 3). */
-static void
-put_path(struct buf *out, const char *name, const char *token)
-{
-	buf_str(out, name);
-	buf_byte(out, '/');
-	for (; *token != '\0'; token++) {
-		if (*token == '~' || *token == '/')
-			buf_str(out, *token == '~' ? "~0" : "~1");
-		else
-			buf_byte(out, (uint8_t)*token);
-	}
-}
-
 static bool vets_path(
     const struct constraints *c, const char *name, const json_t *value, unsigned depth);
 
@@ -736,7 +658,8 @@ vets_member(const struct constraints *c, const char *name, const char *token,
 {
 	AUTO_BUF path = BUF_INIT(CONSTRAINTS_MAX_DER);
 
-	put_path(&path, name, token);
+	buf_str(&path, name);
+	jpointer_put(&path, token);
 	return buf_text(&path) != NULL && vets_path(c, buf_text(&path), value, depth);
 }
 

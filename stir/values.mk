@@ -3,6 +3,7 @@ libstir_la_SOURCES += \
 	stir/constraints.c stir/constraints.h \
 	stir/gate.c stir/gate.h \
 	stir/identity.c stir/identity.h \
+	stir/jpointer.c stir/jpointer.h \
 	stir/jtext.c stir/jtext.h \
 	stir/passport.c stir/passport.h \
 	stir/ppt.c stir/ppt.h \

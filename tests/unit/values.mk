@@ -22,6 +22,10 @@ UNIT_TESTS += tests/unit/test_jtext
 tests_unit_test_jtext_SOURCES = tests/unit/test_jtext.c $(VALUES_H)
 tests_unit_test_jtext_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_jpointer
+tests_unit_test_jpointer_SOURCES = tests/unit/test_jpointer.c $(VALUES_H)
+tests_unit_test_jpointer_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_constraints
 tests_unit_test_constraints_SOURCES = tests/unit/test_constraints.c $(VALUES_H)
 tests_unit_test_constraints_LDADD = $(UNIT_LDADD)
