@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 
+#include "agent/front/fresh.h"
 #include "agent/front/jw.h"
 #include "agent/front/status.h"
 
@@ -320,8 +321,8 @@ put_rest(struct buf *out, const struct front *fr)
 	    (uint64_t)builder.reloaded_s);
 }
 
-void
-admin_metrics(struct api_call *call)
+static void
+answer_metrics(struct api_call *call)
 {
 	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
 	const struct front *fr = call->front;
@@ -342,4 +343,10 @@ admin_metrics(struct api_call *call)
 				    .content_type = "text/plain; version=0.0.4",
 				    .body = buf_view(&out),
 				    .request_id = call->request_id });
+}
+
+void
+admin_metrics(struct api_call *call)
+{
+	fresh_answer(call, answer_metrics);
 }

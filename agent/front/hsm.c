@@ -47,12 +47,13 @@ struct process {
 	struct slot slot[MAX_SLOTS];
 	unsigned next_slot;
 	uint64_t next_id;
-	unsigned live;	 /* SIGN slots whose call still waits */
-	unsigned learns; /* LEARN slots */
-	size_t cursor;	 /* keys before it were asked for */
-	bool polled;	 /* a STATS frame is out */
-	bool blamed;	 /* a call passed its deadline */
-	bool killed;	 /* reported */
+	unsigned live;	      /* SIGN slots whose call still waits */
+	unsigned learns;      /* LEARN slots */
+	size_t cursor;	      /* keys before it were asked for */
+	bool polled;	      /* a STATS frame is out */
+	uint64_t asked, told; /* the last question when it went out, and when it came back */
+	bool blamed;	      /* a call passed its deadline */
+	bool killed;	      /* reported */
 };
 
 struct token {
@@ -75,6 +76,8 @@ struct hsm {
 	struct loop_timer tick;
 	unsigned max_waiting, timeout_ms;
 	unsigned ticks;
+	uint64_t questions;	/* hsm_fresh() so far */
+	struct hsm_fresh fresh; /* list head */
 	size_t calls;
 };
 
@@ -524,6 +527,91 @@ try_again(struct process *p, struct hsm_call *c, const char *why)
 	enqueue(p->token, c, true);
 }
 
+/* ---- counters ---- */
+
+static void
+ask_stats(struct process *p)
+{
+	static const uint8_t none[KEY_ID_LEN];
+
+	if (!p->is.ready || p->polled)
+		return;
+	p->asked = p->hsm->questions;
+	p->polled = send_frame(p, FRAME_STATS, none, none, 0, NULL);
+}
+
+/* What came may have been counted before the last question was asked. */
+static void
+ask_stats_again(struct process *p)
+{
+	if (p->told != p->hsm->questions)
+		ask_stats(p);
+}
+
+static bool
+token_told(const struct token *t, uint64_t question)
+{
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		const struct process *p = t->process[i];
+
+		if (p != NULL && p->is.ready && p->told < question)
+			return false;
+	}
+	return true;
+}
+
+static bool
+all_told(const struct hsm *h, uint64_t question)
+{
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++) {
+		if (!token_told(&h->token[i], question))
+			return false;
+	}
+	return true;
+}
+
+void
+hsm_fresh_drop(struct hsm_fresh *w)
+{
+	if (w->next == NULL)
+		return;
+	loop_disarm(w->hsm->loop, &w->timer);
+	w->prev->next = w->next;
+	w->next->prev = w->prev;
+	w->next = w->prev = NULL;
+}
+
+static void
+fresh_over(void *arg)
+{
+	struct hsm_fresh *w = arg;
+
+	hsm_fresh_drop(w);
+	w->done(w);
+}
+
+/* The oldest question is first: where it waits, the others do. */
+static void
+freshen(struct hsm *h)
+{
+	while (h->fresh.next != &h->fresh && all_told(h, h->fresh.next->question))
+		fresh_over(h->fresh.next);
+}
+
+void
+hsm_fresh(struct hsm *h, struct hsm_fresh *w)
+{
+	w->hsm = h;
+	w->question = ++h->questions;
+	w->next = &h->fresh;
+	w->prev = h->fresh.prev;
+	w->prev->next = h->fresh.prev = w;
+	hsm_poll(h);
+	w->timer = (struct loop_timer){ .fire = fresh_over, .arg = w };
+	loop_arm(h->loop, &w->timer,
+	    loop_now_ms(h->loop) + (all_told(h, w->question) ? 0 : HSM_FRESH_MS));
+}
+
 /* ---- processes ---- */
 
 static void
@@ -564,6 +652,7 @@ lose_process(struct process *p)
 	free_process(p);
 	fail_stranded(t);
 	pump(t);
+	freshen(h);
 	h->ops.changed(h->ops.arg);
 }
 
@@ -716,6 +805,7 @@ answered(struct process *p, const struct frame *frame)
 		learnt(p, &was, frame);
 	} else if (was.op == FRAME_STATS) {
 		p->polled = false;
+		p->told = p->asked;
 		memcpy(&p->is.stats, frame->body, sizeof p->is.stats);
 	} else if (was.op == FRAME_SIGN) {
 		p->is.signing--;
@@ -770,9 +860,11 @@ process_ready(void *arg, uint32_t events)
 	}
 	if (p->blamed && p->live == 0)
 		report(p);
+	ask_stats_again(p);
 	learn_more(p);
 	fail_stranded(t);
 	pump(t);
+	freshen(h);
 	h->ops.changed(h->ops.arg);
 }
 
@@ -809,12 +901,9 @@ retire_keys(struct token *t, int64_t now_ms)
 static void
 poll_process(struct process *p)
 {
-	static const uint8_t none[KEY_ID_LEN];
-
 	if (!p->is.ready)
 		return;
-	if (!p->polled)
-		p->polled = send_frame(p, FRAME_STATS, none, none, 0, NULL);
+	ask_stats(p);
 	learn_more(p);
 }
 
@@ -896,6 +985,7 @@ hsm_new(struct loop *loop, const struct hsm_ops *ops, struct hsm **out, struct f
 		h->token[i].number = i;
 		h->token[i].waiting.next = h->token[i].waiting.prev = &h->token[i].waiting;
 	}
+	h->fresh.next = h->fresh.prev = &h->fresh;
 	h->tick = (struct loop_timer){ .fire = tick, .arg = h };
 	loop_arm(loop, &h->tick, loop_now_ms(loop) + HSM_TICK_MS);
 	*out = TAKE(h);
@@ -929,6 +1019,8 @@ hsm_free(struct hsm *h)
 	if (h == NULL)
 		return;
 	loop_disarm(h->loop, &h->tick);
+	while (h->fresh.next != &h->fresh)
+		hsm_fresh_drop(h->fresh.next);
 	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++)
 		free_token(h, &h->token[i]);
 	free(h);

@@ -117,4 +117,20 @@ size_t hsm_calls(const struct hsm *h); /* under way or waiting, all tokens */
 /* Ask every process for its counters now (else once a second). */
 void hsm_poll(struct hsm *h);
 
+/* Counters that are no older than the question; embedded by whoever waits for them. */
+enum { HSM_FRESH_MS = 250 };
+struct hsm_fresh {
+	/* Once, never from within hsm_fresh(): every ready process answered, or HSM_FRESH_MS
+	 * are over, for one that hangs keeps what it last told. */
+	void (*done)(struct hsm_fresh *w);
+	void *arg;
+	/* The pool's own: */
+	struct hsm *hsm;
+	uint64_t question;
+	struct loop_timer timer;
+	struct hsm_fresh *next, *prev;
+};
+void hsm_fresh(struct hsm *h, struct hsm_fresh *w);
+void hsm_fresh_drop(struct hsm_fresh *w); /* done() will not be called */
+
 #endif

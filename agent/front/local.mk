@@ -10,6 +10,7 @@ libfront_la_SOURCES = \
 	agent/front/conn.c agent/front/conn.h \
 	agent/front/decide.c agent/front/decide.h \
 	agent/front/desk.h \
+	agent/front/fresh.c agent/front/fresh.h \
 	agent/front/front.c agent/front/front.h \
 	agent/front/harden.c agent/front/harden.h \
 	agent/front/headers.c agent/front/headers.h \

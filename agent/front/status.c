@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "agent/front/fresh.h"
 #include "agent/front/jw.h"
 #include "agent/front/status.h"
 
@@ -177,8 +178,8 @@ put_own(struct buf *out, const struct front *fr, bool admin)
 	jw_close(out, '}');
 }
 
-void
-api_status(struct api_call *call)
+static void
+answer_status(struct api_call *call)
 {
 	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
 	const struct front *fr = call->front;
@@ -203,6 +204,16 @@ api_status(struct api_call *call)
 	put_credentials(&out, call);
 	jw_close(&out, '}');
 	api_json(call, 200, &out);
+}
+
+/* Callers see no counters, and wait for none. */
+void
+api_status(struct api_call *call)
+{
+	if (call->conn->admin)
+		fresh_answer(call, answer_status);
+	else
+		answer_status(call);
 }
 
 void

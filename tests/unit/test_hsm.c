@@ -16,6 +16,9 @@ struct fake { /* one signer */
 	struct frame got[64]; /* SIGN frames that are not answered yet */
 	size_t gots, learnt, forgot;
 	enum frame_code learn_code;
+	bool silent; /* STATS is not answered */
+	struct frame asked;
+	struct frame_stats stats;
 };
 
 struct fixture {
@@ -143,7 +146,12 @@ serve(struct fake *s)
 			s->forgot++;
 			say(s, frame);
 			break;
-		case FRAME_STATS: say(s, frame); break;
+		case FRAME_STATS:
+			memcpy(frame.body, &s->stats, sizeof s->stats);
+			s->asked = frame;
+			if (!s->silent)
+				say(s, frame);
+			break;
 		case FRAME_SIGN:
 			assert_true(s->gots < ARRAY_LEN(s->got));
 			s->got[s->gots++] = frame;
@@ -725,6 +733,101 @@ unwanted_keys_go(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* ---- counters ---- */
+
+struct question {
+	struct hsm_fresh is;
+	unsigned done;
+};
+
+static void
+on_told(struct hsm_fresh *w)
+{
+	((struct question *)w)->done++;
+}
+
+static uint64_t
+signatures(struct fixture *x)
+{
+	struct hsm_process list[HSM_MAX_PROCESSES];
+	size_t n = hsm_processes(x->hsm, 0, list);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += list[i].stats.signatures;
+	return sum;
+}
+
+static void
+fresh_counters(void **state)
+{
+	struct fixture *x = *state;
+	struct question q = { .is.done = on_told };
+	struct fake s[2] = { ready(x, 0), ready(x, 1) };
+
+	s[0].stats.signatures = 3;
+	s[1].stats.signatures = 4;
+	hsm_fresh(x->hsm, &q.is);
+	assert_int_equal(q.done, 0);
+	serve(&s[0]);
+	turn(x);
+	assert_int_equal(q.done, 0); /* the other has not told */
+	serve(&s[1]);
+	turn(x);
+	assert_int_equal(q.done, 1);
+	assert_int_equal(signatures(x), 7);
+	close(s[0].fd);
+	close(s[1].fd);
+}
+
+/* An answer that was under way when the question came does not count. */
+static void
+fresh_is_not_the_answer_before(void **state)
+{
+	struct fixture *x = *state;
+	struct question q = { .is.done = on_told };
+	struct fake s = ready(x, 0);
+
+	s.silent = true;
+	hsm_poll(x->hsm);
+	serve(&s); /* counted here: none */
+	hsm_fresh(x->hsm, &q.is);
+	s.stats.signatures = 5;
+	say(&s, s.asked);
+	turn(x);
+	assert_int_equal(q.done, 0);
+	s.silent = false;
+	serve(&s);
+	turn(x);
+	assert_int_equal(q.done, 1);
+	assert_int_equal(signatures(x), 5);
+	close(s.fd);
+}
+
+static void
+fresh_does_not_wait_for_ever(void **state)
+{
+	struct fixture *x = *state;
+	struct question hung = { .is.done = on_told }, gone = hung, none = hung, dropped = hung;
+	struct fake s = ready(x, 0);
+
+	s.silent = true;
+	hsm_fresh(x->hsm, &hung.is);
+	turn_for(x, HSM_FRESH_MS + 50);
+	assert_int_equal(hung.done, 1);
+	hsm_fresh(x->hsm, &gone.is);
+	hsm_fresh(x->hsm, &dropped.is);
+	hsm_fresh_drop(&dropped.is);
+	close(s.fd);
+	turn(x);
+	assert_int_equal(gone.done, 1); /* nobody is left to ask */
+	hsm_fresh(x->hsm, &none.is);
+	assert_int_equal(none.done, 0); /* never from within */
+	turn_for(x, 50);
+	assert_int_equal(none.done, 1);
+	assert_int_equal(dropped.done, 0);
+}
+
 int
 main(void)
 {
@@ -748,6 +851,9 @@ main(void)
 		TEST(replaced),
 		TEST(attach_refuses),
 		TEST(unwanted_keys_go),
+		TEST(fresh_counters),
+		TEST(fresh_is_not_the_answer_before),
+		TEST(fresh_does_not_wait_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
