@@ -26,6 +26,13 @@ class Cases:
             self.passed += 1
             print(f"ok - {name} ({time.monotonic() - began:.2f} s)", flush=True)
 
+    def refusal(self, name: str, function, machine, *args) -> None:
+        """A case after which the signers have called C_Sign no more often than before."""
+        def within() -> None:
+            with machine.untouched():
+                function(machine, *args)
+        self.case(name, within)
+
     def finish(self) -> int:
         print(f"# {self.title}: {self.passed} ok, {len(self.failed)} not ok", flush=True)
         return 1 if self.failed else 0
