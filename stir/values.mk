@@ -7,7 +7,9 @@ libstir_la_SOURCES += \
 	stir/jtext.c stir/jtext.h \
 	stir/passport.c stir/passport.h \
 	stir/ppt.c stir/ppt.h \
+	stir/privacy.c stir/privacy.h \
 	stir/profile.c stir/profile.h \
 	stir/tn.c stir/tn.h \
 	stir/tnauth.c stir/tnauth.h \
-	stir/tnset.c stir/tnset.h
+	stir/tnset.c stir/tnset.h \
+	stir/vper.c stir/vper.h
