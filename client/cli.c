@@ -27,6 +27,12 @@ cli_fault(const struct cli *cli, int status, const char *what, const struct faul
 	return cli_fail(cli, status, what, why, todo);
 }
 
+int
+cli_unread(const struct cli *cli, const char *what, const struct fault *f, const char *todo)
+{
+	return cli_fault(cli, f->rc == RC_NOT_FOUND ? EXIT_ABSENT : EXIT_FAILED, what, f, todo);
+}
+
 static const struct {
 	enum vesper_code code;
 	int status;
@@ -34,8 +40,7 @@ static const struct {
 } unanswered[] = {
 	{ VESPER_REFUSED, EXIT_REFUSED, NULL },
 	{ VESPER_UNAVAILABLE, EXIT_FAILED, "try again, or see: vesper status" },
-	{ VESPER_NOT_REACHABLE, EXIT_UNREACHABLE,
-	    "start vesperd, or name its socket by --socket or VESPER_SOCKET" },
+	{ VESPER_NOT_REACHABLE, EXIT_UNREACHABLE, "see what vesperd logs" },
 	{ VESPER_TIMED_OUT, EXIT_UNREACHABLE, "raise --timeout, or see what vesperd logs" },
 	{ VESPER_INVALID, EXIT_USAGE, NULL },
 	{ VESPER_PROTOCOL, EXIT_FAILED, "is this vesperd's socket?" },
@@ -43,12 +48,41 @@ static const struct {
 	{ VESPER_NOT_FOUND, EXIT_ABSENT, NULL },
 };
 
+/* Why nobody was reached says what to do about it. */
+static const struct {
+	const char *reason, *todo;
+} unreached[] = {
+	{ "no_socket", "start vesperd, or name its socket by --socket, VESPER_SOCKET or "
+		       "VESPER_ADMIN_SOCKET" },
+	{ "not_listening", "vesperd has ended: start it" },
+	{ "not_permitted",
+	    "the socket's mode and group in vesperd.conf let this user in or not, "
+	    "then a tenant's allow_user or allow_group (admin_user or admin_group for the "
+	    "administration socket)" },
+};
+
+static const char *
+todo_after(const struct vesper_error *e, const char *usual)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unreached); i++) {
+		if (strcmp(unreached[i].reason, e->reason) == 0)
+			return unreached[i].todo;
+	}
+	return usual;
+}
+
+static json_t *
+text_or_null(const char *text)
+{
+	return text[0] == 0 ? json_null() : json_string(text);
+}
+
 static void
 print_problem(const struct cli *cli, const struct vesper_error *e)
 {
-	json_t *object = json_pack("{s:{s:s, s:s, s:s, s:i, s:s}}", "error", "reason",
-	    e->reason, "detail", e->detail, "claim", e->claim, "status", e->http_status,
-	    "request_id", e->request_id);
+	json_t *object = json_pack("{s:{s:s, s:s, s:o, s:i, s:o}}", "error", "reason",
+	    e->reason, "detail", e->detail, "claim", text_or_null(e->claim), "status",
+	    e->http_status, "request_id", text_or_null(e->request_id));
 
 	if (object != NULL)
 		(void)cli_print_json(cli, object);
@@ -65,8 +99,8 @@ cli_unanswered(const struct cli *cli, const char *what, const struct vesper_erro
 		print_problem(cli, e);
 	for (size_t i = 0; i < ARRAY_LEN(unanswered); i++) {
 		if ((int)unanswered[i].code == e->code)
-			return cli_fail(
-			    cli, unanswered[i].status, what, why, unanswered[i].todo);
+			return cli_fail(cli, unanswered[i].status, what, why,
+			    todo_after(e, unanswered[i].todo));
 	}
 	return cli_fail(cli, EXIT_FAILED, what, why, NULL);
 }
@@ -148,8 +182,8 @@ cli_read(const char *path, struct buf *out, struct fault *f)
 		return read_stream(stdin, "standard input", out, f);
 	in = fopen(path, "re");
 	if (in == NULL)
-		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "io", "%.100s: %s",
-		    path, strerror(errno));
+		return FAULT(f, errno == ENOENT || errno == ENOTDIR ? RC_NOT_FOUND : RC_IO,
+		    "io", "%.100s: %s", path, strerror(errno));
 	rc = read_stream(in, path, out, f);
 	fclose(in);
 	return rc;
@@ -206,6 +240,14 @@ cli_unhex(struct span text, struct buf *out, struct fault *f)
 }
 
 /* ---- the agent ------------------------------------------------------------------ */
+
+const char *
+cli_admin_path(const struct cli *cli)
+{
+	const char *path = cli->socket != NULL ? cli->socket : getenv("VESPER_ADMIN_SOCKET");
+
+	return path != NULL && path[0] != 0 ? path : NULL;
+}
 
 struct vesper_client *
 cli_connect(const struct cli *cli, const char *path, int *status)

@@ -74,6 +74,10 @@ int cli_fail(
 int cli_fault(const struct cli *cli, int status, const char *what, const struct fault *f,
     const char *todo);
 
+/* For input that cannot be had: EXIT_ABSENT where it is not there, else EXIT_FAILED. */
+int cli_unread(
+    const struct cli *cli, const char *what, const struct fault *f, const char *todo);
+
 /* For a failed call to the agent; prints the problem as JSON too under --json. */
 int cli_unanswered(const struct cli *cli, const char *what, const struct vesper_error *e);
 
@@ -103,6 +107,9 @@ struct span cli_trim(struct span text);
 enum rc cli_unhex(struct span text, struct buf *out, struct fault *f) MUST_CHECK;
 
 /* ---- the agent ------------------------------------------------------------------ */
+
+/* --socket, else VESPER_ADMIN_SOCKET unless empty, else NULL: the callers' one. */
+const char *cli_admin_path(const struct cli *cli);
 
 /* Connect as the options say; a failure has been reported, *status says how. */
 struct vesper_client *cli_connect(const struct cli *cli, const char *path, int *status);

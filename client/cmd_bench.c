@@ -280,9 +280,21 @@ status_client(const struct cli *cli)
 	struct vesper_client *client = NULL;
 	struct vesper_error e;
 
-	if (vesper_open(admin != NULL ? admin : socket_path(cli), &client, &e) != VESPER_OK)
+	if (admin == NULL || admin[0] == 0)
+		admin = socket_path(cli);
+	if (vesper_open(admin, &client, &e) != VESPER_OK)
 		return NULL;
 	return client;
+}
+
+/* Nobody there is said as every command says it, before any load. */
+static int
+try_to_connect(const struct cli *cli)
+{
+	int status = EXIT_DONE;
+
+	vesper_close(cli_connect(cli, socket_path(cli), &status));
+	return status;
 }
 
 static int
@@ -297,6 +309,9 @@ bench(struct cli *cli, const struct bench *b)
 
 	if (build_request(b, &request, &f) != RC_OK)
 		return cli_fault(cli, EXIT_FAILED, "the claims", &f, NULL);
+	status = try_to_connect(cli);
+	if (status != EXIT_DONE)
+		return status;
 	client = status_client(cli);
 	if (client != NULL)
 		find_processes(client, &all);
@@ -342,5 +357,7 @@ cmd_bench(struct cli *cli, int argc, char **argv)
 		    cli, EXIT_USAGE, "usage", "--orig TN and --dest TN are due", NULL);
 	if (b.seconds < 0.05 || b.seconds > 86400)
 		return cli_fail(cli, EXIT_USAGE, "usage", "--seconds is 0.05 to 86400", NULL);
+	if (load_bounds(b.connections, &f) != RC_OK)
+		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
 	return bench(cli, &b);
 }

@@ -37,13 +37,13 @@ check(struct cli *cli, const struct check *c)
 	enum rc rc;
 
 	if (cli_read(c->cert, &pem, &f) != RC_OK)
-		return cli_fault(cli, EXIT_FAILED, "cannot read the chain", &f, NULL);
+		return cli_unread(cli, "cannot read the chain", &f, NULL);
 	if (chain_read_pem(buf_view(&pem), false, &chain, &f) != RC_OK)
 		return cli_fault(cli, EXIT_FAILED, "the chain does not decode", &f,
 		    "give PEM certificates, leaf first");
 	rc = cli_read(c->claims, &claims, &f);
 	if (rc != RC_OK && rc != RC_INVALID)
-		return cli_fault(cli, EXIT_FAILED, "cannot read the claims", &f, NULL);
+		return cli_unread(cli, "cannot read the claims", &f, NULL);
 	if (rc == RC_OK)
 		rc = check_judge(c, chain, buf_view(&claims), &f);
 	return answer(cli, rc, &f);

@@ -377,23 +377,60 @@ until(struct span s, const char *ends)
 	return span_of(s.ptr, n);
 }
 
-/* The number in a tel URI, or in a sip URI that holds one (RFC 8224 section 8.1). */
-static struct span
-number_of_uri(struct span in)
+/*
+ * RFC 3966 section 5.1.5: with a phone-context a number is a local one.  Only
+ * a dial plan could make it global, and this agent has none.
+ */
+static enum rc
+refuse_local(struct span number, struct span parameters, struct fault *f)
 {
-	if (cut_prefix(&in, "tel:"))
-		return until(in, ";");
+	if (number.len > 0 && number.ptr[0] == '+')
+		return RC_OK;
+	while (parameters.len > 0) {
+		struct span name = until(parameters, ";");
+
+		span_cut(&parameters, name.len);
+		if (parameters.len > 0)
+			span_cut(&parameters, 1);
+		name = until(name, "=");
+		if (name.len == strlen("phone-context") && cut_prefix(&name, "phone-context"))
+			return REFUSE(f, RC_INVALID, INVALID_TN, NULL,
+			    "a local number: its phone-context would need a dial plan; give "
+			    "the global one, with + and country code");
+	}
+	return RC_OK;
+}
+
+/*
+ * The number in a tel URI, or in the user part of a sip URI that holds one
+ * with its parameters (RFC 8224 section 8.1, RFC 3261 section 19.1.6).
+ */
+static enum rc
+number_of_uri(struct span in, struct span *out, struct fault *f)
+{
+	struct span number;
+
 	if (cut_prefix(&in, "sip:") || cut_prefix(&in, "sips:"))
-		return until(in, "@;:");
-	return in;
+		in = until(in, "@:");
+	else if (!cut_prefix(&in, "tel:")) {
+		*out = in;
+		return RC_OK;
+	}
+	number = until(in, ";");
+	span_cut(&in, number.len);
+	TRY(refuse_local(number, in, f));
+	*out = number;
+	return RC_OK;
 }
 
 static enum rc
 inspect_tn(struct span in, struct finding *r, struct fault *f)
 {
+	struct span number = { 0 };
 	struct tn tn;
 
-	TRY(tn_canonical(number_of_uri(in), &tn, f));
+	TRY(number_of_uri(in, &number, f));
+	TRY(tn_canonical(number, &tn, f));
 	return show(r, "tn", json_string(tn.text), f);
 }
 
@@ -551,8 +588,7 @@ read_and_inspect(struct cli *cli, const char *path, const struct type *type, boo
 	struct span in;
 
 	if (cli_read(path, &raw, &f) != RC_OK)
-		return cli_fault(cli, f.rc == RC_NOT_FOUND ? EXIT_ABSENT : EXIT_FAILED,
-		    "cannot read the input", &f, NULL);
+		return cli_unread(cli, "cannot read the input", &f, NULL);
 	if (hex && cli_unhex(buf_view(&raw), &bytes, &f) != RC_OK)
 		return type != NULL
 			   ? undecoded(cli, type, &f)

@@ -41,7 +41,7 @@ sign(struct cli *cli, const struct sign *s)
 
 	if (claims_build(&s->claims, &object, &f) != RC_OK ||
 	    jtext_write(&claims, object, &f) != RC_OK)
-		return cli_fault(cli, EXIT_FAILED, "the claims", &f, NULL);
+		return cli_unread(cli, "the claims", &f, NULL);
 	client = cli_connect(cli, cli->socket, &status);
 	if (client == NULL)
 		return status;

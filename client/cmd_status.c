@@ -53,6 +53,20 @@ remaining(const json_t *when, char out[REMAINING_TEXT])
 
 /* ---- is all well? ------------------------------------------------------------------- */
 
+/* What is not well, a line each; quiet where the exit status alone is asked for. */
+struct complaints {
+	bool quiet;
+	size_t len;
+};
+
+static void
+complain(struct complaints *c, const char *what, const char *name, const char *how)
+{
+	c->len++;
+	if (!c->quiet)
+		printf("degraded   %s%s%s\n", what, name, how);
+}
+
 static bool
 token_well(const json_t *token)
 {
@@ -68,23 +82,55 @@ token_well(const json_t *token)
 	return true;
 }
 
+/* The caller's own socket may not show everything: only what is there is judged. */
 static bool
-is_well(const json_t *status)
+is_false(const json_t *status, const char *part, const char *member)
 {
+	return json_is_false(json_object_get(json_object_get(status, part), member));
+}
+
+static void
+judge_token(const json_t *token, struct complaints *c)
+{
+	if (!token_well(token))
+		complain(c, "token ", text(token, "name"), ": a signer is down");
+	if (is_false(token, "admin", "up"))
+		complain(c, "token ", text(token, "name"),
+		    ": its admin is down, no key can be made and no certificate asked for");
+}
+
+static void
+judge_credentials(const json_t *list, struct complaints *c)
+{
+	char count[24];
+	size_t i, waiting = 0;
+	json_t *item;
+
+	json_array_foreach (list, i, item)
+		waiting += strcmp(text(item, "state"), "ready") != 0;
+	snprintf(count, sizeof count, "%zu", waiting);
+	if (waiting > 0)
+		complain(c, "", count, " of the credentials cannot sign");
+}
+
+static bool
+is_well(const json_t *status, bool quiet)
+{
+	struct complaints c = { .quiet = quiet };
 	size_t i;
 	json_t *item;
 
-	json_array_foreach (json_object_get(status, "tokens"), i, item) {
-		if (!token_well(item))
-			return false;
-	}
-	json_array_foreach (json_object_get(status, "credentials"), i, item) {
-		if (strcmp(text(item, "state"), "ready") != 0)
-			return false;
-	}
-	/* The caller's own socket may not show these: only what is there is judged. */
-	return !json_is_false(json_object_get(json_object_get(status, "audit"), "ok")) &&
-	       !json_is_false(json_object_get(json_object_get(status, "reload"), "ok"));
+	json_array_foreach (json_object_get(status, "tokens"), i, item)
+		judge_token(item, &c);
+	judge_credentials(json_object_get(status, "credentials"), &c);
+	if (is_false(status, "renewer", "up"))
+		complain(&c, "the renewer is down", "", ", nothing is renewed");
+	if (is_false(status, "audit", "ok"))
+		complain(&c, "the audit cannot be written", "", ", nothing is signed");
+	if (is_false(status, "reload", "ok"))
+		complain(
+		    &c, "the configuration was not taken", "", ", the one before is in force");
+	return c.len == 0;
 }
 
 /* ---- for people ---------------------------------------------------------------------- */
@@ -229,7 +275,7 @@ answer(struct cli *cli, const struct vesper_response *r)
 		return EXIT_FAILED;
 	if (!cli->json && !cli->quiet)
 		print_status(cli, status);
-	return is_well(status) ? EXIT_DONE : EXIT_DEGRADED;
+	return is_well(status, cli->json || cli->quiet) ? EXIT_DONE : EXIT_DEGRADED;
 }
 
 int
@@ -240,15 +286,13 @@ cmd_status(struct cli *cli, int argc, char **argv)
 	struct vesper_response *r = NULL;
 	struct vesper_error e;
 	struct fault f = { 0 };
-	const char *path;
 	int status = EXIT_DONE;
 
 	if (args_parse(cli, NULL, argc, argv, &rest, &f) != RC_OK || rest.len > 0)
 		return cli_fail(cli, EXIT_USAGE, "usage",
 		    rest.len > 0 ? "it takes no arguments" : f.detail, NULL);
 	/* The administration socket shows all tenants, any other the caller's own. */
-	path = cli->socket != NULL ? cli->socket : getenv("VESPER_ADMIN_SOCKET");
-	client = cli_connect(cli, path, &status);
+	client = cli_connect(cli, cli_admin_path(cli), &status);
 	if (client == NULL)
 		return status;
 	if (vesper_status(client, &r, &e) != VESPER_OK)

@@ -176,11 +176,10 @@ verify(struct cli *cli, const struct verify *v, const char *token)
 	if (read_numbers(v, &m, &f) != RC_OK)
 		return cli_fault(cli, EXIT_USAGE, "usage: --from or --to", &f, NULL);
 	if (read_files(v, &m, &f) != RC_OK)
-		return cli_fault(cli, EXIT_FAILED, "cannot read what it is verified with", &f,
+		return cli_unread(cli, "cannot read what it is verified with", &f,
 		    "check --trust, --ct-logs and --chain");
 	if (read_token(token, &m.token, &f) != RC_OK)
-		return cli_fault(cli, f.rc == RC_NOT_FOUND ? EXIT_ABSENT : EXIT_FAILED,
-		    "cannot read the token", &f, NULL);
+		return cli_unread(cli, "cannot read the token", &f, NULL);
 	return verify_with(cli, v, &m);
 }
 

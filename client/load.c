@@ -329,6 +329,15 @@ prepare(struct load *l, struct fault *f)
 }
 
 enum rc
+load_bounds(unsigned connections, struct fault *f)
+{
+	if (connections == 0 || connections > LOAD_CONNECTIONS_MAX)
+		return FAULT(
+		    f, RC_INVALID, "usage", "--connections is 1 to %d", LOAD_CONNECTIONS_MAX);
+	return RC_OK;
+}
+
+enum rc
 load_run(const struct load_plan *plan, struct load_result *out, struct fault *f)
 {
 	struct load_result result = { 0 };
@@ -339,9 +348,7 @@ load_run(const struct load_plan *plan, struct load_result *out, struct fault *f)
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 	};
 
-	if (plan->connections == 0 || plan->connections > LOAD_CONNECTIONS_MAX)
-		return FAULT(
-		    f, RC_INVALID, "usage", "--connections is 1 to %d", LOAD_CONNECTIONS_MAX);
+	TRY(load_bounds(plan->connections, f));
 	TRY(prepare(&l, f));
 	run(&l);
 	*out = result;

@@ -25,6 +25,9 @@ struct load_result {
 	char last_body[512];
 };
 
+/* 1 to LOAD_CONNECTIONS_MAX, else RC_INVALID usage. */
+enum rc load_bounds(unsigned connections, struct fault *f) MUST_CHECK;
+
 /* RC_NET when no connection could be made, RC_INVALID for the plan. */
 enum rc load_run(
     const struct load_plan *plan, struct load_result *out, struct fault *f) MUST_CHECK;

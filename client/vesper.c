@@ -101,6 +101,20 @@ hang_up(struct vesper_client *c)
 	buf_clear(&c->in);
 }
 
+/* Whoever is not let in is told something else than where nobody is. */
+static int
+unreached(const struct vesper_client *c, int why, struct vesper_error *e)
+{
+	const char *reason = why == ENOENT	   ? "no_socket"
+			     : why == ECONNREFUSED ? "not_listening"
+			     : why == EACCES	   ? "not_permitted"
+						   : "connect";
+	char detail[sizeof e->detail];
+
+	snprintf(detail, sizeof detail, "%s: %s", c->path, strerror(why));
+	return fail(e, VESPER_NOT_REACHABLE, reason, detail);
+}
+
 static int
 dial(struct vesper_client *c, int64_t until_ms, struct vesper_error *e)
 {
@@ -119,7 +133,7 @@ dial(struct vesper_client *c, int64_t until_ms, struct vesper_error *e)
 			continue;
 		}
 		hang_up(c);
-		return fail(e, VESPER_NOT_REACHABLE, "connect", strerror(why));
+		return unreached(c, why, e);
 	}
 	return VESPER_OK;
 }

@@ -7,6 +7,7 @@
 #include "tests/unit/cm.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/rows.h"
+#include "tests/unit/scripted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,9 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #define CALLER "12025550100"
@@ -213,13 +217,22 @@ redirect(posix_spawn_file_actions_t *actions, int fd, const char *name, int flag
 	posix_spawn_file_actions_addopen(actions, fd, path, flags, 0600);
 }
 
+static int
+wait_for(pid_t pid)
+{
+	int status = -1;
+
+	while (waitpid(pid, &status, 0) < 0)
+		assert_int_equal(errno, EINTR);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
 /* ./vesper with these arguments; the exit status. */
 static int
-run(char *const *argv)
+run_in(char *const *argv, char *const *environment)
 {
-	static char *const environment[] = { NULL };
 	posix_spawn_file_actions_t actions;
-	int status = -1;
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&actions);
@@ -228,10 +241,15 @@ run(char *const *argv)
 	redirect(&actions, 2, "stderr", O_WRONLY | O_CREAT | O_TRUNC);
 	assert_int_equal(posix_spawn(&pid, "./vesper", &actions, NULL, argv, environment), 0);
 	posix_spawn_file_actions_destroy(&actions);
-	while (waitpid(pid, &status, 0) < 0)
-		assert_int_equal(errno, EINTR);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return wait_for(pid);
+}
+
+static int
+run(char *const *argv)
+{
+	static char *const environment[] = { NULL };
+
+	return run_in(argv, environment);
 }
 
 static void
@@ -290,6 +308,18 @@ static struct run_case {
 	{ "tel URI", "inspect --type=tn -", "tel:+1-202-555-0100;ext=7", 0, { CALLER "\n" }, NULL },
 	{ "sip URI", "inspect --type=tn -", "sip:+12025550100@example.com;user=phone", 0,
 	    { CALLER "\n" }, NULL },
+	{ "tel URI of a local number", "inspect --json --type=tn -", "tel:7042;phone-context=example.com",
+	    1, { "\"reason\":\"invalid_tn\"" }, "phone-context would need a dial plan" },
+	{ "tel URI with a prefix as context", "inspect --type=tn -",
+	    "tel:202-555-0100;ext=7;Phone-Context=+1", 1, { NULL }, "phone-context" },
+	{ "tel URI of a global number with a context", "inspect --type=tn -",
+	    "tel:+12025550100;phone-context=+1", 0, { CALLER "\n" }, NULL },
+	{ "tel URI with a parameter like it", "inspect --type=tn -", "tel:12025550100;phone-contexts=x",
+	    0, { CALLER "\n" }, NULL },
+	{ "sip URI of a local number", "inspect --type=tn -",
+	    "sip:7042;phone-context=example.com@example.com;user=phone", 1, { NULL }, "phone-context" },
+	{ "sip URI whose own parameter it is", "inspect --type=tn -",
+	    "sip:12025550100@example.com;phone-context=x", 0, { CALLER "\n" }, NULL },
 	{ "letters", "inspect --type tn -", "1800FLOWERS", 1, { NULL }, "invalid_tn" },
 	{ "sixteen digits", "inspect --json --type tn -", "1234567890123456", 1,
 	    { "\"reason\":\"invalid_tn\"" }, "invalid_tn" },
@@ -399,6 +429,14 @@ static struct run_case {
 	    { "\"reason\":\"invalid_member\"", "\"claim\":\"claims\"" }, NULL },
 	{ "check: no chain", "check --cert @base.json --claims @base.json --at " NOW, "", 1, { NULL },
 	    "chain" },
+	{ "check: no such chain", "check --cert @nothing --claims @base.json", "", 6, { NULL },
+	    "nothing" },
+	{ "check: no such claims", "check --cert @leaf.pem --claims @nothing", "", 6, { NULL },
+	    "nothing" },
+	{ "check: a path below a file", "check --cert @leaf.pem/x --claims @base.json", "", 6, { NULL },
+	    "leaf.pem/x" },
+	{ "check: a directory", "check --cert @. --claims @base.json", "", 1, { NULL },
+	    "cannot read the chain" },
 	{ "check: no claims", "check --cert @leaf.pem", "", 2, { NULL }, "--claims" },
 	{ "check: no such profile", "check --cert @leaf.pem --claims @base.json --profile x", "", 2,
 	    { NULL }, "no such profile: x" },
@@ -427,17 +465,29 @@ static struct run_case {
 	{ "verify: anchors that are none", "verify --trust @base.json @passport.jwt", "", 1, { NULL },
 	    "--trust" },
 	{ "verify: no such file", "verify nothing", "", 6, { NULL }, "nothing" },
+	{ "verify: no such anchors", "verify --trust @nothing @passport.jwt", "", 6, { NULL },
+	    "--trust" },
+	{ "verify: no such logs", "verify --ct-logs @nothing @passport.jwt", "", 6, { NULL },
+	    "--ct-logs" },
+	{ "verify: no such chain", "verify --chain @nothing @passport.jwt", "", 6, { NULL },
+	    "--chain" },
 	{ "verify: original", "verify --original @passport.jwt @passport.jwt", "", 2, { NULL },
 	    "not supported" },
 	{ "verify: from in letters", "verify --from x @passport.jwt", "", 2, { NULL }, "invalid_tn" },
 
 	{ "sign: no agent", "sign --socket @nothing --orig 1 --dest 2", "", 5, { NULL }, "vesperd" },
+	{ "sign: no such claims", "sign --claims @nothing", "", 6, { NULL }, "nothing" },
 	{ "sign: half a call", "sign --orig 1", "", 2, { NULL }, "--dest" },
 	{ "sign: form", "sign --orig 1 --dest 2 -o xml", "", 2, { NULL }, "xml" },
 	{ "status: no agent", "status --socket @nothing --json", "", 5,
-	    { "\"schema\":\"vesper/status/1\"", "\"reason\":\"connect\"" }, "cannot reach" },
+	    { "\"schema\":\"vesper/status/1\"", "\"reason\":\"no_socket\"",
+		"\"claim\":null", "\"request_id\":null" }, "start vesperd, or name its socket" },
+	{ "status: a socket below a file", "status --socket @base.json/s", "", 5, { NULL }, "connect: " },
+	{ "status: a file that is no socket", "status --socket @base.json", "", 5, { NULL },
+	    "not_listening" },
 	{ "status: with an argument", "status now", "", 2, { NULL }, "no arguments" },
-	{ "bench: no agent", "bench --socket @nothing --orig 1 --dest 2", "", 5, { NULL }, "connect" },
+	{ "bench: no agent", "bench --socket @nothing --orig 1 --dest 2", "", 5, { NULL },
+	    "start vesperd" },
 	{ "bench: no connections", "bench --socket @nothing --orig 1 --dest 2 --connections 0", "", 2,
 	    { NULL }, "--connections" },
 	{ "config: no verb", "config", "", 2, { NULL }, "check" },
@@ -495,10 +545,168 @@ runs(void **state)
 	check_output(c, status);
 }
 
+/* ---- against an agent ------------------------------------------------------------------- */
+
+#define CREDENTIAL(state) "{\"tenant\":\"a\",\"name\":\"m\",\"state\":\"" state "\"}"
+#define STATUS(up, admin, credential, renewer, audit, reload) \
+	"{\"tokens\":[{\"name\":\"t\",\"up\":" up ",\"signers\":[],\"admin\":{\"up\":" admin \
+	"}}],\"credentials\":[" CREDENTIAL("ready") "," credential \
+						    "],\"renewer\":{\"up\":" renewer \
+						    "},\"audit\":{\"ok\":" audit \
+						    "},\"reload\":{\"ok\":" reload "}}"
+
+static struct status_case {
+	const char *name, *body;
+	int status;
+	const char *says;
+} status_cases[] = {
+	/* clang-format off */
+	{ "status: all is well",
+	    STATUS("true", "true", CREDENTIAL("ready"), "true", "true", "true"), 0, NULL },
+	{ "status: what a caller is not shown is well", "{}", 0, NULL },
+	{ "status: a token is down",
+	    STATUS("false", "true", CREDENTIAL("ready"), "true", "true", "true"), 3,
+	    "degraded   token t: a signer is down" },
+	{ "status: a token admin is down",
+	    STATUS("true", "false", CREDENTIAL("ready"), "true", "true", "true"), 3,
+	    "degraded   token t: its admin is down" },
+	{ "status: a credential is pending",
+	    STATUS("true", "true", CREDENTIAL("pending"), "true", "true", "true"), 3,
+	    "degraded   1 of the credentials cannot sign" },
+	{ "status: the renewer is down",
+	    STATUS("true", "true", CREDENTIAL("ready"), "false", "true", "true"), 3,
+	    "degraded   the renewer is down" },
+	{ "status: the audit failed",
+	    STATUS("true", "true", CREDENTIAL("ready"), "true", "false", "true"), 3,
+	    "degraded   the audit cannot be written" },
+	{ "status: the configuration was not taken",
+	    STATUS("true", "true", CREDENTIAL("ready"), "true", "true", "false"), 3,
+	    "degraded   the configuration was not taken" },
+	/* clang-format on */
+};
+
+/* ./vesper status with what the environment says; its output is in *out. */
+static int
+run_status(const char *option, char *const *environment, struct buf *out)
+{
+	AUTO_FREE char *program = strdup("vesper"), *command = strdup("status");
+	AUTO_FREE char *last = option == NULL ? NULL : strdup(option);
+	char *argv[] = { program, command, last, NULL };
+	int status;
+
+	write_file("stdin", span_str(""));
+	status = run_in(argv, environment);
+	read_output("stdout", out);
+	return status;
+}
+
+static void
+judges_status(void **state)
+{
+	const struct status_case *c = *state;
+	AUTO_BUF http = BUF_INIT(OUTPUT_MAX), out = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF json = BUF_INIT(OUTPUT_MAX), quiet = BUF_INIT(OUTPUT_MAX);
+	const char *answers[] = { NULL, NULL, NULL, NULL };
+	struct scripted a = { .answers = answers, .close_each = true };
+	char variable[128], other[] = "VESPER_SOCKET=/nonexistent";
+	char *const environment[] = { variable, other, NULL };
+
+	buf_printf(&http, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(c->body),
+	    c->body);
+	answers[0] = answers[1] = answers[2] = buf_text(&http);
+	scripted_start(&a);
+	snprintf(variable, sizeof variable, "VESPER_ADMIN_SOCKET=%s", a.path);
+	assert_int_equal(run_status(NULL, environment, &out), c->status);
+	assert_int_equal(run_status("--json", environment, &json), c->status);
+	assert_int_equal(run_status("--quiet", environment, &quiet), c->status);
+	scripted_stop(&a);
+	if (c->says != NULL)
+		assert_non_null(strstr(buf_text(&out), c->says));
+	else
+		assert_null(strstr(buf_text(&out), "degraded"));
+	assert_null(strstr(buf_text(&json), "degraded"));
+	assert_int_equal(quiet.len, 0);
+}
+
+/* An empty VESPER_ADMIN_SOCKET is none, and an empty VESPER_SOCKET the default's. */
+static void
+empty_is_unset(void **state)
+{
+	static const char *const answers[] = { ANSWER("200 OK", "", "2", "{}"), NULL };
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX), err = BUF_INIT(OUTPUT_MAX);
+	struct scripted a = { .answers = answers, .close_each = true };
+	char admin[] = "VESPER_ADMIN_SOCKET=", none[] = "VESPER_SOCKET=", callers[128];
+	char *const environment[] = { admin, callers, NULL };
+	char *const nowhere[] = { admin, none, NULL };
+
+	(void)state;
+	scripted_start(&a);
+	snprintf(callers, sizeof callers, "VESPER_SOCKET=%s", a.path);
+	assert_int_equal(run_status("--quiet", environment, &out), 0);
+	scripted_stop(&a);
+	if (access(VESPER_DEFAULT_SOCKET, F_OK) == 0)
+		skip();
+	buf_clear(&out);
+	assert_int_equal(run_status("--json", nowhere, &out), 5);
+	read_output("stderr", &err);
+	assert_non_null(strstr(buf_text(&err), VESPER_DEFAULT_SOCKET));
+}
+
+/* Connect in a child, as an ordinary user where asked; what it says is in *err. */
+static void
+connect_apart(const char *path, bool ordinary, struct buf *err)
+{
+	struct cli cli = { .command = "sign", .timeout_ms = 1000 };
+	char file[128];
+	int status = 98;
+	pid_t pid;
+
+	snprintf(file, sizeof file, "%s/stderr", w.dir);
+	pid = fork();
+	if (pid == 0) {
+		if (freopen(file, "w", stderr) == NULL ||
+		    (ordinary && geteuid() == 0 && setresuid(65534, 65534, 65534) != 0))
+			_exit(99);
+		vesper_close(cli_connect(&cli, path, &status));
+		fflush(stderr);
+		_exit(status);
+	}
+	assert_int_equal(wait_for(pid), EXIT_UNREACHABLE);
+	buf_clear(err);
+	read_output("stderr", err);
+}
+
+/* A socket that lets this user in no more, and one without a listener. */
+static void
+unreached(void **state)
+{
+	static const char *const none[] = { NULL };
+	struct scripted a = { .answers = none };
+	AUTO_BUF err = BUF_INIT(OUTPUT_MAX);
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)state;
+	scripted_start(&a);
+	assert_int_equal(chmod(a.path, 0), 0);
+	connect_apart(a.path, true, &err);
+	scripted_stop(&a);
+	assert_non_null(strstr(buf_text(&err), "not_permitted: "));
+	assert_non_null(strstr(buf_text(&err), "allow_user or allow_group"));
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/stdout", w.dir);
+	unlink(at.sun_path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	connect_apart(at.sun_path, false, &err);
+	close(fd);
+	unlink(at.sun_path);
+	assert_non_null(strstr(buf_text(&err), "not_listening: "));
+	assert_non_null(strstr(buf_text(&err), "vesperd has ended: start it"));
+}
+
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(cases)];
+	static struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(status_cases) + 2];
 	size_t n = 0;
 
 	if (access("./vesper", X_OK) != 0) {
@@ -506,5 +714,8 @@ main(void)
 		return 77;
 	}
 	ROWS(tests, n, cases, runs);
+	ROWS(tests, n, status_cases, judges_status);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(empty_is_unset);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(unreached);
 	return cmocka_run_group_tests(tests, make_world, drop_world);
 }

@@ -3,13 +3,11 @@
 #include "client/http.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/rows.h"
+#include "tests/unit/scripted.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 /* ---- HTTP answers ----------------------------------------------------------------- */
 
@@ -221,105 +219,7 @@ hex_text(void **state)
 		assert_int_equal(cli_unhex(span_str(bad[i]), &out, NULL), RC_INVALID);
 }
 
-/* ---- an agent that answers by a script ------------------------------------------------ */
-
-struct agent {
-	char dir[64], path[96];
-	int fd;
-	pthread_t thread;
-	const char *const *answers; /* one a request; NULL ends */
-	bool close_each, piecewise, silent;
-	char asked[4096]; /* the last request */
-};
-
-static void
-say(int fd, const char *text, bool piecewise)
-{
-	size_t len = strlen(text), step = piecewise ? 1 : len;
-
-	for (size_t at = 0; at < len; at += step) {
-		if (send(fd, text + at, step, MSG_NOSIGNAL) < 0)
-			return;
-		if (piecewise)
-			poll(NULL, 0, 1);
-	}
-}
-
-/* One request: until its body is there. */
-static bool
-hear(struct agent *a, int fd)
-{
-	size_t len = 0;
-
-	for (;;) {
-		char *end, *length;
-		ssize_t n = recv(fd, a->asked + len, sizeof a->asked - 1 - len, 0);
-
-		if (n <= 0)
-			return false;
-		len += (size_t)n;
-		a->asked[len] = 0;
-		end = strstr(a->asked, "\r\n\r\n");
-		length = strstr(a->asked, "Content-Length: ");
-		if (end != NULL &&
-		    (length == NULL ||
-			len >= (size_t)(end + 4 - a->asked) + strtoul(length + 16, NULL, 10)))
-			return true;
-	}
-}
-
-static void *
-serve(void *arg)
-{
-	struct agent *a = arg;
-	size_t n = 0;
-
-	while (a->answers[n] != NULL) {
-		int fd = accept(a->fd, NULL, NULL);
-
-		if (fd < 0)
-			return NULL;
-		while (a->answers[n] != NULL && hear(a, fd)) {
-			if (a->silent)
-				poll(NULL, 0, 300);
-			else
-				say(fd, a->answers[n], a->piecewise);
-			n++;
-			if (a->close_each)
-				break;
-		}
-		close(fd);
-	}
-	return NULL;
-}
-
-static void
-agent_start(struct agent *a)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-
-	snprintf(a->dir, sizeof a->dir, "/tmp/vesper-client-XXXXXX");
-	assert_non_null(mkdtemp(a->dir));
-	snprintf(a->path, sizeof a->path, "%s/s", a->dir);
-	snprintf(at.sun_path, sizeof at.sun_path, "%s", a->path);
-	a->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(a->fd, (const struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(listen(a->fd, 8), 0);
-	assert_int_equal(pthread_create(&a->thread, NULL, serve, a), 0);
-}
-
-static void
-agent_stop(struct agent *a)
-{
-	shutdown(a->fd, SHUT_RDWR);
-	pthread_join(a->thread, NULL);
-	close(a->fd);
-	unlink(a->path);
-	rmdir(a->dir);
-}
-
-#define ANSWER(status, fields, len, body) \
-	"HTTP/1.1 " status "\r\n" fields "Content-Length: " len "\r\n\r\n" body
+/* ---- against an agent that answers by a script ----------------------------------------- */
 
 #define SIGNED "{\"passport\":\"a.b.c\",\"identity\":\"a.b.c;info=<x>\"}"
 
@@ -357,7 +257,7 @@ static void
 signs(void **state)
 {
 	const struct sign_case *c = *state;
-	struct agent a = { .answers = c->answers,
+	struct scripted a = { .answers = c->answers,
 		.piecewise = c->piecewise,
 		.silent = c->silent,
 		.close_each = c->close_each };
@@ -368,7 +268,7 @@ signs(void **state)
 	struct vesper_signature *sig = NULL;
 	struct vesper_error e = { 0 };
 
-	agent_start(&a);
+	scripted_start(&a);
 	assert_int_equal(vesper_open(a.path, &client, &e), VESPER_OK);
 	vesper_set_timeout_ms(client, c->silent ? 100 : 5000);
 	if (vesper_sign(client, &r, &sig, &e) != c->code)
@@ -386,7 +286,7 @@ signs(void **state)
 	}
 	vesper_signature_free(sig);
 	vesper_close(client);
-	agent_stop(&a);
+	scripted_stop(&a);
 	assert_non_null(strstr(a.asked, "POST /v1/passports HTTP/1.1\r\n"));
 	assert_non_null(
 	    strstr(a.asked, "{\"tenant\":\"acme\",\"claims\":{\"orig\":{\"tn\":\"1\"}}}"));
@@ -398,13 +298,13 @@ connects_again(void **state)
 {
 	static const char *const twice[] = { ANSWER("200 OK", "", "2", "{}"),
 		ANSWER("200 OK", "", "3", "{ }"), NULL };
-	struct agent a = { .answers = twice, .close_each = true };
+	struct scripted a = { .answers = twice, .close_each = true };
 	struct vesper_client *client = NULL;
 	struct vesper_response *r = NULL;
 	struct vesper_error e = { 0 };
 
 	(void)state;
-	agent_start(&a);
+	scripted_start(&a);
 	assert_int_equal(vesper_open(a.path, &client, &e), VESPER_OK);
 	assert_int_equal(vesper_status(client, &r, &e), VESPER_OK);
 	assert_string_equal(vesper_response_body(r), "{}");
@@ -415,14 +315,14 @@ connects_again(void **state)
 	assert_int_equal(vesper_response_status(r), 200);
 	vesper_response_free(r);
 	vesper_close(client);
-	agent_stop(&a);
+	scripted_stop(&a);
 }
 
 static void
 arguments_of_the_library(void **state)
 {
 	static const char *const none[] = { NULL };
-	struct agent a = { .answers = none };
+	struct scripted a = { .answers = none };
 	struct vesper_client *client = NULL;
 	struct vesper_signature *sig = NULL;
 	struct vesper_response *response = NULL;
@@ -438,7 +338,7 @@ arguments_of_the_library(void **state)
 	assert_int_equal(vesper_open("/nonexistent/s", &client, &e), VESPER_NOT_REACHABLE);
 	assert_int_equal(vesper_open("/nonexistent/s", &client, NULL), VESPER_NOT_REACHABLE);
 	assert_null(client);
-	agent_start(&a);
+	scripted_start(&a);
 	assert_int_equal(vesper_open(a.path, &client, &e), VESPER_OK);
 	assert_int_equal(vesper_sign(client, &r, &sig, &e), VESPER_INVALID);
 	r.claims = "{\"a\":1,\"a\":2}";
@@ -453,7 +353,7 @@ arguments_of_the_library(void **state)
 	assert_null(sig);
 	assert_null(response);
 	vesper_close(client);
-	agent_stop(&a);
+	scripted_stop(&a);
 }
 
 int
