@@ -51,6 +51,7 @@ struct config_token { /* token NAME { … } */
 	unsigned processes, threads; /* 2 x 1 */
 	char *lock_file;
 	struct config_strings environment; /* "K=V" */
+	unsigned pin_line, environment_line;
 	struct config_strings read_paths, write_paths;
 	bool read_write;   /* sessions of the signers; the admin's always are */
 	unsigned max_keys; /* 0: what the token says */
@@ -98,7 +99,8 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	enum conveyance convey;
 	char *x5u;	   /* base URL, ends in "/": leaf fingerprint + ".pem" is appended */
 	char *publish_dir; /* where <fingerprint>.pem is put; NULL: published elsewhere */
-	bool identity;	   /* identity = none: no x5u needed, no Identity value made */
+	unsigned publish_line;
+	bool identity; /* identity = none: no x5u needed, no Identity value made */
 	unsigned identity_max_bytes; /* 4096 */
 	unsigned priority;	     /* higher is chosen first (D-59) */
 	unsigned min_scts;	     /* the profile's unless raised; lowered only by name */
@@ -170,11 +172,14 @@ void config_free(struct config *c);
 DEFINE_FREEP(config);
 
 /*
- * For whoever tries a configuration, before its directory is entered: the
- * anchors and the list of logs that are there are what they should be.
- * RC_INVALID "config" names the file.
+ * For whoever tries a configuration: the anchors and the list of logs are
+ * there and are what they should be.  dir is the configuration's directory,
+ * AT_FDCWD for who stands in it.  With may_read what this user cannot read is
+ * refused too, else it is not judged.  RC_INVALID "config" names the file and
+ * what to do.
  */
-enum rc config_check_files(const struct config *c, struct fault *f) MUST_CHECK;
+enum rc config_check_files(
+    const struct config *c, int dir, bool may_read, struct fault *f) MUST_CHECK;
 
 /* Forget the tenants: for the supervisor, which has no use for them. */
 void config_drop_tenants(struct config *c);

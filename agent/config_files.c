@@ -1,11 +1,6 @@
 /* Are the files that the configuration names what they should be? */
 #include "agent/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "agent/config_parse.h"
 #include "stir/chain.h"
 #include "stir/sct.h"
@@ -28,30 +23,46 @@ is_ctlogs(struct span in, struct fault *f)
 	return ctlogs_read(in, &logs, f);
 }
 
-/* What cannot be read yet, or not by this user, is not judged. */
+struct named_file {
+	const char *key, *path;
+	content_fn *is;
+	const char *wanted;
+};
+
 static enum rc
-check(int dir, const char *what, const char *path, content_fn *is, const char *wanted,
-    struct fault *f)
+check(int dir, const struct named_file *n, bool may_read, struct fault *f)
 {
 	AUTO_BUF text = BUF_INIT(CONFIG_MAX_FILE);
 	struct fault why = { 0 };
+	enum rc rc;
 
-	if (path == NULL || config_slurp(dir, path, CONFIG_MAX_FILE, &text, &why) != RC_OK ||
-	    is(buf_view(&text), &why) == RC_OK)
+	if (n->path == NULL)
 		return RC_OK;
-	return FAULT(
-	    f, RC_INVALID, "config", "%s %s: %s; name %s", what, path, why.detail, wanted);
+	rc = config_slurp(dir, n->path, CONFIG_MAX_FILE, &text, &why);
+	if (rc == RC_IO && !may_read)
+		return RC_OK;
+	if (rc == RC_IO)
+		return FAULT(f, RC_INVALID, "config",
+		    "%s %s; make it readable for the front's user", n->key, why.detail);
+	if (rc != RC_OK) /* the name is in it, and what to do */
+		return FAULT(f, RC_INVALID, "config", "%s %s", n->key, why.detail);
+	if (n->is(buf_view(&text), &why) == RC_OK)
+		return RC_OK;
+	return FAULT(f, RC_INVALID, "config", "%s %s: %s; name %s", n->key, n->path, why.detail,
+	    n->wanted);
 }
 
 enum rc
-config_check_files(const struct config *c, struct fault *f)
+config_check_files(const struct config *c, int dir, bool may_read, struct fault *f)
 {
 	static const char roots[] = "a PEM file of certificates";
-	AUTO_FD dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct named_file files[] = {
+		{ "trust_anchors", c->trust_anchors, is_anchors, roots },
+		{ "authority_anchors", c->authority_anchors, is_anchors, roots },
+		{ "ct_logs", c->ct_logs, is_ctlogs, "a JSON list of logs" },
+	};
 
-	if (dir < 0)
-		return FAULT(f, RC_IO, "config", "%s: %s", c->dir, strerror(errno));
-	TRY(check(dir, "trust_anchors", c->trust_anchors, is_anchors, roots, f));
-	TRY(check(dir, "authority_anchors", c->authority_anchors, is_anchors, roots, f));
-	return check(dir, "ct_logs", c->ct_logs, is_ctlogs, "a JSON list of logs", f);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		TRY(check(dir, &files[i], may_read, f));
+	return RC_OK;
 }

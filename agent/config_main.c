@@ -179,6 +179,8 @@ read_token(
 	TRY(section_secret(s, "pin", &t->pin, f));
 	if (t->pin.text == NULL)
 		return section_bad(s, NULL, f, "'pin' is missing; write pin = \"file:PATH\"");
+	t->pin_line = section_line(s, "pin");
+	t->environment_line = section_line(s, "environment");
 	TRY(section_uint(s, "processes", 1, MAX_PROCESSES, &t->processes, f));
 	TRY(section_uint(s, "threads", 1, MAX_THREADS, &t->threads, f));
 	TRY(section_string(s, "lock_file", &t->lock_file, f));

@@ -148,19 +148,30 @@ section_text(const struct section *s, const char *key)
 	return cfg_getstr(s->cfg, key);
 }
 
+static int
+node_of(const struct section *s, const char *key)
+{
+	int node = key != NULL ? scan_find(s->scan, s->node, key, 0) : SCAN_NO_NODE;
+
+	return node != SCAN_NO_NODE ? node : s->node;
+}
+
+unsigned
+section_line(const struct section *s, const char *key)
+{
+	return scan_line(s->scan, node_of(s, key));
+}
+
 enum rc
 section_bad(const struct section *s, const char *key, struct fault *f, const char *fmt, ...)
 {
-	int node = key != NULL ? scan_find(s->scan, s->node, key, 0) : SCAN_NO_NODE;
 	char text[sizeof f->detail];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (node == SCAN_NO_NODE)
-		node = s->node;
-	return scan_bad(f, s->scan->file, scan_line(s->scan, node), "%s", text);
+	return scan_bad(f, s->scan->file, section_line(s, key), "%s", text);
 }
 
 enum rc

@@ -39,7 +39,8 @@ enum rc config_slurp(
 size_t section_count(const struct section *s, const char *name);
 struct section section_child(const struct section *s, const char *name, size_t i);
 const char *section_title(const struct section *s);
-bool section_has(const struct section *s, const char *key);	    /* written in the file */
+unsigned section_line(const struct section *s, const char *key); /* the section's without key */
+bool section_has(const struct section *s, const char *key);	 /* written in the file */
 const char *section_text(const struct section *s, const char *key); /* borrowed; NULL */
 
 /* RC_INVALID at the line of key (NULL: of the section). */

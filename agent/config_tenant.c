@@ -375,6 +375,7 @@ read_publication(const struct section *s, struct config_credential *cred, struct
 		    "'x5u' is missing; write x5u = \"https://HOST/PATH/\", or identity = "
 		    "\"none\"");
 	TRY(section_string(s, "publish_dir", &cred->publish_dir, f));
+	cred->publish_line = section_line(s, "publish_dir");
 	return section_uint(
 	    s, "identity_max_bytes", 512, MAX_IDENTITY_BYTES, &cred->identity_max_bytes, f);
 }

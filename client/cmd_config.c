@@ -1,6 +1,8 @@
 #include "agent/config.h"
 #include "client/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 static int
@@ -31,6 +33,17 @@ show(struct cli *cli, const struct config *c)
 	return cli_print_json(cli, tree);
 }
 
+/* By whoever asks: what only the front's user may read is not judged. */
+static enum rc
+check_files(const struct config *c, struct fault *f)
+{
+	AUTO_FD dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return FAULT(f, RC_IO, "config", "%s: %s", c->dir, strerror(errno));
+	return config_check_files(c, dir, false, f);
+}
+
 static int
 run(struct cli *cli, const char *verb, const char *file)
 {
@@ -38,7 +51,7 @@ run(struct cli *cli, const char *verb, const char *file)
 	struct fault f = { 0 };
 
 	if (config_read(file, &c, &f) != RC_OK ||
-	    (strcmp(verb, "check") == 0 && config_check_files(c, &f) != RC_OK))
+	    (strcmp(verb, "check") == 0 && check_files(c, &f) != RC_OK))
 		return cli_fail(cli, EXIT_USAGE, "the configuration is not good", f.detail,
 		    "vesperd would refuse it and keep what it has");
 	return strcmp(verb, "check") == 0 ? check(cli, c) : show(cli, c);

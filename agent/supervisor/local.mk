@@ -6,6 +6,7 @@ libsupervisor_la_SOURCES = \
 	agent/supervisor/child.c agent/supervisor/child.h \
 	agent/supervisor/spawn.c agent/supervisor/spawn.h \
 	agent/supervisor/place.c agent/supervisor/place.h \
+	agent/supervisor/trial.c agent/supervisor/trial.h \
 	agent/supervisor/harden.c agent/supervisor/harden.h \
 	agent/supervisor/supervisor.c agent/supervisor/supervisor.h
 

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/log.h"
 #include "agent/supervisor/harden.h"
 #include "agent/supervisor/place.h"
 #include "agent/supervisor/supervisor.h"
+#include "agent/supervisor/trial.h"
 
 #include "config.h"
 
@@ -117,97 +117,10 @@ empty_environment(struct inherited *in)
 
 /* ---- -t ---------------------------------------------------------------------- */
 
-static void
-warn_missing(const char *what, const char *path)
-{
-	if (path != NULL && access(path, F_OK) != 0)
-		fprintf(stderr, "vesperd: warning: %s %s: %s\n", what, path, strerror(errno));
-}
-
-/* Of a socket. */
-static void
-warn_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *folder = slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
-
-	warn_missing("the socket's directory", folder);
-}
-
-static void
-warn_secret(const char *what, const struct secret_ref *ref)
-{
-	const char *path =
-	    ref->text != NULL && strncmp(ref->text, "file:", 5) == 0 ? ref->text + 5 : NULL;
-	struct stat st;
-
-	warn_missing(what, path);
-	if (path != NULL && stat(path, &st) == 0 && (st.st_mode & 027) != 0)
-		fprintf(stderr, "vesperd: warning: %s %s has mode %04o: run chmod 0600 %s\n",
-		    what, path, (unsigned)(st.st_mode & 07777), path);
-}
-
-/* Many tenants share a directory: it is named once where they follow each other. */
-static void
-warn_publishing(const struct config *c)
-{
-	const char *last = "";
-
-	for (size_t i = 0; i < c->tenants; i++) {
-		const struct config_tenant *t = &c->tenant[i];
-
-		for (size_t k = 0; k < t->credentials; k++) {
-			const char *dir = t->credential[k].publish_dir;
-
-			if (dir == NULL || strcmp(dir, last) == 0)
-				continue;
-			warn_missing("publish_dir", dir);
-			last = dir;
-		}
-	}
-}
-
-/* Files may come later than the configuration, so these do not make it bad. */
-static void
-warn_files(const struct config *c)
-{
-	warn_missing("trust_anchors", c->trust_anchors);
-	warn_missing("authority_anchors", c->authority_anchors);
-	warn_missing("ct_logs", c->ct_logs);
-	for (size_t i = 0; i < c->listens; i++)
-		warn_folder(c->listen[i].path);
-	if (c->admin_path != NULL)
-		warn_folder(c->admin_path);
-	for (size_t i = 0; i < c->tokens; i++) {
-		warn_missing("module", c->token[i].module);
-		warn_secret("pin", &c->token[i].pin);
-	}
-	for (size_t i = 0; i < c->cas; i++) {
-		warn_missing("tls_ca", c->ca[i].tls_ca);
-		warn_secret("eab_key", &c->ca[i].eab_key);
-	}
-	for (size_t i = 0; i < c->authorities; i++) {
-		warn_missing("tls_ca", c->authority[i].tls_ca);
-		warn_secret("secret", &c->authority[i].secret);
-	}
-	warn_publishing(c);
-}
-
-static void
-warn_users(const struct config *c)
-{
-	struct place_users users;
-	struct fault why = { 0 };
-
-	if (place_users(c, geteuid() == 0, &users, &why) != RC_OK)
-		fprintf(stderr, "vesperd: warning: %s\n", why.detail);
-}
-
 static int
 report_good(const struct options *o, const struct config *c)
 {
-	warn_files(c);
-	warn_users(c);
+	trial_warn(c);
 	if (o->verbose)
 		fprintf(stderr, "vesperd: %s is good: %zu tenants, %zu tokens\n", o->config,
 		    c->tenants, c->tokens);
@@ -337,8 +250,8 @@ main(int argc, char **argv)
 		return complain(&f, EXIT_FAILED);
 	empty_environment(&in);
 	log_open("supervisor", o.verbose ? LEVEL_DEBUG : LEVEL_INFO);
-	if (config_read(o.config, &c, &f) != RC_OK ||
-	    (o.test && config_check_files(c, &f) != RC_OK) || enter(c, &f) != RC_OK)
+	if (config_read(o.config, &c, &f) != RC_OK || enter(c, &f) != RC_OK ||
+	    trial_files(c, o.test, &f) != RC_OK)
 		return complain(&f, EXIT_USAGE);
 	if (o.test)
 		return report_good(&o, c);

@@ -11,7 +11,8 @@ check_PROGRAMS += tests/unit/role_standin
 tests_unit_role_standin_SOURCES = tests/unit/role_standin.c
 tests_unit_role_standin_LDADD = libagent.la libbase.la $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
-tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c tests/unit/cm.h
+tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c tests/unit/cm.h \
+	tests/unit/pki.c tests/unit/pki.h
 tests_unit_test_supervisor_LDADD = libsupervisor.la $(AGENT_LDADD)
 
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c tests/unit/cm.h

@@ -16,6 +16,7 @@
 #include "agent/supervisor/child.h"
 #include "agent/supervisor/supervisor.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/pki.h"
 
 enum { WAIT_MS = 8000, STEP_MS = 20, TEXT_MAX = 65536, NOBODY = 65534 };
 
@@ -147,13 +148,28 @@ copy_program(const char *from, const char *to, mode_t mode)
 #define CONFIG_TEXT \
 	"state_dir = \"../state\"\naudit_dir = \"../audit\"\n" \
 	"front_user = \"daemon\"\nhsm_user = \"bin\"\nnet_user = \"sys\"\n" \
-	"trust_anchors = \"none.pem\"\n" \
+	"trust_anchors = \"anchors.pem\"\n" \
 	"listen \"main\" { path = \"../main.sock\" mode = \"0666\" }\n" \
 	"listen \"two\" { path = \"../two.sock\" mode = \"0600\" }\n" \
 	"admin_socket = \"../admin.sock\"\n" \
 	"token \"hsm\" { module = \"/nonexistent.so\" label = \"l\" pin = \"file:pin\"\n" \
 	"  processes = 2 threads = 3 lock_file = \"../token.lock\" environment = { \"A=1\", " \
 	"\"B=2\" } }\n"
+
+static void
+put_anchors(void)
+{
+	EVP_PKEY *key = pki_p256();
+	X509 *root = pki_issue(&(struct pki_spec){ .cn = "root", .key = key, .ca = true });
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	pki_pem(&pem, root);
+	buf_byte(&pem, 0);
+	assert_int_equal(buf_check(&pem, NULL), RC_OK);
+	put("conf/anchors.pem", (const char *)pem.ptr);
+	X509_free(root);
+	EVP_PKEY_free(key);
+}
 
 static void
 make_home_tree(void)
@@ -171,6 +187,7 @@ make_home_tree(void)
 	assert_int_equal(symlink("vesper-front", at("bin/vesper-hsm")), 0);
 	assert_int_equal(symlink("vesper-front", at("bin/vesper-renewer")), 0);
 	put("conf/vesperd.conf", CONFIG_TEXT);
+	put_anchors();
 	put("conf/pin", "1234\n");
 	assert_int_equal(chmod(at("conf/pin"), 0644), 0);
 }
@@ -774,7 +791,7 @@ missing_users_are_named(void **state)
 		return;
 	}
 	put("conf/vesperd.conf",
-	    "trust_anchors = \"a\"\nfront_user = \"no-such-a\"\nhsm_user = \"bin\"\n"
+	    "trust_anchors = \"anchors.pem\"\nfront_user = \"no-such-a\"\nhsm_user = \"bin\"\n"
 	    "net_user = \"no-such-b\"\nstate_dir = \"../state\"\naudit_dir = \"../audit\"\n");
 	start_daemon();
 	assert_int_equal(exit_status(WAIT_MS), 1);
@@ -794,17 +811,8 @@ check_only(void **state)
 	assert_true(logged("warning: module /nonexistent.so"));
 	assert_true(logged("warning: pin pin has mode 0644"));
 	assert_int_not_equal(stat(at("state"), &st), 0);
-	put("conf/none.pem", "no certificate\n");
-	run_daemon(getuid(), args);
-	assert_int_equal(exit_status(WAIT_MS), 2);
-	assert_true(logged("trust_anchors none.pem: "));
-	put("conf/vesperd.conf",
-	    "trust_anchors = \"a\"\nct_logs = \"none.pem\"\nfront_user = \"no-such-a\"\n"
-	    "listen \"x\" { path = \"../none/x.sock\" }\n");
-	run_daemon(getuid(), args);
-	assert_int_equal(exit_status(WAIT_MS), 2);
-	assert_true(logged("ct_logs none.pem: "));
-	assert_int_equal(unlink(at("conf/none.pem")), 0);
+	put("conf/vesperd.conf", "trust_anchors = \"anchors.pem\"\nfront_user = \"no-such-a\"\n"
+				 "listen \"x\" { path = \"../none/x.sock\" }\n");
 	run_daemon(getuid(), args);
 	assert_int_equal(exit_status(WAIT_MS), 0);
 	assert_true(logged("warning: the socket's directory ../none: No such file"));
@@ -813,6 +821,117 @@ check_only(void **state)
 	run_daemon(getuid(), args);
 	assert_int_equal(exit_status(WAIT_MS), 2);
 	assert_true(logged("vesperd.conf:1: no such option 'kye'"));
+}
+
+/*
+ * Without one of these the front can only fail: it is said once, and by -t with
+ * the same words, rather than by a front that is started for ever.
+ */
+static void
+shared_files_first(void **state)
+{
+	static const struct {
+		const char *key, *text, *says;
+	} rows[] = {
+		{ "trust_anchors", NULL,
+		    "trust_anchors x: No such file or directory; create it" },
+		{ "trust_anchors", "no certificate\n", "trust_anchors x: " },
+		{ "authority_anchors", NULL,
+		    "authority_anchors x: No such file or directory; create it" },
+		{ "authority_anchors", "-----BEGIN", "authority_anchors x: " },
+		{ "ct_logs", NULL, "ct_logs x: No such file or directory; create it" },
+		{ "ct_logs", "[]", "ct_logs x: " },
+		{ "ct_logs", "", "ct_logs x: " },
+	};
+	const char *const args[] = { "-t", "-c", config_path, NULL };
+	char text[512], says[128];
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(text, sizeof text, "%s%s = \"x\"\nstate_dir = \"../state\"\n",
+		    strcmp(rows[i].key, "trust_anchors") != 0
+			? "trust_anchors = \"anchors.pem\"\n"
+			: "",
+		    rows[i].key);
+		put("conf/vesperd.conf", text);
+		(void)unlink(at("conf/x"));
+		if (rows[i].text != NULL)
+			put("conf/x", rows[i].text);
+		snprintf(says, sizeof says, "vesperd: %s", rows[i].says);
+		for (int start = 0; start < 2; start++) {
+			(void)unlink(at("log"));
+			run_daemon(getuid(), start ? args + 1 : args);
+			assert_int_equal(exit_status(WAIT_MS), 2);
+			assert_true(logged(says));
+		}
+	}
+	assert_int_not_equal(stat(at("state"), &st), 0);
+}
+
+/* As root too it is the front's user who has to read them. */
+static void
+shared_files_of_others(void **state)
+{
+	const char *const test[] = { "-t", "-c", config_path, NULL };
+
+	(void)state;
+	if (!is_root()) {
+		skip();
+		return;
+	}
+	assert_int_equal(chmod(at("conf/anchors.pem"), 0600), 0);
+	start_daemon();
+	assert_int_equal(exit_status(WAIT_MS), 2);
+	assert_true(logged("trust_anchors anchors.pem: Permission denied; make it readable"));
+	/* Somebody else who tries the file knows nothing of that. */
+	(void)unlink(at("log"));
+	run_daemon(65533, test);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+}
+
+static void
+check_says_what_is_empty(void **state)
+{
+	const char *const args[] = { "-t", "-c", config_path, NULL };
+	static const char text[] =
+	    "trust_anchors = \"anchors.pem\"\nfront_user = \"daemon\"\nhsm_user = \"bin\"\n"
+	    "net_user = \"sys\"\ntoken \"hsm\" { module = \"/nonexistent.so\" label = \"l\"\n"
+	    "  pin = \"file:pin\"\n"
+	    "  environment = { \"A=1\", \"SOFTHSM2_CONF=soft.conf\" } }\n";
+	static const char tenant[] =
+	    "tenant \"acme\" {\n numbers = { \"12025550100\" }\n credential \"main\" {\n"
+	    "  profile = \"atis-delegate\" token = \"hsm\" x5u = \"https://h/\"\n"
+	    "  publish_dir = \"www\"\n }\n}\n";
+
+	(void)state;
+	put("conf/vesperd.conf", text);
+	assert_int_equal(mkdir(at("conf/tenants.d"), 0755), 0);
+	put("conf/tenants.d/acme.conf", tenant);
+	put("conf/pin", "");
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+	assert_true(logged("warning: vesperd.conf:6: pin pin is empty; write the user PIN"));
+	assert_true(logged("warning: vesperd.conf:7: SOFTHSM2_CONF=soft.conf: No such file or "
+			   "directory; create it"));
+	assert_true(logged(
+	    "warning: tenants.d/acme.conf:5: publish_dir www: No such file or directory"));
+	/* There, but not for the front. */
+	put("conf/pin", "1234");
+	put("conf/soft.conf", "");
+	assert_int_equal(mkdir(at("conf/www"), is_root() ? 0755 : 0555), 0);
+	(void)unlink(at("log"));
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+	assert_false(logged("is empty"));
+	assert_false(logged("SOFTHSM2_CONF"));
+	assert_true(logged(
+	    "warning: tenants.d/acme.conf:5: publish_dir www: Permission denied; it is"));
+	assert_int_equal(chmod(at("conf/www"), 0777), 0);
+	(void)unlink(at("log"));
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+	assert_false(logged("publish_dir"));
 }
 
 static void
@@ -852,6 +971,9 @@ main(int argc, char **argv)
 		PROCESS_TEST(ordinary_user_runs_all_roles),
 		PROCESS_TEST(missing_users_are_named),
 		PROCESS_TEST(check_only),
+		PROCESS_TEST(shared_files_first),
+		PROCESS_TEST(shared_files_of_others),
+		PROCESS_TEST(check_says_what_is_empty),
 		PROCESS_TEST(usage_errors),
 	};
 	struct CMUnitTest tests[ARRAY_LEN(fixed) + ARRAY_LEN(start_cases)];

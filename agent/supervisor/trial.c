@@ -1,0 +1,246 @@
+#include "agent/supervisor/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/supervisor/place.h"
+
+/* ---- the front's eyes ---- */
+
+struct guise {
+	bool worn;
+	gid_t gid, *group;
+	int groups;
+};
+
+static void
+guise_cleanup(struct guise *g)
+{
+	free(g->group);
+}
+
+#define AUTO_GUISE __attribute__((cleanup(guise_cleanup))) struct guise
+
+static enum rc
+failed(const char *what, struct fault *f)
+{
+	return FAULT(f, RC_IO, "start", "%s: %s", what, strerror(errno));
+}
+
+/* An ordinary user is the front already; a user that is missing is said elsewhere. */
+static enum rc
+put_on(struct guise *g, const struct config *c, struct fault *f)
+{
+	const struct passwd *pw = geteuid() == 0 ? getpwnam(c->front_user) : NULL;
+
+	if (pw == NULL || pw->pw_uid == 0)
+		return RC_OK;
+	g->gid = getegid();
+	g->groups = getgroups(0, NULL);
+	if (g->groups < 0)
+		return failed("getgroups", f);
+	g->group = calloc((size_t)g->groups + 1, sizeof g->group[0]);
+	if (g->group == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "groups");
+	if (getgroups(g->groups, g->group) != g->groups)
+		return failed("getgroups", f);
+	g->worn = true;
+	if (initgroups(c->front_user, pw->pw_gid) != 0 || setegid(pw->pw_gid) != 0 ||
+	    seteuid(pw->pw_uid) != 0)
+		return failed("to look as the front's user", f);
+	return RC_OK;
+}
+
+static enum rc
+take_off(struct guise *g, struct fault *f)
+{
+	if (!g->worn)
+		return RC_OK;
+	g->worn = false;
+	if (seteuid(0) != 0 || setegid(g->gid) != 0 ||
+	    setgroups((size_t)g->groups, g->group) != 0)
+		return failed("to be root again", f);
+	return RC_OK;
+}
+
+enum rc
+trial_files(const struct config *c, bool test, struct fault *f)
+{
+	AUTO_GUISE g = { 0 };
+	struct fault why = { 0 };
+	enum rc rc = put_on(&g, c, f);
+
+	if (rc == RC_OK)
+		rc = config_check_files(c, AT_FDCWD, g.worn || !test, f);
+	if (take_off(&g, &why) == RC_OK)
+		return rc;
+	*f = why;
+	return why.rc;
+}
+
+/* ---- what -t says ---- */
+
+static void PRINTF_LIKE(3, 4) warn_at(const char *file, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "vesperd: warning: %s:%u: ", file, line);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static const char *
+main_file(const struct config *c)
+{
+	const char *slash = strrchr(c->file, '/');
+
+	return slash != NULL ? slash + 1 : c->file;
+}
+
+static void
+warn_missing(const char *what, const char *path)
+{
+	if (path != NULL && access(path, F_OK) != 0)
+		fprintf(stderr, "vesperd: warning: %s %s: %s\n", what, path, strerror(errno));
+}
+
+/* Of a socket. */
+static void
+warn_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *folder = slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+
+	warn_missing("the socket's directory", folder);
+}
+
+static const char *
+path_of(const struct secret_ref *ref)
+{
+	return ref->text != NULL && strncmp(ref->text, "file:", 5) == 0 ? ref->text + 5 : NULL;
+}
+
+static void
+warn_secret(const char *what, const struct secret_ref *ref)
+{
+	const char *path = path_of(ref);
+	struct stat st;
+
+	warn_missing(what, path);
+	if (path != NULL && stat(path, &st) == 0 && (st.st_mode & 027) != 0)
+		fprintf(stderr, "vesperd: warning: %s %s has mode %04o: run chmod 0600 %s\n",
+		    what, path, (unsigned)(st.st_mode & 07777), path);
+}
+
+/* The supervisor never opens it: its size says enough. */
+static void
+warn_empty_pin(const struct config *c, const struct config_token *t)
+{
+	const char *path = path_of(&t->pin);
+	struct stat st;
+
+	if (path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		warn_at(main_file(c), t->pin_line,
+		    "pin %s is empty; write the user PIN of token \"%s\" into it", path,
+		    t->name);
+}
+
+/* Without its file SoftHSM2 looks for tokens in a place of its own, and finds none. */
+static void
+warn_environment(const struct config *c, const struct config_token *t)
+{
+	static const char name[] = "SOFTHSM2_CONF=";
+
+	for (size_t i = 0; i < t->environment.len; i++) {
+		const char *item = t->environment.item[i];
+
+		if (strncmp(item, name, sizeof name - 1) == 0 &&
+		    access(item + sizeof name - 1, F_OK) != 0)
+			warn_at(main_file(c), t->environment_line,
+			    "%s: %s; create it, or correct the name", item, strerror(errno));
+	}
+}
+
+/* Many credentials share a directory: it is named once where they follow each other. */
+static void
+warn_publishing(const struct config *c)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < c->tenants; i++) {
+		const struct config_tenant *t = &c->tenant[i];
+
+		for (size_t k = 0; k < t->credentials; k++) {
+			const struct config_credential *cc = &t->credential[k];
+
+			if (cc->publish_dir == NULL || strcmp(cc->publish_dir, last) == 0)
+				continue;
+			last = cc->publish_dir;
+			if (faccessat(AT_FDCWD, last, W_OK | X_OK, AT_EACCESS) != 0)
+				warn_at(t->file, cc->publish_line,
+				    "publish_dir %s: %s; it is a directory that the front's "
+				    "user writes in",
+				    last, strerror(errno));
+		}
+	}
+}
+
+static void
+warn_as_front(const struct config *c)
+{
+	AUTO_GUISE g = { 0 };
+	struct fault why = { 0 };
+
+	if (put_on(&g, c, &why) == RC_OK)
+		warn_publishing(c);
+	if (take_off(&g, &why) != RC_OK || why.rc != RC_OK)
+		fprintf(stderr, "vesperd: warning: %s\n", why.detail);
+}
+
+static void
+warn_token(const struct config *c, const struct config_token *t)
+{
+	warn_missing("module", t->module);
+	warn_secret("pin", &t->pin);
+	warn_empty_pin(c, t);
+	warn_environment(c, t);
+}
+
+static void
+warn_users(const struct config *c)
+{
+	struct place_users users;
+	struct fault why = { 0 };
+
+	if (place_users(c, geteuid() == 0, &users, &why) != RC_OK)
+		fprintf(stderr, "vesperd: warning: %s\n", why.detail);
+}
+
+void
+trial_warn(const struct config *c)
+{
+	for (size_t i = 0; i < c->listens; i++)
+		warn_folder(c->listen[i].path);
+	if (c->admin_path != NULL)
+		warn_folder(c->admin_path);
+	for (size_t i = 0; i < c->tokens; i++)
+		warn_token(c, &c->token[i]);
+	for (size_t i = 0; i < c->cas; i++) {
+		warn_missing("tls_ca", c->ca[i].tls_ca);
+		warn_secret("eab_key", &c->ca[i].eab_key);
+	}
+	for (size_t i = 0; i < c->authorities; i++) {
+		warn_missing("tls_ca", c->authority[i].tls_ca);
+		warn_secret("secret", &c->authority[i].secret);
+	}
+	warn_as_front(c);
+	warn_users(c);
+}
