@@ -456,6 +456,23 @@ decide(const struct decide_world *w, const struct sign_request *r, struct decisi
 	return rc;
 }
 
+const struct decision *
+decide_delegate(const struct sign_request *r, const struct passport *p)
+{
+	for (size_t i = 0; i < r->befores; i++) {
+		const struct decision *d = &r->before[i];
+
+		if (d->credential != NULL &&
+		    profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
+		    tn_key(&d->passport.authorising) == tn_key(&p->orig) &&
+		    tn_key(&d->passport.orig) == tn_key(&p->orig) &&
+		    json_equal(json_object_get(d->passport.claims, "dest"),
+			json_object_get(p->claims, "dest")))
+			return d;
+	}
+	return NULL;
+}
+
 void
 decide_done(struct decision *d)
 {

@@ -20,6 +20,9 @@ struct sign_request {
 	bool needs_identity;   /* the answer is an Identity value and nothing else */
 	bool dry_run;
 	const char *request_id;
+	/* What was decided before for the same call, refusals too; see decide_delegate(). */
+	const struct decision *before;
+	size_t befores;
 };
 
 struct decide_world {
@@ -64,6 +67,13 @@ struct decision {
 enum rc decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
     struct fault *f) MUST_CHECK;
 void decide_done(struct decision *d);
+
+/*
+ * The holder of p's orig number has shown its right to use it in this very
+ * call: the allowed decision of class delegate among r->before with the same
+ * orig and dest.  NULL: none.  What a provider's attestation policy may rest on.
+ */
+const struct decision *decide_delegate(const struct sign_request *r, const struct passport *p);
 
 /* No clock before this can be right: the moment of the last release. */
 #define DECIDE_RELEASE_S INT64_C(1767225600) /* 2026-01-01 */

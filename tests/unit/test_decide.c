@@ -690,6 +690,49 @@ peer_of_a_socket(void **state)
 	close(pair[1]);
 }
 
+/* Only an allowed delegate of the same call proves the number (D-05). */
+static void
+delegate_of_the_call(void **state)
+{
+	static const struct {
+		const char *name, *claims;
+		uid_t uid;
+		enum ppt ppt;
+		bool proves;
+	} rows[] = {
+		{ "the delegate", BASE(N0), 1000, PPT_BASE, true },
+		{ "a stranger's request", BASE(N0), 9, PPT_BASE, false },
+		{ "one that was not prepared", "{}", 1000, PPT_BASE, false },
+		{ "a provider's own", SHAKEN(N0, "B"), 1000, PPT_SHAKEN, false },
+		{ "another number", BASE("12025550120"), 1007, PPT_BASE, false },
+		{ "another callee", "{'orig':{'tn':'" N0 "'},'dest':{'tn':['12125550112']}}",
+		    1000, PPT_BASE, false },
+	};
+	struct fixture *x = *state;
+	struct decide_case shaken = plain, before = plain;
+	struct decision mine, other;
+
+	shaken.ppt = PPT_SHAKEN;
+	shaken.claims = SHAKEN(N0, "B");
+	assert_int_equal(run(x, &shaken, NOW, &mine, NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sign_request r = { .before = &other, .befores = 1 };
+
+		before.uid = rows[i].uid;
+		before.ppt = rows[i].ppt;
+		before.claims = rows[i].claims;
+		if (strcmp(rows[i].name, "another number") == 0)
+			before.credential = "one";
+		(void)!run(x, &before, NOW, &other, NULL);
+		if ((decide_delegate(&r, &mine.passport) == &other) != rows[i].proves)
+			fail_msg("%s", rows[i].name);
+		r.befores = 0;
+		assert_null(decide_delegate(&r, &mine.passport));
+		decide_done(&other);
+	}
+	decide_done(&mine);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -701,6 +744,7 @@ main(void)
 		TEST(signer_not_ready),
 		TEST(not_yet_valid),
 		TEST(identity_needed),
+		TEST(delegate_of_the_call),
 		TEST(rates),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),
