@@ -18,7 +18,8 @@ INTEGRATION_TESTS = \
 INTEGRATION_RUN = $(INTEGRATION_TESTS)
 TESTS += $(INTEGRATION_RUN)
 EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/audit_check.py \
-	tests/world/__init__.py tests/world/unixhttp.py tests/world/machine.py tests/world/demo.py tests/world/process.py
+	tests/world/__init__.py tests/world/unixhttp.py tests/world/machine.py tests/world/demo.py \
+	tests/world/process.py tests/world/inside.py
 
 # The lab, and its own tests, which come first: everything below leans on it.
 LAB_FILES = \
