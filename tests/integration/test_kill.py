@@ -110,16 +110,40 @@ class Operator:
             time.sleep(RENEW_EVERY_S)
 
 
-def signs(machine: Machine, tenant: str, number: str) -> bool:
-    try:
-        answer = http.request(machine.socket, "POST", "/v1/passports", {
-            "tenant": tenant, "claims": {"orig": {"tn": number}, "dest": {"tn": ["12125550111"]}}},
-            timeout=3)
-    except (OSError, http.http.client.HTTPException):
-        return False
-    if answer.status == 200:
-        judge(answer.json["passport"])
-    return answer.status == 200
+class Wait:
+    """For the first signature after a kill; what was said until then."""
+
+    def __init__(self, machine: Machine, tenant: str, number: str):
+        self.machine, self.tenant, self.number = machine, tenant, number
+        self.began, self.said = time.monotonic(), []
+
+    def ask(self) -> str:
+        try:
+            answer = self.machine.ask("POST", "/v1/passports", {
+                "tenant": self.tenant, "claims": {"orig": {"tn": self.number},
+                                                  "dest": {"tn": ["12125550111"]}}}, timeout=3)
+        except (OSError, http.http.client.HTTPException) as problem:
+            return repr(problem)
+        if answer.status == 200:
+            judge(answer.json["passport"])
+            return "signed"
+        return f"{answer.reason}: {answer.json.get('detail')}"
+
+    def signs(self) -> bool:
+        what = self.ask()
+        if not self.said or self.said[-1][1] != what:
+            self.said.append((round(time.monotonic() - self.began, 2), what))
+        return what == "signed"
+
+    def over(self, name: str) -> float:
+        """How long it took; what is slow is told with what was said meanwhile."""
+        try:
+            wait_for(name, self.signs, 15)
+        finally:
+            took = round(time.monotonic() - self.began, 2)
+            if took > BACK_S:
+                print(f"# {time.strftime('%X')} {name}: {took} s, {self.said}", flush=True)
+        return took
 
 
 def victim(machine: Machine, role: str, chance: random.Random) -> int | None:
@@ -150,13 +174,11 @@ def kill_rounds(machine: Machine, role: str, numbers: dict[str, str]) -> None:
         if role == "vesperd":
             machine.agent.wait()
             machine.start_agent(wait=False)
-        began = time.monotonic()
         tenant = chance.choice(sorted(numbers))
-        wait_for(f"{role} round {turn}: {tenant} signs again (KILL_SEED={SEED})",
-                 lambda: signs(machine, tenant, numbers[tenant]), 15)
-        took = time.monotonic() - began
+        took = Wait(machine, tenant, numbers[tenant]).over(
+            f"{role} round {turn}: {tenant} signs again (KILL_SEED={SEED})")
         if took > BACK_S:
-            slow.append(round(took, 2))
+            slow.append(took)
     print(f"# {role}: {ROUNDS} kills, slower than {BACK_S} s: {slow}", flush=True)
     # A machine that is busy with something else may cost one round in twenty a little more.
     true(len(slow) <= ROUNDS // 20 and all(t < 3 * BACK_S for t in slow),
