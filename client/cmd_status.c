@@ -99,6 +99,17 @@ judge_token(const json_t *token, struct complaints *c)
 		    ": its admin is down, no key can be made and no certificate asked for");
 }
 
+/* An agent of before says nothing but the state of the certificate. */
+static bool
+can_sign(const json_t *credential)
+{
+	const json_t *signable = json_object_get(credential, "signable");
+
+	if (signable != NULL)
+		return json_is_true(signable);
+	return strcmp(text(credential, "state"), "ready") == 0;
+}
+
 static void
 judge_credentials(const json_t *list, struct complaints *c)
 {
@@ -107,7 +118,9 @@ judge_credentials(const json_t *list, struct complaints *c)
 	json_t *item;
 
 	json_array_foreach (list, i, item)
-		waiting += strcmp(text(item, "state"), "ready") != 0;
+		waiting += json_is_false(json_object_get(item, "enabled"))
+			       ? strcmp(text(item, "state"), "ready") != 0 /* as meant */
+			       : !can_sign(item);
 	snprintf(count, sizeof count, "%zu", waiting);
 	if (waiting > 0)
 		complain(c, "", count, " of the credentials cannot sign");
@@ -220,6 +233,19 @@ print_credential(const json_t *c)
 	putchar('\n');
 }
 
+/* What does not stand behind the credential already. */
+static void
+print_problems(const json_t *c)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (json_object_get(c, "problems"), i, item) {
+		if (strcmp(text(item, "detail"), text(c, "detail")) != 0)
+			printf("  %s: %s\n", text(item, "problem"), text(item, "detail"));
+	}
+}
+
 static void
 print_credentials(const struct cli *cli, const json_t *s)
 {
@@ -230,9 +256,10 @@ print_credentials(const struct cli *cli, const json_t *s)
 	    "SERIAL", "EXPIRES", "RENEWAL", "NUMBERS", cli_plain(cli));
 	json_array_foreach (list, i, item) {
 		print_credential(item);
-		ready += strcmp(text(item, "state"), "ready") == 0;
+		print_problems(item);
+		ready += can_sign(item);
 	}
-	printf("%zu credentials, %zu ready\n", json_array_size(list), ready);
+	printf("%zu credentials, %zu can sign now\n", json_array_size(list), ready);
 }
 
 static void

@@ -29,8 +29,9 @@ struct slot {	     /* a frame that has no answer yet */
 struct key {
 	struct hsm_key is;
 	uint64_t asked, known, refused, missing; /* 1 << process */
-	unsigned misses;			 /* in a row */
-	int64_t again_ms;			 /* when a missing one is asked for again */
+	uint64_t lost; /* its last word was that there is no such key; asking again keeps it */
+	unsigned misses;  /* in a row */
+	int64_t again_ms; /* when a missing one is asked for again */
 	bool wanted;
 	int64_t forget_at_ms;
 };
@@ -633,6 +634,7 @@ forget_process(struct token *t, unsigned number)
 		t->key[i]->known &= mask;
 		t->key[i]->refused &= mask;
 		t->key[i]->missing &= mask;
+		t->key[i]->lost &= mask;
 	}
 }
 
@@ -741,6 +743,7 @@ learnt(struct process *p, const struct slot *s, const struct frame *frame)
 	if (k == NULL)
 		return;
 	k->asked &= ~bit;
+	k->lost = code == FRAME_NO_KEY ? k->lost | bit : k->lost & ~bit;
 	if (code == FRAME_OK) {
 		k->known |= bit;
 		k->misses = 0;
@@ -1110,6 +1113,31 @@ hsm_refused(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN
 		any = true;
 	}
 	return any;
+}
+
+enum hsm_key_state
+hsm_key_state(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN])
+{
+	const struct token *t = &h->token[token < HSM_MAX_TOKENS ? token : 0];
+	const struct key *k = find_key(t, key_id);
+	bool refused = false;
+
+	if (!hsm_token_up(h, token))
+		return HSM_KEY_DOWN;
+	if (hsm_ready(h, token, key_id))
+		return HSM_KEY_READY;
+	for (unsigned i = 0; k != NULL && i < HSM_MAX_PROCESSES; i++) {
+		uint64_t bit = 1ULL << i;
+
+		if (!takes_calls(t->process[i]))
+			continue;
+		if (((k->refused | k->lost) & bit) == 0)
+			return HSM_KEY_AWAITED;
+		refused |= (k->refused & bit) != 0;
+	}
+	if (k == NULL)
+		return HSM_KEY_AWAITED;
+	return refused ? HSM_KEY_REFUSED : HSM_KEY_MISSING;
 }
 
 bool

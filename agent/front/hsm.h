@@ -67,6 +67,17 @@ bool hsm_ready(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_
 /* Every ready process of the token refused the key, and there is one. */
 bool hsm_refused(const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
 
+/* For whoever asks why; the token is up in all but the first. */
+enum hsm_key_state {
+	HSM_KEY_DOWN,	 /* no process of the token is up */
+	HSM_KEY_READY,	 /* some process can sign with it */
+	HSM_KEY_MISSING, /* each of them says that the token has no such key */
+	HSM_KEY_REFUSED, /* each of them has no such key or refuses it, some the latter */
+	HSM_KEY_AWAITED, /* not all of them have answered */
+};
+enum hsm_key_state hsm_key_state(
+    const struct hsm *h, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
+
 /* Some process of the token is ready and was taught. */
 bool hsm_token_up(const struct hsm *h, unsigned token);
 

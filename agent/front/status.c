@@ -6,6 +6,7 @@
 #include "agent/front/fresh.h"
 #include "agent/front/jw.h"
 #include "agent/front/status.h"
+#include "agent/front/works.h"
 
 bool
 status_visible(const struct conn *c, const struct config_tenant *t)
@@ -23,41 +24,146 @@ status_state(const struct credential *c, int64_t now_s)
 	return now_s > c->not_after_s ? "expired" : "ready";
 }
 
-static void
-put_why(struct buf *out, struct credential *c)
+/* Can the token sign for it?  That it is down is another matter than a key that it lost. */
+static bool
+token_can(
+    const struct front *fr, const struct credential *c, const char **problem, struct fault *f)
 {
-	char problem[CREDENTIAL_PROBLEM_MAX] = "";
+	static const struct {
+		const char *problem, *says;
+	} rows[] = {
+		[HSM_KEY_DOWN] = { "token_down", "is down: no signer of it is up; key" },
+		[HSM_KEY_READY] = { NULL, NULL },
+		[HSM_KEY_MISSING] = { "key_missing", "is up and does not have the key" },
+		[HSM_KEY_REFUSED] = { "key_refused", "is up and its signers refuse the key" },
+		[HSM_KEY_AWAITED] = { "key_not_learnt",
+		    "is up and its signers have not learnt the key yet:" },
+	};
+	enum hsm_key_state state = hsm_key_state(fr->desk.hsm, c->token, c->key_id);
+	char key[2 * KEY_ID_LEN + 1];
 
-	credential_problem(c, problem);
-	jw_str(out, "reason", c->why.rc != RC_OK ? c->why.reason : NULL);
-	if (problem[0] != 0)
-		jw_str(out, "detail", problem);
-	else
-		jw_str(out, "detail", c->why.rc != RC_OK ? c->why.detail : NULL);
+	if (state == HSM_KEY_READY)
+		return true;
+	works_hex(c->key_id, KEY_ID_LEN, key);
+	*problem = rows[state].problem;
+	(void)REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "token '%s' %s %s",
+	    front_set(fr)->config->token[c->token].name, rows[state].says, key);
+	return false;
+}
+
+static bool
+can_sign(const struct front *fr, const struct config_tenant *t, const struct credential *c,
+    struct fault *f)
+{
+	const char *problem;
+
+	if (!t->enabled) {
+		(void)REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
+		return false;
+	}
+	if (c->state != CREDENTIAL_READY) {
+		(void)REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL, "no certificate is in force");
+		return false;
+	}
+	return gate_in_time(c->gate, loop_time_s(fr->loop), f) == RC_OK &&
+	       token_can(fr, c, &problem, f);
+}
+
+/* One credential while it is written. */
+struct shown {
+	const struct front *front;
+	const struct config_tenant *tenant;
+	const struct config_credential *config;
+	struct credential *credential;
+	const char *token_problem; /* NULL: none */
+	struct fault token_fault;
+	char renewal[CREDENTIAL_PROBLEM_MAX];
+};
+
+static struct shown
+look_at(const struct front *fr, const struct credset *set, struct credset_place at)
+{
+	struct shown s = { .front = fr,
+		.tenant = &set->config->tenant[at.tenant],
+		.config = credset_config(set, at),
+		.credential = credset_credential(set, at) };
+
+	credential_problem(s.credential, s.renewal);
+	if (s.credential->state == CREDENTIAL_READY)
+		(void)token_can(fr, s.credential, &s.token_problem, &s.token_fault);
+	return s;
+}
+
+/* The first thing that stands in the way, and else what the renewal met. */
+static void
+put_why(struct buf *out, const struct shown *s)
+{
+	const struct fault *why =
+	    s->token_problem != NULL ? &s->token_fault : &s->credential->why;
+	const char *detail = why->rc != RC_OK ? why->detail : NULL;
+
+	jw_str(out, "reason", why->rc != RC_OK ? why->reason : NULL);
+	if (s->renewal[0] != 0 && s->token_problem == NULL)
+		detail = s->renewal;
+	jw_str(out, "detail", detail);
 }
 
 static void
-put_credential(struct buf *out, const struct config_tenant *t,
-    const struct config_credential *cc, struct credential *c, int64_t now_s)
+put_problem(struct buf *out, const char *problem, const char *detail)
 {
-	bool ready = c->state == CREDENTIAL_READY;
-
 	jw_open(out, NULL, '{');
-	jw_str(out, "tenant", c->tenant);
-	jw_str(out, "name", c->name);
-	jw_str(out, "profile", profile_rule(cc->profile)->name);
-	jw_bool(out, "enabled", t->enabled);
-	jw_str(out, "state", status_state(c, now_s));
-	put_why(out, c);
-	jw_str(out, "serial", ready ? c->chain->cert[0]->serial : NULL);
-	if (ready) {
+	jw_str(out, "problem", problem);
+	jw_str(out, "detail", detail);
+	jw_close(out, '}');
+}
+
+static void
+put_problems(struct buf *out, const struct shown *s)
+{
+	const struct credential *c = s->credential;
+
+	jw_open(out, "problems", '[');
+	if (s->token_problem != NULL)
+		put_problem(out, s->token_problem, s->token_fault.detail);
+	if (c->why.rc != RC_OK)
+		put_problem(out, c->why.reason, c->why.detail);
+	if (s->renewal[0] != 0)
+		put_problem(out, "renewal", s->renewal);
+	jw_close(out, ']');
+}
+
+static void
+put_chain(struct buf *out, const struct credential *c)
+{
+	bool there = c->state == CREDENTIAL_READY;
+
+	jw_str(out, "serial", there ? c->chain->cert[0]->serial : NULL);
+	if (there) {
 		jw_int(out, "not_before", c->not_before_s);
 		jw_int(out, "not_after", c->not_after_s);
 	} else {
 		jw_null(out, "not_before");
 		jw_null(out, "not_after");
 	}
-	jw_str(out, "x5u", ready ? c->x5u : NULL);
+	jw_str(out, "x5u", there ? c->x5u : NULL);
+}
+
+static void
+put_credential(struct buf *out, const struct shown *s)
+{
+	struct credential *c = s->credential;
+	const struct config_tenant *t = s->tenant;
+
+	jw_open(out, NULL, '{');
+	jw_str(out, "tenant", c->tenant);
+	jw_str(out, "name", c->name);
+	jw_str(out, "profile", profile_rule(s->config->profile)->name);
+	jw_bool(out, "enabled", t->enabled);
+	jw_str(out, "state", status_state(c, loop_time_s(s->front->loop)));
+	jw_bool(out, "signable", can_sign(s->front, t, c, NULL));
+	put_why(out, s);
+	put_problems(out, s);
+	put_chain(out, c);
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
 	if (atomic_load(&c->renew_at_s) != 0)
 		jw_int(out, "next_renewal", atomic_load(&c->renew_at_s));
@@ -67,24 +173,26 @@ put_credential(struct buf *out, const struct config_tenant *t,
 }
 
 static void
-put_tenant(struct buf *out, const struct credset *set, size_t i, int64_t now_s)
+put_tenant(struct buf *out, const struct front *fr, const struct credset *set, size_t i)
 {
-	const struct config_tenant *t = &set->config->tenant[i];
+	struct credset_place at = { i, 0 };
 
-	for (size_t n = 0; n < t->credentials; n++)
-		put_credential(out, t, &t->credential[n], set->tenant[i].credential[n], now_s);
+	for (; at.credential < set->config->tenant[i].credentials; at.credential++) {
+		struct shown s = look_at(fr, set, at);
+
+		put_credential(out, &s);
+	}
 }
 
 static void
 put_credentials(struct buf *out, const struct api_call *call)
 {
 	const struct credset *set = front_set(call->front);
-	int64_t now_s = loop_time_s(call->front->loop);
 
 	jw_open(out, "credentials", '[');
 	for (size_t i = 0; i < set->config->tenants; i++) {
 		if (status_visible(call->conn, &set->config->tenant[i]))
-			put_tenant(out, set, i, now_s);
+			put_tenant(out, call->front, set, i);
 	}
 	jw_close(out, ']');
 }
@@ -250,6 +358,7 @@ api_credential(struct api_call *call)
 	AUTO_BUF out = BUF_INIT(16384);
 	const struct credset *set = front_set(call->front);
 	struct credset_place at = { 0 };
+	struct shown s;
 	struct fault f = { 0 };
 
 	/* One that is not there and one that is not the caller's look the same. */
@@ -258,8 +367,8 @@ api_credential(struct api_call *call)
 		api_problem(call, &f);
 		return;
 	}
-	put_credential(&out, &set->config->tenant[at.tenant], credset_config(set, at),
-	    credset_credential(set, at), loop_time_s(call->front->loop));
+	s = look_at(call->front, set, at);
+	put_credential(&out, &s);
 	api_json(call, 200, &out);
 }
 
@@ -272,21 +381,6 @@ api_live(struct api_call *call)
 
 	buf_str(&out, "{\"live\":true}");
 	api_json(call, 200, &out);
-}
-
-static bool
-can_sign(const struct front *fr, const struct credential *c, struct fault *f)
-{
-	if (c->state != CREDENTIAL_READY) {
-		(void)REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL, "no certificate is in force");
-		return false;
-	}
-	if (gate_in_time(c->gate, loop_time_s(fr->loop), f) != RC_OK)
-		return false;
-	if (hsm_ready(fr->desk.hsm, c->token, c->key_id))
-		return true;
-	(void)REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "no signer has the key ready");
-	return false;
 }
 
 /*
@@ -307,7 +401,7 @@ some_can_sign(struct api_call *call, struct fault *f)
 		for (size_t n = 0; (all || caller_may(&c->caller, t)) && n < t->credentials;
 		     n++) {
 			any = true;
-			if (can_sign(call->front, set->tenant[i].credential[n], f))
+			if (can_sign(call->front, t, set->tenant[i].credential[n], f))
 				return true;
 		}
 	}

@@ -57,6 +57,7 @@ open_front(void **state)
 	int pair[2];
 
 	(void)state;
+	memset(&fr, 0, sizeof fr);
 	take_descriptors();
 	bworld_open(&world);
 	bworld_tenant("acme", TENANT(""));
@@ -183,7 +184,177 @@ is_enabled(const char *tenant)
 	return config_tenant_find(front_set(&fr)->config, tenant)->enabled;
 }
 
+/* ---- what it says ---- */
+
+struct exchange {
+	int fd;
+	char text[65536];
+	size_t len;
+};
+
+static bool
+is_answered(void *arg)
+{
+	struct exchange *x = arg;
+	ssize_t n = recv(x->fd, x->text + x->len, sizeof x->text - 1 - x->len, MSG_DONTWAIT);
+
+	if (n > 0)
+		x->len += (size_t)n;
+	x->text[x->len] = 0;
+	return n == 0; /* it closes when it has answered */
+}
+
+/* As a caller with this uid would be answered. */
+static json_t *
+get(const char *path, bool admin, int *status)
+{
+	AUTO_FREE struct exchange *x = calloc(1, sizeof *x);
+	struct caller who = { .uid = front_set(&fr)->config->admin_uid };
+	json_t *body = NULL;
+	char text[256];
+	int pair[2];
+
+	assert_non_null(x);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(conn_open(&fr.callers, pair[0], &who, admin, NULL), RC_OK);
+	x->fd = pair[1];
+	snprintf(
+	    text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+	assert_int_equal(send(x->fd, text, strlen(text), 0), strlen(text));
+	(void)turn_until(is_answered, x);
+	close(x->fd);
+	assert_int_equal(sscanf(x->text, "HTTP/1.1 %d ", status), 1);
+	assert_non_null(strstr(x->text, "\r\n\r\n"));
+	assert_int_equal(
+	    jtext_read(span_str(strstr(x->text, "\r\n\r\n") + 4), &body, NULL), RC_OK);
+	return body;
+}
+
+/* "main of acme": true or false and its first problem. */
+static void
+expect_signable(bool signable, const char *reason, const char *problem)
+{
+	int status = 0;
+	json_auto_t *c = get("/v1/credentials/acme/main", true, &status);
+	json_auto_t *ready = NULL;
+	const json_t *first = json_array_get(json_object_get(c, "problems"), 0);
+
+	assert_int_equal(status, 200);
+	assert_string_equal(json_string_value(json_object_get(c, "state")), "ready");
+	assert_int_equal(json_is_true(json_object_get(c, "signable")), signable);
+	if (reason == NULL)
+		assert_true(json_is_null(json_object_get(c, "reason")));
+	else
+		assert_string_equal(json_string_value(json_object_get(c, "reason")), reason);
+	if (problem == NULL)
+		assert_null(first);
+	else
+		assert_string_equal(
+		    json_string_value(json_object_get(first, "problem")), problem);
+	ready = get("/health/ready", true, &status);
+	assert_int_equal(status, signable ? 200 : 503);
+	assert_int_equal(json_is_true(json_object_get(ready, "ready")), signable);
+	if (!signable && reason != NULL)
+		assert_string_equal(
+		    json_string_value(json_object_get(ready, "reason")), reason);
+}
+
+/* ---- a signer at the other end ---- */
+
+struct signer {
+	int fd;
+	uint32_t generation;
+	enum frame_code learn;
+	size_t learnt;
+};
+
+static struct signer
+attach_signer(uint32_t generation, enum frame_code learn)
+{
+	struct signer s = { .generation = generation, .learn = learn };
+	struct frame_hello body = { .threads = 1, .pid = 4711 };
+	struct frame hello = frame_make(FRAME_HELLO, generation, 0);
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(hsm_attach(fr.desk.hsm, 0, 0, generation, pair[0], NULL), RC_OK);
+	memcpy(hello.body, &body, sizeof body);
+	assert_int_equal(frame_send(pair[1], &hello, NULL), RC_OK);
+	s.fd = pair[1];
+	return s;
+}
+
+/* It has answered what it was asked to learn, and the front has read that. */
+static bool
+is_served(void *arg)
+{
+	struct signer *s = arg;
+	struct frame frame;
+	bool before = s->learnt > 0;
+
+	while (frame_recv(s->fd, &frame, NULL) == RC_OK) {
+		if (frame.op == FRAME_LEARN) {
+			s->learnt++;
+			frame.code = (uint8_t)s->learn;
+		}
+		assert_int_equal(frame_send(s->fd, &frame, NULL), RC_OK);
+	}
+	return before;
+}
+
+static bool
+is_down(void *arg)
+{
+	(void)arg;
+	return !hsm_token_up(fr.desk.hsm, 0);
+}
+
+static void
+serve_until_taught(struct signer *s)
+{
+	(void)turn_until(is_served, s);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(loop_turn(fr.loop, 1, NULL), RC_OK);
+}
+
 /* ---- tests ---- */
+
+/*
+ * A certificate is no use while its key cannot be had, and why is another
+ * matter for the operator: the token is down, it has lost the key, or the key
+ * is still on its way.
+ */
+static void
+signable_is_what_it_says(void **state)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct signer s;
+
+	(void)state;
+	certificate(&pem, "10");
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	reload_at_once();
+	expect_signable(false, "hsm_unavailable", "token_down");
+	s = attach_signer(1, FRAME_NO_KEY);
+	serve_until_taught(&s);
+	expect_signable(false, "hsm_unavailable", "key_missing");
+	close(s.fd);
+	(void)turn_until(is_down, NULL);
+	expect_signable(false, "hsm_unavailable", "token_down");
+	s = attach_signer(2, FRAME_KEY_REFUSED);
+	serve_until_taught(&s);
+	expect_signable(false, "hsm_unavailable", "key_refused");
+	close(s.fd);
+	(void)turn_until(is_down, NULL);
+	s = attach_signer(3, FRAME_OK);
+	serve_until_taught(&s);
+	expect_signable(true, NULL, NULL);
+	/* Nothing is signed for a tenant that is disabled, however well its token is. */
+	bworld_tenant("acme", "enabled = no\n" TENANT(""));
+	reload_at_once();
+	expect_signable(false, NULL, NULL);
+	close(s.fd);
+}
 
 /* No signer is there, so nothing is ever learnt: only an install waits, and not before a reload. */
 static void
@@ -223,6 +394,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    disabling_does_not_wait, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    signable_is_what_it_says, open_front, close_front),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
