@@ -67,6 +67,7 @@ enum rc {
 	X(AMBIGUOUS_CREDENTIAL, "ambiguous_credential", 403) \
 	X(CLAIM_NOT_VETTED, "claim_not_vetted", 403) \
 	X(PRIVATE_CLAIM_IN_CLEAR, "private_claim_in_clear", 403) \
+	X(RCD_CONTENT_UNKNOWN, "rcd_content_unknown", 403) \
 	X(NUMBER_PENDING, "number_pending", 403) \
 	X(SCT_POLICY, "sct_policy", 403) \
 	X(IDENTITY_TOO_LARGE, "identity_too_large", 403) \

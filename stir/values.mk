@@ -3,12 +3,14 @@ libstir_la_SOURCES += \
 	stir/constraints.c stir/constraints.h \
 	stir/gate.c stir/gate.h \
 	stir/identity.c stir/identity.h \
+	stir/jcard.c stir/jcard.h \
 	stir/jpointer.c stir/jpointer.h \
 	stir/jtext.c stir/jtext.h \
 	stir/passport.c stir/passport.h \
 	stir/ppt.c stir/ppt.h \
 	stir/privacy.c stir/privacy.h \
 	stir/profile.c stir/profile.h \
+	stir/rcd.c stir/rcd.h \
 	stir/tn.c stir/tn.h \
 	stir/tnauth.c stir/tnauth.h \
 	stir/tnset.c stir/tnset.h \

@@ -55,6 +55,8 @@ static const struct {
 	    VAR_CLAIM },
 	{ REASON_PRIVATE_CLAIM_IN_CLEAR, "POL4302", "Claim '%1' is outside the constraints",
 	    VAR_CLAIM },
+	{ REASON_RCD_CONTENT_UNKNOWN, "POL4302", "Content of claim '%1' is not known",
+	    VAR_CLAIM },
 	{ REASON_NO_CREDENTIAL, "POL4303", "No active credential", VAR_NONE },
 	{ REASON_NUMBER_PENDING, "POL4303", "No active credential", VAR_NONE },
 	{ REASON_CREDENTIAL_EXPIRED, "POL4303", "No active credential", VAR_NONE },

@@ -38,6 +38,10 @@ UNIT_TESTS += tests/unit/test_profile
 tests_unit_test_profile_SOURCES = tests/unit/test_profile.c $(VALUES_H)
 tests_unit_test_profile_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_rcd
+tests_unit_test_rcd_SOURCES = tests/unit/test_rcd.c $(VALUES_H)
+tests_unit_test_rcd_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_passport
 tests_unit_test_passport_SOURCES = tests/unit/test_passport.c $(VALUES_H)
 tests_unit_test_passport_LDADD = $(UNIT_LDADD)

@@ -1,0 +1,246 @@
+#include "stir/jcard.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "stir/jtext.h"
+
+/* ---- URIs --------------------------------------------------------------------------- */
+
+/* RFC 3986 section 2: the octets that a URI is made of. */
+static bool
+is_uri_text(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.ptr[i];
+
+		if (c <= 0x20 || c > 0x7e || strchr("<>\"\\^`{|}", c) != NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+has_scheme(struct span s, const char *scheme)
+{
+	size_t n = strlen(scheme);
+
+	return s.len > n + 1 && strncasecmp((const char *)s.ptr, scheme, n) == 0 &&
+	       s.ptr[n] == ':';
+}
+
+/* RFC 3986 section 3.2: a host, perhaps a port, never a user. */
+static bool
+has_host(struct span s)
+{
+	struct span rest = { s.ptr + strlen("https://"), s.len - strlen("https://") };
+	size_t n = 0;
+
+	while (n < rest.len && strchr("/?#", rest.ptr[n]) == NULL)
+		n++;
+	return n > 0 && rest.ptr[0] != ':' && memchr(rest.ptr, '@', n) == NULL;
+}
+
+/*
+ * Content is named in one spelling, in lower case up to its host: a digest is
+ * known for a text.  A fragment is no part of what is fetched.
+ */
+static bool
+is_https(struct span s)
+{
+	return s.len > strlen("https://") && s.len <= URI_MAX_CONTENT &&
+	       memcmp(s.ptr, "https://", strlen("https://")) == 0 && has_host(s) &&
+	       memchr(s.ptr, '#', s.len) == NULL;
+}
+
+/* RFC 2397: "data:" [ media type ] [ ";base64" ] "," data */
+static bool
+is_data(struct span s)
+{
+	return memchr(s.ptr, ',', s.len) != NULL;
+}
+
+enum uri_kind
+uri_kind_of(const json_t *value)
+{
+	static const char *const names[] = { "tel", "sip", "sips", "mailto", "urn", "geo", "im",
+		"xmpp" };
+	struct span s = jtext_span(value);
+
+	if (!is_uri_text(s))
+		return URI_NONE;
+	if (has_scheme(s, "https"))
+		return is_https(s) ? URI_CONTENT : URI_NONE;
+	if (has_scheme(s, "data"))
+		return is_data(s) ? URI_INLINE : URI_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (has_scheme(s, names[i]))
+			return URI_NAME;
+	}
+	return URI_NONE;
+}
+
+/* ---- a card ------------------------------------------------------------------------- */
+
+enum { PROPERTY_VALUES = 3 }; /* name, parameters, type; then the values */
+
+static enum rc
+wrong(const char *claim, size_t i, const char *what, struct fault *f)
+{
+	return REFUSE(f, RC_INVALID, INVALID_CLAIM, claim, "jCard property %zu: %s", i, what);
+}
+
+/* RFC 7095 sections 3.3 and 3.5: names of properties and types are in lower case. */
+static bool
+is_token(const json_t *value)
+{
+	struct span s = jtext_span(value);
+
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.ptr[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return s.len > 0;
+}
+
+static bool
+all_strings(const json_t *array)
+{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (!json_is_string(json_array_get(array, i)))
+			return false;
+	}
+	return json_array_size(array) > 0;
+}
+
+/* RFC 7095 section 3.4: a value is a string, or several are an array. */
+static bool
+are_parameters(const json_t *value)
+{
+	json_t *walk = jtext_walk(value);
+
+	if (!json_is_object(value))
+		return false;
+	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
+		const json_t *v = json_object_iter_value(i);
+
+		if (!json_is_string(v) && !(json_is_array(v) && all_strings(v)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_of_type(const json_t *property, const char *type)
+{
+	return span_is(jtext_span(json_array_get(property, 2)), type);
+}
+
+static enum rc
+check_value(
+    const json_t *property, const json_t *value, size_t i, const char *claim, struct fault *f)
+{
+	if (json_is_object(value) || json_is_null(value))
+		return wrong(claim, i, "a value is an object or null", f);
+	if (is_of_type(property, "uri") && uri_kind_of(value) == URI_NONE)
+		return wrong(claim, i, "a URI is https without a fragment, data, or a name", f);
+	return RC_OK;
+}
+
+static enum rc
+check_property(const json_t *property, size_t i, const char *claim, struct fault *f)
+{
+	if (json_array_size(property) <= PROPERTY_VALUES)
+		return wrong(claim, i, "not [name, {…}, type, value, …]", f);
+	if (!is_token(json_array_get(property, 0)) || !is_token(json_array_get(property, 2)))
+		return wrong(claim, i, "name and type are lower case", f);
+	if (!are_parameters(json_array_get(property, 1)))
+		return wrong(claim, i, "the parameters are no object of strings", f);
+	for (size_t k = PROPERTY_VALUES; k < json_array_size(property); k++)
+		TRY(check_value(property, json_array_get(property, k), i, claim, f));
+	return RC_OK;
+}
+
+static bool
+is_named(const json_t *property, const char *name)
+{
+	return span_is(jtext_span(json_array_get(property, 0)), name);
+}
+
+/* RFC 6350 sections 6.2.1 and 6.7.9: fn at least once, version once and "4.0". */
+static enum rc
+check_cardinality(const json_t *properties, const char *claim, struct fault *f)
+{
+	size_t versions = 0, names = 0;
+
+	for (size_t i = 0; i < json_array_size(properties); i++) {
+		const json_t *p = json_array_get(properties, i);
+
+		names += is_named(p, "fn") ? 1 : 0;
+		if (!is_named(p, "version"))
+			continue;
+		versions++;
+		if (!span_is(jtext_span(json_array_get(p, PROPERTY_VALUES)), "4.0"))
+			return wrong(claim, i, "version is \"4.0\"", f);
+	}
+	if (versions != 1 || names == 0)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, claim,
+		    "a jCard has one version and at least one fn");
+	return RC_OK;
+}
+
+enum rc
+jcard_check(const json_t *card, const char *claim, struct fault *f)
+{
+	const json_t *properties = json_array_get(card, 1);
+
+	/* RFC 7095 section 3.2 */
+	if (json_array_size(card) != 2 ||
+	    !span_is(jtext_span(json_array_get(card, 0)), "vcard") ||
+	    !json_is_array(properties))
+		return REFUSE(
+		    f, RC_INVALID, INVALID_CLAIM, claim, "a jCard is [\"vcard\", [...]]");
+	if (json_array_size(properties) > JCARD_MAX_PROPERTIES)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, claim,
+		    "a jCard of more than %d properties", JCARD_MAX_PROPERTIES);
+	for (size_t i = 0; i < json_array_size(properties); i++)
+		TRY(check_property(json_array_get(properties, i), i, claim, f));
+	return check_cardinality(properties, claim, f);
+}
+
+/* ---- references --------------------------------------------------------------------- */
+
+static enum rc
+add_refs(const json_t *property, size_t i, const char *prefix, struct uri_ref *list, size_t *n,
+    const char *claim, struct fault *f)
+{
+	if (!is_of_type(property, "uri"))
+		return RC_OK;
+	for (size_t k = PROPERTY_VALUES; k < json_array_size(property); k++) {
+		const json_t *value = json_array_get(property, k);
+		struct uri_ref *ref = &list[*n];
+
+		if (uri_kind_of(value) != URI_CONTENT)
+			continue;
+		if (*n == JCARD_MAX_REFS)
+			return REFUSE(f, RC_INVALID, INVALID_CLAIM, claim,
+			    "more than %d references to content", JCARD_MAX_REFS);
+		snprintf(ref->pointer, sizeof ref->pointer, "%.8s/1/%zu/%zu", prefix, i, k);
+		ref->uri = json_string_value(value);
+		(*n)++;
+	}
+	return RC_OK;
+}
+
+enum rc
+jcard_refs(const json_t *card, const char *prefix, struct uri_ref *list, size_t *n,
+    const char *claim, struct fault *f)
+{
+	const json_t *properties = json_array_get(card, 1);
+
+	for (size_t i = 0; i < json_array_size(properties); i++)
+		TRY(add_refs(json_array_get(properties, i), i, prefix, list, n, claim, f));
+	return RC_OK;
+}
