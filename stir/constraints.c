@@ -5,6 +5,7 @@
 #include "stir/der.h"
 #include "stir/jpointer.h"
 #include "stir/jtext.h"
+#include "stir/vper.h"
 
 static const char *const base_claims[] = { "orig", "dest", "iat" };
 
@@ -322,20 +323,22 @@ constraints_exclude_base(const struct constraints *c)
 	return false;
 }
 
-/* The pointer of "claim/pointer", with its slash; NULL for a plain name. */
-static const char *
-pointer_of(const char *name)
+const char *
+constraints_form_name(enum constraints_form form)
 {
-	return strchr(name, '/');
+	return form == CONSTRAINTS_ENHANCED ? "EnhancedJWTClaimConstraints"
+					    : "JWTClaimConstraints";
 }
 
-/* Is name a pointer into claim? */
-static bool
-points_into(const char *name, const char *claim)
+/* Taken apart; a mode that is not known is part of the path, which then names nothing. */
+static struct privacy_name
+parts_of(const char *name)
 {
-	size_t n = strlen(claim);
+	struct privacy_name n = { 0 };
 
-	return strncmp(name, claim, n) == 0 && name[n] == '/';
+	if (privacy_name(name, &n, NULL) != RC_OK)
+		n.claim = n.path = span_str(name);
+	return n;
 }
 
 bool
@@ -346,7 +349,7 @@ constraints_names(const struct constraints *c, const char *claim)
 	for (size_t i = 0; i < c->permitteds; i++) {
 		const char *name = c->permitted[i].claim;
 
-		if (strcmp(name, claim) == 0 || points_into(name, claim))
+		if (strcmp(name, claim) == 0 || span_is(parts_of(name).claim, claim))
 			return true;
 	}
 	return false;
@@ -434,20 +437,62 @@ check_form(const struct permitted *p, const struct constraints_policy *policy, s
 	return RC_OK;
 }
 
+/* D-14, D-15: a mode's values are digests, and a commitment is one. */
+static enum rc
+check_digests(const struct permitted *p, enum privacy_mode mode, struct fault *f)
+{
+	if (mode == PRIVACY_VALUE)
+		return RC_OK;
+	if (mode != PRIVACY_HASH && p->values != 1)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "%zu values where a commitment has one", p->values);
+	for (size_t i = 0; i < p->values; i++) {
+		if (!privacy_is_digest(p->value[i]))
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+			    "value %zu is no unpadded base64 of a SHA-256 digest", i);
+	}
+	return RC_OK;
+}
+
 static enum rc
 check_permitted_name(const struct permitted *p, struct fault *f)
 {
-	const char *pointer = pointer_of(p->claim);
+	struct privacy_name n = { 0 };
+	struct fault why = { 0 };
+	AUTO_FREE char *pointer = NULL;
 
-	if (strchr(p->claim, '#') != NULL)
-		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
-		    "privacy modes are not configured");
-	if (pointer == p->claim)
+	if (privacy_name(p->claim, &n, &why) != RC_OK) /* V-63 */
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim, "%s", why.detail);
+	if (n.claim.len == 0)
 		return REFUSE(
 		    f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim, "a pointer without a claim");
-	if (pointer != NULL && !jpointer_is_valid(pointer))
+	TRY(copy_text(n.pointer, &pointer, f));
+	if (!jpointer_is_valid(pointer))
 		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
 		    "'~' in a pointer stands only in ~0 and ~1");
+	return check_digests(p, n.mode, f);
+}
+
+/* V-53, V-62: one encoding for each claim or path; a salt's digest goes with a commitment. */
+static enum rc
+check_encoding(const struct constraints *c, const struct permitted *p, struct fault *f)
+{
+	struct privacy_name n = parts_of(p->claim);
+	bool committed = n.mode != PRIVACY_SALT;
+
+	for (size_t i = 0; i < c->permitteds; i++) {
+		struct privacy_name other = parts_of(c->permitted[i].claim);
+
+		if (!span_eq(other.path, n.path) || other.mode == n.mode)
+			continue;
+		if (other.mode < PRIVACY_COMMIT || n.mode < PRIVACY_COMMIT)
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+			    "encoded in more than one way");
+		committed = true;
+	}
+	if (!committed)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "the digest of a salt without a commitment");
 	return RC_OK;
 }
 
@@ -514,6 +559,40 @@ check_intersection(const struct constraints *c, const struct permitted *p,
 	return RC_OK;
 }
 
+/* Does a demanded claim have to carry this part?  Its whole does; vper, every member (V-44). */
+static bool
+is_demanded(const struct constraints *c, const struct privacy_name *n)
+{
+	struct span token = n->pointer;
+
+	for (size_t i = 0; i < c->must_includes; i++) {
+		if (!span_is(n->claim, c->must_include[i]))
+			continue;
+		if (token.len == 0)
+			return true;
+		(void)span_cut(&token, 1);
+		return span_is(n->claim, "vper") && vper_is_member(token);
+	}
+	return false;
+}
+
+/* D-15: what is demanded, and must not be sent, makes the certificate useless. */
+static enum rc
+check_demand(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f)
+{
+	struct privacy_name n = parts_of(p->claim);
+
+	if (n.mode == PRIVACY_COMMIT && !policy->assert_committed && is_demanded(c, &n))
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "mustInclude demands what is committed to, and a commitment is not sent "
+		    "in clear");
+	return RC_OK;
+}
+
+static enum rc check_whole(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f);
+
 enum rc
 constraints_check(
     const struct constraints *c, const struct constraints_policy *p, struct fault *f)
@@ -525,8 +604,36 @@ constraints_check(
 		TRY(check_permitted_name(&c->permitted[i], f));
 		TRY(check_form(&c->permitted[i], p, f));
 		TRY(check_intersection(c, &c->permitted[i], p, f));
+		TRY(check_encoding(c, &c->permitted[i], f));
+		TRY(check_demand(c, &c->permitted[i], p, f));
 	}
+	for (size_t i = 0; i < c->permitteds; i++)
+		TRY(check_whole(c, &c->permitted[i], p, f));
 	return RC_OK;
+}
+
+const char *
+constraints_oddity(const struct constraints *c, size_t n)
+{
+	static const char *const ppts[] = { "shaken", "div-o", "rsp", "msg", "msec" };
+	const char *found[3] = { 0 };
+	size_t len = 0;
+
+	/* No claim has the name of a type alone; a demand for it is never met. */
+	for (size_t i = 0; i < ARRAY_LEN(ppts) && len == 0; i++) {
+		if (has_name(c->must_include, c->must_includes, ppts[i]))
+			found[len++] = "mustInclude names a PASSporT type, which is no claim";
+	}
+	for (size_t i = 0; i < ARRAY_LEN(base_claims); i++) {
+		if (has_name(c->must_include, c->must_includes, base_claims[i])) {
+			/* RFC 9118 section 4: SHOULD NOT */
+			found[len++] = "mustInclude names a claim that is always there";
+			break;
+		}
+	}
+	if (has_name(c->must_exclude, c->must_excludes, "rcdi"))
+		found[len++] = "mustExclude names rcdi, which protects rcd";
+	return n < len ? found[n] : NULL;
 }
 
 /* ---- decision ----------------------------------------------------------------------- */
@@ -561,9 +668,14 @@ matches(const char *permitted, const struct judged *j, const json_t *value,
 	return RC_OK;
 }
 
+/* Which list of which extension, for people; never what it holds. */
+#define NOT_PERMITTED(f, c, claim, what) \
+	REFUSE(f, RC_DENIED, VALUE_NOT_PERMITTED, claim, "permittedValues of %s: %s", \
+	    constraints_form_name((c)->form), what)
+
 static enum rc
-judge_value(const struct permitted *p, const struct constraints_policy *policy,
-    const json_t *value, struct fault *f)
+judge_value(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, const json_t *value, struct fault *f)
 {
 	__attribute__((cleanup(judged_done))) struct judged j = { BUF_INIT(JTEXT_MAX_BYTES),
 		BUF_INIT(JTEXT_MAX_BYTES) };
@@ -576,7 +688,8 @@ judge_value(const struct permitted *p, const struct constraints_policy *policy,
 		TRY(matches(p->value[i], &j, value, policy, &yes, f));
 	if (!yes)
 		return REFUSE(f, RC_DENIED, VALUE_NOT_PERMITTED, p->claim,
-		    "none of the %zu permitted values", p->values);
+		    "permittedValues of %s: none of the %zu values; send one of those",
+		    constraints_form_name(c->form), p->values);
 	return RC_OK;
 }
 
@@ -587,21 +700,118 @@ judge_absence(const struct constraints *c, const struct permitted *p,
 	/* RFC 9118 section 3: absence is fine; some read RFC 8226 otherwise (D-08). */
 	if (c->form == CONSTRAINTS_JWT && policy->rfc8226_strict_permitted)
 		return REFUSE(f, RC_DENIED, CLAIM_MISSING_BY_CONSTRAINT, p->claim,
-		    "absent, and the certificate lists its values");
+		    "permittedValues of %s lists its values: send one of them",
+		    constraints_form_name(c->form));
 	return RC_OK;
 }
 
-/* "claim/pointer": the part of the claim that the pointer names, NULL where there is none. */
-static enum rc
-find_part(const json_t *claims, const char *name, const json_t **part, struct fault *f)
-{
-	const char *pointer = pointer_of(name);
-	AUTO_FREE char *claim = NULL;
+/* The claim as the caller knows it: a path without its mode. */
+struct path {
+	char text[sizeof((struct fault){ 0 }.claim)];
+};
 
-	if (pointer == NULL)
+static struct path
+path_text(const struct privacy_name *n)
+{
+	struct path p = { 0 };
+	size_t len = n->path.len < sizeof p.text ? n->path.len : sizeof p.text - 1;
+
+	memcpy(p.text, n->path.ptr, len);
+	return p;
+}
+
+/* D-14, V-54: V-67 */
+static enum rc
+judge_hash(const struct constraints *c, const struct permitted *p, const struct privacy_name *n,
+    const json_t *value, struct fault *f)
+{
+	char digest[PRIVACY_DIGEST_TEXT];
+
+	TRY(privacy_digest(span_of(NULL, 0), value, digest, f));
+	if (has_name(p->value, p->values, digest))
 		return RC_OK;
-	TRY(copy_text(span_of(name, (size_t)(pointer - name)), &claim, f));
+	return NOT_PERMITTED(f, c, path_text(n).text, "it fixes the hash of another value");
+}
+
+/* V-58: the salt is the one that the certificate names, where it names one. */
+static enum rc
+judge_salt(const struct constraints *c, const struct privacy_name *n, struct span salt,
+    struct fault *f)
+{
+	for (size_t i = 0; i < c->permitteds; i++) {
+		const struct permitted *p = &c->permitted[i];
+		struct privacy_name other = parts_of(p->claim);
+		char digest[PRIVACY_DIGEST_TEXT];
+
+		if (other.mode != PRIVACY_SALT || !span_eq(other.path, n->path))
+			continue;
+		TRY(privacy_salt_digest(salt, digest, f));
+		if (!has_name(p->value, p->values, digest))
+			return NOT_PERMITTED(
+			    f, c, path_text(n).text, "it names another salt than the one here");
+	}
+	return RC_OK;
+}
+
+static enum rc
+judge_commit(const struct constraints *c, const struct permitted *p,
+    const struct privacy_name *n, const struct constraints_policy *policy, const json_t *value,
+    struct fault *f)
+{
+	struct span salt = salts_find(policy->salts, n->path);
+	char digest[PRIVACY_DIGEST_TEXT];
+
+	if (!policy->assert_committed) /* D-15: every intermediary would read it */
+		return REFUSE(f, RC_DENIED, PRIVATE_CLAIM_IN_CLEAR, path_text(n).text,
+		    "permittedValues of %s only commits to it: leave it out and disclose it "
+		    "to whom it is meant for",
+		    constraints_form_name(c->form));
+	if (salt.len == 0 && policy->commit_without_salt)
+		return RC_OK;
+	if (salt.len == 0)
+		return REFUSE(f, RC_DENIED, COMMITMENT_NOT_PROVABLE, path_text(n).text,
+		    "permittedValues of %s commits to it, and its salt is not here",
+		    constraints_form_name(c->form));
+	TRY(judge_salt(c, n, salt, f));
+	TRY(privacy_digest(salt, value, digest, f));
+	if (has_name(p->value, p->values, digest))
+		return RC_OK;
+	return NOT_PERMITTED(f, c, path_text(n).text, "it commits to another value");
+}
+
+/* The part that a name points to; NULL where there is none. */
+static enum rc
+find_part(
+    const json_t *claims, const struct privacy_name *n, const json_t **part, struct fault *f)
+{
+	AUTO_FREE char *claim = NULL;
+	AUTO_FREE char *pointer = NULL;
+
+	TRY(copy_text(n->claim, &claim, f));
+	TRY(copy_text(n->pointer, &pointer, f));
 	return jpointer_find(json_object_get(claims, claim), pointer, part, f);
+}
+
+enum rc
+constraints_part(
+    const json_t *claims, const struct permitted *p, const json_t **out, struct fault *f)
+{
+	struct privacy_name n = { 0 };
+
+	TRY(privacy_name(p->claim, &n, f));
+	return find_part(claims, &n, out, f);
+}
+
+static enum rc
+judge_part(const struct constraints *c, const struct permitted *p, const struct privacy_name *n,
+    const struct constraints_policy *policy, const json_t *value, struct fault *f)
+{
+	switch (n->mode) {
+	case PRIVACY_VALUE: return judge_value(c, p, policy, value, f);
+	case PRIVACY_HASH: return judge_hash(c, p, n, value, f);
+	case PRIVACY_COMMIT: return judge_commit(c, p, n, policy, value, f);
+	default: return RC_OK; /* the salt's digest is the commitment's matter */
+	}
 }
 
 static enum rc
@@ -609,13 +819,51 @@ judge_permitted(const struct constraints *c, const struct permitted *p,
     const struct constraints_policy *policy, const json_t *claims, struct fault *f)
 {
 	const json_t *whole = json_object_get(claims, p->claim), *part = NULL;
+	struct privacy_name n = { 0 };
 
-	TRY(find_part(claims, p->claim, &part, f));
+	TRY(privacy_name(p->claim, &n, f)); /* a mode that nobody knows permits nothing */
+	if (n.mode != PRIVACY_VALUE || n.pointer.len > 0)
+		TRY(find_part(claims, &n, &part, f));
+	/* A commitment is never sent, so its absence is no fault under any reading. */
 	if (whole == NULL && part == NULL)
-		return judge_absence(c, p, policy, f);
+		return n.mode >= PRIVACY_COMMIT ? RC_OK : judge_absence(c, p, policy, f);
 	if (whole != NULL)
-		TRY(judge_value(p, policy, whole, f));
-	return part == NULL ? RC_OK : judge_value(p, policy, part, f);
+		TRY(judge_value(c, p, policy, whole, f));
+	return part == NULL ? RC_OK : judge_part(c, p, &n, policy, part, f);
+}
+
+static bool
+is_unproven(const struct fault *f)
+{
+	return strcmp(f->reason, reason_token(REASON_COMMITMENT_NOT_PROVABLE)) == 0;
+}
+
+static enum rc
+pass_on(const struct fault *inner, struct fault *f)
+{
+	if (f != NULL && f->rc == RC_OK)
+		*f = *inner;
+	return inner->rc;
+}
+
+static enum rc
+evaluate_permitted(const struct constraints *c, const struct constraints_policy *policy,
+    const json_t *claims, struct fault *f)
+{
+	struct fault unproven = { 0 };
+
+	for (size_t i = 0; i < c->permitteds; i++) {
+		struct fault why;
+
+		why.rc = RC_OK; /* the rest is set with it */
+		if (judge_permitted(c, &c->permitted[i], policy, claims, &why) == RC_OK)
+			continue;
+		if (!is_unproven(&why))
+			return pass_on(&why, f);
+		if (unproven.rc == RC_OK)
+			unproven = why;
+	}
+	return unproven.rc == RC_OK ? RC_OK : pass_on(&unproven, f);
 }
 
 enum rc
@@ -625,15 +873,74 @@ constraints_evaluate(const struct constraints *c, const struct constraints_polic
 	for (size_t i = 0; i < c->must_excludes; i++) {
 		if (json_object_get(claims, c->must_exclude[i]) != NULL)
 			return REFUSE(f, RC_DENIED, CLAIM_EXCLUDED, c->must_exclude[i],
-			    "the certificate excludes it");
+			    "mustExclude of %s names it: leave it out",
+			    constraints_form_name(c->form));
 	}
 	for (size_t i = 0; i < c->must_includes; i++) {
 		if (json_object_get(claims, c->must_include[i]) == NULL)
 			return REFUSE(f, RC_DENIED, CLAIM_MISSING_BY_CONSTRAINT,
-			    c->must_include[i], "the certificate demands it");
+			    c->must_include[i], "mustInclude of %s names it: send it",
+			    constraints_form_name(c->form));
 	}
-	for (size_t i = 0; i < c->permitteds; i++)
-		TRY(judge_permitted(c, &c->permitted[i], p, claims, f));
+	return evaluate_permitted(c, p, claims, f);
+}
+
+enum rc
+constraints_committed(const struct constraints *c, const json_t *claims,
+    const struct permitted **out, struct fault *f)
+{
+	for (size_t i = 0; i < c->permitteds; i++) {
+		struct privacy_name n = parts_of(c->permitted[i].claim);
+		const json_t *part = NULL;
+
+		if (n.mode != PRIVACY_COMMIT)
+			continue;
+		TRY(find_part(claims, &n, &part, f));
+		if (part != NULL) {
+			*out = &c->permitted[i];
+			return RC_OK;
+		}
+	}
+	*out = NULL;
+	return RC_OK;
+}
+
+/* ---- values against the entries for their parts ------------------------------------- */
+
+/* Would this value of a whole claim be let through by the entries that point into it? */
+static enum rc
+fits_parts(const struct constraints *c, const char *claim, const char *text,
+    const struct constraints_policy *policy, bool *yes, struct fault *f)
+{
+	struct constraints_policy without = *policy;
+	json_auto_t *value = NULL, *claims = json_object();
+	struct fault why = { 0 };
+
+	*yes = true;
+	if (text[0] != '{' && text[0] != '[')
+		return RC_OK; /* it has no parts */
+	if (jtext_read(span_str(text), &value, NULL) != RC_OK)
+		return RC_OK; /* a string that looks like JSON */
+	if (json_object_set(claims, claim, value) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
+	without.salts = NULL; /* activation does not depend on which salts are here */
+	without.rfc8226_strict_permitted = false; /* the other claims are not asked about */
+	*yes = evaluate_permitted(c, &without, claims, &why) == RC_OK || is_unproven(&why);
+	return why.rc == RC_NO_MEMORY ? pass_on(&why, f) : RC_OK;
+}
+
+/* RFC 9118 section 8: a demanded claim of which no permitted value can be sent. */
+static enum rc
+check_whole(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f)
+{
+	bool fits = !has_name(c->must_include, c->must_includes, p->claim);
+
+	for (size_t i = 0; i < p->values && !fits; i++)
+		TRY(fits_parts(c, p->claim, p->value[i], policy, &fits, f));
+	if (!fits)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "demanded, but none of its values fits the entries for it and its parts");
 	return RC_OK;
 }
 
@@ -643,7 +950,10 @@ static bool
 permits(const struct constraints *c, const char *name)
 {
 	for (size_t i = 0; i < c->permitteds; i++) {
-		if (strcmp(c->permitted[i].claim, name) == 0)
+		struct privacy_name n = parts_of(c->permitted[i].claim);
+
+		/* In whichever mode: the claim agent knew the value (V-21). */
+		if (n.mode != PRIVACY_SALT && span_is(n.path, name))
 			return true;
 	}
 	return false;
@@ -729,11 +1039,18 @@ holds_to(const struct constraints *inner, const struct permitted *p)
 		if (inside)
 			return true;
 	}
-	/* A claim that may not be there has no value that is not permitted. */
-	return has_name(inner->must_exclude, inner->must_excludes, p->claim);
+	/* A claim that may not be there has no value, or part, that is not permitted. */
+	for (size_t i = 0; i < inner->must_excludes; i++) {
+		if (span_is(parts_of(p->claim).claim, inner->must_exclude[i]))
+			return true;
+	}
+	return false;
 }
 
 /*
+ * Entries are compared by their names with the mode: the encoding is the same
+ * in what was asked for, the token and the extension (VESPER -06, V-59), and
+ * nobody can tell what another one of a hash or commitment would permit.
  * The form does not count by itself: absence is permitted under both (D-08),
  * and only the enhanced one can exclude.
  */

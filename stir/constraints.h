@@ -7,9 +7,7 @@
 #ifndef STIR_CONSTRAINTS_H
 #define STIR_CONSTRAINTS_H
 
-#include "stir/buf.h"
-
-#include <jansson.h>
+#include "stir/privacy.h"
 
 enum constraints_form {
 	CONSTRAINTS_JWT,      /* id-pe 27: mustInclude, permittedValues */
@@ -24,8 +22,9 @@ enum {
 
 /*
  * claim is a claim's name, or a name and an RFC 6901 pointer into its value
- * ("vper/name", D-13).  Such an entry constrains only that part; a claim whose
- * own name is the whole text ("https://example.org/c") is held to it too.
+ * ("vper/name", D-13), with or without a privacy mode (privacy.h).  Such an
+ * entry constrains only that part; a claim whose own name is the whole text
+ * ("https://example.org/c") is held to it too.
  */
 struct permitted {
 	char *claim;
@@ -56,11 +55,17 @@ DEFINE_FREEP(constraints);
 enum rc constraints_encode(
     struct buf *out, const struct constraints *c, struct fault *f) MUST_CHECK;
 
-/* Switches of D-08, D-12. */
+/* "JWTClaimConstraints" or "EnhancedJWTClaimConstraints" */
+const char *constraints_form_name(enum constraints_form form);
+
+/* Switches of D-08, D-12, D-15. */
 struct constraints_policy {
 	bool rfc8226_strict_permitted; /* absent claim fails under the RFC 8226 form */
 	bool normalise_permitted;      /* accept object text that is not in RFC 8225 form */
 	bool accept_quoted_permitted;  /* accept "\"x\"" for the string x */
+	bool assert_committed;	       /* a committed value may be sent in clear */
+	bool commit_without_salt;      /* … even where there is no salt to prove it with */
+	const struct salts *salts;     /* borrowed, not part of a configuration; NULL: none */
 };
 
 /*
@@ -68,19 +73,37 @@ struct constraints_policy {
  * thousandth call: base claims in mustExclude (D-09), one claim demanded and
  * forbidden, an empty intersection of duplicates (D-11), object text that is
  * not in RFC 8225 form (D-12), malformed pointers and pointers outside
- * permittedValues (D-13), and the hash and commit modes ("…#sha-256", D-14,
- * D-15), which are not configured.  RC_DENIED credential_unusable.
+ * permittedValues (D-13), privacy modes that are unknown or whose value is no
+ * digest, more than one encoding of a path (V-53), a demanded claim that no
+ * permitted value lets be sent.  RC_DENIED credential_unusable, and the claim.
  */
 enum rc constraints_check(const struct constraints *c, const struct constraints_policy *p,
     struct fault *f) MUST_CHECK;
 
+/* What is odd but no reason to refuse, one line; NULL when there is no nth of them. */
+const char *constraints_oddity(const struct constraints *c, size_t n);
+
 /*
  * Are these claims inside the constraints?  RC_DENIED with claim_excluded,
- * claim_missing_by_constraint or value_not_permitted, and the claim.
- * The detail never shows a permitted value.
+ * claim_missing_by_constraint, value_not_permitted, private_claim_in_clear or
+ * commitment_not_provable, and the claim or its part.  A commitment that
+ * cannot be proven is told only where nothing else is wrong, so that a
+ * verifier may go on from it (V-68).
+ * The detail never shows a permitted value, a digest or a salt.
  */
 enum rc constraints_evaluate(const struct constraints *c, const struct constraints_policy *p,
     const json_t *claims, struct fault *f) MUST_CHECK;
+
+/*
+ * Do the claims carry something that the certificate only commits to?  *out
+ * is the entry, NULL when there is none.
+ */
+enum rc constraints_committed(const struct constraints *c, const json_t *claims,
+    const struct permitted **out, struct fault *f) MUST_CHECK;
+
+/* The claim, or the part of it, that p is about; *out NULL: it is not there. */
+enum rc constraints_part(const json_t *claims, const struct permitted *p, const json_t **out,
+    struct fault *f) MUST_CHECK;
 
 /* Named in mustInclude or permittedValues, whole or by a pointer into it (D-51). */
 bool constraints_names(const struct constraints *c, const char *claim);

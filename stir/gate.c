@@ -1,5 +1,6 @@
 #include "stir/gate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct gate {
@@ -115,11 +116,12 @@ collect_named(struct gate *g, const struct constraints *c, struct fault *f)
 		TRY(add_named(g, c->must_include[i], strlen(c->must_include[i]), f));
 	for (size_t i = 0; i < c->permitteds; i++) {
 		const char *name = c->permitted[i].claim;
+		struct privacy_name n = { 0 };
 
-		/* "vper/name" points into the claim vper, or is a claim of that name. */
+		/* "vper/name#sha-256" is about the claim vper, or a claim of that name. */
 		TRY(add_named(g, name, strlen(name), f));
-		if (strchr(name, '/') != NULL)
-			TRY(add_named(g, name, strcspn(name, "/"), f));
+		TRY(privacy_name(name, &n, f));
+		TRY(add_named(g, name, n.claim.len, f));
 	}
 	return RC_OK;
 }
@@ -221,15 +223,49 @@ decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 	return RC_OK;
 }
 
+/* The constraints' word, and whose they are: several certificates may cover a number. */
+static enum rc
+decide_constraints(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct constraints *c = g->leaf->constraints;
+	struct fault why = { 0 };
+	enum rc rc = RC_OK;
+
+	if (c != NULL)
+		rc = constraints_evaluate(c, &g->policy.constraints, p->claims, &why);
+	if (rc == RC_OK)
+		return RC_OK;
+	return fault_set(f, rc, why.reason, why.claim, why.where, "certificate %.20s: %s",
+	    g->leaf->serial, why.detail);
+}
+
+enum rc
+gate_silent(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct permitted *entry = NULL;
+	struct privacy_name n = { 0 };
+	char path[sizeof f->claim];
+
+	if (g->leaf->constraints == NULL)
+		return RC_OK;
+	TRY(constraints_committed(g->leaf->constraints, p->claims, &entry, f));
+	if (entry == NULL)
+		return RC_OK;
+	TRY(privacy_name(entry->claim, &n, f));
+	(void)snprintf(path, sizeof path, "%.*s", (int)n.path.len, entry->claim);
+	return REFUSE(f, RC_DENIED, PRIVATE_CLAIM_IN_CLEAR, path,
+	    "certificate %.20s only commits to it: a dry run does not say whether the value is "
+	    "the one",
+	    g->leaf->serial);
+}
+
 enum rc
 gate_decide(const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f)
 {
 	TRY(gate_in_time(g, now_s, f));
 	TRY(decide_class(g, p->ppt, f));
 	TRY(decide_number(g, p, f));
-	if (g->leaf->constraints != NULL)
-		TRY(constraints_evaluate(
-		    g->leaf->constraints, &g->policy.constraints, p->claims, f));
+	TRY(decide_constraints(g, p, f));
 	return decide_vetted(g, p, f);
 }
 

@@ -13,8 +13,8 @@
 #include "stir/profile.h"
 
 struct gate_policy {
-	const struct profile_rule *profile; /* NULL: no profile's rules (vesper check) */
-	struct constraints_policy constraints;
+	const struct profile_rule *profile;    /* NULL: no profile's rules (vesper check) */
+	struct constraints_policy constraints; /* its salts are borrowed as the chain is */
 };
 
 /* A leaf that may sign, with the facts that a decision needs. */
@@ -48,12 +48,18 @@ enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_
  * RC_EXPIRED credential_expired; RC_DENIED no_credential (class and ppt; with
  * profile NULL every supported ppt is judged), tn_not_authorized,
  * claim_excluded, claim_missing_by_constraint, value_not_permitted,
- * claim_not_vetted.  A service provider code never authorises a number (D-05);
+ * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A service provider code never authorises a number (D-05);
  * under class sp the number rule counts as passed, its numbers are the
  * tenant's configured ones.
  */
 enum rc gate_decide(
     const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f) MUST_CHECK;
+
+/*
+ * For a dry run, which must not tell whether a guess of a committed value is
+ * right: RC_DENIED private_claim_in_clear when the claims carry one at all.
+ */
+enum rc gate_silent(const struct gate *g, const struct passport *p, struct fault *f) MUST_CHECK;
 
 /*
  * The claims that may ride beside a ppt's own (D-51): the n names of list (the

@@ -179,6 +179,29 @@ encode_refuses(void **state)
 	}
 }
 
+/* SHA-256 in unpadded base64, made with Python's hashlib; S is the octets 0 to 31. */
+#define H_ACME	"5U3Z2edmZj2Z81pbo9mly8IbgTKaNZaJbCDAb080scU" /* of "ACME" with its quotes */
+#define H_BARE	"qDCOji5LczB9hg3i7/3GdfoSL2TCCV55dNjvgEudO3A" /* of ACME without */
+#define H_OBJ	"CFW/wg62z6pL59a1EMY90imXcYvdrcsaSRXOw6FhRbk" /* of {"a":1,"b":[2]} */
+#define C_ACME	"YrpXe5ipbgni7cdSVK0kAHkRsSgBg2iYsETMMxJeSIg" /* of S and "ACME" */
+#define C_AFTER "2Ci+/vriLJ19JsJ2sqhcjyQPCEM/wOYA+CIhY+H/arM" /* of "ACME" and S */
+#define H_S	"Yw3NKWbEM2aRElRIu7JbT/QSpJxzLbLIq8G4WBvXEN0"
+#define H_OTHER "hBJtDdhQGZvikCGq267mjLkZkEexy37JiU3bHjVieDw" /* of another salt */
+#define SALTS \
+	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 vper/name\n" \
+	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 pid\n"
+
+#define COMMIT "['vper/name#commit-sha-256','" C_ACME "']"
+#define NAMED  "'vper':{'name':'ACME'}"
+
+#define ASSERT \
+	{ \
+		.assert_committed = true \
+	}
+#define WITHOUT_SALT \
+	{ \
+		.assert_committed = true, .commit_without_salt = true \
+	}
 #define STRICT \
 	{ \
 		.rfc8226_strict_permitted = true \
@@ -227,10 +250,79 @@ static struct check_case {
 	{ "pointer without a claim", "{'p':[['/b','x']]}", { 0 }, false },
 	{ "pointer demanded", "{'i':['vper/name']}", { 0 }, false },
 	{ "pointer excluded", "{'x':['vper/name']}", { 0 }, false },
-	{ "hash mode", "{'p':[['vper/name#sha-256','x']]}", { 0 }, false },
-	{ "commit mode", "{'p':[['vper/name#commit-sha-256','x']]}", { 0 }, false },
-	{ "hash mode of a whole claim", "{'p':[['vper#sha-256','x']]}", { 0 }, false },
-	{ "mode demanded", "{'i':['vper#sha-256']}", { 0 }, false },
+	{ "D-14 hash mode", "{'p':[['vper/name#sha-256','" H_ACME "']]}", { 0 }, true },
+	{ "D-14 hash mode, two values",
+	    "{'p':[['vper/name#sha-256','" H_ACME "','" H_OBJ "']]}", { 0 }, true },
+	{ "D-14 hash mode of a whole claim", "{'p':[['vper#sha-256','" H_ACME "']]}", { 0 },
+	    true },
+	{ "D-14 value is no digest", "{'p':[['vper/name#sha-256','x']]}", { 0 }, false },
+	{ "D-14 second value is no digest", "{'p':[['vper/name#sha-256','" H_ACME "','x']]}",
+	    { 0 }, false },
+	{ "D-14 padded digest", "{'p':[['vper/name#sha-256','" H_ACME "=']]}", { 0 }, false },
+	{ "D-14 digest with rcdi's prefix", "{'p':[['vper/name#sha-256','sha256-" H_ACME "']]}",
+	    { 0 }, false },
+	{ "D-15 commit mode", "{'p':[" COMMIT "]}", { 0 }, true },
+	{ "D-15 commit mode with its salt",
+	    "{'p':[" COMMIT ",['vper/name#salt-sha-256','" H_S "']]}", { 0 }, true },
+	{ "D-15 the salt first", "{'p':[['vper/name#salt-sha-256','" H_S "']," COMMIT "]}",
+	    { 0 }, true },
+	{ "D-15 a salt without a commitment", "{'p':[['vper/name#salt-sha-256','" H_S "']]}",
+	    { 0 }, false },
+	{ "D-15 a salt of another path",
+	    "{'p':[" COMMIT ",['vper/id#salt-sha-256','" H_S "']]}", { 0 }, false },
+	{ "D-15 two commitments",
+	    "{'p':[['vper/name#commit-sha-256','" C_ACME "','" C_AFTER "']]}", { 0 }, false },
+	{ "D-15 two entries, two commitments",
+	    "{'p':[" COMMIT ",['vper/name#commit-sha-256','" C_AFTER "']]}", { 0 }, false },
+	{ "D-15 commitment is no digest", "{'p':[['vper/name#commit-sha-256','x']]}", { 0 },
+	    false },
+	{ "D-15 salt's digest is none",
+	    "{'p':[" COMMIT ",['vper/name#salt-sha-256','" H_S "=']]}", { 0 }, false },
+	{ "V-63 another hash", "{'p':[['vper/name#sha-512','" H_ACME "']]}", { 0 }, false },
+	{ "V-53 value and hash", "{'p':[['a/b','x'],['a/b#sha-256','" H_ACME "']]}", { 0 },
+	    false },
+	{ "V-53 hash and commit", "{'p':[['vper/name#sha-256','" H_ACME "']," COMMIT "]}",
+	    { 0 }, false },
+	{ "V-53 value and commit, whole", "{'p':[['a','x'],['a#commit-sha-256','" C_ACME "']]}",
+	    { 0 }, false },
+	{ "V-53 value and salt", "{'p':[['a','x'],['a#salt-sha-256','" H_S "']]}", { 0 },
+	    false },
+	{ "V-52 a mode for each path",
+	    "{'p':[['vper/domain','a.b'],['vper/id#sha-256','" H_ACME "']," COMMIT "]}", { 0 },
+	    true },
+	{ "hash of a pointer without a claim", "{'p':[['/a#sha-256','" H_ACME "']]}", { 0 },
+	    false },
+	{ "hash of no name", "{'p':[['#sha-256','" H_ACME "']]}", { 0 }, false },
+	{ "hash of a malformed pointer", "{'p':[['a/b~#sha-256','" H_ACME "']]}", { 0 },
+	    false },
+	{ "D-13 mode demanded", "{'i':['vper#sha-256']}", { 0 }, false },
+	{ "D-13 mode excluded", "{'x':['vper#sha-256']}", { 0 }, false },
+	{ "D-15 demanded, only committed",
+	    "{'i':['a'],'p':[['a#commit-sha-256','" C_ACME "']]}", { 0 }, false },
+	{ "D-15 demanded, committed and asserted",
+	    "{'i':['a'],'p':[['a#commit-sha-256','" C_ACME "']]}", ASSERT, true },
+	{ "D-15 vper demanded, a member of every vper committed",
+	    "{'i':['vper'],'p':[" COMMIT "]}", { 0 }, false },
+	{ "D-15 vper demanded, its name asserted", "{'i':['vper'],'p':[" COMMIT "]}", ASSERT,
+	    true },
+	{ "D-15 demanded, a part committed",
+	    "{'i':['a'],'p':[['a/b#commit-sha-256','" C_ACME "']]}", { 0 }, true },
+	{ "RFC 9118 s8 a demanded value and its part agree",
+	    "{'i':['a'],'p':[['a','{\\\"b\\\":\\\"x\\\"}'],['a/b','x','y']]}", { 0 }, true },
+	{ "RFC 9118 s8 a demanded value and its part contradict",
+	    "{'i':['a'],'p':[['a','{\\\"b\\\":\\\"x\\\"}'],['a/b','y']]}", { 0 }, false },
+	{ "RFC 9118 s8 one of two values fits",
+	    "{'i':['a'],'p':[['a','{\\\"b\\\":1}','{\\\"b\\\":2}'],['a/b','2']]}", { 0 },
+	    true },
+	{ "RFC 9118 s8 not demanded, so it can be left out",
+	    "{'p':[['a','{\\\"b\\\":\\\"x\\\"}'],['a/b','y']]}", { 0 }, true },
+	{ "RFC 9118 s8 a demanded value and a part's hash contradict",
+	    "{'i':['a'],'p':[['a','{\\\"b\\\":\\\"x\\\"}'],['a/b#sha-256','" H_ACME "']]}",
+	    { 0 }, false },
+	{ "D-15 a demanded value with a committed part",
+	    "{'i':['a'],'p':[['a','{\\\"b\\\":\\\"ACME\\\"}'],['a/b#commit-sha-256','" C_ACME
+	    "']]}",
+	    { 0 }, false },
 };
 
 static void
@@ -349,17 +441,85 @@ static struct evaluate_case {
 	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a/b~01c" },
 	{ "a claim of that very name", "{'p':[['https://a/c','x']]}", "{'https://a/c':'y'}",
 	    CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "https://a/c" },
+	{ "V-66 value mode, the value", "{'p':[['vper/name','ACME']]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "V-67 hash mode, the value", "{'p':[['vper/name#sha-256','" H_ACME "']]}",
+	    "{" NAMED "}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "V-67 hash mode, another value", "{'p':[['vper/name#sha-256','" H_ACME "']]}",
+	    "{'vper':{'name':'ACMF'}}", CONSTRAINTS_JWT, { 0 }, "value_not_permitted",
+	    "vper/name" },
+	{ "V-67 hash mode, one of two",
+	    "{'p':[['vper/name#sha-256','" H_OBJ "','" H_ACME "']]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "V-54 a string is hashed with its quotes",
+	    "{'p':[['vper/name#sha-256','" H_BARE "']]}", "{" NAMED "}", CONSTRAINTS_JWT, { 0 },
+	    "value_not_permitted", "vper/name" },
+	{ "V-54 an object is hashed in its form", "{'p':[['a#sha-256','" H_OBJ "']]}",
+	    "{'a':{'b':[2],'a':1}}", CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "V-54 an object with a member more", "{'p':[['a#sha-256','" H_OBJ "']]}",
+	    "{'a':{'b':[2],'a':1,'c':1}}", CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a" },
+	{ "hash mode, absent", "{'p':[['vper/name#sha-256','" H_ACME "']]}", "{}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "hash mode, absent, strict", "{'p':[['vper/name#sha-256','" H_ACME "']]}", "{}",
+	    CONSTRAINTS_JWT, STRICT, "claim_missing_by_constraint", "vper/name#sha-256" },
+	{ "D-15 commit mode, absent", "{'p':[" COMMIT "]}", "{'vper':{'id':'1'}}",
+	    CONSTRAINTS_JWT, { 0 }, NULL, NULL },
+	{ "D-15 commit mode, absent, strict", "{'p':[" COMMIT "]}", "{}", CONSTRAINTS_JWT,
+	    STRICT, NULL, NULL },
+	{ "D-15 commit mode, in clear", "{'p':[" COMMIT "]}", "{" NAMED "}", CONSTRAINTS_JWT,
+	    { 0 }, "private_claim_in_clear", "vper/name" },
+	{ "D-15 commit mode, another value in clear", "{'p':[" COMMIT "]}",
+	    "{'vper':{'name':'ACMF'}}", CONSTRAINTS_JWT, { 0 }, "private_claim_in_clear",
+	    "vper/name" },
+	{ "D-15 commit_without_salt alone asserts nothing", "{'p':[" COMMIT "]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, { .commit_without_salt = true }, "private_claim_in_clear",
+	    "vper/name" },
+	{ "V-68 asserted, no salt", "{'p':[" COMMIT "]}", "{" NAMED "}", CONSTRAINTS_JWT,
+	    ASSERT, "commitment_not_provable", "vper/name" },
+	{ "D-15 commit_without_salt", "{'p':[" COMMIT "]}", "{" NAMED "}", CONSTRAINTS_JWT,
+	    WITHOUT_SALT, NULL, NULL },
+	{ "V-68 what fails comes before what is not provable", "{'p':[" COMMIT ",['crn','a']]}",
+	    "{" NAMED ",'crn':'b'}", CONSTRAINTS_JWT, ASSERT, "value_not_permitted", "crn" },
+	{ "a claim with the name of a mode", "{'p':[['a#sha-256','" H_ACME "']]}",
+	    "{'a#sha-256':'x'}", CONSTRAINTS_JWT, { 0 }, "value_not_permitted", "a#sha-256" },
+};
+
+/* With the salts of SALTS at hand. */
+static struct evaluate_case salted_cases[] = {
+	{ "V-58 asserted, the value and its salt", "{'p':[" COMMIT "]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, ASSERT, NULL, NULL },
+	{ "V-58 asserted, another value", "{'p':[" COMMIT "]}", "{'vper':{'name':'ACMF'}}",
+	    CONSTRAINTS_JWT, ASSERT, "value_not_permitted", "vper/name" },
+	{ "V-58 the salt goes before the value",
+	    "{'p':[['vper/name#commit-sha-256','" C_AFTER "']]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, ASSERT, "value_not_permitted", "vper/name" },
+	{ "V-58 the salt that is named",
+	    "{'p':[" COMMIT ",['vper/name#salt-sha-256','" H_S "']]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, ASSERT, NULL, NULL },
+	{ "V-58 another salt is named",
+	    "{'p':[" COMMIT ",['vper/name#salt-sha-256','" H_OTHER "']]}", "{" NAMED "}",
+	    CONSTRAINTS_JWT, ASSERT, "value_not_permitted", "vper/name" },
+	{ "V-58 a whole claim", "{'p':[['pid#commit-sha-256','" C_ACME "']]}", "{'pid':'ACME'}",
+	    CONSTRAINTS_JWT, ASSERT, NULL, NULL },
+	{ "V-68 asserted, a salt of another path only",
+	    "{'p':[['vper/id#commit-sha-256','" C_ACME "']]}", "{'vper':{'id':'ACME'}}",
+	    CONSTRAINTS_JWT, ASSERT, "commitment_not_provable", "vper/id" },
+	{ "D-15 commit_without_salt, but there is one", "{'p':[" COMMIT "]}",
+	    "{'vper':{'name':'ACMF'}}", CONSTRAINTS_JWT, WITHOUT_SALT, "value_not_permitted",
+	    "vper/name" },
 };
 
 static void
-evaluate(void **state)
+evaluate_with(const struct evaluate_case *c, const struct salts *salts)
 {
-	const struct evaluate_case *c = *state;
 	AUTO(constraints) *made = make(c->spec, c->form);
 	json_auto_t *claims = json_of(c->claims);
+	struct constraints_policy policy = c->policy;
 	struct fault f = { 0 };
-	enum rc rc = constraints_evaluate(made, &c->policy, claims, &f);
+	enum rc rc;
 
+	policy.salts = salts;
+	rc = constraints_evaluate(made, &policy, claims, &f);
 	if (c->reason == NULL) {
 		assert_int_equal(rc, RC_OK);
 		return;
@@ -370,17 +530,143 @@ evaluate(void **state)
 }
 
 static void
-details_show_no_permitted_value(void **state)
+evaluate(void **state)
 {
-	AUTO(constraints) *c = make("{'p':[['a','secret-value']]}", CONSTRAINTS_JWT);
-	json_auto_t *claims = json_loads("{\"a\":\"presented\"}", 0, NULL);
-	struct constraints_policy policy = { 0 };
+	evaluate_with(*state, NULL);
+}
+
+static void
+evaluate_salted(void **state)
+{
+	AUTO(salts) *salts = NULL;
+
+	assert_int_equal(salts_read(span_str(SALTS), &salts, NULL), RC_OK);
+	evaluate_with(*state, salts);
+}
+
+/* Point 6 of the gate: the rule and the extension, never what the caller has not shown. */
+static struct detail_case {
+	const char *name, *spec, *claims, *says;
+	enum constraints_form form;
+	struct constraints_policy policy;
+} detail_cases[] = {
+	{ "excluded: which rule", "{'x':['a']}", "{'a':'shown'}",
+	    "mustExclude of EnhancedJWTClaimConstraints", CONSTRAINTS_ENHANCED, { 0 } },
+	{ "demanded: which rule", "{'i':['a']}", "{}", "mustInclude of JWTClaimConstraints",
+	    CONSTRAINTS_JWT, { 0 } },
+	{ "value: which rule, no value", "{'p':[['a','hidden','hidden2']]}", "{'a':'shown'}",
+	    "permittedValues of JWTClaimConstraints: none of the 2 values", CONSTRAINTS_JWT,
+	    { 0 } },
+	{ "strict absence: no value", "{'p':[['a','hidden']]}", "{}",
+	    "permittedValues of JWTClaimConstraints", CONSTRAINTS_JWT, STRICT },
+	{ "hash: no digest", "{'p':[['a#sha-256','" H_ACME "']]}", "{'a':'shown'}",
+	    "permittedValues of EnhancedJWTClaimConstraints", CONSTRAINTS_ENHANCED, { 0 } },
+	{ "commitment in clear: no digest", "{'p':[['pid#commit-sha-256','" C_ACME "']]}",
+	    "{'pid':'shown'}", "only commits to it", CONSTRAINTS_JWT, { 0 } },
+	{ "commitment, another value: no digest, no salt",
+	    "{'p':[['pid#commit-sha-256','" C_ACME "']]}", "{'pid':'shown'}",
+	    "commits to another value", CONSTRAINTS_JWT, ASSERT },
+	{ "salt that is not named: no salt, no digest",
+	    "{'p':[['pid#commit-sha-256','" C_ACME "'],['pid#salt-sha-256','" H_OTHER "']]}",
+	    "{'pid':'shown'}", "another salt", CONSTRAINTS_JWT, ASSERT },
+	{ "no salt: no digest", "{'p':[['other#commit-sha-256','" C_ACME "']]}",
+	    "{'other':'shown'}", "its salt is not here", CONSTRAINTS_JWT, ASSERT },
+};
+
+static void
+detail(void **state)
+{
+	static const char *const never[] = { "hidden", "shown", "5U3Z", "YrpX", "hBJt", "Yw3N",
+		"AAEC" };
+	const struct detail_case *c = *state;
+	AUTO(constraints) *made = make(c->spec, c->form);
+	json_auto_t *claims = json_of(c->claims);
+	struct constraints_policy policy = c->policy;
+	AUTO(salts) *salts = NULL;
 	struct fault f = { 0 };
 
+	assert_int_equal(salts_read(span_str(SALTS), &salts, NULL), RC_OK);
+	policy.salts = salts;
+	assert_int_equal(constraints_evaluate(made, &policy, claims, &f), RC_DENIED);
+	assert_non_null(strstr(f.detail, c->says));
+	for (size_t i = 0; i < ARRAY_LEN(never); i++)
+		assert_null(strstr(f.detail, never[i]));
+}
+
+/* What a signer finds at activation tells no value either. */
+static void
+check_details_show_no_value(void **state)
+{
+	static const char *const specs[] = {
+		"{'p':[['a','hidden'],['a','hidden2']]}",
+		"{'p':[['a#sha-256','hidden']]}",
+		"{'p':[['a#commit-sha-256','hidden']]}",
+		"{'p':[['a','{\\\"hidden\\\": 1}']]}",
+		"{'i':['a'],'p':[['a','{\\\"b\\\":\\\"hidden\\\"}'],['a/b','hidden2']]}",
+	};
+
 	(void)state;
-	assert_int_equal(constraints_evaluate(c, &policy, claims, &f), RC_DENIED);
-	assert_null(strstr(f.detail, "secret"));
-	assert_null(strstr(f.detail, "presented"));
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		AUTO(constraints) *c = NULL;
+		struct constraints_policy policy = { 0 };
+		struct fault f = { 0 };
+
+		c = make(specs[i], CONSTRAINTS_JWT);
+		assert_int_equal(constraints_check(c, &policy, &f), RC_DENIED);
+		assert_null(strstr(f.detail, "hidden"));
+	}
+}
+
+static struct committed_case {
+	const char *name, *spec, *claims, *entry; /* NULL: nothing committed is sent */
+} committed_cases[] = {
+	{ "D-15 sent", "{'p':[" COMMIT "]}", "{" NAMED "}", "vper/name#commit-sha-256" },
+	{ "D-15 another member sent", "{'p':[" COMMIT "]}", "{'vper':{'id':'1'}}", NULL },
+	{ "D-15 sent as null", "{'p':[" COMMIT "]}", "{'vper':{'name':null}}",
+	    "vper/name#commit-sha-256" },
+	{ "D-15 only a hash", "{'p':[['vper/name#sha-256','" H_ACME "']]}", "{" NAMED "}",
+	    NULL },
+	{ "D-15 a whole claim", "{'p':[['a','1'],['pid#commit-sha-256','" C_ACME "']]}",
+	    "{'a':'1','pid':2}", "pid#commit-sha-256" },
+};
+
+static void
+committed(void **state)
+{
+	const struct committed_case *c = *state;
+	AUTO(constraints) *made = make(c->spec, CONSTRAINTS_JWT);
+	json_auto_t *claims = json_of(c->claims);
+	const struct permitted *entry = NULL;
+
+	assert_int_equal(constraints_committed(made, claims, &entry, NULL), RC_OK);
+	if (c->entry == NULL)
+		assert_null(entry);
+	else
+		assert_string_equal(entry->claim, c->entry);
+}
+
+static struct oddity_case {
+	const char *name, *spec, *says; /* NULL: nothing is odd */
+} oddity_cases[] = {
+	{ "nothing odd", "{'i':['rcd'],'x':['crn']}", NULL },
+	{ "a ppt demanded", "{'i':['shaken']}", "PASSporT type" },
+	{ "RFC 9118 s4 base claim demanded", "{'i':['orig']}", "always there" },
+	{ "RFC 9118 s8 rcdi excluded", "{'x':['rcdi']}", "rcdi" },
+};
+
+static void
+oddity(void **state)
+{
+	const struct oddity_case *c = *state;
+	AUTO(constraints) *made = make(c->spec, CONSTRAINTS_ENHANCED);
+
+	if (c->says == NULL) {
+		assert_null(constraints_oddity(made, 0));
+		return;
+	}
+	assert_non_null(constraints_oddity(made, 0));
+	assert_non_null(strstr(constraints_oddity(made, 0), c->says));
+	assert_null(constraints_oddity(made, 1));
 }
 
 static struct vets_case {
@@ -404,6 +690,15 @@ static struct vets_case {
 	{ "escaped", "{'p':[['vper/a~1b','1']]}", "{'a/b':1}", true, true },
 	{ "an empty object has no vetted part", "{'p':[['vper/a','1']]}", "{}", true, false },
 	{ "a scalar has no parts", "{'p':[['vper/a','1']]}", "'x'", true, false },
+	{ "V-21 hashed whole", "{'p':[['vper#sha-256','" H_ACME "']]}", "{'a':1}", true, true },
+	{ "V-21 committed whole", "{'p':[['vper#commit-sha-256','" C_ACME "']]}", "{'a':1}",
+	    true, true },
+	{ "V-21 members in three modes",
+	    "{'p':[['vper/a','1'],['vper/b#sha-256','" H_ACME
+	    "'],['vper/c#commit-sha-256','" C_ACME "']]}",
+	    "{'a':1,'b':2,'c':3}", true, true },
+	{ "V-21 a salt's digest vets nothing", "{'p':[['vper/a#salt-sha-256','" H_S "']]}",
+	    "{'a':1}", true, false },
 };
 
 static void
@@ -438,6 +733,22 @@ static struct within_case {
 	{ "one of two entries inside", "{'p':[['b','1','9'],['b','1']]}", "{'p':[['b','1']]}",
 	    NULL },
 	{ "a pointer is another name", "{'p':[['v/a','1']]}", "{'p':[['v/b','1']]}", "v/b" },
+	{ "V-59 the same commitment", "{'p':[" COMMIT "]}", "{'p':[" COMMIT "]}", NULL },
+	{ "V-59 fewer hashes", "{'p':[['a#sha-256','" H_ACME "']]}",
+	    "{'p':[['a#sha-256','" H_OBJ "','" H_ACME "']]}", NULL },
+	{ "V-59 another commitment", "{'p':[['vper/name#commit-sha-256','" C_AFTER "']]}",
+	    "{'p':[" COMMIT "]}", "vper/name#commit-sha-256" },
+	{ "V-59 another encoding", "{'p':[['vper/name','ACME']]}",
+	    "{'p':[['vper/name#sha-256','" H_ACME "']]}", "vper/name#sha-256" },
+	{ "V-59 a hash where there was a commitment",
+	    "{'p':[['vper/name#sha-256','" H_ACME "']]}", "{'p':[" COMMIT "]}",
+	    "vper/name#commit-sha-256" },
+	{ "V-59 no commitment", "{'i':['a']}", "{'p':[" COMMIT "]}",
+	    "vper/name#commit-sha-256" },
+	{ "V-59 the salt's digest is gone", "{'p':[" COMMIT "]}",
+	    "{'p':[" COMMIT ",['vper/name#salt-sha-256','" H_S "']]}",
+	    "vper/name#salt-sha-256" },
+	{ "V-59 excluded altogether", "{'x':['vper']}", "{'p':[" COMMIT "]}", NULL },
 };
 
 static void
@@ -478,20 +789,26 @@ int
 main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(decode_cases) + ARRAY_LEN(check_cases) +
-				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(vets_cases) +
-				ARRAY_LEN(within_cases) + 6];
+				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(salted_cases) +
+				ARRAY_LEN(vets_cases) + ARRAY_LEN(within_cases) +
+				ARRAY_LEN(detail_cases) + ARRAY_LEN(committed_cases) +
+				ARRAY_LEN(oddity_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decode);
 	ROWS(tests, n, check_cases, check);
 	ROWS(tests, n, evaluate_cases, evaluate);
+	ROWS(tests, n, salted_cases, evaluate_salted);
 	ROWS(tests, n, vets_cases, vets);
 	ROWS(tests, n, within_cases, within);
+	ROWS(tests, n, detail_cases, detail);
+	ROWS(tests, n, committed_cases, committed);
+	ROWS(tests, n, oddity_cases, oddity);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(published_contents);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(limits);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(encode_refuses);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_show_no_permitted_value);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(check_details_show_no_value);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(within_nothing);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

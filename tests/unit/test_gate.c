@@ -168,7 +168,12 @@ static struct open_case {
 	{ "backwards", NUMBER, NULL, NULL, backwards, "before it begins" },
 	{ "orig excluded", NUMBER, "{'x':['orig']}", NULL, NULL, "mustExclude" },
 	{ "contradiction", NUMBER, "{'i':['a'],'x':['a']}", NULL, NULL, "demanded" },
-	{ "privacy mode", NUMBER, "{'p':[['v/a#sha-256','x']]}", NULL, NULL, "privacy modes" },
+	{ "hash mode", NUMBER,
+	    "{'p':[['v/a#sha-256','5U3Z2edmZj2Z81pbo9mly8IbgTKaNZaJbCDAb080scU']]}", NULL, NULL,
+	    NULL },
+	{ "hash mode without a hash", NUMBER, "{'p':[['v/a#sha-256','x']]}", NULL, NULL,
+	    "no unpadded base64" },
+	{ "unknown privacy mode", NUMBER, "{'p':[['v/a#md5','x']]}", NULL, NULL, "behind '#'" },
 };
 
 static void

@@ -30,6 +30,14 @@ UNIT_TESTS += tests/unit/test_constraints
 tests_unit_test_constraints_SOURCES = tests/unit/test_constraints.c $(VALUES_H)
 tests_unit_test_constraints_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_privacy
+tests_unit_test_privacy_SOURCES = tests/unit/test_privacy.c $(VALUES_H)
+tests_unit_test_privacy_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_vper
+tests_unit_test_vper_SOURCES = tests/unit/test_vper.c $(VALUES_H)
+tests_unit_test_vper_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_ppt
 tests_unit_test_ppt_SOURCES = tests/unit/test_ppt.c $(VALUES_H)
 tests_unit_test_ppt_LDADD = $(UNIT_LDADD)
