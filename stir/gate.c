@@ -41,6 +41,8 @@ check_leaf(const struct cert *leaf, struct fault *f)
 		return unusable(f, "the leaf's key is not on P-256"); /* D-57 */
 	if (leaf->is_ca)
 		return unusable(f, "the leaf is a CA certificate"); /* RFC 9060 section 4 */
+	if (!leaf->digital_signature) /* RFC 5280 section 4.2.1.3 */
+		return unusable(f, "the leaf's keyUsage does not allow digitalSignature");
 	if (leaf->unknown_critical)
 		return unusable(f, "the leaf has a critical extension that is not known");
 	if (leaf->both_constraints)
@@ -109,11 +111,16 @@ add_named(struct gate *g, const char *name, size_t len, struct fault *f)
 static enum rc
 collect_named(struct gate *g, const struct constraints *c, struct fault *f)
 {
-	g->named = calloc(c->must_includes + 2 * c->permitteds, sizeof *g->named);
+	size_t most = c->must_includes + c->must_excludes + 2 * c->permitteds;
+
+	g->named = calloc(most, sizeof *g->named);
 	if (g->named == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "claim names");
 	for (size_t i = 0; i < c->must_includes; i++)
 		TRY(add_named(g, c->must_include[i], strlen(c->must_include[i]), f));
+	/* D-51: named too, so that claim_excluded is said and not unknown_claim. */
+	for (size_t i = 0; i < c->must_excludes; i++)
+		TRY(add_named(g, c->must_exclude[i], strlen(c->must_exclude[i]), f));
 	for (size_t i = 0; i < c->permitteds; i++) {
 		const char *name = c->permitted[i].claim;
 		struct privacy_name n = { 0 };
