@@ -11,6 +11,7 @@ include $(top_srcdir)/tests/unit/renewer.mk
 include $(top_srcdir)/tests/unit/client.mk
 include $(top_srcdir)/tests/bench/local.mk
 include $(top_srcdir)/tests/fuzz/local.mk
+include $(top_srcdir)/tests/oracle/local.mk
 include $(top_srcdir)/tests/integration/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)

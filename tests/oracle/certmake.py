@@ -1,0 +1,164 @@
+"""Certificates right and wrong, octet by octet: DER by hand, one CA key."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+
+def tlv(tag: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    size = (len(body).bit_length() + 7) // 8
+    return bytes([tag, 0x80 | size]) + len(body).to_bytes(size, "big") + body
+
+
+def integer(value: int) -> bytes:
+    return tlv(2, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def oid(text: str) -> bytes:
+    first, second, *rest = (int(n) for n in text.split("."))
+    out = [first * 40 + second]
+    for n in rest:
+        octets = [n & 0x7F]
+        while n := n >> 7:
+            octets.append(n & 0x7F | 0x80)
+        out += reversed(octets)
+    return tlv(6, bytes(out))
+
+
+def ia5(text: str | bytes) -> bytes:
+    return tlv(0x16, text if isinstance(text, bytes) else text.encode())
+
+
+def tn_list(entries: list[tuple]) -> bytes:
+    out = []
+    for kind, *rest in entries:
+        if kind == "spc":
+            out.append(tlv(0xA0, ia5(rest[0])))
+        elif kind == "range":
+            start, count, *further = rest
+            out.append(tlv(0xA1, tlv(0x30, ia5(start), integer(count), *further)))
+        elif kind == "one":
+            out.append(tlv(0xA2, ia5(rest[0])))
+        else:  # octets as they are
+            out.append(rest[0])
+    return tlv(0x30, *out)
+
+
+@dataclass
+class Constraints:
+    enhanced: bool = False
+    include: list[str] = field(default_factory=list)
+    permitted: list[tuple[str, list[str]]] = field(default_factory=list)
+    exclude: list[str] = field(default_factory=list)
+
+    def encode(self) -> bytes:
+        def names(tag: int, those: list[str]) -> bytes:
+            return tlv(tag, tlv(0x30, *map(ia5, those))) if those else b""
+        rows = [tlv(0x30, ia5(name), tlv(0x30, *(tlv(0x0C, v.encode()) for v in values)))
+                for name, values in self.permitted]
+        return tlv(0x30, names(0xA0, self.include),
+                   tlv(0xA1, tlv(0x30, *rows)) if rows else b"",
+                   names(0xA2, self.exclude))
+
+    def __bool__(self) -> bool:
+        return bool(self.include or self.permitted or self.exclude)
+
+
+@dataclass
+class Certificate:
+    entries: list[tuple] | None
+    constraints: Constraints | None
+    not_before: int
+    not_after: int
+    key: str = "p256"
+    ca: bool | None = None  # None: no basicConstraints
+    usage: int | None = 0x80  # first octet of keyUsage; None: no such extension
+    further: list[tuple[str, bool, bytes]] = field(default_factory=list)
+    tn_octets: bytes | None = None  # in the place of the encoded entries
+    constraint_octets: bytes | None = None
+    both: bool = False  # the constraints in both extensions
+
+
+TNAUTHLIST, JWTCC, EJWTCC = (f"1.3.6.1.5.5.7.1.{n}" for n in (26, 27, 33))
+
+
+def _time(when: int) -> bytes:
+    moment = datetime.fromtimestamp(when, timezone.utc)
+    if moment.year < 2050:
+        return tlv(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
+    return tlv(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def _name(text: str) -> bytes:
+    return tlv(0x30, tlv(0x31, tlv(0x30, oid("2.5.4.3"), tlv(0x0C, text.encode()))))
+
+
+def _extension(name: str, critical: bool, value: bytes) -> bytes:
+    return tlv(0x30, oid(name), b"\x01\x01\xff" if critical else b"", tlv(4, value))
+
+
+def _spki(key) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+class Maker:
+    """Keys are made once: making a certificate costs one signature."""
+
+    def __init__(self):
+        self.ca_key = ec.generate_private_key(ec.SECP256R1())
+        self.keys = {"p256": _spki(ec.generate_private_key(ec.SECP256R1())),
+                     "p384": _spki(ec.generate_private_key(ec.SECP384R1())),
+                     "k256": _spki(ec.generate_private_key(ec.SECP256K1())),
+                     "rsa": _spki(rsa.generate_private_key(65537, 2048))}
+        self.serial = 1 << 60
+        ca = Certificate(None, None, 1577836800, 2208988800, ca=True, usage=0x06)
+        self.keys["ca"] = _spki(self.ca_key)
+        ca.key = "ca"
+        self.issuer = self.pem(ca, subject="Oracle CA")
+
+    def _extensions(self, c: Certificate) -> bytes:
+        out = [_extension("2.5.29.14", False, tlv(4, bytes(20))),
+               _extension("2.5.29.35", False, tlv(0x30, tlv(0x80, bytes(20))))]
+        if c.ca is not None:
+            out.append(_extension("2.5.29.19", True,
+                                  tlv(0x30, b"\x01\x01\xff" if c.ca else b"")))
+        if c.usage is not None:
+            unused = (c.usage & -c.usage).bit_length() - 1
+            out.append(_extension("2.5.29.15", True, tlv(3, bytes([unused, c.usage]))))
+        if c.tn_octets is not None or c.entries is not None:
+            value = c.tn_octets if c.tn_octets is not None else tn_list(c.entries)
+            out.append(_extension(TNAUTHLIST, False, value))
+        if c.constraints or c.constraint_octets is not None:
+            value = c.constraint_octets
+            if value is None:
+                value = c.constraints.encode()
+            enhanced = c.constraints is not None and c.constraints.enhanced
+            out.append(_extension(EJWTCC if enhanced else JWTCC, False, value))
+            if c.both:
+                out.append(_extension(JWTCC if enhanced else EJWTCC, False, value))
+        out += [_extension(*row) for row in c.further]
+        return tlv(0xA3, tlv(0x30, *out))
+
+    def der(self, c: Certificate, subject: str = "SHAKEN 1234") -> bytes:
+        self.serial += 1
+        algorithm = tlv(0x30, oid("1.2.840.10045.4.3.2"))
+        tbs = tlv(0x30, tlv(0xA0, integer(2)), integer(self.serial), algorithm,
+                  _name("Oracle CA"), tlv(0x30, _time(c.not_before), _time(c.not_after)),
+                  _name(subject), self.keys[c.key], self._extensions(c))
+        signature = self.ca_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
+        return tlv(0x30, tbs, algorithm, tlv(3, b"\0", signature))
+
+    def pem(self, c: Certificate, subject: str = "SHAKEN 1234") -> str:
+        text = base64.encodebytes(self.der(c, subject)).decode().replace("\n", "")
+        lines = [text[i:i + 64] for i in range(0, len(text), 64)]
+        return "\n".join(["-----BEGIN CERTIFICATE-----", *lines,
+                          "-----END CERTIFICATE-----", ""])

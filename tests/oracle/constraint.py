@@ -1,0 +1,177 @@
+"""JWTClaimConstraints and the enhanced form: RFC 8226 section 8, RFC 9118,
+protocol.md section 2, D-07 to D-16."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+
+import der
+import jsontext
+
+BASE_CLAIMS = ("iat", "orig", "dest")
+VALUE, HASH, COMMIT, SALT = "", "sha-256", "commit-sha-256", "salt-sha-256"
+ABSENT = object()
+
+
+class Useless(Exception):
+    """Well formed, and never to be activated."""
+
+
+class Constraints:
+    def __init__(self):
+        self.include: list[str] = []
+        self.exclude: list[str] = []
+        # (claim, pointer) -> mode -> the values that every entry of it lists
+        self.permitted: dict[tuple[str, str], dict[str, set[str]]] = {}
+
+    def vetted(self) -> set[str]:
+        """What D-16 calls named: whole claims, not parts of them."""
+        return set(self.include) | {claim for claim, pointer in self.permitted if not pointer}
+
+    def named(self) -> set[str]:
+        """What D-51 calls named: any mention."""
+        return (set(self.include) | set(self.exclude) |
+                {claim for claim, _ in self.permitted})
+
+
+def _names(value: bytes) -> list[str]:
+    found = der.items(der.only(value, der.SEQUENCE))
+    if not found or any(tag != der.IA5 for tag, _ in found):
+        raise der.DerError("no JWTClaimNames")
+    return [der.ia5(name) for _, name in found]
+
+
+def _permitted(value: bytes) -> list[tuple[str, list[str]]]:
+    out = []
+    for tag, entry in der.items(der.only(value, der.SEQUENCE)):
+        if tag != der.SEQUENCE:
+            raise der.DerError("no JWTClaimPermittedValues")
+        parts = der.items(entry)
+        if len(parts) != 2 or parts[0][0] != der.IA5 or parts[1][0] != der.SEQUENCE:
+            raise der.DerError("no claim and values")
+        values = der.items(parts[1][1])
+        if not values or any(t != der.UTF8 for t, _ in values):
+            raise der.DerError("no permitted values")
+        out.append((der.ia5(parts[0][1]), [der.utf8(v) for _, v in values]))
+    if not out:
+        raise der.DerError("no permitted values")
+    return out
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """claim, JSON Pointer, mode of a permittedValues name (D-13, D-14, D-15)."""
+    name, mark, mode = name.partition("#")
+    if mark and mode not in (HASH, COMMIT, SALT):
+        raise Useless("unknown mode")
+    claim, slash, rest = name.partition("/")
+    pointer = slash + rest
+    if not claim or re.search("~(?![01])", pointer):
+        raise Useless("no claim name, or no JSON Pointer")
+    return claim, pointer, mode
+
+
+def _is_rfc8225(text: str) -> bool:
+    try:
+        return jsontext.write(jsontext.read(text.encode())) == text
+    except (jsontext.Malformed, jsontext.Duplicate):
+        return False
+
+
+def _check_value(mode: str, text: str) -> None:
+    if mode == VALUE:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return  # a string that only looks like JSON
+        if isinstance(value, (dict, list)) and not _is_rfc8225(text):
+            raise Useless("structured value is not in RFC 8225 form")  # D-12
+        return
+    if not re.fullmatch("[A-Za-z0-9+/]{43}", text):
+        raise Useless("digest is not 32 octets in unpadded base64")
+    if base64.b64encode(base64.b64decode(text + "=")).decode() != text + "=":
+        raise Useless("digest has stray bits")
+
+
+def _judge_modes(modes: dict[str, set[str]]) -> None:
+    if any(not values for values in modes.values()):
+        raise Useless("no value is left")  # D-11
+    kinds = set(modes) - {SALT}
+    if len(kinds) != 1 or (SALT in modes and COMMIT not in modes):
+        raise Useless("not exactly one encoding")  # V-53
+
+
+def decode(octets: bytes, enhanced: bool) -> Constraints:
+    out = Constraints()
+    last, members = 0x9F, der.items(der.only(octets, der.SEQUENCE))
+    if not members:
+        raise der.DerError("no member")
+    entries: list[tuple[str, list[str]]] = []
+    for tag, value in members:
+        if tag <= last or tag > (0xA2 if enhanced else 0xA1):
+            raise der.DerError("unknown or misplaced member")
+        last = tag
+        if tag == 0xA0:
+            out.include = _names(value)
+        elif tag == 0xA1:
+            entries = _permitted(value)
+        else:
+            out.exclude = _names(value)
+    _activate(out, entries)
+    return out
+
+
+def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
+    for name in c.include + c.exclude:
+        if "/" in name or "#" in name:
+            raise Useless("a path outside permittedValues")  # D-13
+    if set(c.exclude) & set(BASE_CLAIMS):
+        raise Useless("base claim excluded")  # D-09
+    if set(c.exclude) & set(c.include):
+        raise Useless("claim demanded and excluded")  # RFC 9118 section 8
+    for name, values in entries:
+        claim, pointer, mode = _split(name)
+        for text in values:
+            _check_value(mode, text)
+        modes = c.permitted.setdefault((claim, pointer), {})
+        modes[mode] = modes[mode] & set(values) if mode in modes else set(values)
+    for modes in c.permitted.values():
+        _judge_modes(modes)
+
+
+def follow(value, pointer: str):
+    """RFC 6901; ABSENT where it leads nowhere."""
+    for part in pointer.split("/")[1:]:
+        part = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif (isinstance(value, list) and re.fullmatch("0|[1-9][0-9]*", part) and
+              int(part) < len(value)):
+            value = value[int(part)]
+        else:
+            return ABSENT
+    return value
+
+
+def judge(c: Constraints, claims: dict) -> str | None:
+    """The reason class of the refusal, in the order of protocol.md 3.10 step 5."""
+    if any(name in claims for name in c.exclude):
+        return "claim_excluded"
+    if any(name not in claims for name in c.include):
+        return "claim_missing_by_constraint"
+    for (claim, pointer), modes in c.permitted.items():
+        value = follow(claims[claim], pointer) if claim in claims else ABSENT
+        if value is ABSENT:
+            continue  # D-08
+        if COMMIT in modes:
+            return "private_claim_in_clear"  # D-15, assert_committed = no
+        text = jsontext.comparable(value)
+        if HASH in modes:
+            # V_bytes of VESPER -06: the serialisation, a string with its quotes.
+            octets = jsontext.write(value).encode()
+            text = base64.b64encode(hashlib.sha256(octets).digest()).decode().rstrip("=")
+        if text not in modes.get(HASH if HASH in modes else VALUE):
+            return "value_not_permitted"
+    return None

@@ -1,0 +1,274 @@
+"""Certificates of all classes, and for each (certificate, claims) pairs that a
+signer must allow, from which mutations.py makes the ones that it must refuse.
+
+What is built here is built to be allowed; the oracle, which knows nothing of
+how it was built, has to agree before a pair counts.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+
+from certmake import Certificate, Constraints
+from spell import Raw, spell
+
+NOW = 1790000000
+HEX = "0123456789abcdef"
+PPTS = {None: (None, "shaken"), "shaken-sp": ("shaken",), "atis-delegate": (None,),
+        "vesper-05": (None,), "vesper-06": (None,)}
+# Claims that no type knows, and values of every kind for them.
+FREE = ("foo", "bar", "x-note", "lvl", "Foo", "zz9", "a")
+VALUES = ("high", "low", "", " high", "High", "5", "true", "null", '"high"', '{"a":1}', "[1]",
+          "{", "a/b", "back\\slash", 'qu"ote', "tab\there", "é", "e\u0301", "\u2028", "\x7f",
+          "\x1f", "😀", "\uffee", 0, 5, -1, 2 ** 53 - 1, -(2 ** 53 - 1), True, False, None, {}, [],
+          {"a": 1}, {"b": 2, "a": 1}, {"a": {"z": None, "y": [True, "x"]}}, [1, 2], [2, 1],
+          ["high"], {"high": "low"}, {"\U0001f600": 1, "\uffee": 2, "z": 3}, {"": ""},
+          {"a/b": {"~": [0, {"m": "n"}]}}, [[], [[]], {}], {"nam": "ACME", "icn": "https://a/b"})
+TEXTS = tuple(v for v in VALUES if isinstance(v, str))
+
+
+def text_of(value) -> str:
+    """How a certificate spells a claim's value (D-12)."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def same(a, b) -> bool:
+    return text_of(a) == text_of(b)
+
+
+@dataclass
+class Pair:
+    certificate: Certificate
+    claims: object
+    at: int
+    ppt: str | None
+    profile: str | None
+    allow: list[str] = field(default_factory=list)
+    text: bytes | None = None  # in the place of the spelled claims
+    fancy: bool = False
+
+    def changed(self, **those) -> "Pair":
+        return replace(self, **those)
+
+
+def octets(rng: random.Random, pair: Pair) -> bytes:
+    if pair.text is not None:
+        return pair.text
+    return spell(rng, pair.claims, pair.fancy).encode()
+
+
+def digits(rng: random.Random, size: int) -> str:
+    return "".join(rng.choice("0123456789") for _ in range(size))
+
+
+def uuid(rng: random.Random) -> str:
+    text = "-".join("".join(rng.choice(HEX) for _ in range(n)) for n in (8, 4, 4, 4, 12))
+    return text.upper() if rng.random() < 0.3 else text
+
+
+def decorated(rng: random.Random, number: str) -> str:
+    """The same number as people write it."""
+    if rng.random() < 0.6:
+        return number
+    out = "+" if rng.random() < 0.5 else ""
+    for c in number:
+        out += c + (rng.choice("-.() ") if rng.random() < 0.2 else "")
+    return out
+
+
+class Family:
+    """One certificate, and what may be asked of it."""
+
+    def __init__(self, rng: random.Random):
+        self.rng = rng
+        self.profile = rng.choice((None, None, None, "vesper-06", "vesper-06", "vesper-06",
+                                   "atis-delegate", "vesper-05", "shaken-sp"))
+        self.allow: list[str] = []
+        self.entries: list[tuple] = []
+        self.pool: list[str] = []  # numbers inside
+        self._numbers()
+        self.values: dict[str, list] = {}  # claim: what the constraints leave
+        self.include: list[str] = []
+        self.exclude: list[str] = []
+        self.pinned_dest: list[str] | None = None
+        self.constraints = Constraints(enhanced=rng.random() < 0.6)
+        if rng.random() < 0.8:
+            self._constrain()
+        self._extra()
+        self.certificate = self._certificate()
+
+    # ---- numbers -----------------------------------------------------------------
+
+    def _size(self) -> int:
+        return self.rng.choice((11, 11, 11, 11, 12, 10, 15, 7, 4, 3, 2, 1))
+
+    def _range(self) -> None:
+        rng, size = self.rng, self.rng.choice((11, 11, 11, 12, 15, 10, 5, 3, 2))
+        count = min(rng.choice((2, 3, 10, 100, 1000, 99999, 10 ** 9)), 10 ** (size - 1))
+        start = rng.randrange(0, 10 ** size - count)
+        if rng.random() < 0.2:
+            start = 10 ** size - count - 1  # the longest that D-03 takes
+        elif rng.random() < 0.2:
+            start = max(0, start - start % 10 ** (size // 2) - rng.randrange(1, count))
+        if count < 2 or start + count >= 10 ** size:
+            return
+        text = str(start).zfill(size)
+        further = (b"\x05\x00",) if rng.random() < 0.05 else ()  # D-04
+        self.entries.append(("range", text, count, *further))
+        for n in (start, start + count - 1, start + count // 2, start + rng.randrange(count)):
+            self.pool.append(str(n).zfill(size))
+
+    def _one(self) -> None:
+        number = digits(self.rng, self._size())
+        if self.rng.random() < 0.1:
+            number = self.rng.choice(("*67", "#31", "*", "12*", "*12025550100#", "#"))
+        self.entries.append(("one", number))
+        self.pool.append(number)
+
+    def _overlap(self) -> None:
+        entry = self.rng.choice(self.entries)
+        if entry[0] == "one" or self.rng.random() < 0.3:
+            self.entries.append(entry[:3])
+            return
+        start, count, size = int(entry[1]), entry[2], len(entry[1])
+        start += self.rng.choice((0, count - 1, count, count // 2))  # inside, or adjacent
+        if start + count < 10 ** size:
+            self.entries.append(("range", str(start).zfill(size), count))
+            self.pool += [str(start).zfill(size), str(start + count - 1).zfill(size)]
+
+    def _numbers(self) -> None:
+        rng = self.rng
+        if self.profile == "shaken-sp":
+            self.entries = [("spc", rng.choice(("1234", "505J", "a", "0000", "709J")))]
+            self.pool = [digits(rng, 11) for _ in range(4)]
+            return
+        many = rng.choice((0, 0, 1, 1, 2, 4, 8))
+        many = 300 if rng.random() < 0.01 else many
+        self._one() if rng.random() < 0.5 else self._range()
+        for _ in range(many):
+            rng.choice((self._one, self._range))()
+        if not self.entries:
+            self._one()
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            self._overlap()
+        if rng.random() < 0.3:
+            self.entries += [("spc", spc) for spc in rng.sample(("1234", "505J", "x"), 2)]
+        rng.shuffle(self.entries)
+
+    # ---- constraints -------------------------------------------------------------
+
+    def _permit(self, name: str, kind: list) -> None:
+        rng = self.rng
+        values = rng.sample(kind, min(len(kind), rng.choice((1, 1, 2, 3, 5))))
+        texts = [text_of(v) for v in values]
+        self.constraints.permitted.append((name, texts))
+        if rng.random() < 0.15:  # twice: what both list (D-11)
+            kept = values[:1]
+            other = [text_of(v) for v in rng.sample(kind, min(2, len(kind)))]
+            self.constraints.permitted.append((name, texts[:1] + other))
+            values = [v for v in values if text_of(v) in texts[:1] + other] or kept
+        self.values[name] = values
+
+    def _constrain(self) -> None:
+        rng, c = self.rng, self.constraints
+        for name in rng.sample(FREE[:-1], rng.choice((0, 1, 1, 2, 3, 5))):
+            roles = ("include", "permit", "permit", "both", "both")
+            if c.enhanced:
+                roles += ("exclude", "exclude", "exclude permit")
+            role = rng.choice(roles)
+            if role in ("include", "both"):
+                self.include.append(name)
+            if role in ("permit", "both", "exclude permit"):
+                self._permit(name, list(VALUES))
+            if "exclude" in role:
+                self.exclude.append(name)
+        self._constrain_own()
+        c.include, c.exclude = list(self.include), list(self.exclude)
+        if rng.random() < 0.05:
+            c.include += rng.sample(("iat", "orig", "dest"), 1)  # SHOULD NOT, and harmless
+
+    def _constrain_own(self) -> None:
+        rng = self.rng
+        if self.profile in (None, "shaken-sp") and rng.random() < 0.4:
+            self._permit("attest", ["A", "B", "C"])
+        if rng.random() < 0.12:
+            origs = [{"tn": n} for n in rng.sample(self.pool, min(3, len(self.pool)))]
+            self._permit("orig", origs)
+        if rng.random() < 0.08:
+            self.pinned_dest = sorted(digits(rng, 11) for _ in range(rng.choice((1, 1, 3))))
+            self._permit("dest", [{"tn": self.pinned_dest}])
+
+    def _extra(self) -> None:
+        """Claims that the configuration allows; under vesper-06 that is not enough."""
+        if self.profile != "vesper-06" and self.rng.random() < 0.4:
+            known = set(self.values) | set(self.exclude)
+            self.allow = [n for n in self.rng.sample(FREE, 2) if n not in known]
+
+    def _certificate(self) -> Certificate:
+        rng = self.rng
+        life = rng.choice((3600, 86400, 7 * 86400))
+        if self.profile in (None, "atis-delegate", "shaken-sp") and rng.random() < 0.3:
+            life = 90 * 86400
+        begin = NOW - rng.randrange(life)
+        return Certificate(
+            entries=self.entries, constraints=self.constraints, not_before=begin,
+            not_after=begin + life, ca=rng.choice((None, False)),
+            usage=rng.choice((0x80, 0x80, 0xC0, None)),
+            further=[("1.3.6.1.4.1.99999.1", False, b"\x05\x00")] if rng.random() < 0.1 else [])
+
+    # ---- pairs that are allowed ----------------------------------------------------
+
+    def _dest(self) -> dict:
+        rng = self.rng
+        if self.pinned_dest is not None:
+            numbers = list(self.pinned_dest)
+            rng.shuffle(numbers)
+            return {"tn": [decorated(rng, n) for n in numbers]}
+        numbers = {digits(rng, rng.choice((11, 11, 11, 3, 15))) for _ in
+                   range(rng.choice((1, 1, 1, 1, 2, 3, 15)))}
+        uris = rng.sample(("sip:alice@example.com", "sips:bob@example.org", "sip:a@b"),
+                          rng.choice((0, 0, 0, 1)))
+        dest = {"tn": [decorated(rng, n) for n in sorted(numbers, key=lambda _: rng.random())]}
+        if uris:
+            dest["uri"] = uris
+            if rng.random() < 0.3:
+                del dest["tn"]
+        return dest
+
+    def _orig(self) -> dict:
+        numbers = self.pool
+        if "orig" in self.values:
+            numbers = [v["tn"] for v in self.values["orig"]]
+        return {"tn": decorated(self.rng, self.rng.choice(numbers))}
+
+    def _claims(self, ppt: str | None, at: int) -> dict:
+        rng = self.rng
+        claims = {"orig": self._orig(), "dest": self._dest()}
+        if rng.random() < 0.5:
+            claims["iat"] = at + rng.choice((0, 0, -60, 5, -1, 1, -59, 4))
+        if ppt == "shaken":
+            claims["attest"] = rng.choice(self.values.get("attest", ["A", "B", "C"]))
+            claims["origid"] = uuid(rng)
+        wanted = set(self.include)
+        wanted |= {n for n in list(self.values) + self.allow if rng.random() < 0.5}
+        for name in wanted - set(self.exclude) - {"attest", "orig", "dest"}:
+            claims[name] = rng.choice(self.values.get(name, VALUES))
+        return claims
+
+    def base(self) -> Pair:
+        rng = self.rng
+        ppt = rng.choice(PPTS[self.profile])
+        if ppt is None and "attest" in self.include:
+            ppt = "shaken"
+        c = self.certificate
+        at = rng.choice((c.not_before, c.not_after, NOW,
+                         rng.randint(c.not_before, c.not_after)))
+        return Pair(c, self._claims(ppt, at), at, ppt, self.profile, list(self.allow),
+                    fancy=rng.random() < 0.3)
+
+
+__all__ = ["Family", "Pair", "Raw", "octets"]

@@ -1,0 +1,433 @@
+"""One change each that turns an allowed pair into one that must be refused.
+
+Each takes (family, pair) and gives the changed pair, or None where it does not
+apply.  It stands under the reason that the oracle has to give; what stands
+under MAYBE may also leave the pair allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import generate
+from certmake import ia5, integer, tlv, tn_list
+from generate import VALUES, Family, Pair, octets, same, text_of
+from spell import Raw, spell
+
+CHANGES: dict[str, list] = {}
+MAYBE = set()
+
+
+def change(reason: str, maybe: bool = False):
+    def note(function):
+        CHANGES.setdefault(reason, []).append(function)
+        if maybe:
+            MAYBE.add(function)
+        return function
+    return note
+
+
+def with_claims(pair: Pair, **those) -> Pair:
+    return pair.changed(claims={**pair.claims, **those})
+
+
+def without(pair: Pair, name: str) -> Pair:
+    return pair.changed(claims={n: v for n, v in pair.claims.items() if n != name})
+
+
+def with_leaf(pair: Pair, **those) -> Pair:
+    return pair.changed(certificate=replace(pair.certificate, **those))
+
+
+# ---- the text ------------------------------------------------------------------------
+
+BAD_NUMBERS = ("1.5", "1e3", "1790000000.0", "1790000000e0", "-0", "9007199254740992", "01",
+               "+5", "0x10", "NaN", "Infinity", "-", "-9007199254740992", "1" + "0" * 400,
+               "True", "nul", "'5'")
+BAD_STRINGS = ('"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"', '"1\n2"', '"\\x31"', '"\\u12"', "'1'",
+               '"1', '"\\ud83dx"')
+
+
+@change("malformed_json")
+def bad_number(g: Family, p: Pair):
+    return with_claims(p, iat=Raw(g.rng.choice(BAD_NUMBERS)))
+
+
+@change("malformed_json")
+def bad_string(g: Family, p: Pair):
+    return with_claims(p, orig={"tn": Raw(g.rng.choice(BAD_STRINGS))})
+
+
+@change("malformed_json")
+def too_deep(g: Family, p: Pair):
+    depth = g.rng.choice((17, 18, 30, 1000))
+    return with_claims(p, dest=Raw("[" * depth + "]" * depth))
+
+
+@change("malformed_json")
+def bad_utf8(g: Family, p: Pair):
+    text = spell(g.rng, {**p.claims, "dest": {"uri": ["sip:@@@@"]}}, False).encode()
+    bad = g.rng.choice((b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe2\x28\xa1", b"\xf5\x80\x80\x80",
+                        b"\xc3"))
+    return p.changed(text=text.replace(b"@@@@", bad))
+
+
+@change("malformed_json")
+def bad_frame(g: Family, p: Pair):
+    text = octets(g.rng, p)
+    return p.changed(text=g.rng.choice((
+        text + b"x", text + b"{}", text[:-1], text[:-1] + b",}", b"", b"\xef\xbb\xbf" + text,
+        text + b"//", b"/**/" + text, text[:-1] + b"]", text + b"\0", b" ", text[1:],
+        text.replace(b":", b"=", 1))))
+
+
+@change("duplicate_member")
+def twice(g: Family, p: Pair):
+    name = g.rng.choice(list(p.claims))
+    text = spell(g.rng, p.claims, False)
+    again = "".join(f"\\u{ord(c):04x}" if g.rng.random() < 0.3 else c for c in name)
+    part = f'"{again}":' + spell(g.rng, p.claims[name], False)
+    whole = "{" + part + "," + text[1:] if g.rng.random() < 0.5 else text[:-1] + "," + part + "}"
+    return p.changed(text=whole.encode())
+
+
+@change("duplicate_member")
+def twice_inside(g: Family, p: Pair):
+    number = spell(g.rng, p.claims["orig"]["tn"], False)
+    other = g.rng.choice((number, '"12025550199"', "null"))
+    return with_claims(p, orig=Raw('{"tn":%s,"t\\u006e":%s}' % (number, other)))
+
+
+@change("invalid_member")
+def no_object(g: Family, p: Pair):
+    return p.changed(claims=g.rng.choice(([p.claims], "claims", 5, None, True, [])))
+
+
+# ---- the type ------------------------------------------------------------------------
+
+@change("unsupported_ppt")
+def other_ppt(g: Family, p: Pair):
+    return p.changed(ppt=g.rng.choice(("foo", "Shaken", "SHAKEN", "shaken ", " shaken", "shake",
+                                       "shakenn", "passport", "mky", "null", "vper", "msec")))
+
+
+@change("unsupported_ppt")
+def ppt_of_another_class(g: Family, p: Pair):
+    if p.profile is None:
+        return None
+    return p.changed(ppt=None if p.profile == "shaken-sp" else "shaken")
+
+
+# ---- the claims ----------------------------------------------------------------------
+
+@change("missing_claim")
+def missing(g: Family, p: Pair):
+    names = ["orig", "dest"] + (["attest", "origid"] if p.ppt == "shaken" else [])
+    return without(p, g.rng.choice(names))
+
+
+@change("invalid_claim")
+def wrong_orig(g: Family, p: Pair):
+    tn = p.claims["orig"]["tn"]
+    return with_claims(p, orig=g.rng.choice((
+        tn, [tn], {"tn": [tn]}, {}, {"tn": None}, {"tn": 12025550100}, {"tn": tn, "x": 1},
+        {"tn": tn, "uri": "sip:a@b"}, {"uri": "sip:alice@example.com"}, {"TN": tn}, None, 5,
+        {"tn": {"tn": tn}}, [{"tn": tn}], True, {"tn": False})))
+
+
+@change("invalid_claim")
+def wrong_dest(g: Family, p: Pair):
+    tn = "12125550111"
+    return with_claims(p, dest=g.rng.choice((
+        tn, [tn], {"tn": tn}, {}, {"tn": []}, {"uri": []}, {"tn": [tn], "uri": []}, None,
+        {"tn": [tn], "x": []}, {"tn": [tn, tn]}, {"tn": [tn, "+1 212 555 0111"]}, {"tn": [None]},
+        {"tn": [tn, 5]}, {"tn": [[tn]]}, {"tn": {"tn": tn}}, {"tn": [str(10 ** 10 + i)
+                                                                     for i in range(17)]},
+        {"uri": ["sip:a@b", "sip:a@b"]}, {"uri": [""]}, {"uri": [5]}, {"uri": "sip:a@b"},
+        {"tn": [tn], "TN": [tn]}, [{"tn": tn}])))
+
+
+@change("invalid_claim")
+def wrong_iat(g: Family, p: Pair):
+    return with_claims(p, iat=g.rng.choice((str(p.at), None, True, [p.at], {"iat": p.at}, "",
+                                            False, {})))
+
+
+@change("invalid_claim")
+def wrong_own(g: Family, p: Pair):
+    if p.ppt != "shaken":
+        return None
+    if g.rng.random() < 0.5:
+        return with_claims(p, attest=g.rng.choice(("a", "D", "", "AA", " A", "A ", None, 1,
+                                                   ["A"], {"attest": "A"}, True, "А")))
+    good = p.claims["origid"]
+    return with_claims(p, origid=g.rng.choice((
+        good[:-1], good + "0", good[:8] + good[9:] + "-", "g" + good[1:], "", None, 5, [good],
+        good.replace("-", "_"), " " + good, good + " ", "123e4567", good[:-1] + "é",
+        {"origid": good})))
+
+
+BAD_TNS = ("", "+", "++12025550100", "1202555010a", "1234567890123456", "١٢٠٢٥٥٥٠١٠٠", "-", "()",
+           "tel:+12025550100", "sip:12025550100@a", "1202\t5550100", "12025550100;ext=1", "A",
+           "1,202", "１２０２", "12/34", "12025550100\n", "+" + "9" * 16, "1202555x0100",
+           "1202\u00a05550100", "12+025550100", "%31")
+
+
+@change("invalid_tn")
+def wrong_number(g: Family, p: Pair):
+    bad = g.rng.choice(BAD_TNS)
+    if g.rng.random() < 0.5:
+        return with_claims(p, orig={"tn": bad})
+    numbers = list(p.claims["dest"].get("tn", []))[:3] + [bad]
+    g.rng.shuffle(numbers)
+    return with_claims(p, dest={**p.claims["dest"], "tn": numbers})
+
+
+@change("stale_iat")
+def stale(g: Family, p: Pair):
+    offset = g.rng.choice((-61, 6, -3600, 3600, -10800, 86400, -p.at, -2 * p.at,
+                           2 ** 53 - 1 - p.at, 61, -62, -300))
+    return with_claims(p, iat=p.at + offset)
+
+
+@change("unknown_claim")
+def unknown(g: Family, p: Pair):
+    name = g.rng.choice(("zzz", "iat2", "ORIG", "Orig", "orig ", "kid", "nbf", "exp", "jti",
+                         "sub", "", "Attest", "dést", "$schema", "x5u", "alg", "typ"))
+    if name in p.claims or name in p.allow:
+        return None
+    return with_claims(p, **{name: g.rng.choice(VALUES)})
+
+
+# ---- the number ----------------------------------------------------------------------
+
+def neighbours(g: Family) -> list[str]:
+    """What lies just outside an entry, or only looks like one."""
+    entry = g.rng.choice([e for e in g.entries if e[0] != "spc"])
+    if entry[0] == "one":
+        n = entry[1]
+        out = ["0" + n, n[:-1], n + "0", n[:-1] + "*", n + "#", n[1:], "1" + n, n.lstrip("0")]
+        if n.isdigit():
+            out += [str(int(n) + 1).zfill(len(n)), str(max(int(n) - 1, 0)).zfill(len(n))]
+        return out
+    start, count, size = int(entry[1]), entry[2], len(entry[1])
+    inside = str(start + g.rng.randrange(count)).zfill(size)
+    return [str(start - 1).zfill(size), str(start + count).zfill(size), "0" + inside,
+            inside[:-1], inside + "0", inside[:-1] + "#", str(start + count),
+            entry[1].lstrip("0"), str(start + 10 ** (size - 1)).zfill(size), "9" * size]
+
+
+@change("tn_not_authorized", maybe=True)
+def outside(g: Family, p: Pair):
+    if p.profile == "shaken-sp":
+        return None
+    number = g.rng.choice(neighbours(g)[:] if g.rng.random() < 0.9 else
+                          [generate.digits(g.rng, 11)])
+    if not 1 <= len(number) <= 15 or number.startswith("-") or "orig" in g.values:
+        return None
+    return with_claims(p, orig={"tn": generate.decorated(g.rng, number)})
+
+
+@change("tn_not_authorized")
+def code_instead_of_numbers(g: Family, p: Pair):
+    """Without a profile an SPC authorises nothing; that is contract.md's rule."""
+    if p.profile is not None:
+        return None
+    return with_leaf(p, entries=[("spc", p.claims["orig"]["tn"][:11] or "1")])
+
+
+# ---- the constraints -----------------------------------------------------------------
+
+@change("claim_excluded")
+def excluded(g: Family, p: Pair):
+    if not g.exclude:
+        return None
+    name = g.rng.choice(g.exclude)
+    return with_claims(p, **{name: g.rng.choice(g.values.get(name, VALUES))})
+
+
+@change("claim_missing_by_constraint")
+def demanded(g: Family, p: Pair):
+    names = [n for n in g.include if n not in ("attest", "origid")]
+    return without(p, g.rng.choice(names)) if names else None
+
+
+def _spoiled(g: Family, value):
+    """Nearly the same value."""
+    rng = g.rng
+    if isinstance(value, str):
+        return rng.choice((value + " ", value.swapcase() or " ", '"' + value + '"', [value],
+                           {"v": value}, value + "\u200b", value[:-1], None))
+    if isinstance(value, dict):
+        return rng.choice(({**value, "more": 1}, [value], dict(list(value.items())[1:]),
+                           {k.upper(): v for k, v in value.items()}, text_of(value) + " "))
+    if isinstance(value, list):
+        return rng.choice((value + [1], value[::-1], value[1:], {"0": value}, text_of(value) + " "))
+    if isinstance(value, bool) or value is None:
+        return rng.choice((not value, 1, 0, "TRUE", "nil", [value]))
+    return rng.choice((value // 2 + 1, -value or 7, [value], f"{value}.0", f" {value}"))
+
+
+@change("value_not_permitted")
+def other_value(g: Family, p: Pair):
+    names = [n for n in g.values if n not in ("orig", "dest", "attest") and n not in g.exclude]
+    if not names:
+        return None
+    name = g.rng.choice(names)
+    value = (_spoiled(g, g.rng.choice(g.values[name])) if g.rng.random() < 0.7
+             else g.rng.choice(VALUES))
+    if any(same(value, good) for good in g.values[name]):
+        return None
+    return with_claims(p, **{name: value})
+
+
+@change("value_not_permitted")
+def other_own(g: Family, p: Pair):
+    left = set("ABC") - set(g.values.get("attest", "ABC"))
+    if p.ppt != "shaken" or not left:
+        return None
+    return with_claims(p, attest=g.rng.choice(sorted(left)))
+
+
+@change("value_not_permitted")
+def other_number(g: Family, p: Pair):
+    if "dest" in g.values and g.rng.random() < 0.5:
+        numbers = g.pinned_dest[1:] + [generate.digits(g.rng, 12)]
+        return with_claims(p, dest={"tn": numbers})
+    left = set(g.pool) - {v["tn"] for v in g.values.get("orig", [])}
+    if "orig" not in g.values or not left:
+        return None
+    return with_claims(p, orig={"tn": g.rng.choice(sorted(left))})
+
+
+@change("claim_not_vetted")
+def not_vetted(g: Family, p: Pair):
+    if p.profile != "vesper-06":
+        return None
+    name = g.rng.choice(("note", "Foo2", "iss2", "vper2", "extra"))
+    return with_claims(p.changed(allow=p.allow + [name]), **{name: g.rng.choice(VALUES)})
+
+
+# ---- the certificate -----------------------------------------------------------------
+
+@change("credential_expired")
+def other_time(g: Family, p: Pair):
+    c = p.certificate
+    at = g.rng.choice((c.not_before - 1, c.not_after + 1, c.not_before - 86400,
+                       c.not_after + 10 ** 7, c.not_before - 60, c.not_after + 60))
+    claims = dict(p.claims)
+    if "iat" in claims:
+        claims["iat"] += at - p.at
+    return p.changed(at=at, claims=claims)
+
+
+@change("credential_unusable")
+def leaf_unfit(g: Family, p: Pair):
+    further = ("1.3.6.1.4.1.99999.2", True, b"\x05\x00")
+    those = [{"key": "p384"}, {"key": "rsa"}, {"key": "k256"}, {"ca": True}, {"usage": 0x40},
+             {"usage": 0x06, "ca": True}, {"further": p.certificate.further + [further]},
+             {"not_after": 253402300799}]
+    those.append({"entries": None})
+    if p.profile == "shaken-sp":
+        those += [{"entries": g.entries + [("spc", "999Z")]}, {"entries": [("one", "1")]},
+                  {"entries": g.entries + [("one", "12025550100")]}]
+    elif p.profile is not None:
+        those.append({"entries": [("spc", "1234")]})
+    if p.profile in ("vesper-05", "vesper-06"):
+        those.append({"not_after": p.certificate.not_before + 7 * 86400 + 1})
+        those.append({"not_after": p.certificate.not_before + 90 * 86400})
+    return with_leaf(p, **g.rng.choice(those))
+
+
+@change("credential_unusable")
+def both_extensions(g: Family, p: Pair):
+    c = p.certificate.constraints
+    return with_leaf(p, both=True) if c and not c.exclude else None
+
+
+def _constraints(p: Pair, **those) -> Pair:
+    return with_leaf(p, constraints=replace(p.certificate.constraints, **those))
+
+
+@change("credential_unusable")
+def contradiction(g: Family, p: Pair):
+    c, rng = p.certificate.constraints, g.rng
+    if c.enhanced and rng.random() < 0.5:
+        if g.include and rng.random() < 0.5:
+            return _constraints(p, exclude=c.exclude + [rng.choice(g.include)])
+        return _constraints(p, exclude=c.exclude + [rng.choice(("iat", "orig", "dest"))])
+    if c.permitted and rng.random() < 0.6:
+        name = rng.choice(c.permitted)[0]
+        return _constraints(p, permitted=c.permitted + [(name, ["no value of the other"])])
+    loose = rng.choice(('{"b":1,"a":2}', '{ "a":1}', "[1, 2]", '{"a":"\\u0041"}', '{"a":"\\/"}',
+                        "[]\n", '{"\uffee":1,"\U0001f600":2,"a":3}'))
+    return _constraints(p, permitted=c.permitted + [("qq", [loose])])
+
+
+@change("credential_unusable")
+def path_in_wrong_list(g: Family, p: Pair):
+    c = p.certificate.constraints
+    name = g.rng.choice(("vper/name", "foo/a/0", "foo#sha-256"))
+    if c.enhanced and g.rng.random() < 0.5:
+        return _constraints(p, exclude=c.exclude + [name])
+    return _constraints(p, include=c.include + [name])
+
+
+def _bad_entries(g: Family) -> list:
+    """Entries that no TNAuthList holds."""
+    return [("octets", tlv(0x82, b"12025550100")), ("octets", tlv(0x80, b"1234")),
+            ("range", "12025550100", 1), ("range", "12025550100", 0),
+            ("range", "12025550100", -1), ("range", "12025550100", 2 ** 64 + 2),
+            ("range", "10", 90), ("range", "10", 91), ("range", "99999999999", 2),
+            ("range", "1202*", 2), ("range", "#1", 5), ("range", "", 2), ("one", ""),
+            ("one", "+12025550100"), ("one", "1234567890123456"), ("one", "1202555010a"),
+            ("one", "12 34"), ("spc", ""), ("spc", b"\xff"), ("one", b"\xb1"),
+            ("octets", tlv(0xA3, ia5("1234"))), ("octets", tlv(0xA0, tlv(0x0C, b"1234"))),
+            ("octets", tlv(0xA2, tlv(0x0C, b"12025550100"))),
+            ("octets", tlv(0xA2, ia5("1"), ia5("2"))), ("octets", b"\xa2\x00"),
+            ("octets", tlv(0xA1, tlv(0x30, ia5("12025550100")))),
+            ("octets", tlv(0xA1, tlv(0x30, integer(2), ia5("12025550100")))),
+            ("octets", tlv(0xA1, ia5("12025550100"), integer(2))),
+            ("octets", b"\xa2\x81\x03\x16\x01\x31"), ("octets", b"\x22\x03\x16\x01\x31"),
+            ("octets", tlv(0xA1, tlv(0x30, ia5("12025550100"), b"\x02\x02\x00\x05")))]
+
+
+@change("undecodable")
+def bad_list(g: Family, p: Pair):
+    rng = g.rng
+    if rng.random() < 0.7:
+        entries = list(p.certificate.entries)
+        entries.insert(rng.randrange(len(entries) + 1), rng.choice(_bad_entries(g)))
+        return with_leaf(p, entries=entries)
+    good = tn_list(p.certificate.entries)
+    return with_leaf(p, tn_octets=rng.choice((
+        good + b"\0", good[:-1], b"", b"\x30\x00", b"\x31" + good[1:], tlv(4, good),
+        b"\x30\x80" + good[2:] + b"\0\0", good + good)))
+
+
+@change("undecodable")
+def bad_constraints(g: Family, p: Pair):
+    c, rng = p.certificate.constraints, g.rng
+    if not c:
+        return None
+    good = c.encode()
+    names = tlv(0x30, ia5("foo"))
+    row = tlv(0x30, tlv(0x30, ia5("foo"), tlv(0x30, tlv(0x0C, b"x"))))
+    bad = [good + b"\0", good[:-1], b"", b"\x30\x00", tlv(0x30, tlv(0xA0, tlv(0x30))),
+           tlv(0x30, tlv(0xA1, tlv(0x30))), tlv(0x30, tlv(0xA3, names)), tlv(0x30, names),
+           tlv(0x30, tlv(0xA1, row), tlv(0xA0, names)), tlv(0x30, tlv(0x80, ia5("foo"))),
+           tlv(0x30, tlv(0xA0, names), tlv(0xA0, names)), tlv(0x30, tlv(0xA0, names, names)),
+           tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x0C, b"foo")))),
+           tlv(0x30, tlv(0xA0, tlv(0x30, ia5(b"f\xf6\xf6")))),
+           tlv(0x30, tlv(0xA1, tlv(0x30, tlv(0x30, ia5("foo"), tlv(0x30))))),
+           tlv(0x30, tlv(0xA1, tlv(0x30, tlv(0x30, ia5("foo"), tlv(0x30, ia5("x")))))),
+           tlv(0x30, tlv(0xA1, tlv(0x30, tlv(0x30, ia5("foo"), tlv(0x30, tlv(0x0C, b"\xff"))))))]
+    if not c.enhanced:
+        bad.append(tlv(0x30, tlv(0xA0, names), tlv(0xA2, tlv(0x30, ia5("bar")))))
+    return with_leaf(p, constraint_octets=rng.choice(bad))
+
+
+@change("undecodable")
+def doubled(g: Family, p: Pair):
+    again = ("1.3.6.1.5.5.7.1.26", False, tn_list([("range", "1", 2)]))
+    return with_leaf(p, further=p.certificate.further + [again])

@@ -1,0 +1,94 @@
+"""Would a signer inside the standards sign these claims with this leaf?
+
+Written from RFC 8224-8226, 8588, 8946, 9060, 9118, 9475, 9795, 9970 and the
+project's decisions, not from its C code, which it is there to judge.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+
+import claimset
+import constraint
+import jsontext
+import leaf
+
+ALLOW = "allow"
+UNDECODABLE = "undecodable"  # exit status 1 of "vesper check"
+# D-01: what each class signs.
+DELEGATE_PPTS = {None, "rcd", "rsp", "msg", "div", "div-o"}
+SP_PPTS = {"shaken", "div", "rcd", "rph"}
+CLASS_PPTS = {"shaken-sp": SP_PPTS, "atis-delegate": DELEGATE_PPTS,
+              "vesper-05": DELEGATE_PPTS, "vesper-06": DELEGATE_PPTS, "domain": DELEGATE_PPTS}
+# D-16: beyond iat, orig, dest these alone need nobody's word.
+STRUCTURAL = {"iat", "orig", "dest", "div", "opt", "mky", "msgi"}
+
+
+@dataclass
+class Question:
+    chain: str  # PEM
+    claims: bytes
+    at: int
+    ppt: str | None = None
+    profile: str | None = None
+    allow: list[str] = field(default_factory=list)
+
+
+def first_der(pem: str) -> bytes:
+    found = re.search("-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.S)
+    return base64.b64decode(found[1])
+
+
+def read_leaf(pem: str) -> leaf.Leaf | None:
+    """None: it does not decode."""
+    try:
+        return leaf.Leaf(first_der(pem))
+    except leaf.Undecodable:
+        return None
+
+
+def judge(question: Question, certificate: leaf.Leaf | None) -> str:
+    """ALLOW, UNDECODABLE or a reason token; certificate is read_leaf(question.chain)."""
+    if certificate is None:
+        return UNDECODABLE
+    try:
+        claims = jsontext.read(question.claims)
+    except jsontext.Malformed:
+        return "malformed_json"
+    except jsontext.Duplicate:
+        return "duplicate_member"
+    if not isinstance(claims, dict):
+        return "invalid_member"
+    if question.ppt not in claimset.DEMANDED:
+        return "unsupported_ppt"
+    if question.profile and question.ppt not in CLASS_PPTS[question.profile]:
+        return "unsupported_ppt"
+    if certificate.unusable(question.profile):
+        return "credential_unusable"
+    try:
+        return _decide(question, certificate, claims)
+    except claimset.Refusal as refusal:
+        return refusal.args[0]
+
+
+def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
+    constraints = certificate.constraints
+    further = set(question.allow) | (constraints.named() if constraints else set())
+    claims = claimset.prepare(claims, question.ppt, question.at, further)
+    # D-44: no allowance at either end.
+    if not certificate.not_before <= question.at <= certificate.not_after:
+        return "credential_expired"
+    # D-05: under shaken-sp the numbers are the tenant's configuration.
+    if question.profile != "shaken-sp" and not certificate.numbers.covers(claims["orig"]["tn"]):
+        return "tn_not_authorized"
+    if constraints:
+        reason = constraint.judge(constraints, claims)
+        if reason:
+            return reason
+    if question.profile == "vesper-06":
+        vetted = STRUCTURAL | (constraints.vetted() if constraints else set())
+        if set(claims) - vetted:
+            return "claim_not_vetted"
+    return ALLOW
