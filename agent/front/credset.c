@@ -35,6 +35,7 @@ credential_new(const char *tenant, const char *name, enum credential_state state
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a credential");
 	atomic_init(&c->refs, 1);
 	atomic_init(&c->renew_at_s, 0);
+	atomic_init(&c->publish_error, 0);
 	pthread_mutex_init(&c->problem_lock, NULL);
 	c->state = state;
 	c->tenant = strdup(tenant);

@@ -57,11 +57,12 @@ struct credential {
 	char *header[PPT__COUNT];
 	uint8_t judged[32]; /* digest of what it was judged by: equal means nothing changed */
 	/*
-	 * As the renewer last said (0: unknown).  The two facts below change
-	 * while the set is in force: the time is read as it is, the problem by
-	 * credential_problem().
+	 * As the renewer last said (0: unknown).  The facts below change
+	 * while the set is in force: numbers are read as they are, the problem
+	 * by credential_problem().
 	 */
 	_Atomic int64_t renew_at_s;
+	_Atomic int publish_error; /* errno of its publish_dir when last looked at; 0: well */
 	pthread_mutex_t problem_lock;
 	char problem[CREDENTIAL_PROBLEM_MAX];
 };

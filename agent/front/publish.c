@@ -1,5 +1,11 @@
 #include "agent/front/publish.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "agent/front/judge.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
@@ -58,6 +64,83 @@ publish_chain(const struct config *c, const struct config_credential *cc,
 	TRY(buf_check(&pem, f));
 	TRY(write_record(c, cred, path.text, f));
 	return store_write(path.text, buf_view(&pem), PUBLISH_MODE, f);
+}
+
+/* 0, or the errno: a directory that this process may write in. */
+static int
+dir_error(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) != 0)
+		return errno;
+	if (!S_ISDIR(st.st_mode))
+		return ENOTDIR;
+	return faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+static void
+note_error(struct credential *c, const char *dir, int error)
+{
+	if (atomic_exchange(&c->publish_error, error) == error)
+		return;
+	if (error != 0)
+		log_event(LEVEL_WARNING, "publish_dir",
+		    "tenant=%s credential=%s dir=%s detail=\"%s\"", c->tenant, c->name, dir,
+		    strerror(error));
+	else
+		log_event(LEVEL_NOTICE, "publish_dir",
+		    "tenant=%s credential=%s dir=%s detail=\"well again\"", c->tenant, c->name,
+		    dir);
+}
+
+/* One that is over is not put back: publish_sweep() has removed it. */
+static bool
+is_wanted(const struct credential *cred, int64_t now_s)
+{
+	return cred->state == CREDENTIAL_READY && now_s < cred->not_after_s + PUBLISH_AFTER_S;
+}
+
+struct look {
+	const struct config *config;
+	int64_t now_s;
+	const char *dir; /* the one looked at last: many credentials share one */
+	int error;
+};
+
+static void
+look_at(struct look *l, const struct config_credential *cc, struct credential *cred)
+{
+	struct fault why = { 0 };
+	int error;
+
+	if (cc->publish_dir == NULL) {
+		atomic_store(&cred->publish_error, 0);
+		return;
+	}
+	if (l->dir == NULL || strcmp(l->dir, cc->publish_dir) != 0)
+		l->error = dir_error(cc->publish_dir);
+	l->dir = cc->publish_dir;
+	error = l->error;
+	if (error == 0 && is_wanted(cred, l->now_s) && !publish_done(cc, cred) &&
+	    publish_chain(l->config, cc, cred, &why) != RC_OK) {
+		log_fault(LEVEL_WARNING, "publish", &why);
+		error = EIO;
+	}
+	note_error(cred, cc->publish_dir, error);
+}
+
+void
+publish_look(const struct credset *set, int64_t now_s)
+{
+	struct look l = { .config = set->config, .now_s = now_s };
+
+	for (size_t i = 0; i < set->config->tenants; i++) {
+		const struct config_tenant *t = &set->config->tenant[i];
+
+		for (size_t k = 0; k < t->credentials; k++)
+			look_at(&l, &t->credential[k], set->tenant[i].credential[k]);
+	}
 }
 
 struct sweep {

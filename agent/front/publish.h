@@ -9,7 +9,7 @@
 
 #include "agent/front/credset.h"
 
-enum { PUBLISH_AFTER_S = 86400, PUBLISH_SWEEP_S = 3600 };
+enum { PUBLISH_AFTER_S = 86400, PUBLISH_SWEEP_S = 3600, PUBLISH_LOOK_S = 60 };
 
 /* Write the file, whole or not at all; nothing to do without publish_dir. */
 enum rc publish_chain(const struct config *c, const struct config_credential *cc,
@@ -17,6 +17,13 @@ enum rc publish_chain(const struct config *c, const struct config_credential *cc
 
 /* Is it there already?  Then nothing is read or compared: the name is the content's. */
 bool publish_done(const struct config_credential *cc, const struct credential *cred);
+
+/*
+ * Can every publish_dir still be written in, and is the file of what is in
+ * force there?  A file that is gone is written again.  The answer is left in
+ * credential->publish_error; a change of it is logged.
+ */
+void publish_look(const struct credset *set, int64_t now_s);
 
 /* Remove our own files that are over. */
 void publish_sweep(const struct config *c, int64_t now_s);

@@ -1,6 +1,7 @@
 /* What the agent says about itself: status, credentials, health. */
 #include "agent/front/api.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/front/fresh.h"
@@ -121,12 +122,15 @@ static void
 put_problems(struct buf *out, const struct shown *s)
 {
 	const struct credential *c = s->credential;
+	int publish_error = atomic_load(&c->publish_error);
 
 	jw_open(out, "problems", '[');
 	if (s->token_problem != NULL)
 		put_problem(out, s->token_problem, s->token_fault.detail);
 	if (c->why.rc != RC_OK)
 		put_problem(out, c->why.reason, c->why.detail);
+	if (publish_error != 0)
+		put_problem(out, "publish_dir", strerror(publish_error));
 	if (s->renewal[0] != 0)
 		put_problem(out, "renewal", s->renewal);
 	jw_close(out, ']');

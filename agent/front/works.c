@@ -67,6 +67,8 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->changes_at_s = changes.len > 0 ? now_s : INT64_MAX;
 	credset_release(w->set);
 	w->set = TAKE(set);
+	publish_look(w->set, now_s);
+	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	return RC_OK;
 }
 
@@ -212,9 +214,12 @@ take_changes(struct works *w)
 int64_t
 works_due_s(const struct works *w)
 {
-	int64_t at_s = w->retire_at_s < w->publish_at_s ? w->retire_at_s : w->publish_at_s;
+	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s };
+	int64_t at_s = w->retire_at_s;
 
-	return w->changes_at_s < at_s ? w->changes_at_s : at_s;
+	for (size_t i = 0; i < ARRAY_LEN(due); i++)
+		at_s = due[i] < at_s ? due[i] : at_s;
+	return at_s;
 }
 
 int64_t
@@ -230,6 +235,10 @@ works_chores(struct works *w, int64_t now_s)
 	if (w->retire_at_s <= now_s) {
 		w->retire_at_s = INT64_MAX;
 		w->retire_at_s = retire_due(w, now_s);
+	}
+	if (w->look_at_s <= now_s) {
+		publish_look(w->set, now_s);
+		w->look_at_s = now_s + PUBLISH_LOOK_S;
 	}
 	if (w->publish_at_s <= now_s) {
 		publish_sweep(w->set->config, now_s);

@@ -43,6 +43,7 @@ struct works {
 	struct works_out out;
 	int64_t retire_at_s;  /* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s; /* the same for x5u files */
+	int64_t look_at_s;    /* the same for the directories of x5u files */
 	int64_t changes_at_s; /* the same for changes */
 };
 

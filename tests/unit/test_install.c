@@ -1,12 +1,14 @@
 /* install: what a CA may send, what is refused, and old-or-new after a crash at every step */
 #include "agent/front/install.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "agent/front/load.h"
 #include "agent/front/pending.h"
+#include "agent/front/publish.h"
 #include "agent/front/retire.h"
 #include "agent/front/store.h"
 #include "agent/front/want.h"
@@ -572,15 +574,16 @@ the_old_key_goes_after_the_overlap(void **state)
 	memcpy(old, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
 	install_good(&l, "11", now + 86400);
 	memcpy(fresh, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
-	assert_int_equal(works_chores(&l.works, now), now + RETIRE_OVERLAP_S);
+	(void)works_chores(&l.works, now);
+	assert_int_equal(l.works.retire_at_s, now + RETIRE_OVERLAP_S);
 	assert_true(softadmin_has(world.admin, old));
 	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S - 1);
 	assert_true(softadmin_has(world.admin, old));
 	lab_close(&l);
 	lab_open(&l); /* a restart has not forgotten */
 	softadmin_fail(world.admin, FRAME_REBUILD);
-	assert_int_equal(works_chores(&l.works, now + RETIRE_OVERLAP_S),
-	    now + RETIRE_OVERLAP_S + RETIRE_RETRY_S);
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
+	assert_int_equal(l.works.retire_at_s, now + RETIRE_OVERLAP_S + RETIRE_RETRY_S);
 	softadmin_fail(world.admin, 0);
 	assert_true(softadmin_has(world.admin, old));
 	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S + RETIRE_RETRY_S);
@@ -669,6 +672,51 @@ published_files(void **state)
 	snprintf(path, sizeof path, "www/%s.pem",
 	    credset_credential(l.works.set, l.at)->fingerprint);
 	assert_int_equal(stat(path, &st), 0);
+	lab_close(&l);
+}
+
+/* A directory that is gone is seen within the minute, and its file is put back with it. */
+static void
+publish_dir_is_watched(void **state)
+{
+	struct lab l;
+	const struct credential *c;
+	int64_t at_s = now;
+	char path[256];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	c = credset_credential(l.works.set, l.at);
+	snprintf(path, sizeof path, "www/%s.pem", c->fingerprint);
+	(void)works_chores(&l.works, at_s += PUBLISH_LOOK_S);
+	assert_int_equal(c->publish_error, 0);
+	assert_int_equal(unlink(path), 0);
+	(void)works_chores(&l.works, at_s += PUBLISH_LOOK_S);
+	assert_true(works_due_s(&l.works) <= at_s + PUBLISH_LOOK_S);
+	assert_int_not_equal(store_mtime(path), 0);
+	assert_int_equal(rename("www", "elsewhere"), 0);
+	(void)works_chores(&l.works, at_s += PUBLISH_LOOK_S);
+	assert_int_equal(c->publish_error, ENOENT);
+	bworld_file("www", "no directory");
+	(void)works_chores(&l.works, at_s += PUBLISH_LOOK_S);
+	assert_int_equal(c->publish_error, ENOTDIR);
+	lab_close(&l);
+	lab_open(&l); /* at the start too */
+	c = credset_credential(l.works.set, l.at);
+	assert_int_equal(c->state, CREDENTIAL_READY);
+	assert_int_equal(c->publish_error, ENOTDIR);
+	bworld_file("www", NULL);
+	assert_int_equal(mkdir("www", 0755), 0);
+	(void)works_chores(&l.works, now + PUBLISH_LOOK_S);
+	assert_int_equal(c->publish_error, 0);
+	assert_int_not_equal(store_mtime(path), 0);
+	/* What is over is not put back. */
+	(void)works_chores(&l.works, c->not_after_s + PUBLISH_AFTER_S + PUBLISH_SWEEP_S);
+	assert_int_equal(store_mtime(path), 0);
+	(void)works_chores(&l.works, c->not_after_s + 2 * PUBLISH_AFTER_S);
+	assert_int_equal(store_mtime(path), 0);
 	lab_close(&l);
 }
 
@@ -803,6 +851,7 @@ main(void)
 		STEP(a_needed_key_is_not_destroyed),
 		STEP(other_octets_another_key),
 		STEP(published_files),
+		STEP(publish_dir_is_watched),
 		{ "old or new after a crash", old_or_new, open_world, close_world, &by_exit },
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
