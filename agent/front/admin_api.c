@@ -9,19 +9,6 @@
 
 enum { METRICS_MAX_CREDENTIALS = 2000 };
 
-const struct api_route admin_routes[] = {
-	{ HTTP1_GET, API_EXACT, "/v1/status", "", api_status },
-	{ HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
-	{ HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },
-	{ HTTP1_POST, API_TWO, "/v1/credentials/", "/renew", admin_renew },
-	{ HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
-	{ HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
-	{ HTTP1_GET, API_EXACT, "/metrics", "", admin_metrics },
-	{ HTTP1_GET, API_EXACT, "/health/live", "", api_live },
-	{ HTTP1_GET, API_EXACT, "/health/ready", "", api_ready },
-};
-const size_t admin_routes_len = ARRAY_LEN(admin_routes);
-
 /* ---- jobs ---- */
 
 static void
@@ -77,11 +64,8 @@ admin_renew(struct api_call *call)
 	struct fault f = { 0 };
 	const struct config_credential *cc;
 
-	if (!status_find(call, &at)) {
-		(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no credential of that name");
-		api_problem(call, &f);
+	if (!status_find(call, &at))
 		return;
-	}
 	cc = credset_config(set, at);
 	if (cc->ca == NULL) {
 		(void)REFUSE(&f, RC_CONFLICT, CONFLICT, NULL,

@@ -3,17 +3,22 @@
 #include <ctype.h>
 #include <openssl/rand.h>
 
+#include "agent/front/admin_api.h"
 #include "agent/front/problem.h"
 #include "stir/jtext.h"
 
-static const struct api_route caller_routes[] = {
-	{ HTTP1_POST, API_EXACT, "/v1/passports", "", api_passports },
-	{ HTTP1_POST, API_SUFFIX, "/v1/signing", "", api_signing },
-	{ HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
-	{ HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },
-	{ HTTP1_GET, API_EXACT, "/v1/status", "", api_status },
-	{ HTTP1_GET, API_EXACT, "/health/live", "", api_live },
-	{ HTTP1_GET, API_EXACT, "/health/ready", "", api_ready },
+static const struct api_route routes[] = {
+	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/passports", "", api_passports },
+	{ API_CALLERS, HTTP1_POST, API_SUFFIX, "/v1/signing", "", api_signing },
+	{ API_BOTH, HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
+	{ API_BOTH, HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },
+	{ API_BOTH, HTTP1_GET, API_EXACT, "/v1/status", "", api_status },
+	{ API_BOTH, HTTP1_GET, API_EXACT, "/health/live", "", api_live },
+	{ API_BOTH, HTTP1_GET, API_EXACT, "/health/ready", "", api_ready },
+	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/renew", admin_renew },
+	{ API_ADMIN, HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
+	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
+	{ API_ADMIN, HTTP1_GET, API_EXACT, "/metrics", "", admin_metrics },
 };
 
 /* ---- request ids ---- */
@@ -147,14 +152,18 @@ matches(const struct api_route *route, struct span path, struct span part[2])
 
 /* The route, or what to say where there is none: 404, or 405 and the method that there is. */
 static const struct api_route *
-find_route(const struct api_route *table, size_t n, struct api_call *call, const char **allow)
+find_route(struct api_call *call, const char **allow)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!matches(&table[i], call->http->path, call->part))
+	enum api_door door = call->conn->admin ? API_ADMIN : API_CALLERS;
+
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		const struct api_route *r = &routes[i];
+
+		if ((r->door & door) == 0 || !matches(r, call->http->path, call->part))
 			continue;
-		if (table[i].method == call->http->method)
-			return &table[i];
-		*allow = table[i].method == HTTP1_GET ? "GET" : "POST";
+		if (r->method == call->http->method)
+			return r;
+		*allow = r->method == HTTP1_GET ? "GET" : "POST";
 	}
 	return NULL;
 }
@@ -193,15 +202,13 @@ void
 api_request(void *arg, struct conn *c, const struct http1_request *r)
 {
 	struct api_call call = { .front = arg, .conn = c, .http = r };
-	const struct api_route *table = c->admin ? admin_routes : caller_routes;
-	size_t n = c->admin ? admin_routes_len : ARRAY_LEN(caller_routes);
 	const struct api_route *route;
 	const char *allow = NULL;
 
 	api_request_id(r->request_id, call.request_id);
 	if (!admitted(&call))
 		return;
-	route = find_route(table, n, &call, &allow);
+	route = find_route(&call, &allow);
 	if (route == NULL)
 		no_route(&call, allow);
 	else

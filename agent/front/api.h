@@ -1,6 +1,7 @@
 /*
- * The routes: which request is whose.  A table of method, path and handler
- * for the callers' sockets, and one for the administration socket.
+ * The routes: which request is whose.  One table of method, path and handler,
+ * each with the doors it is behind: the callers' sockets, the administration
+ * socket, or both.
  */
 #ifndef AGENT_FRONT_API_H
 #define AGENT_FRONT_API_H
@@ -22,7 +23,10 @@ enum api_match {
 	API_TWO,    /* path, a name "/" a name, tail */
 };
 
+enum api_door { API_CALLERS = 1, API_ADMIN = 2, API_BOTH = API_CALLERS | API_ADMIN };
+
 struct api_route {
+	enum api_door door;
 	enum http1_method method;
 	enum api_match match;
 	const char *path, *tail;
@@ -57,9 +61,5 @@ void api_credentials(struct api_call *call);
 void api_credential(struct api_call *call);
 void api_live(struct api_call *call);
 void api_ready(struct api_call *call);
-
-/* admin_api.c */
-extern const struct api_route admin_routes[];
-extern const size_t admin_routes_len;
 
 #endif

@@ -339,8 +339,8 @@ api_credentials(struct api_call *call)
 	api_json(call, 200, &out);
 }
 
-bool
-status_find(const struct api_call *call, struct credset_place *at)
+static bool
+find(const struct api_call *call, struct credset_place *at)
 {
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
 	const struct span *part = call->part;
@@ -356,6 +356,19 @@ status_find(const struct api_call *call, struct credset_place *at)
 	       status_visible(call->conn, &set->config->tenant[at->tenant]);
 }
 
+bool
+status_find(struct api_call *call, struct credset_place *at)
+{
+	struct fault f = { 0 };
+
+	if (find(call, at))
+		return true;
+	/* One that is not there and one that is not the caller's look the same. */
+	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no credential of that name");
+	api_problem(call, &f);
+	return false;
+}
+
 void
 api_credential(struct api_call *call)
 {
@@ -363,14 +376,9 @@ api_credential(struct api_call *call)
 	const struct credset *set = front_set(call->front);
 	struct credset_place at = { 0 };
 	struct shown s;
-	struct fault f = { 0 };
 
-	/* One that is not there and one that is not the caller's look the same. */
-	if (!status_find(call, &at)) {
-		(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no credential of that name");
-		api_problem(call, &f);
+	if (!status_find(call, &at))
 		return;
-	}
 	s = look_at(call->front, set, at);
 	put_credential(&out, &s);
 	api_json(call, 200, &out);

@@ -10,7 +10,7 @@ bool status_visible(const struct conn *c, const struct config_tenant *t);
 /* "ready", "pending", "unusable", "expired" */
 const char *status_state(const struct credential *c, int64_t now_s);
 
-/* The credential that the path's two names mean, when the connection may know of it. */
-bool status_find(const struct api_call *call, struct credset_place *at);
+/* The credential that the path's two names mean; false: the answer was "not_found". */
+bool status_find(struct api_call *call, struct credset_place *at);
 
 #endif
