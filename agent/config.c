@@ -262,6 +262,8 @@ credential_done(struct config_credential *cred)
 	free(cred->spc);
 	free(cred->x5u);
 	free(cred->publish_dir);
+	strings_done(&cred->ppts);
+	tnset_free(cred->dests);
 	strings_done(&cred->extra_claims);
 }
 
@@ -273,7 +275,10 @@ config_tenant_done(struct config_tenant *t)
 	tnset_free(t->numbers);
 	free(t->allow_uid);
 	free(t->allow_gid);
+	free(t->attestation.known.uid);
+	free(t->attestation.known.gid);
 	strings_done(&t->ppts);
+	tnset_free(t->dests);
 	for (size_t i = 0; i < t->credentials; i++)
 		credential_done(&t->credential[i]);
 	free(t->credential);

@@ -104,11 +104,35 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	unsigned identity_max_bytes; /* 4096 */
 	unsigned priority;	     /* higher is chosen first (D-59) */
 	unsigned min_scts;	     /* the profile's unless raised; lowered only by name */
+	struct config_strings ppts;  /* allowed ppts, as the tenant's */
+	struct tnset *dests;	     /* allowed destinations; NULL: all */
 	struct config_strings extra_claims;	      /* D-51 */
 	bool allow_range_to_all_nines;		      /* D-03 */
 	struct constraints_policy constraints_policy; /* D-08, D-12 */
 	enum unlisted_tn unlisted_tn;
 	unsigned renew_lifetime_s; /* notAfter asked for; 0: the CA decides */
+};
+
+/* A list of user and of group ids. */
+struct config_callers {
+	uid_t *uid;
+	size_t uids;
+	gid_t *gid;
+	size_t gids;
+};
+
+/*
+ * attestation { … } in a tenant: how far shaken may attest, by what is known
+ * of the number.  'A' 'B' 'C'; 0: that rule grants nothing.
+ */
+struct config_attestation {
+	bool set;	     /* the section is there; else attest_max says all */
+	char listed;	     /* the tenant lists the number */
+	char delegate_proof; /* a delegate's PASSporT of the same call covers it */
+	char known_customer; /* the caller is one of known: 'B' or 'C' */
+	char otherwise;	     /* 'B' or 'C' */
+	bool lower;	     /* over_cap = lower: sign with what is granted */
+	struct config_callers known;
 };
 
 struct config_tenant { /* tenant NAME { … } */
@@ -121,8 +145,10 @@ struct config_tenant { /* tenant NAME { … } */
 	size_t allow_uids;
 	gid_t *allow_gid;
 	size_t allow_gids;
-	char attest_max;	    /* 'A' 'B' 'C', 0: no shaken allowed */
+	char attest_max; /* 'A' 'B' 'C', 0: no shaken allowed, unless attestation.set */
+	struct config_attestation attestation;
 	struct config_strings ppts; /* allowed ppts, "base" for none; empty: all of the class */
+	struct tnset *dests;	    /* allowed destinations; NULL: all */
 	unsigned rate;		    /* requests a second, 0: no limit */
 	struct config_credential *credential;
 	size_t credentials;

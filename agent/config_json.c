@@ -111,29 +111,6 @@ conveyance_name(enum conveyance c)
 }
 
 static json_t *
-credential_json(const struct config_credential *c)
-{
-	static const char *const unlisted[] = { "refuse", "B", "C" };
-	json_t *out = json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s?,s:o,s:s?,s:s,s:s?,s:s?,s:s}",
-	    "name", c->name, "profile", profile_rule(c->profile)->name, "token", c->token, "ca",
-	    c->ca, "authority", c->authority, "claim_agent", c->claim_agent, "constraints",
-	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
-	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
-	    "identity", c->identity ? "header" : "none");
-	json_auto_t *rest = json_pack("{s:i,s:i,s:i,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
-	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
-	    "min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
-	    "allow_range_to_all_nines", c->allow_range_to_all_nines, "rfc8226_strict_permitted",
-	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
-	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
-	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
-	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
-
-	json_object_update(out, rest);
-	return out;
-}
-
-static json_t *
 interval_json(struct tn_interval i)
 {
 	struct tn lo, hi;
@@ -156,6 +133,36 @@ numbers_json(const struct tnset *set)
 }
 
 static json_t *
+dests_json(const struct tnset *set)
+{
+	return set != NULL ? numbers_json(set) : json_null();
+}
+
+static json_t *
+credential_json(const struct config_credential *c)
+{
+	static const char *const unlisted[] = { "refuse", "B", "C" };
+	json_t *out = json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s?,s:o,s:s?,s:s,s:s?,s:s?,s:s}",
+	    "name", c->name, "profile", profile_rule(c->profile)->name, "token", c->token, "ca",
+	    c->ca, "authority", c->authority, "claim_agent", c->claim_agent, "constraints",
+	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
+	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
+	    "identity", c->identity ? "header" : "none");
+	json_auto_t *rest = json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
+	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
+	    "min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
+	    "ppts", strings_json(&c->ppts), "dests", dests_json(c->dests),
+	    "allow_range_to_all_nines", c->allow_range_to_all_nines, "rfc8226_strict_permitted",
+	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
+	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
+	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
+	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
+
+	json_object_update(out, rest);
+	return out;
+}
+
+static json_t *
 ids_json(const unsigned *id, size_t len)
 {
 	json_t *list = json_array();
@@ -165,24 +172,43 @@ ids_json(const unsigned *id, size_t len)
 	return list;
 }
 
+/* A letter, or null for none. */
+static json_t *
+letter_json(char letter)
+{
+	return letter != 0 ? json_stringn(&letter, 1) : json_null();
+}
+
+static json_t *
+attestation_json(const struct config_attestation *a)
+{
+	if (!a->set)
+		return json_null();
+	return json_pack("{s:o,s:o,s:o,s:o,s:s,s:o,s:o}", "listed", letter_json(a->listed),
+	    "delegate_proof", letter_json(a->delegate_proof), "known_customer",
+	    letter_json(a->known_customer), "otherwise", letter_json(a->otherwise), "over_cap",
+	    a->lower ? "lower" : "refuse", "known_uid", ids_json(a->known.uid, a->known.uids),
+	    "known_gid", ids_json(a->known.gid, a->known.gids));
+}
+
 static json_t *
 tenant_json(const struct config_tenant *t)
 {
-	char attest[2] = { t->attest_max, 0 };
 	json_t *credentials = json_array();
 	size_t intervals = t->numbers != NULL ? tnset_len(t->numbers) : 0;
 	uint64_t count = t->numbers != NULL ? tnset_count(t->numbers) : 0;
 
 	for (size_t i = 0; i < t->credentials; i++)
 		json_array_append_new(credentials, credential_json(&t->credential[i]));
-	return json_pack("{s:s,s:s,s:b,s:o,s:I,s:b,s:o,s:o,s:s?,s:o,s:i,s:o}", "name", t->name,
-	    "file", t->file, "enabled", t->enabled, "numbers", numbers_json(t->numbers),
-	    "numbers_count", (json_int_t)(count < INT64_MAX ? count : INT64_MAX),
-	    "numbers_cut_short", intervals > SHOW_INTERVALS, "allow_uid",
-	    ids_json(t->allow_uid, t->allow_uids), "allow_gid",
-	    ids_json(t->allow_gid, t->allow_gids), "attest_max",
-	    t->attest_max != 0 ? attest : NULL, "ppts", strings_json(&t->ppts), "rate",
-	    (int)t->rate, "credentials", credentials);
+	return json_pack("{s:s,s:s,s:b,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o}", "name",
+	    t->name, "file", t->file, "enabled", t->enabled, "numbers",
+	    numbers_json(t->numbers), "numbers_count",
+	    (json_int_t)(count < INT64_MAX ? count : INT64_MAX), "numbers_cut_short",
+	    intervals > SHOW_INTERVALS, "allow_uid", ids_json(t->allow_uid, t->allow_uids),
+	    "allow_gid", ids_json(t->allow_gid, t->allow_gids), "attest_max",
+	    letter_json(t->attest_max), "attestation", attestation_json(&t->attestation),
+	    "ppts", strings_json(&t->ppts), "dests", dests_json(t->dests), "rate", (int)t->rate,
+	    "credentials", credentials);
 }
 
 static json_t *

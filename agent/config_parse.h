@@ -93,4 +93,10 @@ enum rc config_read_tenant(struct config_reader *r, const struct section *s,
     struct config_tenant *out, struct fault *f) MUST_CHECK;
 void config_tenant_done(struct config_tenant *t);
 
+/* Of a tenant's and of a credential's section: who may ask, and for what. */
+enum rc config_read_tenant_policy(struct config_reader *r, const struct section *s,
+    struct config_tenant *t, struct fault *f) MUST_CHECK;
+enum rc config_read_credential_policy(
+    const struct section *s, struct config_credential *cred, struct fault *f) MUST_CHECK;
+
 #endif

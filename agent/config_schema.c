@@ -74,16 +74,24 @@ static cfg_opt_t credential_options[] = {
 	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"),
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
 	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
+	LIST("ppts"), LIST("dests"),
 	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
 	NO("normalise_permitted"), NO("accept_quoted_permitted"),
 	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),
 	CFG_END()
 };
 
+static cfg_opt_t attestation_options[] = {
+	TEXT("listed"), TEXT("delegate_proof"), TEXT("known_customer"), TEXT("otherwise"),
+	TEXT_DEF("over_cap", "refuse"), LIST("known_user"), LIST("known_group"),
+	CFG_END()
+};
+
 static cfg_opt_t tenant_options[] = {
 	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
 	LIST("allow_user"), LIST("allow_group"), TEXT("attest_max"), LIST("ppts"),
-	NUMBER("rate", 0),
+	CFG_SEC("attestation", attestation_options, CFGF_MULTI),
+	LIST("dests"), NUMBER("rate", 0),
 	NAMED("credential", credential_options),
 	CFG_END()
 };

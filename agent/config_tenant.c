@@ -109,70 +109,6 @@ read_numbers(const struct config_reader *r, const struct section *s, struct conf
 	    (const struct tn_interval *)(const void *)list.ptr, n, &t->numbers, f);
 }
 
-/* ---- who may call ---------------------------------------------------------- */
-
-static enum rc
-read_allowed_users(
-    struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
-{
-	size_t n = cfg_size(s->cfg, "allow_user");
-
-	if (n == 0)
-		return RC_OK;
-	t->allow_uid = calloc(n, sizeof t->allow_uid[0]);
-	if (t->allow_uid == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "allow_user");
-	for (; t->allow_uids < n; t->allow_uids++)
-		TRY(section_user(s, "allow_user",
-		    cfg_getnstr(s->cfg, "allow_user", (unsigned)t->allow_uids), &r->ids,
-		    &t->allow_uid[t->allow_uids], f));
-	return RC_OK;
-}
-
-static enum rc
-read_allowed_groups(
-    struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
-{
-	size_t n = cfg_size(s->cfg, "allow_group");
-
-	if (n == 0)
-		return RC_OK;
-	t->allow_gid = calloc(n, sizeof t->allow_gid[0]);
-	if (t->allow_gid == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "allow_group");
-	for (; t->allow_gids < n; t->allow_gids++)
-		TRY(section_group(s, "allow_group",
-		    cfg_getnstr(s->cfg, "allow_group", (unsigned)t->allow_gids), &r->ids,
-		    &t->allow_gid[t->allow_gids], f));
-	return RC_OK;
-}
-
-static enum rc
-read_allowed_kinds(const struct section *s, struct config_tenant *t, struct fault *f)
-{
-	const char *attest = section_text(s, "attest_max");
-	enum ppt ignored;
-
-	if (attest != NULL) {
-		if (strlen(attest) != 1 || strchr("ABC", attest[0]) == NULL)
-			return section_bad(
-			    s, "attest_max", f, "'attest_max' must be \"A\", \"B\" or \"C\"");
-		t->attest_max = attest[0];
-	}
-	TRY(section_strings(s, "ppts", &t->ppts, f));
-	for (size_t i = 0; i < t->ppts.len; i++) {
-		struct fault inner = { 0 };
-
-		if (strcmp(t->ppts.item[i], "base") != 0 &&
-		    ppt_find(t->ppts.item[i], &ignored, &inner) != RC_OK)
-			return section_bad(s, "ppts", f,
-			    "'%.40s' is no PASSporT type of this agent; \"base\" is the one "
-			    "without ppt",
-			    t->ppts.item[i]);
-	}
-	return RC_OK;
-}
-
 /* ---- constraints ---------------------------------------------------------- */
 
 /* As section_strings, but in the shape of struct constraints: its owner frees. */
@@ -497,6 +433,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_references(c, s, cred, f));
 	TRY(read_class(s, t, cred, f));
 	TRY(read_publication(s, cred, f));
+	TRY(config_read_credential_policy(s, cred, f));
 	TRY(section_uint(s, "priority", 0, 1000000, &cred->priority, f));
 	TRY(read_scts(c, s, cred, f));
 	TRY(read_extra_claims(s, cred, f));
@@ -538,9 +475,7 @@ config_read_tenant(
 	t->line = scan_line(s->scan, s->node);
 	t->enabled = section_bool(s, "enabled");
 	TRY(read_numbers(r, s, t, f));
-	TRY(read_allowed_users(r, s, t, f));
-	TRY(read_allowed_groups(r, s, t, f));
-	TRY(read_allowed_kinds(s, t, f));
+	TRY(config_read_tenant_policy(r, s, t, f));
 	TRY(section_uint(s, "rate", 0, 1000000, &t->rate, f));
 	return read_credentials(r->c, s, t, f);
 }

@@ -62,6 +62,7 @@ enum rc {
 	X(VALUE_NOT_PERMITTED, "value_not_permitted", 403) \
 	X(COMMITMENT_NOT_PROVABLE, "commitment_not_provable", 403) \
 	X(ATTEST_NOT_ALLOWED, "attest_not_allowed", 403) \
+	X(DEST_NOT_ALLOWED, "dest_not_allowed", 403) \
 	X(CREDENTIAL_EXPIRED, "credential_expired", 403) \
 	X(CREDENTIAL_UNUSABLE, "credential_unusable", 403) \
 	X(AMBIGUOUS_CREDENTIAL, "ambiguous_credential", 403) \

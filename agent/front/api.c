@@ -5,6 +5,7 @@
 
 #include "agent/front/admin_api.h"
 #include "agent/front/problem.h"
+#include "agent/front/proof.h"
 #include "stir/jtext.h"
 
 static const struct api_route routes[] = {
@@ -75,6 +76,18 @@ void
 api_problem(struct api_call *call, const struct fault *f)
 {
 	problem_answer(call->conn, f, call->request_id, NULL);
+}
+
+enum rc
+api_take_delegate(const json_t *value, struct sign_request *r, struct fault *f)
+{
+	struct span text = jtext_span(value);
+
+	if (!json_is_string(value) || text.len == 0 || text.len > PROOF_MAX_BYTES)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "delegate",
+		    "must be a PASSporT of at most %d bytes", PROOF_MAX_BYTES);
+	r->delegate_passport = text;
+	return RC_OK;
 }
 
 enum rc

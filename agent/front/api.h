@@ -45,6 +45,10 @@ void api_problem(struct api_call *call, const struct fault *f);
 /* A JSON body: content type, size and syntax.  *out is a new reference to an object. */
 enum rc api_body(struct api_call *call, json_t **out, struct fault *f) MUST_CHECK;
 
+/* The member "delegate": a delegate's PASSporT of the call, borrowed from value. */
+enum rc api_take_delegate(
+    const json_t *value, struct sign_request *r, struct fault *f) MUST_CHECK;
+
 /* The caller's X-RequestID when it is 1 to 64 of A-Z a-z 0-9 "-", else 32 random hex digits. */
 void api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1]);
 

@@ -66,6 +66,7 @@ static const struct {
 	{ REASON_CALLER_NOT_ALLOWED, "POL4304", "Caller is not allowed", VAR_NONE },
 	{ REASON_TENANT_DISABLED, "POL4304", "Caller is not allowed", VAR_NONE },
 	{ REASON_ATTEST_NOT_ALLOWED, "POL4305", "Attestation is above the limit", VAR_CLAIM },
+	{ REASON_DEST_NOT_ALLOWED, "POL4307", "Destination is not allowed", VAR_CLAIM },
 	{ REASON_SCT_POLICY, "POL4306", "Certificate transparency is not satisfied", VAR_NONE },
 	{ REASON_RATE_LIMITED, "POL4290", "Too many requests", VAR_NONE },
 	{ REASON_HSM_UNAVAILABLE, "POL5003", "Signing is not available. Please try again later",
@@ -215,6 +216,8 @@ take_own(const json_t *own, struct sign_request *r, struct fault *f)
 	if (!json_is_object(own))
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "vesper", "must be an object");
 	TRY(take_name(own, "tenant", &r->tenant, f));
+	if (json_object_get(own, "delegate") != NULL)
+		TRY(api_take_delegate(json_object_get(own, "delegate"), r, f));
 	return take_name(own, "credential", &r->credential, f);
 }
 

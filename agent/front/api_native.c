@@ -67,6 +67,8 @@ take_member(const char *name, const json_t *value, struct sign_request *r, struc
 		return take_text(value, name, &r->credential, f);
 	if (strcmp(name, "context") == 0)
 		return take_context(value, r, f);
+	if (strcmp(name, "delegate") == 0)
+		return api_take_delegate(value, r, f);
 	return REFUSE(
 	    f, RC_INVALID, UNKNOWN_MEMBER, name, "no member of that name is known here");
 }
@@ -117,6 +119,8 @@ write_allowed(struct buf *out, const struct sign_answer *a)
 	jw_str(out, "tenant", a->tenant);
 	jw_str(out, "credential", a->credential);
 	jw_str(out, "serial", a->serial);
+	if (a->attest != 0)
+		jw_span(out, "attest", span_of(&a->attest, 1));
 	jw_int(out, "not_after", a->not_after_s);
 	jw_str(out, "request_id", a->request_id);
 	jw_close(out, '}');

@@ -72,23 +72,30 @@ caller_in_group(const struct caller *c, gid_t gid)
 }
 
 bool
+caller_among(
+    const struct caller *c, const uid_t *uid, size_t uids, const gid_t *gid, size_t gids)
+{
+	if (c->uid == CALLER_OVERFLOW_ID)
+		return false;
+	for (size_t i = 0; i < uids; i++) {
+		if (uid[i] == c->uid)
+			return true;
+	}
+	for (size_t i = 0; i < gids; i++) {
+		if (caller_in_group(c, gid[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
 caller_may(const struct caller *c, const struct config_tenant *t)
 {
 	if (c->door.tenant != NULL && strcmp(c->door.tenant, t->name) != 0)
 		return false;
 	if (c->door.auth_socket && c->door.tenant != NULL)
 		return true;
-	if (c->uid == CALLER_OVERFLOW_ID)
-		return false;
-	for (size_t i = 0; i < t->allow_uids; i++) {
-		if (t->allow_uid[i] == c->uid)
-			return true;
-	}
-	for (size_t i = 0; i < t->allow_gids; i++) {
-		if (caller_in_group(c, t->allow_gid[i]))
-			return true;
-	}
-	return false;
+	return caller_among(c, t->allow_uid, t->allow_uids, t->allow_gid, t->allow_gids);
 }
 
 static void

@@ -41,6 +41,10 @@ void caller_done(struct caller *c);
 
 bool caller_in_group(const struct caller *c, gid_t gid);
 
+/* Is it one of these, by user or by group? */
+bool caller_among(
+    const struct caller *c, const uid_t *uid, size_t uids, const gid_t *gid, size_t gids);
+
 /* May it use this tenant?  Root is not special, and a bound door only narrows. */
 bool caller_may(const struct caller *c, const struct config_tenant *t);
 

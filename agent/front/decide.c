@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "agent/front/proof.h"
+
 enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
 
 struct candidate {
@@ -16,7 +18,9 @@ struct search {
 	struct decision *d;
 	struct candidate list[DECIDE_MAX_CANDIDATES];
 	size_t len;
-	uint64_t key; /* tn_key() of the authorising number */
+	uint64_t key;	       /* tn_key() of the authorising number */
+	bool proven;	       /* a delegate's PASSporT of the call covers it */
+	struct fault unproven; /* why one that was there does not */
 };
 
 static const struct config_tenant *
@@ -221,6 +225,40 @@ candidates(struct search *s, struct fault *f)
 	return s->r->tenant != NULL ? named_tenant(s, f) : any_tenant(s, f);
 }
 
+/* ---- a delegate's word on the number ---- */
+
+static bool
+wants_proof(const struct search *s)
+{
+	if (s->r->befores == 0 && s->r->delegate_passport.len == 0)
+		return false;
+	for (size_t i = 0; i < s->len; i++) {
+		if (policy_takes_proof(tenant_of(s, &s->list[i])))
+			return policy_attest_of(s->d->passport.claims) != 0;
+	}
+	return false;
+}
+
+/* One that proves nothing counts as none: what it was for is refused, and says why. */
+static void
+prove(struct search *s)
+{
+	const struct sign_request *r = s->r;
+
+	if (!wants_proof(s))
+		return;
+	s->proven = decide_delegate(r, &s->d->passport) != NULL;
+	if (!s->proven && r->delegate_passport.len > 0)
+		s->proven = proof_read(s->w->set, r->delegate_passport, &s->d->passport,
+				s->w->now_s, &s->unproven) == RC_OK;
+}
+
+static bool
+is_proven(const struct search *s, const struct candidate *c)
+{
+	return s->proven && policy_takes_proof(tenant_of(s, c));
+}
+
 /* ---- the filters of D-59: RC_OK keeps the candidate ---- */
 
 static enum rc
@@ -249,7 +287,7 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 	const struct credential *credential = credential_of(s, c);
 	bool sp = profile_rule(cc->profile)->cls == CLASS_SP;
 
-	if (!c->listed && (!sp || cc->unlisted_tn == UNLISTED_REFUSE))
+	if (!c->listed && (!sp || (cc->unlisted_tn == UNLISTED_REFUSE && !is_proven(s, c))))
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "the number is not among those configured for tenant '%s'",
 		    tenant_of(s, c)->name);
@@ -265,6 +303,12 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 		    "the certificate that covers the number is still to come");
 	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 	    "the certificate of credential '%s' does not cover the number", cc->name);
+}
+
+static enum rc
+of_dest(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	return policy_dests(tenant_of(s, c), config_of(s, c), &s->d->passport, f);
 }
 
 static bool
@@ -402,6 +446,35 @@ choose(struct search *s, struct fault *f)
 	return RC_OK;
 }
 
+/* What is granted is signed, so the certificate has to allow that as well. */
+static enum rc
+lower(struct search *s, const struct candidate *c, struct fault *f)
+{
+	char granted[2] = { s->d->attest.granted, 0 };
+
+	if (json_object_set_new(s->d->passport.claims, "attest", json_string(granted)) != 0)
+		return REFUSE(f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for a claim");
+	return of_constraints(s, c, f);
+}
+
+static enum rc
+attest(struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_callers *known = &tenant_of(s, c)->attestation.known;
+	const struct attest_evidence e = {
+		.listed = c->listed,
+		.delegate = is_proven(s, c),
+		.known = caller_among(
+		    s->w->caller, known->uid, known->uids, known->gid, known->gids),
+		.unproven = s->unproven.rc != RC_OK ? s->unproven.detail : NULL,
+	};
+	struct attest_verdict *v = &s->d->attest;
+
+	TRY(policy_attest(tenant_of(s, c), config_of(s, c), &e,
+	    policy_attest_of(s->d->passport.claims), v, f));
+	return v->granted != v->asked ? lower(s, c, f) : RC_OK;
+}
+
 static enum rc
 settle(struct search *s, struct fault *f)
 {
@@ -413,15 +486,14 @@ settle(struct search *s, struct fault *f)
 	s->d->credential = credential_of(s, c);
 	if (!counted)
 		TRY(policy_take(s->w->policy, c->tenant, s->w->now_ms, f));
-	return policy_attest(
-	    s->d->tenant, s->d->config, c->listed, policy_attest_of(s->d->passport.claims), f);
+	return attest(s, c, f);
 }
 
 static enum rc
 decide_in(struct search *s, struct fault *f)
 {
-	static filter_fn *const filters[] = { of_class, of_number, of_claims, of_constraints,
-		of_health };
+	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_claims,
+		of_constraints, of_health };
 
 	if (s->w->now_s < DECIDE_RELEASE_S)
 		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,
@@ -429,6 +501,7 @@ decide_in(struct search *s, struct fault *f)
 	TRY(charge(s, f));
 	TRY(prepare(s, f));
 	TRY(candidates(s, f));
+	prove(s);
 	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
 		TRY(narrow(s, filters[i], f));
 	TRY(choose(s, f));
@@ -447,6 +520,8 @@ decide(const struct decide_world *w, const struct sign_request *r, struct decisi
 	s.d = out;
 	s.len = 0;
 	s.key = 0;
+	s.proven = false;
+	s.unproven = (struct fault){ 0 };
 	*out = (struct decision){ 0 };
 	rc = decide_in(&s, f);
 	if (rc != RC_OK) {

@@ -17,7 +17,12 @@ struct sign_request {
 	const char *tenant, *credential; /* NULL: chosen by the number */
 	const json_t *claims;
 	const json_t *context; /* recorded, not signed; NULL: none */
-	bool needs_identity;   /* the answer is an Identity value and nothing else */
+	/*
+	 * What a shaken PASSporT may attest by where it is not among before: a
+	 * delegate's PASSporT or Identity value that the caller has from elsewhere.
+	 */
+	struct span delegate_passport; /* empty: none */
+	bool needs_identity;	       /* the answer is an Identity value and nothing else */
 	bool dry_run;
 	const char *request_id;
 	/* What was decided before for the same call, refusals too; see decide_delegate(). */
@@ -40,6 +45,7 @@ struct decide_world {
 struct decision {
 	/* Set as far as it came, also when it was refused: */
 	const struct config_tenant *tenant; /* NULL: not known */
+	struct attest_verdict attest;	    /* all 0: not judged */
 	bool prepared;			    /* passport is set */
 	struct passport passport;	    /* decide_done() */
 	/* Set when it was allowed: */
@@ -55,6 +61,7 @@ struct decision {
  * caller       caller_not_allowed tenant_disabled rate_limited
  * class, ppt   no_credential
  * number       tn_not_authorized number_pending
+ * destination  dest_not_allowed
  * claims       unknown_claim
  * constraints  claim_excluded claim_missing_by_constraint value_not_permitted
  *              claim_not_vetted

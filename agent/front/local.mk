@@ -21,6 +21,7 @@ libfront_la_SOURCES = \
 	agent/front/loop.c agent/front/loop.h \
 	agent/front/policy.c agent/front/policy.h \
 	agent/front/problem.c agent/front/problem.h \
+	agent/front/proof.c agent/front/proof.h \
 	agent/front/sign.c agent/front/sign.h \
 	agent/front/snapshot.h \
 	agent/front/status.c agent/front/status.h

@@ -42,10 +42,37 @@ policy_ppts(const struct config_tenant *t, const struct config_credential *c)
 
 	for (unsigned p = 0; p < PPT__COUNT; p++) {
 		if ((ppt_rule((enum ppt)p)->classes & cls) != 0 &&
-		    is_listed(&t->ppts, ppt_text((enum ppt)p)))
+		    is_listed(&t->ppts, ppt_text((enum ppt)p)) &&
+		    is_listed(&c->ppts, ppt_text((enum ppt)p)))
 			mask |= 1U << p;
 	}
 	return mask;
+}
+
+static enum rc
+check_dests(
+    const struct tnset *allowed, const char *whose, const struct passport *p, struct fault *f)
+{
+	if (allowed == NULL)
+		return RC_OK;
+	for (size_t i = 0; i < p->dests; i++) {
+		if (!tnset_has(allowed, tn_key(&p->dest[i])))
+			return REFUSE(f, RC_DENIED, DEST_NOT_ALLOWED, "dest",
+			    "%s is not among the destinations of the %s",
+			    tn_mask(&p->dest[i]).text, whose);
+	}
+	if (json_object_get(json_object_get(p->claims, "dest"), "uri") != NULL)
+		return REFUSE(f, RC_DENIED, DEST_NOT_ALLOWED, "dest",
+		    "the %s has a list of destinations, which are numbers", whose);
+	return RC_OK;
+}
+
+enum rc
+policy_dests(const struct config_tenant *t, const struct config_credential *c,
+    const struct passport *p, struct fault *f)
+{
+	TRY(check_dests(t->dests, "tenant", p, f));
+	return check_dests(c->dests, "credential", p, f);
 }
 
 char
@@ -56,25 +83,89 @@ policy_attest_of(const json_t *claims)
 	return text != NULL ? text[0] : 0;
 }
 
-enum rc
-policy_attest(const struct config_tenant *t, const struct config_credential *c, bool listed,
-    char attest, struct fault *f)
+bool
+policy_takes_proof(const struct config_tenant *t)
 {
-	char most = t->attest_max;
+	return t->attestation.delegate_proof != 0;
+}
 
-	if (attest == 0)
+struct attest_rule {
+	const char *name;
+	char most; /* 0: does not apply, or grants nothing */
+};
+
+/* The letters fall: 'A' says most, and 0 nothing at all. */
+static bool
+says_more(char a, char b)
+{
+	return a != 0 && (b == 0 || a < b);
+}
+
+/* Without the right to use, never "A" (D-05). */
+static char
+unlisted_cap(const struct config_credential *c, char most)
+{
+	char cap = c->unlisted_tn == UNLISTED_B ? 'B' : 'C';
+
+	return says_more(most, cap) ? cap : most;
+}
+
+static struct attest_rule
+best_rule(const struct config_tenant *t, const struct config_credential *c,
+    const struct attest_evidence *e)
+{
+	const struct config_attestation *a = &t->attestation;
+	char listed = a->set ? a->listed : t->attest_max;
+	char otherwise = a->set ? a->otherwise : t->attest_max;
+	const struct attest_rule rules[] = {
+		{ "listed", e->listed ? listed : 0 },
+		{ "delegate_proof", e->delegate ? a->delegate_proof : 0 },
+		{ "known_customer", !e->known	? 0
+				    : e->listed ? a->known_customer
+						: unlisted_cap(c, a->known_customer) },
+		{ "otherwise", e->listed ? otherwise : unlisted_cap(c, otherwise) },
+	};
+	struct attest_rule best = rules[ARRAY_LEN(rules) - 1];
+
+	for (size_t i = ARRAY_LEN(rules) - 1; i-- > 0;) {
+		if (rules[i].most != 0 && !says_more(best.most, rules[i].most))
+			best = rules[i];
+	}
+	return best;
+}
+
+static enum rc
+above_cap(const struct attest_rule *rule, const struct attest_evidence *e, char asked,
+    struct fault *f)
+{
+	const char *why = e->unproven != NULL ? e->unproven : "";
+
+	if (rule->most == 0)
+		return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
+		    "no rule of the tenant grants an attestation here%s%s",
+		    why[0] != 0 ? "; " : "", why);
+	return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
+	    "attest %c is above %c, the most that the rule '%s' grants%s%s", asked, rule->most,
+	    rule->name, why[0] != 0 ? "; " : "", why);
+}
+
+enum rc
+policy_attest(const struct config_tenant *t, const struct config_credential *c,
+    const struct attest_evidence *e, char asked, struct attest_verdict *out, struct fault *f)
+{
+	struct attest_rule rule;
+
+	if (asked == 0)
 		return RC_OK;
-	if (most == 0)
+	if (!t->attestation.set && t->attest_max == 0)
 		return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
-		    "the tenant may not have shaken signed: attest_max is not set");
-	/* The letters fall: "A" says most.  Without the right to use, never "A" (D-05). */
-	if (!listed && c->unlisted_tn == UNLISTED_B && most < 'B')
-		most = 'B';
-	if (!listed && c->unlisted_tn != UNLISTED_B)
-		most = 'C';
-	if (attest < most)
-		return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
-		    "attest %c is above %c, the most that is allowed here", attest, most);
+		    "the tenant may not have shaken signed: neither attestation nor attest_max "
+		    "is set");
+	rule = best_rule(t, c, e);
+	*out = (struct attest_verdict){ asked, 0, rule.name };
+	if (rule.most == 0 || (says_more(asked, rule.most) && !t->attestation.lower))
+		return above_cap(&rule, e, asked, f);
+	out->granted = says_more(asked, rule.most) ? rule.most : asked;
 	return RC_OK;
 }
 
@@ -126,8 +217,10 @@ static bool
 signs_unlisted(const struct config_tenant *t)
 {
 	for (size_t i = 0; i < t->credentials; i++) {
-		if (profile_rule(t->credential[i].profile)->cls == CLASS_SP &&
-		    t->credential[i].unlisted_tn != UNLISTED_REFUSE)
+		const struct config_credential *c = &t->credential[i];
+
+		if (profile_rule(c->profile)->cls == CLASS_SP &&
+		    (c->unlisted_tn != UNLISTED_REFUSE || policy_takes_proof(t)))
 			return true;
 	}
 	return false;

@@ -1,6 +1,7 @@
 /*
- * A tenant's local rules: which ppts it may have signed, how far it may
- * attest, how fast it may ask.  The certificate's word is gate.h.
+ * A tenant's local rules: which ppts it may have signed, for which
+ * destinations, how far it may attest, how fast it may ask.  The
+ * certificate's word is gate.h.
  *
  * Everything but the rates is a function of the configuration.  The rates are
  * token buckets of the loop: one per tenant, kept by name over a reload, and
@@ -16,15 +17,42 @@ enum {
 	POLICY_STRANGER_BURST = 400, /* at once */
 };
 
-/* 1 << ppt for every ppt that this credential's class signs and the tenant allows. */
+/* 1 << ppt for every ppt that the credential's class signs and tenant and credential allow. */
 unsigned policy_ppts(const struct config_tenant *t, const struct config_credential *c);
 
 /*
- * May the tenant attest as asked?  listed: the number is among its configured
- * ones (else D-05 says how far).  RC_DENIED attest_not_allowed.
+ * Are all destinations among those that tenant and credential allow?  Where
+ * one has a list, a URI is not.  RC_DENIED dest_not_allowed.
+ */
+enum rc policy_dests(const struct config_tenant *t, const struct config_credential *c,
+    const struct passport *p, struct fault *f) MUST_CHECK;
+
+/* What is known of the number of a call, and of who brings it. */
+struct attest_evidence {
+	bool listed;	      /* among the tenant's configured numbers */
+	bool delegate;	      /* covered by a delegate's PASSporT of the same call */
+	bool known;	      /* the caller is one of attestation.known */
+	const char *unproven; /* why a delegate's PASSporT that was there is not; NULL */
+};
+
+/* For the audit trail: 0 and NULL where the ppt does not attest. */
+struct attest_verdict {
+	char asked, granted;
+	const char *rule; /* by which it was granted, or judged: a name that stays */
+};
+
+/*
+ * May the tenant attest as asked?  The rule that grants most of those that
+ * apply decides; an unlisted number is held to unlisted_tn, too (D-05), unless
+ * a delegate proved it.  RC_DENIED attest_not_allowed, with *out set; with
+ * over_cap = lower, granted is less than asked instead.
  */
 enum rc policy_attest(const struct config_tenant *t, const struct config_credential *c,
-    bool listed, char attest, struct fault *f) MUST_CHECK;
+    const struct attest_evidence *e, char asked, struct attest_verdict *out,
+    struct fault *f) MUST_CHECK;
+
+/* Does the tenant take a delegate's PASSporT for a right to the number? */
+bool policy_takes_proof(const struct config_tenant *t);
 
 /* The value of the claim "attest": 'A', 'B', 'C', or 0 where there is none. */
 char policy_attest_of(const json_t *claims);
@@ -48,8 +76,9 @@ enum rc policy_take(
 enum rc policy_take_stranger(struct policy *p, int64_t now_ms, struct fault *f) MUST_CHECK;
 
 /*
- * The tenants with a class sp credential that signs numbers it does not list
- * (D-05): indexes, ascending; the policy's own.
+ * The tenants with a class sp credential that may sign numbers it does not
+ * list (D-05), or numbers that a delegate proves: indexes, ascending; the
+ * policy's own.
  */
 const uint32_t *policy_unlisted(const struct policy *p, size_t *n);
 

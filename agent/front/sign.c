@@ -26,6 +26,7 @@ struct sign_job {
 	char request_id[SIGN_REQUEST_ID_MAX + 1];
 	uint64_t seq; /* of the audit record */
 	bool plain, signed_;
+	char attest; /* as granted */
 	int64_t began_us;
 	struct loop_timer audit_late;
 	struct sign_job *next, *prev;
@@ -204,6 +205,7 @@ job_answers(struct sign_job *j)
 		.serial = j->credential->chain->cert[0]->serial,
 		.request_id = j->request_id,
 		.not_after_s = j->credential->not_after_s,
+		.attest = j->attest,
 		.plain = j->plain };
 
 	if (j->text.len > j->passport_len)
@@ -226,6 +228,27 @@ put_context(struct buf *out, const json_t *context)
 		jw_raw(out, "context", buf_view(&text));
 }
 
+static void
+put_letter(struct buf *out, const char *name, char letter)
+{
+	const char text[2] = { letter, 0 };
+
+	jw_str(out, name, letter != 0 ? text : NULL);
+}
+
+/* What was asked for, what was granted, and by which rule of the tenant. */
+static void
+put_attest(struct buf *out, const struct attest_verdict *v)
+{
+	if (v->asked == 0)
+		return;
+	jw_open(out, "attest", '{');
+	put_letter(out, "asked", v->asked);
+	put_letter(out, "granted", v->granted);
+	jw_str(out, "rule", v->rule);
+	jw_close(out, '}');
+}
+
 /* Who asked, and for which call; whole numbers are the audit's business. */
 static void
 put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
@@ -241,6 +264,7 @@ put_request(struct buf *out, const struct sign_request *r, const struct caller *
 		if (d->passport.dests > 0)
 			jw_str(out, "dest", d->passport.dest[0].text);
 	}
+	put_attest(out, &d->attest);
 	put_context(out, r->context);
 }
 
@@ -418,6 +442,7 @@ job_new(struct desk *d, const struct sign_request *r, const struct decision *x,
 	j->tenant = x->tenant;
 	j->config = x->config;
 	j->credential = x->credential;
+	j->attest = x->attest.granted;
 	j->text = BUF_INIT(SIGN_TOKEN_MAX + 4096);
 	j->audit_late = (struct loop_timer){ .fire = job_unaudited, .arg = j };
 	j->began_us = now_us();
@@ -464,6 +489,7 @@ answer_dry_run(struct desk *d, struct sign_job *j, struct conn *c)
 		.serial = j->credential->chain->cert[0]->serial,
 		.request_id = j->request_id,
 		.not_after_s = j->credential->not_after_s,
+		.attest = j->attest,
 		.dry_run = true };
 
 	d->stats.dry_runs++;

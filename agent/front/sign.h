@@ -26,6 +26,7 @@ struct sign_answer {
 	struct span identity; /* empty: the credential makes none, or a dry run */
 	const char *tenant, *credential, *serial, *request_id;
 	int64_t not_after_s;
+	char attest; /* as granted; 0 where the ppt does not attest */
 	bool dry_run;
 	bool plain; /* the caller wants the bare Identity value */
 };

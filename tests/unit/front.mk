@@ -13,6 +13,14 @@ UNIT_TESTS += tests/unit/test_decide
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c tests/unit/spec.h $(PKI)
 tests_unit_test_decide_LDADD = $(FRONT_LDADD)
 
+UNIT_TESTS += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_policy_LDADD = $(FRONT_LDADD)
+
+UNIT_TESTS += tests/unit/test_proof
+tests_unit_test_proof_SOURCES = tests/unit/test_proof.c $(PKI)
+tests_unit_test_proof_LDADD = $(FRONT_LDADD)
+
 UNIT_TESTS += tests/unit/test_conn
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/cm.h
 tests_unit_test_conn_LDADD = $(FRONT_LDADD)

@@ -34,7 +34,10 @@ static char home[] = "/tmp/vesper-config-XXXXXX";
 	"tenant \"acme\" {\n  numbers = { \"12025550100\" }\n" extra \
 	"\n credential \"main\" {\n" head cred "\n }\n}\n"
 
-#define SP(cred) TENANT("", "profile = \"shaken-sp\" token = \"main\"\n", cred X5U)
+#define SP_WITH(extra) \
+	TENANT(extra, "profile = \"shaken-sp\" token = \"main\" spc = \"1234\"\n", X5U)
+#define ATTEST(rules) "attestation { " rules " }"
+#define SP(cred)      TENANT("", "profile = \"shaken-sp\" token = \"main\"\n", cred X5U)
 
 static void
 put(const char *name, const char *text)
@@ -367,6 +370,40 @@ static struct tenant_case {
 	    "3: no user '4294967295'" },
 	{ "attest_max", TENANT("attest_max = \"D\"", CREDENTIAL_HEAD, X5U),
 	    "3: 'attest_max' must be" },
+	{ "good, attestation",
+	    SP_WITH(ATTEST("listed = \"A\" delegate_proof = \"A\" "
+			   "known_customer = \"B\" known_user = { \"1000\" } "
+			   "otherwise = \"C\" over_cap = \"lower\"")),
+	    NULL },
+	{ "attestation beside attest_max",
+	    SP_WITH("attest_max = \"A\"\n" ATTEST("listed = \"A\"")),
+	    "4: 'attest_max' and 'attestation' say the same thing" },
+	{ "attestation of nothing", SP_WITH(ATTEST("")), "3: 'attestation' grants nothing" },
+	{ "a known customer is never A", SP_WITH(ATTEST("known_customer = \"A\"")),
+	    "3: 'known_customer' must be \"B\" or \"C\"" },
+	{ "otherwise is never A", SP_WITH(ATTEST("otherwise = \"A\"")),
+	    "3: 'otherwise' must be \"B\" or \"C\"" },
+	{ "listed D", SP_WITH(ATTEST("listed = \"D\"")), "3: 'listed' must be \"A\"" },
+	{ "customers whom nobody knows", SP_WITH(ATTEST("known_customer = \"B\"")),
+	    "3: 'known_customer' and the callers" },
+	{ "known callers for nothing",
+	    SP_WITH(ATTEST("listed = \"A\" known_user = { \"1000\" }")),
+	    "3: 'known_customer' and the callers" },
+	{ "over_cap", SP_WITH(ATTEST("listed = \"A\" over_cap = \"raise\"")),
+	    "3: 'over_cap' must be one of refuse, lower" },
+	{ "good, dests", SP_WITH("dests = { \"1202...\", \"911\", \"120-129\" }"), NULL },
+	{ "good, dests of a credential",
+	    TENANT("", CREDENTIAL_HEAD, X5U "dests = { \"44...\" } ppts = { \"base\" }"),
+	    NULL },
+	{ "dest with letters", SP_WITH("dests = { \"44...\", \"+44\" }"),
+	    "3: entry 2 of 'dests': " },
+	{ "dest prefix of 16", SP_WITH("dests = { \"1234567890123456...\" }"),
+	    "3: entry 1 of 'dests': a prefix has 1 to 15 digits" },
+	{ "dest prefix with a star", SP_WITH("dests = { \"1*...\" }"),
+	    "3: entry 1 of 'dests': a prefix is of digits" },
+	{ "dest prefix of nothing", SP_WITH("dests = { \"...\" }"), "3: entry 1 of 'dests': " },
+	{ "ppt of a credential", TENANT("", CREDENTIAL_HEAD, X5U "ppts = { \"bar\" }"),
+	    "7: 'bar' is no PASSporT type" },
 	{ "ppt", TENANT("ppts = { \"foo\" }", CREDENTIAL_HEAD, X5U),
 	    "3: 'foo' is no PASSporT type" },
 	{ "number", "tenant \"acme\" {\n numbers = { \"12025550100\", \"+1\" }\n}\n",

@@ -70,6 +70,12 @@ static const struct spec specs[] = {
 	{ "osp", N0, 1000, 0, 'B', 0, NULL, false,
 	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "1234", true, false, false,
 		0, UNLISTED_C, NULL, NULL } } },
+	{ "prov", "12025550196", 1013, 0, 0, 0, NULL, false,
+	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "7777", true, false, false,
+		0, UNLISTED_REFUSE, NULL, "{'p':[['attest','A','B']]}" } } },
+	{ "provc", "12025550199", 1013, 0, 0, 0, NULL, false,
+	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "8888", true, false, false,
+		0, UNLISTED_REFUSE, NULL, "{'p':[['attest','A','B']]}" } } },
 	{ "rank", "12025550140", 1008, 0, 0, 0, NULL, false,
 	    { { "high", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550140", true,
 		  false, false, 9, 0, NULL, NULL },
@@ -84,6 +90,18 @@ static const struct spec specs[] = {
 	{ "strict", "12025550195", 1012, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "5678", true, false, false,
 		0, UNLISTED_REFUSE, NULL, NULL } } },
+	{ "zone", "12025550197", 1014, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550197", true,
+		false, false, 0, 0, NULL, NULL } } },
+};
+
+static const struct rules { /* of some of them */
+	const char *tenant, *dests;
+	const char *attestation; /* listed, delegate_proof, known_customer, otherwise; lowers */
+} rules[] = {
+	{ "prov", NULL, "BABC" },
+	{ "provc", NULL, "C\0BC" },
+	{ "zone", "12125550100-12125550119", NULL },
 };
 
 static char *
@@ -122,6 +140,26 @@ put_config_credential(struct config_credential *c, const struct spec_credential 
 }
 
 static void
+put_rules(struct config_tenant *t, const struct rules *r)
+{
+	struct tn_interval dests;
+
+	if (strcmp(t->name, r->tenant) != 0)
+		return;
+	if (r->dests != NULL) {
+		assert_int_equal(tnset_parse(span_str(r->dests), &dests, NULL), RC_OK);
+		assert_int_equal(tnset_build(&dests, 1, &t->dests, NULL), RC_OK);
+	}
+	if (r->attestation != NULL)
+		t->attestation = (struct config_attestation){ .set = true,
+			.listed = r->attestation[0],
+			.delegate_proof = r->attestation[1],
+			.known_customer = r->attestation[2],
+			.otherwise = r->attestation[3],
+			.lower = true };
+}
+
+static void
 put_config_tenant(struct config_tenant *t, const struct spec *s)
 {
 	struct tn_interval numbers;
@@ -139,6 +177,8 @@ put_config_tenant(struct config_tenant *t, const struct spec *s)
 	t->allow_gids = s->gid != 0;
 	t->attest_max = s->attest_max;
 	t->rate = s->rate;
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		put_rules(t, &rules[i]);
 	put_list(&t->ppts, s->ppt);
 	t->credentials = s->credential[1].name != NULL ? 2 : 1;
 	t->credential = calloc(2, sizeof *t->credential);
@@ -345,6 +385,19 @@ static struct decide_case {
 	    BASE("12025550131"), "tn_not_authorized", "orig" },
 	{ "class sp refuses unlisted", 1012, PPT_SHAKEN, NULL, NULL, SHAKEN("13035550100", "C"),
 	    "tn_not_authorized", "orig" },
+
+	/* destination */
+	{ "allowed destination", 1014, PPT_BASE, NULL, NULL, BASE("12025550197"), NULL,
+	    "zone/main" },
+	{ "another destination", 1014, PPT_BASE, NULL, NULL,
+	    "{'orig':{'tn':'12025550197'},'dest':{'tn':['12125550120']}}", "dest_not_allowed",
+	    "dest" },
+	{ "one of two destinations", 1014, PPT_BASE, NULL, NULL,
+	    "{'orig':{'tn':'12025550197'},'dest':{'tn':['12125550111','911']}}",
+	    "dest_not_allowed", "dest" },
+	{ "number before the destination", 1014, PPT_BASE, NULL, NULL,
+	    "{'orig':{'tn':'12025550198'},'dest':{'tn':['911']}}", "tn_not_authorized",
+	    "orig" },
 
 	/* claims, then constraints */
 	{ "unknown claim", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'foo':'x'"), "unknown_claim",
@@ -575,6 +628,72 @@ strangers_share_one_rate(void **state)
 	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_BUSY);
 }
 
+/* ---- attestation: what is asked, what is granted ---- */
+
+static struct granted_case {
+	const char *name;
+	const char *claims;
+	const char *delegate; /* claims of a base PASSporT of acme's; NULL: none */
+	const char *reason;   /* NULL: signed */
+	char granted;
+	const char *rule;
+} granted_cases[] = {
+	{ "as the list says", SHAKEN("12025550196", "B"), NULL, NULL, 'B', "listed" },
+	{ "lowered to what the list says", SHAKEN("12025550196", "A"), NULL, NULL, 'B',
+	    "listed" },
+	{ "an unlisted number of a delegate of this call", SHAKEN(N0, "A"), BASE(N0), NULL, 'A',
+	    "delegate_proof" },
+	{ "a delegate of another call", SHAKEN(N0, "A"),
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}}", "tn_not_authorized", 0,
+	    NULL },
+	{ "an unlisted number alone", SHAKEN(N0, "A"), NULL, "tn_not_authorized", 0, NULL },
+	/* The certificate permits A and B. */
+	{ "what is lowered is judged again", SHAKEN("12025550199", "A"), NULL,
+	    "value_not_permitted", 0, NULL },
+	{ "what the certificate forbids is not signed", SHAKEN("12025550196", "C"), NULL,
+	    "value_not_permitted", 0, NULL },
+};
+
+static enum rc
+decide_first(struct fixture *x, const char *text, struct decision *out)
+{
+	struct caller who = { .uid = 1000, .gid = 100 };
+	json_auto_t *claims = json_of(text);
+	struct sign_request r = { .claims = claims, .request_id = "d" };
+
+	return run_as(x, &who, &r, NOW, out, NULL);
+}
+
+static void
+grants(void **state)
+{
+	const struct granted_case *c = *state;
+	struct caller who = { .uid = 1013, .gid = 100 };
+	json_auto_t *claims = json_of(c->claims);
+	struct decision delegate = { 0 }, d = { 0 };
+	struct sign_request r = { .ppt = PPT_SHAKEN, .claims = claims, .request_id = "t" };
+	char granted[2] = { c->granted, 0 };
+	struct fault f = { 0 };
+
+	if (c->delegate != NULL) {
+		assert_int_equal(decide_first(shared, c->delegate, &delegate), RC_OK);
+		r.before = &delegate;
+		r.befores = 1;
+	}
+	if (run_as(shared, &who, &r, NOW, &d, &f) == RC_OK) {
+		assert_null(c->reason);
+		assert_int_equal(d.attest.granted, c->granted);
+		assert_string_equal(d.attest.rule, c->rule);
+		assert_string_equal(
+		    json_string_value(json_object_get(d.passport.claims, "attest")), granted);
+	} else {
+		assert_non_null(c->reason);
+		assert_string_equal(f.reason, c->reason);
+	}
+	decide_done(&d);
+	decide_done(&delegate);
+}
+
 static void
 attest_table(void **state)
 {
@@ -600,11 +719,13 @@ attest_table(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct config_tenant t = { .attest_max = rows[i].most };
 		struct config_credential c = { .unlisted_tn = rows[i].unlisted };
+		struct attest_evidence e = { .listed = rows[i].listed };
+		struct attest_verdict v = { 0 };
 
 		for (char a = 'A'; a <= 'C'; a++)
-			assert_int_equal(policy_attest(&t, &c, rows[i].listed, a, NULL),
+			assert_int_equal(policy_attest(&t, &c, &e, a, &v, NULL),
 			    strchr(rows[i].allowed, a) != NULL ? RC_OK : RC_DENIED);
-		assert_int_equal(policy_attest(&t, &c, rows[i].listed, 0, NULL), RC_OK);
+		assert_int_equal(policy_attest(&t, &c, &e, 0, &v, NULL), RC_OK);
 	}
 }
 
@@ -738,7 +859,7 @@ delegate_of_the_call(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(cases)];
+	struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(granted_cases)];
 	const struct CMUnitTest more[] = {
 		TEST(clock_before_release),
 		TEST(signer_not_ready),
@@ -756,6 +877,7 @@ main(void)
 	int failed;
 
 	ROWS(tests, n, cases, decides);
+	ROWS(tests, n, granted_cases, grants);
 	failed = cmocka_run_group_tests(tests, share_up, share_down);
 	return failed + cmocka_run_group_tests(more, NULL, NULL);
 }
