@@ -13,6 +13,7 @@ import jsontext
 
 BASE_CLAIMS = ("iat", "orig", "dest")
 VALUE, HASH, COMMIT, SALT = "", "sha-256", "commit-sha-256", "salt-sha-256"
+VPER_MEMBERS = ("id", "glue", "name", "domain")
 ABSENT = object()
 
 
@@ -27,14 +28,27 @@ class Constraints:
         # (claim, pointer) -> mode -> the values that every entry of it lists
         self.permitted: dict[tuple[str, str], dict[str, set[str]]] = {}
 
-    def vetted(self) -> set[str]:
-        """What D-16 calls named: whole claims, not parts of them."""
-        return set(self.include) | {claim for claim, pointer in self.permitted if not pointer}
+    def vetted(self, claim: str, value) -> bool:
+        """D-16: named as a whole, or by paths that leave no part of the value out."""
+        return claim in self.include or self._covers(claim, "", value)
+
+    def _covers(self, claim: str, pointer: str, value) -> bool:
+        if (claim, pointer) in self.permitted:
+            return True
+        if isinstance(value, list):
+            value = {str(i): part for i, part in enumerate(value)}
+        return isinstance(value, dict) and bool(value) and all(
+            self._covers(claim, f"{pointer}/{escape(name)}", part)
+            for name, part in value.items())
 
     def named(self) -> set[str]:
         """What D-51 calls named: any mention."""
         return (set(self.include) | set(self.exclude) |
                 {claim for claim, _ in self.permitted})
+
+
+def escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _names(value: bytes) -> list[str]:
@@ -63,9 +77,11 @@ def _permitted(value: bytes) -> list[tuple[str, list[str]]]:
 
 def _split(name: str) -> tuple[str, str, str]:
     """claim, JSON Pointer, mode of a permittedValues name (D-13, D-14, D-15)."""
-    name, mark, mode = name.partition("#")
-    if mark and mode not in (HASH, COMMIT, SALT):
-        raise Useless("unknown mode")
+    mode = VALUE
+    if "#" in name:
+        name, _, mode = name.rpartition("#")
+        if mode not in (HASH, COMMIT, SALT):
+            raise Useless("unknown mode")
     claim, slash, rest = name.partition("/")
     pointer = slash + rest
     if not claim or re.search("~(?![01])", pointer):
@@ -96,6 +112,8 @@ def _check_value(mode: str, text: str) -> None:
 
 
 def _judge_modes(modes: dict[str, set[str]]) -> None:
+    if any(len(modes.get(mode, ())) > 1 for mode in (COMMIT, SALT)):
+        raise Useless("one claim has one commitment, and that one salt")
     if any(not values for values in modes.values()):
         raise Useless("no value is left")  # D-11
     kinds = set(modes) - {SALT}
@@ -137,8 +155,11 @@ def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
             _check_value(mode, text)
         modes = c.permitted.setdefault((claim, pointer), {})
         modes[mode] = modes[mode] & set(values) if mode in modes else set(values)
-    for modes in c.permitted.values():
+    for (claim, pointer), modes in c.permitted.items():
         _judge_modes(modes)
+        needed = not pointer or (claim == "vper" and pointer[1:] in VPER_MEMBERS)  # V-44
+        if COMMIT in modes and needed and claim in c.include + list(BASE_CLAIMS):
+            raise Useless("demanded, and never to be sent in clear")
 
 
 def follow(value, pointer: str):

@@ -7,6 +7,8 @@ how it was built, has to agree before a pair counts.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import random
 from dataclasses import dataclass, field, replace
@@ -38,6 +40,77 @@ def text_of(value) -> str:
 
 def same(a, b) -> bool:
     return text_of(a) == text_of(b)
+
+
+# Texts that a path may permit beside its own.
+TEXTS_KEPT = ("other", "5", '{"a":1}')
+
+
+def text_of_json(value) -> bytes:
+    """The octets that a digest is made of: a string with its quotes (VESPER -06, V_bytes)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
+def escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def sample(rng: random.Random, name: str) -> dict:
+    if name == "vper":
+        return {"id": uuid(rng), "glue": ["urn:glue:lei:549300abcdef12345678"], "name": "ACME Ü",
+                "domain": "acme.example"}
+    return rng.choice((
+        {"name": "ACME", "list": ["x", {"deep": 5}, [True]], "n": 5},
+        {"a/b": "slash", "m~n": {"~1": None}, "": "empty", " ": 0},
+        {"é": "e", "name": {"first": "A", "last": "B"}, "list": [[["in"]]]}))
+
+
+def parts(value, pointer: str = "") -> dict[str, object]:
+    """Every part that a pointer in ASCII names."""
+    rows = value.items() if isinstance(value, dict) else (
+        enumerate(value) if isinstance(value, list) else ())
+    out = {}
+    for name, part in rows:
+        path = f"{pointer}/{escape(str(name))}"
+        if path.isascii():
+            out[path] = part
+            out.update(parts(part, path))
+    return out
+
+
+def apart(pointers: list[str]) -> list[str]:
+    """Without those that lead into what another names."""
+    return [p for p in pointers if not any(p.startswith(q + "/") for q in pointers)]
+
+
+def only(value, pointers: set[str], pointer: str = ""):
+    """What the pointers cover, and nothing beside."""
+    if pointer in pointers or not isinstance(value, dict):
+        return value
+    out = {}
+    for name, part in value.items():
+        path = f"{pointer}/{escape(name)}"
+        if path in pointers:
+            out[name] = part
+        elif isinstance(part, dict) and (kept := only(part, pointers, path)):
+            out[name] = kept
+    return out
+
+
+def cut(value, pointer: str):
+    """The value without what the pointer names; in a list, without the list's tail."""
+    first, _, rest = pointer[1:].partition("/")
+    name = first.replace("~1", "/").replace("~0", "~")
+    if isinstance(value, dict) and name in value:
+        left = {n: part for n, part in value.items() if n != name}
+        return {**left, name: cut(value[name], "/" + rest)} if rest or "/" in pointer[1:] else left
+    if isinstance(value, list) and name.isdigit() and int(name) < len(value):
+        return value[:int(name)]
+    return value
 
 
 @dataclass
@@ -94,6 +167,9 @@ class Family:
         self.values: dict[str, list] = {}  # claim: what the constraints leave
         self.include: list[str] = []
         self.exclude: list[str] = []
+        self.whole: dict[str, object] = {}  # claims that are fixed in parts: a value that fits
+        self.modes: list[tuple[str, str, str]] = []  # claim, pointer, mode
+        self.committed: set[tuple[str, str]] = set()
         self.pinned_dest: list[str] | None = None
         self.constraints = Constraints(enhanced=rng.random() < 0.6)
         if rng.random() < 0.8:
@@ -187,9 +263,47 @@ class Family:
             if "exclude" in role:
                 self.exclude.append(name)
         self._constrain_own()
+        self._constrain_parts()
         c.include, c.exclude = list(self.include), list(self.exclude)
         if rng.random() < 0.05:
             c.include += rng.sample(("iat", "orig", "dest"), 1)  # SHOULD NOT, and harmless
+
+    def _constrain_parts(self) -> None:
+        """Claims whose parts, or whose digests, the certificate fixes (D-13 to D-15)."""
+        rng = self.rng
+        for name in rng.sample(("parts", "part2", "vper"), rng.choice((0, 0, 1, 1, 2))):
+            whole = sample(rng, name)
+            if rng.random() < 0.25:
+                self._fix(name, "", whole)
+            else:
+                known = list(parts(whole))
+                pointers = rng.sample(known, rng.choice((1, 2, 3)))
+                if self.profile == "vesper-06" and rng.random() < 0.5:
+                    pointers = [f"/{escape(member)}" for member in whole if member.isascii()]
+                for pointer in apart(pointers):
+                    self._fix(name, pointer, parts(whole)[pointer])
+            if self.profile == "vesper-06" and rng.random() < 0.4:
+                # All of vper must be told where it is (V-44): it is all or nothing.
+                if (name, "") not in self.committed and not (
+                        name == "vper" and any(claim == "vper" for claim, _ in self.committed)):
+                    self.include.append(name)
+            self.whole[name] = whole
+
+    def _fix(self, name: str, pointer: str, value) -> None:
+        rng, c = self.rng, self.constraints
+        path, mode = name + pointer, rng.choice(("value", "value", "hash", "hash", "commit"))
+        self.modes.append((name, pointer, mode))
+        if mode == "value":
+            c.permitted.append((path, [text_of(value)] + rng.sample(TEXTS_KEPT, rng.randrange(2))))
+        elif mode == "hash":
+            others = [digest(b"another")] * rng.randrange(2)
+            c.permitted.append((path + "#sha-256", [digest(text_of_json(value))] + others))
+        else:
+            self.committed.add((name, pointer))
+            salted = bytes(rng.randrange(256) for _ in range(32)) + text_of_json(value)
+            c.permitted.append((path + "#commit-sha-256", [digest(salted)]))
+            if rng.random() < 0.5:
+                c.permitted.append((path + "#salt-sha-256", [digest(salted[:32])]))
 
     def _constrain_own(self) -> None:
         rng = self.rng
@@ -257,7 +371,28 @@ class Family:
         wanted |= {n for n in list(self.values) + self.allow if rng.random() < 0.5}
         for name in wanted - set(self.exclude) - {"attest", "orig", "dest"}:
             claims[name] = rng.choice(self.values.get(name, VALUES))
+        for name in self.whole:
+            if name in self.include or rng.random() < 0.6:
+                self._put_parts(claims, name)
         return claims
+
+    def _put_parts(self, claims: dict, name: str) -> None:
+        """The claim, without what must not be told and what nobody vetted."""
+        pointers = {pointer for claim, pointer, _ in self.modes if claim == name}
+        if (name, "") in self.committed:
+            claims.pop(name, None)
+            return
+        value = self.whole[name]
+        if self.profile == "vesper-06" and name not in self.include and "" not in pointers:
+            value = only(value, pointers)
+        for claim, pointer in self.committed:
+            if claim == name:
+                value = cut(value, pointer)
+        claims.pop(name, None)
+        if name == "vper" and value != self.whole[name]:
+            return
+        if value != {} or self.profile != "vesper-06" or name in self.include:
+            claims[name] = value
 
     def base(self) -> Pair:
         rng = self.rng

@@ -41,6 +41,7 @@ def with_leaf(pair: Pair, **those) -> Pair:
 
 # ---- the text ------------------------------------------------------------------------
 
+DIGEST = "+/" + generate.digest(b"x")[2:]
 BAD_NUMBERS = ("1.5", "1e3", "1790000000.0", "1790000000e0", "-0", "9007199254740992", "01",
                "+5", "0x10", "NaN", "Infinity", "-", "-9007199254740992", "1" + "0" * 400,
                "True", "nul", "'5'")
@@ -300,6 +301,76 @@ def other_number(g: Family, p: Pair):
     return with_claims(p, orig={"tn": g.rng.choice(sorted(left))})
 
 
+def _set(value, pointer: str, new):
+    """The value with new where the pointer leads; containers are made on the way."""
+    if not pointer:
+        return new
+    first, mark, rest = pointer[1:].partition("/")
+    name = first.replace("~1", "/").replace("~0", "~")
+    rest = mark + rest
+    if isinstance(value, list) and name.isdigit():
+        index = int(name)
+        value = value + [0] * (index + 1 - len(value))
+        return value[:index] + [_set(value[index], rest, new)] + value[index + 1:]
+    value = value if isinstance(value, dict) else {}
+    return {**value, name: _set(value.get(name), rest, new)}
+
+
+def _parts(g: Family, p: Pair, modes: set[str]):
+    """A path of one of the modes and the claim's value now."""
+    rows = [(n, pointer) for n, pointer, mode in g.modes if mode in modes and
+            n in p.claims]
+    return g.rng.choice(rows) if rows else None
+
+
+@change("value_not_permitted")
+def other_part(g: Family, p: Pair):
+    found = _parts(g, p, {"value", "hash"})
+    if found is None:
+        return None
+    name, pointer = found
+    # Only where the part is there now: what is absent breaks nothing (D-08).
+    now = generate.parts(p.claims[name]).get(pointer) if pointer else p.claims[name]
+    if now is None or any(pointer != other and other.startswith(pointer) and
+                          (name, other, mode) in g.modes for _, other, mode in g.modes):
+        return None
+    new = _spoiled(g, now)
+    kept = {text for claim, texts in p.certificate.constraints.permitted
+            for text in texts if claim == name + pointer}
+    if same(new, now) or text_of(new) in kept:
+        return None
+    return with_claims(p, **{name: _set(p.claims[name], pointer, new)})
+
+
+@change("private_claim_in_clear")
+def told(g: Family, p: Pair):
+    """What the certificate only commits to, in clear: the true value or another."""
+    rows = [(n, pointer) for n, pointer, mode in g.modes if mode == "commit"]
+    if not rows:
+        return None
+    name, pointer = g.rng.choice(rows)
+    true = generate.parts(g.whole[name]).get(pointer) if pointer else g.whole[name]
+    value = true if g.rng.random() < 0.7 else g.rng.choice(VALUES)
+    if not pointer:
+        return with_claims(p, **{name: value})
+    if p.profile == "vesper-06" and name not in p.claims:
+        return None
+    whole = g.whole[name] if name == "vper" else p.claims.get(name, {})
+    return with_claims(p, **{name: _set(whole, pointer, value)})
+
+
+@change("claim_not_vetted")
+def part_not_vetted(g: Family, p: Pair):
+    if p.profile != "vesper-06":
+        return None
+    names = [n for n in g.whole if n in p.claims and n not in g.include and
+             (n, "") not in {(claim, pointer) for claim, pointer, _ in g.modes}]
+    if not names:
+        return None
+    name = g.rng.choice(names)
+    return with_claims(p, **{name: {**p.claims[name], "further": g.rng.choice(VALUES)}})
+
+
 @change("claim_not_vetted")
 def not_vetted(g: Family, p: Pair):
     if p.profile != "vesper-06":
@@ -362,6 +433,25 @@ def contradiction(g: Family, p: Pair):
     loose = rng.choice(('{"b":1,"a":2}', '{ "a":1}', "[1, 2]", '{"a":"\\u0041"}', '{"a":"\\/"}',
                         "[]\n", '{"\uffee":1,"\U0001f600":2,"a":3}'))
     return _constraints(p, permitted=c.permitted + [("qq", [loose])])
+
+
+BAD_MODES = (
+    [("qq", ["x"]), ("qq#sha-256", [DIGEST])], [("qq#sha-256", [DIGEST]), ("qq#commit-sha-256",
+                                                                        [DIGEST])],
+    [("qq/a#salt-sha-256", [DIGEST])], [("qq#sha-512", [DIGEST])], [("qq#SHA-256", [DIGEST])],
+    [("qq#", ["x"])], [("qq#sha-256", [DIGEST + "="])], [("qq#sha-256", [DIGEST[:-1]])],
+    [("qq#sha-256", [DIGEST.replace("+", "-").replace("/", "_")])], [("qq#sha-256", [""])],
+    [("qq#sha-256", ["sha256-" + DIGEST])], [("qq#sha-256", [DIGEST[:-1] + "B"])],
+    [("qq#commit-sha-256", ["x"])], [("qq/~", ["x"])], [("qq/a~2b", ["x"])], [("/qq", ["x"])],
+    [("qq#commit-sha-256", [DIGEST, "A" * 43])],
+    [("qq#sha-256", [DIGEST]), ("qq#sha-256", ["A" * 43])],
+    [("qq#commit-sha-256", [DIGEST]), ("qq#salt-sha-256", [DIGEST, "A" * 43])])
+
+
+@change("credential_unusable")
+def bad_mode(g: Family, p: Pair):
+    return _constraints(p, permitted=p.certificate.constraints.permitted +
+                        g.rng.choice(BAD_MODES))
 
 
 @change("credential_unusable")

@@ -88,7 +88,7 @@ def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
         if reason:
             return reason
     if question.profile == "vesper-06":
-        vetted = STRUCTURAL | (constraints.vetted() if constraints else set())
-        if set(claims) - vetted:
-            return "claim_not_vetted"
+        for name in set(claims) - STRUCTURAL:
+            if not (constraints and constraints.vetted(name, claims[name])):
+                return "claim_not_vetted"
     return ALLOW
