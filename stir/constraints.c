@@ -418,6 +418,18 @@ check_contradictions(const struct constraints *c, struct fault *f)
 }
 
 /*
+ * A JSON object or array that no PASSporT can hold: a float, a doubled member.
+ * It parses, so it is not in RFC 8225 form (D-12), normalised or not.
+ */
+static bool
+never_rfc8225(const char *text)
+{
+	json_auto_t *value = json_loads(text, 0, NULL);
+
+	return value != NULL;
+}
+
+/*
  * No plausible verifier may read the text otherwise than we do, unless the
  * operator knows his (D-12).
  */
@@ -426,11 +438,13 @@ check_form(const struct permitted *p, const struct constraints_policy *policy, s
 {
 	for (size_t i = 0; i < p->values; i++) {
 		AUTO_BUF form = BUF_INIT(CONSTRAINTS_MAX_DER);
-		bool found = false;
+		bool found = false, good;
 
 		TRY(structured_form(p->value[i], &form, &found, f));
-		if (found && !policy->normalise_permitted &&
-		    !span_eq(buf_view(&form), span_str(p->value[i])))
+		good = found ? policy->normalise_permitted ||
+				   span_eq(buf_view(&form), span_str(p->value[i]))
+			     : !never_rfc8225(p->value[i]);
+		if (!good)
 			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
 			    "permitted value %zu is JSON, but not in RFC 8225 form", i);
 	}

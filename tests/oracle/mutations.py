@@ -431,7 +431,8 @@ def contradiction(g: Family, p: Pair):
         name = rng.choice(c.permitted)[0]
         return _constraints(p, permitted=c.permitted + [(name, ["no value of the other"])])
     loose = rng.choice(('{"b":1,"a":2}', '{ "a":1}', "[1, 2]", '{"a":"\\u0041"}', '{"a":"\\/"}',
-                        "[]\n", '{"\uffee":1,"\U0001f600":2,"a":3}'))
+                        "[]\n", '{"a":1.5}', '{"a":1,"a":1}', "[-0]",
+                        "[9007199254740993]", '{"\uffee":1,"\U0001f600":2,"a":3}'))
     return _constraints(p, permitted=c.permitted + [("qq", [loose])])
 
 
