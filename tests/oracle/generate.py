@@ -383,11 +383,11 @@ class Family:
             claims.pop(name, None)
             return
         value = self.whole[name]
-        if self.profile == "vesper-06" and name not in self.include and "" not in pointers:
-            value = only(value, pointers)
         for claim, pointer in self.committed:
             if claim == name:
                 value = cut(value, pointer)
+        if self.profile == "vesper-06" and name not in self.include and "" not in pointers:
+            value = only(value, pointers)
         claims.pop(name, None)
         if name == "vper" and value != self.whole[name]:
             return

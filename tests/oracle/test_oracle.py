@@ -137,7 +137,7 @@ class Bench:
         verdict = oracle.judge(question, leaf)
         if verdict not in wanted:
             raise AssertionError(f"family {index}, {name or 'base'}: the oracle says {verdict}, "
-                                 f"the generator means {wanted}: {question}")
+                                 f"the generator means {wanted}: {question.profile} {question.claims!r}")
         return Asked(index, name, question, verdict)
 
 
