@@ -265,6 +265,9 @@ credential_done(struct config_credential *cred)
 	strings_done(&cred->ppts);
 	tnset_free(cred->dests);
 	strings_done(&cred->extra_claims);
+	for (size_t i = 0; i < cred->rcd_contents; i++)
+		free(cred->rcd_content[i].uri);
+	free(cred->rcd_content);
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "stir/constraints.h"
 #include "stir/profile.h"
+#include "stir/rcd.h"
 #include "stir/tnset.h"
 
 #include <sys/types.h>
@@ -22,7 +23,8 @@ enum {
 	CONFIG_MAX_TENANTS = 20000,
 	CONFIG_MAX_TOKENS = 16,
 	CONFIG_MAX_FILE = 4 * 1024 * 1024,
-	CONFIG_NAME_MAX = 63, /* [a-z0-9][a-z0-9._-]* */
+	CONFIG_MAX_CONTENT = 64, /* rcd_content of one credential */
+	CONFIG_NAME_MAX = 63,	 /* [a-z0-9][a-z0-9._-]* */
 };
 
 struct secret_ref {
@@ -85,6 +87,13 @@ struct config_authority { /* authority NAME { … } */
 	struct config_strings issuers; /* allowed iss, empty: any (V-70) */
 };
 
+/* An entry of rcd_content: "https://…" to be observed, or with its digest. */
+struct config_content {
+	char *uri;
+	bool pinned; /* digest is the operator's word */
+	struct rcd_digest digest;
+};
+
 enum unlisted_tn { UNLISTED_REFUSE, UNLISTED_B, UNLISTED_C }; /* D-05, class sp */
 
 struct config_credential { /* credential NAME { … } inside a tenant */
@@ -106,7 +115,9 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	unsigned min_scts;	     /* the profile's unless raised; lowered only by name */
 	struct config_strings ppts;  /* allowed ppts, as the tenant's */
 	struct tnset *dests;	     /* allowed destinations; NULL: all */
-	struct config_strings extra_claims;	      /* D-51 */
+	struct config_strings extra_claims; /* D-51 */
+	struct config_content *rcd_content; /* D-41 */
+	size_t rcd_contents;
 	bool allow_range_to_all_nines;		      /* D-03 */
 	struct constraints_policy constraints_policy; /* D-08, D-12 */
 	enum unlisted_tn unlisted_tn;

@@ -139,6 +139,23 @@ dests_json(const struct tnset *set)
 }
 
 static json_t *
+contents_json(const struct config_credential *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->rcd_contents; i++) {
+		const struct config_content *one = &c->rcd_content[i];
+		char digest[RCD_DIGEST_TEXT];
+
+		rcd_digest_text(&one->digest, digest);
+		json_array_append_new(list, one->pinned
+						? json_sprintf("%s %s", one->uri, digest)
+						: json_string(one->uri));
+	}
+	return list;
+}
+
+static json_t *
 credential_json(const struct config_credential *c)
 {
 	static const char *const unlisted[] = { "refuse", "B", "C" };
@@ -148,15 +165,16 @@ credential_json(const struct config_credential *c)
 	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
 	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
 	    "identity", c->identity ? "header" : "none");
-	json_auto_t *rest = json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
+	json_auto_t *rest = json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
 	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
 	    "min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
-	    "ppts", strings_json(&c->ppts), "dests", dests_json(c->dests),
-	    "allow_range_to_all_nines", c->allow_range_to_all_nines, "rfc8226_strict_permitted",
-	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
-	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
-	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
-	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
+	    "ppts", strings_json(&c->ppts), "dests", dests_json(c->dests), "rcd_content",
+	    contents_json(c), "allow_range_to_all_nines", c->allow_range_to_all_nines,
+	    "rfc8226_strict_permitted", c->constraints_policy.rfc8226_strict_permitted,
+	    "normalise_permitted", c->constraints_policy.normalise_permitted,
+	    "accept_quoted_permitted", c->constraints_policy.accept_quoted_permitted,
+	    "unlisted_tn", unlisted[c->unlisted_tn], "renew_lifetime_s",
+	    (int)c->renew_lifetime_s);
 
 	json_object_update(out, rest);
 	return out;

@@ -75,6 +75,7 @@ static cfg_opt_t credential_options[] = {
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
 	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
 	LIST("ppts"), LIST("dests"),
+	LIST("rcd_content"),
 	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
 	NO("normalise_permitted"), NO("accept_quoted_permitted"),
 	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),

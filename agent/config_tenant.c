@@ -397,6 +397,52 @@ read_extra_claims(const struct section *s, struct config_credential *cred, struc
 	return RC_OK;
 }
 
+/* "https://host/path", or the same with a blank and "sha256-…" behind it. */
+static enum rc
+read_content(
+    const struct section *s, const char *text, struct config_content *out, struct fault *f)
+{
+	size_t len = strcspn(text, " ");
+	json_auto_t *uri = json_stringn(text, len);
+	struct fault inner = { 0 };
+
+	if (uri == NULL || uri_kind_of(uri) != URI_CONTENT)
+		return section_bad(s, "rcd_content", f,
+		    "'%.60s' is no https URL; write \"https://HOST/PATH\", or "
+		    "\"https://HOST/PATH sha256-DIGEST\"",
+		    text);
+	out->uri = strndup(text, len);
+	if (out->uri == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "rcd_content");
+	out->pinned = text[len] != '\0';
+	if (out->pinned &&
+	    rcd_digest_parse(span_str(text + len + 1), &out->digest, &inner) != RC_OK)
+		return section_bad(s, "rcd_content", f, "%.60s: %s", out->uri, inner.detail);
+	return RC_OK;
+}
+
+static enum rc
+read_contents(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	size_t n = cfg_size(s->cfg, "rcd_content");
+
+	if (n == 0)
+		return RC_OK;
+	if (n > CONFIG_MAX_CONTENT)
+		return section_bad(
+		    s, "rcd_content", f, "more than %d entries", CONFIG_MAX_CONTENT);
+	cred->rcd_content = calloc(n, sizeof cred->rcd_content[0]);
+	if (cred->rcd_content == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "rcd_content");
+	while (cred->rcd_contents < n) {
+		const char *text =
+		    cfg_getnstr(s->cfg, "rcd_content", (unsigned)cred->rcd_contents);
+
+		TRY(read_content(s, text, &cred->rcd_content[cred->rcd_contents++], f));
+	}
+	return RC_OK;
+}
+
 static enum rc
 read_wanted_constraints(
     const struct section *s, struct config_credential *cred, struct fault *f)
@@ -437,6 +483,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(section_uint(s, "priority", 0, 1000000, &cred->priority, f));
 	TRY(read_scts(c, s, cred, f));
 	TRY(read_extra_claims(s, cred, f));
+	TRY(read_contents(s, cred, f));
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
 	TRY(read_wanted_constraints(s, cred, f));
 	return section_uint(

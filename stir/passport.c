@@ -4,6 +4,7 @@
 
 #include "stir/b64.h"
 #include "stir/jtext.h"
+#include "stir/rcd.h"
 
 static enum rc
 no_memory(struct fault *f)
@@ -348,6 +349,7 @@ fill(const json_t *claims, const struct ppt_rule *rule, const struct passport_po
 		return no_memory(f);
 	TRY(put_base(p, &d, f));
 	TRY(put_rest(claims, rule, p, f));
+	TRY(rcd_check_claims(p->claims, f)); /* RFC 9795 section 5.1: whatever the ppt */
 	switch (rule->by) {
 	case AUTHORISED_BY_ORIG: p->authorising = p->orig; break;
 	}

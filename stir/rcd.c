@@ -377,6 +377,20 @@ check_pair(const json_t *rcd, const struct refs *r, const char *pointer, const j
 	return check_inline(rcd, pointer, pointer, &want, f);
 }
 
+static enum rc
+check_each(const json_t *claims, struct fault *f)
+{
+	const json_t *rcd = json_object_get(claims, "rcd");
+	const json_t *rcdi = json_object_get(claims, "rcdi");
+	const json_t *crn = json_object_get(claims, "crn");
+
+	if (rcd != NULL)
+		TRY(rcd_check("rcd", rcd, f));
+	if (rcdi != NULL)
+		TRY(rcd_check_rcdi("rcdi", rcdi, f));
+	return crn == NULL ? RC_OK : rcd_check_crn("crn", crn, f);
+}
+
 enum rc
 rcd_check_claims(const json_t *claims, struct fault *f)
 {
@@ -384,6 +398,7 @@ rcd_check_claims(const json_t *claims, struct fault *f)
 	json_t *rcdi = json_object_get(claims, "rcdi");
 	struct refs r;
 
+	TRY(check_each(claims, f));
 	if (rcdi == NULL)
 		return RC_OK;
 	if (rcd == NULL)
@@ -397,22 +412,45 @@ rcd_check_claims(const json_t *claims, struct fault *f)
 
 /* ---- content elsewhere (D-41) ------------------------------------------------------- */
 
-static const struct rcd_known *
-find_known(const struct rcd_known *known, size_t n, const char *uri)
+/* The first from at on; n: none. */
+static size_t
+next_known(const struct rcd_known *known, size_t n, const char *uri, size_t at)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(known[i].uri, uri) == 0)
-			return &known[i];
-	}
-	return NULL;
+	while (at < n && strcmp(known[at].uri, uri) != 0)
+		at++;
+	return at;
 }
 
-static const struct rcd_digest *
-known_digest(const struct rcd_known *k, const struct rcd_digest *want)
+static bool
+has_digest(const struct rcd_known *k, const struct rcd_digest *want)
 {
-	for (size_t i = 0; k != NULL && i < k->digests; i++) {
+	for (size_t i = 0; i < k->digests; i++) {
 		if (same_digest(&k->digest[i], want))
-			return &k->digest[i];
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_known(
+    const struct rcd_known *known, size_t n, const char *uri, const struct rcd_digest *want)
+{
+	for (size_t i = next_known(known, n, uri, 0); i < n;
+	     i = next_known(known, n, uri, i + 1)) {
+		if (has_digest(&known[i], want))
+			return true;
+	}
+	return false;
+}
+
+/* The card at uri with this digest; NULL where it is not known. */
+static const json_t *
+card_at(const struct rcd_known *known, size_t n, const char *uri, const struct rcd_digest *want)
+{
+	for (size_t i = next_known(known, n, uri, 0); i < n;
+	     i = next_known(known, n, uri, i + 1)) {
+		if (known[i].card != NULL && has_digest(&known[i], want))
+			return known[i].card;
 	}
 	return NULL;
 }
@@ -421,15 +459,15 @@ static enum rc
 check_ref(const struct uri_ref *ref, const json_t *rcdi, const struct rcd_known *known,
     size_t n, struct fault *f)
 {
-	const struct rcd_known *k = find_known(known, n, ref->uri);
 	struct rcd_digest want;
 
 	TRY(rcd_digest_parse(jtext_span(json_object_get(rcdi, ref->pointer)), &want, f));
-	if (known_digest(k, &want) != NULL)
+	if (is_known(known, n, ref->uri, &want))
 		return RC_OK;
 	return REFUSE(f, RC_DENIED, RCD_CONTENT_UNKNOWN, "rcdi", "%s: %s", ref->pointer,
-	    k == NULL ? "nothing is known of this content"
-		      : "the digest is not one that is known of this content");
+	    next_known(known, n, ref->uri, 0) == n
+		? "nothing is known of this content"
+		: "the digest is not one that is known of this content");
 }
 
 static enum rc
@@ -471,19 +509,21 @@ static enum rc
 check_jcl(
     const char *uri, json_t *rcdi, const struct rcd_known *known, size_t n, struct fault *f)
 {
-	const struct rcd_known *k = find_known(known, n, uri);
 	struct refs r = { .n = 0 };
+	struct rcd_digest whole;
+	const json_t *card;
 
-	if (k == NULL || k->card == NULL) {
-		if (!has_below_jcl(rcdi))
-			return RC_OK;
+	TRY(rcd_digest_parse(jtext_span(json_object_get(rcdi, "/jcl")), &whole, f));
+	card = card_at(known, n, uri, &whole);
+	if (card == NULL && !has_below_jcl(rcdi))
+		return RC_OK;
+	if (card == NULL)
 		return REFUSE(f, RC_DENIED, RCD_CONTENT_UNKNOWN, "rcdi",
 		    "the jCard that pointers below /jcl point into is not known");
-	}
-	TRY(jcard_refs(k->card, "/jcl", r.list, &r.n, "rcd", f));
+	TRY(jcard_refs(card, "/jcl", r.list, &r.n, "rcd", f));
 	TRY(check_complete(&r, rcdi, f));
 	TRY(check_refs(&r, rcdi, known, n, f));
-	return check_below_jcl(k->card, &r, rcdi, f);
+	return check_below_jcl(card, &r, rcdi, f);
 }
 
 enum rc
@@ -515,16 +555,27 @@ put_entry(json_t *rcdi, const char *pointer, const struct rcd_digest *d, struct 
 	return RC_OK;
 }
 
+static const struct rcd_digest *
+digest_at(const struct rcd_known *known, size_t n, const char *uri, enum rcd_hash hash)
+{
+	for (size_t i = next_known(known, n, uri, 0); i < n;
+	     i = next_known(known, n, uri, i + 1)) {
+		for (size_t k = 0; k < known[i].digests; k++) {
+			if (known[i].digest[k].hash == hash)
+				return &known[i].digest[k];
+		}
+	}
+	return NULL;
+}
+
 static enum rc
 put_ref(json_t *rcdi, const struct uri_ref *ref, enum rcd_hash hash,
     const struct rcd_known *known, size_t n, struct fault *f)
 {
-	const struct rcd_known *k = find_known(known, n, ref->uri);
+	const struct rcd_digest *d = digest_at(known, n, ref->uri, hash);
 
-	for (size_t i = 0; k != NULL && i < k->digests; i++) {
-		if (k->digest[i].hash == hash)
-			return put_entry(rcdi, ref->pointer, &k->digest[i], f);
-	}
+	if (d != NULL)
+		return put_entry(rcdi, ref->pointer, d, f);
 	return REFUSE(f, RC_NOT_FOUND, RCD_CONTENT_UNKNOWN, "rcdi",
 	    "%s: the content of %.120s is needed", ref->pointer, ref->uri);
 }
@@ -559,15 +610,16 @@ put_inline(json_t *rcdi, const json_t *rcd, enum rcd_hash hash, struct fault *f)
 }
 
 static enum rc
-put_jcl(json_t *rcdi, const json_t *jcl, enum rcd_hash hash, const struct rcd_known *known,
+put_jcl(json_t *rcdi, const char *uri, enum rcd_hash hash, const struct rcd_known *known,
     size_t n, struct fault *f)
 {
-	const struct rcd_known *k = find_known(known, n, json_string_value(jcl));
+	const struct rcd_digest *whole = digest_at(known, n, uri, hash);
+	const json_t *card = whole != NULL ? card_at(known, n, uri, whole) : NULL;
 	struct refs r = { .n = 0 };
 
-	if (k == NULL || k->card == NULL)
+	if (card == NULL)
 		return RC_OK;
-	TRY(jcard_refs(k->card, "/jcl", r.list, &r.n, "rcd", f));
+	TRY(jcard_refs(card, "/jcl", r.list, &r.n, "rcd", f));
 	return put_refs(rcdi, &r, hash, known, n, f);
 }
 
@@ -584,7 +636,7 @@ rcd_make_rcdi(const json_t *rcd, enum rcd_hash hash, const struct rcd_known *kno
 	TRY(refs_of(rcd, &r, f));
 	TRY(put_refs(rcdi, &r, hash, known, n, f));
 	if (jcl != NULL)
-		TRY(put_jcl(rcdi, jcl, hash, known, n, f));
+		TRY(put_jcl(rcdi, json_string_value(jcl), hash, known, n, f));
 	TRY(put_inline(rcdi, rcd, hash, f));
 	*out = TAKE(rcdi);
 	return RC_OK;

@@ -31,10 +31,11 @@ enum rc rcd_check_iss(const char *name, const json_t *iss, struct fault *f) MUST
 enum rc rcd_check_present(const json_t *claims, struct fault *f) MUST_CHECK;
 
 /*
- * rcd and rcdi against each other, whatever the ppt, after the checks of each
- * alone: rcdi needs rcd (missing_claim "rcd"), points at what is there, has the
- * digest of what is inline, and with an rcdi every reference to content
- * elsewhere has its entry.  RC_INVALID invalid_claim "rcdi".
+ * Everything about rcd, rcdi and crn that the claims show by themselves,
+ * whatever the ppt: each alone as above, then rcd and rcdi against each other.
+ * rcdi needs rcd (missing_claim "rcd"), points at what is there, has the digest
+ * of what is inline, and with an rcdi every reference to content elsewhere has
+ * its entry.  RC_INVALID invalid_claim.
  */
 enum rc rcd_check_claims(const json_t *claims, struct fault *f) MUST_CHECK;
 
@@ -60,7 +61,7 @@ const char *rcd_hash_name(enum rcd_hash hash);
 
 /* ---- content elsewhere -------------------------------------------------------------- */
 
-/* What is known of the content at one URI: any of its digests. */
+/* What is known of the content at one URI: any of these digests.  A URI may be there again. */
 struct rcd_known {
 	const char *uri;
 	const struct rcd_digest *digest;
@@ -69,7 +70,7 @@ struct rcd_known {
 };
 
 /*
- * Do the digests of checked claims belong to known content?  Without an rcdi
+ * Do the digests of claims that rcd_check_claims() took belong to known content?  Without an rcdi
  * nothing is claimed of it.  Pointers below /jcl are judged inside the known
  * card.  RC_DENIED rcd_content_unknown, with the pointer.
  */

@@ -357,6 +357,39 @@ of_constraints(const struct search *s, const struct candidate *c, struct fault *
 	return gate_decide(credential->gate, &s->d->passport, credential->not_before_s, f);
 }
 
+/* Then the constraints have compared it whole: the certificate is the authority. */
+static bool
+permits_rcdi(const struct constraints *k)
+{
+	for (size_t i = 0; k != NULL && i < k->permitteds; i++) {
+		if (strcmp(k->permitted[i].claim, "rcdi") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* D-41: what the operator pinned. */
+static enum rc
+of_content(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const struct credential *credential = credential_of(s, c);
+	struct rcd_known known[CONFIG_MAX_CONTENT];
+	size_t n = 0;
+
+	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
+	    credential->state != CREDENTIAL_READY ||
+	    permits_rcdi(gate_constraints(credential->gate)))
+		return RC_OK;
+	for (size_t i = 0; i < cc->rcd_contents; i++) {
+		const struct config_content *one = &cc->rcd_content[i];
+
+		if (one->pinned)
+			known[n++] = (struct rcd_known){ one->uri, &one->digest, 1, NULL };
+	}
+	return rcd_check_content(s->d->passport.claims, known, n, f);
+}
+
 static enum rc
 unusable(const struct credential *credential, struct fault *f)
 {
@@ -493,7 +526,7 @@ static enum rc
 decide_in(struct search *s, struct fault *f)
 {
 	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_claims,
-		of_constraints, of_health };
+		of_constraints, of_content, of_health };
 
 	if (s->w->now_s < DECIDE_RELEASE_S)
 		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,

@@ -65,6 +65,7 @@ struct decision {
  * claims       unknown_claim
  * constraints  claim_excluded claim_missing_by_constraint value_not_permitted
  *              claim_not_vetted
+ * content      rcd_content_unknown
  * health       sct_policy credential_expired credential_unusable hsm_unavailable
  * priority     ambiguous_credential
  * policy       attest_not_allowed

@@ -115,6 +115,8 @@ static const char example_tenant[] =
     "    constraints { form = \"enhanced\" must_include = {\"rcd\"} must_exclude = {\"msgi\"}\n"
     "      permitted \"orig\" { values = {\"{\\\"tn\\\":\\\"12025550100\\\"}\"} } }\n"
     "    extra_claims = {\"rcd\"} priority = 0 min_scts = 1\n"
+    "    rcd_content = { \"https://example.com/a.png\", \"https://example.com/b.png "
+    "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4=\" }\n"
     "  }\n"
     "}\n";
 
@@ -174,6 +176,10 @@ check_example_tenant(const struct config *c)
 	assert_string_equal(
 	    cred->constraints->permitted[0].value[0], "{\"tn\":\"12025550100\"}");
 	assert_string_equal(cred->constraints->must_exclude[0], "msgi");
+	assert_int_equal(cred->rcd_contents, 2);
+	assert_false(cred->rcd_content[0].pinned);
+	assert_true(cred->rcd_content[1].pinned);
+	assert_string_equal(cred->rcd_content[1].uri, "https://example.com/b.png");
 }
 
 static void
@@ -194,6 +200,8 @@ example_is_read(void **state)
 	text = json_dumps(shown, JSON_SORT_KEYS);
 	assert_non_null(strstr(text, "\"12025550110-12025550119\""));
 	assert_non_null(strstr(text, "\"vesper-06\""));
+	assert_non_null(strstr(text, "\"https://example.com/b.png "
+				     "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4\""));
 	/* Of a variable only the name is shown: its value may be a vendor's password. */
 	assert_non_null(strstr(text, "\"SOFTHSM2_CONF\""));
 	assert_null(strstr(text, "softhsm2.conf"));
@@ -507,6 +515,20 @@ static struct tenant_case {
 	    "7: " },
 	{ "extra base claim", TENANT("", CREDENTIAL_HEAD, X5U "extra_claims = { \"iat\" }"),
 	    "7: 'iat' is in every PASSporT" },
+	{ "content over http",
+	    TENANT("", CREDENTIAL_HEAD, X5U "rcd_content = { \"http://example.com/a\" }"),
+	    "7: 'http://example.com/a' is no https URL" },
+	{ "content with a user",
+	    TENANT("", CREDENTIAL_HEAD, X5U "rcd_content = { \"https://a@example.com/b\" }"),
+	    "7: 'https://a@example.com/b' is no https URL" },
+	{ "content with another digest",
+	    TENANT(
+		"", CREDENTIAL_HEAD, X5U "rcd_content = { \"https://example.com/a sha1-x\" }"),
+	    "7: https://example.com/a: a digest begins with" },
+	{ "content with a short digest",
+	    TENANT("", CREDENTIAL_HEAD,
+		X5U "rcd_content = { \"https://example.com/a sha256-AAAA\" }"),
+	    "7: https://example.com/a: 3 octets are no sha256" },
 	{ "two credentials of a name",
 	    TENANT("", CREDENTIAL_HEAD, X5U "}\n credential \"main\" {"),
 	    "8: 'credential main' stands already on line 4" },

@@ -14,6 +14,12 @@ enum { NOW = 1800000000, DAY = 86400 };
 #define MORE(orig, more) "{'orig':{'tn':'" orig "'},'dest':{'tn':['12125550111']}," more "}"
 #define SHAKEN(orig, a)	 MORE(orig, "'attest':'" a "'," ORIGID)
 
+/* RFC 9795 section 8.3 */
+#define ICON	    "https://example.com/photos/q-256x256.png"
+#define D_ICON	    "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4"
+#define D_OTHER	    "sha256-jL4f47fF82LuwcrOrSyckA4SWrlElfARHkW6kYo1JdI"
+#define RCD(uri, d) "'rcd':{'nam':'Q','icn':'" uri "'},'rcdi':{'/icn':'" d "'}"
+
 /* ---- the set ---- */
 
 struct spec { /* a tenant with one credential, or two */
@@ -70,6 +76,13 @@ static const struct spec specs[] = {
 	{ "osp", N0, 1000, 0, 'B', 0, NULL, false,
 	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "1234", true, false, false,
 		0, UNLISTED_C, NULL, NULL } } },
+	{ "permits", "12025550193", 1015, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550193", true,
+		false, false, 0, 0, "rcd",
+		"{'p':[['rcdi','{\\\"/icn\\\":\\\"" D_ICON "\\\"}']]}" } } },
+	{ "pins", "12025550194", 1016, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550194", true,
+		false, false, 0, 0, "rcd,rcdi", NULL } } },
 	{ "prov", "12025550196", 1013, 0, 0, 0, NULL, false,
 	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "7777", true, false, false,
 		0, UNLISTED_REFUSE, NULL, "{'p':[['attest','A','B']]}" } } },
@@ -97,11 +110,13 @@ static const struct spec specs[] = {
 
 static const struct rules { /* of some of them */
 	const char *tenant, *dests;
+	const char *content;	 /* URI and digest of rcd_content */
 	const char *attestation; /* listed, delegate_proof, known_customer, otherwise; lowers */
 } rules[] = {
-	{ "prov", NULL, "BABC" },
-	{ "provc", NULL, "C\0BC" },
-	{ "zone", "12125550100-12125550119", NULL },
+	{ "prov", NULL, NULL, "BABC" },
+	{ "pins", NULL, ICON " " D_ICON, NULL },
+	{ "provc", NULL, NULL, "C\0BC" },
+	{ "zone", "12125550100-12125550119", NULL, NULL },
 };
 
 static char *
@@ -140,6 +155,20 @@ put_config_credential(struct config_credential *c, const struct spec_credential 
 }
 
 static void
+put_content(struct config_credential *c, const char *text)
+{
+	c->rcd_content = calloc(2, sizeof *c->rcd_content);
+	assert_non_null(c->rcd_content);
+	c->rcd_contents = 2;
+	c->rcd_content[0].uri = copy("https://example.com/observed.png");
+	c->rcd_content[1].uri = strndup(text, strcspn(text, " "));
+	c->rcd_content[1].pinned = true;
+	assert_int_equal(
+	    rcd_digest_parse(span_str(strchr(text, ' ') + 1), &c->rcd_content[1].digest, NULL),
+	    RC_OK);
+}
+
+static void
 put_rules(struct config_tenant *t, const struct rules *r)
 {
 	struct tn_interval dests;
@@ -157,6 +186,8 @@ put_rules(struct config_tenant *t, const struct rules *r)
 			.known_customer = r->attestation[2],
 			.otherwise = r->attestation[3],
 			.lower = true };
+	if (r->content != NULL)
+		put_content(&t->credential[0], r->content);
 }
 
 static void
@@ -177,14 +208,14 @@ put_config_tenant(struct config_tenant *t, const struct spec *s)
 	t->allow_gids = s->gid != 0;
 	t->attest_max = s->attest_max;
 	t->rate = s->rate;
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		put_rules(t, &rules[i]);
 	put_list(&t->ppts, s->ppt);
 	t->credentials = s->credential[1].name != NULL ? 2 : 1;
 	t->credential = calloc(2, sizeof *t->credential);
 	assert_non_null(t->credential);
 	for (size_t i = 0; i < t->credentials; i++)
 		put_config_credential(&t->credential[i], &s->credential[i]);
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		put_rules(t, &rules[i]);
 }
 
 static struct config *
@@ -408,6 +439,30 @@ static struct decide_case {
 	    "value_not_permitted", "note" },
 	{ "allowed here, not vetted there", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'memo':'x'"),
 	    "claim_not_vetted", "memo" },
+
+	/* content elsewhere (D-41) */
+	{ "D-41: pinned content", 1016, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", RCD(ICON, D_ICON)), NULL, "pins/main" },
+	{ "no rcdi, nothing to know", 1016, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", "'rcd':{'nam':'Q','icn':'https://example.com/x.png'}"), NULL,
+	    "pins/main" },
+	{ "D-41: the certificate permits the rcdi", 1015, PPT_BASE, NULL, NULL,
+	    MORE("12025550193", RCD(ICON, D_ICON)), NULL, "permits/main" },
+	{ "D-41: the certificate permits another rcdi", 1015, PPT_BASE, NULL, NULL,
+	    MORE("12025550193", RCD(ICON, D_OTHER)), "value_not_permitted", "rcdi" },
+	{ "D-41: another digest than pinned", 1016, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", RCD(ICON, D_OTHER)), "rcd_content_unknown", "rcdi" },
+	{ "D-41: content that nobody named", 1016, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", RCD("https://example.com/x.png", D_ICON)),
+	    "rcd_content_unknown", "rcdi" },
+	{ "D-41: content not observed yet", 1016, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", RCD("https://example.com/observed.png", D_ICON)),
+	    "rcd_content_unknown", "rcdi" },
+	{ "inline digest before everything", 9, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", "'rcd':{'nam':'Q'},'rcdi':{'/nam':'" D_ICON "'}"),
+	    "invalid_claim", "rcdi" },
+	{ "rcd an array", 1016, PPT_BASE, NULL, NULL, MORE("12025550194", "'rcd':[]"),
+	    "invalid_claim", "rcd" },
 
 	/* health */
 	{ "scts", 1005, PPT_BASE, NULL, NULL, BASE("12025550191"), "sct_policy", NULL },
