@@ -220,21 +220,30 @@ alarm_on(struct job *j, const struct fault *f)
 	    (long long)(wait_ms / 1000));
 }
 
+/* The token's process is away: nobody outside was asked, so nobody is spared by waiting. */
+static bool
+is_local(const struct fault *f)
+{
+	return strcmp(f->reason, reason_token(REASON_HSM_UNAVAILABLE)) == 0;
+}
+
 static void
 back_off(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s)
 {
 	enum renew_state at = j->rec.state, back = steps[at].back;
 	int64_t now = now_ms(j->renew), wait_ms, asked_ms;
+	int64_t left_s = plan_remaining_s(&j->plan, now / 1000);
+	bool local = is_local(f);
 
 	j->rec.attempt++;
-	wait_ms = schedule_backoff_ms(
-	    j->rec.attempt, plan_remaining_s(&j->plan, now / 1000), j->jitter);
+	wait_ms = local ? schedule_local_ms(j->rec.attempt, left_s, j->jitter)
+			: schedule_backoff_ms(j->rec.attempt, left_s, j->jitter);
 	asked_ms = retry_after_s >= 0 ? schedule_poll_ms(0, retry_after_s) : 0;
 	if (asked_ms > wait_ms)
 		wait_ms = asked_ms;
 	/* What was asked for is gone, or never gets better: begin again with a new order. */
 	if (j->rec.order != NULL &&
-	    (rc == RC_NOT_FOUND || j->rec.attempt % RENEW_ORDER_ATTEMPTS == 0)) {
+	    (rc == RC_NOT_FOUND || (!local && j->rec.attempt % RENEW_ORDER_ATTEMPTS == 0))) {
 		job_drop_order(j);
 		back = RENEW_TOKEN;
 	}

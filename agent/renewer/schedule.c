@@ -116,6 +116,14 @@ schedule_backoff_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm)
 }
 
 int64_t
+schedule_local_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm)
+{
+	static const unsigned last = 4; /* ten seconds on the ladder */
+
+	return schedule_backoff_ms(attempt < last ? attempt : last, remaining_s, jitter_ppm);
+}
+
+int64_t
 schedule_alarm_ms(unsigned n, int64_t remaining_s)
 {
 	int64_t s = SCHEDULE_ALARM_MIN_S;

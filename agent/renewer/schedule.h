@@ -52,6 +52,12 @@ void schedule_crowds(struct schedule_member *members, size_t n);
  */
 int64_t schedule_backoff_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm);
 
+/*
+ * The same when it was this host that failed, a token process that is being
+ * replaced say, and no party outside was asked: never more than ten seconds.
+ */
+int64_t schedule_local_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm);
+
 /* How long after the n-th failure in a row (1 …) that trying again does not cure. */
 int64_t schedule_alarm_ms(unsigned n, int64_t remaining_s);
 

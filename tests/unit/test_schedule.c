@@ -70,6 +70,22 @@ backoff(void **state)
 	assert_int_equal(schedule_backoff_ms(c->attempt, c->remaining_s, c->jitter_ppm), c->ms);
 }
 
+static struct backoff_case local_cases[] = {
+	{ "first", 1, DAY, 500000, 1000 },
+	{ "top of its ladder", 4, DAY, 500000, 10000 },
+	{ "and no further", 60, 30 * DAY, 999999, 11999 },
+	{ "an eighth of a short life", 60, 20, 500000, 2500 },
+	{ "nothing in force", 60, 0, 500000, 10000 },
+};
+
+static void
+local(void **state)
+{
+	const struct backoff_case *c = *state;
+
+	assert_int_equal(schedule_local_ms(c->attempt, c->remaining_s, c->jitter_ppm), c->ms);
+}
+
 static struct alarm_case {
 	const char *name;
 	unsigned n;
@@ -185,6 +201,7 @@ main(void)
 
 	ROWS(tests, n, renew_cases, renew_at);
 	ROWS(tests, n, backoff_cases, backoff);
+	ROWS(tests, n, local_cases, local);
 	ROWS(tests, n, alarm_cases, alarm_wait);
 	ROWS(tests, n, poll_cases, poll_wait);
 	return _cmocka_run_group_tests("schedule", tests, n, NULL, NULL);
