@@ -7,6 +7,7 @@ enum { CLAIMS_MAX = 65536 };
 
 struct sign {
 	const char *tenant, *credential, *form;
+	const char *call; /* a file with the body of POST /v1/calls */
 	struct claims_options claims;
 	bool dry_run;
 };
@@ -61,6 +62,86 @@ sign(struct cli *cli, const struct sign *s)
 	return status;
 }
 
+/* ---- a whole call ----------------------------------------------------------------------- */
+
+/* One line for each that was signed; what was not is said on standard error. */
+static int
+print_results(struct cli *cli, const struct sign *s, const json_t *results)
+{
+	const char *member = strcmp(s->form, "jwt") == 0 ? "passport" : "identity";
+	int status = EXIT_DONE;
+	char what[48];
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (results, i, one) {
+		const char *text = json_string_value(json_object_get(one, member));
+		const char *reason = json_string_value(json_object_get(one, "reason"));
+
+		snprintf(what, sizeof what, "not signed: sign[%zu]", i);
+		if (reason != NULL)
+			status = cli_fail(cli, EXIT_REFUSED, what, reason,
+			    json_string_value(json_object_get(one, "detail")));
+		else if (text != NULL && puts(text) < 0)
+			return EXIT_FAILED;
+		else if (s->dry_run && !cli->quiet && puts("it would be signed") < 0)
+			return EXIT_FAILED;
+	}
+	return status;
+}
+
+static int
+print_call(struct cli *cli, const struct sign *s, const struct vesper_response *r)
+{
+	json_auto_t *answer = json_loads(vesper_response_body(r), JSON_REJECT_DUPLICATES, NULL);
+	const json_t *results = json_object_get(answer, "results");
+	bool all = true;
+	size_t i;
+	json_t *one;
+
+	if (!cli->json && strcmp(s->form, "json") != 0)
+		return print_results(cli, s, results);
+	json_array_foreach (results, i, one)
+		all = all && json_object_get(one, "reason") == NULL;
+	if (cli_print_json(cli, json_incref(answer)) != EXIT_DONE)
+		return EXIT_FAILED;
+	return all ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int
+sign_call(struct cli *cli, const struct sign *s)
+{
+	AUTO_BUF body = BUF_INIT(CLAIMS_MAX);
+	struct vesper_client *client;
+	struct vesper_response *r = NULL;
+	struct vesper_error e;
+	struct fault f = { 0 };
+	int status = EXIT_DONE;
+
+	if (cli_read(s->call, &body, &f) != RC_OK)
+		return cli_unread(cli, "the call", &f, NULL);
+	client = cli_connect(cli, cli->socket, &status);
+	if (client == NULL)
+		return status;
+	if (vesper_sign_call(client, buf_text(&body), s->dry_run, &r, &e) != VESPER_OK)
+		status = cli_unanswered(cli, "not signed", &e);
+	else
+		status = print_call(cli, s, r);
+	vesper_response_free(r);
+	vesper_close(client);
+	return status;
+}
+
+static bool
+is_of_one(const struct sign *s)
+{
+	const struct claims_options *c = &s->claims;
+
+	return s->tenant != NULL || s->credential != NULL || c->orig != NULL ||
+	       c->dest.len > 0 || c->ppt != NULL || c->attest != NULL || c->origid != NULL ||
+	       c->file != NULL;
+}
+
 int
 cmd_sign(struct cli *cli, int argc, char **argv)
 {
@@ -73,20 +154,24 @@ cmd_sign(struct cli *cli, int argc, char **argv)
 		{ "--ppt", OPTION_TEXT, &s.claims.ppt },
 		{ "--attest", OPTION_TEXT, &s.claims.attest },
 		{ "--origid", OPTION_TEXT, &s.claims.origid },
-		{ "--claims", OPTION_TEXT, &s.claims.file },
+		{ "--claims", OPTION_TEXT, &s.claims.file }, { "--call", OPTION_TEXT, &s.call },
 		{ "--dry-run", OPTION_FLAG, &s.dry_run }, { "-o", OPTION_TEXT, &s.form },
 		{ 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
-	if (rest.len != 0 ||
-	    ((s.claims.orig == NULL || s.claims.dest.len == 0) && s.claims.file == NULL))
+	if (s.call != NULL && is_of_one(&s))
+		return cli_fail(cli, EXIT_USAGE, "usage: --call",
+		    "the file says everything of its PASSporTs",
+		    "only --dry-run and -o go with it");
+	if (rest.len != 0 || (s.call == NULL && s.claims.file == NULL &&
+				 (s.claims.orig == NULL || s.claims.dest.len == 0)))
 		return cli_fail(cli, EXIT_USAGE, "usage",
-		    "--orig TN and --dest TN are due, or --claims FILE", NULL);
+		    "--orig TN and --dest TN are due, or --claims FILE, or --call FILE", NULL);
 	if (strcmp(s.form, "header") != 0 && strcmp(s.form, "jwt") != 0 &&
 	    strcmp(s.form, "json") != 0)
 		return cli_fail(
 		    cli, EXIT_USAGE, "usage: -o", s.form, "it is header, jwt or json");
-	return sign(cli, &s);
+	return s.call != NULL ? sign_call(cli, &s) : sign(cli, &s);
 }

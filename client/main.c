@@ -15,8 +15,9 @@ static const struct command {
 	{ "sign", cmd_sign,
 	    "--orig TN --dest TN [--tenant T] [--credential C] [--ppt P]\n"
 	    "	[--attest A|B|C] [--origid UUID] [--claims FILE] [--dry-run]\n"
-	    "	[-o header|jwt|json]",
-	    "have a PASSporT signed" },
+	    "	[-o header|jwt|json]\n"
+	    "   or: --call FILE [--dry-run] [-o header|jwt|json]",
+	    "have a PASSporT signed, or all those of a call" },
 	{ "verify", cmd_verify,
 	    "[--trust ANCHORS.pem] [--ct-logs LOGS.json] [--chain CHAIN.pem]\n"
 	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]\n"

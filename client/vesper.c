@@ -473,6 +473,31 @@ vesper_sign(struct vesper_client *client, const struct vesper_request *request,
 	return code;
 }
 
+int
+vesper_sign_call(struct vesper_client *client, const char *body, int dry_run,
+    struct vesper_response **out, struct vesper_error *error)
+{
+	struct vesper_response *r = NULL;
+	json_auto_t *answer = NULL;
+	int code;
+
+	if (body == NULL || out == NULL)
+		return fail(error, VESPER_INVALID, "argument", "a NULL argument");
+	code = vesper_call(
+	    client, "POST", dry_run ? "/v1/calls?dry_run=1" : "/v1/calls", body, &r, error);
+	if (code != VESPER_OK)
+		return code;
+	answer = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, NULL);
+	if (r->status >= 300)
+		code = fail_by_problem(r, answer, error);
+	else if (!json_is_object(answer))
+		code = fail(error, VESPER_PROTOCOL, "json", "the answer is no JSON object");
+	else
+		*out = TAKE(r);
+	vesper_response_free(r);
+	return code;
+}
+
 void
 vesper_signature_free(struct vesper_signature *signature)
 {

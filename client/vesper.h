@@ -73,6 +73,7 @@ struct vesper_request {
 };
 
 struct vesper_signature;
+struct vesper_response;
 
 /*
  * Have a PASSporT signed.  *out is freed by vesper_signature_free(); after a
@@ -82,14 +83,21 @@ int vesper_sign(struct vesper_client *client, const struct vesper_request *reque
     struct vesper_signature **out, struct vesper_error *error);
 void vesper_signature_free(struct vesper_signature *signature); /* NULL is fine */
 
+/*
+ * Have all the PASSporTs of a call signed: body is the JSON text of POST
+ * /v1/calls.  *out, freed by vesper_response_free(), is the agent's answer with
+ * "identities" and "results".  With "mode":"best_effort" it is VESPER_OK when
+ * one of them was signed.
+ */
+int vesper_sign_call(struct vesper_client *client, const char *body, int dry_run,
+    struct vesper_response **out, struct vesper_error *error);
+
 /* Borrowed from the signature. */
 const char *vesper_signature_passport(const struct vesper_signature *signature);
 const char *vesper_signature_identity(const struct vesper_signature *signature);
 const char *vesper_signature_json(const struct vesper_signature *signature); /* the answer */
 
 /* ---- anything else the agent offers ------------------------------------------ */
-
-struct vesper_response;
 
 /*
  * One request: method "GET" or "POST", target "/v1/status", body JSON text or

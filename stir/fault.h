@@ -72,6 +72,7 @@ enum rc {
 	X(NUMBER_PENDING, "number_pending", 403) \
 	X(SCT_POLICY, "sct_policy", 403) \
 	X(IDENTITY_TOO_LARGE, "identity_too_large", 403) \
+	X(CALL_REFUSED, "call_refused", 403) \
 	X(CONFLICT, "conflict", 409) \
 	X(RATE_LIMITED, "rate_limited", 429) \
 	X(INTERNAL, "internal_error", 500) \

@@ -10,6 +10,7 @@
 
 static const struct api_route routes[] = {
 	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/passports", "", api_passports },
+	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/calls", "", api_calls },
 	{ API_CALLERS, HTTP1_POST, API_SUFFIX, "/v1/signing", "", api_signing },
 	{ API_BOTH, HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
 	{ API_BOTH, HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },

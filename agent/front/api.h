@@ -52,12 +52,12 @@ enum rc api_take_delegate(
 /* The caller's X-RequestID when it is 1 to 64 of A-Z a-z 0-9 "-", else 32 random hex digits. */
 void api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1]);
 
-/* api_native.c, api_atis.c */
+/* api_native.c, api_calls.c, api_atis.c */
 void api_passports(struct api_call *call);
+void api_calls(struct api_call *call);
 void api_signing(struct api_call *call);
 bool api_is_signing(struct span path);
 void api_signing_problem(struct api_call *call, const struct fault *f, const char *allow);
-extern const struct sign_face api_native_face;
 
 /* status.c */
 void api_status(struct api_call *call);

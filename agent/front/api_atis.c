@@ -146,22 +146,28 @@ write_refused(struct buf *out, const struct fault *f, const char *request_id)
 /* ---- answers: both members, so that one body serves both dialects ---- */
 
 static void
-write_allowed(struct buf *out, const struct sign_answer *a)
+write_allowed(struct buf *out, const struct sign_answers *a)
 {
 	jw_open(out, NULL, '{');
 	jw_open(out, "signingResponse", '{');
-	jw_span(out, "identity", a->identity);
-	jw_span(out, "identityHeader", a->identity);
+	jw_span(out, "identity", a->item[0].identity);
+	jw_span(out, "identityHeader", a->item[0].identity);
 	jw_str(out, "requestId", a->request_id);
 	jw_close(out, '}');
 	jw_close(out, '}');
+}
+
+static void
+write_refused_call(struct buf *out, const struct fault *f, const struct sign_answers *a)
+{
+	write_refused(out, f, a->request_id);
 }
 
 static const struct sign_face face = {
 	.type = "application/json",
 	.problem_type = "application/json",
 	.allowed = write_allowed,
-	.refused = write_refused,
+	.refused = write_refused_call,
 };
 
 void
@@ -300,7 +306,12 @@ api_signing(struct api_call *call)
 	if (decode(call, &a, &f) != RC_OK)
 		sign_refuse(d, call->conn, &face, &f, call->request_id);
 	else
-		sign_start(d, call->conn, &a.sign, &face, a.plain);
+		sign_start(d, call->conn,
+		    &(struct sign_call){ .request = &a.sign,
+			.len = 1,
+			.face = &face,
+			.plain = a.plain,
+			.request_id = call->request_id });
 	json_decref(a.claims);
 	json_decref(a.root);
 }

@@ -1,6 +1,7 @@
 /* POST /v1/passports: one PASSporT, strictly asked for. */
-#include "agent/front/api.h"
+#include "agent/front/api_native.h"
 
+#include "agent/front/journal.h"
 #include "agent/front/jw.h"
 #include "agent/front/problem.h"
 #include "stir/jtext.h"
@@ -28,10 +29,10 @@ take_ppt(const json_t *value, struct sign_request *r, struct fault *f)
 }
 
 /* Flat strings only: it is recorded word by word. */
-static enum rc
-take_context(const json_t *value, struct sign_request *r, struct fault *f)
+enum rc
+api_native_context(const json_t *value, struct sign_request *r, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(SIGN_CONTEXT_MAX);
+	AUTO_BUF text = BUF_INIT(JOURNAL_CONTEXT_MAX);
 	const char *name;
 	json_t *member;
 
@@ -44,13 +45,14 @@ take_context(const json_t *value, struct sign_request *r, struct fault *f)
 	}
 	if (jtext_write(&text, value, NULL) != RC_OK || buf_check(&text, NULL) != RC_OK)
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "context",
-		    "must have at most %d bytes", SIGN_CONTEXT_MAX);
+		    "must have at most %d bytes", JOURNAL_CONTEXT_MAX);
 	r->context = value;
 	return RC_OK;
 }
 
-static enum rc
-take_member(const char *name, const json_t *value, struct sign_request *r, struct fault *f)
+enum rc
+api_native_member(
+    const char *name, const json_t *value, struct sign_request *r, struct fault *f)
 {
 	if (strcmp(name, "claims") == 0) {
 		if (!json_is_object(value))
@@ -66,22 +68,22 @@ take_member(const char *name, const json_t *value, struct sign_request *r, struc
 	if (strcmp(name, "credential") == 0)
 		return take_text(value, name, &r->credential, f);
 	if (strcmp(name, "context") == 0)
-		return take_context(value, r, f);
+		return api_native_context(value, r, f);
 	if (strcmp(name, "delegate") == 0)
 		return api_take_delegate(value, r, f);
 	return REFUSE(
 	    f, RC_INVALID, UNKNOWN_MEMBER, name, "no member of that name is known here");
 }
 
-static enum rc
-take_query(struct span query, struct sign_request *r, struct fault *f)
+enum rc
+api_native_query(struct span query, bool *dry_run, struct fault *f)
 {
 	if (query.len == 0 || span_is(query, "dry_run=0"))
 		return RC_OK;
 	if (!span_is(query, "dry_run=1"))
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, NULL,
 		    "the only query is 'dry_run=1' or 'dry_run=0'");
-	r->dry_run = true;
+	*dry_run = true;
 	return RC_OK;
 }
 
@@ -91,22 +93,21 @@ decode(struct api_call *call, json_t **root, struct sign_request *r, struct faul
 	const char *name;
 	json_t *value;
 
-	TRY(take_query(call->http->query, r, f));
+	TRY(api_native_query(call->http->query, &r->dry_run, f));
 	TRY(api_body(call, root, f));
 	if (!http1_accepts(call->http->accept, "application/json"))
 		return REFUSE(
 		    f, RC_INVALID, NOT_ACCEPTABLE, NULL, "the answer is application/json");
 	json_object_foreach (*root, name, value)
-		TRY(take_member(name, value, r, f));
+		TRY(api_native_member(name, value, r, f));
 	if (r->claims == NULL)
 		return REFUSE(f, RC_INVALID, MISSING_MEMBER, "claims", "every request has it");
 	return RC_OK;
 }
 
-static void
-write_allowed(struct buf *out, const struct sign_answer *a)
+void
+api_native_put(struct buf *out, const struct sign_answer *a)
 {
-	jw_open(out, NULL, '{');
 	if (a->dry_run) {
 		jw_bool(out, "dry_run", true);
 	} else {
@@ -122,15 +123,28 @@ write_allowed(struct buf *out, const struct sign_answer *a)
 	if (a->attest != 0)
 		jw_span(out, "attest", span_of(&a->attest, 1));
 	jw_int(out, "not_after", a->not_after_s);
+}
+
+static void
+write_allowed(struct buf *out, const struct sign_answers *a)
+{
+	jw_open(out, NULL, '{');
+	api_native_put(out, &a->item[0]);
 	jw_str(out, "request_id", a->request_id);
 	jw_close(out, '}');
 }
 
-const struct sign_face api_native_face = {
+static void
+write_refused(struct buf *out, const struct fault *f, const struct sign_answers *a)
+{
+	problem_write(out, f, a->request_id);
+}
+
+static const struct sign_face face = {
 	.type = "application/json",
 	.problem_type = PROBLEM_TYPE,
 	.allowed = write_allowed,
-	.refused = problem_write,
+	.refused = write_refused,
 };
 
 void
@@ -142,7 +156,11 @@ api_passports(struct api_call *call)
 	struct fault f = { 0 };
 
 	if (decode(call, &root, &r, &f) != RC_OK)
-		sign_refuse(d, call->conn, &api_native_face, &f, call->request_id);
+		sign_refuse(d, call->conn, &face, &f, call->request_id);
 	else
-		sign_start(d, call->conn, &r, &api_native_face, false);
+		sign_start(d, call->conn,
+		    &(struct sign_call){ .request = &r,
+			.len = 1,
+			.face = &face,
+			.request_id = call->request_id });
 }

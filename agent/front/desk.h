@@ -11,7 +11,7 @@
 #include "agent/front/hsm.h"
 #include "agent/front/snapshot.h"
 
-struct sign_job;
+struct sign_batch;
 
 enum { DESK_BUCKETS = 16 };
 
@@ -34,8 +34,8 @@ struct desk {
 	/* Refusals that are not recorded one by one, since the last record. */
 	uint64_t uncounted[REASON__COUNT];
 	/* sign.c's own: */
-	struct sign_job *jobs; /* all of them */
-	size_t jobs_len;
+	struct sign_batch *batches; /* all of them */
+	/* journal.c's own: */
 	struct loop_timer tally;
 };
 

@@ -13,6 +13,7 @@
 
 #include "agent/front/api.h"
 #include "agent/front/harden.h"
+#include "agent/front/journal.h"
 #include "agent/front/jw.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
@@ -575,7 +576,7 @@ after_turn(void *arg)
 	struct front *fr = arg;
 
 	conn_turn(&fr->callers);
-	if (fr->draining && fr->callers.open == 0 && fr->desk.jobs_len == 0)
+	if (fr->draining && fr->callers.open == 0 && fr->desk.batches == NULL)
 		loop_stop(fr->loop);
 }
 
@@ -707,7 +708,7 @@ front_open(struct front *fr, const char *config_file, struct fault *f)
 	TRY(watch(fr, &fr->audit_io, audit_fd(fr->desk.audit), audit_ready, f));
 	TRY(builder_start(fr->builder, f));
 	TRY(first_set(fr, TAKE(set), f));
-	sign_open(&fr->desk);
+	journal_open(&fr->desk);
 	return harden(f);
 }
 
@@ -733,7 +734,7 @@ void
 front_close(struct front *fr)
 {
 	if (fr->desk.audit != NULL) {
-		sign_close(&fr->desk);
+		journal_close(&fr->desk);
 		record_stop(fr);
 	}
 	conn_close_all(&fr->callers);

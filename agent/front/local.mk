@@ -5,7 +5,8 @@ pkglibexec_PROGRAMS += vesper-front
 libfront_la_SOURCES = \
 	agent/front/admin_api.c agent/front/admin_api.h \
 	agent/front/api.c agent/front/api.h \
-	agent/front/api_atis.c agent/front/api_native.c \
+	agent/front/api_atis.c agent/front/api_calls.c \
+	agent/front/api_native.c agent/front/api_native.h \
 	agent/front/caller.c agent/front/caller.h \
 	agent/front/conn.c agent/front/conn.h \
 	agent/front/decide.c agent/front/decide.h \
@@ -16,6 +17,7 @@ libfront_la_SOURCES = \
 	agent/front/headers.c agent/front/headers.h \
 	agent/front/hsm.c agent/front/hsm.h \
 	agent/front/http1.c agent/front/http1.h \
+	agent/front/journal.c agent/front/journal.h \
 	agent/front/jw.c agent/front/jw.h \
 	agent/front/listener.c agent/front/listener.h \
 	agent/front/loop.c agent/front/loop.h \

@@ -5,8 +5,8 @@
 enum { RETRY_AFTER_S = 1 };
 
 /* The socket knows the tokens of REASONS only: another one is an error of ours. */
-static const char *
-socket_reason(const struct fault *f)
+const char *
+problem_reason(const struct fault *f)
 {
 	for (unsigned i = 0; i < REASON__COUNT; i++) {
 		if (strcmp(f->reason, reason_token((enum reason)i)) == 0)
@@ -16,12 +16,11 @@ socket_reason(const struct fault *f)
 }
 
 void
-problem_write(struct buf *out, const struct fault *f, const char *request_id)
+problem_put(struct buf *out, const struct fault *f, const char *request_id)
 {
-	const char *reason = socket_reason(f);
+	const char *reason = problem_reason(f);
 	int status = reason_status(reason);
 
-	jw_open(out, NULL, '{');
 	jw_str(out, "type", "about:blank");
 	jw_int(out, "status", status);
 	jw_str(out, "title", http1_phrase(status));
@@ -30,6 +29,13 @@ problem_write(struct buf *out, const struct fault *f, const char *request_id)
 	if (f->claim[0] != 0)
 		jw_str(out, "claim", f->claim);
 	jw_str(out, "request_id", request_id);
+}
+
+void
+problem_write(struct buf *out, const struct fault *f, const char *request_id)
+{
+	jw_open(out, NULL, '{');
+	problem_put(out, f, request_id);
 	jw_close(out, '}');
 }
 
@@ -37,7 +43,7 @@ void
 problem_answer(struct conn *c, const struct fault *f, const char *request_id, const char *allow)
 {
 	AUTO_BUF body = BUF_INIT(4096);
-	int status = reason_status(socket_reason(f));
+	int status = reason_status(problem_reason(f));
 
 	problem_write(&body, f, request_id);
 	conn_answer(

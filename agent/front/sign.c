@@ -4,53 +4,52 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/front/jw.h"
+#include "agent/front/journal.h"
 #include "stir/b64.h"
 #include "stir/identity.h"
 #include "stir/jtext.h"
 
-enum { TALLY_MS = 1000, RETRY_AFTER_S = 1 };
+enum { RETRY_AFTER_S = 1 };
 
+/* One signature of a batch. */
 struct sign_job {
 	struct hsm_call call;
-	struct desk *desk;
-	struct conn *conn; /* NULL: gone */
-	const struct sign_face *face;
-	struct snapshot *snapshot;
+	struct sign_batch *batch;
 	const struct config_tenant *tenant; /* in the snapshot, as the next two */
 	const struct config_credential *config;
 	struct credential *credential;
 	struct buf text;     /* the passport, then what makes it an Identity value */
 	size_t signature_at; /* where the signature's text goes */
 	size_t passport_len;
+	char attest;	    /* as granted */
+	struct fault fault; /* why it is not given out */
+	uint64_t seq;	    /* of its "sign" record; 0: none */
+};
+
+struct sign_batch {
+	struct desk *desk;
+	struct conn *conn; /* NULL: gone */
+	const struct sign_face *face;
+	struct snapshot *snapshot;
 	char request_id[SIGN_REQUEST_ID_MAX + 1];
-	uint64_t seq; /* of the audit record */
-	bool plain, signed_;
-	char attest; /* as granted */
+	bool best_effort, plain, dry_run;
+	bool unaudited;	 /* only the records are waited for */
+	uint64_t seq;	 /* of the last record */
+	size_t at_token; /* signatures that are still to come */
 	int64_t began_us;
 	struct loop_timer audit_late;
-	struct sign_job *next, *prev;
+	struct sign_batch *next, *prev;
+	size_t len;
+	struct sign_job job[]; /* as they were asked for */
 };
 
 /* ---- counting ---- */
 
-static enum reason
-reason_of(const char *token)
-{
-	for (unsigned i = 0; i < REASON__COUNT; i++) {
-		if (strcmp(token, reason_token((enum reason)i)) == 0)
-			return (enum reason)i;
-	}
-	return REASON_INTERNAL;
-}
-
 static void
-count_answer(struct desk *d, const struct fault *f)
+count_fault(struct desk *d, const struct fault *f)
 {
-	int status = reason_status(f->reason);
-
-	d->stats.reason[reason_of(f->reason)]++;
-	if (status >= 500)
+	d->stats.reason[journal_reason(f->reason)]++;
+	if (reason_status(f->reason) >= 500)
 		d->stats.failed++;
 	else
 		d->stats.refused++;
@@ -67,10 +66,10 @@ now_us(void)
 }
 
 static void
-count_signed(struct sign_job *j)
+count_signed(const struct sign_batch *b)
 {
-	struct desk_stats *s = &j->desk->stats;
-	int64_t took_us = now_us() - j->began_us;
+	struct desk_stats *s = &b->desk->stats;
+	int64_t took_us = now_us() - b->began_us;
 	unsigned n = 0;
 
 	for (int64_t edge = 100; n + 1 < DESK_BUCKETS && took_us > edge; edge *= 2)
@@ -80,254 +79,285 @@ count_signed(struct sign_job *j)
 	s->signed_++;
 }
 
-/* What was refused before a tenant was known or by a rate: one record a second. */
 static void
-write_tally(struct desk *d)
+count_batch(const struct sign_batch *b)
 {
-	AUTO_BUF members = BUF_INIT(4096);
-	uint64_t total = 0, seq;
-
-	jw_open(&members, "reasons", '{');
-	for (unsigned i = 0; i < REASON__COUNT; i++) {
-		if (d->uncounted[i] == 0)
-			continue;
-		jw_uint(&members, reason_token((enum reason)i), d->uncounted[i]);
-		total += d->uncounted[i];
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->job[i].fault.rc != RC_OK)
+			count_fault(b->desk, &b->job[i].fault);
+		else if (b->dry_run)
+			b->desk->stats.dry_runs++;
+		else
+			count_signed(b);
 	}
-	jw_close(&members, '}');
-	if (total == 0)
-		return;
-	jw_uint(&members, "count", total);
-	if (audit_append(d->audit, "refused_unknown", NULL, NULL, NULL, buf_view(&members),
-		&seq, NULL) == RC_OK)
-		memset(d->uncounted, 0, sizeof d->uncounted);
-}
-
-static void
-tally(void *arg)
-{
-	struct desk *d = arg;
-
-	write_tally(d);
-	loop_arm(d->loop, &d->tally, loop_now_ms(d->loop) + TALLY_MS);
-}
-
-void
-sign_open(struct desk *d)
-{
-	d->tally = (struct loop_timer){ .fire = tally, .arg = d };
-	loop_arm(d->loop, &d->tally, loop_now_ms(d->loop) + TALLY_MS);
-}
-
-void
-sign_close(struct desk *d)
-{
-	loop_disarm(d->loop, &d->tally);
-	write_tally(d);
 }
 
 /* ---- answers ---- */
 
 static void
-answer_fault(struct desk *d, struct conn *c, const struct sign_face *face,
-    const struct fault *f, const char *request_id)
+answer_fault(struct conn *c, const struct sign_face *face, const struct fault *f,
+    const struct sign_answers *a)
 {
-	AUTO_BUF body = BUF_INIT(16384);
+	AUTO_BUF body = BUF_INIT(SIGN_CALL_MAX * (SIGN_TOKEN_MAX / 8));
 	int status = reason_status(f->reason);
 
-	count_answer(d, f);
-	if (c == NULL)
-		return;
-	face->refused(&body, f, request_id);
+	face->refused(&body, f, a);
 	conn_answer(
 	    c, &(struct http1_answer){ .status = status,
 		   .content_type = face->problem_type,
 		   .body = buf_view(&body),
-		   .request_id = request_id,
+		   .request_id = a->request_id,
 		   .retry_after_s = status == 503 || status == 429 ? RETRY_AFTER_S : 0 });
 }
 
 static void
-answer_allowed(struct conn *c, const struct sign_face *face, const struct sign_answer *a)
+answer_allowed(struct conn *c, const struct sign_batch *b, const struct sign_answers *a)
 {
-	AUTO_BUF body = BUF_INIT(4 * SIGN_TOKEN_MAX);
+	AUTO_BUF body = BUF_INIT(SIGN_CALL_MAX * 4 * SIGN_TOKEN_MAX);
 
-	if (a->plain)
-		buf_span(&body, a->identity);
+	if (b->plain)
+		buf_span(&body, a->item[0].identity);
 	else
-		face->allowed(&body, a);
+		b->face->allowed(&body, a);
 	conn_answer(c, &(struct http1_answer){ .status = 200,
-			   .content_type = a->plain ? "text/plain" : face->type,
+			   .content_type = b->plain ? "text/plain" : b->face->type,
 			   .body = buf_view(&body),
 			   .request_id = a->request_id });
 }
 
-static void
-job_free(struct sign_job *j)
+static struct sign_answer
+answer_of(const struct sign_job *j)
 {
-	struct desk *d = j->desk;
+	struct sign_answer a = { .dry_run = j->batch->dry_run };
 
-	if (j->conn != NULL)
-		conn_on_lost(j->conn, NULL, NULL);
-	loop_disarm(d->loop, &j->audit_late);
-	if (j->next != NULL)
-		j->next->prev = j->prev;
-	if (j->prev != NULL)
-		j->prev->next = j->next;
+	if (j->fault.rc != RC_OK) {
+		a.fault = &j->fault;
+		return a;
+	}
+	a.tenant = j->tenant->name;
+	a.credential = j->config->name;
+	a.serial = j->credential->chain->cert[0]->serial;
+	a.not_after_s = j->credential->not_after_s;
+	a.attest = j->attest;
+	if (a.dry_run)
+		return a;
+	a.passport = span_of(j->text.ptr, j->passport_len);
+	if (j->text.len > j->passport_len)
+		a.identity = buf_view(&j->text);
+	return a;
+}
+
+static bool
+is_withheld(const struct sign_job *j)
+{
+	return strcmp(j->fault.reason, reason_token(REASON_CALL_REFUSED)) == 0;
+}
+
+/* What the whole is refused for: the first that has a reason of its own.  NULL: it is not. */
+static const struct fault *
+cause(const struct sign_batch *b)
+{
+	const struct fault *first = NULL;
+	size_t good = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		const struct sign_job *j = &b->job[i];
+
+		good += j->fault.rc == RC_OK;
+		if (first == NULL && j->fault.rc != RC_OK && !is_withheld(j))
+			first = &j->fault;
+	}
+	return b->best_effort && good > 0 ? NULL : first;
+}
+
+static void
+answer(struct conn *c, const struct sign_batch *b)
+{
+	struct sign_answer item[SIGN_CALL_MAX];
+	struct sign_answers a = { .item = item, .len = b->len, .request_id = b->request_id };
+	const struct fault *f = cause(b);
+
+	for (size_t i = 0; i < b->len; i++)
+		item[i] = answer_of(&b->job[i]);
+	if (f != NULL)
+		answer_fault(c, b->face, f, &a);
 	else
-		d->jobs = j->next;
-	d->jobs_len--;
-	snapshot_leave(j->snapshot);
-	buf_free(&j->text);
-	free(j);
+		answer_allowed(c, b, &a);
+}
+
+/* ---- batches ---- */
+
+static void
+batch_free(struct sign_batch *b)
+{
+	struct desk *d = b->desk;
+
+	if (b->conn != NULL)
+		conn_on_lost(b->conn, NULL, NULL);
+	loop_disarm(d->loop, &b->audit_late);
+	if (b->next != NULL)
+		b->next->prev = b->prev;
+	if (b->prev != NULL)
+		b->prev->next = b->next;
+	else
+		d->batches = b->next;
+	snapshot_leave(b->snapshot);
+	for (size_t i = 0; i < b->len; i++)
+		buf_free(&b->job[i].text);
+	free(b);
 }
 
 static void
-job_lost(void *arg)
+batch_lost(void *arg)
 {
-	((struct sign_job *)arg)->conn = NULL;
+	((struct sign_batch *)arg)->conn = NULL;
 }
 
+/* It was announced in the trail and is not given out. */
 static void
 job_fails(struct sign_job *j, const struct fault *f)
 {
-	answer_fault(j->desk, j->conn, j->face, f, j->request_id);
-	j->conn = NULL;
-	job_free(j);
+	const struct sign_batch *b = j->batch;
+
+	j->fault = *f;
+	if (j->seq != 0 && !b->dry_run)
+		journal_failed(
+		    b->desk, j->tenant->name, j->config->name, b->request_id, j->seq, f);
 }
 
+/* All or nothing: with one that failed, the others are not given out. */
 static void
-job_answers(struct sign_job *j)
+withhold(struct sign_batch *b)
 {
-	struct sign_answer a = { .passport = span_of(j->text.ptr, j->passport_len),
-		.tenant = j->tenant->name,
-		.credential = j->config->name,
-		.serial = j->credential->chain->cert[0]->serial,
-		.request_id = j->request_id,
-		.not_after_s = j->credential->not_after_s,
-		.attest = j->attest,
-		.plain = j->plain };
+	const struct fault *why = b->best_effort ? NULL : cause(b);
+	struct fault f = { 0 };
 
-	if (j->text.len > j->passport_len)
-		a.identity = buf_view(&j->text);
-	count_signed(j);
-	if (j->conn != NULL)
-		answer_allowed(j->conn, j->face, &a);
-	j->conn = NULL;
-	job_free(j);
-}
-
-/* ---- audit ---- */
-
-static void
-put_context(struct buf *out, const json_t *context)
-{
-	AUTO_BUF text = BUF_INIT(SIGN_CONTEXT_MAX);
-
-	if (context != NULL && jtext_write(&text, context, NULL) == RC_OK)
-		jw_raw(out, "context", buf_view(&text));
-}
-
-static void
-put_letter(struct buf *out, const char *name, char letter)
-{
-	const char text[2] = { letter, 0 };
-
-	jw_str(out, name, letter != 0 ? text : NULL);
-}
-
-/* What was asked for, what was granted, and by which rule of the tenant. */
-static void
-put_attest(struct buf *out, const struct attest_verdict *v)
-{
-	if (v->asked == 0)
+	if (why == NULL)
 		return;
-	jw_open(out, "attest", '{');
-	put_letter(out, "asked", v->asked);
-	put_letter(out, "granted", v->granted);
-	jw_str(out, "rule", v->rule);
-	jw_close(out, '}');
-}
-
-/* Who asked, and for which call; whole numbers are the audit's business. */
-static void
-put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
-    const struct decision *d)
-{
-	jw_str(out, "ppt", ppt_rule(r->ppt)->name != NULL ? ppt_rule(r->ppt)->name : "base");
-	jw_uint(out, "uid", who->uid);
-	jw_uint(out, "gid", who->gid);
-	jw_int(out, "pid", who->pid);
-	if (d->prepared) {
-		jw_str(out, "orig", d->passport.orig.text);
-		jw_uint(out, "dests", d->passport.dests);
-		if (d->passport.dests > 0)
-			jw_str(out, "dest", d->passport.dest[0].text);
+	(void)REFUSE(&f, RC_DENIED, CALL_REFUSED, NULL,
+	    "another PASSporT of the call was not signed: %s", why->reason);
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->job[i].fault.rc == RC_OK)
+			job_fails(&b->job[i], &f);
 	}
-	put_attest(out, &d->attest);
-	put_context(out, r->context);
-}
-
-static enum rc
-record_allowed(struct desk *d, const struct conn *c, const struct sign_request *r,
-    const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
-    struct fault *f)
-{
-	AUTO_BUF members = BUF_INIT(8192);
-
-	jw_str(&members, "credential", x->config->name);
-	jw_str(&members, "serial", x->credential->chain->cert[0]->serial);
-	jw_hex(&members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
-	jw_hex(&members, "digest", span_of(digest, ES256_DIGEST_LEN));
-	put_request(&members, r, &c->caller, x);
-	TRY(buf_check(&members, f));
-	return audit_append(d->audit, r->dry_run ? "dry_run" : "sign", x->tenant->name,
-	    r->request_id, NULL, buf_view(&members), seq, f);
-}
-
-/* Recorded one by one unless a flood of them would cost a flood of records. */
-static bool
-is_only_counted(const struct fault *f, const struct caller_view *view)
-{
-	return !view->any || strcmp(f->reason, reason_token(REASON_RATE_LIMITED)) == 0 ||
-	       strcmp(f->reason, reason_token(REASON_OVERLOADED)) == 0 ||
-	       strcmp(f->reason, reason_token(REASON_AUDIT_UNAVAILABLE)) == 0;
 }
 
 static void
-record_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
-    const struct decision *x, const struct fault *why)
+finish(struct sign_batch *b)
 {
-	AUTO_BUF members = BUF_INIT(8192);
-	uint64_t seq;
+	withhold(b);
+	count_batch(b);
+	if (b->conn != NULL)
+		answer(b->conn, b);
+	b->conn = NULL;
+	batch_free(b);
+}
 
-	if (is_only_counted(why, &c->view)) {
-		d->uncounted[reason_of(why->reason)]++;
+static void
+batch_unaudited(void *arg)
+{
+	struct sign_batch *b = arg;
+	struct fault f = { 0 };
+
+	(void)REFUSE(
+	    &f, RC_IO, AUDIT_UNAVAILABLE, NULL, "the audit record is not on disk in time");
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->job[i].fault.rc == RC_OK) /* its "sign" may still reach the disk */
+			job_fails(&b->job[i], &f);
+	}
+	finish(b);
+}
+
+/* Every signature came or failed: the records of those that came must be on disk. */
+static void
+settle(struct sign_batch *b)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->job[i].fault.rc == RC_OK && b->job[i].seq > last)
+			last = b->job[i].seq;
+	}
+	b->seq = last;
+	if (audit_durable(b->desk->audit) >= last) {
+		finish(b);
 		return;
 	}
-	jw_str(&members, "claim", why->claim[0] != 0 ? why->claim : NULL);
-	if (r->dry_run)
-		jw_bool(&members, "dry_run", true);
-	put_request(&members, r, &c->caller, x);
-	/* A refusal stands with or without its record. */
-	if (buf_check(&members, NULL) != RC_OK ||
-	    audit_append(d->audit, "refuse", x->tenant != NULL ? x->tenant->name : NULL,
-		r->request_id, why->reason, buf_view(&members), &seq, NULL) != RC_OK)
-		d->uncounted[reason_of(why->reason)]++;
+	b->unaudited = true;
+	loop_arm(b->desk->loop, &b->audit_late, b->job[0].call.deadline_ms);
 }
 
-/* The record of a signature that was announced and did not come. */
-static void
-record_failed(struct sign_job *j, const struct fault *why)
+void
+sign_audited(struct desk *d)
 {
-	AUTO_BUF members = BUF_INIT(512);
-	uint64_t seq;
+	uint64_t durable = audit_durable(d->audit);
+	struct sign_batch *next;
 
-	jw_str(&members, "credential", j->config->name);
-	jw_uint(&members, "of", j->seq);
-	if (audit_append(j->desk->audit, "sign_failed", j->tenant->name, j->request_id,
-		why->reason, buf_view(&members), &seq, NULL) != RC_OK)
-		j->desk->uncounted[reason_of(why->reason)]++;
+	for (struct sign_batch *b = d->batches; b != NULL; b = next) {
+		next = b->next;
+		if (b->unaudited && b->seq <= durable)
+			finish(b);
+	}
+}
+
+static void
+put_signature(struct sign_job *j, const uint8_t sig[ES256_SIG_LEN])
+{
+	AUTO_BUF text = BUF_INIT(SIGN_SIG_TEXT);
+	struct fault f = { 0 };
+
+	b64_encode(&text, B64_URL, span_of(sig, ES256_SIG_LEN));
+	if (text.len != SIGN_SIG_TEXT) {
+		(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the signature");
+		job_fails(j, &f);
+		return;
+	}
+	memcpy(j->text.ptr + j->signature_at, text.ptr, text.len);
+}
+
+static void
+job_signed(struct hsm_call *call, const uint8_t sig[ES256_SIG_LEN], const struct fault *f)
+{
+	struct sign_job *j = (struct sign_job *)call; /* its first member */
+
+	if (j->fault.rc == RC_OK && sig != NULL)
+		put_signature(j, sig);
+	else if (j->fault.rc == RC_OK)
+		job_fails(j, f);
+	if (--j->batch->at_token == 0)
+		settle(j->batch);
+}
+_Static_assert(offsetof(struct sign_job, call) == 0, "the call is the job");
+
+static struct sign_batch *
+batch_new(struct desk *d, const struct sign_call *call)
+{
+	struct sign_batch *b = calloc(1, sizeof *b + call->len * sizeof b->job[0]);
+	int64_t timeout_ms = (int64_t)d->now->set->config->request_timeout_ms;
+
+	if (b == NULL)
+		return NULL;
+	b->desk = d;
+	b->face = call->face;
+	b->best_effort = call->best_effort;
+	b->plain = call->plain;
+	b->dry_run = call->request[0].dry_run;
+	b->snapshot = snapshot_use(d->now);
+	b->audit_late = (struct loop_timer){ .fire = batch_unaudited, .arg = b };
+	b->began_us = now_us();
+	snprintf(b->request_id, sizeof b->request_id, "%s", call->request_id);
+	b->len = call->len;
+	for (size_t i = 0; i < b->len; i++) {
+		b->job[i].batch = b;
+		b->job[i].text = BUF_INIT(SIGN_TOKEN_MAX + 4096);
+		b->job[i].call.deadline_ms = loop_now_ms(d->loop) + timeout_ms;
+		b->job[i].call.done = job_signed;
+	}
+	b->next = d->batches;
+	if (d->batches != NULL)
+		d->batches->prev = b;
+	d->batches = b;
+	return b;
 }
 
 /* ---- from the decision to the digest ---- */
@@ -375,158 +405,39 @@ check_size(const struct sign_job *j, struct fault *f)
 	    j->config->name, j->config->identity_max_bytes);
 }
 
-static void
-job_signed(struct hsm_call *call, const uint8_t sig[ES256_SIG_LEN], const struct fault *f)
+/* What was decided, as far as it goes without a signer. */
+static enum rc
+build(
+    struct sign_job *j, const struct sign_request *r, const struct decision *x, struct fault *f)
 {
-	struct sign_job *j = (struct sign_job *)call; /* its first member */
-	AUTO_BUF text = BUF_INIT(SIGN_SIG_TEXT);
+	struct desk *d = j->batch->desk;
+	struct span payload = { 0 };
 
-	if (sig == NULL) {
-		record_failed(j, f);
-		job_fails(j, f);
-		return;
-	}
-	b64_encode(&text, B64_URL, span_of(sig, ES256_SIG_LEN));
-	if (text.len != SIGN_SIG_TEXT) {
-		struct fault none = { 0 };
-
-		(void)REFUSE(
-		    &none, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the signature");
-		job_fails(j, &none);
-		return;
-	}
-	memcpy(j->text.ptr + j->signature_at, text.ptr, text.len);
-	j->signed_ = true;
-	if (audit_durable(j->desk->audit) >= j->seq)
-		job_answers(j);
-	else
-		loop_arm(j->desk->loop, &j->audit_late, j->call.deadline_ms);
-}
-_Static_assert(offsetof(struct sign_job, call) == 0, "the call is the job");
-
-static void
-job_unaudited(void *arg)
-{
-	struct fault f = { 0 };
-
-	(void)REFUSE(
-	    &f, RC_IO, AUDIT_UNAVAILABLE, NULL, "the audit record is not on disk in time");
-	record_failed(arg, &f); /* its "sign" may still reach the disk */
-	job_fails(arg, &f);
-}
-
-void
-sign_audited(struct desk *d)
-{
-	uint64_t durable = audit_durable(d->audit);
-	struct sign_job *next;
-
-	for (struct sign_job *j = d->jobs; j != NULL; j = next) {
-		next = j->next;
-		if (j->signed_ && j->seq <= durable)
-			job_answers(j);
-	}
-}
-
-static struct sign_job *
-job_new(struct desk *d, const struct sign_request *r, const struct decision *x,
-    const struct sign_face *face)
-{
-	struct sign_job *j = calloc(1, sizeof *j);
-
-	if (j == NULL)
-		return NULL;
-	j->desk = d;
-	j->face = face;
-	j->snapshot = snapshot_use(d->now);
 	j->tenant = x->tenant;
 	j->config = x->config;
 	j->credential = x->credential;
 	j->attest = x->attest.granted;
-	j->text = BUF_INIT(SIGN_TOKEN_MAX + 4096);
-	j->audit_late = (struct loop_timer){ .fire = job_unaudited, .arg = j };
-	j->began_us = now_us();
-	snprintf(j->request_id, sizeof j->request_id, "%s", r->request_id);
 	j->call.token = x->credential->token;
 	memcpy(j->call.key_id, x->credential->key_id, KEY_ID_LEN);
-	j->call.deadline_ms =
-	    loop_now_ms(d->loop) + (int64_t)d->now->set->config->request_timeout_ms;
-	j->call.done = job_signed;
-	j->next = d->jobs;
-	if (d->jobs != NULL)
-		d->jobs->prev = j;
-	d->jobs = j;
-	d->jobs_len++;
-	return j;
-}
-
-/*
- * Allowed: build, hash, record, send.  On failure nothing was sent to a
- * signer; *recorded says whether the record says "sign" already.
- */
-static enum rc
-commit(struct sign_job *j, struct conn *c, const struct sign_request *r,
-    const struct decision *x, bool *recorded, struct fault *f)
-{
-	struct desk *d = j->desk;
-	struct span payload = { 0 };
-
 	TRY(build_text(j, x, r->ppt, &payload, f));
 	TRY(check_size(j, f));
 	TRY(headers_digest(d->headers, j->credential, r->ppt, payload, j->call.digest, f));
-	if (!r->dry_run)
-		TRY(hsm_has_room(d->hsm, j->call.token, f));
-	TRY(record_allowed(d, c, r, x, j->call.digest, &j->seq, f));
-	*recorded = true;
-	return r->dry_run ? RC_OK : hsm_sign(d->hsm, &j->call, f);
+	return r->dry_run ? RC_OK : hsm_has_room(d->hsm, j->call.token, f);
 }
 
-static void
-answer_dry_run(struct desk *d, struct sign_job *j, struct conn *c)
-{
-	struct sign_answer a = { .tenant = j->tenant->name,
-		.credential = j->config->name,
-		.serial = j->credential->chain->cert[0]->serial,
-		.request_id = j->request_id,
-		.not_after_s = j->credential->not_after_s,
-		.attest = j->attest,
-		.dry_run = true };
+/* ---- one request ---- */
 
-	d->stats.dry_runs++;
-	answer_allowed(c, j->face, &a);
-	job_free(j);
-}
-
-static void
-go(struct desk *d, struct conn *c, const struct sign_request *r, const struct decision *x,
-    const struct sign_face *face, bool plain)
-{
-	struct sign_job *j = job_new(d, r, x, face);
-	struct fault f = { 0 };
-	bool recorded = false;
-
-	if (j == NULL) {
-		(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the request");
-		answer_fault(d, c, face, &f, r->request_id);
-		return;
-	}
-	j->plain = plain;
-	if (commit(j, c, r, x, &recorded, &f) != RC_OK) {
-		if (recorded)
-			record_failed(j, &f);
-		else
-			record_refused(d, c, r, x, &f);
-		j->conn = c;
-		job_fails(j, &f);
-		return;
-	}
-	if (r->dry_run) {
-		answer_dry_run(d, j, c);
-		return;
-	}
-	j->conn = c;
-	conn_on_lost(c, job_lost, j);
-}
+/* While a request is looked at; nothing of it outlives sign_start(). */
+struct sign_work {
+	struct desk *desk;
+	struct conn *conn;
+	const struct sign_call *call;
+	struct sign_batch *batch;
+	/* In the order of deciding: */
+	size_t len;
+	size_t of[SIGN_CALL_MAX]; /* which request, and so which job */
+	struct decision decision[SIGN_CALL_MAX];
+};
 
 static bool
 key_ready(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN])
@@ -534,10 +445,11 @@ key_ready(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN])
 	return hsm_ready(((struct desk *)arg)->hsm, token, key_id);
 }
 
-void
-sign_start(struct desk *d, struct conn *c, const struct sign_request *r,
-    const struct sign_face *face, bool plain)
+static enum rc
+decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
 {
+	struct desk *d = w->desk;
+	struct conn *c = w->conn;
 	const struct credset *set = d->now->set;
 	struct decide_world world = { .set = set,
 		.policy = d->policy,
@@ -547,35 +459,123 @@ sign_start(struct desk *d, struct conn *c, const struct sign_request *r,
 		.arg = d,
 		.now_s = loop_time_s(d->loop),
 		.now_ms = loop_now_ms(d->loop) };
-	struct decision x;
-	struct fault f = { 0 };
-	enum rc rc = RC_OK;
+	struct sign_request r = w->call->request[i];
 
+	r.before = w->decision;
+	r.befores = w->len;
+	*x = (struct decision){ 0 };
 	if (!world.view->any)
-		rc = policy_take_stranger(d->policy, world.now_ms, &f);
-	x = (struct decision){ 0 };
-	if (rc == RC_OK)
-		rc = decide(&world, r, &x, &f);
-	if (rc == RC_OK) {
-		go(d, c, r, &x, face, plain);
-	} else {
-		record_refused(d, c, r, &x, &f);
-		answer_fault(d, c, face, &f, r->request_id);
+		TRY(policy_take_stranger(d->policy, world.now_ms, f));
+	return decide(&world, &r, x, f);
+}
+
+/* All of one pass: shaken rests on what the others showed. */
+static void
+decide_pass(struct sign_work *w, bool shaken)
+{
+	for (size_t i = 0; i < w->call->len; i++) {
+		const struct sign_request *r = &w->call->request[i];
+		struct sign_job *j = &w->batch->job[i];
+		struct decision *x = &w->decision[w->len];
+
+		if ((r->ppt == PPT_SHAKEN) != shaken)
+			continue;
+		if (decide_one(w, i, x, &j->fault) == RC_OK)
+			(void)!build(j, r, x, &j->fault);
+		w->of[w->len++] = i;
 	}
-	decide_done(&x);
+}
+
+/* A record for each; all of them before the first digest leaves. */
+static void
+record(struct sign_work *w)
+{
+	for (size_t k = 0; k < w->len; k++) {
+		struct sign_job *j = &w->batch->job[w->of[k]];
+		const struct sign_request *r = &w->call->request[w->of[k]];
+		const struct decision *x = &w->decision[k];
+
+		if (j->fault.rc == RC_OK && journal_allowed(w->desk, &w->conn->caller, r, x,
+						j->call.digest, &j->seq, &j->fault) == RC_OK)
+			continue;
+		journal_refused(w->desk, w->conn, r, x, &j->fault);
+	}
+}
+
+static void
+send_digests(struct sign_work *w)
+{
+	struct sign_batch *b = w->batch;
+
+	for (size_t k = 0; k < w->len; k++) {
+		struct sign_job *j = &b->job[w->of[k]];
+		struct fault f = { 0 };
+
+		if (j->fault.rc != RC_OK)
+			continue;
+		if (hsm_sign(w->desk->hsm, &j->call, &f) == RC_OK)
+			b->at_token++;
+		else
+			job_fails(j, &f);
+		if (f.rc != RC_OK)
+			withhold(b); /* those that are at the token already come too late */
+	}
+}
+
+static void
+carry_out(struct sign_work *w)
+{
+	struct sign_batch *b = w->batch;
+
+	decide_pass(w, false);
+	decide_pass(w, true);
+	withhold(b);
+	record(w);
+	withhold(b);
+	if (!b->dry_run)
+		send_digests(w);
+	b->conn = w->conn;
+	if (b->at_token == 0)
+		finish(b);
+	else
+		conn_on_lost(w->conn, batch_lost, b);
+	for (size_t k = 0; k < w->len; k++)
+		decide_done(&w->decision[k]);
+}
+
+void
+sign_start(struct desk *d, struct conn *c, const struct sign_call *call)
+{
+	struct sign_work w; /* long, and cleared as far as it is used */
+	struct fault f = { 0 };
+
+	w.desk = d;
+	w.conn = c;
+	w.call = call;
+	w.len = 0;
+	w.batch = batch_new(d, call);
+	if (w.batch != NULL) {
+		carry_out(&w);
+		return;
+	}
+	(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the request");
+	count_fault(d, &f);
+	answer_fault(
+	    c, call->face, &f, &(struct sign_answers){ .request_id = call->request_id });
 }
 
 void
 sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face, const struct fault *f,
     const char *request_id)
 {
-	d->uncounted[reason_of(f->reason)]++;
-	answer_fault(d, c, face, f, request_id);
+	journal_count(d, f);
+	count_fault(d, f);
+	answer_fault(c, face, f, &(struct sign_answers){ .request_id = request_id });
 }
 
 void
 sign_drop(struct desk *d)
 {
-	while (d->jobs != NULL)
-		job_free(d->jobs);
+	while (d->batches != NULL)
+		batch_free(d->batches);
 }

@@ -1,10 +1,10 @@
 /*
- * One signing request from the decision to the answer: the token is built and
- * hashed, the audit record appended, the digest sent to a signer at the same
- * time, and the answer goes out when both the signature is there and the
- * record is on disk.
+ * A signing request, of one PASSporT or of all those of a call, from the
+ * decision to the answer: everything is decided and built first, the audit
+ * records appended, the digests sent to signers at the same time, and one
+ * answer goes out when the signatures are there and the records are on disk.
  *
- * Loop thread only.  A job outlives its connection: what was begun is
+ * Loop thread only.  A batch outlives its connection: what was begun is
  * finished, only nobody is told.
  */
 #ifndef AGENT_FRONT_SIGN_H
@@ -14,39 +14,55 @@
 #include "agent/front/desk.h"
 
 enum {
+	SIGN_CALL_MAX = 16, /* PASSporTs of one call */
 	SIGN_TOKEN_MAX = 2 * 65536,
-	SIGN_CONTEXT_MAX = 1024, /* text of the caller's context object */
 	SIGN_REQUEST_ID_MAX = 64,
 	SIGN_SIG_TEXT = 86, /* base64url of 64 bytes */
 };
 
-/* What an answer is made of. */
+/* What an answer is made of: one for each PASSporT, in the order they were asked for. */
 struct sign_answer {
+	const struct fault *fault; /* NULL: signed, or a dry run that would be */
+	/* Where there is no fault: */
 	struct span passport; /* empty: a dry run */
 	struct span identity; /* empty: the credential makes none, or a dry run */
-	const char *tenant, *credential, *serial, *request_id;
+	const char *tenant, *credential, *serial;
 	int64_t not_after_s;
 	char attest; /* as granted; 0 where the ppt does not attest */
 	bool dry_run;
-	bool plain; /* the caller wants the bare Identity value */
+};
+
+/* All of a request: */
+struct sign_answers {
+	const struct sign_answer *item;
+	size_t len; /* 0: it did not get as far as a decision */
+	const char *request_id;
 };
 
 /* How a route writes its answers. */
 struct sign_face {
 	const char *type, *problem_type; /* media types */
-	void (*allowed)(struct buf *out, const struct sign_answer *a);
-	void (*refused)(struct buf *out, const struct fault *f, const char *request_id);
+	void (*allowed)(struct buf *out, const struct sign_answers *a);
+	/* f: what the answer's status is that of. */
+	void (*refused)(struct buf *out, const struct fault *f, const struct sign_answers *a);
 };
 
-void sign_open(struct desk *d);	 /* starts the once-a-second record of what is only counted */
-void sign_close(struct desk *d); /* the last such record */
+/* What is asked at once. */
+struct sign_call {
+	const struct sign_request *request; /* 1 to SIGN_CALL_MAX */
+	size_t len;
+	bool best_effort; /* else nothing is given out unless all of them are signed */
+	const struct sign_face *face;
+	bool plain;		/* the caller wants the one bare Identity value */
+	const char *request_id; /* of every one */
+};
 
-/* Forget every job, when the signers are gone already. */
-void sign_drop(struct desk *d);
-
-/* Decide and answer, now or later.  Everything in r is copied where it is needed later. */
-void sign_start(struct desk *d, struct conn *c, const struct sign_request *r,
-    const struct sign_face *face, bool plain);
+/*
+ * Decide and answer, now or later.  Everything in call is copied where it is
+ * needed later.  Types that a number's holder signs are decided before shaken,
+ * so that an attestation can rest on them (decide_delegate()).
+ */
+void sign_start(struct desk *d, struct conn *c, const struct sign_call *call);
 
 /* A request that did not get as far as a decision: counted, answered. */
 void sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face,
@@ -54,5 +70,8 @@ void sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face,
 
 /* The audit has moved on: answer what waited for it. */
 void sign_audited(struct desk *d);
+
+/* Forget every batch, when the signers are gone already. */
+void sign_drop(struct desk *d);
 
 #endif

@@ -9,6 +9,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_isolation.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_reasons.py \
+	tests/integration/test_calls.py \
 	tests/integration/test_audit.py \
 	tests/integration/test_renewal.py \
 	tests/integration/test_refused.py \
@@ -67,7 +68,8 @@ tests/integration/test_demo.log: tests/lab/test_lab.log
 tests/integration/test_isolation.log: tests/integration/test_demo.log
 tests/integration/test_routes.log: tests/integration/test_isolation.log
 tests/integration/test_reasons.log: tests/integration/test_routes.log
-tests/integration/test_audit.log: tests/integration/test_reasons.log
+tests/integration/test_calls.log: tests/integration/test_reasons.log
+tests/integration/test_audit.log: tests/integration/test_calls.log
 tests/integration/test_renewal.log: tests/integration/test_audit.log
 tests/integration/test_refused.log: tests/integration/test_renewal.log
 tests/integration/test_kill.log: tests/integration/test_refused.log

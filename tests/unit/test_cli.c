@@ -477,6 +477,10 @@ static struct run_case {
 
 	{ "sign: no agent", "sign --socket @nothing --orig 1 --dest 2", "", 5, { NULL }, "vesperd" },
 	{ "sign: no such claims", "sign --claims @nothing", "", 6, { NULL }, "nothing" },
+	{ "sign: no such call", "sign --call @nothing", "", 6, { NULL }, "nothing" },
+	{ "sign: a call and a number", "sign --call @base.json --orig 1", "", 2, { NULL }, "--call" },
+	{ "sign: a call without an agent", "sign --socket @nothing --call @base.json", "", 5, { NULL },
+	    "start vesperd" },
 	{ "sign: half a call", "sign --orig 1", "", 2, { NULL }, "--dest" },
 	{ "sign: form", "sign --orig 1 --dest 2 -o xml", "", 2, { NULL }, "xml" },
 	{ "status: no agent", "status --socket @nothing --json", "", 5,

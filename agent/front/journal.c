@@ -1,0 +1,185 @@
+#include "agent/front/journal.h"
+
+#include <string.h>
+
+#include "agent/front/jw.h"
+#include "stir/jtext.h"
+
+enum { TALLY_MS = 1000 };
+
+enum reason
+journal_reason(const char *token)
+{
+	for (unsigned i = 0; i < REASON__COUNT; i++) {
+		if (strcmp(token, reason_token((enum reason)i)) == 0)
+			return (enum reason)i;
+	}
+	return REASON_INTERNAL;
+}
+
+void
+journal_count(struct desk *d, const struct fault *why)
+{
+	d->uncounted[journal_reason(why->reason)]++;
+}
+
+/* ---- what is only counted ---- */
+
+/* What was refused before a tenant was known or by a rate: one record a second. */
+static void
+write_tally(struct desk *d)
+{
+	AUTO_BUF members = BUF_INIT(4096);
+	uint64_t total = 0, seq;
+
+	jw_open(&members, "reasons", '{');
+	for (unsigned i = 0; i < REASON__COUNT; i++) {
+		if (d->uncounted[i] == 0)
+			continue;
+		jw_uint(&members, reason_token((enum reason)i), d->uncounted[i]);
+		total += d->uncounted[i];
+	}
+	jw_close(&members, '}');
+	if (total == 0)
+		return;
+	jw_uint(&members, "count", total);
+	if (audit_append(d->audit, "refused_unknown", NULL, NULL, NULL, buf_view(&members),
+		&seq, NULL) == RC_OK)
+		memset(d->uncounted, 0, sizeof d->uncounted);
+}
+
+static void
+tally(void *arg)
+{
+	struct desk *d = arg;
+
+	write_tally(d);
+	loop_arm(d->loop, &d->tally, loop_now_ms(d->loop) + TALLY_MS);
+}
+
+void
+journal_open(struct desk *d)
+{
+	d->tally = (struct loop_timer){ .fire = tally, .arg = d };
+	loop_arm(d->loop, &d->tally, loop_now_ms(d->loop) + TALLY_MS);
+}
+
+void
+journal_close(struct desk *d)
+{
+	loop_disarm(d->loop, &d->tally);
+	write_tally(d);
+}
+
+/* ---- one by one ---- */
+
+static void
+put_context(struct buf *out, const json_t *context)
+{
+	AUTO_BUF text = BUF_INIT(JOURNAL_CONTEXT_MAX);
+
+	if (context != NULL && jtext_write(&text, context, NULL) == RC_OK)
+		jw_raw(out, "context", buf_view(&text));
+}
+
+static void
+put_letter(struct buf *out, const char *name, char letter)
+{
+	const char text[2] = { letter, 0 };
+
+	jw_str(out, name, letter != 0 ? text : NULL);
+}
+
+/* What was asked for, what was granted, and by which rule of the tenant. */
+static void
+put_attest(struct buf *out, const struct attest_verdict *v)
+{
+	if (v->asked == 0)
+		return;
+	jw_open(out, "attest", '{');
+	put_letter(out, "asked", v->asked);
+	put_letter(out, "granted", v->granted);
+	jw_str(out, "rule", v->rule);
+	jw_close(out, '}');
+}
+
+/* Who asked, and for which call; whole numbers are the audit's business. */
+static void
+put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
+    const struct decision *d)
+{
+	jw_str(out, "ppt", ppt_rule(r->ppt)->name != NULL ? ppt_rule(r->ppt)->name : "base");
+	jw_uint(out, "uid", who->uid);
+	jw_uint(out, "gid", who->gid);
+	jw_int(out, "pid", who->pid);
+	if (d->prepared) {
+		jw_str(out, "orig", d->passport.orig.text);
+		jw_uint(out, "dests", d->passport.dests);
+		if (d->passport.dests > 0)
+			jw_str(out, "dest", d->passport.dest[0].text);
+	}
+	put_attest(out, &d->attest);
+	put_context(out, r->context);
+}
+
+enum rc
+journal_allowed(struct desk *d, const struct caller *who, const struct sign_request *r,
+    const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
+    struct fault *f)
+{
+	AUTO_BUF members = BUF_INIT(8192);
+
+	jw_str(&members, "credential", x->config->name);
+	jw_str(&members, "serial", x->credential->chain->cert[0]->serial);
+	jw_hex(&members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
+	jw_hex(&members, "digest", span_of(digest, ES256_DIGEST_LEN));
+	put_request(&members, r, who, x);
+	TRY(buf_check(&members, f));
+	return audit_append(d->audit, r->dry_run ? "dry_run" : "sign", x->tenant->name,
+	    r->request_id, NULL, buf_view(&members), seq, f);
+}
+
+/* Recorded one by one unless a flood of them would cost a flood of records. */
+static bool
+is_only_counted(const struct fault *f, const struct caller_view *view)
+{
+	return !view->any || strcmp(f->reason, reason_token(REASON_RATE_LIMITED)) == 0 ||
+	       strcmp(f->reason, reason_token(REASON_OVERLOADED)) == 0 ||
+	       strcmp(f->reason, reason_token(REASON_AUDIT_UNAVAILABLE)) == 0;
+}
+
+void
+journal_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
+    const struct decision *x, const struct fault *why)
+{
+	AUTO_BUF members = BUF_INIT(8192);
+	uint64_t seq;
+
+	if (is_only_counted(why, &c->view)) {
+		journal_count(d, why);
+		return;
+	}
+	jw_str(&members, "claim", why->claim[0] != 0 ? why->claim : NULL);
+	if (r->dry_run)
+		jw_bool(&members, "dry_run", true);
+	put_request(&members, r, &c->caller, x);
+	/* A refusal stands with or without its record. */
+	if (buf_check(&members, NULL) != RC_OK ||
+	    audit_append(d->audit, "refuse", x->tenant != NULL ? x->tenant->name : NULL,
+		r->request_id, why->reason, buf_view(&members), &seq, NULL) != RC_OK)
+		journal_count(d, why);
+}
+
+void
+journal_failed(struct desk *d, const char *tenant, const char *credential,
+    const char *request_id, uint64_t of, const struct fault *why)
+{
+	AUTO_BUF members = BUF_INIT(512);
+	uint64_t seq;
+
+	jw_str(&members, "credential", credential);
+	jw_uint(&members, "of", of);
+	if (audit_append(d->audit, "sign_failed", tenant, request_id, why->reason,
+		buf_view(&members), &seq, NULL) != RC_OK)
+		journal_count(d, why);
+}

@@ -1,0 +1,41 @@
+/*
+ * What the audit trail says of signing requests: a record for each that was
+ * allowed, refused or failed, and one a second for those that are only
+ * counted.
+ *
+ * Loop thread only.
+ */
+#ifndef AGENT_FRONT_JOURNAL_H
+#define AGENT_FRONT_JOURNAL_H
+
+#include "agent/front/conn.h"
+#include "agent/front/desk.h"
+
+enum { JOURNAL_CONTEXT_MAX = 1024 /* text of the caller's context object */ };
+
+void journal_open(struct desk *d);  /* starts the once-a-second record */
+void journal_close(struct desk *d); /* the last such record */
+
+/*
+ * "sign", or "dry_run": the digest may be signed once this is on disk.  *seq is
+ * the record's ticket.
+ */
+enum rc journal_allowed(struct desk *d, const struct caller *who, const struct sign_request *r,
+    const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
+    struct fault *f) MUST_CHECK;
+
+/* "refuse", or only counted.  A refusal stands with or without its record. */
+void journal_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
+    const struct decision *x, const struct fault *why);
+
+/* Refused before there was a decision: counted. */
+void journal_count(struct desk *d, const struct fault *why);
+
+/* "sign_failed": the signature of the record with the ticket of was not given out. */
+void journal_failed(struct desk *d, const char *tenant, const char *credential,
+    const char *request_id, uint64_t of, const struct fault *why);
+
+/* The reason of that token; REASON_INTERNAL for one that the socket does not know. */
+enum reason journal_reason(const char *token);
+
+#endif
