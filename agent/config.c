@@ -259,6 +259,7 @@ credential_done(struct config_credential *cred)
 	free(cred->authority);
 	free(cred->claim_agent);
 	constraints_free(cred->constraints);
+	free(cred->salts.text);
 	free(cred->spc);
 	free(cred->x5u);
 	free(cred->publish_dir);
@@ -280,6 +281,7 @@ config_tenant_done(struct config_tenant *t)
 	free(t->allow_gid);
 	free(t->attestation.known.uid);
 	free(t->attestation.known.gid);
+	free(t->entity_id);
 	strings_done(&t->ppts);
 	tnset_free(t->dests);
 	for (size_t i = 0; i < t->credentials; i++)

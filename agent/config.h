@@ -119,7 +119,8 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	struct config_content *rcd_content; /* D-41 */
 	size_t rcd_contents;
 	bool allow_range_to_all_nines;		      /* D-03 */
-	struct constraints_policy constraints_policy; /* D-08, D-12 */
+	struct constraints_policy constraints_policy; /* D-08, D-12, D-15; no salts */
+	struct secret_ref salts; /* of the commitments; only the front reads them */
 	enum unlisted_tn unlisted_tn;
 	unsigned renew_lifetime_s; /* notAfter asked for; 0: the CA decides */
 };
@@ -156,6 +157,7 @@ struct config_tenant { /* tenant NAME { … } */
 	size_t allow_uids;
 	gid_t *allow_gid;
 	size_t allow_gids;
+	char *entity_id; /* D-63: what vper.id is; NULL: not checked */
 	char attest_max; /* 'A' 'B' 'C', 0: no shaken allowed, unless attestation.set */
 	struct config_attestation attestation;
 	struct config_strings ppts; /* allowed ppts, "base" for none; empty: all of the class */

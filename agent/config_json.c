@@ -176,7 +176,12 @@ credential_json(const struct config_credential *c)
 	    "unlisted_tn", unlisted[c->unlisted_tn], "renew_lifetime_s",
 	    (int)c->renew_lifetime_s);
 
+	json_auto_t *private = json_pack("{s:s?,s:b,s:s}", "salts", c->salts.text,
+	    "assert_committed", c->constraints_policy.assert_committed, "commit_without_salt",
+	    c->constraints_policy.commit_without_salt ? "allow" : "refuse");
+
 	json_object_update(out, rest);
+	json_object_update(out, private);
 	return out;
 }
 
@@ -218,9 +223,9 @@ tenant_json(const struct config_tenant *t)
 
 	for (size_t i = 0; i < t->credentials; i++)
 		json_array_append_new(credentials, credential_json(&t->credential[i]));
-	return json_pack("{s:s,s:s,s:b,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o}", "name",
-	    t->name, "file", t->file, "enabled", t->enabled, "numbers",
-	    numbers_json(t->numbers), "numbers_count",
+	return json_pack("{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o}",
+	    "name", t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
+	    "numbers", numbers_json(t->numbers), "numbers_count",
 	    (json_int_t)(count < INT64_MAX ? count : INT64_MAX), "numbers_cut_short",
 	    intervals > SHOW_INTERVALS, "allow_uid", ids_json(t->allow_uid, t->allow_uids),
 	    "allow_gid", ids_json(t->allow_gid, t->allow_gids), "attest_max",

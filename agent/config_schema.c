@@ -78,6 +78,7 @@ static cfg_opt_t credential_options[] = {
 	LIST("rcd_content"),
 	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
 	NO("normalise_permitted"), NO("accept_quoted_permitted"),
+	TEXT("salts"), NO("assert_committed"), TEXT_DEF("commit_without_salt", "refuse"),
 	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),
 	CFG_END()
 };
@@ -90,7 +91,7 @@ static cfg_opt_t attestation_options[] = {
 
 static cfg_opt_t tenant_options[] = {
 	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
-	LIST("allow_user"), LIST("allow_group"), TEXT("attest_max"), LIST("ppts"),
+	LIST("allow_user"), LIST("allow_group"), TEXT("entity_id"), TEXT("attest_max"), LIST("ppts"),
 	CFG_SEC("attestation", attestation_options, CFGF_MULTI),
 	LIST("dests"), NUMBER("rate", 0),
 	NAMED("credential", credential_options),

@@ -5,6 +5,7 @@
 
 #include "stir/ppt.h"
 #include "stir/tnauth.h"
+#include "stir/vper.h"
 
 enum {
 	MAX_CREDENTIALS = 256,
@@ -107,6 +108,18 @@ read_numbers(const struct config_reader *r, const struct section *s, struct conf
 		return RC_OK;
 	return tnset_build(
 	    (const struct tn_interval *)(const void *)list.ptr, n, &t->numbers, f);
+}
+
+/* D-63: opaque, but a text that vper.id can be. */
+static enum rc
+read_entity(const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	TRY(section_string(s, "entity_id", &t->entity_id, f));
+	if (t->entity_id != NULL &&
+	    (t->entity_id[0] == 0 || strlen(t->entity_id) > VPER_MAX_ID))
+		return section_bad(
+		    s, "entity_id", f, "'entity_id' has 1 to %d octets", VPER_MAX_ID);
+	return RC_OK;
 }
 
 /* ---- constraints ---------------------------------------------------------- */
@@ -443,6 +456,23 @@ read_contents(const struct section *s, struct config_credential *cred, struct fa
 	return RC_OK;
 }
 
+/* D-15 */
+static enum rc
+read_commitments(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const ways[] = { "refuse", "allow", NULL };
+	unsigned choice = 0;
+
+	TRY(section_secret(s, "salts", &cred->salts, f));
+	TRY(section_choice(s, "commit_without_salt", ways, &choice, f));
+	cred->constraints_policy.assert_committed = section_bool(s, "assert_committed");
+	cred->constraints_policy.commit_without_salt = choice == 1;
+	if (choice == 1 && !cred->constraints_policy.assert_committed)
+		return section_bad(s, "commit_without_salt", f,
+		    "'commit_without_salt' has a meaning only with assert_committed = yes");
+	return RC_OK;
+}
+
 static enum rc
 read_wanted_constraints(
     const struct section *s, struct config_credential *cred, struct fault *f)
@@ -455,6 +485,7 @@ read_wanted_constraints(
 		.normalise_permitted = section_bool(s, "normalise_permitted"),
 		.accept_quoted_permitted = section_bool(s, "accept_quoted_permitted"),
 	};
+	TRY(read_commitments(s, cred, f));
 	if (n > 0) {
 		k = section_child(s, "constraints", 0);
 		TRY(read_constraints(&k, cred, f));
@@ -522,6 +553,7 @@ config_read_tenant(
 	t->line = scan_line(s->scan, s->node);
 	t->enabled = section_bool(s, "enabled");
 	TRY(read_numbers(r, s, t, f));
+	TRY(read_entity(s, t, f));
 	TRY(config_read_tenant_policy(r, s, t, f));
 	TRY(section_uint(s, "rate", 0, 1000000, &t->rate, f));
 	return read_credentials(r->c, s, t, f);

@@ -48,7 +48,7 @@ secret_path(const char *ref, char path[SECRET_PATH_MAX], struct fault *f)
 }
 
 static enum rc
-check_mode(int fd, const char *ref, struct fault *f)
+check_mode(int fd, const char *ref, size_t max, struct fault *f)
 {
 	struct stat st;
 
@@ -60,23 +60,22 @@ check_mode(int fd, const char *ref, struct fault *f)
 		return FAULT(f, RC_INVALID, "secret",
 		    "%s has mode %04o, others can reach it: chmod 0600 (or 0640)", ref,
 		    (unsigned)(st.st_mode & 07777));
-	if (st.st_size > SECRET_MAX)
-		return FAULT(
-		    f, RC_INVALID, "secret", "%s has more than %d bytes", ref, SECRET_MAX);
+	if ((uintmax_t)st.st_size > max)
+		return FAULT(f, RC_INVALID, "secret", "%s has more than %zu bytes", ref, max);
 	return RC_OK;
 }
 
 static enum rc
-read_all(int fd, const char *ref, struct buf *out, struct fault *f)
+read_all(int fd, const char *ref, size_t max, struct buf *out, struct fault *f)
 {
 	for (;;) {
 		/* The whole room at once: a buffer that grew would leave a copy behind. */
-		uint8_t *room = buf_room(out, SECRET_MAX + 1 - out->len);
+		uint8_t *room = buf_room(out, max + 1 - out->len);
 		ssize_t n;
 
 		if (room == NULL)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", ref);
-		n = read(fd, room, SECRET_MAX + 1 - out->len);
+		n = read(fd, room, max + 1 - out->len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -84,9 +83,9 @@ read_all(int fd, const char *ref, struct buf *out, struct fault *f)
 		if (n == 0)
 			return RC_OK;
 		buf_grew(out, (size_t)n);
-		if (out->len > SECRET_MAX)
-			return FAULT(f, RC_INVALID, "secret", "%s has more than %d bytes", ref,
-			    SECRET_MAX);
+		if (out->len > max)
+			return FAULT(
+			    f, RC_INVALID, "secret", "%s has more than %zu bytes", ref, max);
 	}
 }
 
@@ -103,9 +102,9 @@ check_content(struct buf *b, const char *ref, struct fault *f)
 }
 
 enum rc
-secret_read(const struct secret_ref *ref, struct buf *out, struct fault *f)
+secret_read_long(const struct secret_ref *ref, size_t max, struct buf *out, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf got = BUF_INIT(SECRET_MAX + 1);
+	__attribute__((cleanup(buf_wipe))) struct buf got = BUF_INIT(max + 1);
 	char path[SECRET_PATH_MAX];
 	AUTO_FD fd = -1;
 
@@ -116,11 +115,17 @@ secret_read(const struct secret_ref *ref, struct buf *out, struct fault *f)
 	if (fd < 0)
 		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "secret", "%s: %s",
 		    ref->text, strerror(errno));
-	TRY(check_mode(fd, ref->text, f));
-	TRY(read_all(fd, ref->text, &got, f));
+	TRY(check_mode(fd, ref->text, max, f));
+	TRY(read_all(fd, ref->text, max, &got, f));
 	TRY(check_content(&got, ref->text, f));
 	if (buf_room(out, got.len) == NULL)
 		return buf_check(out, f) == RC_OK ? RC_NO_MEMORY : buf_check(out, f);
 	buf_put(out, got.ptr, got.len);
 	return RC_OK;
+}
+
+enum rc
+secret_read(const struct secret_ref *ref, struct buf *out, struct fault *f)
+{
+	return secret_read_long(ref, SECRET_MAX, out, f);
 }

@@ -13,4 +13,8 @@
  */
 enum rc secret_read(const struct secret_ref *ref, struct buf *out, struct fault *f) MUST_CHECK;
 
+/* The same for a file of up to max bytes; out has room for all of them. */
+enum rc secret_read_long(
+    const struct secret_ref *ref, size_t max, struct buf *out, struct fault *f) MUST_CHECK;
+
 #endif

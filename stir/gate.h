@@ -57,7 +57,8 @@ enum rc gate_decide(
 
 /*
  * For a dry run, which must not tell whether a guess of a committed value is
- * right: RC_DENIED private_claim_in_clear when the claims carry one at all.
+ * right: RC_DENIED private_claim_in_clear when the claims carry one that this
+ * credential would assert.
  */
 enum rc gate_silent(const struct gate *g, const struct passport *p, struct fault *f) MUST_CHECK;
 

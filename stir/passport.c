@@ -5,6 +5,7 @@
 #include "stir/b64.h"
 #include "stir/jtext.h"
 #include "stir/rcd.h"
+#include "stir/vper.h"
 
 static enum rc
 no_memory(struct fault *f)
@@ -315,6 +316,15 @@ check_text(const char *name, const json_t *value, struct fault *f)
 	return rc == RC_OK ? RC_OK : invalid(f, name, "a value that has no deterministic text");
 }
 
+/* A claim that no ppt needs: some have a form all the same, wherever they ride. */
+static enum rc
+check_rider(const char *name, const json_t *value, struct fault *f)
+{
+	if (strcmp(name, "vper") == 0)
+		TRY(vper_check(name, value, f));
+	return check_text(name, value, f);
+}
+
 static enum rc
 put_rest(const json_t *claims, const struct ppt_rule *rule, const struct passport *p,
     struct fault *f)
@@ -328,7 +338,7 @@ put_rest(const json_t *claims, const struct ppt_rule *rule, const struct passpor
 
 		if (is_base_claim(name))
 			continue;
-		TRY(c != NULL ? c->check(name, value, f) : check_text(name, value, f));
+		TRY(c != NULL ? c->check(name, value, f) : check_rider(name, value, f));
 		if (json_object_set(p->claims, name, value) != 0)
 			return no_memory(f);
 	}

@@ -61,7 +61,8 @@ credential_release(struct credential *c)
 	/* What other threads did with it must be done before it is freed. */
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	gate_free(c->gate); /* borrows the chain */
+	gate_free(c->gate); /* borrows the chain and the salts */
+	salts_free(c->salts);
 	chain_free(c->chain);
 	for (size_t i = 0; i < PPT__COUNT; i++)
 		free(c->header[i]);

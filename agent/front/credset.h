@@ -35,7 +35,7 @@ struct credential {
 	atomic_uint refs;
 	enum credential_state state;
 	struct fault
-	    why; /* PENDING, UNUSABLE; READY: RC_OK, or why what lies on disk is not used */
+	    why; /* PENDING, UNUSABLE; READY: RC_OK, or why a file on disk is not used */
 	char *tenant, *name;
 	unsigned token; /* index in config->token */
 	enum profile profile;
@@ -43,6 +43,7 @@ struct credential {
 	/* READY: */
 	struct chain *chain;
 	struct gate *gate;
+	struct salts *salts; /* of its commitments, borrowed by the gate; NULL: none */
 	uint8_t point[P256_POINT_LEN];
 	uint8_t key_id[KEY_ID_LEN];
 	int64_t not_before_s, not_after_s;	  /* of the whole chain */

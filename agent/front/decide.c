@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/front/proof.h"
+#include "stir/vper.h"
 
 enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
 
@@ -354,6 +355,8 @@ of_constraints(const struct search *s, const struct candidate *c, struct fault *
 
 	if (credential->state != CREDENTIAL_READY)
 		return RC_OK; /* of_health() says why */
+	if (s->r->dry_run)
+		TRY(gate_silent(credential->gate, &s->d->passport, f));
 	return gate_decide(credential->gate, &s->d->passport, credential->not_before_s, f);
 }
 
@@ -519,6 +522,8 @@ settle(struct search *s, struct fault *f)
 	s->d->credential = credential_of(s, c);
 	if (!counted)
 		TRY(policy_take(s->w->policy, c->tenant, s->w->now_ms, f));
+	TRY(vper_check_entity(json_object_get(s->d->passport.claims, "vper"),
+	    s->d->tenant->entity_id, f)); /* D-63 */
 	return attest(s, c, f);
 }
 

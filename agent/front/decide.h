@@ -64,11 +64,11 @@ struct decision {
  * destination  dest_not_allowed
  * claims       unknown_claim
  * constraints  claim_excluded claim_missing_by_constraint value_not_permitted
- *              claim_not_vetted
+ *              private_claim_in_clear commitment_not_provable claim_not_vetted
  * content      rcd_content_unknown
  * health       sct_policy credential_expired credential_unusable hsm_unavailable
  * priority     ambiguous_credential
- * policy       attest_not_allowed
+ * policy       value_not_permitted (vper.id, D-63) attest_not_allowed
  *
  * The reason is that of the filter which removed the last candidate (D-59).
  */

@@ -1,6 +1,8 @@
 #include "agent/front/judge.h"
 
 #include "agent/front/works.h"
+#include "agent/log.h"
+#include "agent/secret.h"
 #include "stir/b64.h"
 
 enum {
@@ -28,6 +30,26 @@ sha256(struct span in, uint8_t out[32], struct fault *f)
 	return RC_OK;
 }
 
+#define WIPED __attribute__((cleanup(buf_wipe))) struct buf
+
+static enum rc
+read_salts(const struct config_credential *cc, struct buf *out, struct fault *f)
+{
+	return secret_read_long(&cc->salts, PRIVACY_MAX_FILE, out, f);
+}
+
+/* Other salts judge otherwise.  Of the file there is only its digest here. */
+static void
+put_salts(struct buf *out, const struct config_credential *cc)
+{
+	WIPED text = BUF_INIT(PRIVACY_MAX_FILE + 1);
+	uint8_t digest[32] = { 0 };
+
+	if (cc->salts.text != NULL && read_salts(cc, &text, NULL) == RC_OK &&
+	    sha256(buf_view(&text), digest, NULL) == RC_OK)
+		buf_put(out, digest, sizeof digest);
+}
+
 bool
 judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 {
@@ -39,8 +61,10 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	buf_printf(&text, "%s %u %u %u %u %u %u ", profile_rule(cc->profile)->name, j->token,
 	    cc->priority, (unsigned)cc->convey, cc->identity, cc->identity_max_bytes,
 	    cc->min_scts);
-	buf_printf(&text, "%d %d %d %d ", cc->allow_range_to_all_nines,
-	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted);
+	buf_printf(&text, "%d %d %d %d %d %d ", cc->allow_range_to_all_nines,
+	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
+	    p->assert_committed, p->commit_without_salt);
+	put_salts(&text, cc);
 	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
 	buf_byte(&text, '\n');
 	buf_span(&text, pem);
@@ -213,16 +237,35 @@ take_facts(const struct judge *j, struct credential *c, struct fault *f)
 	return RC_OK;
 }
 
+/*
+ * Salts that cannot be read cost the committed claims and nothing else: they
+ * cannot be proven then, and status says so.
+ */
+static void
+take_salts(struct credential *c, const struct config_credential *cc)
+{
+	WIPED text = BUF_INIT(PRIVACY_MAX_FILE + 1);
+
+	if (cc->salts.text == NULL)
+		return;
+	if (read_salts(cc, &text, &c->why) == RC_OK &&
+	    salts_read(buf_view(&text), &c->salts, &c->why) == RC_OK)
+		return;
+	log_fault(LEVEL_WARNING, "salts_unreadable", &c->why);
+}
+
 static enum rc
 judge_into(const struct judge *j, struct span pem, struct credential *c, struct fault *f)
 {
 	const struct config_credential *cc = credset_config(j->set, j->at);
-	const struct gate_policy policy = { profile_rule(cc->profile), cc->constraints_policy };
+	struct gate_policy policy = { profile_rule(cc->profile), cc->constraints_policy };
 	const X509 *issuer = NULL;
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
 	TRY(check_path(j, c->chain, &issuer, f));
 	TRY(check_ski(j, c->chain->cert[0], f));
+	take_salts(c, cc);
+	policy.constraints.salts = c->salts;
 	TRY(gate_open(c->chain, &policy, &c->gate, f));
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));

@@ -19,6 +19,13 @@ enum { NOW = 1800000000, DAY = 86400 };
 #define D_ICON	    "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4"
 #define D_OTHER	    "sha256-jL4f47fF82LuwcrOrSyckA4SWrlElfARHkW6kYo1JdI"
 #define RCD(uri, d) "'rcd':{'nam':'Q','icn':'" uri "'},'rcdi':{'/icn':'" d "'}"
+/* SHA-256 of the salt and "ACME" with its quotes, made with Python's hashlib. */
+#define COMMITTED  "YrpXe5ipbgni7cdSVK0kAHkRsSgBg2iYsETMMxJeSIg"
+#define SALTS	   "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 pid\n"
+#define PRIV(more) MORE("12025550197", more)
+#define VPER(id) \
+	"'vper':{'id':'" id "','glue':['urn:glue:pen:32473'],'name':'ACME'," \
+	"'domain':'acme.example'}"
 
 /* ---- the set ---- */
 
@@ -83,6 +90,10 @@ static const struct spec specs[] = {
 	{ "pins", "12025550194", 1016, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550194", true,
 		false, false, 0, 0, "rcd,rcdi", NULL } } },
+	{ "priv", "12025550197", 1017, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550197", true,
+		false, false, 0, 0, NULL,
+		"{'p':[['pid#commit-sha-256','" COMMITTED "'],['vper/id','e-1','e-2']]}" } } },
 	{ "prov", "12025550196", 1013, 0, 0, 0, NULL, false,
 	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "7777", true, false, false,
 		0, UNLISTED_REFUSE, NULL, "{'p':[['attest','A','B']]}" } } },
@@ -207,6 +218,7 @@ put_config_tenant(struct config_tenant *t, const struct spec *s)
 	t->allow_gid[0] = s->gid;
 	t->allow_gids = s->gid != 0;
 	t->attest_max = s->attest_max;
+	t->entity_id = strcmp(s->tenant, "priv") == 0 ? copy("e-1") : NULL;
 	t->rate = s->rate;
 	put_list(&t->ppts, s->ppt);
 	t->credentials = s->credential[1].name != NULL ? 2 : 1;
@@ -261,6 +273,11 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
 	pki_pem(&pem, x);
 	X509_free(x);
 	assert_int_equal(chain_read_pem(buf_view(&pem), false, &c->chain, NULL), RC_OK);
+	if (s->constraints != NULL && strstr(s->constraints, "#commit") != NULL) {
+		assert_int_equal(salts_read(span_str(SALTS), &c->salts, NULL), RC_OK);
+		policy.constraints.assert_committed = true;
+		policy.constraints.salts = c->salts;
+	}
 	assert_int_equal(gate_open(c->chain, &policy, &c->gate, &f), RC_OK);
 	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
 	c->x5u = s->no_x5u ? NULL : copy("https://cert.example/x.pem");
@@ -439,6 +456,16 @@ static struct decide_case {
 	    "value_not_permitted", "note" },
 	{ "allowed here, not vetted there", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'memo':'x'"),
 	    "claim_not_vetted", "memo" },
+	{ "D-15 a committed value, asserted", 1017, PPT_BASE, NULL, NULL, PRIV("'pid':'ACME'"),
+	    NULL, "priv/main" },
+	{ "D-15 another value than the committed", 1017, PPT_BASE, NULL, NULL,
+	    PRIV("'pid':'ACMF'"), "value_not_permitted", "pid" },
+	{ "V-44 vper without its members", 1017, PPT_BASE, NULL, NULL,
+	    PRIV("'vper':{'id':'e-1'}"), "invalid_claim", "vper/glue" },
+	{ "D-63 the tenant's entity", 1017, PPT_BASE, NULL, NULL, PRIV(VPER("e-1")), NULL,
+	    "priv/main" },
+	{ "D-63 another entity, which the certificate permits", 1017, PPT_BASE, NULL, NULL,
+	    PRIV(VPER("e-2")), "value_not_permitted", "vper/id" },
 
 	/* content elsewhere (D-41) */
 	{ "D-41: pinned content", 1016, PPT_BASE, NULL, NULL,
@@ -573,6 +600,30 @@ decides(void **state)
 
 static const struct decide_case plain = { "", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL,
 	NULL };
+
+/* A dry run is no oracle for a committed value: right and wrong look the same. */
+static void
+dry_run_is_silent(void **state)
+{
+	struct fixture *x = *state;
+	static const char *const claims[] = { PRIV("'pid':'ACME'"), PRIV("'pid':'ACMF'") };
+	struct fault f[ARRAY_LEN(claims)] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+		struct caller who = { .uid = 1017, .gid = 100 };
+		json_auto_t *json = json_of(claims[i]);
+		struct sign_request r = {
+			.ppt = PPT_BASE, .claims = json, .dry_run = true, .request_id = "test"
+		};
+		struct decision d = { 0 };
+
+		assert_int_equal(run_as(x, &who, &r, NOW, &d, &f[i]), RC_DENIED);
+		assert_string_equal(f[i].reason, "private_claim_in_clear");
+		assert_string_equal(f[i].claim, "pid");
+		decide_done(&d);
+	}
+	assert_string_equal(f[0].detail, f[1].detail);
+}
 
 static void
 refused_with(struct fixture *x, const struct decide_case *c, int64_t now_s, const char *reason)
@@ -916,6 +967,7 @@ main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(granted_cases)];
 	const struct CMUnitTest more[] = {
+		TEST(dry_run_is_silent),
 		TEST(clock_before_release),
 		TEST(signer_not_ready),
 		TEST(not_yet_valid),

@@ -257,6 +257,8 @@ time_is_exact(void **state)
 
 #define ATTEST "'attest':'A','origid':'123e4567-e89b-12d3-a456-426655440000'"
 
+#define VPER "'vper':{'name':'x','id':'1','glue':['urn:glue:pen:1'],'domain':'a.b'}"
+
 static struct decide_case {
 	const char *name, *tnauth, *constraints, *profile;
 	enum ppt ppt;
@@ -323,15 +325,26 @@ static struct decide_case {
 	{ "vesper: named in permittedValues", NUMBER, "{'p':[['crn','a']]}", "vesper-06",
 	    PPT_BASE, "12025550100", "'crn':'a'", NOW, NULL, NULL },
 	{ "vesper: every member by pointer", NUMBER,
-	    "{'p':[['vper/name','x'],['vper/id','1']]}", "vesper-06", PPT_BASE, "12025550100",
-	    "'vper':{'name':'x','id':'1'}", NOW, NULL, NULL },
+	    "{'p':[['vper/name','x'],['vper/id','1'],['vper/glue/0','urn:glue:pen:1'],"
+	    "['vper/domain','a.b']]}",
+	    "vesper-06", PPT_BASE, "12025550100", VPER, NOW, NULL, NULL },
 	{ "vesper: one member not vetted", NUMBER, "{'p':[['vper/name','x']]}", "vesper-06",
-	    PPT_BASE, "12025550100", "'vper':{'name':'x','id':'1'}", NOW, "claim_not_vetted",
-	    "vper" },
+	    PPT_BASE, "12025550100", VPER, NOW, "claim_not_vetted", "vper" },
 	{ "vesper-05: claims need no vetting (D-16)", NUMBER, NULL, "vesper-05", PPT_BASE,
 	    "12025550100", "'rcd':{'nam':'x'}", NOW, NULL, NULL },
 	{ "vesper-05 does not sign shaken", NUMBER, NULL, "vesper-05", PPT_SHAKEN,
 	    "12025550100", ATTEST, NOW, "no_credential", "" },
+	{ "vesper: a hash vets (V-21)", NUMBER,
+	    "{'p':[['crn#sha-256','5U3Z2edmZj2Z81pbo9mly8IbgTKaNZaJbCDAb080scU']]}",
+	    "vesper-06", PPT_BASE, "12025550100", "'crn':'ACME'", NOW, NULL, NULL },
+	{ "vesper: a hash of another value (V-67)", NUMBER,
+	    "{'p':[['crn#sha-256','5U3Z2edmZj2Z81pbo9mly8IbgTKaNZaJbCDAb080scU']]}",
+	    "vesper-06", PPT_BASE, "12025550100", "'crn':'ACMF'", NOW, "value_not_permitted",
+	    "crn" },
+	{ "vesper: committed, in clear (D-15)", NUMBER,
+	    "{'p':[['crn#commit-sha-256','YrpXe5ipbgni7cdSVK0kAHkRsSgBg2iYsETMMxJeSIg']]}",
+	    "vesper-06", PPT_BASE, "12025550100", "'crn':'ACME'", NOW, "private_claim_in_clear",
+	    "crn" },
 	{ "vesper: constraints before vetting", NUMBER, "{'p':[['crn','a']]}", "vesper-06",
 	    PPT_BASE, "12025550100", "'crn':'b','rcd':{'nam':'x'}", NOW, "value_not_permitted",
 	    "crn" },

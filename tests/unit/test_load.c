@@ -292,6 +292,51 @@ headers(void **state)
 	assert_int_not_equal(c->installed_at_s, 0);
 }
 
+/*
+ * Salts are read when a credential is judged, other salts judge it anew, and
+ * salts that cannot be read are told and cost nothing else (V-56).
+ */
+static void
+salts_of_a_credential(void **state)
+{
+	static const char path[] = "salts";
+	static const char one[] = "AAECAwQFBgcICQoLDA0ODw vper/name\n";
+	struct works w;
+	struct credential *first;
+
+	(void)state;
+	bworld_tenant("acme", ACME("salts = \"file:salts\""));
+	put_good("10");
+	assert_int_equal(store_write(path, span_str(one), 0600, NULL), RC_OK);
+	bworld_works(&world, &w, now);
+	first = credential_ref(w.set->slot[0]);
+	assert_int_equal(first->why.rc, RC_OK);
+	assert_int_equal(salts_len(first->salts), 1);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_ptr_equal(w.set->slot[0], first);
+
+	assert_int_equal(
+	    store_write(path, span_str("AAECAwQFBgcICQoLDA0OEA vper/name\n"), 0600, NULL),
+	    RC_OK);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_ptr_not_equal(w.set->slot[0], first);
+	credential_release(first);
+
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.set->slot[0]->state, CREDENTIAL_READY);
+	assert_string_equal(w.set->slot[0]->why.reason, "secret");
+	assert_int_equal(salts_len(w.set->slot[0]->salts), 0);
+
+	assert_int_equal(chmod(path, 0600), 0);
+	bworld_file(path, "no! of this is a salt\n");
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_string_equal(w.set->slot[0]->why.reason, "salts_base64");
+	assert_null(strstr(w.set->slot[0]->why.detail, "of this"));
+	works_done(&w);
+}
+
 /* A chain with the root in it: conveyed and published without. */
 static void
 anchor_is_not_conveyed(void **state)
@@ -799,8 +844,9 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
 				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
-				       10] = {
+				       11] = {
 		STEP(headers),
+		STEP(salts_of_a_credential),
 		STEP(anchor_is_not_conveyed),
 		STEP(unchanged_is_shared),
 		STEP(a_bad_file_keeps_the_old),
@@ -811,7 +857,7 @@ main(void)
 		STEP(withdrawn_by_policy),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 10;
+	size_t n = 11;
 
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,
