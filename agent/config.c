@@ -269,6 +269,7 @@ credential_done(struct config_credential *cred)
 	for (size_t i = 0; i < cred->rcd_contents; i++)
 		free(cred->rcd_content[i].uri);
 	free(cred->rcd_content);
+	strings_done(&cred->policies);
 }
 
 void

@@ -116,6 +116,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	struct config_strings ppts;  /* allowed ppts, as the tenant's */
 	struct tnset *dests;	     /* allowed destinations; NULL: all */
 	struct config_strings extra_claims; /* D-51 */
+	struct config_strings policies;	    /* OIDs, one of which its certificate must name */
 	struct config_content *rcd_content; /* D-41 */
 	size_t rcd_contents;
 	bool allow_range_to_all_nines;		      /* D-03 */

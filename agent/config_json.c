@@ -165,16 +165,17 @@ credential_json(const struct config_credential *c)
 	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
 	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
 	    "identity", c->identity ? "header" : "none");
-	json_auto_t *rest = json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
-	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
-	    "min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
-	    "ppts", strings_json(&c->ppts), "dests", dests_json(c->dests), "rcd_content",
-	    contents_json(c), "allow_range_to_all_nines", c->allow_range_to_all_nines,
-	    "rfc8226_strict_permitted", c->constraints_policy.rfc8226_strict_permitted,
-	    "normalise_permitted", c->constraints_policy.normalise_permitted,
-	    "accept_quoted_permitted", c->constraints_policy.accept_quoted_permitted,
-	    "unlisted_tn", unlisted[c->unlisted_tn], "renew_lifetime_s",
-	    (int)c->renew_lifetime_s);
+	json_auto_t *rest = json_pack(
+	    "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}", "identity_max_bytes",
+	    (int)c->identity_max_bytes, "priority", (int)c->priority, "min_scts",
+	    (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims), "policies",
+	    strings_json(&c->policies), "ppts", strings_json(&c->ppts), "dests",
+	    dests_json(c->dests), "rcd_content", contents_json(c), "allow_range_to_all_nines",
+	    c->allow_range_to_all_nines, "rfc8226_strict_permitted",
+	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
+	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
+	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
+	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
 
 	json_auto_t *private = json_pack("{s:s?,s:b,s:s}", "salts", c->salts.text,
 	    "assert_committed", c->constraints_policy.assert_committed, "commit_without_salt",

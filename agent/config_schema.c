@@ -76,6 +76,7 @@ static cfg_opt_t credential_options[] = {
 	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
 	LIST("ppts"), LIST("dests"),
 	LIST("rcd_content"),
+	LIST("policies"),
 	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
 	NO("normalise_permitted"), NO("accept_quoted_permitted"),
 	TEXT("salts"), NO("assert_committed"), TEXT_DEF("commit_without_salt", "refuse"),

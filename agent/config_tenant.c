@@ -473,6 +473,35 @@ read_commitments(const struct section *s, struct config_credential *cred, struct
 	return RC_OK;
 }
 
+static bool
+is_oid(const char *text)
+{
+	size_t dots = 0;
+
+	for (const char *p = text; *p != 0; p++) {
+		if (*p == '.' && (p == text || p[1] == 0 || p[1] == '.'))
+			return false;
+		if (*p != '.' && (*p < '0' || *p > '9'))
+			return false;
+		dots += *p == '.';
+	}
+	return dots > 0;
+}
+
+static enum rc
+read_policies(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	TRY(section_strings(s, "policies", &cred->policies, f));
+	for (size_t i = 0; i < cred->policies.len; i++) {
+		if (!is_oid(cred->policies.item[i]))
+			return section_bad(s, "policies", f,
+			    "'%.60s' is no object identifier; write it like "
+			    "\"2.16.840.1.114569.1.1.3\"",
+			    cred->policies.item[i]);
+	}
+	return RC_OK;
+}
+
 static enum rc
 read_wanted_constraints(
     const struct section *s, struct config_credential *cred, struct fault *f)
@@ -515,6 +544,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_scts(c, s, cred, f));
 	TRY(read_extra_claims(s, cred, f));
 	TRY(read_contents(s, cred, f));
+	TRY(read_policies(s, cred, f));
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
 	TRY(read_wanted_constraints(s, cred, f));
 	return section_uint(

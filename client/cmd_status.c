@@ -244,6 +244,8 @@ print_problems(const json_t *c)
 		if (strcmp(text(item, "detail"), text(c, "detail")) != 0)
 			printf("  %s: %s\n", text(item, "problem"), text(item, "detail"));
 	}
+	json_array_foreach (json_object_get(c, "warnings"), i, item)
+		printf("  warning: %s: %s\n", text(item, "warning"), text(item, "detail"));
 }
 
 static void

@@ -283,6 +283,24 @@ decode_policies(struct cert *c, struct fault *f)
 	return rc;
 }
 
+static enum rc
+decode_crl_points(struct cert *c, struct fault *f)
+{
+	CRL_DIST_POINTS *list;
+	void *found = NULL;
+
+	TRY(read_extension(c->x509, NID_crl_distribution_points, &found, f));
+	list = found;
+	c->crl_issuer = true;
+	for (int i = 0; i < sk_DIST_POINT_num(list); i++) {
+		c->crl_points++;
+		c->crl_issuer &= sk_DIST_POINT_value(list, i)->CRLissuer != NULL;
+	}
+	c->crl_issuer &= c->crl_points > 0;
+	CRL_DIST_POINTS_free(list);
+	return RC_OK;
+}
+
 /* The only dNSName; more than one, or one with a NUL inside, names nothing. */
 static enum rc
 copy_dns_name(struct cert *c, const GENERAL_NAMES *names, struct fault *f)
@@ -336,6 +354,7 @@ cert_decode(struct span der, bool all_nines, struct cert **out, struct fault *f)
 	TRY(decode_extensions(c, all_nines, f));
 	TRY(decode_access(c, f));
 	TRY(decode_policies(c, f));
+	TRY(decode_crl_points(c, f));
 	TRY(decode_dns_name(c, f));
 	decode_key(c);
 	*out = TAKE(c);

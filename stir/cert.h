@@ -32,7 +32,9 @@ struct cert {
 	bool both_constraints;			 /* RFC 9118 s6 forbids (D-07) */
 	size_t policies;			 /* certificate policy OIDs as dotted text */
 	char **policy;
-	char *dns_name; /* the only dNSName of the SAN, or NULL */
+	size_t crl_points; /* CRL distribution points */
+	bool crl_issuer;   /* and each of them names its cRLIssuer */
+	char *dns_name;	   /* the only dNSName of the SAN, or NULL */
 };
 
 /*

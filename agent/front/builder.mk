@@ -6,6 +6,7 @@ libfront_la_SOURCES += \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \
+	agent/front/lint.c agent/front/lint.h \
 	agent/front/load.c agent/front/load.h \
 	agent/front/ops.c agent/front/ops.h \
 	agent/front/pending.c agent/front/pending.h \

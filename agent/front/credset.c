@@ -67,6 +67,7 @@ credential_release(struct credential *c)
 	for (size_t i = 0; i < PPT__COUNT; i++)
 		free(c->header[i]);
 	free(c->x5u);
+	free(c->warning);
 	free(c->tenant);
 	free(c->name);
 	pthread_mutex_destroy(&c->problem_lock);

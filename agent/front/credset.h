@@ -22,6 +22,13 @@ enum {
 	CREDSET_MAX_INTERVALS = 16777216, /* of all tenants together */
 	CREDENTIAL_PROBLEM_MAX = 160,	  /* the renewer's word, for status */
 	CREDENTIAL_FINGERPRINT = 2 * 32 + 1,
+	CREDENTIAL_MAX_WARNINGS = 8,
+	CREDENTIAL_WARNING_MAX = 120,
+};
+
+struct credential_warning { /* lint.h */
+	const char *what;
+	char detail[CREDENTIAL_WARNING_MAX];
 };
 
 enum credential_state {
@@ -56,6 +63,8 @@ struct credential {
 	 * where the ppt is not of the credential's class.
 	 */
 	char *header[PPT__COUNT];
+	struct credential_warning *warning;
+	size_t warnings;
 	uint8_t judged[32]; /* digest of what it was judged by: equal means nothing changed */
 	/*
 	 * As the renewer last said (0: unknown).  The facts below change

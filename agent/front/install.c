@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/front/judge.h"
+#include "agent/front/lint.h"
 #include "agent/front/load.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
@@ -336,6 +337,7 @@ record(const struct install *in, const struct credential *c)
 	char key[2 * KEY_ID_LEN + 1];
 
 	works_hex(c->key_id, KEY_ID_LEN, key);
+	lint_log(c);
 	log_event(LEVEL_NOTICE, "installed", "tenant=%s credential=%s serial=%s not_after=%lld",
 	    in->tenant->name, in->config->name, leaf->serial, (long long)c->not_after_s);
 	works_audit(in->w, "install", in->tenant->name, in->config->name,

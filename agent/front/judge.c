@@ -1,5 +1,6 @@
 #include "agent/front/judge.h"
 
+#include "agent/front/lint.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
 #include "agent/secret.h"
@@ -65,6 +66,8 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
 	    p->assert_committed, p->commit_without_salt);
 	put_salts(&text, cc);
+	for (size_t i = 0; i < cc->policies.len; i++)
+		buf_printf(&text, "%s ", cc->policies.item[i]);
 	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
 	buf_byte(&text, '\n');
 	buf_span(&text, pem);
@@ -83,6 +86,34 @@ check_ski(const struct judge *j, const struct cert *leaf, struct fault *f)
 	    X509_get0_subject_key_id(leaf->x509) != NULL)
 		return RC_OK;
 	return FAULT(f, RC_DENIED, "chain_ski", "the leaf has no subject key identifier");
+}
+
+/* One of those that the operator named; of a provider's it is only said (D-62). */
+static enum rc
+check_policies(const struct judge *j, const struct cert *leaf, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+
+	if (cc->policies.len == 0 || profile_rule(cc->profile)->cls == CLASS_SP)
+		return RC_OK;
+	for (size_t i = 0; i < cc->policies.len; i++) {
+		if (lint_has_policy(leaf, cc->policies.item[i]))
+			return RC_OK;
+	}
+	return FAULT(f, RC_DENIED, "certificate_policy",
+	    "none of the configured certificate policies is in the leaf");
+}
+
+/* D-49: whoever fetches the certificate there has reached whom it names. */
+static enum rc
+check_domain(const struct judge *j, const struct cert *leaf, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+
+	if (!profile_rule(cc->profile)->domain_bound || cc->x5u == NULL ||
+	    leaf->dns_name == NULL || lint_is_host(cc->x5u, leaf->dns_name))
+		return RC_OK; /* that there is a name, gate_open() asks */
+	return FAULT(f, RC_DENIED, "x5u_host", "the leaf's dNSName is not the host of x5u");
 }
 
 static enum rc
@@ -267,10 +298,13 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	take_salts(c, cc);
 	policy.constraints.salts = c->salts;
 	TRY(gate_open(c->chain, &policy, &c->gate, f));
+	TRY(check_policies(j, c->chain->cert[0], f));
+	TRY(check_domain(j, c->chain->cert[0], f));
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));
 	TRY(set_x5u(c, cc->x5u, f));
 	TRY(set_headers(c, cc, f));
+	TRY(lint_credential(cc, c, f));
 	if (!judge_digest(j, pem, c->judged))
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a digest");
 	return RC_OK;

@@ -137,6 +137,19 @@ put_problems(struct buf *out, const struct shown *s)
 }
 
 static void
+put_warnings(struct buf *out, const struct credential *c)
+{
+	jw_open(out, "warnings", '[');
+	for (size_t i = 0; i < c->warnings; i++) {
+		jw_open(out, NULL, '{');
+		jw_str(out, "warning", c->warning[i].what);
+		jw_str(out, "detail", c->warning[i].detail);
+		jw_close(out, '}');
+	}
+	jw_close(out, ']');
+}
+
+static void
 put_chain(struct buf *out, const struct credential *c)
 {
 	bool there = c->state == CREDENTIAL_READY;
@@ -167,6 +180,7 @@ put_credential(struct buf *out, const struct shown *s)
 	jw_bool(out, "signable", can_sign(s->front, t, c, NULL));
 	put_why(out, s);
 	put_problems(out, s);
+	put_warnings(out, c);
 	put_chain(out, c);
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
 	if (atomic_load(&c->renew_at_s) != 0)

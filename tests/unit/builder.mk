@@ -24,6 +24,10 @@ UNIT_TESTS += tests/unit/test_acme_ops
 tests_unit_test_acme_ops_SOURCES = tests/unit/test_acme_ops.c $(BWORLD)
 tests_unit_test_acme_ops_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_lint
+tests_unit_test_lint_SOURCES = tests/unit/test_lint.c $(PKI)
+tests_unit_test_lint_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_load
 tests_unit_test_load_SOURCES = tests/unit/test_load.c $(BWORLD)
 tests_unit_test_load_LDADD = $(BUILDER_LDADD)

@@ -216,6 +216,8 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 		.not_before_s = c->not_before_s,
 		.not_after_s = c->not_after_s,
 		.serial = c->serial,
+		.san = c->san,
+		.policies = c->policies,
 		.tnauth = c->tnauth,
 		.faults = c->no_ski ? PKI_NO_SKI : 0,
 	};

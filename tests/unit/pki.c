@@ -117,6 +117,8 @@ add_optional(X509 *x, X509 *issuer, const struct pki_spec *s)
 		add_text(x, issuer, NID_info_access, s->aia);
 	if (s->policies != NULL)
 		add_policies(x, s->policies);
+	if (s->crl_points.len > 0)
+		add_raw(x, "2.5.29.31", false, s->crl_points);
 	if (s->name_constraints != NULL)
 		add_text(x, issuer, NID_name_constraints, s->name_constraints);
 	if (s->tnauth.len > 0)

@@ -39,6 +39,7 @@ struct pki_spec {
 	const char *san;  /* "DNS:a.example"; NULL: none */
 	const char *aia;  /* NULL: none */
 	const char *policies;
+	struct span crl_points; /* the extension's value */
 	const char *name_constraints;
 	const EVP_MD *md; /* NULL: SHA-256 */
 	unsigned faults;

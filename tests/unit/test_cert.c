@@ -96,6 +96,8 @@ facts_of_a_leaf(void **state)
 	assert_int_equal(c->policies, 2);
 	assert_string_equal(c->policy[1], "1.2.3.4");
 	assert_string_equal(c->dns_name, "calls.example");
+	assert_int_equal(c->crl_points, 0);
+	assert_false(c->crl_issuer);
 	assert_true(c->p256);
 	assert_int_equal(p256_point(w.leaf_key, point, NULL), RC_OK);
 	assert_memory_equal(c->point, point, sizeof point);

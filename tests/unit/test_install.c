@@ -840,7 +840,7 @@ int
 main(void)
 {
 	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
-	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + 12] = {
+	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + 13] = {
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
@@ -856,7 +856,7 @@ main(void)
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
 	};
-	size_t n = 12;
+	size_t n = 13;
 
 	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
 		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,

@@ -81,6 +81,12 @@ only(const struct credset *s)
 
 /* ---- what lies on disk ---- */
 
+#define DOMAIN(host) \
+	"numbers = { \"12025550100\" }\n" \
+	"credential \"main\" { profile = \"domain\" token = \"main\" ca = \"lab\"\n" \
+	"  authority = \"numbers\" x5u = \"https://" host \
+	"/certs/\" publish_dir = \"www\" }\n"
+
 enum on_disk {
 	GOOD,
 	NO_FILE,
@@ -100,6 +106,8 @@ enum on_disk {
 	ACCOUNT_BESIDE_BAD,
 	PARENT_COVERS,
 	PARENT_NARROWER,
+	NAMED, /* dNSName calls.example */
+	WITH_POLICY,
 };
 
 static struct disk_case {
@@ -131,6 +139,19 @@ static struct disk_case {
 	{ "numbers inside the parent's", ACME(""), PARENT_COVERS, CREDENTIAL_READY, "" },
 	{ "numbers outside the parent's", ACME(""), PARENT_NARROWER, CREDENTIAL_UNUSABLE,
 	    "chain_scope" },
+	{ "domain, its own host", DOMAIN("Calls.example:8443"), NAMED, CREDENTIAL_READY, "" },
+	{ "domain, another host", DOMAIN("calls.example.net"), NAMED, CREDENTIAL_UNUSABLE,
+	    "x5u_host" },
+	{ "domain, no name", DOMAIN("calls.example"), GOOD, CREDENTIAL_UNUSABLE,
+	    "credential_unusable" },
+	{ "no domain, another host", ACME(""), NAMED, CREDENTIAL_READY, "" },
+	{ "the policy that is wanted",
+	    ACME("policies = { \"1.2.9\", \"2.16.840.1.114569.1.1\" }"), WITH_POLICY,
+	    CREDENTIAL_READY, "" },
+	{ "another policy", ACME("policies = { \"1.2.3.4.5.6\", \"1.2.3.4.50\" }"), WITH_POLICY,
+	    CREDENTIAL_UNUSABLE, "certificate_policy" },
+	{ "no policy, one is wanted", ACME("policies = { \"1.2.3\" }"), GOOD,
+	    CREDENTIAL_UNUSABLE, "certificate_policy" },
 	{ "Identity too large",
 	    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE(
 		"vesper-06", "identity_max_bytes = 1024"),
@@ -179,6 +200,8 @@ spoil(enum on_disk what, struct bworld_cert *c)
 	case NO_SCT: c->scts = 0; break;
 	case FUTURE_SCT: c->sct_ms = (now + 60) * 1000; break;
 	case CA_CERT: c->ca = true; break;
+	case NAMED: c->san = "DNS:calls.example"; break;
+	case WITH_POLICY: c->policies = "1.2.3.4.5,2.16.840.1.114569.1.1.3"; break;
 	default: break;
 	}
 }
