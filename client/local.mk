@@ -13,7 +13,7 @@ libclient_la_SOURCES = \
 	client/claims.c client/claims.h \
 	client/show.c client/show.h \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
-	client/cmd_inspect.c client/cmd_sign.c client/cmd_status.c \
+	client/cmd_inspect.c client/cmd_rcd.c client/cmd_sign.c client/cmd_status.c \
 	client/cmd_verify.c client/cmd_version.c
 
 # Convenience libraries only: the file in the build tree is the program itself.

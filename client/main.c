@@ -29,6 +29,11 @@ static const struct command {
 	    "would the agent sign these claims with this certificate" },
 	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",
 	    "print a certificate, request, token, list or number" },
+	{ "rcd", cmd_rcd,
+	    "--nam TEXT [--apn TN] [--icn URL] [--jcd FILE | --jcl URL]\n"
+	    "	[--content URL=FILE]... [--crn TEXT]... [--hash sha256|sha384|sha512]\n"
+	    "	[--form jwt|enhanced]",
+	    "build rich call data and the constraints to ask for" },
 	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
 	{ "bench", cmd_bench,
 	    "--orig TN --dest TN [--tenant T] [--connections N] [--seconds N]\n"

@@ -283,6 +283,8 @@ split(const char *line, char *argv[ARGV_MAX])
 	argv[n] = NULL;
 }
 
+#define RCD_Q "sha256-2lPcUAHvHocr1XW9ONn6/nW5oT6ZWs3v6LvRP0DhKCk"
+
 static struct run_case {
 	const char *name, *line, *input;
 	int status;
@@ -383,6 +385,45 @@ static struct run_case {
 	{ "no such type", "inspect --type fax -", "", 2, { NULL }, "no such type: fax" },
 	{ "two files", "inspect @leaf.pem @root.pem", "", 2, { NULL }, "one file" },
 
+	{ "rcd: RFC 9795 s8.3, nam and its digest", "rcd --json --nam Q", "", 0,
+	    { "\"claims\":{\"rcd\":{\"nam\":\"Q\"},\"rcdi\":{\"/nam\":\"" RCD_Q "\"}}",
+		"\"must_include\":[\"rcd\",\"rcdi\"],\"permitted_values\":[{\"claim\":\"rcdi\","
+		"\"values\":[\"{\\\"/nam\\\":\\\"" RCD_Q "\\\"}\"]}]",
+		"\"der\":\"305ca00d300b1603726364160472636469a14b3049304716047263646930"
+		"3f0c3d7b222f6e616d223a22", "\"oid\":\"1.3.6.1.5.5.7.1.27\"" }, NULL },
+	{ "rcd: a picture and reasons",
+	    "rcd --json --form enhanced --nam= --icn https://example.com/a.png --crn one --crn two "
+	    "--content https://example.com/a.png=-", "png", 0,
+	    { "\"/icn\":\"sha256-j4y7fc9G4Lx9UyZXSabBfRFgk6a6leRCdkBgx2/UqGw\"", "\"crn\":\"one\"",
+		"{\"claim\":\"crn\",\"values\":[\"one\",\"two\"]}",
+		"\"rcd_content\":[\"https://example.com/a.png "
+		"sha256-j4y7fc9G4Lx9UyZXSabBfRFgk6a6leRCdkBgx2/UqGw\"]" }, NULL },
+	{ "rcd: a card elsewhere in another form",
+	    "rcd --json --nam x --jcl https://example.com/q --content https://example.com/q=-",
+	    "[\"vcard\", [[\"version\",{},\"text\",\"4.0\"],[\"fn\",{},\"text\",\"Q\"]]]", 0,
+	    { "\"publish\":{\"https://example.com/q\":\"[\\\"vcard\\\",[[\\\"version\\\"" },
+	    NULL },
+	{ "rcd: sha384", "rcd --nam Q --hash sha384", "", 0, { "/nam: sha384-" }, NULL },
+	{ "rcd: content is missing", "rcd --nam Q --icn https://example.com/a.png", "", 2, { NULL },
+	    "--content URL=FILE" },
+	{ "rcd: content of another URL",
+	    "rcd --nam Q --icn https://example.com/a.png --content https://example.com/b.png=-",
+	    "png", 2, { NULL }, "/icn: the content of https://example.com/a.png is needed" },
+	{ "rcd: a file that is not there", "rcd --nam Q --jcd @nothing", "", 6, { NULL },
+	    "nothing" },
+	{ "rcd: no card", "rcd --nam Q --jcd -", "[]", 4, { NULL }, "invalid_claim (rcd)" },
+	{ "rcd: a card that is no JSON", "rcd --nam Q --jcd -", "[", 1, { NULL },
+	    "malformed_json" },
+	{ "rcd: both cards", "rcd --nam Q --jcl https://example.com/q --jcd -",
+	    "[\"vcard\",[]]", 4, { NULL }, "jcd and jcl" },
+	{ "rcd: number that is not canonical", "rcd --nam Q --apn +12025550100", "", 4, { NULL },
+	    "apn" },
+	{ "rcd: no name", "rcd --apn 12025550100", "", 2, { NULL }, "--nam" },
+	{ "rcd: no such hash", "rcd --nam Q --hash md5", "", 2, { NULL }, "md5" },
+	{ "rcd: no such form", "rcd --nam Q --form x", "", 2, { NULL }, "--form" },
+	{ "rcd: content without a file", "rcd --nam Q --content https://example.com/a.png", "", 2,
+	    { NULL }, "URL=FILE" },
+	{ "rcd: an operand", "rcd --nam Q x", "", 2, { NULL }, "options only" },
 	{ "check: allowed", "check --cert @leaf.pem --claims @base.json --at " NOW, "", 0,
 	    { "\"allow\":true,\"reason\":null,\"detail\":null,\"claim\":null" }, NULL },
 	{ "check: claims from stdin", "check --cert @leaf.pem --claims - --at " NOW, BASE, 0,
