@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import richcall
 import tnlist
 
 DEST_MAX = 16
@@ -79,6 +80,20 @@ def _origid(value) -> str:
 OWN = {"attest": _attest, "origid": _origid}
 
 
+def _rich(claims: dict) -> None:
+    if "crn" in claims and not richcall.is_display(claims["crn"]):
+        raise Refusal("invalid_claim", "crn")
+    if "rcdi" in claims and "rcd" not in claims:
+        raise Refusal("missing_claim", "rcd")  # RFC 9795 section 6
+    try:
+        if "rcd" in claims:
+            richcall.check_rcd(claims["rcd"])
+        if "rcdi" in claims:
+            richcall.check_rcdi(claims["rcd"], claims["rcdi"])
+    except richcall.Bad as problem:
+        raise Refusal("invalid_claim", *problem.args) from problem
+
+
 def prepare(claims: dict, ppt: str | None, now: int, further: set[str]) -> dict:
     """The claims as they would be signed, or Refusal."""
     demanded = DEMANDED[ppt]
@@ -93,5 +108,6 @@ def prepare(claims: dict, ppt: str | None, now: int, further: set[str]) -> dict:
     out["dest"] = _dest(claims["dest"])
     for name in demanded:
         out[name] = OWN[name](claims[name])
+    _rich(claims)
     out["iat"] = _iat(claims.get("iat", now), now)
     return out

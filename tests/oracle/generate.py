@@ -28,7 +28,7 @@ VALUES = ("high", "low", "", " high", "High", "5", "true", "null", '"high"', '{"
           {"a": 1}, {"b": 2, "a": 1}, {"a": {"z": None, "y": [True, "x"]}}, [1, 2], [2, 1],
           ["high"], {"high": "low"}, {"\U0001f600": 1, "\uffee": 2, "z": 3}, {"": ""},
           {"a/b": {"~": [0, {"m": "n"}]}}, [[], [[]], {}], {"nam": "ACME", "icn": "https://a/b"})
-TEXTS = tuple(v for v in VALUES if isinstance(v, str))
+TEXTS = tuple(v for v in VALUES if isinstance(v, str) and (v.isprintable() or v == "\u2028"))
 
 
 def text_of(value) -> str:
@@ -80,6 +80,52 @@ def parts(value, pointer: str = "") -> dict[str, object]:
             out[path] = part
             out.update(parts(part, path))
     return out
+
+
+CARDS = (
+    ["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Q Branch"]]],
+    ["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Q"],
+               ["org", {"x": ["y"]}, "text", ["MI6", "Q"]],
+               ["photo", {}, "uri", "https://example.com/q.png"],
+               ["logo", {}, "uri", "data:image/png;base64,AAAA", "https://example.com/l.png"]]])
+ICONS = ("https://example.com/a.png", "data:image/png;base64,iVBORw0KGgo=", "https://a.example/")
+
+
+def rich(rng: random.Random) -> dict:
+    """An rcd, and mostly its rcdi."""
+    rcd = {"nam": rng.choice(("ACME", "", "Her Majesty's \"Q\"", "Ü/~"))}
+    if rng.random() < 0.3:
+        rcd["apn"] = digits(rng, rng.choice((11, 3)))
+    if rng.random() < 0.5:
+        rcd["icn"] = rng.choice(ICONS)
+    card = rng.random()
+    if card < 0.3:
+        rcd["jcd"] = rng.choice(CARDS)
+    elif card < 0.5:
+        rcd["jcl"] = "https://example.com/card.json"
+    claims = {"rcd": rcd}
+    if rng.random() < 0.7:
+        claims["rcdi"] = integrity(rng, rcd)
+    return claims
+
+
+def integrity(rng: random.Random, rcd: dict) -> dict:
+    elsewhere = {f"/{n}" for n in ("icn", "jcl") if rcd.get(n, "").startswith("https")}
+    for i, row in enumerate(rcd.get("jcd", ("", ()))[1]):
+        elsewhere |= {f"/jcd/1/{i}/{j}" for j, v in enumerate(row) if row[2] == "uri" and j > 2 and
+                      v.startswith("https")}
+    here = [path for path in parts(rcd) if path not in elsewhere]
+    out = {path: hashed(rng, parts(rcd)[path]) for path in rng.sample(here, min(2, len(here)))}
+    out.update({path: hashed(rng, rng.random()) for path in elsewhere})
+    if "jcl" in rcd and rng.random() < 0.3:
+        out["/jcl/1/3/3"] = hashed(rng, "a photo")
+    return out
+
+
+def hashed(rng: random.Random, value) -> str:
+    kind = rng.choice(("sha256", "sha256", "sha384", "sha512"))
+    text = base64.b64encode(hashlib.new(kind, text_of_json(value)).digest()).decode()
+    return f"{kind}-{text if rng.random() < 0.2 else text.rstrip('=')}"
 
 
 def apart(pointers: list[str]) -> list[str]:
@@ -170,6 +216,7 @@ class Family:
         self.whole: dict[str, object] = {}  # claims that are fixed in parts: a value that fits
         self.modes: list[tuple[str, str, str]] = []  # claim, pointer, mode
         self.committed: set[tuple[str, str]] = set()
+        self.rich: list[dict] = []  # rich call data that may be sent; none: not at all
         self.pinned_dest: list[str] | None = None
         self.constraints = Constraints(enhanced=rng.random() < 0.6)
         if rng.random() < 0.8:
@@ -264,6 +311,8 @@ class Family:
                 self.exclude.append(name)
         self._constrain_own()
         self._constrain_parts()
+        if rng.random() < 0.25:
+            self._constrain_rich()
         c.include, c.exclude = list(self.include), list(self.exclude)
         if rng.random() < 0.05:
             c.include += rng.sample(("iat", "orig", "dest"), 1)  # SHOULD NOT, and harmless
@@ -316,11 +365,28 @@ class Family:
             self.pinned_dest = sorted(digits(rng, 11) for _ in range(rng.choice((1, 1, 3))))
             self._permit("dest", [{"tn": self.pinned_dest}])
 
+    def _constrain_rich(self) -> None:
+        """As RFC 9795 section 6 advises, or by value, or the reason of the call."""
+        rng, c = self.rng, self.constraints
+        self.rich = [rich(rng) for _ in range(rng.choice((1, 1, 2)))]
+        way = rng.random()
+        if way < 0.3 or any("rcdi" not in one for one in self.rich):
+            c.permitted.append(("rcd", [text_of(one["rcd"]) for one in self.rich]))
+            c.permitted.append(("rcdi", [text_of(one.get("rcdi", {})) for one in self.rich]))
+        else:
+            self.include += ["rcd", "rcdi"]
+            c.permitted.append(("rcdi", [text_of(one["rcdi"]) for one in self.rich]))
+        if rng.random() < 0.4:
+            self._permit("crn", list(TEXTS_KEPT))
+
     def _extra(self) -> None:
         """Claims that the configuration allows; under vesper-06 that is not enough."""
+        if self.profile != "vesper-06" and not self.rich and self.rng.random() < 0.3:
+            self.rich = [rich(self.rng) for _ in range(4)]
+            self.allow += ["rcd", "rcdi"] + (["crn"] if "crn" not in self.values else [])
         if self.profile != "vesper-06" and self.rng.random() < 0.4:
             known = set(self.values) | set(self.exclude)
-            self.allow = [n for n in self.rng.sample(FREE, 2) if n not in known]
+            self.allow += [n for n in self.rng.sample(FREE, 2) if n not in known]
 
     def _certificate(self) -> Certificate:
         rng = self.rng
@@ -369,8 +435,10 @@ class Family:
             claims["origid"] = uuid(rng)
         wanted = set(self.include)
         wanted |= {n for n in list(self.values) + self.allow if rng.random() < 0.5}
-        for name in wanted - set(self.exclude) - {"attest", "orig", "dest"}:
-            claims[name] = rng.choice(self.values.get(name, VALUES))
+        for name in wanted - set(self.exclude) - {"attest", "orig", "dest", "rcd", "rcdi"}:
+            claims[name] = rng.choice(self.values.get(name, TEXTS if name == "crn" else VALUES))
+        if self.rich and ("rcd" in self.include or rng.random() < 0.6):
+            claims.update(rng.choice(self.rich))
         for name in self.whole:
             if name in self.include or rng.random() < 0.6:
                 self._put_parts(claims, name)

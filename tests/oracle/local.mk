@@ -15,6 +15,7 @@ ORACLE_MODULES = \
 	tests/oracle/leaf.py \
 	tests/oracle/mutations.py \
 	tests/oracle/oracle.py \
+	tests/oracle/richcall.py \
 	tests/oracle/spell.py \
 	tests/oracle/tnlist.py
 

@@ -168,6 +168,81 @@ def wrong_own(g: Family, p: Pair):
         {"origid": good})))
 
 
+@change("missing_claim")
+def digests_of_nothing(g: Family, p: Pair):
+    return without(p, "rcd") if "rcdi" in p.claims else None
+
+
+@change("invalid_claim")
+def wrong_rcd(g: Family, p: Pair):
+    if "rcd" not in p.claims:
+        return None
+    rcd, rng = p.claims["rcd"], g.rng
+    card = generate.CARDS[0]
+    return without(with_claims(p, rcd=rng.choice((
+        None, [rcd], text_of(rcd), 5, {n: v for n, v in rcd.items() if n != "nam"},
+        {**rcd, "nam": None}, {**rcd, "nam": "A\x1f"}, {**rcd, "nam": ["ACME"]}, {**rcd, "more": 1}, {**rcd, "NAM": "x"},
+        {**rcd, "icn": "http://example.com/a.png"}, {**rcd, "icn": "data:text/html,x"},
+        {**rcd, "icn": 5}, {**rcd, "apn": "+12025550100"}, {**rcd, "apn": "1-202"},
+        {**rcd, "apn": 12025550100}, {**rcd, "apn": ""}, {**rcd, "apn": "1" * 16},
+        {**rcd, "jcd": card, "jcl": "https://example.com/"},
+        {**rcd, "jcl": "http://example.com/"}, {"nam": "x", "jcd": ["vcard"]},
+        {"nam": "x", "jcd": text_of(card)}, {"nam": "x", "jcd": ["vcard", []]},
+        {"nam": "x", "jcd": ["vcal", card[1]]}, {"nam": "x", "jcd": ["vcard", card[1][:1]]},
+        {"nam": "x", "jcd": ["vcard", card[1][1:]]}, {"nam": "x", "jcd": card + [[]]},
+        {"nam": "x", "jcd": ["vcard", card[1] + [["fn", {}, "text"]]]},
+        {"nam": "x", "jcd": ["vcard", card[1] + [["fn", [], "text", "x"]]]},
+        {"nam": "x", "jcd": ["vcard", card[1] + [card[1][0]]]}))), "rcdi")
+
+
+@change("invalid_claim")
+def wrong_rcdi(g: Family, p: Pair):
+    if "rcdi" not in p.claims:
+        return None
+    rcd, rcdi, rng = p.claims["rcd"], p.claims["rcdi"], g.rng
+    some = rng.choice(sorted(rcdi))
+    nam = generate.hashed(rng, rcd["nam"])
+    return with_claims(p, rcdi=rng.choice((
+        {}, None, [rcdi], text_of(rcdi), {**rcdi, "/nam": generate.hashed(rng, rcd["nam"] + " ")},
+        {**rcdi, "/nam": "sha256-" + generate.digest(rcd["nam"].encode())},
+        {**rcdi, "/nom": nam}, {**rcdi, "nam": nam}, {**rcdi, "/nam/0": nam}, {**rcdi, "/NAM": nam},
+        {**rcdi, some: rcdi[some][7:]}, {**rcdi, some: "sha1" + rcdi[some][6:]},
+        {**rcdi, some: None}, {**rcdi, some: rcdi[some][:-4]}, {**rcdi, some: rcdi[some] + "AAAA"},
+        {**rcdi, some: "sha256-"}, {**rcdi, some: [rcdi[some]]}, {**rcdi, "/nam~": nam},
+        {**rcdi, "/nam": "sha384" + nam[6:] if nam[3:6] != "384" else "sha512" + nam[6:]})))
+
+
+@change("invalid_claim")
+def content_without_digest(g: Family, p: Pair):
+    if "rcdi" not in p.claims:
+        return None
+    rcd, rcdi = p.claims["rcd"], p.claims["rcdi"]
+    if "icn" in rcd and "/icn" in rcdi and rcd["icn"].startswith("https"):
+        return with_claims(p, rcdi={**{n: v for n, v in rcdi.items() if n != "/icn"},
+                                    "/nam": generate.hashed(g.rng, rcd["nam"])})
+    if "icn" not in rcd:
+        return with_claims(p, rcd={**rcd, "icn": "https://example.com/other.png"})
+    return None
+
+
+@change("invalid_claim")
+def wrong_reason_of_call(g: Family, p: Pair):
+    if "crn" not in p.claims:
+        return None
+    return with_claims(p, crn=g.rng.choice((5, None, ["x"], {"crn": "x"}, True, "a\tb",
+                                                "\x7f", "x\n")))
+
+
+@change("value_not_permitted")
+def other_rich(g: Family, p: Pair):
+    """Right in itself, and not what the certificate permits."""
+    names = {name for name, _ in p.certificate.constraints.permitted}
+    if "rcdi" not in names or "rcd" not in p.claims:
+        return None
+    rcd = {"nam": g.rng.choice(("Another", "acme", "ACME "))}
+    return with_claims(p, rcd=rcd, rcdi={"/nam": generate.hashed(g.rng, rcd["nam"])})
+
+
 BAD_TNS = ("", "+", "++12025550100", "1202555010a", "1234567890123456", "١٢٠٢٥٥٥٠١٠٠", "-", "()",
            "tel:+12025550100", "sip:12025550100@a", "1202\t5550100", "12025550100;ext=1", "A",
            "1,202", "１２０２", "12/34", "12025550100\n", "+" + "9" * 16, "1202555x0100",
@@ -250,7 +325,10 @@ def excluded(g: Family, p: Pair):
 @change("claim_missing_by_constraint")
 def demanded(g: Family, p: Pair):
     names = [n for n in g.include if n not in ("attest", "origid")]
-    return without(p, g.rng.choice(names)) if names else None
+    if not names:
+        return None
+    name = g.rng.choice(names)
+    return without(without(p, name), "rcdi" if name == "rcd" else name)
 
 
 def _spoiled(g: Family, value):
@@ -278,6 +356,8 @@ def other_value(g: Family, p: Pair):
     value = (_spoiled(g, g.rng.choice(g.values[name])) if g.rng.random() < 0.7
              else g.rng.choice(VALUES))
     if any(same(value, good) for good in g.values[name]):
+        return None
+    if name == "crn" and not isinstance(value, str):
         return None
     return with_claims(p, **{name: value})
 

@@ -1,0 +1,99 @@
+"""rcd, rcdi and crn: RFC 9795, RFC 7095, protocol.md section 4, D-40, D-41, D-54."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+
+import constraint
+import jsontext
+
+HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+
+
+class Bad(Exception):
+    """args: the claim."""
+
+
+def is_display(value) -> bool:
+    """A string that can be shown: docs/PROTOCOL.md, for nam and crn."""
+    return isinstance(value, str) and not re.search("[\x00-\x1f\x7f]", value)
+
+
+def _is_https(value) -> bool:
+    return isinstance(value, str) and re.match("https://[^/?#]+", value) is not None
+
+
+def _check_jcard(card) -> None:
+    """["vcard", [[name, {parameters}, type, value, …], …]] with a version 4.0."""
+    if not isinstance(card, list) or len(card) != 2 or card[0] != "vcard":
+        raise Bad("rcd")
+    if not isinstance(card[1], list) or not card[1]:
+        raise Bad("rcd")
+    for row in card[1]:
+        if not isinstance(row, list) or len(row) < 4 or not isinstance(row[1], dict) or \
+                not isinstance(row[0], str) or not isinstance(row[2], str):
+            raise Bad("rcd")
+    # RFC 6350: one VERSION, at least one FN.
+    if [row[3:] for row in card[1] if row[0] == "version"] != [["4.0"]] or \
+            not any(row[0] == "fn" for row in card[1]):
+        raise Bad("rcd")
+
+
+def check_rcd(rcd) -> None:
+    if not isinstance(rcd, dict) or not set(rcd) <= {"nam", "apn", "icn", "jcd", "jcl"}:
+        raise Bad("rcd")
+    if not is_display(rcd.get("nam")) or ("jcd" in rcd and "jcl" in rcd):
+        raise Bad("rcd")
+    apn = rcd.get("apn", "1")
+    if not isinstance(apn, str) or not re.fullmatch("[0-9*#]{1,15}", apn):
+        raise Bad("rcd")
+    icon = rcd.get("icn", "https://a/")
+    if not _is_https(icon) and not (isinstance(icon, str) and icon.startswith("data:image/")):
+        raise Bad("rcd")
+    if "jcl" in rcd and not _is_https(rcd["jcl"]):
+        raise Bad("rcd")
+    if "jcd" in rcd:
+        _check_jcard(rcd["jcd"])
+
+
+def references(rcd: dict) -> set[str]:
+    """Pointers to what lies elsewhere."""
+    out = {f"/{name}" for name in ("icn", "jcl") if _is_https(rcd.get(name))}
+    for i, row in enumerate(rcd.get("jcd", ["vcard", []])[1]):
+        if row[2] == "uri":
+            out |= {f"/jcd/1/{i}/{j}" for j in range(3, len(row)) if _is_https(row[j])}
+    return out
+
+
+def _digest(text) -> tuple:
+    """The hash and its octets, of base64 with padding or without (D-40)."""
+    kind, _, rest = text.partition("-") if isinstance(text, str) else ("", "", "")
+    try:
+        octets = base64.b64decode(rest.rstrip("=") + "=" * (-len(rest.rstrip("=")) % 4),
+                                  validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Bad("rcdi") from error
+    if kind not in HASHES or len(octets) != HASHES[kind]().digest_size:
+        raise Bad("rcdi")
+    return HASHES[kind], octets
+
+
+def check_rcdi(rcd: dict, rcdi) -> None:
+    """Everything that is here is hashed; what lies elsewhere has a digest (D-41)."""
+    if not isinstance(rcdi, dict) or not rcdi:
+        raise Bad("rcdi")
+    elsewhere = references(rcd)
+    if not elsewhere <= set(rcdi):
+        raise Bad("rcdi")
+    for pointer, text in rcdi.items():
+        function, octets = _digest(text)
+        if pointer in elsewhere or ("/jcl" in elsewhere and pointer.startswith("/jcl/")):
+            continue
+        value = constraint.follow(rcd, pointer) if pointer.startswith("/") else constraint.ABSENT
+        if value is constraint.ABSENT:
+            raise Bad("rcdi")
+        if function(jsontext.write(value).encode()).digest() != octets:
+            raise Bad("rcdi")
