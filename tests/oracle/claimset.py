@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import persona
 import richcall
 import tnlist
 
@@ -80,7 +81,10 @@ def _origid(value) -> str:
 OWN = {"attest": _attest, "origid": _origid}
 
 
-def _rich(claims: dict) -> None:
+def _further(claims: dict) -> None:
+    """Claims whose form is fixed, whatever they ride in."""
+    if "vper" in claims and not persona.is_vper(claims["vper"]):
+        raise Refusal("invalid_claim", "vper")
     if "crn" in claims and not richcall.is_display(claims["crn"]):
         raise Refusal("invalid_claim", "crn")
     if "rcdi" in claims and "rcd" not in claims:
@@ -108,6 +112,6 @@ def prepare(claims: dict, ppt: str | None, now: int, further: set[str]) -> dict:
     out["dest"] = _dest(claims["dest"])
     for name in demanded:
         out[name] = OWN[name](claims[name])
-    _rich(claims)
+    _further(claims)
     out["iat"] = _iat(claims.get("iat", now), now)
     return out

@@ -9,12 +9,12 @@ import json
 import re
 
 import der
+import jsonpointer
 import jsontext
+import persona
 
 BASE_CLAIMS = ("iat", "orig", "dest")
 VALUE, HASH, COMMIT, SALT = "", "sha-256", "commit-sha-256", "salt-sha-256"
-VPER_MEMBERS = ("id", "glue", "name", "domain")
-ABSENT = object()
 
 
 class Useless(Exception):
@@ -38,17 +38,13 @@ class Constraints:
         if isinstance(value, list):
             value = {str(i): part for i, part in enumerate(value)}
         return isinstance(value, dict) and bool(value) and all(
-            self._covers(claim, f"{pointer}/{escape(name)}", part)
+            self._covers(claim, f"{pointer}/{jsonpointer.escape(name)}", part)
             for name, part in value.items())
 
     def named(self) -> set[str]:
         """What D-51 calls named: any mention."""
         return (set(self.include) | set(self.exclude) |
                 {claim for claim, _ in self.permitted})
-
-
-def escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _names(value: bytes) -> list[str]:
@@ -157,23 +153,9 @@ def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
         modes[mode] = modes[mode] & set(values) if mode in modes else set(values)
     for (claim, pointer), modes in c.permitted.items():
         _judge_modes(modes)
-        needed = not pointer or (claim == "vper" and pointer[1:] in VPER_MEMBERS)  # V-44
+        needed = not pointer or (claim == "vper" and pointer[1:] in persona.MEMBERS)  # V-44
         if COMMIT in modes and needed and claim in c.include + list(BASE_CLAIMS):
             raise Useless("demanded, and never to be sent in clear")
-
-
-def follow(value, pointer: str):
-    """RFC 6901; ABSENT where it leads nowhere."""
-    for part in pointer.split("/")[1:]:
-        part = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif (isinstance(value, list) and re.fullmatch("0|[1-9][0-9]*", part) and
-              int(part) < len(value)):
-            value = value[int(part)]
-        else:
-            return ABSENT
-    return value
 
 
 def judge(c: Constraints, claims: dict) -> str | None:
@@ -183,8 +165,8 @@ def judge(c: Constraints, claims: dict) -> str | None:
     if any(name not in claims for name in c.include):
         return "claim_missing_by_constraint"
     for (claim, pointer), modes in c.permitted.items():
-        value = follow(claims[claim], pointer) if claim in claims else ABSENT
-        if value is ABSENT:
+        value = jsonpointer.follow(claims[claim], pointer) if claim in claims else jsonpointer.ABSENT
+        if value is jsonpointer.ABSENT:
             continue  # D-08
         if COMMIT in modes:
             return "private_claim_in_clear"  # D-15, assert_committed = no

@@ -11,10 +11,12 @@ ORACLE_MODULES = \
 	tests/oracle/constraint.py \
 	tests/oracle/der.py \
 	tests/oracle/generate.py \
+	tests/oracle/jsonpointer.py \
 	tests/oracle/jsontext.py \
 	tests/oracle/leaf.py \
 	tests/oracle/mutations.py \
 	tests/oracle/oracle.py \
+	tests/oracle/persona.py \
 	tests/oracle/richcall.py \
 	tests/oracle/spell.py \
 	tests/oracle/tnlist.py

@@ -233,6 +233,27 @@ def wrong_reason_of_call(g: Family, p: Pair):
                                                 "\x7f", "x\n")))
 
 
+@change("invalid_claim")
+def wrong_persona(g: Family, p: Pair):
+    if "vper" not in p.claims:
+        return None
+    good, rng = p.claims["vper"], g.rng
+    urn = good["glue"][0]
+    less = {n: v for n, v in good.items() if n != rng.choice(sorted(good))}
+    return with_claims(p, vper=rng.choice((
+        less, {**good, "more": 1}, [good], text_of(good), None, generate.digest(b"hashed"),
+        {**good, "id": ""}, {**good, "id": 5}, {**good, "name": None}, {**good, "name": "A\n"},
+        {**good, "glue": []}, {**good, "glue": urn}, {**good, "glue": [urn, urn]},
+        {**good, "glue": [urn, urn + ":1"]}, {**good, "glue": ["urn:glue:LEI:1"]},
+        {**good, "glue": ["urn:lei:1"]}, {**good, "glue": ["urn:glue:lei:"]},
+        {**good, "glue": ["urn:glue:lei:a%20b"]}, {**good, "glue": [None]},
+        {**good, "glue": ["urn:glue:" + "a" * 51 + ":1"]},
+        {**good, "glue": ["urn:glue:lei:" + "a" * 1001]}, {**good, "domain": "localhost"},
+        {**good, "domain": "a..example"}, {**good, "domain": "-a.example"},
+        {**good, "domain": "192.0.2.1"}, {**good, "domain": "https://a.example"},
+        {**good, "domain": "é.example"}, {**good, "domain": "a" * 64 + ".example"}, less)))
+
+
 @change("value_not_permitted")
 def other_rich(g: Family, p: Pair):
     """Right in itself, and not what the certificate permits."""
@@ -357,7 +378,7 @@ def other_value(g: Family, p: Pair):
              else g.rng.choice(VALUES))
     if any(same(value, good) for good in g.values[name]):
         return None
-    if name == "crn" and not isinstance(value, str):
+    if name == "crn" and not (isinstance(value, str) and value.isprintable()):
         return None
     return with_claims(p, **{name: value})
 
@@ -396,6 +417,15 @@ def _set(value, pointer: str, new):
     return {**value, name: _set(value.get(name), rest, new)}
 
 
+def _other_member(pointer: str, now):
+    """Another value that vper can have there."""
+    if pointer == "/glue":
+        return ["urn:glue:pen:32473"]
+    if pointer == "/glue/0":
+        return "urn:glue:duns:123456789"
+    return {**now, "name": "Other"} if isinstance(now, dict) else "another.example"
+
+
 def _parts(g: Family, p: Pair, modes: set[str]):
     """A path of one of the modes and the claim's value now."""
     rows = [(n, pointer) for n, pointer, mode in g.modes if mode in modes and
@@ -415,6 +445,8 @@ def other_part(g: Family, p: Pair):
                           (name, other, mode) in g.modes for _, other, mode in g.modes):
         return None
     new = _spoiled(g, now)
+    if name == "vper":
+        new = _other_member(pointer, now)
     kept = {text for claim, texts in p.certificate.constraints.permitted
             for text in texts if claim == name + pointer}
     if same(new, now) or text_of(new) in kept:
@@ -431,6 +463,8 @@ def told(g: Family, p: Pair):
     name, pointer = g.rng.choice(rows)
     true = generate.parts(g.whole[name]).get(pointer) if pointer else g.whole[name]
     value = true if g.rng.random() < 0.7 else g.rng.choice(VALUES)
+    if name == "vper":
+        return with_claims(p, vper=g.whole[name])
     if not pointer:
         return with_claims(p, **{name: value})
     if p.profile == "vesper-06" and name not in p.claims:
@@ -448,6 +482,8 @@ def part_not_vetted(g: Family, p: Pair):
     if not names:
         return None
     name = g.rng.choice(names)
+    if name == "vper":
+        return None
     return with_claims(p, **{name: {**p.claims[name], "further": g.rng.choice(VALUES)}})
 
 

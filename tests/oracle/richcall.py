@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 
-import constraint
+import jsonpointer
 import jsontext
 
 HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
@@ -92,8 +92,8 @@ def check_rcdi(rcd: dict, rcdi) -> None:
         function, octets = _digest(text)
         if pointer in elsewhere or ("/jcl" in elsewhere and pointer.startswith("/jcl/")):
             continue
-        value = constraint.follow(rcd, pointer) if pointer.startswith("/") else constraint.ABSENT
-        if value is constraint.ABSENT:
+        value = jsonpointer.follow(rcd, pointer) if pointer.startswith("/") else jsonpointer.ABSENT
+        if value is jsonpointer.ABSENT:
             raise Bad("rcdi")
         if function(jsontext.write(value).encode()).digest() != octets:
             raise Bad("rcdi")
