@@ -183,6 +183,7 @@ struct config {
 	char *ct_logs;				/* JSON */
 	unsigned request_timeout_ms;		/* 5000 */
 	unsigned max_connections;		/* 16384 */
+	unsigned max_user_connections;		/* of them, of one uid: half unless said */
 	unsigned max_waiting;			/* 1024 per token */
 	enum { AUDIT_SYNC_GROUP, AUDIT_SYNC_NONE } audit_sync;
 	struct config_token *token;

@@ -419,6 +419,10 @@ read_limits(struct config *c, const struct section *top, struct fault *f)
 
 	TRY(section_uint(top, "request_timeout_ms", 100, 60000, &c->request_timeout_ms, f));
 	TRY(section_uint(top, "max_connections", 1, 65536, &c->max_connections, f));
+	c->max_user_connections = (c->max_connections + 1) / 2;
+	if (section_has(top, "max_user_connections"))
+		TRY(section_uint(top, "max_user_connections", 1, c->max_connections,
+		    &c->max_user_connections, f));
 	TRY(section_uint(top, "max_waiting", 1, 65536, &c->max_waiting, f));
 	TRY(section_choice(top, "audit_sync", sync, &choice, f));
 	c->audit_sync = choice;

@@ -6,6 +6,56 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+/* ---- users ---- */
+
+static struct conn_user **
+find_user(struct conn_user *const *bucket, uid_t uid)
+{
+	struct conn_user **at =
+	    (struct conn_user **)(uintptr_t)&bucket[uid % CONN_USER_BUCKETS];
+
+	while (*at != NULL && (*at)->uid != uid)
+		at = &(*at)->next;
+	return at;
+}
+
+size_t
+conn_open_of(const struct conn_host *h, uid_t uid)
+{
+	const struct conn_user *u = *find_user(h->user, uid);
+
+	return u != NULL ? u->open : 0;
+}
+
+static bool
+enter_user(struct conn *c)
+{
+	struct conn_user **at = find_user(c->host->user, c->caller.uid);
+
+	if (*at == NULL)
+		*at = calloc(1, sizeof **at);
+	if (*at == NULL)
+		return false;
+	(*at)->uid = c->caller.uid;
+	(*at)->open++;
+	c->user = *at;
+	return true;
+}
+
+static void
+leave_user(struct conn *c)
+{
+	struct conn_user *u = TAKE(c->user), **at;
+
+	if (u == NULL || --u->open > 0)
+		return;
+	at = find_user(c->host->user, u->uid);
+	*at = u->next;
+	free(u);
+}
+
+/* ---- connections ---- */
+
 static void
 finish(struct conn *c)
 {
@@ -29,6 +79,7 @@ finish(struct conn *c)
 	else
 		h->first = c->next;
 	h->open--;
+	leave_user(c);
 	c->next = h->dead;
 	h->dead = c;
 }
@@ -287,7 +338,10 @@ conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct
 	c->out = BUF_INIT(CONN_ANSWER_MAX);
 	c->timer = (struct loop_timer){ .fire = late, .arg = c };
 	c->io = (struct loop_io){ .fd = fd, .ready = ready, .arg = c };
-	if (loop_add(h->loop, &c->io, EPOLLIN, f) != RC_OK) {
+	if (!admin && !enter_user(c))
+		(void)FAULT(f, RC_NO_MEMORY, "no_memory", "a connection");
+	if ((!admin && c->user == NULL) || loop_add(h->loop, &c->io, EPOLLIN, f) != RC_OK) {
+		leave_user(c);
 		close(fd);
 		caller_done(&c->caller);
 		free(c);

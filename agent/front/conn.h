@@ -18,9 +18,16 @@ enum {
 	CONN_WRITE_MS = 10000, /* for a caller that does not read its answer */
 	CONN_PIPELINE = 16384, /* bytes that may wait behind a request */
 	CONN_ANSWER_MAX = 64 * 1024 * 1024,
+	CONN_USER_BUCKETS = 256,
 };
 
 struct conn;
+
+struct conn_user { /* how many connections one user holds; none: it is not there */
+	uid_t uid;
+	size_t open;
+	struct conn_user *next;
+};
 
 struct conn_host {
 	struct loop *loop;
@@ -35,6 +42,7 @@ struct conn_host {
 	/* conn.c's own: */
 	size_t open, busy;
 	struct conn *first, *again, *dead;
+	struct conn_user *user[CONN_USER_BUCKETS];
 	bool closing;
 	uint8_t scratch[65536];
 };
@@ -45,6 +53,7 @@ struct conn {
 	bool admin; /* came through the administration socket */
 	/* conn.c's own: */
 	struct conn_host *host;
+	struct conn_user *user; /* NULL: not counted */
 	struct loop_io io;
 	struct loop_timer timer;
 	struct buf in, out;
@@ -58,6 +67,9 @@ struct conn {
 /* Takes fd and caller over, also on failure. */
 enum rc conn_open(
     struct conn_host *h, int fd, struct caller *caller, bool admin, struct fault *f) MUST_CHECK;
+
+/* How many connections of this user are open; those of administration do not count. */
+size_t conn_open_of(const struct conn_host *h, uid_t uid);
 
 /* Answer the request in flight. */
 void conn_answer(struct conn *c, const struct http1_answer *a);

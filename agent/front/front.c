@@ -229,6 +229,7 @@ put_in_force(struct front *fr, struct credset *set)
 	hsm_limits(fr->desk.hsm, set->config->max_waiting, set->config->request_timeout_ms);
 	headers_clear(fr->desk.headers);
 	fr->max_open = set->config->max_connections;
+	fr->max_user = set->config->max_user_connections;
 	fr->desk.now = next;
 	confirm(fr, set, &f);
 	record_in_force(fr, set);
@@ -636,6 +637,7 @@ open_listeners(struct front *fr, const struct config *c, struct fault *f)
 
 		l->host = &fr->callers;
 		l->max_open = &fr->max_open;
+		l->max_user = &fr->max_user;
 		l->admin = i == c->listens;
 		if (!l->admin)
 			TRY(copy_door(l, &fr->door[i], &c->listen[i], f));

@@ -5,8 +5,30 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { ACCEPT_BATCH = 64, ADMIN_RESERVE = 64, PAUSE_MS = 100 };
+#include "agent/front/problem.h"
+
+enum { ACCEPT_BATCH = 64, ADMIN_RESERVE = 64, PAUSE_MS = 100, RETRY_AFTER_S = 1 };
+
+/* Before any request, so without the id of one.  What the socket does not take is lost. */
+static void
+send_off(int fd)
+{
+	AUTO_BUF body = BUF_INIT(512), out = BUF_INIT(1024);
+	struct fault f = { 0 };
+
+	(void)REFUSE(&f, RC_BUSY, OVERLOADED, NULL, "this user has max_user_connections open");
+	problem_write(&body, &f, NULL);
+	http1_write(&out, &(struct http1_answer){ .status = reason_status(f.reason),
+			      .content_type = PROBLEM_TYPE,
+			      .body = buf_view(&body),
+			      .retry_after_s = RETRY_AFTER_S,
+			      .close = true });
+	if (buf_check(&body, NULL) == RC_OK && buf_check(&out, NULL) == RC_OK)
+		(void)send(fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
 
 static void
 welcome(struct listener *l, int fd)
@@ -24,6 +46,12 @@ welcome(struct listener *l, int fd)
 	if (caller_read(fd, &l->door, &caller, &f) != RC_OK) {
 		l->refused++;
 		close(fd);
+		return;
+	}
+	if (!l->admin && conn_open_of(l->host, caller.uid) >= *l->max_user) {
+		l->failed++;
+		caller_done(&caller);
+		send_off(fd);
 		return;
 	}
 	if (conn_open(l->host, fd, &caller, l->admin, &f) != RC_OK)

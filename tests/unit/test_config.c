@@ -134,6 +134,8 @@ check_example_main(const struct config *c)
 	assert_string_equal(c->state_dir, "../state");
 	assert_int_equal(c->request_timeout_ms, 5000);
 	assert_int_equal(c->max_waiting, 1024);
+	assert_int_equal(c->max_connections, 16384);
+	assert_int_equal(c->max_user_connections, 8192);
 	assert_int_equal(c->listens, 1);
 	assert_int_equal(c->listen[0].mode, 0666);
 	assert_string_equal(c->admin_path, "/run/vesper/admin.sock");
@@ -222,6 +224,10 @@ static struct main_case {
 	    "vesperd.conf:2: no such option 'kye' here" },
 	{ "tenant in the main file", "tenant \"a\" { }\n",
 	    "vesperd.conf:1: a tenant is not written here; give it a file of its own" },
+	{ "no connection for a user", "max_user_connections = 0\n",
+	    "vesperd.conf:1: 'max_user_connections' is 0; write a number from 1 to 16384" },
+	{ "more for a user than for all", "max_connections = 10\nmax_user_connections = 11\n",
+	    "vesperd.conf:2: 'max_user_connections' is 11; write a number from 1 to 10" },
 	{ "repeated key", "max_waiting = 1\nmax_waiting = 1\n",
 	    "vesperd.conf:2: 'max_waiting' stands already on line 1" },
 	{ "duplicate section", "ca \"lab\" { directory = \"https://x/\" token = \"main\" }\n",

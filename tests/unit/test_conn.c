@@ -3,7 +3,10 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include "agent/front/listener.h"
 #include "tests/unit/cm.h"
 
 #define ONE   "POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
@@ -475,6 +478,129 @@ timers(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* ---- how many one user may hold ---- */
+
+enum { DOOR_USER_MAX = 2 };
+
+struct door {
+	struct listener l;
+	size_t max_open, max_user;
+	struct sockaddr_un at;
+	socklen_t at_len;
+	int fd;
+};
+
+/* An abstract name that the kernel chooses. */
+static void
+open_door(struct fixture *x, struct door *d, bool admin)
+{
+	struct fault f = { 0 };
+
+	*d = (struct door){ .max_open = 100, .at_len = sizeof d->at };
+	d->max_user = conn_open_of(&x->host, getuid()) + DOOR_USER_MAX;
+	d->at.sun_family = AF_UNIX;
+	d->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(d->fd, (struct sockaddr *)&d->at, sizeof d->at.sun_family), 0);
+	assert_int_equal(listen(d->fd, 8), 0);
+	assert_int_equal(getsockname(d->fd, (struct sockaddr *)&d->at, &d->at_len), 0);
+	d->l = (struct listener){ .host = &x->host,
+		.admin = admin,
+		.max_open = &d->max_open,
+		.max_user = &d->max_user };
+	assert_int_equal(listener_open(&d->l, d->fd, &f), RC_OK);
+}
+
+static void
+close_door(struct door *d)
+{
+	listener_close(&d->l);
+	close(d->fd);
+}
+
+static int
+knock(struct fixture *x, const struct door *d)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&d->at, d->at_len), 0);
+	turns(x, 3);
+	return fd;
+}
+
+/* Asked or not: what the agent says.  Empty: it waits for a request. */
+static size_t
+hear(int fd, char *text, size_t size)
+{
+	ssize_t n = recv(fd, text, size - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = 0;
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void
+one_user_leaves_room(void **state)
+{
+	struct fixture *x = *state;
+	size_t before = conn_open_of(&x->host, getuid());
+	char text[2048];
+	int fd[DOOR_USER_MAX], more;
+	struct door d;
+
+	open_door(x, &d, false);
+	for (size_t i = 0; i < DOOR_USER_MAX; i++) {
+		fd[i] = knock(x, &d);
+		assert_int_equal(hear(fd[i], text, sizeof text), 0);
+		assert_int_equal(conn_open_of(&x->host, getuid()), before + i + 1);
+	}
+	more = knock(x, &d);
+	assert_int_not_equal(hear(more, text, sizeof text), 0);
+	assert_memory_equal(text, "HTTP/1.1 503 ", 13);
+	assert_non_null(strstr(text, "\r\nRetry-After: 1\r\n"));
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	assert_non_null(strstr(text, "\"reason\":\"overloaded\""));
+	assert_int_equal(recv(more, text, sizeof text, 0), 0); /* and closes */
+	close(more);
+	assert_int_equal(d.l.failed, 1);
+	assert_int_equal(conn_open_of(&x->host, getuid()), before + DOOR_USER_MAX);
+	/* Who closes one may open one. */
+	close(fd[0]);
+	turns(x, 3);
+	fd[0] = knock(x, &d);
+	assert_int_equal(hear(fd[0], text, sizeof text), 0);
+	assert_int_equal(send(fd[0], TWO, strlen(TWO), 0), strlen(TWO));
+	turns(x, 5);
+	assert_int_not_equal(hear(fd[0], text, sizeof text), 0);
+	assert_memory_equal(text, "HTTP/1.1 200 ", 13);
+	for (size_t i = 0; i < DOOR_USER_MAX; i++)
+		close(fd[i]);
+	turns(x, 3);
+	assert_int_equal(conn_open_of(&x->host, getuid()), before);
+	assert_int_equal(conn_open_of(&x->host, 4711), 0);
+	close_door(&d);
+}
+
+static void
+administration_does_not_count(void **state)
+{
+	struct fixture *x = *state;
+	size_t before = conn_open_of(&x->host, getuid());
+	int fd[DOOR_USER_MAX + 2];
+	char text[2048];
+	struct door d;
+
+	open_door(x, &d, true);
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+		fd[i] = knock(x, &d);
+		assert_int_equal(hear(fd[i], text, sizeof text), 0);
+	}
+	assert_int_equal(conn_open_of(&x->host, getuid()), before);
+	assert_int_equal(d.l.failed, 0);
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+		close(fd[i]);
+	turns(x, 3);
+	close_door(&d);
+}
+
 int
 main(void)
 {
@@ -494,6 +620,8 @@ main(void)
 		TEST(ends_inside_a_request),
 		TEST(drains),
 		TEST(drains_idle_ones),
+		TEST(one_user_leaves_room),
+		TEST(administration_does_not_count),
 		cmocka_unit_test(timers),
 	};
 
