@@ -84,6 +84,8 @@ class Certificate:
     further: list[tuple[str, bool, bytes]] = field(default_factory=list)
     tn_octets: bytes | None = None  # in the place of the encoded entries
     constraint_octets: bytes | None = None
+    hosts: list[str] = field(default_factory=list)  # dNSName
+    by_reference: bool = False  # a list at a URL, too
     both: bool = False  # the constraints in both extensions
 
 
@@ -145,6 +147,12 @@ class Maker:
             out.append(_extension(EJWTCC if enhanced else JWTCC, False, value))
             if c.both:
                 out.append(_extension(JWTCC if enhanced else EJWTCC, False, value))
+        if c.hosts:
+            names = [tlv(0x82, host.encode()) for host in c.hosts]
+            out.append(_extension("2.5.29.17", False, tlv(0x30, *names)))
+        if c.by_reference:
+            out.append(_extension("1.3.6.1.5.5.7.1.1", False, tlv(0x30, tlv(
+                0x30, oid("1.3.6.1.5.5.7.48.14"), tlv(0x86, b"https://a.example/list")))))
         out += [_extension(*row) for row in c.further]
         return tlv(0xA3, tlv(0x30, *out))
 

@@ -19,7 +19,7 @@ from spell import Raw, spell
 NOW = 1790000000
 HEX = "0123456789abcdef"
 PPTS = {None: (None, "shaken"), "shaken-sp": ("shaken",), "atis-delegate": (None,),
-        "vesper-05": (None,), "vesper-06": (None,)}
+        "vesper-05": (None,), "vesper-06": (None,), "domain": (None,)}
 # Claims that no type knows, and values of every kind for them.
 FREE = ("foo", "bar", "x-note", "lvl", "Foo", "zz9", "a")
 VALUES = ("high", "low", "", " high", "High", "5", "true", "null", '"high"', '{"a":1}', "[1]",
@@ -205,7 +205,7 @@ class Family:
     def __init__(self, rng: random.Random):
         self.rng = rng
         self.profile = rng.choice((None, None, None, "vesper-06", "vesper-06", "vesper-06",
-                                   "atis-delegate", "vesper-05", "shaken-sp"))
+                                   "atis-delegate", "vesper-05", "domain", "shaken-sp"))
         self.allow: list[str] = []
         self.entries: list[tuple] = []
         self.pool: list[str] = []  # numbers inside
@@ -396,7 +396,9 @@ class Family:
         begin = NOW - rng.randrange(life)
         return Certificate(
             entries=self.entries, constraints=self.constraints, not_before=begin,
-            not_after=begin + life, ca=rng.choice((None, False)),
+            not_after=begin + life, by_reference=rng.random() < 0.05,
+            hosts=["acme.example"] if self.profile == "domain" else rng.choice(
+                ([], [], [], ["acme.example"], ["a.example", "b.example"])), ca=rng.choice((None, False)),
             usage=rng.choice((0x80, 0x80, 0xC0, None)),
             further=[("1.3.6.1.4.1.99999.1", False, b"\x05\x00")] if rng.random() < 0.1 else [])
 

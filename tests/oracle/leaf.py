@@ -25,6 +25,7 @@ class Undecodable(Exception):
 class Leaf:
     def __init__(self, octets: bytes):
         self.problems: list[str] = []
+        self.hosts: list[str] = []
         self.numbers: tnlist.TNList | None = None
         self.constraints: constraint.Constraints | None = None
         try:
@@ -58,6 +59,8 @@ class Leaf:
             self.problems.append("a CA signs no PASSporT")  # protocol.md 1.6
         elif isinstance(value, x509.KeyUsage) and not value.digital_signature:
             self.problems.append("keyUsage without digitalSignature")
+        elif isinstance(value, x509.SubjectAlternativeName):
+            self.hosts = value.get_values_for_type(x509.DNSName)
         elif extension.critical and extension.oid.dotted_string not in PROCESSED:
             self.problems.append("unknown critical extension")  # RFC 5280 4.2
 
@@ -85,6 +88,8 @@ class Leaf:
         """Refused at activation, by itself or under the profile (D-01, V-12)."""
         if self.problems:
             return True
+        if profile == "domain" and len(self.hosts) != 1:
+            return True  # protocol.md 8.2: exactly one name
         if profile in ("vesper-05", "vesper-06", "domain"):
             return self.not_after - self.not_before > WEEK_S or not self.numbers.has_numbers
         if profile == "atis-delegate":

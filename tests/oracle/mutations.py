@@ -514,13 +514,15 @@ def leaf_unfit(g: Family, p: Pair):
     those = [{"key": "p384"}, {"key": "rsa"}, {"key": "k256"}, {"ca": True}, {"usage": 0x40},
              {"usage": 0x06, "ca": True}, {"further": p.certificate.further + [further]},
              {"not_after": 253402300799}]
-    those.append({"entries": None})
+    those += [{"entries": None}, {"entries": None, "by_reference": True}]
+    if p.profile == "domain":
+        those += [{"hosts": []}, {"hosts": ["acme.example", "www.acme.example"]}] * 2
     if p.profile == "shaken-sp":
         those += [{"entries": g.entries + [("spc", "999Z")]}, {"entries": [("one", "1")]},
                   {"entries": g.entries + [("one", "12025550100")]}]
     elif p.profile is not None:
         those.append({"entries": [("spc", "1234")]})
-    if p.profile in ("vesper-05", "vesper-06"):
+    if p.profile in ("vesper-05", "vesper-06", "domain"):
         those.append({"not_after": p.certificate.not_before + 7 * 86400 + 1})
         those.append({"not_after": p.certificate.not_before + 90 * 86400})
     return with_leaf(p, **g.rng.choice(those))
