@@ -270,6 +270,8 @@ credential_done(struct config_credential *cred)
 		free(cred->rcd_content[i].uri);
 	free(cred->rcd_content);
 	strings_done(&cred->policies);
+	strings_done(&cred->rph_namespaces);
+	free(cred->origid_value);
 }
 
 void

@@ -13,6 +13,7 @@
 #define AGENT_CONFIG_H
 
 #include "stir/constraints.h"
+#include "stir/original.h"
 #include "stir/profile.h"
 #include "stir/rcd.h"
 #include "stir/tnset.h"
@@ -94,6 +95,9 @@ struct config_content {
 	struct rcd_digest digest;
 };
 
+/* Who makes the origid of shaken (D-48). */
+enum origid_source { ORIGID_CALLER, ORIGID_FIXED, ORIGID_RANDOM };
+
 enum unlisted_tn { UNLISTED_REFUSE, UNLISTED_B, UNLISTED_C }; /* D-05, class sp */
 
 struct config_credential { /* credential NAME { … } inside a tenant */
@@ -123,7 +127,12 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	struct constraints_policy constraints_policy; /* D-08, D-12, D-15; no salts */
 	struct secret_ref salts; /* of the commitments; only the front reads them */
 	enum unlisted_tn unlisted_tn;
-	unsigned renew_lifetime_s; /* notAfter asked for; 0: the CA decides */
+	bool third_party_rcd;		      /* D-52 */
+	struct config_strings rph_namespaces; /* RFC 8443: "ets", "esnet"; empty: none */
+	enum origid_source origid;
+	char *origid_value;		    /* ORIGID_FIXED: a UUID */
+	enum original_check original_check; /* of div, div-o and rsp */
+	unsigned renew_lifetime_s;	    /* notAfter asked for; 0: the CA decides */
 };
 
 /* A list of user and of group ids. */

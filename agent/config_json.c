@@ -110,6 +110,18 @@ conveyance_name(enum conveyance c)
 	return c == CONVEY_BOTH ? "both" : c == CONVEY_X5C ? "x5c" : "x5u";
 }
 
+/* What belongs to single types of PASSporT. */
+static json_t *
+types_json(const struct config_credential *c)
+{
+	static const char *const origid[] = { "caller", "fixed", "random" };
+	static const char *const check[] = { "compare", "cached" };
+
+	return json_pack("{s:b,s:o,s:s,s:s?,s:s}", "third_party_rcd", c->third_party_rcd,
+	    "rph_namespaces", strings_json(&c->rph_namespaces), "origid", origid[c->origid],
+	    "origid_value", c->origid_value, "original_check", check[c->original_check]);
+}
+
 static json_t *
 interval_json(struct tn_interval i)
 {
@@ -176,12 +188,13 @@ credential_json(const struct config_credential *c)
 	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
 	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
 	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
-
 	json_auto_t *private = json_pack("{s:s?,s:b,s:s}", "salts", c->salts.text,
 	    "assert_committed", c->constraints_policy.assert_committed, "commit_without_salt",
 	    c->constraints_policy.commit_without_salt ? "allow" : "refuse");
+	json_auto_t *types = types_json(c);
 
 	json_object_update(out, rest);
+	json_object_update(out, types);
 	json_object_update(out, private);
 	return out;
 }

@@ -530,6 +530,52 @@ read_wanted_constraints(
 	return RC_OK;
 }
 
+/* D-48 */
+static enum rc
+read_origid(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const sources[] = { "caller", "fixed", "random", NULL };
+	json_auto_t *value = NULL;
+	unsigned choice = 0;
+
+	TRY(section_choice(s, "origid", sources, &choice, f));
+	TRY(section_string(s, "origid_value", &cred->origid_value, f));
+	cred->origid = choice;
+	if ((cred->origid == ORIGID_FIXED) != (cred->origid_value != NULL))
+		return section_bad(s, section_has(s, "origid") ? "origid" : "origid_value", f,
+		    "origid = fixed and origid_value = \"UUID\" go together");
+	if (cred->origid_value == NULL)
+		return RC_OK;
+	value = json_string(cred->origid_value);
+	if (value == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "origid_value");
+	if (ppt_claim(PPT_SHAKEN, "origid")->check("origid", value, NULL) != RC_OK)
+		return section_bad(s, "origid_value", f, "'origid_value' is no UUID");
+	return RC_OK;
+}
+
+/* What belongs to single types of PASSporT. */
+static enum rc
+read_types(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	static const char *const checks[] = { "compare", "cached", NULL };
+	unsigned choice = 0;
+
+	cred->third_party_rcd = section_bool(s, "third_party_rcd");
+	TRY(section_strings(s, "rph_namespaces", &cred->rph_namespaces, f));
+	for (size_t i = 0; i < cred->rph_namespaces.len; i++) {
+		const char *name = cred->rph_namespaces.item[i];
+
+		/* RFC 4412 section 3.1: token-nodot */
+		if (name[0] == 0 || strchr(name, '.') != NULL)
+			return section_bad(s, "rph_namespaces", f,
+			    "'%.40s' is no namespace: \"ets\", \"wps\", \"esnet\"", name);
+	}
+	TRY(section_choice(s, "original_check", checks, &choice, f));
+	cred->original_check = choice;
+	return read_origid(s, cred, f);
+}
+
 static enum rc
 read_credential(const struct config *c, const struct section *s, const struct config_tenant *t,
     struct config_credential *cred, struct fault *f)
@@ -545,6 +591,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_extra_claims(s, cred, f));
 	TRY(read_contents(s, cred, f));
 	TRY(read_policies(s, cred, f));
+	TRY(read_types(s, cred, f));
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
 	TRY(read_wanted_constraints(s, cred, f));
 	return section_uint(

@@ -5,4 +5,5 @@ libstir_la_SOURCES += \
 	stir/sct.c stir/sct.h \
 	stir/csr.c stir/csr.h \
 	stir/authtoken.c stir/authtoken.h \
+	stir/original.c stir/original.h \
 	stir/verify.c stir/verify.h

@@ -46,6 +46,7 @@ enum rc {
 	X(INVALID_TN, "invalid_tn", 400) \
 	X(STALE_IAT, "stale_iat", 400) \
 	X(UNSUPPORTED_PPT, "unsupported_ppt", 400) \
+	X(MISSING_ORIGINAL, "missing_original", 400) \
 	X(MALFORMED_HTTP, "malformed_http", 400) \
 	X(NOT_FOUND, "not_found", 404) \
 	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405) \
@@ -63,6 +64,9 @@ enum rc {
 	X(COMMITMENT_NOT_PROVABLE, "commitment_not_provable", 403) \
 	X(ATTEST_NOT_ALLOWED, "attest_not_allowed", 403) \
 	X(DEST_NOT_ALLOWED, "dest_not_allowed", 403) \
+	X(RPH_NOT_ALLOWED, "rph_not_allowed", 403) \
+	X(ORIGINAL_INVALID, "original_invalid", 403) \
+	X(ORIGINAL_MISMATCH, "original_mismatch", 403) \
 	X(CREDENTIAL_EXPIRED, "credential_expired", 403) \
 	X(CREDENTIAL_UNUSABLE, "credential_unusable", 403) \
 	X(AMBIGUOUS_CREDENTIAL, "ambiguous_credential", 403) \

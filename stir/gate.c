@@ -182,32 +182,65 @@ decide_class(const struct gate *g, enum ppt ppt, struct fault *f)
 	    profile->name, rule->name != NULL ? rule->name : "the base PASSporT");
 }
 
+const struct tn *
+gate_uncovered(const struct gate *g, const struct passport *p)
+{
+	size_t n = 0;
+	const struct tn *tn = passport_authorising(p, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!tnauth_covers(g->leaf->tnauth, &tn[i]))
+			return &tn[i];
+	}
+	return NULL;
+}
+
+/* D-38: attest says nothing about who is called, but for one profile. */
+static enum rc
+decide_rsp(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct profile_rule *profile = g->policy.profile;
+
+	if (p->ppt != PPT_RSP || json_object_get(p->claims, "attest") == NULL ||
+	    (profile != NULL && profile->attest_in_rsp))
+		return RC_OK;
+	return REFUSE(
+	    f, RC_INVALID, UNKNOWN_CLAIM, "attest", "attest has no meaning in ppt rsp");
+}
+
+/* RFC 9795 section 10: iss names a signer who is not the caller (D-52). */
+static enum rc
+decide_third_party(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct profile_rule *profile = g->policy.profile;
+	bool sp = profile != NULL && profile->cls == CLASS_SP;
+
+	if (!g->policy.third_party_rcd)
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+		    "rich call data of a third party is not configured");
+	if (!sp && gate_uncovered(g, p) == NULL)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
+		    "the certificate covers orig: its holder is no third party");
+	return RC_OK;
+}
+
 /* RFC 8224 section 6.1: no authority, no signature. */
 static enum rc
 decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 {
 	const struct profile_rule *profile = g->policy.profile;
+	const struct tn *outside;
 
+	if (p->third_party)
+		return decide_third_party(g, p, f);
 	if (profile != NULL && profile->cls == CLASS_SP)
 		return RC_OK; /* one code since activation; numbers are configured (D-05) */
-	if (tnauth_covers(g->leaf->tnauth, &p->authorising))
+	outside = gate_uncovered(g, p);
+	if (outside == NULL)
 		return RC_OK;
-	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
-	    "%s is not in the certificate's TNAuthList", tn_mask(&p->authorising).text);
-}
-
-/* Claims that a ppt's structure needs and nobody vets (D-16). */
-static bool
-is_structural(const char *name)
-{
-	static const char *const names[] = { "orig", "dest", "iat", "div", "opt", "mky",
-		"msgi" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(names[i], name) == 0)
-			return true;
-	}
-	return false;
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED,
+	    ppt_authorising_claim(ppt_rule(p->ppt)->by),
+	    "%s is not in the certificate's TNAuthList", tn_mask(outside).text);
 }
 
 static enum rc
@@ -221,7 +254,7 @@ decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 	     i = json_object_iter_next(p->claims, i)) {
 		const char *name = json_object_iter_key(i);
 
-		if (is_structural(name))
+		if (ppt_is_structural(name))
 			continue;
 		if (c == NULL || !constraints_vets(c, name, json_object_iter_value(i)))
 			return REFUSE(f, RC_DENIED, CLAIM_NOT_VETTED, name,
@@ -273,6 +306,7 @@ gate_decide(const struct gate *g, const struct passport *p, int64_t now_s, struc
 	TRY(gate_in_time(g, now_s, f));
 	TRY(decide_class(g, p->ppt, f));
 	TRY(decide_number(g, p, f));
+	TRY(decide_rsp(g, p, f));
 	TRY(decide_constraints(g, p, f));
 	return decide_vetted(g, p, f);
 }

@@ -15,6 +15,7 @@
 struct gate_policy {
 	const struct profile_rule *profile;    /* NULL: no profile's rules (vesper check) */
 	struct constraints_policy constraints; /* its salts are borrowed as the chain is */
+	bool third_party_rcd; /* rich call data about numbers of others (D-52) */
 };
 
 /* A leaf that may sign, with the facts that a decision needs. */
@@ -50,7 +51,8 @@ enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_
  * claim_excluded, claim_missing_by_constraint, value_not_permitted,
  * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A service provider code never authorises a number (D-05);
  * under class sp the number rule counts as passed, its numbers are the
- * tenant's configured ones.
+ * tenant's configured ones.  Rich call data with iss is a third party's: it
+ * needs third_party_rcd, and orig must not be covered (invalid_claim, D-52).
  */
 enum rc gate_decide(
     const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f) MUST_CHECK;
@@ -69,6 +71,9 @@ enum rc gate_silent(const struct gate *g, const struct passport *p, struct fault
  */
 enum rc gate_extra_claims(const struct gate *g, const char *const *list, size_t n,
     const char ***out, size_t *len, struct fault *f) MUST_CHECK;
+
+/* The first authorising number that the TNAuthList does not cover; NULL: all are. */
+const struct tn *gate_uncovered(const struct gate *g, const struct passport *p);
 
 const struct tnauth *gate_tnauth(const struct gate *g);
 const struct constraints *gate_constraints(const struct gate *g); /* NULL: none */

@@ -5,7 +5,6 @@
 #include "stir/b64.h"
 #include "stir/jtext.h"
 #include "stir/rcd.h"
-#include "stir/vper.h"
 
 static enum rc
 no_memory(struct fault *f)
@@ -29,23 +28,6 @@ passport_done(struct passport *p)
 /* ---- which claims ------------------------------------------------------------------- */
 
 static bool
-is_base_claim(const char *name)
-{
-	return strcmp(name, "orig") == 0 || strcmp(name, "dest") == 0 ||
-	       strcmp(name, "iat") == 0;
-}
-
-static const struct claim_rule *
-rule_of(const struct ppt_rule *rule, const char *name)
-{
-	for (const struct claim_rule *c = rule->claims; c->name != NULL; c++) {
-		if (strcmp(c->name, name) == 0)
-			return c;
-	}
-	return NULL;
-}
-
-static bool
 is_extra(const struct passport_policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->extra; i++) {
@@ -57,24 +39,38 @@ is_extra(const struct passport_policy *policy, const char *name)
 
 /* A claim that nobody vouches for is refused, never dropped or carried (D-51). */
 static enum rc
-check_known(const json_t *claims, const struct ppt_rule *rule,
-    const struct passport_policy *policy, struct fault *f)
+check_known(
+    const json_t *claims, enum ppt ppt, const struct passport_policy *policy, struct fault *f)
 {
 	json_t *walk = jtext_walk(claims);
 
 	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
 		const char *name = json_object_iter_key(i);
 
-		if (!is_base_claim(name) && rule_of(rule, name) == NULL &&
-		    !is_extra(policy, name))
+		if (policy->lenient || ppt_is_base_claim(name) || ppt_claim(ppt, name) != NULL)
+			continue;
+		if (!ppt_may_carry(ppt, name))
+			return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
+			    "a PASSporT of type %s does not carry it", ppt_text(ppt));
+		if (!is_extra(policy, name))
 			return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
 			    "neither the ppt nor extra_claims nor the certificate knows it");
 	}
 	return RC_OK;
 }
 
+/* The caller's word, else the default. */
+static const json_t *
+claim_of(const json_t *claims, const struct passport_policy *policy, const char *name)
+{
+	const json_t *own = json_object_get(claims, name);
+
+	return own != NULL ? own : json_object_get(policy->defaults, name);
+}
+
 static enum rc
-check_present(const json_t *claims, const struct ppt_rule *rule, struct fault *f)
+check_present(
+    const json_t *claims, enum ppt ppt, const struct passport_policy *policy, struct fault *f)
 {
 	static const char *const always[] = { "orig", "dest" };
 
@@ -83,10 +79,10 @@ check_present(const json_t *claims, const struct ppt_rule *rule, struct fault *f
 			return REFUSE(
 			    f, RC_INVALID, MISSING_CLAIM, always[i], "every PASSporT has it");
 	}
-	for (const struct claim_rule *c = rule->claims; c->name != NULL; c++) {
-		if (c->required && json_object_get(claims, c->name) == NULL)
+	for (const struct claim_rule *c = ppt_rule(ppt)->claims; c->name != NULL; c++) {
+		if (c->required && claim_of(claims, policy, c->name) == NULL)
 			return REFUSE(f, RC_INVALID, MISSING_CLAIM, c->name, "ppt %s needs it",
-			    rule->name != NULL ? rule->name : "(none)");
+			    ppt_text(ppt));
 	}
 	return RC_OK;
 }
@@ -231,12 +227,36 @@ read_dest(const json_t *dest, struct passport *p, struct dest *d, struct fault *
 	return RC_OK;
 }
 
+/* D-25, D-26 */
+static enum rc
+check_dest(const struct ppt_rule *rule, const struct passport *p, const struct dest *d,
+    struct fault *f)
+{
+	if (rule->max_dests > 0 && p->dests + d->uris > rule->max_dests)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "dest",
+		    "ppt %s has one destination", rule->name);
+	if (rule->by == AUTHORISED_BY_DEST && d->uris > 0)
+		return invalid(f, "dest", "dest.uri needs authority over a domain");
+	return RC_OK;
+}
+
+/* RFC 8224 section 8.3 holds for div.tn as well. */
+static enum rc
+read_div(const json_t *div, struct passport *p, struct fault *f)
+{
+	if (div == NULL)
+		return RC_OK;
+	TRY(ppt_claim(PPT_DIV, "div")->check("div", div, f));
+	return canonical(json_object_get(div, "tn"), "div", &p->div, f);
+}
+
 /* ---- time --------------------------------------------------------------------------- */
 
 static enum rc
-read_iat(const json_t *iat, const struct passport_policy *policy, int64_t *out, struct fault *f)
+read_iat(const json_t *iat, const struct ppt_rule *rule, const struct passport_policy *policy,
+    int64_t *out, struct fault *f)
 {
-	int64_t iat_s;
+	int64_t iat_s, past_s = policy->iat_past_s;
 
 	if (iat == NULL) {
 		*out = policy->now_s;
@@ -245,8 +265,10 @@ read_iat(const json_t *iat, const struct passport_policy *policy, int64_t *out, 
 	if (!json_is_integer(iat))
 		return invalid(f, "iat", "iat is an integer");
 	iat_s = json_integer_value(iat);
+	if (rule->iat == IAT_OF_ORIGINAL && past_s < PASSPORT_DIVERTED_S)
+		past_s = PASSPORT_DIVERTED_S; /* RFC 8946 section 4.1, D-21 */
 	/* Integers are below 2^53, so neither sum can overflow. */
-	if (iat_s < policy->now_s - policy->iat_past_s)
+	if (iat_s < policy->now_s - past_s)
 		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s old",
 		    (long long)(policy->now_s - iat_s));
 	if (iat_s > policy->now_s + policy->iat_future_s)
@@ -316,29 +338,31 @@ check_text(const char *name, const json_t *value, struct fault *f)
 	return rc == RC_OK ? RC_OK : invalid(f, name, "a value that has no deterministic text");
 }
 
-/* A claim that no ppt needs: some have a form all the same, wherever they ride. */
 static enum rc
-check_rider(const char *name, const json_t *value, struct fault *f)
+check_claim(enum ppt ppt, const char *name, const json_t *value, bool lenient, struct fault *f)
 {
-	if (strcmp(name, "vper") == 0)
-		TRY(vper_check(name, value, f));
+	const struct claim_rule *c = ppt_claim(ppt, name);
+
+	if (c != NULL)
+		TRY(c->check(name, value, f));
+	else if (!lenient)
+		TRY(ppt_check_extra(name, value, f));
 	return check_text(name, value, f);
 }
 
+/* All but the base claims; div has a canonical form of its own. */
 static enum rc
-put_rest(const json_t *claims, const struct ppt_rule *rule, const struct passport *p,
-    struct fault *f)
+put_rest(const json_t *claims, bool lenient, const struct passport *p, struct fault *f)
 {
 	json_t *walk = jtext_walk(claims);
 
 	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
 		const char *name = json_object_iter_key(i);
 		json_t *value = json_object_iter_value(i);
-		const struct claim_rule *c = rule_of(rule, name);
 
-		if (is_base_claim(name))
+		if (ppt_is_base_claim(name) || json_object_get(p->claims, name) != NULL)
 			continue;
-		TRY(c != NULL ? c->check(name, value, f) : check_rider(name, value, f));
+		TRY(check_claim(p->ppt, name, value, lenient, f));
 		if (json_object_set(p->claims, name, value) != 0)
 			return no_memory(f);
 	}
@@ -346,24 +370,53 @@ put_rest(const json_t *claims, const struct ppt_rule *rule, const struct passpor
 }
 
 static enum rc
-fill(const json_t *claims, const struct ppt_rule *rule, const struct passport_policy *policy,
-    struct passport *p, struct fault *f)
+put_div(const json_t *div, const struct passport *p, struct fault *f)
 {
+	json_t *out, *hi = json_object_get(div, "hi");
+
+	if (p->div.len == 0)
+		return RC_OK;
+	out = json_pack("{s:s, s:O*}", "tn", p->div.text, "hi", hi);
+	return put(p->claims, "div", out, f);
+}
+
+static enum rc
+fill(const json_t *claims, const struct passport_policy *policy, struct passport *p,
+    struct fault *f)
+{
+	const struct ppt_rule *rule = ppt_rule(p->ppt);
+	bool diverted = ppt_claim(p->ppt, "div") != NULL;
+	const json_t *div = diverted ? json_object_get(claims, "div") : NULL;
 	struct dest d = { 0 };
 
 	TRY(read_orig(json_object_get(claims, "orig"), &p->orig, f));
 	TRY(read_dest(json_object_get(claims, "dest"), p, &d, f));
-	TRY(read_iat(json_object_get(claims, "iat"), policy, &p->iat_s, f));
+	TRY(check_dest(rule, p, &d, f));
+	TRY(read_div(div, p, f));
+	TRY(read_iat(claim_of(claims, policy, "iat"), rule, policy, &p->iat_s, f));
 	p->claims = json_object();
 	if (p->claims == NULL)
 		return no_memory(f);
 	TRY(put_base(p, &d, f));
-	TRY(put_rest(claims, rule, p, f));
+	TRY(put_div(div, p, f));
+	TRY(put_rest(claims, policy->lenient, p, f));
+	if (policy->defaults != NULL)
+		TRY(put_rest(policy->defaults, policy->lenient, p, f));
 	TRY(rcd_check_claims(p->claims, f)); /* RFC 9795 section 5.1: whatever the ppt */
-	switch (rule->by) {
-	case AUTHORISED_BY_ORIG: p->authorising = p->orig; break;
-	}
+	p->third_party = p->ppt == PPT_RCD && json_object_get(p->claims, "iss") != NULL;
 	return RC_OK;
+}
+
+const struct tn *
+passport_authorising(const struct passport *p, size_t *n)
+{
+	*n = 1;
+	switch (ppt_rule(p->ppt)->by) {
+	case AUTHORISED_BY_ORIG: break;
+	case AUTHORISED_BY_DIV: return &p->div;
+	case AUTHORISED_BY_DEST: *n = p->dests; return p->dest;
+	}
+	return &p->orig;
 }
 
 enum rc
@@ -371,13 +424,12 @@ passport_prepare(const json_t *claims, enum ppt ppt, const struct passport_polic
     struct passport *out, struct fault *f)
 {
 	__attribute__((cleanup(passport_done))) struct passport p = { .ppt = ppt };
-	const struct ppt_rule *rule = ppt_rule(ppt);
 
 	if (!json_is_object(claims))
 		return invalid(f, "claims", "claims are an object");
-	TRY(check_known(claims, rule, policy, f));
-	TRY(check_present(claims, rule, f));
-	TRY(fill(claims, rule, policy, &p, f));
+	TRY(check_known(claims, ppt, policy, f));
+	TRY(check_present(claims, ppt, policy, f));
+	TRY(fill(claims, policy, &p, f));
 	*out = p;
 	p.claims = NULL; /* handed over */
 	return RC_OK;

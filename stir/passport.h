@@ -17,25 +17,39 @@ struct passport_policy {
 	const char *const
 	    *extra_claims; /* claims allowed beside the ppt's (D-51); may be NULL */
 	size_t extra;
+	/*
+	 * What stands in for a claim that the caller leaves out, by name: iat
+	 * and opt of the PASSporT that is answered, a made origid.  Borrowed;
+	 * NULL: nothing.
+	 */
+	const json_t *defaults;
+	bool lenient; /* a verifier's: claims that nobody knows are carried */
 };
+
+enum { PASSPORT_DIVERTED_S = 3 * 60 * 60 }; /* how old the iat of a div may be (D-21) */
 
 /* Claims that are complete, checked and canonical. */
 struct passport {
 	enum ppt ppt;
 	json_t *claims; /* owned: orig, dest (sorted), iat and the rest */
 	int64_t iat_s;
-	struct tn orig;	       /* orig.tn */
-	struct tn authorising; /* the number that the certificate must cover */
+	struct tn orig; /* orig.tn */
+	struct tn div;	/* div.tn; of length 0 where there is none */
 	struct tn dest[PASSPORT_MAX_DEST];
-	size_t dests; /* tn destinations */
+	size_t dests;	  /* tn destinations */
+	bool third_party; /* rich call data of somebody else: iss names the signer (D-52) */
 };
+
+/* The n numbers that the certificate must cover, all of them; at least one. */
+const struct tn *passport_authorising(const struct passport *p, size_t *n);
 
 /*
  * Check and canonicalise a caller's claims for one ppt.  The input is not
  * changed; its further values are shared by reference.  An absent iat is
  * now_s.  Refusals: unknown_claim, missing_claim, invalid_claim, invalid_tn,
- * stale_iat, each with its claim.  orig.uri is refused (D-26); dest.uri is
- * carried as it stands, sorted.
+ * stale_iat, each with its claim.  orig.uri and div.uri are refused (D-26);
+ * dest.uri is carried as it stands, sorted, but not in rsp, which dest
+ * authorises.
  */
 enum rc passport_prepare(const json_t *claims, enum ppt ppt,
     const struct passport_policy *policy, struct passport *out, struct fault *f) MUST_CHECK;

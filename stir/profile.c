@@ -20,6 +20,7 @@ static const struct profile_rule rules[] = {
 	[PROFILE_VESPER_05] = {
 		.name = "vesper-05", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
 		.min_scts = 1, .max_lifetime_s = 7 * DAY_S, .constraints_wanted = true,
+		.attest_in_rsp = true,
 	},
 	[PROFILE_VESPER_06] = {
 		.name = "vesper-06", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,

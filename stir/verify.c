@@ -128,18 +128,10 @@ find_ppt(struct run *r, struct fault *f)
 static enum rc
 prepare(struct run *r, struct fault *f)
 {
-	json_t *claims = r->out->claims;
-	const char **names = calloc(json_object_size(claims) + 1, sizeof *names);
-	struct passport_policy policy = { .now_s = r->iat_s, .extra_claims = names };
-	enum rc rc;
+	const struct passport_policy policy = { .now_s = r->iat_s, .lenient = true };
+	enum rc rc =
+	    passport_prepare(r->out->claims, r->ppt, &policy, &r->passport, &r->claims_fault);
 
-	if (names == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "claims");
-	for (void *i = json_object_iter(claims); i != NULL;
-	     i = json_object_iter_next(claims, i))
-		names[policy.extra++] = json_object_iter_key(i);
-	rc = passport_prepare(claims, r->ppt, &policy, &r->passport, &r->claims_fault);
-	free(names);
 	if (rc == RC_NO_MEMORY)
 		return FAULT(f, rc, "no_memory", "claims");
 	r->prepared = rc == RC_OK;
@@ -255,7 +247,10 @@ step_freshness(struct run *r, struct finding *v, struct fault *f)
 	/* Both are below 2^53 in magnitude. */
 	int64_t age_s = r->in->at_s - r->iat_s;
 
-	if (age_s > FRESH_S || age_s < -FRESH_S)
+	int64_t past_s =
+	    ppt_rule(r->ppt)->iat == IAT_OF_ORIGINAL ? PASSPORT_DIVERTED_S : FRESH_S;
+
+	if (age_s > past_s || age_s < -FRESH_S)
 		return FAULT(f, RC_DENIED, "stale_iat", "iat is %lld s %s",
 		    (long long)(age_s > 0 ? age_s : -age_s), age_s > 0 ? "old" : "ahead");
 	SAY(v, VERDICT_PASS, "iat is %lld s old", (long long)age_s);
@@ -293,20 +288,23 @@ static enum rc
 check_authority(struct run *r, const struct tnauth *list, struct finding *v, struct fault *f)
 {
 	enum credential_class cls = is_sp(list) ? CLASS_SP : CLASS_DELEGATE;
-	const struct tn *tn = &r->passport.authorising;
+	size_t n = 0;
+	const struct tn *tn = passport_authorising(&r->passport, &n);
 
 	/* D-01: shaken is a provider's, everything else a number holder's. */
 	if ((ppt_rule(r->ppt)->classes & (1u << cls)) == 0)
 		return FAULT(f, RC_DENIED, "tn_not_authorized",
-		    cls == CLASS_SP ? "a provider's certificate signs shaken only"
-				    : "shaken needs a certificate of one provider code");
+		    cls == CLASS_SP ? "a provider's certificate does not sign this ppt"
+				    : "this ppt needs a certificate of one provider code");
 	if (cls == CLASS_SP) {
 		SAY(v, VERDICT_PASS, "provider %s", tnauth_at(list, 0)->spc);
 		return RC_OK;
 	}
-	if (!tnauth_covers(list, tn))
-		return FAULT(f, RC_DENIED, "tn_not_authorized", "%s is not in the TNAuthList",
-		    tn_mask(tn).text);
+	for (size_t i = 0; i < n; i++) {
+		if (!tnauth_covers(list, &tn[i]))
+			return FAULT(f, RC_DENIED, "tn_not_authorized",
+			    "%s is not in the TNAuthList", tn_mask(&tn[i]).text);
+	}
 	SAY(v, VERDICT_PASS, "%s is in the TNAuthList", tn_mask(tn).text);
 	return RC_OK;
 }
@@ -419,12 +417,57 @@ step_claims(struct run *r, struct finding *v, struct fault *f)
 	if (!json_equal(json_object_get(r->passport.claims, "orig"),
 		json_object_get(r->out->claims, "orig")))
 		return FAULT(f, RC_DENIED, "invalid_tn", "orig.tn is not canonical");
+	if (!json_equal(json_object_get(r->passport.claims, "div"),
+		json_object_get(r->out->claims, "div")) &&
+	    r->passport.div.len > 0)
+		return FAULT(f, RC_DENIED, "invalid_tn", "div.tn is not canonical");
 	TRY(jtext_write(&text, r->passport.claims, f));
 	if (span_eq(buf_view(&text), buf_view(&r->jws.payload)))
 		SAY(v, VERDICT_PASS, "complete, in the form of RFC 8225 section 9");
 	else
 		SAY(v, VERDICT_WARN, "complete, not in the form of RFC 8225 section 9");
 	return RC_OK;
+}
+
+/* What the call was before, verified as this one is, with nothing but x5c to go by. */
+static enum rc
+check_originals(struct run *r, const struct originals *o, struct finding *v, struct fault *f)
+{
+	const struct original_policy policy = { .check = ORIGINAL_COMPARE,
+		.anchors = r->in->anchors,
+		.known = r->in->known,
+		.arg = r->in->arg,
+		.now_s = r->in->at_s };
+	size_t verified = 0, n = originals_len(o);
+
+	TRY(originals_match(o, &r->passport, f));
+	TRY(originals_verify(o, &policy, &verified, f));
+	r->out->diverted = originals_diverted(o);
+	SAY(v, verified == n ? VERDICT_PASS : VERDICT_WARN,
+	    "%zu of %zu PASSporTs before it are verified%s", verified, n,
+	    r->out->diverted ? ", the call was diverted" : "");
+	return RC_OK;
+}
+
+static enum rc
+step_original(struct run *r, struct finding *v, struct fault *f)
+{
+	AUTO(originals) *nested = NULL;
+	struct span opt = jtext_span(json_object_get(r->out->claims, "opt"));
+
+	if (ppt_rule(r->ppt)->answers == ANSWERS_NOTHING || !r->prepared) {
+		SAY(v, VERDICT_SKIPPED,
+		    r->prepared ? "it answers no other" : "the claims do not hold");
+		return RC_OK;
+	}
+	if (r->in->originals != NULL)
+		return check_originals(r, r->in->originals, v, f);
+	if (r->ppt != PPT_DIV_O || r->in->alone) {
+		SAY(v, VERDICT_SKIPPED, "what it answers was not supplied");
+		return RC_OK;
+	}
+	TRY(originals_read(&opt, 1, &nested, f));
+	return check_originals(r, nested, v, f);
 }
 
 static bool
@@ -484,6 +527,7 @@ static const struct {
 	[VERIFY_CONSTRAINTS] = { "constraints", step_constraints, SIP_INVALID_IDENTITY_HEADER },
 	[VERIFY_SCT] = { "sct", step_sct, SIP_UNSUPPORTED_CREDENTIAL },
 	[VERIFY_CLAIMS] = { "claims", step_claims, SIP_INVALID_IDENTITY_HEADER },
+	[VERIFY_ORIGINAL] = { "original", step_original, SIP_INVALID_IDENTITY_HEADER },
 	[VERIFY_SIGNALLING] = { "signalling", step_signalling, SIP_INVALID_IDENTITY_HEADER },
 };
 static_assert(ARRAY_LEN(steps) == VERIFY__COUNT, "a row per step");

@@ -5,7 +5,7 @@
 #ifndef STIR_VERIFY_H
 #define STIR_VERIFY_H
 
-#include "stir/chain.h"
+#include "stir/original.h"
 #include "stir/sct.h"
 
 enum verdict { VERDICT_SKIPPED, VERDICT_PASS, VERDICT_WARN, VERDICT_FAIL };
@@ -21,6 +21,7 @@ enum verify_step {
 	VERIFY_CONSTRAINTS,
 	VERIFY_SCT,
 	VERIFY_CLAIMS,	   /* the ppt's claims */
+	VERIFY_ORIGINAL,   /* div, div-o, rsp: the PASSporTs that it answers */
 	VERIFY_SIGNALLING, /* orig and dest against --from and --to */
 	VERIFY__COUNT
 };
@@ -33,6 +34,15 @@ struct verify_input {
 	const struct tn *from, *to;    /* from signalling; may be NULL */
 	int64_t at_s;
 	unsigned min_scts;
+	/*
+	 * What a div, div-o or rsp answers, read from the same call; NULL: not
+	 * supplied, which leaves that step out, but for what is in opt.
+	 */
+	const struct originals *originals;
+	/* Their chains, where they have no x5c; may be NULL, as in original.h. */
+	const struct chain *(*known)(void *arg, struct span x5u);
+	void *arg;
+	bool alone; /* not even opt is looked into */
 };
 
 struct verify_result {
@@ -41,6 +51,7 @@ struct verify_result {
 		char detail[160];
 	} step[VERIFY__COUNT];
 	bool pass;
+	bool diverted;		 /* the call was: dest is not that of its first (D-37) */
 	int code;		 /* 0, or the SIP code: 403, 428, 436, 437, 438 */
 	json_t *header, *claims; /* owned; NULL when they did not parse */
 	struct chain *chain;	 /* owned; NULL likewise */

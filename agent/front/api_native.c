@@ -50,6 +50,24 @@ api_native_context(const json_t *value, struct sign_request *r, struct fault *f)
 	return RC_OK;
 }
 
+/* div, div-o, rsp: what it answers. */
+static enum rc
+take_original(const json_t *value, struct sign_request *r, struct fault *f)
+{
+	size_t n = json_array_size(value);
+
+	if (n == 0 || n > ORIGINAL_MAX)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original",
+		    "must be an array of 1 to %d PASSporTs", ORIGINAL_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (!json_is_string(json_array_get(value, i)))
+			return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original",
+			    "its elements must be strings");
+	}
+	r->original = value;
+	return RC_OK;
+}
+
 enum rc
 api_native_member(
     const char *name, const json_t *value, struct sign_request *r, struct fault *f)
@@ -67,6 +85,8 @@ api_native_member(
 		return take_text(value, name, &r->tenant, f);
 	if (strcmp(name, "credential") == 0)
 		return take_text(value, name, &r->credential, f);
+	if (strcmp(name, "original") == 0)
+		return take_original(value, r, f);
 	if (strcmp(name, "context") == 0)
 		return api_native_context(value, r, f);
 	if (strcmp(name, "delegate") == 0)

@@ -1,8 +1,11 @@
 #include "agent/front/decide.h"
 
+#include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/front/proof.h"
+#include "stir/jtext.h"
 #include "stir/vper.h"
 
 enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
@@ -19,7 +22,9 @@ struct search {
 	struct decision *d;
 	struct candidate list[DECIDE_MAX_CANDIDATES];
 	size_t len;
-	uint64_t key;	       /* tn_key() of the authorising number */
+	const struct tn *number; /* those that must be authorised, all of them */
+	size_t numbers;
+	const char *claim;     /* where they stand */
 	bool proven;	       /* a delegate's PASSporT of the call covers it */
 	struct fault unproven; /* why one that was there does not */
 };
@@ -44,18 +49,73 @@ credential_of(const struct search *s, const struct candidate *c)
 
 /* ---- syntax ---- */
 
+/* One that the ppt itself knows. */
 static bool
-is_structural(const char *name, enum ppt ppt)
+is_own(const char *name, enum ppt ppt)
 {
-	const struct claim_rule *rule = ppt_rule(ppt)->claims;
+	return ppt_is_base_claim(name) || ppt_claim(ppt, name) != NULL;
+}
 
-	if (strcmp(name, "orig") == 0 || strcmp(name, "dest") == 0 || strcmp(name, "iat") == 0)
-		return true;
-	for (; rule != NULL && rule->name != NULL; rule++) {
-		if (strcmp(name, rule->name) == 0)
-			return true;
+/* ---- what stands in for claims that the caller leaves out ---- */
+
+static enum rc
+read_originals(struct search *s, struct fault *f)
+{
+	const json_t *list = s->r->original;
+	struct span token[ORIGINAL_MAX];
+	size_t n = json_array_size(list);
+
+	if (ppt_rule(s->r->ppt)->answers == ANSWERS_NOTHING) {
+		if (list == NULL)
+			return RC_OK;
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original",
+		    "a PASSporT of type %s answers no other", ppt_text(s->r->ppt));
 	}
-	return false;
+	if (list == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_ORIGINAL, "original",
+		    "ppt %s needs the PASSporTs that it answers", ppt_text(s->r->ppt));
+	if (n > ORIGINAL_MAX)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original", "at most %d PASSporTs",
+		    ORIGINAL_MAX);
+	for (size_t i = 0; i < n; i++)
+		token[i] = jtext_span(json_array_get(list, i));
+	return originals_read(token, n, &s->d->originals, f);
+}
+
+/* RFC 9562 section 5.4 */
+static enum rc
+random_uuid(json_t **out, struct fault *f)
+{
+	uint8_t b[16];
+	char text[37], *p = text;
+
+	if (RAND_bytes(b, sizeof b) != 1)
+		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "random bytes");
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	for (size_t i = 0; i < sizeof b; i++)
+		p += snprintf(
+		    p, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+	*out = json_string(text);
+	return *out != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "origid");
+}
+
+static enum rc
+defaults(const struct search *s, json_t **out, struct fault *f)
+{
+	json_auto_t *all = NULL;
+	json_t *origid = NULL;
+
+	if (s->d->originals != NULL)
+		return originals_defaults(s->d->originals, s->r->ppt, out, f);
+	all = json_object();
+	if (s->r->ppt == PPT_SHAKEN) {
+		TRY(random_uuid(&origid, f)); /* of_claims() and settle() say who wants it */
+		if (json_object_set_new(all, "origid", origid) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "origid");
+	}
+	*out = TAKE(all);
+	return RC_OK;
 }
 
 /*
@@ -70,6 +130,7 @@ prepare(struct search *s, struct fault *f)
 		.iat_past_s = IAT_PAST_S,
 		.iat_future_s = IAT_FUTURE_S,
 		.extra_claims = extra };
+	json_auto_t *instead = NULL;
 	const char *name;
 	json_t *value;
 
@@ -78,13 +139,18 @@ prepare(struct search *s, struct fault *f)
 		    DECIDE_MAX_CLAIMS);
 	/* json_object_foreach wants a mutable object; iterating does not change it. */
 	json_object_foreach ((json_t *)(uintptr_t)s->r->claims, name, value) {
-		if (!is_structural(name, s->r->ppt))
+		if (!is_own(name, s->r->ppt))
 			extra[policy.extra++] = name;
 	}
+	TRY(read_originals(s, f));
+	TRY(defaults(s, &instead, f));
+	policy.defaults = instead;
 	TRY(passport_prepare(s->r->claims, s->r->ppt, &policy, &s->d->passport, f));
 	s->d->prepared = true;
-	s->key = tn_key(&s->d->passport.authorising);
-	return RC_OK;
+	s->number = passport_authorising(&s->d->passport, &s->numbers);
+	s->claim = ppt_authorising_claim(ppt_rule(s->r->ppt)->by);
+	return s->d->originals != NULL ? originals_match(s->d->originals, &s->d->passport, f)
+				       : RC_OK;
 }
 
 /* ---- the caller, and with it the tenants ---- */
@@ -132,12 +198,22 @@ add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 	return RC_OK;
 }
 
+/* D-60: whoever signs for several numbers has all of them configured (D-25). */
+static bool
+lists(const struct search *s, const struct config_tenant *t)
+{
+	for (size_t i = 0; i < s->numbers; i++) {
+		if (t->numbers == NULL || !tnset_has(t->numbers, tn_key(&s->number[i])))
+			return false;
+	}
+	return true;
+}
+
 static enum rc
 named_tenant(struct search *s, struct fault *f)
 {
 	const struct config *c = s->w->set->config;
 	const struct config_tenant *t = config_tenant_find(c, s->r->tenant);
-	bool listed;
 
 	/* A tenant that is not there and one that is not the caller's look the same. */
 	if (t == NULL || !caller_may(s->w->caller, t))
@@ -147,8 +223,7 @@ named_tenant(struct search *s, struct fault *f)
 	if (!t->enabled)
 		return REFUSE(
 		    f, RC_DENIED, TENANT_DISABLED, NULL, "tenant '%s' is disabled", t->name);
-	listed = t->numbers != NULL && tnset_has(t->numbers, s->key);
-	TRY(add_tenant(s, (size_t)(t - c->tenant), listed, f));
+	TRY(add_tenant(s, (size_t)(t - c->tenant), lists(s, t), f));
 	if (s->len == 0)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
 		    "tenant '%s' has no such credential", t->name);
@@ -162,7 +237,7 @@ add_if_callers(struct search *s, const uint32_t *list, size_t n, bool listed, st
 		const struct config_tenant *t = &s->w->set->config->tenant[list[i]];
 
 		if (t->enabled && caller_may(s->w->caller, t))
-			TRY(add_tenant(s, list[i], listed, f));
+			TRY(add_tenant(s, list[i], listed && lists(s, t), f));
 	}
 	return RC_OK;
 }
@@ -191,8 +266,20 @@ nobody(const struct search *s, struct fault *f)
 	if ((s->w->view->ppts & 1U << s->r->ppt) == 0)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
 		    "no credential of this caller's tenants signs this ppt");
-	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
 	    "the number is not among those configured for this caller's tenants");
+}
+
+/* The number is somebody else's, so it cannot lead to a tenant (D-52). */
+static enum rc
+only_tenant(struct search *s, struct fault *f)
+{
+	size_t only = s->w->view->only;
+
+	if (only == CALLER_NO_TENANT)
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+		    "whoever signs for a third party is named: give the tenant");
+	return add_tenant(s, only, lists(s, &s->w->set->config->tenant[only]), f);
 }
 
 static enum rc
@@ -208,7 +295,9 @@ any_tenant(struct search *s, struct fault *f)
 	if (!s->w->view->enabled)
 		return REFUSE(
 		    f, RC_DENIED, TENANT_DISABLED, NULL, "this caller's tenants are disabled");
-	n = credset_lookup(s->w->set, s->key, found, CREDSET_MAX_OVERLAP);
+	if (s->d->passport.third_party)
+		return only_tenant(s, f);
+	n = credset_lookup(s->w->set, tn_key(s->number), found, CREDSET_MAX_OVERLAP);
 	TRY(add_if_callers(s, found, n, true, f));
 	if (s->r->ppt == PPT_SHAKEN) {
 		unlisted = policy_unlisted(s->w->policy, &all);
@@ -280,6 +369,29 @@ of_class(const struct search *s, const struct candidate *c, struct fault *f)
 	return RC_OK;
 }
 
+/* D-52; that the certificate does not cover the number is the gate's question. */
+static enum rc
+of_third_party(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+
+	if (!cc->third_party_rcd)
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+		    "credential '%s' has no third_party_rcd", cc->name);
+	if (c->listed && profile_rule(cc->profile)->cls == CLASS_SP)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
+		    "tenant '%s' lists orig: it is no third party", tenant_of(s, c)->name);
+	return RC_OK;
+}
+
+/* D-05 is about attestation alone: a div for a number not covered is refused (D-39). */
+static bool
+may_be_unlisted(const struct search *s, const struct candidate *c)
+{
+	return s->r->ppt == PPT_SHAKEN &&
+	       (config_of(s, c)->unlisted_tn != UNLISTED_REFUSE || is_proven(s, c));
+}
+
 /* D-60: the tenant's configured numbers and the certificate's, both at every request. */
 static enum rc
 of_number(const struct search *s, const struct candidate *c, struct fault *f)
@@ -288,21 +400,23 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 	const struct credential *credential = credential_of(s, c);
 	bool sp = profile_rule(cc->profile)->cls == CLASS_SP;
 
-	if (!c->listed && (!sp || (cc->unlisted_tn == UNLISTED_REFUSE && !is_proven(s, c))))
-		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	if (s->d->passport.third_party)
+		return of_third_party(s, c, f);
+	if (!c->listed && !(sp && may_be_unlisted(s, c)))
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
 		    "the number is not among those configured for tenant '%s'",
 		    tenant_of(s, c)->name);
 	if (credential->state == CREDENTIAL_PENDING)
-		return REFUSE(f, RC_DENIED, NUMBER_PENDING, "orig",
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
 		    "credential '%s' of tenant '%s' has no certificate yet", cc->name,
 		    tenant_of(s, c)->name);
 	if (sp || credential->state != CREDENTIAL_READY ||
-	    tnauth_covers(gate_tnauth(credential->gate), &s->d->passport.authorising))
+	    gate_uncovered(credential->gate, &s->d->passport) == NULL)
 		return RC_OK;
 	if (cc->ca != NULL)
-		return REFUSE(f, RC_DENIED, NUMBER_PENDING, "orig",
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
 		    "the certificate that covers the number is still to come");
-	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
 	    "the certificate of credential '%s' does not cover the number", cc->name);
 }
 
@@ -333,8 +447,12 @@ of_claims(const struct search *s, const struct candidate *c, struct fault *f)
 	const char *name;
 	json_t *value;
 
+	if (s->r->ppt == PPT_SHAKEN && config_of(s, c)->origid == ORIGID_CALLER &&
+	    json_object_get(s->r->claims, "origid") == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_CLAIM, "origid",
+		    "credential '%s' takes it from the caller", config_of(s, c)->name);
 	json_object_foreach (s->d->passport.claims, name, value) {
-		if (is_structural(name, s->r->ppt) ||
+		if (is_own(name, s->r->ppt) ||
 		    is_extra(config_of(s, c), credential_of(s, c), name))
 			continue;
 		return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
@@ -511,6 +629,54 @@ attest(struct search *s, const struct candidate *c, struct fault *f)
 	return v->granted != v->asked ? lower(s, c, f) : RC_OK;
 }
 
+/* D-48: whose origid it is.  What was judged with another is judged again. */
+static enum rc
+set_origid(struct search *s, struct fault *f)
+{
+	const struct config_credential *cc = s->d->config;
+	json_t *origid = NULL;
+
+	if (s->r->ppt != PPT_SHAKEN || cc->origid == ORIGID_CALLER)
+		return RC_OK;
+	if (cc->origid == ORIGID_FIXED)
+		origid = json_string(cc->origid_value);
+	else
+		TRY(random_uuid(&origid, f));
+	if (json_object_set_new(s->d->passport.claims, "origid", origid) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "origid");
+	return gate_decide(s->d->credential->gate, &s->d->passport, s->w->now_s, f);
+}
+
+/* A credential of this agent, whose chain is known without asking anybody. */
+static const struct chain *
+known_chain(void *arg, struct span x5u)
+{
+	const struct credset *set = arg;
+
+	for (size_t i = 0; i < set->slots; i++) {
+		const struct credential *c = set->slot[i];
+
+		if (c != NULL && c->state == CREDENTIAL_READY && c->x5u != NULL &&
+		    span_is(x5u, c->x5u))
+			return c->chain;
+	}
+	return NULL;
+}
+
+static enum rc
+verify_originals(struct search *s, struct fault *f)
+{
+	const struct original_policy policy = { .check = s->d->config->original_check,
+		.anchors = s->w->set->anchors,
+		.known = known_chain,
+		.arg = (void *)(uintptr_t)s->w->set,
+		.now_s = s->w->now_s };
+
+	if (s->d->originals == NULL)
+		return RC_OK;
+	return originals_verify(s->d->originals, &policy, &s->d->originals_verified, f);
+}
+
 static enum rc
 settle(struct search *s, struct fault *f)
 {
@@ -524,7 +690,10 @@ settle(struct search *s, struct fault *f)
 		TRY(policy_take(s->w->policy, c->tenant, s->w->now_ms, f));
 	TRY(vper_check_entity(json_object_get(s->d->passport.claims, "vper"),
 	    s->d->tenant->entity_id, f)); /* D-63 */
-	return attest(s, c, f);
+	TRY(set_origid(s, f));
+	TRY(policy_rph(s->d->config, s->d->passport.claims, f));
+	TRY(attest(s, c, f));
+	return verify_originals(s, f);
 }
 
 static enum rc
@@ -557,7 +726,9 @@ decide(const struct decide_world *w, const struct sign_request *r, struct decisi
 	s.r = r;
 	s.d = out;
 	s.len = 0;
-	s.key = 0;
+	s.number = NULL;
+	s.numbers = 0;
+	s.claim = NULL;
 	s.proven = false;
 	s.unproven = (struct fault){ 0 };
 	*out = (struct decision){ 0 };
@@ -591,5 +762,6 @@ decide_done(struct decision *d)
 {
 	if (d->prepared)
 		passport_done(&d->passport);
+	originals_free(d->originals);
 	*d = (struct decision){ 0 };
 }

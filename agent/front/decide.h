@@ -16,7 +16,8 @@ struct sign_request {
 	enum ppt ppt;
 	const char *tenant, *credential; /* NULL: chosen by the number */
 	const json_t *claims;
-	const json_t *context; /* recorded, not signed; NULL: none */
+	const json_t *original; /* array of 1 to ORIGINAL_MAX strings; NULL: none */
+	const json_t *context;	/* recorded, not signed; NULL: none */
 	/*
 	 * What a shaken PASSporT may attest by where it is not among before: a
 	 * delegate's PASSporT or Identity value that the caller has from elsewhere.
@@ -48,16 +49,20 @@ struct decision {
 	struct attest_verdict attest;	    /* all 0: not judged */
 	bool prepared;			    /* passport is set */
 	struct passport passport;	    /* decide_done() */
+	struct originals *originals;	    /* owned; NULL: the ppt answers none */
+	size_t originals_verified;	    /* whose signature was verified */
 	/* Set when it was allowed: */
 	const struct config_credential *config;
 	struct credential *credential; /* borrowed from the set */
 };
 
 /*
- * In this order, each with its reasons:
+ * In this order, each with its reasons.  What a div, div-o or rsp answers is
+ * read and compared with the syntax of the claims (original_mismatch) and
+ * verified last of all, for that is dear (original_invalid).
  *
  * clock        clock_not_credible
- * syntax       missing_claim invalid_claim invalid_tn stale_iat
+ * syntax       missing_original missing_claim invalid_claim invalid_tn stale_iat
  * caller       caller_not_allowed tenant_disabled rate_limited
  * class, ppt   no_credential
  * number       tn_not_authorized number_pending
@@ -69,6 +74,7 @@ struct decision {
  * health       sct_policy credential_expired credential_unusable hsm_unavailable
  * priority     ambiguous_credential
  * policy       value_not_permitted (vper.id, D-63) attest_not_allowed
+ *              rph_not_allowed original_invalid
  *
  * The reason is that of the filter which removed the last candidate (D-59).
  */

@@ -108,7 +108,7 @@ static void
 put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
     const struct decision *d)
 {
-	jw_str(out, "ppt", ppt_rule(r->ppt)->name != NULL ? ppt_rule(r->ppt)->name : "base");
+	jw_str(out, "ppt", ppt_text(r->ppt));
 	jw_uint(out, "uid", who->uid);
 	jw_uint(out, "gid", who->gid);
 	jw_int(out, "pid", who->pid);
@@ -117,6 +117,12 @@ put_request(struct buf *out, const struct sign_request *r, const struct caller *
 		jw_uint(out, "dests", d->passport.dests);
 		if (d->passport.dests > 0)
 			jw_str(out, "dest", d->passport.dest[0].text);
+		if (d->passport.div.len > 0)
+			jw_str(out, "div", d->passport.div.text);
+	}
+	if (d->originals != NULL) {
+		jw_uint(out, "originals", originals_len(d->originals));
+		jw_uint(out, "originals_verified", d->originals_verified);
 	}
 	put_attest(out, &d->attest);
 	put_context(out, r->context);

@@ -62,9 +62,9 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	buf_printf(&text, "%s %u %u %u %u %u %u ", profile_rule(cc->profile)->name, j->token,
 	    cc->priority, (unsigned)cc->convey, cc->identity, cc->identity_max_bytes,
 	    cc->min_scts);
-	buf_printf(&text, "%d %d %d %d %d %d ", cc->allow_range_to_all_nines,
+	buf_printf(&text, "%d %d %d %d %d %d %d ", cc->allow_range_to_all_nines,
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
-	    p->assert_committed, p->commit_without_salt);
+	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd);
 	put_salts(&text, cc);
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
@@ -204,10 +204,8 @@ minimal_claims(enum ppt ppt)
 	static const char base[] =
 	    "{\"dest\":{\"tn\":[\"123456789012345\"]},\"iat\":1234567890,"
 	    "\"orig\":{\"tn\":\"123456789012345\"}}";
-	static const char more[] = "\"attest\":\"A\",,\"origid\":"
-				   "\"00000000-0000-0000-0000-000000000000\"";
 
-	return sizeof base - 1 + (ppt == PPT_SHAKEN ? sizeof more - 1 : 0);
+	return sizeof base - 1 + ppt_rule(ppt)->least;
 }
 
 /* D-17: an Identity value that would be too large is found at activation, not at a call. */
@@ -289,7 +287,9 @@ static enum rc
 judge_into(const struct judge *j, struct span pem, struct credential *c, struct fault *f)
 {
 	const struct config_credential *cc = credset_config(j->set, j->at);
-	struct gate_policy policy = { profile_rule(cc->profile), cc->constraints_policy };
+	struct gate_policy policy = { .profile = profile_rule(cc->profile),
+		.constraints = cc->constraints_policy,
+		.third_party_rcd = cc->third_party_rcd };
 	const X509 *issuer = NULL;
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));

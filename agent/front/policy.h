@@ -54,6 +54,14 @@ enum rc policy_attest(const struct config_tenant *t, const struct config_credent
 /* Does the tenant take a delegate's PASSporT for a right to the number? */
 bool policy_takes_proof(const struct config_tenant *t);
 
+/*
+ * May this credential assert these resource priorities (RFC 8443)?  Only those
+ * of its rph_namespaces: no certificate speaks of them.  RC_DENIED
+ * rph_not_allowed.
+ */
+enum rc policy_rph(
+    const struct config_credential *c, const json_t *claims, struct fault *f) MUST_CHECK;
+
 /* The value of the claim "attest": 'A', 'B', 'C', or 0 where there is none. */
 char policy_attest_of(const json_t *claims);
 

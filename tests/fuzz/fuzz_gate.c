@@ -44,11 +44,17 @@ static void
 check_allowed(const struct gate *g, const struct gate_policy *policy, const struct passport *p)
 {
 	const struct constraints *c = gate_constraints(g);
+	bool by_number = policy->profile == NULL || policy->profile->cls == CLASS_DELEGATE;
 	struct fault f = { 0 };
+	size_t n = 0;
+	const struct tn *tn = passport_authorising(p, &n);
 
-	if ((policy->profile == NULL || policy->profile->cls == CLASS_DELEGATE) &&
-	    !tnauth_covers(gate_tnauth(g), &p->authorising))
+	if (n == 0)
 		abort();
+	for (size_t i = 0; i < n && by_number; i++) {
+		if (!tnauth_covers(gate_tnauth(g), &tn[i]))
+			abort();
+	}
 	if (c != NULL && constraints_evaluate(c, &policy->constraints, p->claims, &f) != RC_OK)
 		abort();
 }

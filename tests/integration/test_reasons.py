@@ -7,6 +7,7 @@ The list of tokens is read from stir/fault.h, so a token without a case fails.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -67,6 +68,23 @@ def claims(number: str, **more) -> dict:
     return {"orig": {"tn": number}, "dest": {"tn": [DEST]}, **more}
 
 
+def unsigned(payload: dict, ppt: str | None = None) -> str:
+    """A PASSporT that reads well and that nobody signed; its chain is elsewhere."""
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+    header = {"alg": "ES256", **({"ppt": ppt} if ppt else {}), "typ": "passport",
+              "x5u": "https://certs.example.org/a.pem"}
+    return ".".join([*(part(json.dumps(p, sort_keys=True, separators=(",", ":")).encode())
+                       for p in (header, payload)), part(bytes(64))])
+
+
+def answering(**more) -> dict:
+    """A div for a call to ACME, whose original is not yet in it."""
+    return {"ppt": "div", "claims": claims(OTHER, div={"tn": ACME}), **more}
+
+
+RECENT = {"orig": {"tn": OTHER}, "dest": {"tn": [ACME]}, "iat": int(time.time())}
+
 # reason, claim or None, body of POST /v1/passports
 DECISIONS = [
     ("tn_not_authorized", "orig", {"claims": claims("13035550199")}),
@@ -75,6 +93,15 @@ DECISIONS = [
     ("no_credential", None, {"tenant": "osp", "claims": BASE}),
     ("no_credential", None, {"tenant": "acme", "credential": "other", "claims": BASE}),
     ("attest_not_allowed", "attest", {"tenant": "osp", "ppt": "shaken", "claims": SHAKEN}),
+    ("rph_not_allowed", "rph", {"tenant": "osp", "ppt": "rph",
+                                "claims": {**BASE, "rph": {"auth": ["ets.0"]}}}),
+    ("missing_original", "original", answering()),
+    ("missing_original", "original", {"ppt": "rsp", "claims": BASE}),
+    ("original_invalid", "original", answering(original=["a.b.c"])),
+    ("original_mismatch", "orig",
+     answering(original=[unsigned({**RECENT, "orig": {"tn": DEST}})])),
+    ("original_mismatch", "div",
+     answering(original=[unsigned({**RECENT, "dest": {"tn": [DEST]}})])),
     ("claim_excluded", "rcd", {"claims": claims("12025550110", crn="x", rcd={"nam": "A"})}),
     ("claim_missing_by_constraint", "crn", {"claims": claims("12025550110")}),
     ("value_not_permitted", "rcd", {"claims": claims("12025550111", rcd={"nam": "Other"})}),

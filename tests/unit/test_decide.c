@@ -877,6 +877,13 @@ callers(void **state)
 	}
 }
 
+/* D-01 */
+enum {
+	DELEGATE_PPTS = 1U << PPT_BASE | 1U << PPT_RCD | 1U << PPT_RSP | 1U << PPT_MSG |
+			1U << PPT_DIV | 1U << PPT_DIV_O,
+	SP_PPTS = 1U << PPT_SHAKEN | 1U << PPT_DIV | 1U << PPT_RCD | 1U << PPT_RPH,
+};
+
 static void
 view_follows_the_set(void **state)
 {
@@ -886,13 +893,13 @@ view_follows_the_set(void **state)
 
 	assert_true(caller_see(&who, x->set, &v)->any);
 	assert_int_equal(v.only, 6); /* "late" */
-	assert_int_equal(v.ppts, 1U << PPT_BASE);
+	assert_int_equal(v.ppts, DELEGATE_PPTS);
 	who.uid = 1000;
 	assert_int_equal(
 	    caller_see(&who, x->set, &v)->only, 6); /* the same generation: as it was */
 	x->set->generation++;
 	assert_true(caller_see(&who, x->set, &v)->only == CALLER_NO_TENANT);
-	assert_int_equal(v.ppts, 1U << PPT_BASE | 1U << PPT_SHAKEN);
+	assert_int_equal(v.ppts, DELEGATE_PPTS | SP_PPTS);
 	who.uid = 9;
 	x->set->generation++;
 	assert_false(caller_see(&who, x->set, &v)->any);

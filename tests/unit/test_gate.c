@@ -315,7 +315,10 @@ static struct decide_case {
 	{ "vesper: base claims need none", NUMBER, NULL, "vesper-06", PPT_BASE, "12025550100",
 	    "", NOW, NULL, NULL },
 	{ "vesper: structural claims need none", NUMBER, NULL, "vesper-06", PPT_BASE,
-	    "12025550100", "'mky':[{'alg':'sha-256','dig':'00'}]", NOW, NULL, NULL },
+	    "12025550100",
+	    "'mky':[{'alg':'sha-256','dig':'"
+	    "021ACC5427ABEB9C533F3E4B652E7D463F5442CD54F17A03A27DF9B07F4619B2'}]",
+	    NOW, NULL, NULL },
 	{ "vesper: no constraints, further claim (V-16)", NUMBER, NULL, "vesper-06", PPT_BASE,
 	    "12025550100", "'rcd':{'nam':'x'}", NOW, "claim_not_vetted", "rcd" },
 	{ "vesper: another claim named", NUMBER, "{'i':['crn']}", "vesper-06", PPT_BASE,

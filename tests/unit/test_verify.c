@@ -175,7 +175,7 @@ static struct verify_case {
 	{ "shaken by a number holder", WITH_SCT, SHAKEN, ",\"ppt\":\"shaken\"", NULL, NULL, NULL, 0,
 	    false, 437, VERIFY_AUTHORITY, VERDICT_FAIL, "provider code" },
 	{ "base by a provider", SPC, NULL, "", NULL, NULL, NULL, 0, false, 437,
-	    VERIFY_AUTHORITY, VERDICT_FAIL, "shaken only" },
+	    VERIFY_AUTHORITY, VERDICT_FAIL, "does not sign this ppt" },
 	{ "no TNAuthList", WITH_SCT | NO_TNAUTH, NULL, "", NULL, NULL, NULL, 0, false, 437,
 	    VERIFY_AUTHORITY, VERDICT_FAIL, "no TNAuthList" },
 	{ "claim demanded", WITH_SCT | MUST_RCD, NULL, "", NULL, NULL, NULL, 0, false, 438,
