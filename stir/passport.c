@@ -402,7 +402,9 @@ fill(const json_t *claims, const struct passport_policy *policy, struct passport
 	TRY(put_rest(claims, policy->lenient, p, f));
 	if (policy->defaults != NULL)
 		TRY(put_rest(policy->defaults, policy->lenient, p, f));
-	TRY(rcd_check_claims(p->claims, f)); /* RFC 9795 section 5.1: whatever the ppt */
+	if (rule->together != NULL)
+		TRY(rule->together(p->claims, f));
+	TRY(rcd_check_claims(p->claims, f)); /* RFC 9795 section 6, whatever the ppt */
 	p->third_party = p->ppt == PPT_RCD && json_object_get(p->claims, "iss") != NULL;
 	return RC_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "stir/b64.h"
 #include "stir/jtext.h"
+#include "stir/rcd.h"
 #include "stir/vper.h"
 
 static enum rc
@@ -55,38 +56,6 @@ check_uuid(const char *name, const json_t *value, struct fault *f)
 		good = form[i] == '-' ? s.ptr[i] == '-' : is_hex(s.ptr[i]);
 	if (!good)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, name, "%s is a UUID", name);
-	return RC_OK;
-}
-
-/* ---- text that is signed as it stands ------------------------------------------------- */
-
-static enum rc
-check_text(const char *name, const json_t *value, struct fault *f)
-{
-	struct span s = jtext_span(value);
-
-	if (!json_is_string(value) || s.len == 0 || s.len > CLAIM_TEXT_MAX)
-		return REFUSE(f, RC_INVALID, INVALID_CLAIM, name,
-		    "%s is a string of 1 to %d bytes", name, CLAIM_TEXT_MAX);
-	return RC_OK;
-}
-
-/* ---- rich call data ------------------------------------------------------------------- */
-
-/* RFC 9795 section 5.1, D-40: an object with at least nam, which may be empty. */
-static enum rc
-check_rcd(const char *name, const json_t *value, struct fault *f)
-{
-	if (!json_is_object(value) || !json_is_string(json_object_get(value, "nam")))
-		return invalid(f, name, "rcd is an object with the string nam");
-	return RC_OK;
-}
-
-static enum rc
-check_object(const char *name, const json_t *value, struct fault *f)
-{
-	if (!json_is_object(value) || json_object_size(value) == 0)
-		return invalid(f, name, "an object with at least one member");
 	return RC_OK;
 }
 
@@ -296,25 +265,25 @@ check_mky(const char *name, const json_t *value, struct fault *f)
 		"mky", false, check_mky \
 	}
 /* RFC 9795 section 13.2: rich call data rides in shaken, too. */
-#define RCD(need) \
-	{ "rcd", need, check_rcd }, { "rcdi", false, check_object }, \
-	{ \
-		"crn", false, check_text \
-	}
+/* clang-format off */
+#define RCD \
+	{ "rcd", false, rcd_check }, { "rcdi", false, rcd_check_rcdi }, \
+	{ "crn", false, rcd_check_crn }
+/* clang-format on */
 
 static const struct claim_rule base_claims[] = { MKY, { 0 } };
 
 static const struct claim_rule shaken_claims[] = {
 	{ "attest", true, check_attest },
 	{ "origid", true, check_uuid },
-	RCD(false),
+	RCD,
 	MKY,
 	{ 0 },
 };
 
 static const struct claim_rule rcd_claims[] = {
-	RCD(true),
-	{ "iss", false, check_text }, /* of a third party, section 10 */
+	RCD,
+	{ "iss", false, rcd_check_iss }, /* of a third party, section 10 */
 	MKY,
 	{ 0 },
 };
@@ -351,7 +320,8 @@ static const struct ppt_rule rules[] = {
 	},
 	[PPT_RCD] = {
 		.name = "rcd", .classes = DELEGATE | SP, .claims = rcd_claims,
-		.least = sizeof ",\"rcd\":{\"nam\":\"\"}" - 1,
+		.together = rcd_check_present,
+		.least = sizeof ",\"crn\":\"x\"" - 1,
 	},
 	[PPT_DIV] = {
 		.name = "div", .classes = DELEGATE | SP, .claims = div_claims,
@@ -395,7 +365,7 @@ static const struct claim_rule anywhere[] = {
 	{ "attest", false, check_attest },
 	{ "origid", false, check_uuid },
 	{ "vper", false, vper_check },
-	RCD(false),
+	RCD,
 	MKY,
 	{ 0 },
 };

@@ -38,15 +38,17 @@ enum iat_rule {
 };
 
 enum {
-	MKY_MAX = 16,	       /* media fingerprints */
-	RPH_MAX = 16,	       /* resource priorities */
-	RPH_VALUE_MAX = 64,    /* bytes of one */
-	CLAIM_TEXT_MAX = 1024, /* bytes of iss and crn */
+	MKY_MAX = 16,	    /* media fingerprints */
+	RPH_MAX = 16,	    /* resource priorities */
+	RPH_VALUE_MAX = 64, /* bytes of one */
 	DIV_HI_MAX = 64,
 };
 
 /* Checks one claim's type and syntax: RC_INVALID invalid_claim. */
 typedef enum rc claim_check(const char *name, const json_t *value, struct fault *f);
+
+/* What claims must say together, beside what each says alone. */
+typedef enum rc claims_check(const json_t *claims, struct fault *f);
 
 struct claim_rule {
 	const char *name;
@@ -64,6 +66,7 @@ struct ppt_rule {
 	bool closed;			 /* no further claim, whatever the configuration says */
 	bool needs_x5u;			 /* RFC 8946 section 3 */
 	size_t least;			 /* bytes of the shortest further claims */
+	claims_check *together;		 /* NULL: nothing but each alone */
 	const struct claim_rule *claims; /* beside orig, dest, iat; ends with name NULL */
 };
 

@@ -748,8 +748,8 @@ decide_delegate(const struct sign_request *r, const struct passport *p)
 
 		if (d->credential != NULL &&
 		    profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
-		    tn_key(&d->passport.authorising) == tn_key(&p->orig) &&
-		    tn_key(&d->passport.orig) == tn_key(&p->orig) &&
+		    ppt_rule(d->passport.ppt)->by == AUTHORISED_BY_ORIG &&
+		    !d->passport.third_party && tn_key(&d->passport.orig) == tn_key(&p->orig) &&
 		    json_equal(json_object_get(d->passport.claims, "dest"),
 			json_object_get(p->claims, "dest")))
 			return d;
