@@ -65,23 +65,6 @@ parse_status(struct span line, int *status, struct fault *f)
 	return RC_OK;
 }
 
-static bool
-name_is(struct span name, const char *what)
-{
-	return name.len == strlen(what) &&
-	       strncasecmp((const char *)name.ptr, what, name.len) == 0;
-}
-
-static struct span
-trim(struct span s)
-{
-	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
-		span_cut(&s, 1);
-	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 static enum rc
 parse_length(struct span value, size_t *out, struct fault *f)
 {
@@ -114,15 +97,15 @@ parse_field(struct span line, struct fields *h, struct fault *f)
 	if (colon == NULL || colon == line.ptr || line.ptr[0] == ' ' || line.ptr[0] == '\t')
 		return bad(f, "a header field");
 	name = span_of(line.ptr, (size_t)(colon - line.ptr));
-	value = trim(span_of(colon + 1, line.len - name.len - 1));
-	if (name_is(name, "Transfer-Encoding"))
+	value = span_trim(span_of(colon + 1, line.len - name.len - 1));
+	if (span_is_fold(name, "Transfer-Encoding"))
 		return bad(f, "a Transfer-Encoding");
-	if (name_is(name, "Connection"))
-		h->close = h->close || name_is(value, "close");
+	if (span_is_fold(name, "Connection"))
+		h->close = h->close || span_is_fold(value, "close");
 	/* The HTTP-date form is not one that the agent uses. */
-	if (name_is(name, "Retry-After") && value.len > 0 && is_digit(value.ptr[0]))
+	if (span_is_fold(name, "Retry-After") && value.len > 0 && is_digit(value.ptr[0]))
 		return parse_length(value, &h->retry_after_s, f);
-	if (!name_is(name, "Content-Length"))
+	if (!span_is_fold(name, "Content-Length"))
 		return RC_OK;
 	if (h->has_length)
 		return bad(f, "two Content-Lengths");

@@ -171,12 +171,6 @@ cut_value(struct span *in, bool quoted, bool host, struct span *out, struct faul
 	return out->len > 0 ? RC_OK : syntax(f, "a parameter without its value");
 }
 
-static bool
-is_name(struct span s, const char *name)
-{
-	return s.len == strlen(name) && strncasecmp((const char *)s.ptr, name, s.len) == 0;
-}
-
 static enum rc
 once(const struct span *seen, const char *name, struct fault *f)
 {
@@ -215,17 +209,17 @@ read_param(struct span *in, struct identity *id, struct fault *f)
 
 	if (name.len == 0)
 		return syntax(f, "a parameter without a name");
-	if (is_name(name, "info")) {
+	if (span_is_fold(name, "info")) {
 		TRY(once(&id->info, "info", f));
 		TRY(expect_equal(in, f));
 		return cut_angle(in, &id->info, f);
 	}
-	if (is_name(name, "alg")) {
+	if (span_is_fold(name, "alg")) {
 		TRY(once(&id->alg, "alg", f));
 		TRY(expect_equal(in, f));
 		return cut_value(in, false, false, &id->alg, f);
 	}
-	if (is_name(name, "ppt")) {
+	if (span_is_fold(name, "ppt")) {
 		TRY(once(&id->ppt, "ppt", f));
 		TRY(expect_equal(in, f));
 		TRY(cut_value(in, true, false, &id->ppt, f));

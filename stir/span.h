@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 struct span {
 	const uint8_t *ptr; /* may be NULL when len is 0 */
@@ -37,6 +38,25 @@ static inline bool
 span_is(struct span a, const char *s)
 {
 	return span_eq(a, span_str(s));
+}
+
+/* The same but for the case of ASCII letters. */
+static inline bool
+span_is_fold(struct span a, const char *s)
+{
+	return a.len == strlen(s) &&
+	       (a.len == 0 || strncasecmp((const char *)a.ptr, s, a.len) == 0);
+}
+
+/* Without the blanks and tabs around it. */
+static inline struct span
+span_trim(struct span s)
+{
+	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+		s = (struct span){ s.ptr + 1, s.len - 1 };
+	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
 }
 
 /* Cut the first n bytes off *s; the caller has checked that they are there. */

@@ -31,22 +31,6 @@ is_token(struct span s)
 	return s.len > 0;
 }
 
-static bool
-equal_fold(struct span a, const char *b)
-{
-	return a.len == strlen(b) && strncasecmp((const char *)a.ptr, b, a.len) == 0;
-}
-
-static struct span
-trim(struct span s)
-{
-	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
-		span_cut(&s, 1);
-	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 /* Cut the text before the first c off *s, and c; all of it where there is no c. */
 static struct span
 cut_until(struct span *s, uint8_t c)
@@ -181,9 +165,9 @@ read_connection(struct head *h, struct span value, struct fault *f)
 {
 	(void)f;
 	while (value.len > 0) {
-		struct span option = trim(cut_until(&value, ','));
+		struct span option = span_trim(cut_until(&value, ','));
 
-		if (equal_fold(option, "close"))
+		if (span_is_fold(option, "close"))
 			h->r->close = true;
 	}
 	return RC_OK;
@@ -192,7 +176,7 @@ read_connection(struct head *h, struct span value, struct fault *f)
 static enum rc
 read_expect(struct head *h, struct span value, struct fault *f)
 {
-	if (h->r->expect || !equal_fold(value, "100-continue"))
+	if (h->r->expect || !span_is_fold(value, "100-continue"))
 		return MALFORMED(f, "an expectation other than 100-continue");
 	h->r->expect = true;
 	return RC_OK;
@@ -255,8 +239,8 @@ read_field(struct head *h, struct span line, struct fault *f)
 	if (!is_token(name))
 		return MALFORMED(f, "a field name with other characters than a token's");
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (equal_fold(name, fields[i].name))
-			return fields[i].read(h, trim(line), f);
+		if (span_is_fold(name, fields[i].name))
+			return fields[i].read(h, span_trim(line), f);
 	}
 	return RC_OK;
 }
@@ -377,7 +361,7 @@ static bool
 is_forbidden(struct span params)
 {
 	while (params.len > 0) {
-		struct span p = trim(cut_until(&params, ';'));
+		struct span p = span_trim(cut_until(&params, ';'));
 		bool zero = true;
 
 		if (p.len < 3 || (p.ptr[0] != 'q' && p.ptr[0] != 'Q') || p.ptr[1] != '=')
@@ -396,7 +380,7 @@ range_has(struct span range, const char *type)
 {
 	size_t major = (size_t)(strchr(type, '/') - type) + 1;
 
-	if (equal_fold(range, "*/*") || equal_fold(range, type))
+	if (span_is_fold(range, "*/*") || span_is_fold(range, type))
 		return true;
 	return range.len == major + 1 && range.ptr[major] == '*' &&
 	       strncasecmp((const char *)range.ptr, type, major) == 0;
@@ -405,11 +389,11 @@ range_has(struct span range, const char *type)
 bool
 http1_accepts(struct span accept, const char *type)
 {
-	if (trim(accept).len == 0)
+	if (span_trim(accept).len == 0)
 		return true;
 	while (accept.len > 0) {
 		struct span params = cut_until(&accept, ',');
-		struct span range = trim(cut_until(&params, ';'));
+		struct span range = span_trim(cut_until(&params, ';'));
 
 		if (range_has(range, type) && !is_forbidden(params))
 			return true;
@@ -435,9 +419,9 @@ is_utf8_only(struct span params)
 		struct span value = cut_until(&params, ';');
 		struct span name = cut_until(&value, '=');
 
-		if (!equal_fold(trim(name), "charset"))
+		if (!span_is_fold(span_trim(name), "charset"))
 			continue;
-		if (seen || !equal_fold(unquote(trim(value)), "utf-8"))
+		if (seen || !span_is_fold(unquote(span_trim(value)), "utf-8"))
 			return false;
 		seen = true;
 	}
@@ -449,5 +433,5 @@ http1_is_type(struct span content_type, const char *type)
 {
 	struct span params = content_type;
 
-	return equal_fold(trim(cut_until(&params, ';')), type) && is_utf8_only(params);
+	return span_is_fold(span_trim(cut_until(&params, ';')), type) && is_utf8_only(params);
 }
