@@ -87,16 +87,23 @@ token_good(const struct job *j, enum token_kind k)
 	return j->token[k].token != NULL && j->token[k].exp_s > now_s(j) + RENEW_TOKEN_MARGIN_S;
 }
 
+/* An answer for a job that is over, or one that fails it: there is nothing more to do. */
+static bool
+done_with(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s)
+{
+	if (job_over(j))
+		return true;
+	if (rc != RC_OK)
+		job_fail(j, rc, f, retry_after_s);
+	return rc != RC_OK;
+}
+
 static void
 on_grant(struct job *j, enum token_kind k, enum rc rc, struct authtok_grant *grant,
     const struct fault *f, int64_t retry_after_s)
 {
-	if (job_over(j))
+	if (done_with(j, rc, f, retry_after_s))
 		return;
-	if (rc != RC_OK) {
-		job_fail(j, rc, f, retry_after_s);
-		return;
-	}
 	authtok_grant_done(&j->token[k]);
 	j->token[k] = *grant;
 	*grant = (struct authtok_grant){ 0 };
@@ -230,12 +237,8 @@ on_order(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 	struct job *j = arg;
 	struct fault bad = { 0 };
 
-	if (job_over(j))
+	if (done_with(j, rc, f, reply->retry_after_s))
 		return;
-	if (rc != RC_OK) {
-		job_fail(j, rc, f, reply->retry_after_s);
-		return;
-	}
 	rc = take_order(j, reply, &bad);
 	if (rc != RC_OK) {
 		record_drop_order(&j->rec);
@@ -383,13 +386,9 @@ on_answered(void *arg, enum rc rc, const struct acme_reply *reply, const struct 
 {
 	struct job *j = arg;
 
-	if (job_over(j))
+	/* It may have arrived: the next look says. */
+	if (done_with(j, rc, f, reply->retry_after_s))
 		return;
-	if (rc != RC_OK) {
-		/* It may have arrived: the next look says. */
-		job_fail(j, rc, f, reply->retry_after_s);
-		return;
-	}
 	j->answered = true;
 	j->polls = 0;
 	job_look_again(j, reply->retry_after_s);
@@ -462,12 +461,8 @@ judged(struct job *j, enum rc rc, const struct acme_reply *reply, const struct f
 {
 	struct fault bad = { 0 };
 
-	if (job_over(j))
+	if (done_with(j, rc, f, reply->retry_after_s))
 		return;
-	if (rc != RC_OK) {
-		job_fail(j, rc, f, reply->retry_after_s);
-		return;
-	}
 	rc = reply->json != NULL ? judge(j, reply, &bad)
 				 : FAULT(&bad, RC_INVALID, reason, "not JSON");
 	if (rc != RC_OK)
@@ -504,11 +499,7 @@ on_csr(void *arg, enum rc rc, const json_t *result, const struct fault *f)
 	struct job *j = arg;
 
 	(void)result; /* the front keeps the request and finalizes with it */
-	if (job_over(j))
-		return;
-	if (rc != RC_OK)
-		job_fail(j, rc, f, -1);
-	else
+	if (!done_with(j, rc, f, -1))
 		job_next(j);
 }
 
@@ -661,12 +652,8 @@ on_chain(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 	struct job *j = arg;
 	struct fault bad = { 0 };
 
-	if (job_over(j))
+	if (done_with(j, rc, f, reply->retry_after_s))
 		return;
-	if (rc != RC_OK) {
-		job_fail(j, rc, f, reply->retry_after_s);
-		return;
-	}
 	rc = take_chain(j, reply->http, &bad);
 	if (rc != RC_OK) {
 		job_fail(j, rc, &bad, -1);
