@@ -1,29 +1,21 @@
 #include "tests/fuzz/scratch.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_LEN = 256, DEPTH = 8 };
+#include "tests/unit/tree.h"
+
+enum { PATH_LEN = 256 };
 
 static char dir[] = "/tmp/vesper-fuzz-XXXXXX";
-
-static int
-drop_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
 
 static void
 drop_all(void)
 {
-	(void)nftw(dir, drop_one, DEPTH, FTW_DEPTH | FTW_PHYS);
+	(void)tree_remove(dir);
 }
 
 const char *

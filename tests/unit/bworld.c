@@ -1,6 +1,5 @@
 #include "tests/unit/bworld.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -8,6 +7,7 @@
 #include "stir/b64.h"
 #include "stir/tnauth.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/tree.h"
 
 static const char main_conf[] =
     "state_dir = \"state\"\n"
@@ -133,15 +133,6 @@ bworld_open(struct bworld *w)
 	w->audit = json_array();
 }
 
-static int
-remove_it(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 void
 bworld_close(struct bworld *w)
 {
@@ -153,7 +144,7 @@ bworld_close(struct bworld *w)
 	EVP_PKEY_free(w->other_key);
 	EVP_PKEY_free(w->log_key);
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(w->dir, remove_it, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(w->dir), 0);
 }
 
 void

@@ -1,7 +1,6 @@
 /* store: old or new, whole, at every crash; links, names, ceilings; weburl */
 #include "agent/front/store.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +9,7 @@
 #include "tests/unit/cm.h"
 #include "tests/unit/crash.h"
 #include "tests/unit/rows.h"
+#include "tests/unit/tree.h"
 
 static char home[] = "/tmp/vesper-store-XXXXXX";
 
@@ -308,19 +308,10 @@ make_home(void **state)
 }
 
 static int
-remove_it(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 drop_home(void **state)
 {
 	(void)state;
-	return chdir("/") == 0 ? nftw(home, remove_it, 16, FTW_DEPTH | FTW_PHYS) : -1;
+	return chdir("/") == 0 ? tree_remove(home) : -1;
 }
 
 int

@@ -1,6 +1,8 @@
 # unit tests: token
 TOKEN_LDADD = libtoken.la libtokenclient.la libbase.la $(CRYPTO_LIBS) $(CMOCKA_LIBS) -lpthread -ldl
 
+EXTRA_DIST += tests/unit/tree.h
+
 UNIT_TESTS += tests/unit/test_frame tests/unit/test_p11rc tests/unit/test_provider \
 	tests/unit/test_p11start tests/unit/test_p11hsm tests/unit/test_p11fault
 

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <poll.h>
@@ -21,6 +20,7 @@
 #include "pkcs11/client.h"
 #include "pkcs11/p256.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/tree.h"
 
 extern char **environ;
 
@@ -78,19 +78,10 @@ lab_make(struct lab *lab)
 	lab_write(lab->pin, LAB_PIN "\n", 0600);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 void
 lab_remove(struct lab *lab)
 {
-	(void)nftw(lab->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)tree_remove(lab->dir);
 }
 
 int
