@@ -182,8 +182,9 @@ def kill_rounds(machine: Machine, role: str, numbers: dict[str, str]) -> None:
         if took > BACK_S:
             slow.append(took)
     print(f"# {role}: {ROUNDS} kills, slower than {BACK_S} s: {slow}", flush=True)
-    # A machine that is busy with something else may cost one round in twenty a little more.
-    true(len(slow) <= ROUNDS // 20 and all(t < 3 * BACK_S for t in slow),
+    # The front is back in 0.2 s with a hundred credentials; a machine that is busy with
+    # something else (a compiler on each processor: 1.2 s, 1.6 s) may cost one round in twenty.
+    true(len(slow) <= ROUNDS // 20 and all(t < 2 * BACK_S for t in slow),
          f"{role}: signing was back after {slow} s")
 
 
