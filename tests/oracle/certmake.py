@@ -86,6 +86,7 @@ class Certificate:
     constraint_octets: bytes | None = None
     hosts: list[str] = field(default_factory=list)  # dNSName
     by_reference: bool = False  # a list at a URL, too
+    issuer_validity: tuple[int, int] = (1577836800, 2208988800)
     both: bool = False  # the constraints in both extensions
 
 
@@ -122,10 +123,8 @@ class Maker:
                      "k256": _spki(ec.generate_private_key(ec.SECP256K1())),
                      "rsa": _spki(rsa.generate_private_key(65537, 2048))}
         self.serial = 1 << 60
-        ca = Certificate(None, None, 1577836800, 2208988800, ca=True, usage=0x06)
         self.keys["ca"] = _spki(self.ca_key)
-        ca.key = "ca"
-        self.issuer = self.pem(ca, subject="Oracle CA")
+        self.issuers: dict[tuple[int, int], str] = {}
 
     def _extensions(self, c: Certificate) -> bytes:
         out = [_extension("2.5.29.14", False, tlv(4, bytes(20))),
@@ -164,6 +163,14 @@ class Maker:
                   _name(subject), self.keys[c.key], self._extensions(c))
         signature = self.ca_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
         return tlv(0x30, tbs, algorithm, tlv(3, b"\0", signature))
+
+    def chain(self, c: Certificate) -> str:
+        """The leaf and its issuer, which many share."""
+        when = c.issuer_validity
+        if when not in self.issuers:
+            ca = Certificate(None, None, *when, key="ca", ca=True, usage=0x06)
+            self.issuers[when] = self.pem(ca, subject="Oracle CA")
+        return self.pem(c) + self.issuers[when]
 
     def pem(self, c: Certificate, subject: str = "SHAKEN 1234") -> str:
         text = base64.encodebytes(self.der(c, subject)).decode().replace("\n", "")

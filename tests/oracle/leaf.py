@@ -37,6 +37,7 @@ class Leaf:
             certificate.not_valid_before.replace(tzinfo=timezone.utc).timestamp())
         self.not_after = int(
             certificate.not_valid_after.replace(tzinfo=timezone.utc).timestamp())
+        self.life = self.not_after - self.not_before
         if certificate.not_valid_after.year == 9999:
             self.problems.append("no end of validity")
         self._key(certificate)
@@ -91,7 +92,7 @@ class Leaf:
         if profile == "domain" and len(self.hosts) != 1:
             return True  # protocol.md 8.2: exactly one name
         if profile in ("vesper-05", "vesper-06", "domain"):
-            return self.not_after - self.not_before > WEEK_S or not self.numbers.has_numbers
+            return self.life > WEEK_S or not self.numbers.has_numbers
         if profile == "atis-delegate":
             return not self.numbers.has_numbers
         if profile == "shaken-sp":

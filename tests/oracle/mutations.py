@@ -238,8 +238,8 @@ def wrong_persona(g: Family, p: Pair):
     if "vper" not in p.claims:
         return None
     good, rng = p.claims["vper"], g.rng
-    urn = good["glue"][0]
-    less = {n: v for n, v in good.items() if n != rng.choice(sorted(good))}
+    urn, gone = good["glue"][0], rng.choice(sorted(good))
+    less = {n: v for n, v in good.items() if n != gone}
     return with_claims(p, vper=rng.choice((
         less, {**good, "more": 1}, [good], text_of(good), None, generate.digest(b"hashed"),
         {**good, "id": ""}, {**good, "id": 5}, {**good, "name": None}, {**good, "name": "A\n"},
@@ -506,6 +506,13 @@ def other_time(g: Family, p: Pair):
     if "iat" in claims:
         claims["iat"] += at - p.at
     return p.changed(at=at, claims=claims)
+
+
+@change("credential_expired")
+def issuer_at_other_time(g: Family, p: Pair):
+    """Nothing is signed outside the validity of any certificate of the chain."""
+    return with_leaf(p, issuer_validity=g.rng.choice((
+        (1577836800, p.at - 1), (p.at + 1, 2208988800), (p.at + 3600, 2208988800))))
 
 
 @change("credential_unusable")

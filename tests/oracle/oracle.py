@@ -36,17 +36,16 @@ class Question:
     allow: list[str] = field(default_factory=list)
 
 
-def first_der(pem: str) -> bytes:
-    found = re.search("-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.S)
-    return base64.b64decode(found[1])
-
-
 def read_leaf(pem: str) -> leaf.Leaf | None:
-    """None: it does not decode."""
+    """The leaf, with the validity of its whole chain; None: it does not decode."""
+    found = re.findall("-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.S)
     try:
-        return leaf.Leaf(first_der(pem))
+        first, *others = (leaf.Leaf(base64.b64decode(text)) for text in found)
     except leaf.Undecodable:
         return None
+    first.not_before = max([first.not_before] + [c.not_before for c in others])
+    first.not_after = min([first.not_after] + [c.not_after for c in others])
+    return first
 
 
 def judge(question: Question, certificate: leaf.Leaf | None) -> str:

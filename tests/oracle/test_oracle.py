@@ -126,8 +126,8 @@ class Bench:
 
     def _chain(self, c: certmake.Certificate, made: dict) -> tuple:
         if id(c) not in made:
-            pem = self.maker.pem(c)
-            made[id(c)] = (c, pem + self.maker.issuer, oracle.read_leaf(pem))
+            pem = self.maker.chain(c)
+            made[id(c)] = (c, pem, oracle.read_leaf(pem))
         return made[id(c)]
 
     def _ask(self, index: int, name: str, pair: generate.Pair, rng, made, wanted) -> Asked:
