@@ -157,6 +157,14 @@ struct config_attestation {
 	struct config_callers known;
 };
 
+/*
+ * Local rules that a tenant may have watched instead of enforced.  Never among
+ * them: what its certificates and its configured numbers say.
+ */
+enum observe_rule { OBSERVE_ATTEST, OBSERVE_DESTS, OBSERVE_PPTS, OBSERVE_RATE, OBSERVE__COUNT };
+
+const char *config_observe_name(enum observe_rule rule); /* "attest" */
+
 struct config_tenant { /* tenant NAME { … } */
 	char *name;
 	char *file; /* where it was read, relative to the main file */
@@ -173,6 +181,7 @@ struct config_tenant { /* tenant NAME { … } */
 	struct config_strings ppts; /* allowed ppts, "base" for none; empty: all of the class */
 	struct tnset *dests;	    /* allowed destinations; NULL: all */
 	unsigned rate;		    /* requests a second, 0: no limit */
+	unsigned observe;	    /* 1 << enum observe_rule */
 	struct config_credential *credential;
 	size_t credentials;
 };

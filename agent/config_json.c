@@ -229,6 +229,19 @@ attestation_json(const struct config_attestation *a)
 }
 
 static json_t *
+observe_json(unsigned rules)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < OBSERVE__COUNT; i++) {
+		if ((rules >> i & 1) != 0)
+			json_array_append_new(
+			    list, json_string(config_observe_name((enum observe_rule)i)));
+	}
+	return list;
+}
+
+static json_t *
 tenant_json(const struct config_tenant *t)
 {
 	json_t *credentials = json_array();
@@ -237,7 +250,7 @@ tenant_json(const struct config_tenant *t)
 
 	for (size_t i = 0; i < t->credentials; i++)
 		json_array_append_new(credentials, credential_json(&t->credential[i]));
-	return json_pack("{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o}",
+	return json_pack("{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o}",
 	    "name", t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
 	    "numbers", numbers_json(t->numbers), "numbers_count",
 	    (json_int_t)(count < INT64_MAX ? count : INT64_MAX), "numbers_cut_short",
@@ -245,7 +258,7 @@ tenant_json(const struct config_tenant *t)
 	    "allow_gid", ids_json(t->allow_gid, t->allow_gids), "attest_max",
 	    letter_json(t->attest_max), "attestation", attestation_json(&t->attestation),
 	    "ppts", strings_json(&t->ppts), "dests", dests_json(t->dests), "rate", (int)t->rate,
-	    "credentials", credentials);
+	    "observe", observe_json(t->observe), "credentials", credentials);
 }
 
 static json_t *

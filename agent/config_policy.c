@@ -1,6 +1,7 @@
 /* Who may ask a tenant's credentials, for which PASSporTs and how far they may attest. */
 #include "agent/config_parse.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "stir/ppt.h"
@@ -179,6 +180,62 @@ read_attestation(
 	return RC_OK;
 }
 
+/* ---- what is only watched ---------------------------------------------------- */
+
+const char *
+config_observe_name(enum observe_rule rule)
+{
+	static const char *const names[] = { [OBSERVE_ATTEST] = "attest",
+		[OBSERVE_DESTS] = "dests",
+		[OBSERVE_PPTS] = "ppts",
+		[OBSERVE_RATE] = "rate" };
+	static_assert(ARRAY_LEN(names) == OBSERVE__COUNT, "a name per rule");
+
+	return names[rule];
+}
+
+static unsigned
+observed_rules(const char *text)
+{
+	unsigned all = (1u << OBSERVE__COUNT) - 1;
+
+	if (strcmp(text, "true") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "on") == 0)
+		return all;
+	for (unsigned i = 0; i < OBSERVE__COUNT; i++) {
+		if (strcmp(text, config_observe_name((enum observe_rule)i)) == 0)
+			return 1u << i;
+	}
+	return 0;
+}
+
+static bool
+is_no(const char *text)
+{
+	return strcmp(text, "false") == 0 || strcmp(text, "no") == 0 ||
+	       strcmp(text, "off") == 0;
+}
+
+/* observe = yes, or a list of rules. */
+static enum rc
+read_observe(const struct section *s, unsigned *out, struct fault *f)
+{
+	unsigned n = cfg_size(s->cfg, "observe"), rules = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *text = cfg_getnstr(s->cfg, "observe", i);
+		unsigned one = observed_rules(text);
+
+		if (one == 0 && !(n == 1 && is_no(text)))
+			return section_bad(s, "observe", f,
+			    "'%.40s' is no rule that can be observed; write yes, or a list of "
+			    "\"attest\", \"dests\", \"ppts\" and \"rate\"",
+			    text);
+		rules |= one;
+	}
+	*out = rules;
+	return RC_OK;
+}
+
 /* ---- sections --------------------------------------------------------------- */
 
 enum rc
@@ -194,6 +251,7 @@ config_read_tenant_policy(
 		TRY(read_attestation(r, &a, t, f));
 	}
 	TRY(read_ppts(s, &t->ppts, f));
+	TRY(read_observe(s, &t->observe, f));
 	return read_dests(s, &t->dests, f);
 }
 

@@ -97,7 +97,7 @@ static cfg_opt_t tenant_options[] = {
 	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
 	LIST("allow_user"), LIST("allow_group"), TEXT("entity_id"), TEXT("attest_max"), LIST("ppts"),
 	CFG_SEC("attestation", attestation_options, CFGF_MULTI),
-	LIST("dests"), NUMBER("rate", 0),
+	LIST("dests"), NUMBER("rate", 0), LIST("observe"),
 	NAMED("credential", credential_options),
 	CFG_END()
 };

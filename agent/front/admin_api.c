@@ -132,6 +132,11 @@ put_requests(struct buf *out, const struct desk_stats *s)
 	for (unsigned i = 0; i < REASON__COUNT; i++)
 		buf_printf(out, "vesper_rejected_total{reason=\"%s\"} %" PRIu64 "\n",
 		    reason_token((enum reason)i), s->reason[i]);
+	family(out, "vesper_observed_total", "counter",
+	    "Requests let pass that a rule would refuse, were it not observed.");
+	for (unsigned i = 0; i < OBSERVE__COUNT; i++)
+		buf_printf(out, "vesper_observed_total{rule=\"%s\"} %" PRIu64 "\n",
+		    config_observe_name((enum observe_rule)i), s->observed[i]);
 	family(out, "vesper_http_malformed_total", "counter",
 	    "Requests that were no strict HTTP.");
 	buf_printf(out, "vesper_http_malformed_total %" PRIu64 "\n", s->not_http);

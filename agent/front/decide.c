@@ -1,5 +1,6 @@
 #include "agent/front/decide.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,36 @@ static struct credential *
 credential_of(const struct search *s, const struct candidate *c)
 {
 	return s->w->set->tenant[c->tenant].credential[c->credential];
+}
+
+/* ---- rules that a tenant only observes ---- */
+
+static bool
+observes(const struct config_tenant *t, enum observe_rule rule)
+{
+	return (t->observe >> rule & 1) != 0;
+}
+
+/* Let pass what the rule refuses, and say so; anything else stays as it is. */
+static enum rc
+observe(struct search *s, const struct config_tenant *t, enum observe_rule rule, enum rc rc,
+    struct fault *f)
+{
+	if (rc == RC_OK || !observes(t, rule))
+		return rc;
+	assert(s->d->observeds < OBSERVE__COUNT); /* each rule is judged once */
+	s->d->observed[s->d->observeds++] = (struct observation){ rule, *f };
+	*f = (struct fault){ 0 };
+	return RC_OK;
+}
+
+static enum rc
+take_rate(struct search *s, const struct config_tenant *t, struct fault *f)
+{
+	enum rc rc =
+	    policy_take(s->w->policy, (size_t)(t - s->w->set->config->tenant), s->w->now_ms, f);
+
+	return observe(s, t, OBSERVE_RATE, rc, f);
 }
 
 /* ---- syntax ---- */
@@ -176,8 +207,7 @@ charge(struct search *s, struct fault *f)
 	s->d->tenant = known_tenant(s);
 	if (s->d->tenant == NULL)
 		return RC_OK; /* settle() takes, when it is known */
-	return policy_take(
-	    s->w->policy, (size_t)(s->d->tenant - s->w->set->config->tenant), s->w->now_ms, f);
+	return take_rate(s, s->d->tenant, f);
 }
 
 static enum rc
@@ -352,15 +382,31 @@ is_proven(const struct search *s, const struct candidate *c)
 /* ---- the filters of D-59: RC_OK keeps the candidate ---- */
 
 static enum rc
+of_ppts(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	if ((policy_ppts(tenant_of(s, c), config_of(s, c)) & 1U << s->r->ppt) != 0)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "credential '%s' of tenant '%s' does not sign this ppt", config_of(s, c)->name,
+	    tenant_of(s, c)->name);
+}
+
+static bool
+is_of_class(const struct search *s, const struct candidate *c)
+{
+	unsigned cls = 1U << profile_rule(config_of(s, c)->profile)->cls;
+
+	return (ppt_rule(s->r->ppt)->classes & cls) != 0;
+}
+
+static enum rc
 of_class(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	const struct config_credential *cc = config_of(s, c);
 	const struct credential *credential = credential_of(s, c);
 
-	if ((policy_ppts(tenant_of(s, c), cc) & 1U << s->r->ppt) == 0)
-		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
-		    "credential '%s' of tenant '%s' does not sign this ppt", cc->name,
-		    tenant_of(s, c)->name);
+	if (!is_of_class(s, c) || !observes(tenant_of(s, c), OBSERVE_PPTS))
+		TRY(of_ppts(s, c, f));
 	if (credential->state == CREDENTIAL_READY && s->r->needs_identity &&
 	    credential->x5u == NULL)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
@@ -421,9 +467,15 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 }
 
 static enum rc
-of_dest(const struct search *s, const struct candidate *c, struct fault *f)
+of_dests(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	return policy_dests(tenant_of(s, c), config_of(s, c), &s->d->passport, f);
+}
+
+static enum rc
+of_dest(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	return observes(tenant_of(s, c), OBSERVE_DESTS) ? RC_OK : of_dests(s, c, f);
 }
 
 static bool
@@ -565,12 +617,26 @@ narrow(struct search *s, filter_fn *keep, struct fault *f)
 	return why.rc;
 }
 
-/* Whoever lists the number goes before whoever only may; then the priority. */
+/* Here only because a rule is observed. */
+static bool
+is_overlooked(const struct search *s, const struct candidate *c)
+{
+	return tenant_of(s, c)->observe != 0 &&
+	       (of_ppts(s, c, NULL) != RC_OK || of_dests(s, c, NULL) != RC_OK);
+}
+
+/*
+ * Whoever passes every rule goes before whoever would not; then whoever lists
+ * the number before whoever only may; then the priority.
+ */
 static int
 compare(const struct search *s, const struct candidate *a, const struct candidate *b)
 {
 	unsigned pa = config_of(s, a)->priority, pb = config_of(s, b)->priority;
+	bool oa = is_overlooked(s, a), ob = is_overlooked(s, b);
 
+	if (oa != ob)
+		return oa ? -1 : 1;
 	if (a->listed != b->listed)
 		return a->listed ? 1 : -1;
 	return (pa > pb) - (pa < pb);
@@ -623,10 +689,29 @@ attest(struct search *s, const struct candidate *c, struct fault *f)
 		.unproven = s->unproven.rc != RC_OK ? s->unproven.detail : NULL,
 	};
 	struct attest_verdict *v = &s->d->attest;
+	char asked = policy_attest_of(s->d->passport.claims);
+	enum rc rc = policy_attest(tenant_of(s, c), config_of(s, c), &e, asked, v, f);
 
-	TRY(policy_attest(tenant_of(s, c), config_of(s, c), &e,
-	    policy_attest_of(s->d->passport.claims), v, f));
+	/* How far a number without a right to it may be attested is no local rule (D-05). */
+	if (rc != RC_OK && (e.listed || e.delegate)) {
+		TRY(observe(s, tenant_of(s, c), OBSERVE_ATTEST, rc, f));
+		v->asked = v->granted = asked;
+		return RC_OK;
+	}
+	TRY(rc);
 	return v->granted != v->asked ? lower(s, c, f) : RC_OK;
+}
+
+/* What the chosen one's tenant would have had refused, were it not observed. */
+static enum rc
+observe_chosen(struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_tenant *t = tenant_of(s, c);
+
+	if (t->observe == 0)
+		return RC_OK;
+	TRY(observe(s, t, OBSERVE_PPTS, of_ppts(s, c, f), f));
+	return observe(s, t, OBSERVE_DESTS, of_dests(s, c, f), f);
 }
 
 /* D-48: whose origid it is.  What was judged with another is judged again. */
@@ -687,7 +772,8 @@ settle(struct search *s, struct fault *f)
 	s->d->config = config_of(s, c);
 	s->d->credential = credential_of(s, c);
 	if (!counted)
-		TRY(policy_take(s->w->policy, c->tenant, s->w->now_ms, f));
+		TRY(take_rate(s, s->d->tenant, f));
+	TRY(observe_chosen(s, c, f));
 	TRY(vper_check_entity(json_object_get(s->d->passport.claims, "vper"),
 	    s->d->tenant->entity_id, f)); /* D-63 */
 	TRY(set_origid(s, f));

@@ -43,14 +43,22 @@ struct decide_world {
 	int64_t now_ms; /* monotonic, for the rates */
 };
 
+/* A local rule of the tenant that would have refused, were it not only observed. */
+struct observation {
+	enum observe_rule rule;
+	struct fault why;
+};
+
 struct decision {
 	/* Set as far as it came, also when it was refused: */
 	const struct config_tenant *tenant; /* NULL: not known */
 	struct attest_verdict attest;	    /* all 0: not judged */
-	bool prepared;			    /* passport is set */
-	struct passport passport;	    /* decide_done() */
-	struct originals *originals;	    /* owned; NULL: the ppt answers none */
-	size_t originals_verified;	    /* whose signature was verified */
+	struct observation observed[OBSERVE__COUNT];
+	size_t observeds;
+	bool prepared;		     /* passport is set */
+	struct passport passport;    /* decide_done() */
+	struct originals *originals; /* owned; NULL: the ppt answers none */
+	size_t originals_verified;   /* whose signature was verified */
 	/* Set when it was allowed: */
 	const struct config_credential *config;
 	struct credential *credential; /* borrowed from the set */

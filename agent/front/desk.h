@@ -17,7 +17,8 @@ enum { DESK_BUCKETS = 16 };
 
 struct desk_stats {
 	uint64_t signed_, refused, failed, dry_runs, not_http;
-	uint64_t reason[REASON__COUNT]; /* answers with this reason */
+	uint64_t reason[REASON__COUNT];	   /* answers with this reason */
+	uint64_t observed[OBSERVE__COUNT]; /* let pass by a rule that is only observed */
 	/* Time from the whole request to its answer, signed ones: 2^n * 100 us and above. */
 	uint64_t took[DESK_BUCKETS];
 	uint64_t took_us;
@@ -36,6 +37,7 @@ struct desk {
 	/* sign.c's own: */
 	struct sign_batch *batches; /* all of them */
 	/* journal.c's own: */
+	uint64_t told[OBSERVE__COUNT]; /* of stats.observed, what the log knows */
 	struct loop_timer tally;
 };
 

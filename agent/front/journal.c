@@ -1,8 +1,10 @@
 #include "agent/front/journal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/front/jw.h"
+#include "agent/log.h"
 #include "stir/jtext.h"
 
 enum { TALLY_MS = 1000 };
@@ -48,12 +50,27 @@ write_tally(struct desk *d)
 		memset(d->uncounted, 0, sizeof d->uncounted);
 }
 
+/* A line a second, however many there were; which they were is in the trail. */
+static void
+log_observed(struct desk *d)
+{
+	for (unsigned i = 0; i < OBSERVE__COUNT; i++) {
+		uint64_t n = d->stats.observed[i] - d->told[i];
+
+		if (n > 0)
+			log_event(LEVEL_NOTICE, "observed", "rule=%s would_refuse=%" PRIu64,
+			    config_observe_name((enum observe_rule)i), n);
+		d->told[i] = d->stats.observed[i];
+	}
+}
+
 static void
 tally(void *arg)
 {
 	struct desk *d = arg;
 
 	write_tally(d);
+	log_observed(d);
 	loop_arm(d->loop, &d->tally, loop_now_ms(d->loop) + TALLY_MS);
 }
 
@@ -103,6 +120,26 @@ put_attest(struct buf *out, const struct attest_verdict *v)
 	jw_close(out, '}');
 }
 
+/* What was let pass, as it would have been refused. */
+static void
+put_observed(struct buf *out, const struct decision *d)
+{
+	if (d->observeds == 0)
+		return;
+	jw_open(out, "observed", '[');
+	for (size_t i = 0; i < d->observeds; i++) {
+		const struct observation *o = &d->observed[i];
+
+		jw_open(out, NULL, '{');
+		jw_str(out, "rule", config_observe_name(o->rule));
+		jw_str(out, "reason", o->why.reason);
+		jw_str(out, "claim", o->why.claim[0] != 0 ? o->why.claim : NULL);
+		jw_str(out, "detail", o->why.detail);
+		jw_close(out, '}');
+	}
+	jw_close(out, ']');
+}
+
 /* Who asked, and for which call; whole numbers are the audit's business. */
 static void
 put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
@@ -125,6 +162,7 @@ put_request(struct buf *out, const struct sign_request *r, const struct caller *
 		jw_uint(out, "originals_verified", d->originals_verified);
 	}
 	put_attest(out, &d->attest);
+	put_observed(out, d);
 	put_context(out, r->context);
 }
 
@@ -141,6 +179,8 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 	jw_hex(&members, "digest", span_of(digest, ES256_DIGEST_LEN));
 	put_request(&members, r, who, x);
 	TRY(buf_check(&members, f));
+	for (size_t i = 0; i < x->observeds; i++)
+		d->stats.observed[x->observed[i].rule]++;
 	return audit_append(d->audit, r->dry_run ? "dry_run" : "sign", x->tenant->name,
 	    r->request_id, NULL, buf_view(&members), seq, f);
 }

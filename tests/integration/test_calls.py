@@ -13,6 +13,7 @@ import time
 from cases import Cases, equal, true
 from test_reasons import set_file_limit
 from world import process
+from world import unixhttp as http
 from world.machine import BUILD, Machine, wait_for
 
 ACME, OTHER, DEST = "12025550100", "12025550101", "12125550111"
@@ -150,6 +151,45 @@ def each_counts_for_the_rate(machine: Machine) -> None:
     answer = machine.ask("POST", URL, {"claims": {"dest": {"tn": [DEST]}}, "mode": "best_effort",
                                        "sign": [slow, slow, slow]})
     equal([r.get("reason") for r in answer.json["results"]], [None, "rate_limited", "rate_limited"])
+
+
+# ---- policies ----
+
+def attested_by_the_delegate(machine: Machine) -> None:
+    """A provider that lists no number attests A because the holder was allowed in the same call."""
+    shaken = {"tenant": "prov", "ppt": "shaken", "claims": {"attest": "A", "origid": ORIGID}}
+    answer = machine.ask("POST", URL, with_(sign=[shaken, BASE]), headers={"X-RequestID": "proof-1"})
+    equal(answer.status, 200, answer.body.decode())
+    equal(payload(answer.json["results"][0]["passport"])["attest"], "A")
+    own = [r for r in records(machine, "proof-1", 2) if r["tenant"] == "prov"]
+    equal(own[0]["attest"], {"asked": "A", "granted": "A", "rule": "delegate_proof"})
+    # Alone, and beside a holder that is refused, it has no right to the number.
+    for sign in ([shaken], [{**BASE, "claims": {"foo": 1}}, shaken]):
+        answer = machine.ask("POST", URL, with_(sign=sign, mode="best_effort"))
+        equal(answer.json["results"][-1]["reason"], "tn_not_authorized", answer.body.decode())
+
+
+def observed(machine: Machine) -> None:
+    """What a watched rule would refuse is signed, recorded and counted."""
+    with machine.untouched(signed=1):
+        answer = machine.sign(ACME, tenant="watch", ppt="shaken",
+                              claims={"attest": "A", "origid": ORIGID})
+    equal(answer.status, 200, answer.body.decode())
+    equal(payload(answer.json["passport"])["attest"], "A")
+    record = records(machine, answer.json["request_id"], 1)[0]
+    equal((record["event"], record["reason"]), ("sign", None))
+    equal([(o["rule"], o["reason"], o["claim"]) for o in record["observed"]],
+          [("dests", "dest_not_allowed", "dest"), ("attest", "attest_not_allowed", "attest")])
+    true(DEST not in json.dumps(record["observed"]), "a whole number")
+    log = machine.dir / "vesperd.log"
+    wait_for("the log's line", lambda: "event=observed rule=dests would_refuse=1" in log.read_text(),
+             5)
+    true(DEST not in log.read_text() and ACME not in log.read_text(), "a number in the log")
+    metrics = http.request(machine.admin_socket, "GET", "/metrics").body.decode()
+    true('vesper_observed_total{rule="attest"} 1' in metrics, metrics)
+    refused = machine.sign("13035550100", tenant="watch", ppt="shaken",
+                           claims={"attest": "C", "origid": ORIGID})
+    equal(refused.reason, "tn_not_authorized")
 
 
 # ---- dry runs ----
@@ -336,6 +376,10 @@ def tenants(machine: Machine) -> dict[str, str]:
     return {"acme": machine.enterprise("acme", (ACME, OTHER)),
             "osp": machine.provider("osp"),
             "low": machine.provider("low", spc="1234", attest_max="B"),
+            "prov": machine.provider("prov", numbers=("12025550190",)).replace(
+                '\tattest_max = "A"', '\tattestation { listed = "B" delegate_proof = "A" }'),
+            "watch": machine.provider("watch", attest_max="C", dests=["44..."],
+                                      observe=["attest", "dests"]),
             "slow": machine.enterprise("slow", ("12025550115",), rate=1)}
 
 
@@ -346,7 +390,7 @@ def main() -> int:
         machine.start(tenants, request_timeout_ms=1500)
         for function in (both_are_signed, iat_is_that_of_all, claims_of_their_own,
                          as_many_as_allowed, best_effort, each_counts_for_the_rate,
-                         by_the_command):
+                         by_the_command, attested_by_the_delegate, observed):
             cases.case(function.__name__, function, machine)
         for name, *rest in REFUSED:
             cases.refusal(f"all or nothing: {name}", all_or_nothing, machine, *rest)

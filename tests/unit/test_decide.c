@@ -114,6 +114,9 @@ static const struct spec specs[] = {
 	{ "strict", "12025550195", 1012, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "5678", true, false, false,
 		0, UNLISTED_REFUSE, NULL, NULL } } },
+	{ "watch", "12025550198", 1019, 0, 'B', 1, "base", false,
+	    { { "main", PROFILE_SHAKEN_SP, CREDENTIAL_READY, NULL, "4321", true, false, false,
+		0, UNLISTED_C, NULL, NULL } } },
 	{ "zone", "12025550197", 1014, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550197", true,
 		false, false, 0, 0, NULL, NULL } } },
@@ -127,6 +130,7 @@ static const struct rules { /* of some of them */
 	{ "prov", NULL, NULL, "BABC" },
 	{ "pins", NULL, ICON " " D_ICON, NULL },
 	{ "provc", NULL, NULL, "C\0BC" },
+	{ "watch", "12125550100-12125550110", NULL, NULL },
 	{ "zone", "12125550100-12125550119", NULL, NULL },
 };
 
@@ -967,6 +971,89 @@ delegate_of_the_call(void **state)
 	decide_done(&mine);
 }
 
+/* ---- observing ---- */
+
+/* What breaks every local rule of "watch" from its second request on. */
+#define BREAKS SHAKEN("12025550198", "A")
+
+static void
+set_observe(struct fixture *x, unsigned mask)
+{
+	const struct config_tenant *t = config_tenant_find(x->set->config, "watch");
+
+	((struct config_tenant *)(uintptr_t)t)->observe = mask;
+}
+
+static const struct decide_case watched = { "", 1019, PPT_SHAKEN, NULL, NULL, BREAKS, NULL,
+	NULL };
+
+static void
+lets_pass_what_it_observes(void **state)
+{
+	static const char *const reasons[] = { [OBSERVE_ATTEST] = "attest_not_allowed",
+		[OBSERVE_DESTS] = "dest_not_allowed",
+		[OBSERVE_PPTS] = "no_credential",
+		[OBSERVE_RATE] = "rate_limited" };
+	struct fixture *x = *state;
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	set_observe(x, (1u << OBSERVE__COUNT) - 1);
+	assert_int_equal(run(x, &watched, NOW, &d, &f), RC_OK);
+	assert_int_equal(d.observeds, OBSERVE__COUNT - 1); /* the rate allows the first */
+	decide_done(&d);
+	assert_int_equal(run(x, &watched, NOW, &d, &f), RC_OK);
+	assert_int_equal(f.rc, RC_OK);
+	assert_string_equal(d.tenant->name, "watch");
+	assert_int_equal(d.attest.granted, 'A');
+	assert_int_equal(d.observeds, OBSERVE__COUNT);
+	for (size_t i = 0; i < d.observeds; i++) {
+		assert_string_equal(d.observed[i].why.reason, reasons[d.observed[i].rule]);
+		assert_null(strstr(d.observed[i].why.detail, "125551"));
+	}
+	decide_done(&d);
+	for (unsigned i = 0; i < OBSERVE__COUNT; i++) { /* each by itself is enforced */
+		set_observe(x, ((1u << OBSERVE__COUNT) - 1) & ~(1u << i));
+		refused_with(x, &watched, NOW, reasons[i]);
+	}
+	set_observe(x, 0);
+}
+
+/* What the certificate and the configured numbers say is no local rule. */
+static void
+never_observes_authority(void **state)
+{
+	static const struct {
+		const char *claims, *reason;
+		enum ppt ppt;
+	} rows[] = {
+		{ SHAKEN("13035550100", "A"), "attest_not_allowed", PPT_SHAKEN },
+		{ SHAKEN("13035550100", "B"), "attest_not_allowed", PPT_SHAKEN },
+		{ BASE("12025550198"), "no_credential", PPT_BASE },
+		{ MORE("12025550198", "'attest':'A','foo':1," ORIGID), "unknown_claim",
+		    PPT_SHAKEN },
+		{ MORE("12025550198", "'attest':'A'"), "missing_claim", PPT_SHAKEN },
+	};
+	struct fixture *x = *state;
+	struct decide_case c = watched, other = plain;
+
+	set_observe(x, (1u << OBSERVE__COUNT) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		c.claims = rows[i].claims;
+		c.ppt = rows[i].ppt;
+		refused_with(x, &c, NOW, rows[i].reason);
+	}
+	set_observe(x, 0);
+	/* A number outside certificate or configuration, whatever its tenant observes. */
+	((struct config_tenant *)(uintptr_t)config_tenant_find(x->set->config, "byhand"))
+	    ->observe = (1u << OBSERVE__COUNT) - 1;
+	other.uid = 1010;
+	other.claims = BASE("12025550131");
+	refused_with(x, &other, NOW, "tn_not_authorized");
+	other.claims = BASE("13035550199");
+	refused_with(x, &other, NOW, "tn_not_authorized");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -980,6 +1067,8 @@ main(void)
 		TEST(not_yet_valid),
 		TEST(identity_needed),
 		TEST(delegate_of_the_call),
+		TEST(lets_pass_what_it_observes),
+		TEST(never_observes_authority),
 		TEST(rates),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),
