@@ -247,7 +247,11 @@ read_div(const json_t *div, struct passport *p, struct fault *f)
 	if (div == NULL)
 		return RC_OK;
 	TRY(ppt_claim(PPT_DIV, "div")->check("div", div, f));
-	return canonical(json_object_get(div, "tn"), "div", &p->div, f);
+	TRY(canonical(json_object_get(div, "tn"), "div", &p->div, f));
+	/* RFC 8946 section 4.1: only where the canonical destination changed. */
+	if (p->dests == 1 && strcmp(p->dest[0].text, p->div.text) == 0)
+		return invalid(f, "dest", "nothing was diverted: dest is div");
+	return RC_OK;
 }
 
 /* ---- time --------------------------------------------------------------------------- */

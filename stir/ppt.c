@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "stir/b64.h"
+#include "stir/es256.h"
 #include "stir/jtext.h"
 #include "stir/rcd.h"
 #include "stir/vper.h"
@@ -101,18 +102,17 @@ check_div(const char *name, const json_t *value, struct fault *f)
 static enum rc
 check_opt(const char *name, const json_t *value, struct fault *f)
 {
-	struct span s = jtext_span(value);
-	size_t dots = 0, part = 0;
+	struct jws_parts parts;
+	json_auto_t *payload = NULL;
+	enum rc rc = jws_split(jtext_span(value), &parts, NULL);
 
-	for (size_t i = 0; i < s.len; i++, part++) {
-		if (s.ptr[i] == '.' && part > 0) {
-			dots++;
-			part = (size_t)-1;
-		} else if (!is_alnum(s.ptr[i]) && s.ptr[i] != '-' && s.ptr[i] != '_') {
-			return invalid(f, name, "opt is a PASSporT in full form");
-		}
+	if (rc == RC_OK) {
+		rc = jtext_read(buf_view(&parts.payload), &payload, NULL);
+		jws_done(&parts);
 	}
-	if (dots != 2 || part == 0)
+	if (rc == RC_NO_MEMORY)
+		return FAULT(f, rc, "no_memory", "opt");
+	if (rc != RC_OK || !json_is_object(payload))
 		return invalid(f, name, "opt is a PASSporT in full form");
 	return RC_OK;
 }

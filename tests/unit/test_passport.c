@@ -183,6 +183,12 @@ static struct bad_case {
 	    PPT_SHAKEN, "invalid_claim", "attest" },
 	{ "shaken, origid no UUID", "{" BASE ",'attest':'A','origid':'1'}", PPT_SHAKEN,
 	    "invalid_claim", "origid" },
+	{ "div, nothing diverted", "{'orig':{'tn':'1'},'dest':{'tn':['+2']},'div':{'tn':'2'}}",
+	    PPT_DIV, "invalid_claim", "dest" },
+	{ "div-o, opt of letters",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['3']},'div':{'tn':'2'},"
+	    "'opt':'a.b.c'}",
+	    PPT_DIV_O, "invalid_claim", "opt" },
 	{ "shaken with div", "{" BASE "," SHAKEN ",'div':{'tn':'1'}}", PPT_SHAKEN,
 	    "unknown_claim", "div" },
 };
