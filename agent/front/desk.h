@@ -39,6 +39,7 @@ struct desk {
 	/* journal.c's own: */
 	uint64_t told[OBSERVE__COUNT]; /* of stats.observed, what the log knows */
 	struct loop_timer tally;
+	unsigned unnamed; /* refusals without a tenant recorded since the last tally */
 };
 
 #endif

@@ -71,6 +71,7 @@ tally(void *arg)
 
 	write_tally(d);
 	log_observed(d);
+	d->unnamed = 0;
 	loop_arm(d->loop, &d->tally, loop_now_ms(d->loop) + TALLY_MS);
 }
 
@@ -194,6 +195,16 @@ is_only_counted(const struct fault *f, const struct caller_view *view)
 	       strcmp(f->reason, reason_token(REASON_AUDIT_UNAVAILABLE)) == 0;
 }
 
+/*
+ * Where no tenant is known, no tenant's rate holds a caller: the first ones of
+ * a second are recorded, the others only counted.
+ */
+static bool
+is_flood(struct desk *d, const struct decision *x)
+{
+	return x->tenant == NULL && d->unnamed++ >= JOURNAL_UNNAMED_PER_S;
+}
+
 void
 journal_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
     const struct decision *x, const struct fault *why)
@@ -201,7 +212,7 @@ journal_refused(struct desk *d, const struct conn *c, const struct sign_request 
 	AUTO_BUF members = BUF_INIT(8192);
 	uint64_t seq;
 
-	if (is_only_counted(why, &c->view)) {
+	if (is_only_counted(why, &c->view) || is_flood(d, x)) {
 		journal_count(d, why);
 		return;
 	}

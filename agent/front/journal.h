@@ -11,7 +11,10 @@
 #include "agent/front/conn.h"
 #include "agent/front/desk.h"
 
-enum { JOURNAL_CONTEXT_MAX = 1024 /* text of the caller's context object */ };
+enum {
+	JOURNAL_CONTEXT_MAX = 1024, /* text of the caller's context object */
+	JOURNAL_UNNAMED_PER_S = 100 /* refusals without a tenant, one by one */
+};
 
 void journal_open(struct desk *d);  /* starts the once-a-second record */
 void journal_close(struct desk *d); /* the last such record */

@@ -1,12 +1,14 @@
 /* The front's loop with its builder and without a signer: what waits for a key, and what does not. */
 #include "agent/front/front.h"
 
+#include <glob.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
 #include "agent/channel.h"
+#include "agent/front/journal.h"
 #include "agent/front/store.h"
 #include "stir/b64.h"
 #include "stir/csr.h"
@@ -388,12 +390,74 @@ disabling_does_not_wait(void **state)
 	assert_false(hsm_ready(fr.desk.hsm, acme()->token, acme()->key_id));
 }
 
+/* ---- refusals in the trail ---- */
+
+static size_t
+count_in_trail(const char *needle)
+{
+	glob_t found = { 0 };
+	AUTO_BUF text = BUF_INIT(4 * 1024 * 1024);
+	size_t n = 0;
+
+	assert_int_equal(glob("audit/audit-*.jsonl", 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	assert_int_equal(store_read(found.gl_pathv[0], text.max, &text, NULL), RC_OK);
+	globfree(&found);
+	for (const char *p = buf_text(&text); (p = strstr(p, needle)) != NULL; p++)
+		n++;
+	return n;
+}
+
+static bool
+is_on_disk(void *arg)
+{
+	(void)arg;
+	return count_in_trail("\"request_id\":\"later\"") > 0;
+}
+
+enum { FLOOD = JOURNAL_UNNAMED_PER_S + 200 };
+
+/* A caller whose requests lead to no tenant has no tenant's rate: the trail bounds him. */
+static void
+a_flood_is_counted(void **state)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	struct sign_request r = { .request_id = "unnamed" };
+	struct decision x = { 0 };
+	struct fault why = { 0 };
+	int64_t until_ms = loop_now_ms(fr.loop) + 1200;
+
+	(void)state;
+	assert_non_null(c);
+	c->view.any = true;
+	(void)REFUSE(&why, RC_DENIED, TN_NOT_AUTHORIZED, "orig", "not a number of yours");
+	for (int i = 0; i < FLOOD; i++)
+		journal_refused(&fr.desk, c, &r, &x, &why);
+	/* One that names its tenant is recorded all the same. */
+	x.tenant = &front_set(&fr)->config->tenant[0];
+	r.request_id = "named";
+	journal_refused(&fr.desk, c, &r, &x, &why);
+	while (loop_now_ms(fr.loop) < until_ms)
+		assert_int_equal(loop_turn(fr.loop, 10, NULL), RC_OK);
+	x.tenant = NULL;
+	r.request_id = "later";
+	journal_refused(&fr.desk, c, &r, &x, &why);
+	(void)turn_until(is_on_disk, NULL);
+	assert_int_equal(count_in_trail("\"request_id\":\"unnamed\""), JOURNAL_UNNAMED_PER_S);
+	assert_int_equal(count_in_trail("\"request_id\":\"named\""), 1);
+	assert_int_equal(count_in_trail("\"request_id\":\"later\""), 1);
+	assert_int_equal(
+	    count_in_trail("\"reasons\":{\"tn_not_authorized\":200},\"count\":200"), 1);
+	free(c);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    disabling_does_not_wait, open_front, close_front),
+		cmocka_unit_test_setup_teardown(a_flood_is_counted, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    signable_is_what_it_says, open_front, close_front),
 	};
