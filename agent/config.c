@@ -286,6 +286,7 @@ config_tenant_done(struct config_tenant *t)
 	free(t->attestation.known.gid);
 	free(t->entity_id);
 	strings_done(&t->ppts);
+	strings_done(&t->caller_spc);
 	tnset_free(t->dests);
 	for (size_t i = 0; i < t->credentials; i++)
 		credential_done(&t->credential[i]);
@@ -337,6 +338,7 @@ config_free(struct config *c)
 	free(c->trust_anchors);
 	free(c->authority_anchors);
 	free(c->ct_logs);
+	free(c->do_not_originate);
 	free(c);
 }
 

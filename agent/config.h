@@ -13,6 +13,7 @@
 #define AGENT_CONFIG_H
 
 #include "stir/constraints.h"
+#include "stir/encompass.h"
 #include "stir/original.h"
 #include "stir/profile.h"
 #include "stir/rcd.h"
@@ -125,7 +126,8 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	size_t rcd_contents;
 	bool allow_range_to_all_nines;		      /* D-03 */
 	struct constraints_policy constraints_policy; /* D-08, D-12, D-15; no salts */
-	struct secret_ref salts; /* of the commitments; only the front reads them */
+	struct secret_ref salts;	  /* of the commitments; only the front reads them */
+	enum encompass_mode encompassing; /* D-45 */
 	enum unlisted_tn unlisted_tn;
 	bool third_party_rcd;		      /* D-52 */
 	struct config_strings rph_namespaces; /* RFC 8443: "ets", "esnet"; empty: none */
@@ -180,8 +182,9 @@ struct config_tenant { /* tenant NAME { … } */
 	struct config_attestation attestation;
 	struct config_strings ppts; /* allowed ppts, "base" for none; empty: all of the class */
 	struct tnset *dests;	    /* allowed destinations; NULL: all */
-	unsigned rate;		    /* requests a second, 0: no limit */
-	unsigned observe;	    /* 1 << enum observe_rule */
+	struct config_strings caller_spc; /* providers that the callers are; empty: not said */
+	unsigned rate;			  /* requests a second, 0: no limit */
+	unsigned observe;		  /* 1 << enum observe_rule */
 	struct config_credential *credential;
 	size_t credentials;
 };
@@ -199,10 +202,11 @@ struct config {
 	char *trust_anchors;			/* PEM: STI roots */
 	char *authority_anchors;		/* PEM: signers of authority tokens */
 	char *ct_logs;				/* JSON */
-	unsigned request_timeout_ms;		/* 5000 */
-	unsigned max_connections;		/* 16384 */
-	unsigned max_user_connections;		/* of them, of one uid: half unless said */
-	unsigned max_waiting;			/* 1024 per token */
+	char *do_not_originate; /* OID of the certificate extension (D-42); NULL: none known */
+	unsigned request_timeout_ms;   /* 5000 */
+	unsigned max_connections;      /* 16384 */
+	unsigned max_user_connections; /* of them, of one uid: half unless said */
+	unsigned max_waiting;	       /* 1024 per token */
 	enum { AUDIT_SYNC_GROUP, AUDIT_SYNC_NONE } audit_sync;
 	struct config_token *token;
 	size_t tokens;

@@ -177,17 +177,18 @@ credential_json(const struct config_credential *c)
 	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
 	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
 	    "identity", c->identity ? "header" : "none");
-	json_auto_t *rest = json_pack(
-	    "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}", "identity_max_bytes",
-	    (int)c->identity_max_bytes, "priority", (int)c->priority, "min_scts",
-	    (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims), "policies",
-	    strings_json(&c->policies), "ppts", strings_json(&c->ppts), "dests",
-	    dests_json(c->dests), "rcd_content", contents_json(c), "allow_range_to_all_nines",
-	    c->allow_range_to_all_nines, "rfc8226_strict_permitted",
-	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
-	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
-	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
-	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
+	json_auto_t *rest =
+	    json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:s,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
+		"identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
+		"min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
+		"policies", strings_json(&c->policies), "ppts", strings_json(&c->ppts), "dests",
+		dests_json(c->dests), "encompassing", encompass_name(c->encompassing),
+		"rcd_content", contents_json(c), "allow_range_to_all_nines",
+		c->allow_range_to_all_nines, "rfc8226_strict_permitted",
+		c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
+		c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
+		c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
+		unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
 	json_auto_t *private = json_pack("{s:s?,s:b,s:s}", "salts", c->salts.text,
 	    "assert_committed", c->constraints_policy.assert_committed, "commit_without_salt",
 	    c->constraints_policy.commit_without_salt ? "allow" : "refuse");
@@ -250,15 +251,17 @@ tenant_json(const struct config_tenant *t)
 
 	for (size_t i = 0; i < t->credentials; i++)
 		json_array_append_new(credentials, credential_json(&t->credential[i]));
-	return json_pack("{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o}",
-	    "name", t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
+	return json_pack(
+	    "{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o}", "name",
+	    t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
 	    "numbers", numbers_json(t->numbers), "numbers_count",
 	    (json_int_t)(count < INT64_MAX ? count : INT64_MAX), "numbers_cut_short",
 	    intervals > SHOW_INTERVALS, "allow_uid", ids_json(t->allow_uid, t->allow_uids),
 	    "allow_gid", ids_json(t->allow_gid, t->allow_gids), "attest_max",
 	    letter_json(t->attest_max), "attestation", attestation_json(&t->attestation),
-	    "ppts", strings_json(&t->ppts), "dests", dests_json(t->dests), "rate", (int)t->rate,
-	    "observe", observe_json(t->observe), "credentials", credentials);
+	    "ppts", strings_json(&t->ppts), "dests", dests_json(t->dests), "caller_spc",
+	    strings_json(&t->caller_spc), "rate", (int)t->rate, "observe",
+	    observe_json(t->observe), "credentials", credentials);
 }
 
 static json_t *
@@ -275,14 +278,15 @@ static json_t *
 top_json(const struct config *c)
 {
 	return json_pack(
-	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,s:o,s:[],s:[],"
+	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,s:o,s:[],s:[],"
 	    "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
 	    c->front_user, "hsm_user", c->hsm_user, "net_user", c->net_user, "trust_anchors",
 	    c->trust_anchors, "authority_anchors", c->authority_anchors, "ct_logs", c->ct_logs,
-	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
-	    (int)c->max_connections, "max_user_connections", (int)c->max_user_connections,
-	    "max_waiting", (int)c->max_waiting, "audit_sync",
+	    "do_not_originate", c->do_not_originate, "request_timeout_ms",
+	    (int)c->request_timeout_ms, "max_connections", (int)c->max_connections,
+	    "max_user_connections", (int)c->max_user_connections, "max_waiting",
+	    (int)c->max_waiting, "audit_sync",
 	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin", admin_json(c),
 	    "listen", "token", "ca", "authority", "tenant");
 }

@@ -1,5 +1,7 @@
 #include "agent/config_parse.h"
 
+#include <openssl/err.h>
+#include <openssl/objects.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -387,6 +389,24 @@ read_admin(struct config_reader *r, const struct section *top, struct fault *f)
 	return read_socket_path(top, "admin_socket", &r->c->admin_path, f);
 }
 
+/* Dotted, as in "1.3.6.1.5.5.7.1.26". */
+static enum rc
+read_oid(const struct section *s, const char *key, char **out, struct fault *f)
+{
+	ASN1_OBJECT *oid;
+
+	TRY(section_string(s, key, out, f));
+	if (*out == NULL)
+		return RC_OK;
+	oid = OBJ_txt2obj(*out, 1);
+	ERR_clear_error();
+	if (oid == NULL)
+		return section_bad(s, key, f,
+		    "'%s' is an object identifier such as \"1.3.6.1.5.5.7.1.99\"", key);
+	ASN1_OBJECT_free(oid);
+	return RC_OK;
+}
+
 static enum rc
 read_files(struct config *c, const struct section *top, struct fault *f)
 {
@@ -394,7 +414,8 @@ read_files(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_required(top, "audit_dir", &c->audit_dir, f));
 	TRY(section_required(top, "trust_anchors", &c->trust_anchors, f));
 	TRY(section_string(top, "authority_anchors", &c->authority_anchors, f));
-	return section_string(top, "ct_logs", &c->ct_logs, f);
+	TRY(section_string(top, "ct_logs", &c->ct_logs, f));
+	return read_oid(top, "do_not_originate", &c->do_not_originate, f);
 }
 
 /* The names only: whether the users exist is the business of who starts as root. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "stir/ppt.h"
+#include "stir/tnauth.h"
 
 enum { MAX_DESTS = 65536 };
 
@@ -236,6 +237,21 @@ read_observe(const struct section *s, unsigned *out, struct fault *f)
 	return RC_OK;
 }
 
+/* Compared octet by octet with what certificates hold (D-06). */
+static enum rc
+read_caller_spc(const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	TRY(section_strings(s, "caller_spc", &t->caller_spc, f));
+	for (size_t i = 0; i < t->caller_spc.len; i++) {
+		size_t len = strlen(t->caller_spc.item[i]);
+
+		if (len == 0 || len > TNAUTH_SPC_MAX)
+			return section_bad(s, "caller_spc", f,
+			    "a service provider code has 1 to %d characters", TNAUTH_SPC_MAX);
+	}
+	return RC_OK;
+}
+
 /* ---- sections --------------------------------------------------------------- */
 
 enum rc
@@ -252,6 +268,7 @@ config_read_tenant_policy(
 	}
 	TRY(read_ppts(s, &t->ppts, f));
 	TRY(read_observe(s, &t->observe, f));
+	TRY(read_caller_spc(s, t, f));
 	return read_dests(s, &t->dests, f);
 }
 
@@ -259,6 +276,11 @@ enum rc
 config_read_credential_policy(
     const struct section *s, struct config_credential *cred, struct fault *f)
 {
+	static const char *const modes[] = { "if-present", "require", "off", NULL };
+	unsigned choice = 0;
+
+	TRY(section_choice(s, "encompassing", modes, &choice, f));
+	cred->encompassing = (enum encompass_mode)choice;
 	TRY(read_ppts(s, &cred->ppts, f));
 	return read_dests(s, &cred->dests, f);
 }

@@ -46,6 +46,7 @@ cfg_opt_t config_main_options[] = {
 	TEXT_DEF("front_user", "vesper-front"), TEXT_DEF("hsm_user", "vesper-hsm"),
 	TEXT_DEF("net_user", "vesper-net"),
 	TEXT("trust_anchors"), TEXT("authority_anchors"), TEXT("ct_logs"),
+	TEXT("do_not_originate"),
 	NUMBER("request_timeout_ms", 5000), NUMBER("max_connections", 16384),
 	NUMBER("max_user_connections", 0),
 	NUMBER("max_waiting", 1024), TEXT_DEF("audit_sync", "group"),
@@ -75,7 +76,7 @@ static cfg_opt_t credential_options[] = {
 	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"),
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
 	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
-	LIST("ppts"), LIST("dests"),
+	LIST("ppts"), LIST("dests"), TEXT_DEF("encompassing", "if-present"),
 	LIST("rcd_content"),
 	LIST("policies"),
 	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
@@ -97,7 +98,7 @@ static cfg_opt_t tenant_options[] = {
 	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
 	LIST("allow_user"), LIST("allow_group"), TEXT("entity_id"), TEXT("attest_max"), LIST("ppts"),
 	CFG_SEC("attestation", attestation_options, CFGF_MULTI),
-	LIST("dests"), NUMBER("rate", 0), LIST("observe"),
+	LIST("dests"), LIST("caller_spc"), NUMBER("rate", 0), LIST("observe"),
 	NAMED("credential", credential_options),
 	CFG_END()
 };

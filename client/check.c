@@ -40,6 +40,24 @@ decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_
 	return rc;
 }
 
+/* Over the chain as it was given: who signed it is the business of verify. */
+static enum rc
+check_scope(const struct check *c, const struct chain *chain,
+    const struct profile_rule *profile, struct fault *f)
+{
+	const struct encompass e = { .chain = chain,
+		.referenced = c->referenced,
+		.codes_are_originators = profile == NULL || profile->codes_are_originators };
+	enum encompass_mode mode = ENCOMPASS_OFF;
+	struct fault why = { 0 };
+
+	if (c->encompassing == NULL || !encompass_find(c->encompassing, &mode))
+		return RC_OK;
+	if (encompass_check(&e, mode, &why) == RC_OK)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL, "%s", why.detail);
+}
+
 enum rc
 check_judge(
     const struct check *c, const struct chain *chain, struct span claims_text, struct fault *f)
@@ -55,6 +73,9 @@ check_judge(
 	if (!json_is_object(claims)) /* as the socket says it of its member */
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "claims", "must be an object");
 	TRY(find_ppt(c, policy.profile, &ppt, f));
+	policy.do_not_originate = c->do_not_originate;
+	policy.referenced = c->referenced;
 	TRY(gate_open(chain, &policy, &gate, f));
+	TRY(check_scope(c, chain, policy.profile, f));
 	return decide(c, gate, ppt, claims, f);
 }

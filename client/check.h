@@ -7,13 +7,16 @@
 #define CLIENT_CHECK_H
 
 #include "client/cli.h"
-#include "stir/chain.h"
+#include "stir/encompass.h"
 
 #include <stdint.h>
 
 struct check {
 	const char *cert, *claims, *ppt, *profile;
 	struct text_list allowed;
+	const char *do_not_originate;	/* OID of the extension; NULL: none known */
+	const struct tnset *referenced; /* the leaf's list by reference; NULL: not at hand */
+	const char *encompassing;	/* a name of encompass_find(); NULL: not judged */
 	int64_t at_s;
 };
 

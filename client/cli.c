@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "stir/tnauth.h"
+
 /* ---- saying ------------------------------------------------------------------- */
 
 int
@@ -187,6 +189,15 @@ cli_read(const char *path, struct buf *out, struct fault *f)
 	rc = read_stream(in, path, out, f);
 	fclose(in);
 	return rc;
+}
+
+enum rc
+cli_read_tn_list(const char *path, struct tnset **out, struct fault *f)
+{
+	AUTO_BUF der = BUF_INIT(TNAUTH_MAX_REFERENCED_BYTES);
+
+	TRY(cli_read(path, &der, f));
+	return tnauth_decode_numbers(buf_view(&der), false, out, f);
 }
 
 static bool

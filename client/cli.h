@@ -87,6 +87,10 @@ int cli_unanswered(const struct cli *cli, const char *what, const struct vesper_
  */
 int cli_print_json(const struct cli *cli, json_t *object);
 
+/* A file in DER: the numbers of a TNAuthList by reference (D-46). */
+struct tnset;
+enum rc cli_read_tn_list(const char *path, struct tnset **out, struct fault *f) MUST_CHECK;
+
 /* Bold where stdout is a terminal and colour was not refused, else "". */
 const char *cli_bold(const struct cli *cli);
 const char *cli_plain(const struct cli *cli);

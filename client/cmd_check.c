@@ -54,10 +54,16 @@ cmd_check(struct cli *cli, int argc, char **argv)
 {
 	struct check c = { .at_s = -1 };
 	struct text_list rest = { 0 };
+	AUTO(tnset) *referenced = NULL;
+	const char *tn_list = NULL;
+	enum encompass_mode ignored;
 	const struct option options[] = { { "--cert", OPTION_TEXT, &c.cert },
 		{ "--claims", OPTION_TEXT, &c.claims }, { "--ppt", OPTION_TEXT, &c.ppt },
 		{ "--at", OPTION_TIME, &c.at_s }, { "--profile", OPTION_TEXT, &c.profile },
-		{ "--allow-claim", OPTION_LIST, &c.allowed }, { 0 } };
+		{ "--allow-claim", OPTION_LIST, &c.allowed },
+		{ "--encompassing", OPTION_TEXT, &c.encompassing },
+		{ "--do-not-originate", OPTION_TEXT, &c.do_not_originate },
+		{ "--tn-list", OPTION_TEXT, &tn_list }, { 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
@@ -68,6 +74,12 @@ cmd_check(struct cli *cli, int argc, char **argv)
 	if (c.profile != NULL && profile_find(c.profile) == NULL)
 		return cli_fail(cli, EXIT_USAGE, "usage: no such profile", c.profile,
 		    "it is " PROFILE_NAMES);
+	if (c.encompassing != NULL && !encompass_find(c.encompassing, &ignored))
+		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", c.encompassing,
+		    "it is require, if-present or off");
+	if (tn_list != NULL && cli_read_tn_list(tn_list, &referenced, &f) != RC_OK)
+		return cli_unread(cli, "cannot read the TNAuthList", &f, NULL);
+	c.referenced = referenced;
 	if (c.at_s < 0)
 		c.at_s = (int64_t)time(NULL);
 	return check(cli, &c);

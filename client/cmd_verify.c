@@ -9,7 +9,9 @@
 enum { TOKEN_MAX = 262144, LOGS_MAX = 1048576 };
 
 struct verify {
-	const char *trust, *ct_logs, *chain, *from, *to, *original;
+	const char *trust, *ct_logs, *chain, *from, *to, *original, *tn_list, *osp_spc;
+	const char *encompassing; /* NULL: if-present */
+	enum encompass_mode mode;
 	struct text_list div;
 	int64_t at_s; /* -1: now */
 };
@@ -19,6 +21,7 @@ struct material {
 	struct anchors *anchors;
 	struct ctlogs *logs;
 	struct chain *chain;
+	struct tnset *tn_list;
 	struct tn from, to;
 	struct buf token;
 };
@@ -29,6 +32,7 @@ material_done(struct material *m)
 	anchors_free(m->anchors);
 	ctlogs_free(m->logs);
 	chain_free(m->chain);
+	tnset_free(m->tn_list);
 	buf_free(&m->token);
 }
 
@@ -50,7 +54,7 @@ read_files(const struct verify *v, struct material *m, struct fault *f)
 		TRY(cli_read(v->chain, &chain, f));
 		TRY(chain_read_pem(buf_view(&chain), false, &m->chain, f));
 	}
-	return RC_OK;
+	return v->tn_list != NULL ? cli_read_tn_list(v->tn_list, &m->tn_list, f) : RC_OK;
 }
 
 static enum rc
@@ -149,7 +153,10 @@ verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 		.from = v->from != NULL ? &m->from : NULL,
 		.to = v->to != NULL ? &m->to : NULL,
 		.at_s = v->at_s,
-		.min_scts = 1 };
+		.min_scts = 1,
+		.encompassing = v->mode,
+		.referenced = m->tn_list,
+		.osp_spc = v->osp_spc };
 	struct verify_result r;
 	struct fault f = { 0 };
 	int status = EXIT_DONE;
@@ -191,8 +198,11 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 	const struct option options[] = { { "--trust", OPTION_TEXT, &v.trust },
 		{ "--ct-logs", OPTION_TEXT, &v.ct_logs }, { "--chain", OPTION_TEXT, &v.chain },
 		{ "--from", OPTION_TEXT, &v.from }, { "--to", OPTION_TEXT, &v.to },
-		{ "--at", OPTION_TIME, &v.at_s }, { "--original", OPTION_TEXT, &v.original },
-		{ "--div", OPTION_LIST, &v.div }, { 0 } };
+		{ "--at", OPTION_TIME, &v.at_s }, { "--tn-list", OPTION_TEXT, &v.tn_list },
+		{ "--osp-spc", OPTION_TEXT, &v.osp_spc },
+		{ "--encompassing", OPTION_TEXT, &v.encompassing },
+		{ "--original", OPTION_TEXT, &v.original }, { "--div", OPTION_LIST, &v.div },
+		{ 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
@@ -203,6 +213,9 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 	if (v.original != NULL || v.div.len > 0)
 		return cli_fail(cli, EXIT_USAGE, "usage: --original, --div",
 		    "the types div, div-o and rsp are not supported", NULL);
+	if (v.encompassing != NULL && !encompass_find(v.encompassing, &v.mode))
+		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", v.encompassing,
+		    "it is require, if-present or off");
 	if (v.at_s < 0)
 		v.at_s = (int64_t)time(NULL);
 	return verify(cli, &v, rest.item[0]);

@@ -3,11 +3,12 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #include "stir/b64.h"
 
-enum { OID_TEXT = 80, NAME_MAX_TEXT = CERT_MAX_DER * 4 };
+enum { OID_TEXT = 80, NAME_MAX_TEXT = CERT_MAX_DER * 4, URL_MAX = 2048 };
 
 static const char oid_tnauth[] = "1.3.6.1.5.5.7.1.26";
 static const char oid_constraints[] = "1.3.6.1.5.5.7.1.27";
@@ -23,6 +24,7 @@ cert_free(struct cert *c)
 		free(c->policy[i]);
 	free(c->policy);
 	free(c->dns_name);
+	free(c->tnauth_url);
 	free(c->subject);
 	free(c->issuer);
 	free(c->der);
@@ -230,21 +232,62 @@ read_extension(const X509 *x, int nid, void **out, struct fault *f)
 	return RC_OK;
 }
 
+/* RFC 8226 section 10.1: an HTTPS URI; of another form nothing is taken. */
+static void
+take_url(struct cert *c, const GENERAL_NAME *at)
+{
+	const ASN1_IA5STRING *uri = at->d.uniformResourceIdentifier;
+	struct span text;
+
+	if (at->type != GEN_URI || c->tnauth_url != NULL)
+		return;
+	text = span_of(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri));
+	if (text.len > URL_MAX || text.len <= 8 ||
+	    strncasecmp((const char *)text.ptr, "https://", 8) != 0)
+		return;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f)
+			return;
+	}
+	c->tnauth_url = strndup((const char *)text.ptr, text.len);
+}
+
 /* RFC 8226 section 10.2: a list by reference is an access description. */
 static enum rc
 decode_access(struct cert *c, struct fault *f)
 {
 	void *found = NULL;
 	AUTHORITY_INFO_ACCESS *list;
+	size_t places = 0;
 
 	TRY(read_extension(c->x509, NID_info_access, &found, f));
 	list = found;
 	for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(list); i++) {
-		if (oid_is(sk_ACCESS_DESCRIPTION_value(list, i)->method, oid_tn_list))
-			c->tnauth_by_reference = true;
+		const ACCESS_DESCRIPTION *at = sk_ACCESS_DESCRIPTION_value(list, i);
+
+		if (!oid_is(at->method, oid_tn_list))
+			continue;
+		c->tnauth_by_reference = true;
+		places++;
+		take_url(c, at->location);
+	}
+	if (places > 1) {
+		free(c->tnauth_url);
+		c->tnauth_url = NULL;
 	}
 	AUTHORITY_INFO_ACCESS_free(list);
 	return RC_OK;
+}
+
+bool
+cert_has_extension(const struct cert *c, const char *oid)
+{
+	ASN1_OBJECT *wanted = OBJ_txt2obj(oid, 1);
+	bool found = wanted == NULL || X509_get_ext_by_OBJ(c->x509, wanted, -1) >= 0;
+
+	ASN1_OBJECT_free(wanted);
+	ERR_clear_error();
+	return found;
 }
 
 static enum rc

@@ -22,12 +22,13 @@ struct cert {
 	char *subject, *issuer;	       /* RFC 2253 text */
 	int64_t not_before_s, not_after_s;
 	bool is_ca;
-	bool unknown_critical;		 /* a critical extension that we do not process */
-	bool digital_signature;		 /* no keyUsage, or one that allows it */
-	bool key_cert_sign;		 /* the same for keyCertSign */
-	bool tnauth_by_reference;	 /* id-ad-stirTNList present (D-46) */
-	struct tnauth *tnauth;		 /* NULL: no such extension */
-	struct constraints *constraints; /* NULL: neither extension */
+	bool unknown_critical;	  /* a critical extension that we do not process */
+	bool digital_signature;	  /* no keyUsage, or one that allows it */
+	bool key_cert_sign;	  /* the same for keyCertSign */
+	bool tnauth_by_reference; /* id-ad-stirTNList present (D-46) */
+	char *tnauth_url; /* where that is; NULL unless there is exactly one, an https URI */
+	struct tnauth *tnauth;			 /* NULL: no such extension */
+	struct constraints *constraints;	 /* NULL: neither extension */
 	struct span tnauth_der, constraints_der; /* extension values, borrowed from x509 */
 	bool both_constraints;			 /* RFC 9118 s6 forbids (D-07) */
 	size_t policies;			 /* certificate policy OIDs as dotted text */
@@ -46,6 +47,12 @@ enum rc cert_decode(
     struct span der, bool all_nines, struct cert **out, struct fault *f) MUST_CHECK;
 void cert_free(struct cert *c);
 DEFINE_FREEP(cert);
+
+/*
+ * Is there an extension with this dotted object identifier, critical or not?
+ * True as well where that cannot be told.
+ */
+bool cert_has_extension(const struct cert *c, const char *oid);
 
 /* RFC 9773 certificate identifier: base64url(AKI) "." base64url(serial). */
 enum rc cert_ari_id(const struct cert *c, struct buf *out, struct fault *f) MUST_CHECK;

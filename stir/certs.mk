@@ -2,6 +2,7 @@ libstir_la_SOURCES += \
 	stir/es256.c stir/es256.h \
 	stir/cert.c stir/cert.h \
 	stir/chain.c stir/chain.h \
+	stir/encompass.c stir/encompass.h \
 	stir/sct.c stir/sct.h \
 	stir/csr.c stir/csr.h \
 	stir/authtoken.c stir/authtoken.h \

@@ -512,28 +512,20 @@ chain_verify(const struct chain *c, const struct anchors *a, int64_t at_s, const
 	return find_path(c, a, at_s, issuer, f);
 }
 
-enum rc
-chain_scope(const struct chain *c, bool *proven, struct fault *f)
+const struct cert *
+chain_anchor(const struct chain *c, const struct anchors *a)
 {
-	bool all = c->len > 1;
+	const struct cert *top = c->cert[c->len - 1];
 
-	for (size_t i = 0; i + 1 < c->len; i++) {
-		const struct tnauth *child = c->cert[i]->tnauth;
-		const struct tnauth *parent = c->cert[i + 1]->tnauth;
-
-		/* RFC 9060 section 5: what an SPC covers is in a database, not in the path. */
-		if (parent == NULL || tnauth_spcs(parent) > 0 ||
-		    c->cert[i + 1]->tnauth_by_reference) {
-			all = false;
-			continue;
-		}
-		if (child == NULL ||
-		    !tnset_within(tnauth_numbers(child), tnauth_numbers(parent)))
-			return FAULT(f, RC_DENIED, "chain_scope",
-			    "certificate %zu has numbers that the next has not", i);
+	if (find_anchor(a, top->x509) != NULL)
+		return NULL;
+	for (size_t i = 0; i < a->len; i++) {
+		if (check_pair(top, a->cert[i], 0, NULL) == RC_OK &&
+		    X509_verify(top->x509, X509_get0_pubkey(a->cert[i]->x509)) == 1)
+			return a->cert[i];
 	}
-	*proven = all;
-	return RC_OK;
+	ERR_clear_error();
+	return NULL;
 }
 
 void

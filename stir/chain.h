@@ -58,12 +58,10 @@ enum rc chain_verify(const struct chain *c, const struct anchors *a, int64_t at_
     const X509 **issuer, struct fault *f) MUST_CHECK;
 
 /*
- * RFC 9060 section 4: are the numbers of each certificate inside those of the
- * next, wherever the next has a TNAuthList?  RC_DENIED chain_scope where they
- * are not.  *proven is false where a parent speaks by SPC, by reference or not
- * at all, so that the question stays open (D-45).
+ * The anchor that stands above a chain which chain_verify() accepted; NULL
+ * where the last of the chain is itself an anchor.  Borrowed from a.
  */
-enum rc chain_scope(const struct chain *c, bool *proven, struct fault *f) MUST_CHECK;
+const struct cert *chain_anchor(const struct chain *c, const struct anchors *a);
 
 /* The validity that all certificates of the chain share. */
 void chain_validity(const struct chain *c, int64_t *not_before_s, int64_t *not_after_s);

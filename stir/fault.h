@@ -67,6 +67,7 @@ enum rc {
 	X(RPH_NOT_ALLOWED, "rph_not_allowed", 403) \
 	X(ORIGINAL_INVALID, "original_invalid", 403) \
 	X(ORIGINAL_MISMATCH, "original_mismatch", 403) \
+	X(ORIGINATOR_NOT_LISTED, "originator_not_listed", 403) \
 	X(CREDENTIAL_EXPIRED, "credential_expired", 403) \
 	X(CREDENTIAL_UNUSABLE, "credential_unusable", 403) \
 	X(AMBIGUOUS_CREDENTIAL, "ambiguous_credential", 403) \

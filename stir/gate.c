@@ -10,6 +10,7 @@ struct gate {
 	int64_t not_before_s, not_after_s; /* that the whole chain shares */
 	char **named;			   /* claims that the constraints name */
 	size_t nameds;
+	bool does_not_originate;
 };
 
 /* RFC 5280 section 4.1.2.5: 99991231235959Z, a certificate without an end. */
@@ -48,21 +49,36 @@ check_leaf(const struct cert *leaf, struct fault *f)
 	if (leaf->both_constraints)
 		return unusable(
 		    f, "both kinds of claim constraints"); /* RFC 9118 section 6, D-07 */
-	if (leaf->tnauth == NULL && leaf->tnauth_by_reference)
-		return unusable(
-		    f, "a TNAuthList by reference only is not supported"); /* D-46 */
-	if (leaf->tnauth == NULL)
-		return unusable(f, "no TNAuthList"); /* V-14 */
+	return RC_OK;
+}
+
+/* V-14, D-46: a list in the certificate stands by itself. */
+static enum rc
+check_list(const struct cert *leaf, const struct gate_policy *policy, struct fault *f)
+{
+	if (leaf->tnauth != NULL)
+		return RC_OK;
+	if (!leaf->tnauth_by_reference)
+		return unusable(f, "no TNAuthList");
+	if (leaf->tnauth_url == NULL)
+		return unusable(f, "a TNAuthList by reference is at exactly one https URI");
+	if (policy->referenced == NULL)
+		return unusable(f, "the TNAuthList by reference has not been fetched");
 	return RC_OK;
 }
 
 /* D-01: exactly one service provider code, or numbers. */
 static enum rc
-check_class(const struct tnauth *list, enum credential_class cls, struct fault *f)
+check_class(const struct tnauth *list, const struct gate_policy *policy, struct fault *f)
 {
-	if (cls == CLASS_SP && (tnauth_len(list) != 1 || tnauth_spcs(list) != 1))
+	enum credential_class cls = policy->profile->cls;
+	bool numbers = (list != NULL && tnset_len(tnauth_numbers(list)) > 0) ||
+		       (policy->referenced != NULL && tnset_len(policy->referenced) > 0);
+
+	if (cls == CLASS_SP &&
+	    (list == NULL || tnauth_len(list) != 1 || tnauth_spcs(list) != 1))
 		return unusable(f, "class sp has exactly one service provider code");
-	if (cls == CLASS_DELEGATE && tnset_len(tnauth_numbers(list)) == 0)
+	if (cls == CLASS_DELEGATE && !numbers)
 		return unusable(f, "class delegate has telephone numbers");
 	return RC_OK;
 }
@@ -88,8 +104,9 @@ static enum rc
 check_facts(const struct cert *leaf, const struct gate_policy *policy, struct fault *f)
 {
 	TRY(check_leaf(leaf, f));
+	TRY(check_list(leaf, policy, f));
 	if (policy->profile != NULL)
-		TRY(check_class(leaf->tnauth, policy->profile->cls, f));
+		TRY(check_class(leaf->tnauth, policy, f));
 	if (policy->profile != NULL && policy->profile->domain_bound && leaf->dns_name == NULL)
 		return unusable(f, "the profile wants exactly one dNSName"); /* D-49 */
 	if (leaf->constraints != NULL)
@@ -148,6 +165,8 @@ gate_open(const struct chain *chain, const struct gate_policy *policy, struct ga
 	g->chain = chain;
 	g->leaf = chain->cert[0];
 	g->policy = *policy;
+	g->does_not_originate = policy->do_not_originate != NULL &&
+				cert_has_extension(g->leaf, policy->do_not_originate);
 	chain_validity(chain, &g->not_before_s, &g->not_after_s);
 	if (g->leaf->constraints != NULL)
 		TRY(collect_named(g, g->leaf->constraints, f));
@@ -189,7 +208,7 @@ gate_uncovered(const struct gate *g, const struct passport *p)
 	const struct tn *tn = passport_authorising(p, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		if (!tnauth_covers(g->leaf->tnauth, &tn[i]))
+		if (!gate_covers(g, &tn[i]))
 			return &tn[i];
 	}
 	return NULL;
@@ -233,6 +252,10 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 
 	if (p->third_party)
 		return decide_third_party(g, p, f);
+	/* D-42: it wins over everything else that the certificate says. */
+	if (g->does_not_originate && ppt_rule(p->ppt)->by == AUTHORISED_BY_ORIG)
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+		    "the certificate says that its numbers do not originate calls");
 	if (profile != NULL && profile->cls == CLASS_SP)
 		return RC_OK; /* one code since activation; numbers are configured (D-05) */
 	outside = gate_uncovered(g, p);
@@ -328,6 +351,16 @@ gate_extra_claims(const struct gate *g, const char *const *list, size_t n, const
 	*out = all;
 	*len = n + g->nameds;
 	return RC_OK;
+}
+
+bool
+gate_covers(const struct gate *g, const struct tn *tn)
+{
+	const struct tnset *elsewhere = g->policy.referenced;
+
+	if (g->leaf->tnauth != NULL && tnauth_covers(g->leaf->tnauth, tn))
+		return true;
+	return elsewhere != NULL && tn->len > 0 && tnset_has(elsewhere, tn_key(tn));
 }
 
 const struct tnauth *

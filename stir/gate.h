@@ -15,7 +15,13 @@
 struct gate_policy {
 	const struct profile_rule *profile;    /* NULL: no profile's rules (vesper check) */
 	struct constraints_policy constraints; /* its salts are borrowed as the chain is */
-	bool third_party_rcd; /* rich call data about numbers of others (D-52) */
+	bool third_party_rcd;	      /* rich call data about numbers of others (D-52) */
+	const char *do_not_originate; /* dotted OID of that extension (D-42); NULL: none */
+	/*
+	 * The numbers of the leaf's list by reference (D-46), borrowed; NULL:
+	 * not at hand.  The caller intersects them with configured numbers.
+	 */
+	const struct tnset *referenced;
 };
 
 /* A leaf that may sign, with the facts that a decision needs. */
@@ -29,7 +35,7 @@ struct gate;
  * profile is bound to a domain.  Path and SCTs are judged
  * apart (chain.h, sct.h).
  *
- * The chain is borrowed and must outlive the gate.
+ * The chain is borrowed and must outlive the gate, as what policy points to.
  * RC_DENIED credential_unusable.
  */
 enum rc gate_open(const struct chain *chain, const struct gate_policy *policy,
@@ -49,7 +55,9 @@ enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_
  * RC_EXPIRED credential_expired; RC_DENIED no_credential (class and ppt; with
  * profile NULL every supported ppt is judged), tn_not_authorized,
  * claim_excluded, claim_missing_by_constraint, value_not_permitted,
- * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A service provider code never authorises a number (D-05);
+ * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A
+ * certificate that says doNotOriginate signs no orig (D-42).  A service
+ * provider code never authorises a number (D-05);
  * under class sp the number rule counts as passed, its numbers are the
  * tenant's configured ones.  Rich call data with iss is a third party's: it
  * needs third_party_rcd, and orig must not be covered (invalid_claim, D-52).
@@ -75,6 +83,10 @@ enum rc gate_extra_claims(const struct gate *g, const char *const *list, size_t 
 /* The first authorising number that the TNAuthList does not cover; NULL: all are. */
 const struct tn *gate_uncovered(const struct gate *g, const struct passport *p);
 
+/* Is the number in the certificate's list, by value or by reference? */
+bool gate_covers(const struct gate *g, const struct tn *tn);
+
+/* NULL where the list is by reference alone. */
 const struct tnauth *gate_tnauth(const struct gate *g);
 const struct constraints *gate_constraints(const struct gate *g); /* NULL: none */
 void gate_validity(const struct gate *g, int64_t *not_before_s, int64_t *not_after_s);

@@ -21,15 +21,17 @@ static const struct profile_rule rules[] = {
 		.name = "vesper-05", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
 		.min_scts = 1, .max_lifetime_s = 7 * DAY_S, .constraints_wanted = true,
 		.attest_in_rsp = true,
+		.codes_are_originators = true,
 	},
 	[PROFILE_VESPER_06] = {
 		.name = "vesper-06", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
 		.x5c_required = true, .min_scts = 1, .max_lifetime_s = 7 * DAY_S,
-		.vetted_claims = true,
+		.vetted_claims = true, .codes_are_originators = true,
 	},
 	[PROFILE_DOMAIN] = {
 		.name = "domain", .cls = CLASS_DELEGATE, .convey = CONVEY_BOTH,
-		.min_scts = 1, .max_lifetime_s = 7 * DAY_S, .domain_bound = true,
+		.min_scts = 1, .max_lifetime_s = 7 * DAY_S, .codes_are_originators = true,
+		.domain_bound = true,
 	},
 };
 /* clang-format on */

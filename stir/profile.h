@@ -35,15 +35,16 @@ enum profile {
 struct profile_rule {
 	const char *name; /* "vesper-06" */
 	enum credential_class cls;
-	enum conveyance convey;	 /* default of the profile */
-	bool x5c_required;	 /* V-03 */
-	unsigned min_scts;	 /* valid SCTs from usable logs */
-	int64_t max_lifetime_s;	 /* refused above (V-12); 0: no limit */
-	int64_t warn_lifetime_s; /* warned above; 0: never */
-	bool vetted_claims;	 /* D-16: every further claim must be named */
-	bool constraints_wanted; /* V-15: warned without a constraints extension */
-	bool attest_in_rsp;	 /* D-38: it has no meaning elsewhere */
-	bool domain_bound;	 /* D-49: exactly one dNSName, the host of the x5u */
+	enum conveyance convey;	    /* default of the profile */
+	bool x5c_required;	    /* V-03 */
+	unsigned min_scts;	    /* valid SCTs from usable logs */
+	int64_t max_lifetime_s;	    /* refused above (V-12); 0: no limit */
+	int64_t warn_lifetime_s;    /* warned above; 0: never */
+	bool vetted_claims;	    /* D-16: every further claim must be named */
+	bool constraints_wanted;    /* V-15: warned without a constraints extension */
+	bool attest_in_rsp;	    /* D-38: it has no meaning elsewhere */
+	bool codes_are_originators; /* D-45: of VESPER; a leaf's codes are no scope */
+	bool domain_bound;	    /* D-49: exactly one dNSName, the host of the x5u */
 };
 
 const struct profile_rule *profile_rule(enum profile p);

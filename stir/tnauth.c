@@ -141,15 +141,15 @@ decode_entry(struct span *in, bool all_nines, struct tnauth_entry *e, struct fau
 }
 
 static enum rc
-count_entries(struct span seq, size_t *n, struct fault *f)
+count_entries(struct span seq, size_t max, size_t *n, struct fault *f)
 {
 	struct span body = { 0 };
 	uint8_t tag = 0;
 
 	for (*n = 0; seq.len > 0; (*n)++) {
-		if (*n == TNAUTH_MAX_ENTRIES)
-			return FAULT(f, RC_INVALID, "tnauth_limit", "more than %d entries",
-			    TNAUTH_MAX_ENTRIES);
+		if (*n == max)
+			return FAULT(
+			    f, RC_INVALID, "tnauth_limit", "more than %zu entries", max);
 		TRY(der_next(&seq, &tag, &body, f));
 	}
 	if (*n == 0)
@@ -184,7 +184,7 @@ tnauth_decode(struct span der, bool all_nines, struct tnauth **out, struct fault
 
 	TRY(der_expect(&der, DER_SEQUENCE, &seq, f));
 	TRY(der_end(der, f));
-	TRY(count_entries(seq, &n, f));
+	TRY(count_entries(seq, TNAUTH_MAX_ENTRIES, &n, f));
 	list = calloc(1, sizeof *list + n * sizeof list->entry[0]);
 	if (list == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu entries", n);
@@ -195,6 +195,31 @@ tnauth_decode(struct span der, bool all_nines, struct tnauth **out, struct fault
 	TRY(build_numbers(list, f));
 	*out = TAKE(list);
 	return RC_OK;
+}
+
+enum rc
+tnauth_decode_numbers(struct span der, bool all_nines, struct tnset **out, struct fault *f)
+{
+	AUTO_FREE struct tn_interval *at = NULL;
+	struct tnauth_entry e;
+	struct span seq = { 0 };
+	size_t n = 0, len = 0;
+
+	if (der.len > TNAUTH_MAX_REFERENCED_BYTES)
+		return FAULT(f, RC_INVALID, "tnauth_limit", "%zu bytes", der.len);
+	TRY(der_expect(&der, DER_SEQUENCE, &seq, f));
+	TRY(der_end(der, f));
+	TRY(count_entries(seq, TNAUTH_MAX_REFERENCED, &n, f));
+	at = calloc(n, sizeof *at);
+	if (at == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu entries", n);
+	for (size_t i = 0; i < n; i++) {
+		e = (struct tnauth_entry){ 0 };
+		TRY(decode_entry(&seq, all_nines, &e, f));
+		if (e.kind != TNAUTH_SPC)
+			at[len++] = entry_interval(&e);
+	}
+	return tnset_build(at, len, out, f);
 }
 
 static enum rc

@@ -13,7 +13,12 @@
 struct tnauth; /* opaque */
 
 /* More entries than this is RC_INVALID.  Our limit, not the RFC's. */
-enum { TNAUTH_MAX_ENTRIES = 4096, TNAUTH_SPC_MAX = 32 };
+enum {
+	TNAUTH_MAX_ENTRIES = 4096,
+	TNAUTH_MAX_REFERENCED = 1000000,
+	TNAUTH_MAX_REFERENCED_BYTES = 32 * 1024 * 1024,
+	TNAUTH_SPC_MAX = 32,
+};
 
 enum tnauth_kind { TNAUTH_SPC, TNAUTH_RANGE, TNAUTH_ONE }; /* the [n] of TNEntry */
 
@@ -37,6 +42,13 @@ struct tnauth_entry {
  */
 enum rc tnauth_decode(
     struct span der, bool all_nines, struct tnauth **out, struct fault *f) MUST_CHECK;
+/*
+ * The numbers of a list that is not inside a certificate (RFC 8226 section
+ * 10.1), which may be long: at most TNAUTH_MAX_REFERENCED entries.  Its codes
+ * are checked and dropped: they authorise no number (D-05).  Tokens as above.
+ */
+enum rc tnauth_decode_numbers(
+    struct span der, bool all_nines, struct tnset **out, struct fault *f) MUST_CHECK;
 void tnauth_free(struct tnauth *list);
 DEFINE_FREEP(tnauth);
 

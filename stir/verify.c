@@ -284,10 +284,22 @@ is_sp(const struct tnauth *list)
 	return tnauth_len(list) == 1 && tnauth_spcs(list) == 1;
 }
 
-static enum rc
-check_authority(struct run *r, const struct tnauth *list, struct finding *v, struct fault *f)
+/* The list in the certificate and the one it refers to count as one (RFC 9060 section 4.1). */
+static bool
+covers(const struct run *r, const struct cert *leaf, const struct tn *tn)
 {
-	enum credential_class cls = is_sp(list) ? CLASS_SP : CLASS_DELEGATE;
+	const struct tnset *elsewhere = leaf->tnauth_by_reference ? r->in->referenced : NULL;
+
+	if (leaf->tnauth != NULL && tnauth_covers(leaf->tnauth, tn))
+		return true;
+	return elsewhere != NULL && tn->len > 0 && tnset_has(elsewhere, tn_key(tn));
+}
+
+static enum rc
+check_authority(struct run *r, const struct cert *leaf, struct finding *v, struct fault *f)
+{
+	const struct tnauth *list = leaf->tnauth;
+	enum credential_class cls = list != NULL && is_sp(list) ? CLASS_SP : CLASS_DELEGATE;
 	size_t n = 0;
 	const struct tn *tn = passport_authorising(&r->passport, &n);
 
@@ -301,7 +313,7 @@ check_authority(struct run *r, const struct tnauth *list, struct finding *v, str
 		return RC_OK;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (!tnauth_covers(list, &tn[i]))
+		if (!covers(r, leaf, &tn[i]))
 			return FAULT(f, RC_DENIED, "tn_not_authorized",
 			    "%s is not in the TNAuthList", tn_mask(&tn[i]).text);
 	}
@@ -310,22 +322,36 @@ check_authority(struct run *r, const struct tnauth *list, struct finding *v, str
 }
 
 static enum rc
+check_scope(const struct run *r, const struct cert *leaf, struct fault *f)
+{
+	const struct tnauth *list = leaf->tnauth;
+	const struct encompass e = { .chain = r->out->chain,
+		.anchor = r->issuer != NULL && r->in->anchors != NULL
+			      ? chain_anchor(r->out->chain, r->in->anchors)
+			      : NULL,
+		.referenced = leaf->tnauth_by_reference ? r->in->referenced : NULL,
+		/* Beside numbers they name who originates (D-05). */
+		.codes_are_originators = list == NULL || !is_sp(list) };
+
+	return encompass_check(&e, r->in->encompassing, f);
+}
+
+static enum rc
 step_authority(struct run *r, struct finding *v, struct fault *f)
 {
 	const struct cert *leaf = leaf_of(r);
-	bool proven = false;
 
 	if (leaf == NULL || !r->prepared) {
 		SAY(v, VERDICT_SKIPPED,
 		    leaf == NULL ? "no certificate" : "the claims do not hold");
 		return RC_OK;
 	}
-	if (leaf->tnauth == NULL)
+	if (leaf->tnauth == NULL && (!leaf->tnauth_by_reference || r->in->referenced == NULL))
 		return FAULT(f, RC_DENIED, "credential_unusable",
 		    leaf->tnauth_by_reference ? "the TNAuthList is elsewhere"
 					      : "no TNAuthList");
-	TRY(check_authority(r, leaf->tnauth, v, f));
-	return chain_scope(r->out->chain, &proven, f);
+	TRY(check_authority(r, leaf, v, f));
+	return check_scope(r, leaf, f);
 }
 
 /* RFC 9118 section 4: an extension that forbids a base claim counts as absent (D-09). */
@@ -510,6 +536,25 @@ step_signalling(struct run *r, struct finding *v, struct fault *f)
 	return RC_OK;
 }
 
+/* V-74: reported, and judged by whoever reads it. */
+static enum rc
+step_originator(struct run *r, struct finding *v, struct fault *f)
+{
+	const struct cert *leaf = leaf_of(r);
+	const struct tnauth *list = leaf != NULL ? leaf->tnauth : NULL;
+
+	(void)f;
+	if (r->in->osp_spc == NULL)
+		SAY(v, VERDICT_SKIPPED, "no originating provider was given");
+	else if (list == NULL || is_sp(list) || tnauth_spcs(list) == 0)
+		SAY(v, VERDICT_SKIPPED, "the certificate names no originating providers");
+	else if (tnauth_has_spc(list, r->in->osp_spc))
+		SAY(v, VERDICT_PASS, "%.40s is listed", r->in->osp_spc);
+	else
+		SAY(v, VERDICT_WARN, "%.40s is not listed", r->in->osp_spc);
+	return RC_OK;
+}
+
 /* ---- all of them ----------------------------------------------------------------- */
 
 static const struct {
@@ -529,6 +574,7 @@ static const struct {
 	[VERIFY_CLAIMS] = { "claims", step_claims, SIP_INVALID_IDENTITY_HEADER },
 	[VERIFY_ORIGINAL] = { "original", step_original, SIP_INVALID_IDENTITY_HEADER },
 	[VERIFY_SIGNALLING] = { "signalling", step_signalling, SIP_INVALID_IDENTITY_HEADER },
+	[VERIFY_ORIGINATOR] = { "originator", step_originator, SIP_INVALID_IDENTITY_HEADER },
 };
 static_assert(ARRAY_LEN(steps) == VERIFY__COUNT, "a row per step");
 

@@ -5,6 +5,7 @@
 #ifndef STIR_VERIFY_H
 #define STIR_VERIFY_H
 
+#include "stir/encompass.h"
 #include "stir/original.h"
 #include "stir/sct.h"
 
@@ -23,6 +24,7 @@ enum verify_step {
 	VERIFY_CLAIMS,	   /* the ppt's claims */
 	VERIFY_ORIGINAL,   /* div, div-o, rsp: the PASSporTs that it answers */
 	VERIFY_SIGNALLING, /* orig and dest against --from and --to */
+	VERIFY_ORIGINATOR, /* is the provider one of those that the certificate names? */
 	VERIFY__COUNT
 };
 
@@ -42,7 +44,10 @@ struct verify_input {
 	/* Their chains, where they have no x5c; may be NULL, as in original.h. */
 	const struct chain *(*known)(void *arg, struct span x5u);
 	void *arg;
-	bool alone; /* not even opt is looked into */
+	bool alone;			  /* not even opt is looked into */
+	enum encompass_mode encompassing; /* D-45 */
+	const struct tnset *referenced;	  /* the leaf's list by reference; NULL: not at hand */
+	const char *osp_spc;		  /* the provider that originated (V-74); may be NULL */
 };
 
 struct verify_result {

@@ -72,6 +72,7 @@ static const struct {
 	{ REASON_CALLER_NOT_ALLOWED, "POL4304", "Caller is not allowed", VAR_NONE },
 	{ REASON_TENANT_DISABLED, "POL4304", "Caller is not allowed", VAR_NONE },
 	{ REASON_ATTEST_NOT_ALLOWED, "POL4305", "Attestation is above the limit", VAR_CLAIM },
+	{ REASON_ORIGINATOR_NOT_LISTED, "POL4304", "Caller is not allowed", VAR_NONE },
 	{ REASON_DEST_NOT_ALLOWED, "POL4307", "Destination is not allowed", VAR_CLAIM },
 	{ REASON_SCT_POLICY, "POL4306", "Certificate transparency is not satisfied", VAR_NONE },
 	{ REASON_RATE_LIMITED, "POL4290", "Too many requests", VAR_NONE },

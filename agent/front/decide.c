@@ -478,6 +478,30 @@ of_dest(const struct search *s, const struct candidate *c, struct fault *f)
 	return observes(tenant_of(s, c), OBSERVE_DESTS) ? RC_OK : of_dests(s, c, f);
 }
 
+/* V-73: whom the holder expects to sign its calls, where it says so at all. */
+static enum rc
+of_originator(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_strings *own = &tenant_of(s, c)->caller_spc;
+	const struct credential *credential = credential_of(s, c);
+	const struct tnauth *list;
+
+	if (own->len == 0 || credential->state != CREDENTIAL_READY ||
+	    profile_rule(credential->profile)->cls == CLASS_SP)
+		return RC_OK;
+	list = gate_tnauth(credential->gate);
+	if (list == NULL || tnauth_spcs(list) == 0)
+		return RC_OK;
+	for (size_t i = 0; i < own->len; i++) {
+		if (tnauth_has_spc(list, own->item[i]))
+			return RC_OK;
+	}
+	return REFUSE(f, RC_DENIED, ORIGINATOR_NOT_LISTED, NULL,
+	    "the certificate of credential '%s' names originating providers, and none of the "
+	    "tenant's caller_spc is among them",
+	    config_of(s, c)->name);
+}
+
 static bool
 is_extra(
     const struct config_credential *cc, const struct credential *credential, const char *name)
@@ -785,8 +809,8 @@ settle(struct search *s, struct fault *f)
 static enum rc
 decide_in(struct search *s, struct fault *f)
 {
-	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_claims,
-		of_constraints, of_content, of_health };
+	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_originator,
+		of_claims, of_constraints, of_content, of_health };
 
 	if (s->w->now_s < DECIDE_RELEASE_S)
 		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,

@@ -75,6 +75,7 @@ struct decision {
  * class, ppt   no_credential
  * number       tn_not_authorized number_pending
  * destination  dest_not_allowed
+ * originator   originator_not_listed
  * claims       unknown_claim
  * constraints  claim_excluded claim_missing_by_constraint value_not_permitted
  *              private_claim_in_clear commitment_not_provable claim_not_vetted

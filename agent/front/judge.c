@@ -69,6 +69,8 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
 	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
+	buf_printf(&text, " %s %s", encompass_name(cc->encompassing),
+	    j->set->config->do_not_originate != NULL ? j->set->config->do_not_originate : "-");
 	buf_byte(&text, '\n');
 	buf_span(&text, pem);
 	return buf_check(&text, NULL) == RC_OK && sha256(buf_view(&text), out, NULL) == RC_OK;
@@ -121,7 +123,6 @@ check_path(
     const struct judge *j, const struct chain *chain, const X509 **issuer, struct fault *f)
 {
 	int64_t from_s = 0, to_s = 0, at_s = j->now_s;
-	bool proven = false; /* that it is not is no reason to refuse (D-45) */
 
 	if (j->set->anchors == NULL)
 		return FAULT(f, RC_DENIED, "chain_path", "no trust anchors are configured");
@@ -132,8 +133,19 @@ check_path(
 		at_s = from_s;
 	if (!j->strict_time && at_s > to_s)
 		at_s = to_s;
-	TRY(chain_verify(chain, j->set->anchors, at_s, issuer, f));
-	return chain_scope(chain, &proven, f); /* RFC 9060 section 4 */
+	return chain_verify(chain, j->set->anchors, at_s, issuer, f);
+}
+
+/* RFC 9060 section 4, D-45 */
+static enum rc
+check_scope(const struct judge *j, const struct chain *chain, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	const struct encompass e = { .chain = chain,
+		.anchor = chain_anchor(chain, j->set->anchors),
+		.codes_are_originators = profile_rule(cc->profile)->codes_are_originators };
+
+	return encompass_check(&e, cc->encompassing, f);
 }
 
 static enum rc
@@ -289,12 +301,14 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	const struct config_credential *cc = credset_config(j->set, j->at);
 	struct gate_policy policy = { .profile = profile_rule(cc->profile),
 		.constraints = cc->constraints_policy,
+		.do_not_originate = j->set->config->do_not_originate,
 		.third_party_rcd = cc->third_party_rcd };
 	const X509 *issuer = NULL;
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
 	TRY(check_path(j, c->chain, &issuer, f));
 	TRY(check_ski(j, c->chain->cert[0], f));
+	TRY(check_scope(j, c->chain, f));
 	take_salts(c, cc);
 	policy.constraints.salts = c->salts;
 	TRY(gate_open(c->chain, &policy, &c->gate, f));

@@ -165,6 +165,23 @@ put_chain(struct buf *out, const struct credential *c)
 	jw_str(out, "x5u", there ? c->x5u : NULL);
 }
 
+/* V-73: the codes of a delegate's certificate say who is expected to sign its calls. */
+static void
+put_originators(struct buf *out, const struct credential *c)
+{
+	const struct tnauth *list =
+	    c->state == CREDENTIAL_READY && profile_rule(c->profile)->cls == CLASS_DELEGATE
+		? gate_tnauth(c->gate)
+		: NULL;
+
+	jw_open(out, "originators", '[');
+	for (size_t i = 0; list != NULL && i < tnauth_len(list); i++) {
+		if (tnauth_at(list, i)->kind == TNAUTH_SPC)
+			jw_str(out, NULL, tnauth_at(list, i)->spc);
+	}
+	jw_close(out, ']');
+}
+
 static void
 put_credential(struct buf *out, const struct shown *s)
 {
@@ -182,6 +199,7 @@ put_credential(struct buf *out, const struct shown *s)
 	put_problems(out, s);
 	put_warnings(out, c);
 	put_chain(out, c);
+	put_originators(out, c);
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
 	if (atomic_load(&c->renew_at_s) != 0)
 		jw_int(out, "next_renewal", atomic_load(&c->renew_at_s));

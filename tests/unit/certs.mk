@@ -10,6 +10,10 @@ UNIT_TESTS += tests/unit/test_cert
 tests_unit_test_cert_SOURCES = tests/unit/test_cert.c $(PKI)
 tests_unit_test_cert_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_encompass
+tests_unit_test_encompass_SOURCES = tests/unit/test_encompass.c $(PKI)
+tests_unit_test_encompass_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_sct
 tests_unit_test_sct_SOURCES = tests/unit/test_sct.c tests/unit/vectors_sct.h $(PKI)
 tests_unit_test_sct_LDADD = $(UNIT_LDADD)

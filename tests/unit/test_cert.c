@@ -572,66 +572,11 @@ validity_is_shared(void **state)
 	assert_int_equal(to, PKI_NOW + 86400);
 }
 
-/* ---- scope: RFC 9060 section 4 ------------------------------------------------------ */
-
-static struct scope_case {
-	const char *name, *leaf, *parent; /* a number, or "@spc", or NULL */
-	enum rc rc;
-	bool proven;
-} scope_cases[] = {
-	{ "same number", "12025550100", "12025550100", RC_OK, true },
-	{ "other number", "12025550101", "12025550100", RC_DENIED, false },
-	{ "parent has a code", "12025550101", "@1234", RC_OK, false },
-	{ "parent has no list", "12025550101", NULL, RC_OK, false },
-	{ "leaf has no list", NULL, "12025550100", RC_DENIED, false },
-};
-
-static void
-put_list(struct buf *out, const char *what)
-{
-	if (what != NULL && what[0] == '@')
-		pki_tnauth_spc(out, what + 1);
-	else if (what != NULL)
-		pki_tnauth_one(out, what);
-}
-
-static void
-scope(void **state)
-{
-	const struct scope_case *t = *state;
-	AUTO_BUF leaf = BUF_INIT(100), parent = BUF_INIT(100), pem = BUF_INIT(65536);
-	AUTO_OSSL(X509) *ca = NULL, *x = NULL;
-	AUTO(chain) *c = NULL;
-	bool proven = false;
-	struct pki_spec s;
-	struct fault f = { 0 };
-
-	put_list(&leaf, t->leaf);
-	put_list(&parent, t->parent);
-	ca = pki_issue(&(struct pki_spec){ .cn = "CA",
-	    .key = w.ca_key,
-	    .issuer = w.root,
-	    .issuer_key = w.root_key,
-	    .ca = true,
-	    .tnauth = buf_view(&parent) });
-	s = leaf_spec();
-	s.issuer = ca;
-	s.tnauth = buf_view(&leaf);
-	x = pki_issue(&s);
-	pki_pem(&pem, x);
-	pki_pem(&pem, ca);
-	assert_int_equal(chain_read_pem(buf_view(&pem), false, &c, NULL), RC_OK);
-	assert_int_equal(chain_scope(c, &proven, &f), t->rc);
-	assert_int_equal(proven, t->proven);
-	if (t->rc != RC_OK)
-		assert_string_equal(f.reason, "chain_scope");
-}
-
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(cert_cases) + ARRAY_LEN(pem_cases) +
-				       ARRAY_LEN(path_cases) + ARRAY_LEN(scope_cases) + 9];
+	static struct CMUnitTest
+	    tests[ARRAY_LEN(cert_cases) + ARRAY_LEN(pem_cases) + ARRAY_LEN(path_cases) + 9];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(facts_of_a_leaf);
@@ -646,6 +591,5 @@ main(void)
 	ROWS(tests, n, cert_cases, cert_refuses);
 	ROWS(tests, n, pem_cases, pem_refuses);
 	ROWS(tests, n, path_cases, paths);
-	ROWS(tests, n, scope_cases, scope);
 	return cmocka_run_group_tests(tests, make_world, drop_world);
 }

@@ -87,6 +87,15 @@ static const struct spec specs[] = {
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550193", true,
 		false, false, 0, 0, "rcd",
 		"{'p':[['rcdi','{\\\"/icn\\\":\\\"" D_ICON "\\\"}']]}" } } },
+	{ "owna", "12025550111", 1015, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_VESPER_05, CREDENTIAL_READY, NULL, "12025550111", true, false,
+		false, 0, 0, NULL, NULL } } },
+	{ "ownb", "12025550112", 1015, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_VESPER_05, CREDENTIAL_READY, NULL, "12025550112", true, false,
+		false, 0, 0, NULL, NULL } } },
+	{ "ownc", "12025550113", 1015, 0, 'A', 0, NULL, false,
+	    { { "main", PROFILE_VESPER_05, CREDENTIAL_READY, NULL, "12025550113", true, false,
+		false, 0, 0, NULL, NULL } } },
 	{ "pins", "12025550194", 1016, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550194", true,
 		false, false, 0, 0, "rcd,rcdi", NULL } } },
@@ -126,12 +135,17 @@ static const struct rules { /* of some of them */
 	const char *tenant, *dests;
 	const char *content;	 /* URI and digest of rcd_content */
 	const char *attestation; /* listed, delegate_proof, known_customer, otherwise; lowers */
+	const char *caller_spc;
+	const char *originator; /* a code in the certificate beside the number */
 } rules[] = {
-	{ "prov", NULL, NULL, "BABC" },
-	{ "pins", NULL, ICON " " D_ICON, NULL },
-	{ "provc", NULL, NULL, "C\0BC" },
-	{ "watch", "12125550100-12125550110", NULL, NULL },
-	{ "zone", "12125550100-12125550119", NULL, NULL },
+	{ "owna", NULL, NULL, NULL, "1234", "1234" },
+	{ "ownb", NULL, NULL, NULL, "5678,abc", "ABC" },
+	{ "ownc", NULL, NULL, NULL, "5678", NULL },
+	{ "pins", NULL, ICON " " D_ICON, NULL, NULL, NULL },
+	{ "prov", NULL, NULL, "BABC", NULL, NULL },
+	{ "provc", NULL, NULL, "C\0BC", NULL, NULL },
+	{ "watch", "12125550100-12125550110", NULL, NULL, NULL, NULL },
+	{ "zone", "12125550100-12125550119", NULL, NULL, NULL, NULL },
 };
 
 static char *
@@ -194,6 +208,7 @@ put_rules(struct config_tenant *t, const struct rules *r)
 		assert_int_equal(tnset_parse(span_str(r->dests), &dests, NULL), RC_OK);
 		assert_int_equal(tnset_build(&dests, 1, &t->dests, NULL), RC_OK);
 	}
+	put_list(&t->caller_spc, r->caller_spc);
 	if (r->attestation != NULL)
 		t->attestation = (struct config_attestation){ .set = true,
 			.listed = r->attestation[0],
@@ -250,6 +265,24 @@ make_config(void)
 	return c;
 }
 
+/* One number, and the code that the tenant's rules put beside it. */
+static void
+put_tnauth(struct buf *out, const char *tenant, const char *tn)
+{
+	struct tnauth_entry e[2] = { { .kind = TNAUTH_ONE, .count = 1 },
+		{ .kind = TNAUTH_SPC } };
+	size_t n = 1;
+
+	assert_int_equal(tn_exact(span_str(tn), &e[0].start, NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		if (strcmp(rules[i].tenant, tenant) != 0 || rules[i].originator == NULL)
+			continue;
+		snprintf(e[1].spc, sizeof e[1].spc, "%s", rules[i].originator);
+		n = 2;
+	}
+	assert_int_equal(tnauth_encode(out, e, n, NULL), RC_OK);
+}
+
 static void
 issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
 {
@@ -263,7 +296,7 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
 	if (profile_rule(s->profile)->cls == CLASS_SP)
 		pki_tnauth_spc(&tnauth, s->tn);
 	else
-		pki_tnauth_one(&tnauth, s->tn);
+		put_tnauth(&tnauth, c->tenant, s->tn);
 	if (s->constraints != NULL) {
 		wanted = make(s->constraints, CONSTRAINTS_ENHANCED);
 		assert_int_equal(constraints_encode(&constraints, wanted, NULL), RC_OK);
@@ -450,6 +483,14 @@ static struct decide_case {
 	{ "number before the destination", 1014, PPT_BASE, NULL, NULL,
 	    "{'orig':{'tn':'12025550198'},'dest':{'tn':['911']}}", "tn_not_authorized",
 	    "orig" },
+
+	/* originator (V-73) */
+	{ "originator listed", 1015, PPT_BASE, NULL, NULL, BASE("12025550111"), NULL,
+	    "owna/main" },
+	{ "originator of another case (D-06)", 1015, PPT_BASE, NULL, NULL, BASE("12025550112"),
+	    "originator_not_listed", NULL },
+	{ "no originators named", 1015, PPT_BASE, NULL, NULL, BASE("12025550113"), NULL,
+	    "ownc/main" },
 
 	/* claims, then constraints */
 	{ "unknown claim", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'foo':'x'"), "unknown_claim",
@@ -736,6 +777,33 @@ strangers_share_one_rate(void **state)
 	f = (struct fault){ 0 };
 	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_OK);
 	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_BUSY);
+}
+
+/* D-42: any extension of the certificate stands for the one that has no number yet. */
+static void
+does_not_originate(void **state)
+{
+	static const struct {
+		const char *oid;
+		enum rc rc;
+	} rows[] = { { NULL, RC_OK }, { "1.3.6.1.4.1.99999.1", RC_OK },
+		{ "2.5.29.14", RC_DENIED }, { "no identifier", RC_DENIED } };
+	struct fixture *x = *state;
+	struct decision d = { 0 };
+
+	assert_int_equal(run(x, &plain, NOW, &d, NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct gate_policy policy = { .profile = profile_rule(PROFILE_VESPER_06),
+			.do_not_originate = rows[i].oid };
+		AUTO(gate) *g = NULL;
+		struct fault f = { 0 };
+
+		assert_int_equal(gate_open(d.credential->chain, &policy, &g, NULL), RC_OK);
+		assert_int_equal(gate_decide(g, &d.passport, NOW, &f), rows[i].rc);
+		if (rows[i].rc != RC_OK)
+			assert_string_equal(f.reason, "tn_not_authorized");
+	}
+	decide_done(&d);
 }
 
 /* ---- attestation: what is asked, what is granted ---- */
@@ -1070,6 +1138,7 @@ main(void)
 		TEST(lets_pass_what_it_observes),
 		TEST(never_observes_authority),
 		TEST(rates),
+		TEST(does_not_originate),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),
 		TEST(callers),

@@ -92,6 +92,15 @@ by_reference(struct cert *c)
 }
 
 static void
+at_an_uri(struct cert *c)
+{
+	static char url[] = "https://list.example/a";
+
+	by_reference(c);
+	c->tnauth_url = url;
+}
+
+static void
 week(struct cert *c)
 {
 	c->not_after_s = c->not_before_s + 7 * DAY;
@@ -159,7 +168,8 @@ static struct open_case {
 	{ "unknown critical extension", NUMBER, NULL, NULL, critical, "critical" },
 	{ "both kinds of constraints", NUMBER, "{'i':['a']}", NULL, both, "both kinds" },
 	{ "no list", NULL, NULL, NULL, NULL, "no TNAuthList" },
-	{ "only a reference", NULL, NULL, NULL, by_reference, "by reference" },
+	{ "only a reference (RFC 8226 s10.1)", NULL, NULL, NULL, by_reference, "one https" },
+	{ "only a reference, not fetched (D-46)", NULL, NULL, NULL, at_an_uri, "been fetched" },
 	{ "provider with numbers", NUMBER, NULL, "shaken-sp", NULL, "class sp" },
 	{ "provider with two codes", CODES, NULL, "shaken-sp", NULL, "class sp" },
 	{ "provider with a number beside", MIXED, NULL, "shaken-sp", NULL, "class sp" },
@@ -221,6 +231,35 @@ an_empty_chain_is_unusable(void **state)
 	(void)state;
 	assert_int_equal(gate_open(&none, &policy, &g, NULL), RC_DENIED);
 	assert_null(g);
+}
+
+/* The list in the certificate and the one it refers to count as one (RFC 9060 s4.1). */
+static void
+lists_are_a_union(void **state)
+{
+	static const char *const profiles[] = { NULL, "atis-delegate", "vesper-06" };
+	struct tn_interval more = { 0 };
+	AUTO(tnset) *set = NULL;
+	struct tn own = { 0 }, other = { 0 }, none = { 0 };
+
+	(void)state;
+	assert_int_equal(tnset_parse(span_str("12025550200-12025550201"), &more, NULL), RC_OK);
+	assert_int_equal(tnset_build(&more, 1, &set, NULL), RC_OK);
+	assert_int_equal(tn_exact(span_str("12025550100"), &own, NULL), RC_OK);
+	assert_int_equal(tn_exact(span_str("12025550201"), &other, NULL), RC_OK);
+	for (size_t i = 0; i < 2 * ARRAY_LEN(profiles); i++) {
+		struct gate_policy policy = { .profile = profile(profiles[i / 2]),
+			.referenced = set };
+		AUTO(gate) *g = NULL;
+		AUTO_LEAF l;
+
+		leaf_init(&l, i % 2 == 0 ? NUMBER : NULL, NULL);
+		at_an_uri(&l.cert);
+		assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+		assert_int_equal(gate_covers(g, &own), i % 2 == 0);
+		assert_true(gate_covers(g, &other));
+		assert_false(gate_covers(g, &none));
+	}
 }
 
 /* ---- time ------------------------------------------------------------------------------- */
@@ -438,13 +477,14 @@ extra_claims(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 3];
+	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 4];
 	size_t n = 0;
 
 	ROWS(tests, n, open_cases, opens);
 	ROWS(tests, n, decide_cases, decide);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_empty_chain_is_unusable);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_is_exact);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_are_a_union);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(extra_claims);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,20 +22,23 @@ static struct profile_case {
 		.convey = CONVEY_BOTH,
 		.min_scts = 1,
 		.max_lifetime_s = 7 * DAY_S,
-		.constraints_wanted = true } },
+		.constraints_wanted = true,
+		.codes_are_originators = true } },
 	{ "vesper-06", PROFILE_VESPER_06,
 	    { .cls = CLASS_DELEGATE,
 		.convey = CONVEY_BOTH,
 		.x5c_required = true,
 		.min_scts = 1,
 		.max_lifetime_s = 7 * DAY_S,
-		.vetted_claims = true } },
+		.vetted_claims = true,
+		.codes_are_originators = true } },
 	{ "domain", PROFILE_DOMAIN,
 	    { .cls = CLASS_DELEGATE,
 		.convey = CONVEY_BOTH,
 		.min_scts = 1,
 		.max_lifetime_s = 7 * DAY_S,
-		.domain_bound = true } },
+		.domain_bound = true,
+		.codes_are_originators = true } },
 };
 
 static void
@@ -55,6 +58,7 @@ of_d_01(void **state)
 	assert_int_equal(r->warn_lifetime_s, want->warn_lifetime_s);
 	assert_int_equal(r->vetted_claims, want->vetted_claims);
 	assert_int_equal(r->constraints_wanted, want->constraints_wanted);
+	assert_int_equal(r->codes_are_originators, want->codes_are_originators);
 	assert_int_equal(r->domain_bound, want->domain_bound);
 	assert_non_null(strstr(PROFILE_NAMES, c->name));
 }

@@ -90,7 +90,12 @@ enum {
 	NO_IAT = 512,
 	BOTH = 1024,
 	FUTURE_SCT = 2048,
-	NO_TNAUTH = 4096
+	NO_TNAUTH = 4096,
+	NAMES_5678 = 8192, /* a code beside the number */
+	OSP = 16384,	   /* 5678 originated */
+	OTHER_OSP = 32768,
+	BY_REFERENCE = 65536, /* the list is elsewhere */
+	FETCHED = 131072
 };
 
 static struct verify_case {
@@ -199,8 +204,46 @@ static struct verify_case {
 	    VERIFY_SIGNALLING, VERDICT_FAIL, "dest_mismatch" },
 	{ "caller alone", WITH_SCT, NULL, "", NULL, CALLER, NULL, 0, true, 0,
 	    VERIFY_SIGNALLING, VERDICT_WARN, "dest not compared" },
+	{ "originator listed (V-74)", WITH_SCT | NAMES_5678 | OSP, NULL, "", NULL, NULL, NULL, 0, true, 0,
+	    VERIFY_ORIGINATOR, VERDICT_PASS, "5678 is listed" },
+	{ "originator not listed (V-74)", WITH_SCT | NAMES_5678 | OTHER_OSP, NULL, "", NULL, NULL, NULL, 0,
+	    true, 0, VERIFY_ORIGINATOR, VERDICT_WARN, "9999 is not listed" },
+	{ "no originators named (V-74)", WITH_SCT | OSP, NULL, "", NULL, NULL, NULL, 0, true, 0,
+	    VERIFY_ORIGINATOR, VERDICT_SKIPPED, "names no originating" },
+	{ "a list elsewhere, at hand (RFC 8226 s10.1)", WITH_SCT | BY_REFERENCE | FETCHED, NULL, "", NULL,
+	    NULL, NULL, 0, true, 0, VERIFY_AUTHORITY, VERDICT_PASS, "in the TNAuthList" },
+	{ "a list elsewhere, not at hand", WITH_SCT | BY_REFERENCE, NULL, "", NULL, NULL, NULL, 0, false,
+	    437, VERIFY_AUTHORITY, VERDICT_FAIL, "elsewhere" },
+	{ "a list elsewhere of other numbers", WITH_SCT | BY_REFERENCE | FETCHED,
+	    "{\"dest\":{\"tn\":[\"" CALLEE "\"]},\"iat\":" IAT ",\"orig\":{\"tn\":\"12025550101\"}}",
+	    "", NULL, NULL, NULL, 0, false, 437, VERIFY_AUTHORITY, VERDICT_FAIL,
+	    "tn_not_authorized" },
+	{ "a list that nothing refers to", WITH_SCT | FETCHED | NO_TNAUTH, NULL, "", NULL, NULL, NULL, 0,
+	    false, 437, VERIFY_AUTHORITY, VERDICT_FAIL, "no TNAuthList" },
 	/* clang-format on */
 };
+
+/* The caller's number, and a code beside it. */
+static void
+put_numbers(struct buf *out, bool code)
+{
+	struct tnauth_entry e[] = { { .kind = TNAUTH_ONE, .count = 1 },
+		{ .kind = TNAUTH_SPC, .spc = "5678" } };
+
+	assert_int_equal(tn_exact(span_str(CALLER), &e[0].start, NULL), RC_OK);
+	assert_int_equal(tnauth_encode(out, e, code ? 2 : 1, NULL), RC_OK);
+}
+
+static struct tnset *
+fetched(void)
+{
+	AUTO_BUF der = BUF_INIT(100);
+	struct tnset *set = NULL;
+
+	pki_tnauth_one(&der, CALLER);
+	assert_int_equal(tnauth_decode_numbers(buf_view(&der), false, &set, NULL), RC_OK);
+	return set;
+}
 
 static X509 *
 make_leaf(unsigned flags)
@@ -213,8 +256,10 @@ make_leaf(unsigned flags)
 	if ((flags & SPC) != 0)
 		pki_tnauth_spc(&tnauth, "1234");
 	else
-		pki_tnauth_one(&tnauth, CALLER);
-	if ((flags & NO_TNAUTH) == 0)
+		put_numbers(&tnauth, (flags & NAMES_5678) != 0);
+	if ((flags & BY_REFERENCE) != 0)
+		s.aia = "1.3.6.1.5.5.7.48.14;URI:https://list.example/a";
+	if ((flags & (NO_TNAUTH | BY_REFERENCE)) == 0)
 		s.tnauth = buf_view(&tnauth);
 	if ((flags & (MUST_RCD | BOTH)) != 0)
 		s.enhanced_constraints = span_of(must_rcd, sizeof must_rcd);
@@ -277,6 +322,7 @@ verifies(void **state)
 	const struct verify_case *c = *state;
 	AUTO_OSSL(X509) *leaf = make_leaf(c->flags);
 	AUTO_BUF token = BUF_INIT(65536);
+	AUTO(tnset) *referenced = (c->flags & FETCHED) != 0 ? fetched() : NULL;
 	AUTO(chain) *supplied = (c->flags & SUPPLIED) != 0 ? chain_of(leaf) : NULL;
 	struct tn from, to;
 	struct verify_input in = {
@@ -287,6 +333,10 @@ verifies(void **state)
 		.chain = supplied,
 		.at_s = c->at_s != 0 ? c->at_s : PKI_NOW,
 		.min_scts = 1,
+		.referenced = referenced,
+		.osp_spc = (c->flags & OSP) != 0	 ? "5678"
+			   : (c->flags & OTHER_OSP) != 0 ? "9999"
+							 : NULL,
 	};
 	struct verify_result r;
 
