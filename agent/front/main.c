@@ -77,6 +77,7 @@ set_signals(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log file at its limit fails the write, not the process */
 	signal(SIGINT, SIG_IGN); /* from a terminal it goes to the supervisor, which tells us */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
