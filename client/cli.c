@@ -1,6 +1,8 @@
 #include "client/cli.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -198,6 +200,20 @@ cli_read_tn_list(const char *path, struct tnset **out, struct fault *f)
 
 	TRY(cli_read(path, &der, f));
 	return tnauth_decode_numbers(buf_view(&der), false, out, f);
+}
+
+static void
+free_wiped(void *memory)
+{
+	if (memory != NULL)
+		OPENSSL_cleanse(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+void
+cli_wipe_json(void)
+{
+	json_set_alloc_funcs(malloc, free_wiped);
 }
 
 static bool

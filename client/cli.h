@@ -104,6 +104,9 @@ void cli_time_text(int64_t time_s, char out[TIME_TEXT]);
 /* A whole file, or standard input for "-"; RC_NOT_FOUND, RC_IO, RC_INVALID too_large. */
 enum rc cli_read(const char *path, struct buf *out, struct fault *f) MUST_CHECK;
 
+/* From now on what JSON values held is wiped when it is freed. */
+void cli_wipe_json(void);
+
 /* White space at both ends dropped. */
 struct span cli_trim(struct span text);
 
@@ -122,7 +125,7 @@ struct vesper_client *cli_connect(const struct cli *cli, const char *path, int *
 
 typedef int command_fn(struct cli *cli, int argc, char **argv);
 
-command_fn cmd_bench, cmd_check, cmd_config, cmd_inspect, cmd_rcd, cmd_sign, cmd_status, cmd_verify,
-    cmd_version;
+command_fn cmd_bench, cmd_check, cmd_commit, cmd_config, cmd_disclose, cmd_inspect, cmd_rcd,
+    cmd_sign, cmd_status, cmd_verify, cmd_version;
 
 #endif

@@ -1,4 +1,5 @@
 #include "client/cli.h"
+#include "client/disclosure.h"
 #include "client/show.h"
 #include "stir/authtoken.h"
 #include "stir/b64.h"
@@ -74,6 +75,23 @@ inspect_tnauthlist(struct span in, struct finding *r, struct fault *f)
 }
 
 static enum rc
+show_oddities(const struct constraints *c, struct finding *r, struct fault *f)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; constraints_oddity(c, i) != NULL; i++) {
+		if (json_array_append_new(list, json_string(constraints_oddity(c, i))) != 0) {
+			json_decref(list);
+			return no_memory(f);
+		}
+	}
+	if (json_array_size(list) > 0)
+		return show(r, "warnings", list, f);
+	json_decref(list);
+	return RC_OK;
+}
+
+static enum rc
 inspect_constraints(
     struct span in, enum constraints_form form, struct finding *r, struct fault *f)
 {
@@ -83,6 +101,7 @@ inspect_constraints(
 
 	TRY(constraints_decode(in, form, &c, f));
 	TRY(show_all(r, show_constraints(c), f));
+	TRY(show_oddities(c, r, f));
 	if (constraints_check(c, &policy, &why) != RC_OK)
 		return problem(r, &why, f);
 	return RC_OK;
@@ -261,6 +280,20 @@ judged_here(enum verify_step s, const struct verify_result *v)
 	}
 }
 
+/* VESPER -06: a certificate tells of claims that the PASSporT need not carry. */
+static enum rc
+show_announced(const struct verify_result *v, struct finding *r, struct fault *f)
+{
+	const struct constraints *c = v->chain != NULL ? v->chain->cert[0]->constraints : NULL;
+	json_t *list = NULL;
+	bool other = false;
+
+	if (c == NULL || v->claims == NULL)
+		return RC_OK;
+	TRY(disclosure_announced(c, v->claims, NULL, &list, &other, f));
+	return show(r, "announced", list, f);
+}
+
 static enum rc
 judge_passport(struct span text, struct finding *r, struct fault *f)
 {
@@ -273,6 +306,8 @@ judge_passport(struct span text, struct finding *r, struct fault *f)
 		if (v.step[s].verdict == VERDICT_FAIL && judged_here(s, &v))
 			rc = problem_text(r, verify_step_name(s), v.step[s].detail, f);
 	}
+	if (rc == RC_OK)
+		rc = show_announced(&v, r, f);
 	verify_done(&v);
 	return rc;
 }

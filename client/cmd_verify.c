@@ -1,17 +1,22 @@
 /* The verification service's steps, offline: nothing is fetched. */
 #include "client/cli.h"
+#include "client/disclosure.h"
+#include "client/jwe.h"
+#include "client/show.h"
+#include "stir/jtext.h"
 #include "stir/verify.h"
 
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
 
-enum { TOKEN_MAX = 262144, LOGS_MAX = 1048576 };
+enum { TOKEN_MAX = 262144, LOGS_MAX = 1048576, KEY_MAX = 16384 };
 
 struct verify {
 	const char *trust, *ct_logs, *chain, *from, *to, *original, *tn_list, *osp_spc;
 	const char *encompassing; /* NULL: if-present */
 	enum encompass_mode mode;
+	const char *disclosure, *disclosure_key;
 	struct text_list div;
 	int64_t at_s; /* -1: now */
 };
@@ -24,6 +29,7 @@ struct material {
 	struct tnset *tn_list;
 	struct tn from, to;
 	struct buf token;
+	struct disclosure disclosure;
 };
 
 static void
@@ -34,6 +40,7 @@ material_done(struct material *m)
 	chain_free(m->chain);
 	tnset_free(m->tn_list);
 	buf_free(&m->token);
+	disclosure_done(&m->disclosure);
 }
 
 static enum rc
@@ -55,6 +62,27 @@ read_files(const struct verify *v, struct material *m, struct fault *f)
 		TRY(chain_read_pem(buf_view(&chain), false, &m->chain, f));
 	}
 	return v->tn_list != NULL ? cli_read_tn_list(v->tn_list, &m->tn_list, f) : RC_OK;
+}
+
+/* The document itself, or the JWE that "vesper disclose" made of it. */
+static enum rc
+read_disclosure(const struct verify *v, struct material *m, struct fault *f)
+{
+	__attribute__((cleanup(buf_wipe))) struct buf plain = BUF_INIT(DISCLOSURE_MAX);
+	AUTO_BUF sealed = BUF_INIT(JWE_MAX), text = BUF_INIT(KEY_MAX);
+	json_auto_t *key = NULL;
+
+	if (v->disclosure == NULL)
+		return RC_OK;
+	if (v->disclosure_key == NULL) {
+		TRY(cli_read(v->disclosure, &plain, f));
+		return disclosure_read(cli_trim(buf_view(&plain)), &m->disclosure, f);
+	}
+	TRY(cli_read(v->disclosure, &sealed, f));
+	TRY(cli_read(v->disclosure_key, &text, f));
+	TRY(jtext_read(cli_trim(buf_view(&text)), &key, f));
+	TRY(jwe_open(cli_trim(buf_view(&sealed)), key, &plain, f));
+	return disclosure_read(buf_view(&plain), &m->disclosure, f);
 }
 
 static enum rc
@@ -114,15 +142,62 @@ steps_json(const struct verify_result *r)
 	return steps;
 }
 
-static int
-print_json(const struct cli *cli, const struct verify_result *r)
+/* What the certificate says of claims beside what the PASSporT carries. */
+struct announced {
+	json_t *list;	   /* disclosure.h */
+	const char *proof; /* of what was disclosed; NULL: nothing was */
+	bool fails;
+};
+
+static enum rc
+see_announced(const struct verify *v, const struct material *m, const struct verify_result *r,
+    struct announced *out, struct fault *f)
 {
-	json_t *out = json_pack("{s:b, s:i, s:o, s:O?, s:O?}", "pass", r->pass, "code", r->code,
-	    "steps", steps_json(r), "header", r->header, "claims", r->claims);
+	const struct cert *leaf = r->chain != NULL ? r->chain->cert[0] : NULL;
+	json_auto_t *sha256 = leaf != NULL ? show_fingerprint(leaf) : NULL;
+	bool other = false;
+
+	TRY(disclosure_announced(leaf != NULL ? leaf->constraints : NULL, r->claims,
+	    v->disclosure != NULL ? &m->disclosure : NULL, &out->list, &other, f));
+	if (v->disclosure == NULL)
+		return RC_OK;
+	out->proof = other ? "something else than the certificate commits to" : "holds";
+	if (!span_is(jtext_span(sha256), m->disclosure.sha256))
+		out->proof = "about another certificate";
+	out->fails = strcmp(out->proof, "holds") != 0;
+	return RC_OK;
+}
+
+static int
+print_json(
+    const struct cli *cli, const struct verify_result *r, const struct announced *announced)
+{
+	json_t *out = json_pack("{s:b, s:i, s:o, s:O?, s:O?, s:O, s:s?}", "pass", r->pass,
+	    "code", r->code, "steps", steps_json(r), "header", r->header, "claims", r->claims,
+	    "announced", announced->list, "disclosure", announced->proof);
 
 	if (out == NULL)
 		return cli_fail(cli, EXIT_FAILED, "cannot answer", "no memory", NULL);
 	return cli_print_json(cli, out);
+}
+
+static void
+print_announced(const struct announced *announced)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (announced->list, i, one) {
+		const char *verdict = json_string_value(json_object_get(one, "verdict"));
+
+		printf("announced: %s (%s)%s%s%s\n",
+		    json_string_value(json_object_get(one, "claim")),
+		    json_string_value(json_object_get(one, "mode")),
+		    json_is_true(json_object_get(one, "carried")) ? ", carried" : "",
+		    verdict != NULL ? ": " : "", verdict != NULL ? verdict : "");
+	}
+	if (announced->proof != NULL)
+		printf("disclosure: %s\n", announced->proof);
 }
 
 static void
@@ -144,6 +219,28 @@ print_table(const struct cli *cli, const struct verify_result *r)
 }
 
 static int
+answer(struct cli *cli, const struct verify *v, const struct material *m,
+    const struct verify_result *r)
+{
+	struct announced announced = { 0 };
+	struct fault f = { 0 };
+	int status = EXIT_DONE;
+
+	if (see_announced(v, m, r, &announced, &f) != RC_OK)
+		return cli_fault(cli, EXIT_FAILED, "cannot verify", &f, NULL);
+	if (cli->json) {
+		status = print_json(cli, r, &announced);
+	} else if (!cli->quiet) {
+		print_announced(&announced);
+		print_table(cli, r);
+	}
+	json_decref(announced.list);
+	if (status == EXIT_DONE && (!r->pass || announced.fails))
+		status = EXIT_REFUSED;
+	return status;
+}
+
+static int
 verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 {
 	struct verify_input in = { .token = token_of(&m->token),
@@ -152,6 +249,7 @@ verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 		.chain = m->chain,
 		.from = v->from != NULL ? &m->from : NULL,
 		.to = v->to != NULL ? &m->to : NULL,
+		.salts = m->disclosure.salts,
 		.at_s = v->at_s,
 		.min_scts = 1,
 		.encompassing = v->mode,
@@ -159,16 +257,11 @@ verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 		.osp_spc = v->osp_spc };
 	struct verify_result r;
 	struct fault f = { 0 };
-	int status = EXIT_DONE;
+	int status;
 
 	if (verify_passport(&in, &r, &f) != RC_OK)
 		return cli_fault(cli, EXIT_FAILED, "cannot verify", &f, NULL);
-	if (cli->json)
-		status = print_json(cli, &r);
-	else if (!cli->quiet)
-		print_table(cli, &r);
-	if (status == EXIT_DONE && !r.pass)
-		status = EXIT_REFUSED;
+	status = answer(cli, v, m, &r);
 	verify_done(&r);
 	return status;
 }
@@ -185,6 +278,9 @@ verify(struct cli *cli, const struct verify *v, const char *token)
 	if (read_files(v, &m, &f) != RC_OK)
 		return cli_unread(cli, "cannot read what it is verified with", &f,
 		    "check --trust, --ct-logs and --chain");
+	if (read_disclosure(v, &m, &f) != RC_OK)
+		return cli_unread(cli, "cannot read the disclosure", &f,
+		    "check --disclosure and --disclosure-key");
 	if (read_token(token, &m.token, &f) != RC_OK)
 		return cli_unread(cli, "cannot read the token", &f, NULL);
 	return verify_with(cli, v, &m);
@@ -202,7 +298,8 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 		{ "--osp-spc", OPTION_TEXT, &v.osp_spc },
 		{ "--encompassing", OPTION_TEXT, &v.encompassing },
 		{ "--original", OPTION_TEXT, &v.original }, { "--div", OPTION_LIST, &v.div },
-		{ 0 } };
+		{ "--disclosure", OPTION_TEXT, &v.disclosure },
+		{ "--disclosure-key", OPTION_TEXT, &v.disclosure_key }, { 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
@@ -216,6 +313,9 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 	if (v.encompassing != NULL && !encompass_find(v.encompassing, &v.mode))
 		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", v.encompassing,
 		    "it is require, if-present or off");
+	if (v.disclosure_key != NULL && v.disclosure == NULL)
+		return cli_fail(cli, EXIT_USAGE, "usage: --disclosure-key",
+		    "it opens what --disclosure names", NULL);
 	if (v.at_s < 0)
 		v.at_s = (int64_t)time(NULL);
 	return verify(cli, &v, rest.item[0]);

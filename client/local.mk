@@ -12,6 +12,9 @@ libclient_la_SOURCES = \
 	client/args.c client/check.c client/check.h client/cli.c client/cli.h \
 	client/claims.c client/claims.h \
 	client/show.c client/show.h \
+	client/disclosure.c client/disclosure.h \
+	client/jwe.c client/jwe.h \
+	client/cmd_commit.c client/cmd_disclose.c \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
 	client/cmd_inspect.c client/cmd_rcd.c client/cmd_sign.c client/cmd_status.c \
 	client/cmd_verify.c client/cmd_version.c
@@ -19,7 +22,7 @@ libclient_la_SOURCES = \
 # Convenience libraries only: the file in the build tree is the program itself.
 vesper_SOURCES = client/main.c
 vesper_LDADD = libclient.la libagent.la libstir.la libbase.la \
-	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+	$(CONFUSE_LIBS) $(JOSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
 libvesper_la_SOURCES = client/vesper.c client/http.c
 libvesper_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default

@@ -21,7 +21,8 @@ static const struct command {
 	{ "verify", cmd_verify,
 	    "[--trust ANCHORS.pem] [--ct-logs LOGS.json] [--chain CHAIN.pem]\n"
 	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]\n"
-	    "	[--div PASSPORT]... TOKEN|-",
+	    "	[--div PASSPORT]... [--disclosure FILE [--disclosure-key KEY.jwk]]\n"
+	    "	TOKEN|-",
 	    "the verification service's steps, a verdict for each" },
 	{ "check", cmd_check,
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
@@ -34,6 +35,15 @@ static const struct command {
 	    "	[--content URL=FILE]... [--crn TEXT]... [--hash sha256|sha384|sha512]\n"
 	    "	[--form jwt|enhanced]",
 	    "build rich call data and the constraints to ask for" },
+	{ "commit", cmd_commit,
+	    "--claims FILE [--value PATH]... [--hash PATH]...\n"
+	    "	[--commit PATH]... [--salts FILE] [--salt-hash] [--enhanced]\n"
+	    "	[--must-include NAME]... [--must-exclude NAME]...",
+	    "make salts and commitments for a claim agent's token" },
+	{ "disclose", cmd_disclose,
+	    "--cert CHAIN.pem --claims FILE --salts FILE --to KEY.jwk\n"
+	    "	--claim PATH... [--audience TEXT]",
+	    "seal salts of commitments to one relying party" },
 	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
 	{ "bench", cmd_bench,
 	    "--orig TN --dest TN [--tenant T] [--connections N] [--seconds N]\n"

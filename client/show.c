@@ -58,8 +58,8 @@ show_tnauth(const struct tnauth *list)
 
 /* ---- constraints ----------------------------------------------------------------- */
 
-static json_t *
-strings(char *const *item, size_t n)
+json_t *
+show_strings(char *const *item, size_t n)
 {
 	json_t *list = json_array();
 
@@ -79,8 +79,14 @@ permitted(const struct constraints *c)
 
 	for (size_t i = 0; i < c->permitteds; i++) {
 		const struct permitted *p = &c->permitted[i];
-		json_t *one = json_pack(
-		    "{s:s, s:o}", "claim", p->claim, "values", strings(p->value, p->values));
+		struct privacy_name n = { 0 };
+		json_t *one = json_pack("{s:s, s:o}", "claim", p->claim, "values",
+		    show_strings(p->value, p->values));
+
+		if (one != NULL && privacy_name(p->claim, &n, NULL) == RC_OK &&
+		    n.mode != PRIVACY_VALUE)
+			(void)!json_object_set_new(
+			    one, "mode", json_string(privacy_mode_name(n.mode)));
 
 		if (json_array_append_new(list, one) != 0) {
 			json_decref(list);
@@ -94,15 +100,15 @@ json_t *
 show_constraints(const struct constraints *c)
 {
 	return json_pack("{s:o, s:o, s:o, s:s}", "must_include",
-	    strings(c->must_include, c->must_includes), "permitted_values", permitted(c),
-	    "must_exclude", strings(c->must_exclude, c->must_excludes), "form",
+	    show_strings(c->must_include, c->must_includes), "permitted_values", permitted(c),
+	    "must_exclude", show_strings(c->must_exclude, c->must_excludes), "form",
 	    c->form == CONSTRAINTS_JWT ? "jwtcc" : "ejwtcc");
 }
 
 /* ---- certificates ----------------------------------------------------------------- */
 
-static json_t *
-fingerprint(const struct cert *c)
+json_t *
+show_fingerprint(const struct cert *c)
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 
@@ -135,9 +141,9 @@ show_cert(const struct cert *c)
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:b, s:b, s:o}",
 	    "subject", c->subject, "issuer", c->issuer, "serial", c->serial, "not_before",
 	    time_text(c->not_before_s), "not_after", time_text(c->not_after_s), "ca", c->is_ca,
-	    "key", c->p256 ? "P-256" : "other", "policies", strings(c->policy, c->policies),
-	    "scts", scts, "tnauthlist_by_reference", c->tnauth_by_reference, "sha256",
-	    fingerprint(c));
+	    "key", c->p256 ? "P-256" : "other", "policies",
+	    show_strings(c->policy, c->policies), "scts", scts, "tnauthlist_by_reference",
+	    c->tnauth_by_reference, "sha256", show_fingerprint(c));
 
 	if (out != NULL && set_lists(out, c) != 0) {
 		json_decref(out);

@@ -13,6 +13,12 @@ json_t *show_tnauth(const struct tnauth *list);
 /* {"must_include":[…],"permitted_values":[…],"must_exclude":[…],"form":…} */
 json_t *show_constraints(const struct constraints *c);
 
+/* SHA-256 of the whole certificate, lower-case hex. */
+json_t *show_fingerprint(const struct cert *c);
+
+/* An array of them. */
+json_t *show_strings(char *const *item, size_t n);
+
 json_t *show_cert(const struct cert *c);
 
 /*

@@ -372,7 +372,11 @@ static enum rc
 step_constraints(struct run *r, struct finding *v, struct fault *f)
 {
 	/* D-12: a verifier matches what a CA printed in another order. */
-	static const struct constraints_policy policy = { .normalise_permitted = true };
+	const struct constraints_policy policy = {
+		.normalise_permitted = true,
+		.assert_committed = true, /* whether it should have been sent is the signer's */
+		.salts = r->in->salts,
+	};
 	const struct cert *leaf = leaf_of(r);
 	struct fault inner = { 0 };
 
@@ -394,7 +398,9 @@ step_constraints(struct run *r, struct finding *v, struct fault *f)
 		return RC_OK;
 	}
 	if (strcmp(inner.reason, reason_token(REASON_COMMITMENT_NOT_PROVABLE)) == 0) {
-		SAY(v, VERDICT_WARN, "authorised but not presently verifiable"); /* V-68 */
+		/* V-68 */
+		SAY(v, VERDICT_WARN, "%s: authorized but not presently verifiable",
+		    inner.claim);
 		return RC_OK;
 	}
 	return FAULT(f, inner.rc, inner.reason, "%s: %s", inner.claim, inner.detail);

@@ -34,6 +34,7 @@ struct verify_input {
 	const struct ctlogs *ctlogs;   /* NULL: SCTs are skipped */
 	const struct chain *chain;     /* used where the header has no x5c; may be NULL */
 	const struct tn *from, *to;    /* from signalling; may be NULL */
+	const struct salts *salts;     /* that were disclosed to the verifier; may be NULL */
 	int64_t at_s;
 	unsigned min_scts;
 	/*

@@ -68,7 +68,7 @@ tests_fuzz_fuzz_config_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_problem_LDADD = $(FUZZ_RENEWER_LDADD)
 tests_fuzz_fuzz_record_LDADD = $(FUZZ_RENEWER_LDADD)
 tests_fuzz_fuzz_acme_LDADD = $(FUZZ_RENEWER_LDADD)
-tests_fuzz_fuzz_answer_LDADD = libclient.la $(FUZZ_LDADD)
+tests_fuzz_fuzz_answer_LDADD = libclient.la $(FUZZ_LDADD) $(JOSE_LIBS)
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 if !FUZZER

@@ -5,6 +5,7 @@ PY_LOG_COMPILER = $(PYTHON3)
 
 INTEGRATION_TESTS = \
 	tests/lab/test_lab.py \
+	tests/integration/test_disclosure.py \
 	tests/integration/test_demo.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_routes.py \
@@ -64,6 +65,7 @@ LAB_FILES = \
 EXTRA_DIST += $(LAB_FILES)
 
 # They run one after the other, and after the programs they start are built.
+tests/integration/test_disclosure.log: vesper
 tests/integration/test_demo.log: tests/lab/test_lab.log
 tests/integration/test_isolation.log: tests/integration/test_demo.log
 tests/integration/test_routes.log: tests/integration/test_isolation.log
