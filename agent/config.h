@@ -202,6 +202,7 @@ struct config {
 	char *trust_anchors;			/* PEM: STI roots */
 	char *authority_anchors;		/* PEM: signers of authority tokens */
 	char *ct_logs;				/* JSON */
+	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
 	char *do_not_originate; /* OID of the certificate extension (D-42); NULL: none known */
 	unsigned request_timeout_ms;   /* 5000 */
 	unsigned max_connections;      /* 16384 */

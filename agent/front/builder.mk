@@ -3,11 +3,13 @@ libfront_la_SOURCES += \
 	agent/front/accounts.c agent/front/accounts.h \
 	agent/front/acme_ops.c agent/front/acme_ops.h \
 	agent/front/builder.c agent/front/builder.h \
+	agent/front/contents.c agent/front/contents.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \
 	agent/front/lint.c agent/front/lint.h \
 	agent/front/load.c agent/front/load.h \
+	agent/front/observe.c agent/front/observe.h \
 	agent/front/ops.c agent/front/ops.h \
 	agent/front/pending.c agent/front/pending.h \
 	agent/front/plan.c agent/front/plan.h \

@@ -391,6 +391,7 @@ credset_release(struct credset *s)
 		credential_release(s->slot[i]);
 	free(s->slot);
 	free(s->tenant);
+	contents_release(s->contents);
 	credset_base_release(s->base);
 	free(s);
 }
@@ -404,6 +405,14 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 	*slot = c;
 }
 
+void
+credset_observe(struct credset *s, struct contents *t)
+{
+	contents_ref(t);
+	contents_release(s->contents);
+	s->contents = t;
+}
+
 enum rc
 credset_copy(const struct credset *s, struct credset **out, struct fault *f)
 {
@@ -414,6 +423,8 @@ credset_copy(const struct credset *s, struct credset **out, struct fault *f)
 		if (s->slot[i] != NULL)
 			copy->slot[i] = credential_ref(s->slot[i]);
 	}
+	if (s->contents != NULL)
+		credset_observe(copy, s->contents);
 	*out = TAKE(copy);
 	return RC_OK;
 }

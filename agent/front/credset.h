@@ -10,7 +10,7 @@
 #ifndef AGENT_FRONT_CREDSET_H
 #define AGENT_FRONT_CREDSET_H
 
-#include "agent/config.h"
+#include "agent/front/contents.h"
 #include "stir/gate.h"
 #include "stir/sct.h"
 
@@ -115,7 +115,8 @@ struct credset {
 	struct credset_tenant *tenant; /* same order as config->tenant: sorted by name */
 	struct credential **slot;      /* every tenant's credentials, one after the other */
 	size_t slots;
-	struct credset *next; /* for the list of whoever holds the last reference */
+	struct contents *contents; /* one reference; NULL: nothing is observed */
+	struct credset *next;	   /* for the list of whoever holds the last reference */
 };
 
 struct credset *credset_ref(struct credset *s);
@@ -179,6 +180,9 @@ enum rc credset_new(
 
 /* Before the set is published only; takes the reference of c over. */
 void credset_put(struct credset *s, struct credset_place at, struct credential *c);
+
+/* Before the set is published only; takes a reference of t. */
+void credset_observe(struct credset *s, struct contents *t);
 
 /* The same set with every credential shared, to be changed in one place. */
 enum rc credset_copy(const struct credset *s, struct credset **out, struct fault *f) MUST_CHECK;

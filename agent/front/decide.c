@@ -565,26 +565,40 @@ permits_rcdi(const struct constraints *k)
 	return false;
 }
 
-/* D-41: what the operator pinned. */
+/* What the operator pinned, and what was observed. */
+static size_t
+known_content(const struct search *s, const struct config_credential *cc,
+    struct rcd_known known[CONFIG_MAX_CONTENT])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cc->rcd_contents; i++) {
+		const struct config_content *one = &cc->rcd_content[i];
+		const struct content *seen =
+		    one->pinned ? NULL : contents_find(s->w->set->contents, one->uri);
+
+		if (one->pinned)
+			known[n++] = (struct rcd_known){ one->uri, &one->digest, 1, NULL };
+		else if (seen != NULL && seen->seen_at_s != 0)
+			known[n++] = (struct rcd_known){ one->uri, seen->digest, RCD__HASHES,
+				seen->card };
+	}
+	return n;
+}
+
+/* D-41 */
 static enum rc
 of_content(const struct search *s, const struct candidate *c, struct fault *f)
 {
-	const struct config_credential *cc = config_of(s, c);
 	const struct credential *credential = credential_of(s, c);
 	struct rcd_known known[CONFIG_MAX_CONTENT];
-	size_t n = 0;
 
 	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
 	    credential->state != CREDENTIAL_READY ||
 	    permits_rcdi(gate_constraints(credential->gate)))
 		return RC_OK;
-	for (size_t i = 0; i < cc->rcd_contents; i++) {
-		const struct config_content *one = &cc->rcd_content[i];
-
-		if (one->pinned)
-			known[n++] = (struct rcd_known){ one->uri, &one->digest, 1, NULL };
-	}
-	return rcd_check_content(s->d->passport.claims, known, n, f);
+	return rcd_check_content(
+	    s->d->passport.claims, known, known_content(s, config_of(s, c), known), f);
 }
 
 static enum rc

@@ -445,6 +445,16 @@ load_all(const struct load *l, struct fault *f)
 	return RC_OK;
 }
 
+static enum rc
+observe(struct credset *set, const struct credset *old, struct fault *f)
+{
+	AUTO_CONTENTS *t = NULL;
+
+	TRY(contents_load(set->config, old != NULL ? old->contents : NULL, &t, f));
+	credset_observe(set, t);
+	return RC_OK;
+}
+
 enum rc
 load_set(const char *config_file, const struct credset *old, int64_t now_s,
     struct credset **out, struct accounts *accounts, struct load_changes *changes,
@@ -461,6 +471,7 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 	TRY(credset_new(base, &set, f));
 	if (old != NULL)
 		TRY(same_tokens(old->config, set->config, f));
+	TRY(observe(set, old, f));
 	TRY(accounts_load(set->config, &found, f));
 	l.set = set;
 	rc = load_all(&l, f);

@@ -1,6 +1,7 @@
 #include "agent/front/ops.h"
 
 #include "agent/front/acme_ops.h"
+#include "agent/front/observe.h"
 #include "agent/front/plan.h"
 #include "stir/b64.h"
 
@@ -40,6 +41,9 @@ struct op {
 static const struct op ops[] = {
 	{ "plan", plan_op, { { "after", TEXT | OPTIONAL } } },
 	{ "schedule", schedule_op, { TENANT, NAME, { "renew_at", NUMBER | NUL },
+	    { "problem", TEXT | NUL } } },
+	{ "content", content_op, { { "uri", TEXT }, { "sha256", TEXT | NUL },
+	    { "sha384", TEXT | NUL }, { "sha512", TEXT | NUL }, { "card", TEXT | NUL },
 	    { "problem", TEXT | NUL } } },
 	{ "account", account_op, { CA } },
 	{ "new-account", new_account_op, { CA, NONCE, URL, { "eab", OBJECT | NUL },

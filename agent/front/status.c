@@ -149,6 +149,33 @@ put_warnings(struct buf *out, const struct credential *c)
 	jw_close(out, ']');
 }
 
+/* The URLs of rcd_content that are observed. */
+static void
+put_contents(struct buf *out, const struct shown *s)
+{
+	const struct credset *set = s->front->desk.now->set;
+
+	jw_open(out, "rcd_content", '[');
+	for (size_t i = 0; i < s->config->rcd_contents; i++) {
+		const char *uri = s->config->rcd_content[i].uri;
+		struct content *c = contents_find(set->contents, uri);
+		char problem[CONTENT_PROBLEM_MAX], digest[RCD_DIGEST_TEXT];
+
+		if (c == NULL || s->config->rcd_content[i].pinned)
+			continue;
+		content_problem(c, problem);
+		rcd_digest_text(&c->digest[RCD_SHA256], digest);
+		jw_open(out, NULL, '{');
+		jw_str(out, "uri", uri);
+		jw_str(out, "digest", c->seen_at_s != 0 ? digest : NULL);
+		jw_int(out, "seen_at", c->seen_at_s);
+		jw_int(out, "checked_at", atomic_load(&c->checked_at_s));
+		jw_str(out, "problem", problem[0] != 0 ? problem : NULL);
+		jw_close(out, '}');
+	}
+	jw_close(out, ']');
+}
+
 static void
 put_chain(struct buf *out, const struct credential *c)
 {
@@ -198,6 +225,7 @@ put_credential(struct buf *out, const struct shown *s)
 	put_why(out, s);
 	put_problems(out, s);
 	put_warnings(out, c);
+	put_contents(out, s);
 	put_chain(out, c);
 	put_originators(out, c);
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);

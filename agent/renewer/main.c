@@ -16,6 +16,7 @@
 #include "agent/log.h"
 #include "agent/renewer/ask.h"
 #include "agent/renewer/httpc.h"
+#include "agent/renewer/observe.h"
 #include "agent/renewer/renew.h"
 #include "agent/role.h"
 
@@ -31,6 +32,7 @@ struct renewer {
 	struct ask *ask;
 	struct store *store;
 	struct renew *renew;
+	struct observe *observe;
 	struct io io;
 	bool stopping;
 };
@@ -90,8 +92,14 @@ reload(struct renewer *r)
 	struct config *config = NULL;
 	struct fault f = { 0 };
 
-	if (config_read(r->file, &config, &f) != RC_OK ||
-	    renew_reload(r->renew, config, &f) != RC_OK)
+	if (config_read(r->file, &config, &f) != RC_OK) {
+		log_fault(LEVEL_ERR, "reload_failed", &f);
+		return;
+	}
+	/* The URLs first: renew_reload() takes the tree over. */
+	if (observe_adopt(r->observe, config, &f) != RC_OK)
+		log_fault(LEVEL_ERR, "reload_failed", &f);
+	if (renew_reload(r->renew, config, &f) != RC_OK)
 		log_fault(LEVEL_ERR, "reload_failed", &f);
 }
 
@@ -137,6 +145,11 @@ start(struct renewer *r, const struct options *o, struct fault *f)
 		config_free(config);
 		return f->rc;
 	}
+	if (observe_new(&r->io, &r->observe, f) != RC_OK ||
+	    observe_adopt(r->observe, config, f) != RC_OK) {
+		config_free(config);
+		return f->rc;
+	}
 	TRY(renew_new(&r->io, r->store, config, &r->renew, f));
 	return harden(f);
 }
@@ -146,9 +159,12 @@ stop(struct renewer *r)
 {
 	if (r->renew != NULL)
 		renew_stop(r->renew);
+	if (r->observe != NULL)
+		observe_stop(r->observe);
 	ask_free(r->ask);
 	httpc_free(r->http);
 	renew_free(r->renew);
+	observe_free(r->observe);
 	store_free(r->store);
 }
 
@@ -182,11 +198,12 @@ loop(struct renewer *r, struct fault *f)
 			{ .fd = ROLE_FD_PEER, .events = CURL_WAIT_POLLIN },
 			{ .fd = ROLE_FD_CONTROL, .events = CURL_WAIT_POLLIN },
 		};
-		int wait_ms = renew_run(r->renew);
+		int wait_ms = renew_run(r->renew), looks_ms = observe_run(r->observe);
 
 		/* What was just asked goes out before the wait. */
 		TRY(ask_run(r->ask, wall_ms(NULL), f));
-		TRY(httpc_wait(r->http, fds, ARRAY_LEN(fds), wait_ms, f));
+		TRY(httpc_wait(
+		    r->http, fds, ARRAY_LEN(fds), looks_ms < wait_ms ? looks_ms : wait_ms, f));
 		TRY(run_control(r, f));
 		TRY(ask_run(r->ask, wall_ms(NULL), f));
 	}

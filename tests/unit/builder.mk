@@ -41,3 +41,7 @@ EXTRA_tests_unit_test_builder_DEPENDENCIES = vesper-hsm
 UNIT_TESTS += tests/unit/test_front
 tests_unit_test_front_SOURCES = tests/unit/test_front.c $(BWORLD)
 tests_unit_test_front_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_contents
+tests_unit_test_contents_SOURCES = tests/unit/test_contents.c $(BWORLD)
+tests_unit_test_contents_LDADD = $(BUILDER_LDADD)

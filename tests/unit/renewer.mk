@@ -6,6 +6,7 @@ UNIT_TESTS += \
 	tests/unit/test_problem \
 	tests/unit/test_eab \
 	tests/unit/test_httpc \
+	tests/unit/test_observe \
 	tests/unit/test_record \
 	tests/unit/test_renew
 
@@ -24,6 +25,8 @@ tests_unit_test_eab_LDADD = $(RENEWER_LDADD)
 tests_unit_test_httpc_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 tests_unit_test_httpc_SOURCES = tests/unit/test_httpc.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_httpc_LDADD = $(RENEWER_LDADD)
+tests_unit_test_observe_SOURCES = tests/unit/test_observe.c tests/unit/mutate.h tests/unit/cm.h
+tests_unit_test_observe_LDADD = $(RENEWER_LDADD)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/mutate.h tests/unit/cm.h
 tests_unit_test_record_LDADD = $(RENEWER_LDADD)
 tests_unit_test_renew_SOURCES = tests/unit/test_renew.c tests/unit/renew_world.c \
