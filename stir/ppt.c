@@ -124,10 +124,12 @@ static const struct {
 	size_t len;
 } digests[] = { { "sha256-", 32 }, { "sha384-", 48 }, { "sha512-", 64 } };
 
+enum { DIGEST_ROOM = 96 }; /* base64 is decoded by threes: 64 octets want 66 */
+
 static bool
 is_digest(struct span text, size_t len)
 {
-	AUTO_BUF raw = BUF_INIT(64);
+	AUTO_BUF raw = BUF_INIT(DIGEST_ROOM);
 
 	if (b64_decode(&raw, B64_STD, text, NULL) == RC_OK)
 		return raw.len == len;

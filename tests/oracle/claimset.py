@@ -1,19 +1,49 @@
-"""The claims of a PASSporT by its type: RFC 8225, RFC 8588, protocol.md 3."""
+"""The claims of a PASSporT by its type: RFC 8225, 8588, 8946, 9475, 9795, 9970,
+8443 and 9027; protocol.md section 3."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+from dataclasses import dataclass
 
+import jsontext
 import persona
 import richcall
 import tnlist
 
-DEST_MAX = 16
+DEST_MAX = MKY_MAX = 16
 IAT_PAST_S, IAT_FUTURE_S = 60, 5  # D-21
+DIV_PAST_S = 3 * 3600
 UUID = re.compile("[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 URI = re.compile("[A-Za-z][A-Za-z0-9+.-]*:.+")
-# ppt: the claims that it demands beyond orig and dest.
-DEMANDED = {None: (), "shaken": ("attest", "origid")}
+BASE = ("iat", "orig", "dest")
+
+
+@dataclass(frozen=True)
+class Type:
+    demanded: tuple = ()
+    own: tuple = ()  # and these need nobody's leave
+    closed: bool = False  # nothing beside them, whoever allows it
+    authority: str = "orig"  # whose number the certificate must cover
+    past_s: int = IAT_PAST_S
+
+
+RICH = ("rcd", "rcdi", "crn")
+TYPES = {
+    None: Type(own=("mky",)),
+    "shaken": Type(("attest", "origid"), ("mky", *RICH)),
+    "rcd": Type(own=("mky", "iss", *RICH)),
+    "div": Type(("div",), closed=True, authority="div", past_s=DIV_PAST_S),
+    "div-o": Type(("div", "opt"), closed=True, authority="div", past_s=DIV_PAST_S),
+    "rsp": Type(own=("mky",), authority="dest"),
+    "msg": Type(own=("msgi", "mky")),
+    "rph": Type(("rph",), ("sph", "mky")),
+}
+# Claims that mean something in their own types alone, wherever they are allowed.
+BOUND = {"div": ("div", "div-o"), "opt": ("div-o",), "msgi": ("msg",), "rph": ("rph",),
+         "sph": ("rph",), "iss": ("rcd",)}
 
 
 class Refusal(Exception):
@@ -58,35 +88,85 @@ def _dest(value) -> dict:
     return out
 
 
-def _iat(value, now: int) -> int:
+def _iat(value, now: int, past_s: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refusal("invalid_claim", "iat")
-    if not now - IAT_PAST_S <= value <= now + IAT_FUTURE_S:
+    if not now - past_s <= value <= now + IAT_FUTURE_S:
         raise Refusal("stale_iat", "iat")
     return value
 
 
-def _attest(value) -> str:
-    if value not in ("A", "B", "C"):
-        raise Refusal("invalid_claim", "attest")
-    return value
+def _attest(value) -> bool:
+    return value in ("A", "B", "C")
 
 
-def _origid(value) -> str:
-    if not isinstance(value, str) or not UUID.fullmatch(value):
-        raise Refusal("invalid_claim", "origid")  # D-48
-    return value
+def _origid(value) -> bool:
+    return isinstance(value, str) and UUID.fullmatch(value) is not None  # D-48
 
 
-OWN = {"attest": _attest, "origid": _origid}
+def _mky(value) -> bool:
+    """RFC 8225 section 5.2.2: sorted by alg, then dig; upper-case hex without colons."""
+    sizes = {"sha-256": 64, "sha-384": 96, "sha-512": 128}
+    if not isinstance(value, list) or not 1 <= len(value) <= MKY_MAX:
+        return False
+    for row in value:
+        if not isinstance(row, dict) or set(row) != {"alg", "dig"} or \
+                not all(isinstance(text, str) for text in row.values()) or \
+                not re.fullmatch("[0-9A-F]{%d}" % sizes.get(row["alg"], 0), row["dig"] or "-"):
+            return False
+    order = [(row["alg"], row["dig"]) for row in value]
+    return order == sorted(set(order))
 
 
-def _further(claims: dict) -> None:
-    """Claims whose form is fixed, whatever they ride in."""
-    if "vper" in claims and not persona.is_vper(claims["vper"]):
-        raise Refusal("invalid_claim", "vper")
-    if "crn" in claims and not richcall.is_display(claims["crn"]):
-        raise Refusal("invalid_claim", "crn")
+def _msgi(value) -> bool:
+    try:
+        richcall.digest(value)
+    except richcall.Bad:
+        return False
+    return True
+
+
+def _opt(value) -> bool:
+    """A PASSporT in full form (RFC 8946 section 5)."""
+    if not isinstance(value, str) or not re.fullmatch(r"([A-Za-z0-9_-]+\.){2}[A-Za-z0-9_-]+", value):
+        return False
+    try:
+        octets = [base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+                  for part in value.split(".")]
+        header, payload = (jsontext.read(part) for part in octets[:2])
+    except (binascii.Error, ValueError, jsontext.Malformed, jsontext.Duplicate):
+        return False
+    return isinstance(header, dict) and isinstance(payload, dict) and len(octets[2]) == 64
+
+
+def _rph(value) -> bool:
+    """RFC 8443: values as in RFC 4412, namespace "." priority."""
+    token = "[A-Za-z0-9!%*_+`'~-]+"
+    return (isinstance(value, dict) and set(value) == {"auth"} and
+            isinstance(value["auth"], list) and value["auth"] != [] and
+            all(isinstance(v, str) and re.fullmatch(rf"{token}\.{token}", v)
+                for v in value["auth"]))
+
+
+FORMS = {"attest": _attest, "origid": _origid, "mky": _mky, "msgi": _msgi, "opt": _opt,
+         "rph": _rph, "sph": lambda value: value == "psap-callback", "crn": richcall.is_display,
+         "vper": persona.is_vper}
+
+
+def _div(value) -> dict:
+    if not isinstance(value, dict) or "tn" not in value or not set(value) <= {"tn", "hi"}:
+        raise Refusal("invalid_claim", "div")
+    index = value.get("hi", "1")
+    if not isinstance(index, str) or not re.fullmatch(r"[0-9]+(\.[0-9]+)*", index):
+        raise Refusal("invalid_claim", "div")
+    return {**value, "tn": _number(value["tn"], "div")}
+
+
+def _forms(claims: dict) -> None:
+    """The claims whose form is fixed, whatever they ride in."""
+    for name, good in FORMS.items():
+        if name in claims and not good(claims[name]):
+            raise Refusal("invalid_claim", name)
     if "rcdi" in claims and "rcd" not in claims:
         raise Refusal("missing_claim", "rcd")  # RFC 9795 section 6
     try:
@@ -98,20 +178,48 @@ def _further(claims: dict) -> None:
         raise Refusal("invalid_claim", *problem.args) from problem
 
 
-def prepare(claims: dict, ppt: str | None, now: int, further: set[str]) -> dict:
-    """The claims as they would be signed, or Refusal."""
-    demanded = DEMANDED[ppt]
+def _names(claims: dict, ppt: str | None, profile: str | None, further: set[str]) -> None:
+    kind = TYPES[ppt]
+    own = BASE + kind.demanded + kind.own
     for name in claims:
-        if name not in ("iat", "orig", "dest") + demanded and name not in further:
+        bound = name in BOUND and ppt not in BOUND[name]
+        # D-38: attest says nothing in a response, but to those of draft -05.
+        bound |= name == "attest" and ppt == "rsp" and profile != "vesper-05"
+        if bound or (name not in own and (kind.closed or name not in further)):
             raise Refusal("unknown_claim", name)  # D-51
-    for name in ("orig", "dest") + demanded:
+    for name in ("orig", "dest") + kind.demanded:
         if name not in claims:
             raise Refusal("missing_claim", name)
+    if ppt == "rcd" and not {"rcd", "crn"} & set(claims):
+        raise Refusal("missing_claim", "rcd")
+
+
+def _diversion(out: dict) -> None:
+    out["div"] = _div(out["div"])
+    targets = [text for texts in out["dest"].values() for text in texts]
+    if len(targets) != 1:
+        raise Refusal("invalid_claim", "dest")  # D-25
+    if out["dest"].get("tn") == [out["div"]["tn"]]:
+        raise Refusal("invalid_claim", "dest")  # RFC 8946 section 4.1: nothing was diverted
+
+
+def prepare(claims: dict, ppt: str | None, profile: str | None, now: int,
+            further: set[str]) -> dict:
+    """The claims as they would be signed, or Refusal."""
+    _names(claims, ppt, profile, further)
     out = dict(claims)
     out["orig"] = _orig(claims["orig"])
     out["dest"] = _dest(claims["dest"])
-    for name in demanded:
-        out[name] = OWN[name](claims[name])
-    _further(claims)
-    out["iat"] = _iat(claims.get("iat", now), now)
+    _forms(claims)
+    if "div" in claims:
+        _diversion(out)
+    if ppt == "rsp" and "uri" in out["dest"]:
+        raise Refusal("invalid_claim", "dest")  # no number, so no authority (D-26)
+    out["iat"] = _iat(claims.get("iat", now), now, TYPES[ppt].past_s)
     return out
+
+
+def authorising(claims: dict, ppt: str | None) -> list[str]:
+    """The numbers that the certificate must cover, all of them (protocol.md 1.4)."""
+    name = TYPES[ppt].authority
+    return claims["dest"]["tn"] if name == "dest" else [claims[name]["tn"]]

@@ -18,8 +18,11 @@ from spell import Raw, spell
 
 NOW = 1790000000
 HEX = "0123456789abcdef"
-PPTS = {None: (None, "shaken"), "shaken-sp": ("shaken",), "atis-delegate": (None,),
-        "vesper-05": (None,), "vesper-06": (None,), "domain": (None,)}
+# What each class signs (D-01); the first of them twice as often.
+DELEGATE = (None, None, "rcd", "div", "div-o", "rsp", "msg")
+PPTS = {None: (None, "shaken", "shaken", "rcd", "div", "div-o", "rsp", "msg", "rph"),
+        "shaken-sp": ("shaken", "shaken", "div", "rcd", "rph"), "atis-delegate": DELEGATE,
+        "vesper-05": DELEGATE, "vesper-06": DELEGATE, "domain": DELEGATE}
 # Claims that no type knows, and values of every kind for them.
 FREE = ("foo", "bar", "x-note", "lvl", "Foo", "zz9", "a")
 VALUES = ("high", "low", "", " high", "High", "5", "true", "null", '"high"', '{"a":1}', "[1]",
@@ -126,6 +129,14 @@ def hashed(rng: random.Random, value) -> str:
     kind = rng.choice(("sha256", "sha256", "sha384", "sha512"))
     text = base64.b64encode(hashlib.new(kind, text_of_json(value)).digest()).decode()
     return f"{kind}-{text if rng.random() < 0.2 else text.rstrip('=')}"
+
+
+def passport(rng: random.Random, at: int) -> str:
+    """One that a div-o carries: its form counts, nobody looks at the signature here."""
+    header = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://a.example/c"}
+    payload = {"dest": {"tn": [digits(rng, 11)]}, "iat": at, "orig": {"tn": digits(rng, 11)}}
+    rows = [text_of_json(header), text_of_json(payload), bytes(64)]
+    return ".".join(base64.urlsafe_b64encode(row).decode().rstrip("=") for row in rows)
 
 
 def apart(pointers: list[str]) -> list[str]:
@@ -421,20 +432,89 @@ class Family:
                 del dest["tn"]
         return dest
 
+    def _may(self, ppt: str | None) -> bool:
+        """Can a PASSporT of that type meet the constraints at all?"""
+        demanded = set(self.include)
+        if ppt in ("div", "div-o"):  # nothing rides beside
+            return not demanded and (self.pinned_dest is None or len(self.pinned_dest) == 1)
+        if ppt != "shaken" and "attest" in demanded:
+            return False
+        if ppt == "rsp":
+            return self.pinned_dest is None
+        if ppt == "rcd":
+            return bool(self.rich) or "crn" in self.values or self.profile != "vesper-06"
+        return self.profile != "vesper-06" or ppt != "rph"
+
+    def _own(self, ppt: str | None, at: int) -> dict:
+        """The claims that the type is about."""
+        rng = self.rng
+        if ppt == "shaken":
+            return {"attest": rng.choice(self.values.get("attest", ["A", "B", "C"])),
+                    "origid": uuid(rng)}
+        if ppt == "msg" and rng.random() < 0.7:
+            return {"msgi": hashed(rng, "a message")}
+        if ppt == "rph":
+            out = {"rph": {"auth": rng.sample(("ets.0", "wps.4", "esnet.1", "dsn.flash"),
+                                              rng.choice((1, 2)))}}
+            return {**out, "sph": "psap-callback"} if rng.random() < 0.3 else out
+        if ppt in ("div", "div-o"):
+            out = {"div": {"tn": decorated(rng, rng.choice(self.pool))}}
+            if rng.random() < 0.3:
+                out["div"]["hi"] = rng.choice(("1", "1.2", "1.1.10"))
+            return {**out, "opt": passport(rng, at)} if ppt == "div-o" else out
+        return {}
+
+    def _fingerprints(self) -> list[dict]:
+        rng = self.rng
+        rows = {(alg, "".join(rng.choice("0123456789ABCDEF") for _ in range(size)))
+                for alg, size in rng.sample((("sha-256", 64), ("sha-256", 64), ("sha-512", 128),
+                                             ("sha-384", 96)), rng.choice((1, 1, 2, 3)))}
+        return [{"alg": alg, "dig": dig} for alg, dig in sorted(rows)]
+
     def _orig(self) -> dict:
         numbers = self.pool
         if "orig" in self.values:
             numbers = [v["tn"] for v in self.values["orig"]]
         return {"tn": decorated(self.rng, self.rng.choice(numbers))}
 
+    def _parties(self, ppt: str | None) -> dict:
+        """Who calls whom, with the certificate's number where the type wants it."""
+        rng = self.rng
+        free = {"tn": decorated(rng, digits(rng, 11))}
+        orig = self._orig() if ppt not in ("div", "div-o", "rsp") or "orig" in self.values else free
+        if ppt == "rsp":
+            numbers = rng.sample(sorted(set(self.pool)), min(len(set(self.pool)),
+                                                             rng.choice((1, 1, 2))))
+            return {"orig": orig, "dest": {"tn": [decorated(rng, n) for n in numbers]}}
+        if ppt in ("div", "div-o"):
+            target = self.pinned_dest[0] if self.pinned_dest else "9" + digits(rng, 13)
+            return {"orig": orig, "dest": {"uri": ["sip:bob@example.org"]}
+                    if not self.pinned_dest and rng.random() < 0.2
+                    else {"tn": [decorated(rng, target)]}}
+        return {"orig": orig, "dest": self._dest()}
+
     def _claims(self, ppt: str | None, at: int) -> dict:
         rng = self.rng
-        claims = {"orig": self._orig(), "dest": self._dest()}
+        claims = {**self._parties(ppt), **self._own(ppt, at)}
         if rng.random() < 0.5:
             claims["iat"] = at + rng.choice((0, 0, -60, 5, -1, 1, -59, 4))
-        if ppt == "shaken":
-            claims["attest"] = rng.choice(self.values.get("attest", ["A", "B", "C"]))
-            claims["origid"] = uuid(rng)
+            if ppt in ("div", "div-o"):
+                claims["iat"] = at + rng.choice((0, 5, -61, -3600, -10800))
+        if ppt in ("div", "div-o"):
+            return claims
+        if rng.random() < 0.25:
+            claims["mky"] = self._fingerprints()
+        self._beside(claims)
+        if ppt == "rcd" and not {"rcd", "crn"} & set(claims):
+            if self.rich:
+                claims.update(rng.choice(self.rich))
+            else:
+                claims["crn"] = rng.choice(self.values.get("crn", TEXTS))
+        return claims
+
+    def _beside(self, claims: dict) -> None:
+        """Further claims, as constraints and configuration let them."""
+        rng = self.rng
         wanted = set(self.include)
         wanted |= {n for n in list(self.values) + self.allow if rng.random() < 0.5}
         for name in wanted - set(self.exclude) - {"attest", "orig", "dest", "rcd", "rcdi"}:
@@ -444,7 +524,6 @@ class Family:
         for name in self.whole:
             if name in self.include or rng.random() < 0.6:
                 self._put_parts(claims, name)
-        return claims
 
     def _put_parts(self, claims: dict, name: str) -> None:
         """The claim, without what must not be told and what nobody vetted."""
@@ -466,9 +545,7 @@ class Family:
 
     def base(self) -> Pair:
         rng = self.rng
-        ppt = rng.choice(PPTS[self.profile])
-        if ppt is None and "attest" in self.include:
-            ppt = "shaken"
+        ppt = rng.choice([p for p in PPTS[self.profile] if self._may(p)] or PPTS[self.profile])
         c = self.certificate
         at = rng.choice((c.not_before, c.not_after, NOW,
                          rng.randint(c.not_before, c.not_after)))

@@ -7,6 +7,7 @@ under MAYBE may also leave the pair allowed.
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import generate
@@ -116,15 +117,27 @@ def other_ppt(g: Family, p: Pair):
 def ppt_of_another_class(g: Family, p: Pair):
     if p.profile is None:
         return None
-    return p.changed(ppt=None if p.profile == "shaken-sp" else "shaken")
+    signed = generate.PPTS[p.profile]
+    return p.changed(ppt=g.rng.choice([t for t in generate.PPTS[None] + generate.DELEGATE
+                                       if t not in signed]))
 
 
 # ---- the claims ----------------------------------------------------------------------
 
+DEMANDED = {"shaken": ["attest", "origid"], "div": ["div"], "div-o": ["div", "opt"],
+            "rph": ["rph"]}
+
+
 @change("missing_claim")
 def missing(g: Family, p: Pair):
-    names = ["orig", "dest"] + (["attest", "origid"] if p.ppt == "shaken" else [])
-    return without(p, g.rng.choice(names))
+    return without(p, g.rng.choice(["orig", "dest"] + DEMANDED.get(p.ppt, [])))
+
+
+@change("missing_claim")
+def nothing_rich(g: Family, p: Pair):
+    if p.ppt != "rcd":
+        return None
+    return without(without(without(p, "rcd"), "rcdi"), "crn")
 
 
 @change("invalid_claim")
@@ -156,16 +169,100 @@ def wrong_iat(g: Family, p: Pair):
 
 @change("invalid_claim")
 def wrong_own(g: Family, p: Pair):
-    if p.ppt != "shaken":
+    names = [n for n in WRONG if n in p.claims]
+    if not names:
         return None
-    if g.rng.random() < 0.5:
-        return with_claims(p, attest=g.rng.choice(("a", "D", "", "AA", " A", "A ", None, 1,
-                                                   ["A"], {"attest": "A"}, True, "А")))
-    good = p.claims["origid"]
-    return with_claims(p, origid=g.rng.choice((
+    name = g.rng.choice(names)
+    return with_claims(p, **{name: WRONG[name](g, p.claims[name])})
+
+
+def _attest(g: Family, _):
+    return g.rng.choice(("a", "D", "", "AA", " A", "A ", None, 1, ["A"], {"attest": "A"}, True,
+                         "\u0410"))
+
+
+def _origid(g: Family, good):
+    return g.rng.choice((
         good[:-1], good + "0", good[:8] + good[9:] + "-", "g" + good[1:], "", None, 5, [good],
         good.replace("-", "_"), " " + good, good + " ", "123e4567", good[:-1] + "é",
-        {"origid": good})))
+        {"origid": good}))
+
+
+def _mky(g: Family, good):
+    row = good[0]
+    return g.rng.choice((
+        [], None, row, text_of(good), good + [row], [{**row, "dig": row["dig"].lower() + "a"}],
+        [{**row, "dig": row["dig"][:-2]}], [{**row, "dig": row["dig"] + "00"}],
+        [{**row, "dig": ":".join(row["dig"])}], [{**row, "more": 1}], [{"alg": row["alg"]}],
+        [{"dig": row["dig"]}], [{**row, "alg": "md5"}], [{**row, "alg": None}], [row["dig"]],
+        [{**row, "dig": "b" + "A" * (len(row["dig"]) - 1)}],
+        [{"alg": "sha-256", "dig": "B" * 64}, {"alg": "sha-256", "dig": "A" * 64}],
+        [{"alg": "sha-512", "dig": "A" * 128}, {"alg": "sha-256", "dig": "A" * 64}],
+        [{"alg": "sha-256", "dig": f"{i:064X}"} for i in range(17)]))
+
+
+def _msgi(g: Family, good):
+    return g.rng.choice((None, 5, "", [good], good[7:], "sha1" + good[6:], good[:-4], good + "AAAA",
+                         "sha256-", "SHA256" + good[6:], "md5-AAAA", {"sha256": good},
+                         "sha256-" + "A" * 56, good[:10] + "*" + good[11:]))
+
+
+def _rph(g: Family, good):
+    return g.rng.choice(({}, None, good["auth"], "ets.0", {"auth": []}, {"auth": "ets.0"},
+                         {**good, "more": 1}, {"auth": ["ets"]}, {"auth": ["ets."]}, {"auth": [5]},
+                         {"auth": [".0"]}, {"auth": ["e ts.0"]}, {"auth": good["auth"] + [None]},
+                         {"AUTH": good["auth"]}, {"auth": ["ets.0,wps.0"]}))
+
+
+def _div(g: Family, good):
+    tn = good["tn"]
+    return g.rng.choice((tn, [good], {}, None, {"tn": [tn]}, {"tn": None}, {"tn": 12025550100},
+                         {"uri": "sip:a@b"}, {"tn": tn, "uri": "sip:a@b"}, {"tn": tn, "more": 1},
+                         {"tn": tn, "hi": 1}, {"tn": tn, "hi": ""}, {"tn": tn, "hi": "1."},
+                         {"tn": tn, "hi": "a"}, {"tn": tn, "hi": None}, {"hi": "1"}))
+
+
+def _opt(g: Family, good):
+    header, payload, signature = good.split(".")
+    return g.rng.choice(("", None, 5, [good], good[:-1], good + ".", good + "." + signature,
+                         ".." + signature, header + "." + payload, header + "." + payload + ".",
+                         f"{header}..{signature}", f"YWJj.{payload}.{signature}",
+                         f"{header}.YWJj.{signature}", good.replace(".", ".\n", 1), "a.b.c",
+                         f"{header}.{payload}.YWJj", {"opt": good}, good + "=", " " + good))
+
+
+WRONG = {"attest": _attest, "origid": _origid, "mky": _mky, "msgi": _msgi, "rph": _rph,
+         "div": _div, "opt": _opt,
+         "sph": lambda g, _: g.rng.choice(("psap", "", None, 5, ["psap-callback"],
+                                           "PSAP-callback"))}
+
+
+@change("invalid_claim")
+def nothing_diverted(g: Family, p: Pair):
+    if "div" not in p.claims:
+        return None
+    return with_claims(p, dest={"tn": [generate.decorated(g.rng, _digits(p.claims["div"]["tn"]))]})
+
+
+@change("invalid_claim")
+def several_diverted(g: Family, p: Pair):
+    if "div" not in p.claims:
+        return None
+    return with_claims(p, dest=g.rng.choice((
+        {"tn": ["999", "12125550111"]}, {"tn": ["999"], "uri": ["sip:a@b"]},
+        {"uri": ["sip:a@b", "sip:c@d"]})))
+
+
+@change("invalid_claim")
+def answered_by_uri(g: Family, p: Pair):
+    if p.ppt != "rsp":
+        return None
+    return with_claims(p, dest=g.rng.choice(({"uri": ["sip:a@b"]},
+                                             {**p.claims["dest"], "uri": ["sip:a@b"]})))
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c in "0123456789*#")
 
 
 @change("missing_claim")
@@ -257,6 +354,8 @@ def wrong_persona(g: Family, p: Pair):
 @change("value_not_permitted")
 def other_rich(g: Family, p: Pair):
     """Right in itself, and not what the certificate permits."""
+    if "div" in p.claims:
+        return None
     names = {name for name, _ in p.certificate.constraints.permitted}
     if "rcdi" not in names or "rcd" not in p.claims:
         return None
@@ -275,6 +374,8 @@ def wrong_number(g: Family, p: Pair):
     bad = g.rng.choice(BAD_TNS)
     if g.rng.random() < 0.5:
         return with_claims(p, orig={"tn": bad})
+    if "div" in p.claims:
+        return with_claims(p, div={"tn": bad})
     numbers = list(p.claims["dest"].get("tn", []))[:3] + [bad]
     g.rng.shuffle(numbers)
     return with_claims(p, dest={**p.claims["dest"], "tn": numbers})
@@ -282,6 +383,8 @@ def wrong_number(g: Family, p: Pair):
 
 @change("stale_iat")
 def stale(g: Family, p: Pair):
+    if "div" in p.claims:
+        return with_claims(p, iat=p.at + g.rng.choice((-10801, 6, 3600, -86400, -p.at, 61)))
     offset = g.rng.choice((-61, 6, -3600, 3600, -10800, 86400, -p.at, -2 * p.at,
                            2 ** 53 - 1 - p.at, 61, -62, -300))
     return with_claims(p, iat=p.at + offset)
@@ -294,6 +397,37 @@ def unknown(g: Family, p: Pair):
     if name in p.claims or name in p.allow:
         return None
     return with_claims(p, **{name: g.rng.choice(VALUES)})
+
+
+BOUND = {"msgi": "sha256-" + DIGEST, "div": {"tn": "12025550100"}, "rph": {"auth": ["ets.0"]},
+         "sph": "psap-callback", "iss": "ACME", "opt": generate.passport(random.Random(1), 1)}
+HOMES = {"msgi": ("msg",), "div": ("div", "div-o"), "rph": ("rph",), "sph": ("rph",),
+         "iss": ("rcd",), "opt": ("div-o",)}
+
+
+@change("unknown_claim")
+def claim_of_another_type(g: Family, p: Pair):
+    """No configuration lets it out of its own types."""
+    name = g.rng.choice([n for n in HOMES if p.ppt not in HOMES[n]])
+    allow = p.allow + [name] if g.rng.random() < 0.5 else p.allow
+    return with_claims(p.changed(allow=allow), **{name: BOUND[name]})
+
+
+@change("unknown_claim")
+def beside_div(g: Family, p: Pair):
+    if "div" not in p.claims:
+        return None
+    name = g.rng.choice(("foo", "attest", "rcd", "mky", "crn"))
+    value = {"rcd": {"nam": "x"}, "attest": "A",
+             "mky": [{"alg": "sha-256", "dig": "A" * 64}]}.get(name, "x")
+    return with_claims(p.changed(allow=p.allow + [name]), **{name: value})
+
+
+@change("unknown_claim")
+def attest_in_answer(g: Family, p: Pair):
+    if p.ppt != "rsp" or p.profile == "vesper-05":
+        return None
+    return with_claims(p.changed(allow=p.allow + ["attest"]), attest="A")
 
 
 # ---- the number ----------------------------------------------------------------------
@@ -320,9 +454,28 @@ def outside(g: Family, p: Pair):
         return None
     number = g.rng.choice(neighbours(g)[:] if g.rng.random() < 0.9 else
                           [generate.digits(g.rng, 11)])
-    if not 1 <= len(number) <= 15 or number.startswith("-") or "orig" in g.values:
+    if not 1 <= len(number) <= 15 or number.startswith("-"):
         return None
-    return with_claims(p, orig={"tn": generate.decorated(g.rng, number)})
+    return _by(g, p, generate.decorated(g.rng, number))
+
+
+def _by(g: Family, p: Pair, text: str):
+    """The pair with another number in the place that the certificate must cover."""
+    if "div" in p.claims:
+        return with_claims(p, div={**p.claims["div"], "tn": text})
+    if p.ppt == "rsp":
+        there = p.claims["dest"]["tn"]
+        number = _digits(text)
+        if number in map(_digits, there):
+            return None
+        return with_claims(p, dest={"tn": g.rng.choice(([text], there[:1] + [text]))})
+    return None if "orig" in g.values else with_claims(p, orig={"tn": text})
+
+
+@change("tn_not_authorized")
+def third_party(g: Family, p: Pair):
+    """D-52: iss makes it another's rich call data, which is not switched on."""
+    return with_claims(p, iss="Zorin Industries") if p.ppt == "rcd" else None
 
 
 @change("tn_not_authorized")
@@ -330,13 +483,15 @@ def code_instead_of_numbers(g: Family, p: Pair):
     """Without a profile an SPC authorises nothing; that is contract.md's rule."""
     if p.profile is not None:
         return None
-    return with_leaf(p, entries=[("spc", p.claims["orig"]["tn"][:11] or "1")])
+    return with_leaf(p, entries=[("spc", g.pool[0])])
 
 
 # ---- the constraints -----------------------------------------------------------------
 
 @change("claim_excluded")
 def excluded(g: Family, p: Pair):
+    if "div" in p.claims:
+        return None
     if not g.exclude:
         return None
     name = g.rng.choice(g.exclude)
@@ -349,6 +504,8 @@ def demanded(g: Family, p: Pair):
     if not names:
         return None
     name = g.rng.choice(names)
+    if p.ppt == "rcd" and not {"rcd", "crn"} - {name} & set(p.claims):
+        return None
     return without(without(p, name), "rcdi" if name == "rcd" else name)
 
 
@@ -370,6 +527,8 @@ def _spoiled(g: Family, value):
 
 @change("value_not_permitted")
 def other_value(g: Family, p: Pair):
+    if "div" in p.claims:
+        return None
     names = [n for n in g.values if n not in ("orig", "dest", "attest") and n not in g.exclude]
     if not names:
         return None
@@ -385,6 +544,8 @@ def other_value(g: Family, p: Pair):
 
 @change("value_not_permitted")
 def other_own(g: Family, p: Pair):
+    if "div" in p.claims:
+        return None
     left = set("ABC") - set(g.values.get("attest", "ABC"))
     if p.ppt != "shaken" or not left:
         return None
@@ -457,6 +618,8 @@ def other_part(g: Family, p: Pair):
 @change("private_claim_in_clear")
 def told(g: Family, p: Pair):
     """What the certificate only commits to, in clear: the true value or another."""
+    if "div" in p.claims:
+        return None
     rows = [(n, pointer) for n, pointer, mode in g.modes if mode == "commit"]
     if not rows:
         return None
@@ -489,6 +652,8 @@ def part_not_vetted(g: Family, p: Pair):
 
 @change("claim_not_vetted")
 def not_vetted(g: Family, p: Pair):
+    if "div" in p.claims:
+        return None
     if p.profile != "vesper-06":
         return None
     name = g.rng.choice(("note", "Foo2", "iss2", "vper2", "extra"))

@@ -60,7 +60,7 @@ def judge(question: Question, certificate: leaf.Leaf | None) -> str:
         return "duplicate_member"
     if not isinstance(claims, dict):
         return "invalid_member"
-    if question.ppt not in claimset.DEMANDED:
+    if question.ppt not in claimset.TYPES:
         return "unsupported_ppt"
     if question.profile and question.ppt not in CLASS_PPTS[question.profile]:
         return "unsupported_ppt"
@@ -75,13 +75,17 @@ def judge(question: Question, certificate: leaf.Leaf | None) -> str:
 def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
     constraints = certificate.constraints
     further = set(question.allow) | (constraints.named() if constraints else set())
-    claims = claimset.prepare(claims, question.ppt, question.at, further)
+    claims = claimset.prepare(claims, question.ppt, question.profile, question.at, further)
     # D-44: no allowance at either end.
     if not certificate.not_before <= question.at <= certificate.not_after:
         return "credential_expired"
     # D-05: under shaken-sp the numbers are the tenant's configuration.
-    if question.profile != "shaken-sp" and not certificate.numbers.covers(claims["orig"]["tn"]):
+    if question.profile != "shaken-sp" and not all(
+            certificate.numbers.covers(number)
+            for number in claimset.authorising(claims, question.ppt)):
         return "tn_not_authorized"
+    if "iss" in claims:
+        return "tn_not_authorized"  # D-52: rich call data of third parties is not switched on
     if constraints:
         reason = constraint.judge(constraints, claims)
         if reason:

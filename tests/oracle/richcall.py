@@ -68,7 +68,7 @@ def references(rcd: dict) -> set[str]:
     return out
 
 
-def _digest(text) -> tuple:
+def digest(text) -> tuple:
     """The hash and its octets, of base64 with padding or without (D-40)."""
     kind, _, rest = text.partition("-") if isinstance(text, str) else ("", "", "")
     try:
@@ -89,7 +89,7 @@ def check_rcdi(rcd: dict, rcdi) -> None:
     if not elsewhere <= set(rcdi):
         raise Bad("rcdi")
     for pointer, text in rcdi.items():
-        function, octets = _digest(text)
+        function, octets = digest(text)
         if pointer in elsewhere or ("/jcl" in elsewhere and pointer.startswith("/jcl/")):
             continue
         value = jsonpointer.follow(rcd, pointer) if pointer.startswith("/") else jsonpointer.ABSENT
