@@ -32,7 +32,7 @@ SHAKEN = {**BASE, "attest": "A", "origid": ORIGID}
 # Reasons whose cause cannot be made from outside; the named unit test asserts them.
 ELSEWHERE = {"internal_error": "an invariant of ours: nothing outside can break it",
              "clock_not_credible": "tests/unit/test_decide",
-             "rcd_content_unknown": "tests/unit/test_rcd",
+             "rcd_content_unknown": "tests/integration/test_rcd",
              "call_refused": "tests/integration/test_calls.py",
              # Certificates with privacy modes are refused at activation so far.
              "commitment_not_provable": "tests/unit/test_constraints",
