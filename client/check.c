@@ -2,6 +2,7 @@
 #include "client/check.h"
 #include "stir/gate.h"
 #include "stir/jtext.h"
+#include "stir/original.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,34 @@ find_ppt(
 	    f, RC_INVALID, UNSUPPORTED_PPT, NULL, "profile %s does not sign it", profile->name);
 }
 
+/* Their signatures are judged where x5c is; whom they lead to is for "verify". */
+static enum rc
+check_originals(const struct check *c, struct fault *f)
+{
+	const struct original_policy policy = {
+		.check = ORIGINAL_COMPARE, .without_anchors = true, .now_s = c->at_s
+	};
+	size_t verified = 0;
+
+	return c->originals == NULL ? RC_OK
+				    : originals_verify(c->originals, &policy, &verified, f);
+}
+
+static enum rc
+take_defaults(const struct check *c, enum ppt ppt, json_t **out, struct fault *f)
+{
+	if (ppt_rule(ppt)->answers == ANSWERS_NOTHING) {
+		if (c->originals == NULL)
+			return RC_OK;
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original",
+		    "a PASSporT of type %s answers no other", ppt_text(ppt));
+	}
+	if (c->originals == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_ORIGINAL, "original",
+		    "ppt %s needs the PASSporTs that it answers", ppt_text(ppt));
+	return originals_defaults(c->originals, ppt, out, f);
+}
+
 static enum rc
 decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_t *claims,
     struct fault *f)
@@ -27,15 +56,22 @@ decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_
 		.now_s = c->at_s, .iat_past_s = IAT_PAST_S, .iat_future_s = IAT_FUTURE_S
 	};
 	struct passport p;
+	json_auto_t *instead = NULL;
 	const char **extra = NULL;
 	enum rc rc;
 
+	TRY(take_defaults(c, ppt, &instead, f));
+	policy.defaults = instead;
 	TRY(gate_extra_claims(gate, c->allowed.item, c->allowed.len, &extra, &policy.extra, f));
 	policy.extra_claims = extra;
 	rc = passport_prepare(claims, ppt, &policy, &p, f);
 	free(extra);
 	TRY(rc);
-	rc = gate_decide(gate, &p, c->at_s, f);
+	rc = c->originals == NULL ? RC_OK : originals_match(c->originals, &p, f);
+	if (rc == RC_OK)
+		rc = gate_decide(gate, &p, c->at_s, f);
+	if (rc == RC_OK)
+		rc = check_originals(c, f);
 	passport_done(&p);
 	return rc;
 }
@@ -62,7 +98,7 @@ enum rc
 check_judge(
     const struct check *c, const struct chain *chain, struct span claims_text, struct fault *f)
 {
-	struct gate_policy policy = { 0 };
+	struct gate_policy policy = { .third_party_rcd = c->third_party_rcd };
 	AUTO(gate) *gate = NULL;
 	json_auto_t *claims = NULL;
 	enum ppt ppt = PPT_BASE;

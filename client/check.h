@@ -13,7 +13,9 @@
 
 struct check {
 	const char *cert, *claims, *ppt, *profile;
-	struct text_list allowed;
+	struct text_list allowed, original;
+	const struct originals *originals; /* what they hold; NULL: none were given */
+	bool third_party_rcd;
 	const char *do_not_originate;	/* OID of the extension; NULL: none known */
 	const struct tnset *referenced; /* the leaf's list by reference; NULL: not at hand */
 	const char *encompassing;	/* a name of encompass_find(); NULL: not judged */

@@ -77,6 +77,8 @@ set_options(const struct claims_options *o, json_t *claims, struct fault *f)
 		TRY(set_dest(o, claims, f));
 	if (o->attest != NULL)
 		TRY(set(claims, "attest", json_string(o->attest), f));
+	if (o->div != NULL)
+		TRY(set(claims, "div", json_pack("{s:s}", "tn", o->div), f));
 	if (o->origid != NULL)
 		return set(claims, "origid", json_string(o->origid), f);
 	if (o->ppt == NULL || strcmp(o->ppt, "shaken") != 0 ||

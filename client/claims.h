@@ -8,7 +8,7 @@
 #include "client/cli.h"
 
 struct claims_options {
-	const char *file, *orig, *ppt, *attest, *origid;
+	const char *file, *orig, *ppt, *attest, *origid, *div;
 	struct text_list dest;
 };
 

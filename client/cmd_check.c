@@ -1,5 +1,6 @@
 /* Arguments and output of "vesper check"; check.c decides. */
 #include "client/check.h"
+#include "client/token.h"
 #include "stir/profile.h"
 
 #include <jansson.h>
@@ -28,9 +29,22 @@ answer(struct cli *cli, enum rc rc, const struct fault *f)
 	return rc == RC_OK ? EXIT_DONE : EXIT_REFUSED;
 }
 
-static int
-check(struct cli *cli, const struct check *c)
+static enum rc
+judge(struct check *c, const struct chain *chain, const struct token_list *list,
+    struct span claims, struct fault *f)
 {
+	AUTO(originals) *originals = NULL;
+
+	if (list->len > 0)
+		TRY(originals_read(list->token, list->len, &originals, f));
+	c->originals = originals;
+	return check_judge(c, chain, claims, f);
+}
+
+static int
+check(struct cli *cli, struct check *c)
+{
+	AUTO_TOKENS originals = { 0 };
 	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES), claims = BUF_INIT(CLAIMS_MAX);
 	AUTO(chain) *chain = NULL;
 	struct fault f = { 0 };
@@ -41,11 +55,13 @@ check(struct cli *cli, const struct check *c)
 	if (chain_read_pem(buf_view(&pem), false, &chain, &f) != RC_OK)
 		return cli_fault(cli, EXIT_FAILED, "the chain does not decode", &f,
 		    "give PEM certificates, leaf first");
+	if (token_list_add(&originals, &c->original, &f) != RC_OK)
+		return cli_unread(cli, "cannot read --original", &f, NULL);
 	rc = cli_read(c->claims, &claims, &f);
 	if (rc != RC_OK && rc != RC_INVALID)
 		return cli_unread(cli, "cannot read the claims", &f, NULL);
 	if (rc == RC_OK)
-		rc = check_judge(c, chain, buf_view(&claims), &f);
+		rc = judge(c, chain, &originals, buf_view(&claims), &f);
 	return answer(cli, rc, &f);
 }
 
@@ -63,7 +79,9 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--allow-claim", OPTION_LIST, &c.allowed },
 		{ "--encompassing", OPTION_TEXT, &c.encompassing },
 		{ "--do-not-originate", OPTION_TEXT, &c.do_not_originate },
-		{ "--tn-list", OPTION_TEXT, &tn_list }, { 0 } };
+		{ "--tn-list", OPTION_TEXT, &tn_list },
+		{ "--original", OPTION_LIST, &c.original },
+		{ "--third-party-rcd", OPTION_FLAG, &c.third_party_rcd }, { 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)

@@ -1,4 +1,5 @@
 #include "client/claims.h"
+#include "client/token.h"
 #include "stir/jtext.h"
 
 #include <stdio.h>
@@ -9,6 +10,7 @@ struct sign {
 	const char *tenant, *credential, *form;
 	const char *call; /* a file with the body of POST /v1/calls */
 	struct claims_options claims;
+	struct text_list original; /* what a div, div-o or rsp answers */
 	bool dry_run;
 };
 
@@ -29,9 +31,29 @@ print_signature(struct cli *cli, const struct sign *s, const struct vesper_signa
 	    "the credential makes none (identity = none)", "use -o jwt");
 }
 
+/* A JSON array of them; *out stays empty where there are none. */
+static enum rc
+read_originals(const struct sign *s, struct buf *out, struct fault *f)
+{
+	AUTO_TOKENS list = { 0 };
+	json_auto_t *array = json_array();
+
+	TRY(token_list_add(&list, &s->original, f));
+	if (list.len == 0)
+		return RC_OK;
+	for (size_t i = 0; i < list.len; i++) {
+		json_t *one = json_stringn((const char *)list.token[i].ptr, list.token[i].len);
+
+		if (json_array_append_new(array, one) != 0)
+			return FAULT(f, RC_INVALID, "original", "a PASSporT is ASCII");
+	}
+	return jtext_write(out, array, f);
+}
+
 static int
 sign(struct cli *cli, const struct sign *s)
 {
+	AUTO_BUF originals = BUF_INIT(ORIGINAL_MAX * ORIGINAL_MAX_BYTES);
 	AUTO_BUF claims = BUF_INIT(CLAIMS_MAX);
 	json_auto_t *object = NULL;
 	struct vesper_client *client;
@@ -43,6 +65,8 @@ sign(struct cli *cli, const struct sign *s)
 	if (claims_build(&s->claims, &object, &f) != RC_OK ||
 	    jtext_write(&claims, object, &f) != RC_OK)
 		return cli_unread(cli, "the claims", &f, NULL);
+	if (read_originals(s, &originals, &f) != RC_OK)
+		return cli_unread(cli, "--original", &f, NULL);
 	client = cli_connect(cli, cli->socket, &status);
 	if (client == NULL)
 		return status;
@@ -52,6 +76,7 @@ sign(struct cli *cli, const struct sign *s)
 		    .credential = s->credential,
 		    .ppt = s->claims.ppt,
 		    .claims = buf_text(&claims),
+		    .original = originals.len > 0 ? buf_text(&originals) : NULL,
 		    .dry_run = s->dry_run },
 		&sig, &e) != VESPER_OK)
 		status = cli_unanswered(cli, "not signed", &e);
@@ -139,7 +164,7 @@ is_of_one(const struct sign *s)
 
 	return s->tenant != NULL || s->credential != NULL || c->orig != NULL ||
 	       c->dest.len > 0 || c->ppt != NULL || c->attest != NULL || c->origid != NULL ||
-	       c->file != NULL;
+	       c->file != NULL || c->div != NULL || s->original.len > 0;
 }
 
 int
@@ -154,6 +179,8 @@ cmd_sign(struct cli *cli, int argc, char **argv)
 		{ "--ppt", OPTION_TEXT, &s.claims.ppt },
 		{ "--attest", OPTION_TEXT, &s.claims.attest },
 		{ "--origid", OPTION_TEXT, &s.claims.origid },
+		{ "--div", OPTION_TEXT, &s.claims.div },
+		{ "--original", OPTION_LIST, &s.original },
 		{ "--claims", OPTION_TEXT, &s.claims.file }, { "--call", OPTION_TEXT, &s.call },
 		{ "--dry-run", OPTION_FLAG, &s.dry_run }, { "-o", OPTION_TEXT, &s.form },
 		{ 0 } };

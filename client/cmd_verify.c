@@ -1,23 +1,22 @@
 /* The verification service's steps, offline: nothing is fetched. */
-#include "client/cli.h"
 #include "client/disclosure.h"
 #include "client/jwe.h"
 #include "client/show.h"
+#include "client/token.h"
 #include "stir/jtext.h"
 #include "stir/verify.h"
 
 #include <stdio.h>
-#include <strings.h>
 #include <time.h>
 
-enum { TOKEN_MAX = 262144, LOGS_MAX = 1048576, KEY_MAX = 16384 };
+enum { LOGS_MAX = 1048576, KEY_MAX = 16384 };
 
 struct verify {
-	const char *trust, *ct_logs, *chain, *from, *to, *original, *tn_list, *osp_spc;
+	const char *trust, *ct_logs, *chain, *from, *to, *tn_list, *osp_spc;
 	const char *encompassing; /* NULL: if-present */
 	enum encompass_mode mode;
 	const char *disclosure, *disclosure_key;
-	struct text_list div;
+	struct text_list original, div;
 	int64_t at_s; /* -1: now */
 };
 
@@ -28,7 +27,9 @@ struct material {
 	struct chain *chain;
 	struct tnset *tn_list;
 	struct tn from, to;
-	struct buf token;
+	struct buf text;
+	struct span token; /* in text */
+	struct originals *originals;
 	struct disclosure disclosure;
 };
 
@@ -38,8 +39,9 @@ material_done(struct material *m)
 	anchors_free(m->anchors);
 	ctlogs_free(m->logs);
 	chain_free(m->chain);
+	buf_free(&m->text);
+	originals_free(m->originals);
 	tnset_free(m->tn_list);
-	buf_free(&m->token);
 	disclosure_done(&m->disclosure);
 }
 
@@ -85,6 +87,19 @@ read_disclosure(const struct verify *v, struct material *m, struct fault *f)
 	return disclosure_read(buf_view(&plain), &m->disclosure, f);
 }
 
+/* The call's own and the diversions: their order is told by what they say. */
+static enum rc
+read_originals(const struct verify *v, struct material *m, struct fault *f)
+{
+	AUTO_TOKENS list = { 0 };
+
+	TRY(token_list_add(&list, &v->original, f));
+	TRY(token_list_add(&list, &v->div, f));
+	if (list.len == 0)
+		return RC_OK;
+	return originals_read(list.token, list.len, &m->originals, f);
+}
+
 static enum rc
 read_numbers(const struct verify *v, struct material *m, struct fault *f)
 {
@@ -93,34 +108,6 @@ read_numbers(const struct verify *v, struct material *m, struct fault *f)
 	if (v->to != NULL)
 		TRY(tn_canonical(span_str(v->to), &m->to, f));
 	return RC_OK;
-}
-
-/* The token itself, a file that holds it, or "-". */
-static enum rc
-read_token(const char *what, struct buf *out, struct fault *f)
-{
-	enum rc rc;
-
-	if (strcmp(what, "-") == 0 || strchr(what, '.') == NULL)
-		return cli_read(what, out, f);
-	/* A path with a dot in it is tried first: no token is the name of a file. */
-	rc = cli_read(what, out, NULL);
-	if (rc == RC_OK)
-		return RC_OK;
-	buf_clear(out);
-	buf_str(out, what);
-	return buf_check(out, f);
-}
-
-static struct span
-token_of(const struct buf *text)
-{
-	static const char name[] = "Identity:";
-	struct span s = cli_trim(buf_view(text));
-
-	if (s.len > sizeof name && strncasecmp((const char *)s.ptr, name, sizeof name - 1) == 0)
-		span_cut(&s, sizeof name - 1);
-	return cli_trim(s);
 }
 
 /* ---- the answer ------------------------------------------------------------------- */
@@ -176,6 +163,9 @@ print_json(
 	    "code", r->code, "steps", steps_json(r), "header", r->header, "claims", r->claims,
 	    "announced", announced->list, "disclosure", announced->proof);
 
+	/* D-37: what a verifier that wants dest unchanged would say. */
+	if (out != NULL && r->diverted && r->answers)
+		json_object_set_new(out, "vesper_strict", json_false());
 	if (out == NULL)
 		return cli_fail(cli, EXIT_FAILED, "cannot answer", "no memory", NULL);
 	return cli_print_json(cli, out);
@@ -243,7 +233,7 @@ answer(struct cli *cli, const struct verify *v, const struct material *m,
 static int
 verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 {
-	struct verify_input in = { .token = token_of(&m->token),
+	struct verify_input in = { .token = m->token,
 		.anchors = m->anchors,
 		.ctlogs = m->logs,
 		.chain = m->chain,
@@ -251,6 +241,7 @@ verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 		.to = v->to != NULL ? &m->to : NULL,
 		.salts = m->disclosure.salts,
 		.at_s = v->at_s,
+		.originals = m->originals,
 		.min_scts = 1,
 		.encompassing = v->mode,
 		.referenced = m->tn_list,
@@ -269,7 +260,7 @@ verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 static int
 verify(struct cli *cli, const struct verify *v, const char *token)
 {
-	__attribute__((cleanup(material_done))) struct material m = { .token =
+	__attribute__((cleanup(material_done))) struct material m = { .text =
 									  BUF_INIT(TOKEN_MAX) };
 	struct fault f = { 0 };
 
@@ -281,8 +272,14 @@ verify(struct cli *cli, const struct verify *v, const char *token)
 	if (read_disclosure(v, &m, &f) != RC_OK)
 		return cli_unread(cli, "cannot read the disclosure", &f,
 		    "check --disclosure and --disclosure-key");
-	if (read_token(token, &m.token, &f) != RC_OK)
+	if (token_read(token, &m.text, &m.token, &f) != RC_OK)
 		return cli_unread(cli, "cannot read the token", &f, NULL);
+	if (read_originals(v, &m, &f) != RC_OK)
+		return cli_fault(cli,
+		    f.rc == RC_NOT_FOUND ? EXIT_ABSENT
+		    : f.rc == RC_DENIED	 ? EXIT_REFUSED
+					 : EXIT_FAILED,
+		    "--original and --div", &f, NULL);
 	return verify_with(cli, v, &m);
 }
 
@@ -297,7 +294,7 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 		{ "--at", OPTION_TIME, &v.at_s }, { "--tn-list", OPTION_TEXT, &v.tn_list },
 		{ "--osp-spc", OPTION_TEXT, &v.osp_spc },
 		{ "--encompassing", OPTION_TEXT, &v.encompassing },
-		{ "--original", OPTION_TEXT, &v.original }, { "--div", OPTION_LIST, &v.div },
+		{ "--original", OPTION_LIST, &v.original }, { "--div", OPTION_LIST, &v.div },
 		{ "--disclosure", OPTION_TEXT, &v.disclosure },
 		{ "--disclosure-key", OPTION_TEXT, &v.disclosure_key }, { 0 } };
 	struct fault f = { 0 };
@@ -307,9 +304,6 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 	if (rest.len != 1)
 		return cli_fail(cli, EXIT_USAGE, "usage",
 		    "one token is due, or - for standard input", NULL);
-	if (v.original != NULL || v.div.len > 0)
-		return cli_fail(cli, EXIT_USAGE, "usage: --original, --div",
-		    "the types div, div-o and rsp are not supported", NULL);
 	if (v.encompassing != NULL && !encompass_find(v.encompassing, &v.mode))
 		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", v.encompassing,
 		    "it is require, if-present or off");

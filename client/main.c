@@ -14,19 +14,21 @@ static const struct command {
 	{ "status", cmd_status, "", "how the agent, its tokens and credentials are" },
 	{ "sign", cmd_sign,
 	    "--orig TN --dest TN [--tenant T] [--credential C] [--ppt P]\n"
-	    "	[--attest A|B|C] [--origid UUID] [--claims FILE] [--dry-run]\n"
+	    "	[--attest A|B|C] [--origid UUID] [--div TN] [--original PASSPORT]...\n"
+	    "	[--claims FILE] [--dry-run]\n"
 	    "	[-o header|jwt|json]\n"
 	    "   or: --call FILE [--dry-run] [-o header|jwt|json]",
 	    "have a PASSporT signed, or all those of a call" },
 	{ "verify", cmd_verify,
 	    "[--trust ANCHORS.pem] [--ct-logs LOGS.json] [--chain CHAIN.pem]\n"
-	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]\n"
+	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]...\n"
 	    "	[--div PASSPORT]... [--disclosure FILE [--disclosure-key KEY.jwk]]\n"
 	    "	TOKEN|-",
 	    "the verification service's steps, a verdict for each" },
 	{ "check", cmd_check,
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
-	    "	[--profile P] [--allow-claim NAME]...",
+	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
+	    "	[--third-party-rcd]",
 	    "would the agent sign these claims with this certificate" },
 	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",
 	    "print a certificate, request, token, list or number" },

@@ -425,11 +425,19 @@ read_signature(struct vesper_response *r, struct vesper_signature **out, struct 
 	return VESPER_OK;
 }
 
+/* A caller built before there was that member says a smaller size. */
+static bool
+has_original(const struct vesper_request *r)
+{
+	return r->size >= sizeof *r && r->original != NULL;
+}
+
 static char *
 request_body(const struct vesper_request *r, struct vesper_error *e)
 {
 	json_error_t why;
 	json_t *claims = json_loads(r->claims, JSON_REJECT_DUPLICATES, &why);
+	json_t *original = NULL;
 	json_auto_t *body = NULL;
 	char *text;
 
@@ -439,8 +447,17 @@ request_body(const struct vesper_request *r, struct vesper_error *e)
 		    claims == NULL ? why.text : "claims are no JSON object");
 		return NULL;
 	}
-	body = json_pack("{s:s*, s:s*, s:s*, s:o}", "tenant", r->tenant, "credential",
-	    r->credential, "ppt", r->ppt, "claims", claims);
+	if (has_original(r)) {
+		original = json_loads(r->original, JSON_REJECT_DUPLICATES, &why);
+		if (!json_is_array(original)) {
+			json_decref(original);
+			json_decref(claims);
+			fail(e, VESPER_INVALID, "malformed_json", "original is no JSON array");
+			return NULL;
+		}
+	}
+	body = json_pack("{s:s*, s:s*, s:s*, s:o, s:o*}", "tenant", r->tenant, "credential",
+	    r->credential, "ppt", r->ppt, "claims", claims, "original", original);
 	text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 	if (text == NULL)
 		no_memory(e);
@@ -458,7 +475,8 @@ vesper_sign(struct vesper_client *client, const struct vesper_request *request,
 	int code;
 
 	if (client == NULL || request == NULL || out == NULL ||
-	    request->size < sizeof *request || request->claims == NULL)
+	    request->size < offsetof(struct vesper_request, original) ||
+	    request->claims == NULL)
 		return fail(e, VESPER_INVALID, "argument", "the request");
 	body = request_body(request, e);
 	if (body == NULL)

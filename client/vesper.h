@@ -70,6 +70,7 @@ struct vesper_request {
 	const char *ppt;	/* NULL: the base PASSporT */
 	const char *claims;	/* a JSON object: {"orig":{"tn":…},"dest":{"tn":[…]}} */
 	int dry_run;		/* decide and audit, do not sign */
+	const char *original;	/* div, div-o, rsp: a JSON array of PASSporTs; else NULL */
 };
 
 struct vesper_signature;

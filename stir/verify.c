@@ -474,6 +474,7 @@ check_originals(struct run *r, const struct originals *o, struct finding *v, str
 
 	TRY(originals_match(o, &r->passport, f));
 	TRY(originals_verify(o, &policy, &verified, f));
+	r->out->answers = ppt_rule(r->ppt)->answers == ANSWERS_CALL;
 	r->out->diverted = originals_diverted(o);
 	SAY(v, verified == n ? VERDICT_PASS : VERDICT_WARN,
 	    "%zu of %zu PASSporTs before it are verified%s", verified, n,

@@ -57,6 +57,7 @@ struct verify_result {
 		char detail[160];
 	} step[VERIFY__COUNT];
 	bool pass;
+	bool answers;		 /* an rsp that was compared with what it answers */
 	bool diverted;		 /* the call was: dest is not that of its first (D-37) */
 	int code;		 /* 0, or the SIP code: 403, 428, 436, 437, 438 */
 	json_t *header, *claims; /* owned; NULL when they did not parse */

@@ -60,7 +60,8 @@ struct credential {
 	char *x5u; /* whole URL, byte-equal to the header's; NULL where none is configured */
 	/*
 	 * base64url of the protected header, without the dot after it; NULL
-	 * where the ppt is not of the credential's class.
+	 * where the ppt is not of the credential's class or not allowed, needs
+	 * an x5u that is not there, or would always be too large.
 	 */
 	char *header[PPT__COUNT];
 	struct credential_warning *warning;

@@ -412,6 +412,10 @@ of_class(const struct search *s, const struct candidate *c, struct fault *f)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
 		    "credential '%s' of tenant '%s' makes no Identity value", cc->name,
 		    tenant_of(s, c)->name);
+	if (credential->state == CREDENTIAL_READY && credential->header[s->r->ppt] == NULL)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%s' of tenant '%s' has no x5u, or no room, for this ppt",
+		    cc->name, tenant_of(s, c)->name);
 	return RC_OK;
 }
 

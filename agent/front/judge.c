@@ -1,6 +1,7 @@
 #include "agent/front/judge.h"
 
 #include "agent/front/lint.h"
+#include "agent/front/policy.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
 #include "agent/secret.h"
@@ -68,6 +69,7 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	put_salts(&text, cc);
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
+	buf_printf(&text, "%u ", policy_ppts(&j->set->config->tenant[j->at.tenant], cc));
 	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
 	buf_printf(&text, " %s %s", encompass_name(cc->encompassing),
 	    j->set->config->do_not_originate != NULL ? j->set->config->do_not_originate : "-");
@@ -241,16 +243,35 @@ check_identity(const struct credential *c, const struct config_credential *cc, e
 	return RC_OK;
 }
 
-static enum rc
-set_headers(struct credential *c, const struct config_credential *cc, struct fault *f)
+/* What its class is there for; a ppt besides it must not cost the credential. */
+static bool
+is_main(const struct config_credential *cc, enum ppt ppt)
 {
-	unsigned cls = 1U << profile_rule(cc->profile)->cls;
+	return ppt == (profile_rule(cc->profile)->cls == CLASS_SP ? PPT_SHAKEN : PPT_BASE);
+}
+
+static void
+drop_header(struct credential *c, enum ppt ppt)
+{
+	free(c->header[ppt]);
+	c->header[ppt] = NULL;
+}
+
+static enum rc
+set_headers(struct credential *c, const struct config_tenant *t,
+    const struct config_credential *cc, struct fault *f)
+{
+	unsigned ppts = policy_ppts(t, cc);
+	bool x5u = (cc->convey & CONVEY_X5U) != 0 && c->x5u != NULL;
 
 	for (enum ppt ppt = 0; ppt < PPT__COUNT; ppt++) {
-		if ((ppt_rule(ppt)->classes & cls) == 0)
+		if ((ppts & 1U << ppt) == 0 || (ppt_rule(ppt)->needs_x5u && !x5u))
 			continue;
 		TRY(set_header(c, ppt, cc->convey, f));
-		TRY(check_identity(c, cc, ppt, f));
+		if (is_main(cc, ppt))
+			TRY(check_identity(c, cc, ppt, f));
+		else if (check_identity(c, cc, ppt, NULL) != RC_OK)
+			drop_header(c, ppt);
 	}
 	return RC_OK;
 }
@@ -317,7 +338,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));
 	TRY(set_x5u(c, cc->x5u, f));
-	TRY(set_headers(c, cc, f));
+	TRY(set_headers(c, &j->set->config->tenant[j->at.tenant], cc, f));
 	TRY(lint_credential(cc, c, f));
 	if (!judge_digest(j, pem, c->judged))
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a digest");

@@ -512,8 +512,10 @@ static struct run_case {
 	    "--ct-logs" },
 	{ "verify: no such chain", "verify --chain @nothing @passport.jwt", "", 6, { NULL },
 	    "--chain" },
-	{ "verify: original", "verify --original @passport.jwt @passport.jwt", "", 2, { NULL },
-	    "not supported" },
+	{ "verify: an original that is none", "verify --original @logs.json @passport.jwt", "", 4,
+	    { NULL }, "--original and --div" },
+	{ "verify: no such original", "verify --original @nothing @passport.jwt", "", 6, { NULL },
+	    "--original and --div" },
 	{ "verify: from in letters", "verify --from x @passport.jwt", "", 2, { NULL }, "invalid_tn" },
 
 	{ "sign: no agent", "sign --socket @nothing --orig 1 --dest 2", "", 5, { NULL }, "vesperd" },

@@ -328,9 +328,11 @@ make_credential(const struct spec *s, const struct spec_credential *k, EVP_PKEY 
 	assert_int_equal(credential_new(s->tenant, k->name, k->state, &c, NULL), RC_OK);
 	c->profile = k->profile;
 	c->priority = k->priority;
-	if (k->state == CREDENTIAL_READY)
+	if (k->state == CREDENTIAL_READY) {
 		issue(c, k, key);
-	else if (k->why != NULL)
+		for (size_t p = 0; p < PPT__COUNT; p++)
+			c->header[p] = copy("e30");
+	} else if (k->why != NULL)
 		(void)FAULT(&c->why, RC_DENIED, k->why, "as it was judged");
 	return c;
 }
