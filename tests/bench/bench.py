@@ -105,6 +105,20 @@ def measure(machine: Machine, seconds: float, rounds: int) -> dict:
     return report
 
 
+def decisions() -> list[dict]:
+    """What a decision and an activation cost, in processor time (tests/bench/decisions.c)."""
+    out = subprocess.run([str(BUILD / "tests/bench/decisions"), "--json"], check=True,
+                         capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
+def print_decisions(rows: list[dict]) -> None:
+    print(f"\n{'processor time':28}{'numbers':>10}{'entries':>9}{'constraints':>13}{'ns':>11}")
+    for row in rows:
+        print(f"{row['what']:28}{row['numbers']:>10}{row['entries']:>9}"
+              f"{row['constraints']:>13}{row['ns']:>11}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--seconds", type=float, default=2)
@@ -123,6 +137,7 @@ def main() -> int:
                         "fdatasync_p50_us": round(fdatasync_p50_us(work), 1)},
             "rounds": args.rounds, "seconds": args.seconds,
             "results": measure(machine, args.seconds, args.rounds)}
+    report["decisions"] = decisions()
     if args.json:
         print(json.dumps(report, indent=1))
         return 0
@@ -135,6 +150,7 @@ def main() -> int:
         print(f"{name:32}{r['rate']:>11}{r['ratio']:>8.2f}  {spread:13}{r['p50_us']:>9}"
               f"{r['p99_us']:>10}" + (f"  refused {r['refused']} failed {r['failed']}"
                                       if r["refused"] or r["failed"] else ""))
+    print_decisions(report["decisions"])
     return 0
 
 

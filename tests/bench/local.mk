@@ -3,3 +3,10 @@ noinst_PROGRAMS += rawsign
 rawsign_SOURCES = tests/bench/rawsign.c
 rawsign_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
 EXTRA_DIST += tests/bench/bench.py
+
+# What a decision costs.  Its certificates are made by the unit tests' PKI.
+check_PROGRAMS += tests/bench/decisions
+tests_bench_decisions_SOURCES = tests/bench/decisions.c tests/unit/spec.h \
+	tests/unit/pki.c tests/unit/pki.h tests/unit/cm.h
+tests_bench_decisions_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) \
+	$(CONFUSE_LIBS)

@@ -1,0 +1,441 @@
+/*
+ * What a decision costs: nanoseconds for decide() as the loop calls it, from
+ * the caller's claims to the credential, without JSON of the body, hashing and
+ * the token.  And what it costs to bring 10,000 certificates into a set.
+ *
+ *	decisions [--json] [--tenants N] [--certificates N]
+ *
+ * Certificates are real and were decoded; the numbers of each tenant lie apart,
+ * so that nothing merges.  It is processor time, the median of ROUNDS rounds.
+ */
+#include "agent/front/decide.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "tests/unit/pki.h"
+#include "tests/unit/spec.h"
+
+enum {
+	NOW = 1800000000,
+	UID = 1000,
+	EACH = 100, /* numbers of a tenant */
+	ROUNDS = 7,
+	DECISIONS = 20000, /* of a round */
+	LONG_LIST = 4000,
+	CLAIMS_MAX = 4096,
+};
+#define ORIGID "123e4567-e89b-12d3-a456-426655440000"
+#define DEST   "12125550111"
+
+static EVP_PKEY *key;
+static const uint64_t first_value = 12000000000;
+
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void
+must(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "decisions: %s\n", what);
+	exit(1);
+}
+
+static char *
+copy(const char *text)
+{
+	char *out = strdup(text);
+
+	must(out != NULL, "no memory");
+	return out;
+}
+
+/* ---- numbers: the i-th of tenant t, every second value, so that none are neighbours ---- */
+
+static void
+number_of(size_t tenants, size_t t, size_t i, struct tn *out)
+{
+	char text[TN_MAX + 1];
+
+	snprintf(text, sizeof text, "%llu",
+	    (unsigned long long)(first_value + 2 * (i * tenants + t)));
+	must(tn_exact(span_str(text), out, NULL) == RC_OK, "a number");
+}
+
+static struct tnset *
+numbers_of(size_t tenants, size_t t)
+{
+	struct tn_interval list[EACH];
+	struct tnset *set = NULL;
+	struct tn tn;
+
+	for (size_t i = 0; i < EACH; i++) {
+		number_of(tenants, t, i, &tn);
+		list[i].lo = list[i].hi = tn_key(&tn);
+	}
+	must(tnset_build(list, EACH, &set, NULL) == RC_OK, "a set of numbers");
+	return set;
+}
+
+/* ---- certificates ---- */
+
+/* n constraints, of which five speak of claims that are there. */
+static void
+put_constraints(struct buf *out, size_t n, bool shaken, const struct tn *orig)
+{
+	AUTO_BUF text = BUF_INIT(CLAIMS_MAX);
+	struct constraints *c;
+
+	if (n == 0)
+		return;
+	buf_str(&text, shaken ? "{'i':['attest','origid'],'p':[['attest','A','B','C']"
+			      : "{'i':['orig','dest'],'p':[['c00','x']");
+	buf_printf(&text, ",['orig','{\\\"tn\\\":\\\"%s\\\"}']", orig->text);
+	buf_str(&text, ",['dest','{\\\"tn\\\":[\\\"" DEST "\\\"]}']");
+	for (size_t i = 5; i < n; i++)
+		buf_printf(&text, ",['c%02zu','x','y']", i);
+	buf_str(&text, "]}");
+	c = make(buf_text(&text), CONSTRAINTS_JWT);
+	must(constraints_encode(out, c, NULL) == RC_OK, "constraints");
+	constraints_free(c);
+}
+
+struct kind { /* what a certificate is like */
+	size_t entries;
+	size_t constraints;
+	bool shaken;
+};
+
+/* The tenant's numbers, and others of nobody up to so many entries. */
+static void
+put_list(struct buf *out, const struct kind *k, size_t tenants, size_t t)
+{
+	struct tnauth_entry *e = calloc(k->entries, sizeof *e);
+
+	must(e != NULL, "no memory");
+	for (size_t i = 0; i < k->entries; i++) {
+		e[i].kind = TNAUTH_ONE;
+		e[i].count = 1;
+		number_of(tenants, t, i, &e[i].start);
+	}
+	must(tnauth_encode(out, e, k->entries, NULL) == RC_OK, "a list");
+	free(e);
+}
+
+static void
+issue(struct buf *pem, const struct kind *k, size_t tenants, size_t t)
+{
+	AUTO_BUF list = BUF_INIT(1000000), constraints = BUF_INIT(100000);
+	struct pki_spec spec = { .cn = "leaf", .key = key };
+	struct tn orig;
+	X509 *x;
+
+	number_of(tenants, t, 0, &orig);
+	if (k->shaken)
+		pki_tnauth_spc(&list, "1234");
+	else
+		put_list(&list, k, tenants, t);
+	put_constraints(&constraints, k->constraints, k->shaken, &orig);
+	spec.tnauth = buf_view(&list);
+	spec.jwt_constraints = buf_view(&constraints);
+	spec.not_before_s = NOW - 3600;
+	spec.not_after_s = NOW + 86400;
+	x = pki_issue(&spec);
+	pki_pem(pem, x);
+	X509_free(x);
+}
+
+static struct credential *
+activate(const struct kind *k, struct span pem, const char *tenant)
+{
+	struct gate_policy policy = {
+		.profile = profile_rule(k->shaken ? PROFILE_SHAKEN_SP : PROFILE_ATIS_DELEGATE)
+	};
+	struct credential *c = NULL;
+
+	must(credential_new(tenant, "main", CREDENTIAL_READY, &c, NULL) == RC_OK, "memory");
+	c->profile = k->shaken ? PROFILE_SHAKEN_SP : PROFILE_ATIS_DELEGATE;
+	must(chain_read_pem(pem, false, &c->chain, NULL) == RC_OK, "a chain");
+	must(gate_open(c->chain, &policy, &c->gate, NULL) == RC_OK, "a gate");
+	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
+	return c;
+}
+
+/* ---- the set ---- */
+
+static void
+fill_tenant(struct config_tenant *t, size_t tenants, size_t i, bool shaken)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "t%06zu", i);
+	t->name = copy(name);
+	t->enabled = true;
+	t->numbers = numbers_of(tenants, i);
+	t->allow_uid = calloc(1, sizeof *t->allow_uid);
+	t->credential = calloc(1, sizeof *t->credential);
+	must(t->allow_uid != NULL && t->credential != NULL, "no memory");
+	t->allow_uid[0] = UID;
+	t->allow_uids = 1;
+	t->attest_max = 'A';
+	t->credentials = 1;
+	t->credential[0].name = copy("main");
+	t->credential[0].token = copy("main");
+	t->credential[0].profile = shaken ? PROFILE_SHAKEN_SP : PROFILE_ATIS_DELEGATE;
+}
+
+static struct config *
+make_config(size_t tenants, bool shaken)
+{
+	struct config *c = calloc(1, sizeof *c);
+
+	must(c != NULL, "no memory");
+	c->token = calloc(1, sizeof *c->token);
+	c->tenant = calloc(tenants, sizeof *c->tenant);
+	must(c->token != NULL && c->tenant != NULL, "no memory");
+	c->token[0].name = copy("main");
+	c->tokens = 1;
+	for (; c->tenants < tenants; c->tenants++)
+		fill_tenant(&c->tenant[c->tenants], tenants, c->tenants, shaken);
+	return c;
+}
+
+/* What it took, per certificate. */
+struct costs {
+	int64_t index_ns, activate_ns;
+};
+
+/* The first `certificates` tenants have one of their own; the others' is still to come. */
+static struct credset *
+make_set(const struct kind *k, size_t tenants, size_t certificates, struct costs *costs)
+{
+	struct credset_parts parts = { .config = make_config(tenants, k->shaken) };
+	struct credset_base *base = NULL;
+	struct credset *set = NULL;
+	int64_t began = now_ns();
+
+	must(credset_base_new(&parts, &base, NULL) == RC_OK, "an index");
+	costs->index_ns = now_ns() - began;
+	must(credset_new(base, &set, NULL) == RC_OK, "a set");
+	credset_base_release(base);
+	for (size_t t = 0; t < tenants; t++) {
+		const char *name = set->config->tenant[t].name;
+		AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+		struct credential *c = NULL;
+
+		if (t < certificates) {
+			issue(&pem, k, tenants, t);
+			began = now_ns();
+			c = activate(k, buf_view(&pem), name);
+			costs->activate_ns += now_ns() - began;
+		} else {
+			must(
+			    credential_new(name, "main", CREDENTIAL_PENDING, &c, NULL) == RC_OK,
+			    "memory");
+		}
+		credset_put(set, (struct credset_place){ t, 0 }, c);
+	}
+	costs->activate_ns /= (int64_t)certificates;
+	set->generation = 1;
+	return set;
+}
+
+/* ---- decisions ---- */
+
+static bool
+ready(void *arg, unsigned token, const uint8_t *id)
+{
+	(void)arg;
+	(void)token;
+	(void)id;
+	return true;
+}
+
+static json_t *
+claims_of(size_t tenants, size_t t, bool shaken)
+{
+	struct tn orig;
+
+	number_of(tenants, t, 0, &orig);
+	if (shaken)
+		return json_pack("{s:{s:s},s:{s:[s]},s:s,s:s}", "orig", "tn", orig.text, "dest",
+		    "tn", DEST, "attest", "A", "origid", ORIGID);
+	return json_pack("{s:{s:s},s:{s:[s]}}", "orig", "tn", orig.text, "dest", "tn", DEST);
+}
+
+static int64_t
+round_ns(const struct decide_world *w, json_t *const *claims, size_t n, bool shaken)
+{
+	int64_t began = now_ns();
+
+	for (size_t i = 0; i < DECISIONS; i++) {
+		struct sign_request r = { .ppt = shaken ? PPT_SHAKEN : PPT_BASE,
+			.claims = claims[i % n],
+			.request_id = "bench" };
+		struct decision d = { 0 };
+		struct fault f = { 0 };
+
+		if (decide(w, &r, &d, &f) != RC_OK)
+			must(false, f.detail);
+		decide_done(&d);
+	}
+	return (now_ns() - began) / DECISIONS;
+}
+
+/* Of several certificates in turn, so that not all is in the nearest cache. */
+static int64_t
+decision_ns(const struct credset *set, size_t tenants, size_t certificates, bool shaken)
+{
+	struct policy *policy = NULL;
+	struct caller who = { .uid = UID };
+	struct caller_view view = { 0 };
+	struct decide_world w = {
+		.set = set, .caller = &who, .key_ready = ready, .now_s = NOW
+	};
+	json_t **claims = calloc(certificates, sizeof *claims);
+	int64_t took[ROUNDS];
+
+	must(claims != NULL && policy_new(&policy, NULL) == RC_OK, "no memory");
+	must(policy_adopt(policy, set, 0, NULL) == RC_OK, "buckets");
+	w.policy = policy;
+	w.view = caller_see(&who, set, &view);
+	for (size_t i = 0; i < certificates; i++)
+		claims[i] = claims_of(tenants, i * 7919 % certificates, shaken);
+	for (size_t i = 0; i < ROUNDS; i++)
+		took[i] = round_ns(&w, claims, certificates, shaken);
+	qsort(took, ROUNDS, sizeof took[0], by_value);
+	for (size_t i = 0; i < certificates; i++)
+		json_decref(claims[i]);
+	free(claims);
+	policy_free(policy);
+	return took[ROUNDS / 2];
+}
+
+static int64_t
+lookup_ns(const struct credset *set, size_t tenants)
+{
+	enum { LOOKUPS = 1000000 };
+	uint64_t numbers = (uint64_t)tenants * EACH, hits = 0;
+	uint32_t found[2];
+	struct tn tn;
+	uint64_t first;
+	int64_t began;
+
+	number_of(tenants, 0, 0, &tn);
+	first = tn_key(&tn);
+	began = now_ns();
+	for (uint64_t i = 0; i < LOOKUPS; i++)
+		hits += credset_lookup(set, first + 2 * (i * 2654435761 % numbers), found, 2);
+	must(hits == LOOKUPS, "a number was not found");
+	return (now_ns() - began) / LOOKUPS;
+}
+
+/* ---- the report ---- */
+
+static json_t *report;
+static bool as_json;
+
+static void
+tell(const char *what, size_t numbers, const struct kind *k, int64_t ns)
+{
+	json_array_append_new(
+	    report, json_pack("{s:s,s:I,s:I,s:I,s:I}", "what", what, "numbers",
+			(json_int_t)numbers, "entries", (json_int_t)k->entries, "constraints",
+			(json_int_t)k->constraints, "ns", (json_int_t)ns));
+	if (!as_json)
+		printf("%-28s %9zu %7zu %11zu %9lld\n", what, numbers, k->entries,
+		    k->constraints, (long long)ns);
+}
+
+static void
+run(const struct kind *k, size_t tenants, size_t certificates)
+{
+	struct costs costs = { 0 };
+	struct credset *set = make_set(k, tenants, certificates, &costs);
+	const char *what = k->shaken ? "decision, shaken" : "decision, base";
+
+	tell(what, tenants * EACH, k, decision_ns(set, tenants, certificates, k->shaken));
+	if (certificates > 1)
+		tell("activation, a certificate", tenants * EACH, k, costs.activate_ns);
+	credset_release(set);
+}
+
+static void
+growth(void)
+{
+	const struct kind one = { 1, 0, false };
+
+	for (size_t tenants = 10; tenants <= 10000; tenants *= 10) {
+		struct costs costs = { 0 };
+		struct credset *set = make_set(&one, tenants, 1, &costs);
+
+		tell("number looked up", tenants * EACH, &one, lookup_ns(set, tenants));
+		tell("index made", tenants * EACH, &one, costs.index_ns);
+		credset_release(set);
+	}
+}
+
+static void
+run_all(size_t tenants, size_t certificates)
+{
+	static const size_t entries[] = { 1, LONG_LIST }, constraints[] = { 0, 5, 50 };
+
+	growth();
+	for (size_t c = 0; c < ARRAY_LEN(constraints); c++) {
+		run(&(struct kind){ 1, constraints[c], true }, tenants, 1);
+		for (size_t e = 0; e < ARRAY_LEN(entries); e++)
+			run(&(struct kind){ entries[e], constraints[c], false }, tenants, 1);
+	}
+	run(&(struct kind){ EACH, 5, false }, tenants, certificates);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rusage use = { 0 };
+	size_t tenants = 10000, certificates = 10000;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			as_json = true;
+		else if (strcmp(argv[i], "--tenants") == 0 && i + 1 < argc)
+			tenants = strtoul(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--certificates") == 0 && i + 1 < argc)
+			certificates = strtoul(argv[++i], NULL, 10);
+		else
+			must(false,
+			    "usage: decisions [--json] [--tenants N] [--certificates N]");
+	}
+	must(certificates > 0 && tenants >= certificates, "no more certificates than tenants");
+	key = pki_p256();
+	report = json_array();
+	if (!as_json)
+		printf("%-28s %9s %7s %11s %9s\n", "what", "numbers", "entries", "constraints",
+		    "ns");
+	run_all(tenants, certificates);
+	getrusage(RUSAGE_SELF, &use);
+	if (as_json)
+		json_dumpf(report, stdout, JSON_INDENT(1));
+	else
+		printf("peak memory %ld MiB\n", use.ru_maxrss / 1024);
+	json_decref(report);
+	EVP_PKEY_free(key);
+	return 0;
+}
