@@ -18,7 +18,11 @@
 #define C      "12025550102"
 #define D      "12025550103"
 #define DIV(x) "'div':{'tn':'" x "'}"
-#define IAT    "'iat':1800000000"
+/* 64 bytes of zero in base64url */
+#define ZEROS \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define IAT "'iat':1800000000"
 
 /* Named tokens that rows put together; a suffix of ppt, then claims. */
 static const struct {
