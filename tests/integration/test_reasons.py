@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,14 +35,34 @@ SHAKEN = {**BASE, "attest": "A", "origid": ORIGID}
 ELSEWHERE = {"internal_error": "an invariant of ours: nothing outside can break it",
              "clock_not_credible": "tests/unit/test_decide",
              "rcd_content_unknown": "tests/integration/test_rcd",
-             "call_refused": "tests/integration/test_calls.py",
-             # Certificates with privacy modes are refused at activation so far.
-             "commitment_not_provable": "tests/unit/test_constraints",
-             "private_claim_in_clear": "tests/unit/test_constraints"}
+             "call_refused": "tests/integration/test_calls.py"}
+
+SALT, SECRET = bytes(range(7, 39)), "only for some"
+
+
+def base64_bare(data: bytes) -> str:
+    return base64.b64encode(data).decode().rstrip("=")
+
+
+def commitment() -> str:
+    """A commitment to crn, made by hashlib and not by us (D-15)."""
+    digest = base64_bare(hashlib.sha256(SALT + json.dumps(SECRET).encode()).digest())
+    return ('\t\t\tform = "jwt"\n\t\t\tpermitted "crn#commit-sha-256" '
+            f'{{ values = {{ "{digest}" }} }}')
+
+
+def write_salts(machine: Machine) -> None:
+    path = machine.config / "crn.salts"
+    path.write_text(f"{base64_bare(SALT)} crn\n")
+    path.chmod(0o600)
+    if is_root():
+        shutil.chown(path, "vesper-front")
 
 
 def tenants(machine: Machine) -> dict[str, str]:
     """Tenants that differ in one thing each.  Numbers keep them apart."""
+    write_salts(machine)
+
     def bound(name: str, number: str, constraints: str, extra: str = "", **keys) -> str:
         text = machine.enterprise(name, (number,), credential=extra, **keys)
         return re.sub(r"constraints \{.*?\n\t\t\}", "constraints {\n" + constraints + "\n\t\t}",
@@ -60,6 +82,10 @@ def tenants(machine: Machine) -> dict[str, str]:
         "twin2": machine.enterprise("twin2", ("12025550113",)),
         "off": machine.enterprise("off", ("12025550114",), enabled=False),
         "slow": machine.enterprise("slow", ("12025550115",), rate=1),
+        "sealed": bound("sealed", "12025550120", commitment()),
+        "unsalted": bound("unsalted", "12025550118", commitment(), "\t\tassert_committed = yes"),
+        "salted": bound("salted", "12025550119", commitment(),
+                        '\t\tassert_committed = yes\n\t\tsalts = "file:crn.salts"'),
         "foreign": machine.enterprise("foreign", ("12025550116",), allow_user=["54321"]),
     }
 
@@ -106,6 +132,8 @@ DECISIONS = [
     ("claim_missing_by_constraint", "crn", {"claims": claims("12025550110")}),
     ("value_not_permitted", "rcd", {"claims": claims("12025550111", rcd={"nam": "Other"})}),
     ("claim_not_vetted", "foo", {"claims": claims("12025550112", crn="x", foo=1)}),
+    ("private_claim_in_clear", "crn", {"claims": claims("12025550120", crn=SECRET)}),
+    ("private_claim_in_clear", "crn", {"claims": claims("12025550120", crn="another")}),
     ("ambiguous_credential", None, {"claims": claims("12025550113")}),
     ("tenant_disabled", None, {"tenant": "off", "claims": claims("12025550114")}),
     ("caller_not_allowed", None, {"tenant": "foreign", "claims": claims("12025550116")}),
@@ -121,6 +149,7 @@ CHECKS = [
      ("--allow-claim", "rcd")),
     ("claim_missing_by_constraint", "excluded", claims("12025550110"), ()),
     ("value_not_permitted", "valued", claims("12025550111", rcd={"nam": "Other"}), ()),
+    ("private_claim_in_clear", "sealed", claims("12025550120", crn=SECRET), ()),
     ("claim_not_vetted", "unvetted", claims("12025550112", crn="x", foo=1),
      ("--profile", "vesper-06", "--allow-claim", "foo")),
     ("unknown_claim", "acme", {**BASE, "foo": 1}, ()),
@@ -187,6 +216,39 @@ def good_ones_are_signed(machine: Machine) -> None:
                  {"tenant": "osp", "ppt": "shaken", "claims": {**SHAKEN, "attest": "B"}}):
         answer = machine.ask("POST", "/v1/passports", body)
         equal(answer.status, 200, answer.body.decode())
+
+
+def commitments_are_proven(machine: Machine) -> None:
+    """With the salt the value is signed, without it or with another value not."""
+    def ask(number: str, value: str, query: str = "") -> http.Answer:
+        return machine.ask("POST", f"/v1/passports{query}", {"claims": claims(number, crn=value)})
+    equal(machine.ask("POST", "/v1/passports", {"claims": claims("12025550120")}).status, 200)
+    with machine.untouched():
+        equal(ask("12025550118", SECRET).reason, "commitment_not_provable")
+        equal(ask("12025550119", "another").reason, "value_not_permitted")
+    answer = ask("12025550119", SECRET)
+    equal(answer.status, 200, answer.body.decode())
+    # A dry run is no oracle: right and wrong value get the same answer but for its id.
+    told = []
+    for value in (SECRET, "another"):
+        dry = ask("12025550119", value, "?dry_run=1").json
+        equal(dry.pop("reason"), "private_claim_in_clear")
+        dry.pop("request_id")
+        told.append(dry)
+    equal(told[0], told[1])
+
+
+def salts_are_nowhere_else(machine: Machine) -> None:
+    """V-60: not in state, certificates, requests, logs, audit, nor in any answer."""
+    forms = [SALT, SALT.hex().encode(), base64_bare(SALT).encode()]
+    equal(machine.ask("GET", "/v1/credentials").status, 200)
+    answers = [machine.ask("GET", "/v1/credentials").body, machine.ask("GET", "/v1/status").body]
+    for path in machine.dir.rglob("*"):
+        if path.is_file() and path.name != "crn.salts":
+            answers.append(path.read_bytes())
+    true(len(answers) > 20, "nothing was looked at")
+    for data in answers:
+        true(not any(form in data for form in forms), "a salt got out")
 
 
 def rate_limited(machine: Machine) -> None:
@@ -413,6 +475,7 @@ def every_token_has_a_case() -> None:
     here |= {row[5] for row in test_routes.REQUESTS}
     here |= {"rate_limited", "number_pending", "identity_too_large", "sct_policy",
              "audit_unavailable", "hsm_timeout", "overloaded", "hsm_unavailable",
+             "commitment_not_provable",
              "credential_unusable", "credential_expired"}
     here |= set(test_routes.FRAME_REASONS)
     equal(sorted(tokens - here), [], "tokens without a case")
@@ -433,7 +496,8 @@ def main() -> int:
                           body, arguments)
         for function in (no_permitted_value_is_told, identity_too_large):
             cases.refusal(function.__name__, function, machine)
-        for function in (good_ones_are_signed, rate_limited, stranger_is_refused, number_pending,
+        for function in (good_ones_are_signed, commitments_are_proven, salts_are_nowhere_else,
+                         rate_limited, stranger_is_refused, number_pending,
                          number_removed, failed_reload, sct_policy, audit_unavailable,
                          hsm_timeout_and_overloaded,
                          hsm_unavailable, disabled_without_the_token, credential_unusable_and_expired):
