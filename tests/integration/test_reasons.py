@@ -35,6 +35,8 @@ SHAKEN = {**BASE, "attest": "A", "origid": ORIGID}
 ELSEWHERE = {"internal_error": "an invariant of ours: nothing outside can break it",
              "clock_not_credible": "tests/unit/test_decide",
              "rcd_content_unknown": "tests/integration/test_rcd",
+             "dest_not_allowed": "tests/unit/test_decide",
+             "originator_not_listed": "tests/unit/test_decide",
              "call_refused": "tests/integration/test_calls.py"}
 
 SALT, SECRET = bytes(range(7, 39)), "only for some"
