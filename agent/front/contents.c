@@ -271,6 +271,49 @@ load_content(const struct config *c, const struct contents *old, const char *uri
 	return content_new(uri, out, f);
 }
 
+struct sweep {
+	const struct contents *t;
+	const char *dir;
+};
+
+/* The URL of a file, where it is one of ours that is still observed. */
+static bool
+is_wanted(const struct sweep *s, const char *path)
+{
+	AUTO_BUF text = BUF_INIT(CONTENT_FILE_MAX);
+	json_auto_t *file = NULL;
+	const char *uri;
+
+	if (store_read(path, CONTENT_FILE_MAX, &text, NULL) != RC_OK ||
+	    jtext_read(buf_view(&text), &file, NULL) != RC_OK)
+		return false;
+	uri = json_string_value(json_object_get(file, "uri"));
+	return uri != NULL && contents_find(s->t, uri) != NULL;
+}
+
+static enum rc
+sweep_one(void *arg, const char *name, struct fault *f)
+{
+	const struct sweep *s = arg;
+	struct store_path path = { 0 };
+
+	TRY(store_path(&path, f, "%s/%s", s->dir, name));
+	return is_wanted(s, path.text) ? RC_OK : store_remove(path.text, f);
+}
+
+/* At the start: what no configuration names any more goes. */
+static void
+sweep(const struct config *c, const struct contents *t)
+{
+	struct store_path dir = { 0 };
+	struct sweep s = { t, dir.text };
+	struct fault why = { 0 };
+
+	if (store_path(&dir, &why, "%s/front/contents", c->state_dir) != RC_OK ||
+	    store_each(dir.text, sweep_one, &s, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "content_sweep", &why);
+}
+
 enum rc
 contents_load(
     const struct config *c, const struct contents *old, struct contents **out, struct fault *f)
@@ -289,6 +332,8 @@ contents_load(
 		TRY(load_content(c, old, uri[i], &t->item[t->len], f));
 		t->len++;
 	}
+	if (old == NULL)
+		sweep(c, t);
 	*out = TAKE(t);
 	return RC_OK;
 }

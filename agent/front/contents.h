@@ -35,8 +35,8 @@ struct contents;
 /*
  * A table of every URL that the configuration has observed.  What old knows
  * is taken over, the rest read from STATE/front/contents; a file that cannot
- * be read is as if it were not there.  old may be NULL.  RC_INVALID config for
- * more than CONTENTS_MAX.
+ * be read is as if it were not there.  Without old (the start) files of other
+ * URLs are removed.  RC_INVALID config for more than CONTENTS_MAX.
  */
 enum rc contents_load(const struct config *c, const struct contents *old, struct contents **out,
     struct fault *f) MUST_CHECK;

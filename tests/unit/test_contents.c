@@ -269,10 +269,42 @@ damaged_file(void **state)
 	no_prefix_is_taken(takes_file, buf_view(&text));
 }
 
+static enum rc
+count(void *arg, const char *name, struct fault *f)
+{
+	(void)name;
+	(void)f;
+	(*(unsigned *)arg)++;
+	return RC_OK;
+}
+
+/* A start removes what the configuration does not name any more, and nothing else. */
+static void
+unnamed_files_go(void **state)
+{
+	struct lab *l = *state;
+	unsigned files = 0;
+
+	assert_null(answer_to(l, message(CARD, good_card, good_card), now));
+	assert_null(answer_to(l, message(LOGO, "one", NULL), now));
+	bworld_file("state/front/contents/rubbish.json", "{");
+	bworld_tenant("acme", NULL); /* LOGO is also another tenant's */
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	assert_int_equal(store_each("state/front/contents", count, &files, NULL), RC_OK);
+	assert_int_equal(files, 3);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now);
+	files = 0;
+	assert_int_equal(store_each("state/front/contents", count, &files, NULL), RC_OK);
+	assert_int_equal(files, 1);
+	assert_true(has_digest_of(seen(l, LOGO), "one"));
+	assert_null(seen(l, CARD));
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(bad_cases) + 5];
+	struct CMUnitTest tests[ARRAY_LEN(bad_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, bad_cases, refused);
@@ -284,6 +316,8 @@ main(void)
 	    a_problem_keeps_what_is_known, open_lab, close_lab);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
 	    not_in_force_is_not_known, open_lab, close_lab);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
+	    unnamed_files_go, open_lab, close_lab);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
 	    damaged_file, open_lab, close_lab);
 	return cmocka_run_group_tests(tests, NULL, NULL);
