@@ -8,7 +8,8 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_atis \
 	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
-	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer
+	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer \
+	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure
 FUZZ_LDADD = $(UNIT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_FRONT_LDADD = $(FRONT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_RENEWER_LDADD = $(RENEWER_LDADD) $(FUZZ_LDFLAGS)
@@ -46,6 +47,11 @@ tests_fuzz_fuzz_acme_SOURCES = tests/fuzz/fuzz_acme.c tests/unit/renew_world.c \
 tests_fuzz_fuzz_acme_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c $(FUZZ_MAIN)
 
+tests_fuzz_fuzz_privacy_SOURCES = tests/fuzz/fuzz_privacy.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_disclosure_SOURCES = tests/fuzz/fuzz_disclosure.c $(FUZZ_MAIN)
+
+tests_fuzz_fuzz_privacy_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_disclosure_LDADD = libclient.la libagent.la $(FUZZ_LDADD) $(CONFUSE_LIBS) $(JOSE_LIBS)
 tests_fuzz_fuzz_jtext_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_tnauth_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_constraints_LDADD = $(FUZZ_LDADD)
