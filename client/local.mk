@@ -17,7 +17,7 @@ libclient_la_SOURCES = \
 	client/cmd_commit.c client/cmd_disclose.c \
 	client/token.c client/token.h \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
-	client/cmd_inspect.c client/cmd_rcd.c client/cmd_sign.c client/cmd_status.c \
+	client/cmd_inspect.c client/cmd_rcd.c client/cmd_replay.c client/cmd_sign.c client/cmd_status.c \
 	client/cmd_verify.c client/cmd_version.c
 
 # Convenience libraries only: the file in the build tree is the program itself.

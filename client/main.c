@@ -46,6 +46,8 @@ static const struct command {
 	    "--cert CHAIN.pem --claims FILE --salts FILE --to KEY.jwk\n"
 	    "	--claim PATH... [--audience TEXT]",
 	    "seal salts of commitments to one relying party" },
+	{ "replay", cmd_replay, "[-c FILE] [--enforce] [--uid UID] [--all] LOG...|-",
+	    "judge past requests by the present configuration" },
 	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
 	{ "bench", cmd_bench,
 	    "--orig TN --dest TN [--tenant T] [--connections N] [--seconds N]\n"

@@ -7,7 +7,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { TALLY_MS = 1000 };
+enum { TALLY_MS = 1000, RECORD_MAX = 16384 };
 
 enum reason
 journal_reason(const char *token)
@@ -141,10 +141,72 @@ put_observed(struct buf *out, const struct decision *d)
 	jw_close(out, ']');
 }
 
+/* What the caller named itself, and by which door it came where that says more than its user. */
+static void
+put_asked(struct buf *out, const struct sign_request *r, const struct caller *who)
+{
+	if (r->tenant != NULL || r->credential != NULL) {
+		jw_open(out, "asked", '{');
+		if (r->tenant != NULL)
+			jw_str(out, "tenant", r->tenant);
+		if (r->credential != NULL)
+			jw_str(out, "credential", r->credential);
+		jw_close(out, '}');
+	}
+	if (who->door.tenant != NULL) {
+		jw_open(out, "door", '{');
+		jw_str(out, "tenant", who->door.tenant);
+		jw_bool(out, "auth_socket", who->door.auth_socket);
+		jw_close(out, '}');
+	}
+	if (r->needs_identity)
+		jw_bool(out, "needs_identity", true);
+	if (r->delegate_passport.len > 0)
+		jw_bool(out, "delegate", true);
+	if (r->befores > 0)
+		jw_uint(out, "after", r->befores);
+	if (r->original != NULL)
+		jw_uint(out, "originals", json_array_size(r->original));
+}
+
+/* Some certificate of the tenant's keeps values from being seen (V-51): so does the trail. */
+static bool
+has_private_claims(const struct desk *d, const struct config_tenant *t)
+{
+	const struct credset *set = d->now->set;
+	const struct credset_tenant *all = &set->tenant[t - set->config->tenant];
+
+	for (size_t i = 0; i < t->credentials; i++) {
+		const struct credential *c = all->credential[i];
+		const struct constraints *k =
+		    c->state == CREDENTIAL_READY ? gate_constraints(c->gate) : NULL;
+
+		for (size_t n = 0; k != NULL && n < k->permitteds; n++) {
+			if (strchr(k->permitted[n].claim, '#') != NULL)
+				return true;
+		}
+		if (t->credential[i].constraints != NULL && k == NULL)
+			return true; /* what it will keep private is not known yet */
+	}
+	return false;
+}
+
+/* What "vesper replay" judges again. */
+static void
+put_claims(struct buf *out, const struct desk *desk, const struct decision *d)
+{
+	AUTO_BUF text = BUF_INIT(JOURNAL_CLAIMS_MAX);
+
+	if (d->prepared && d->tenant != NULL && !has_private_claims(desk, d->tenant) &&
+	    jtext_write(&text, d->passport.claims, NULL) == RC_OK &&
+	    buf_check(&text, NULL) == RC_OK)
+		jw_raw(out, "claims", buf_view(&text));
+}
+
 /* Who asked, and for which call; whole numbers are the audit's business. */
 static void
-put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
-    const struct decision *d)
+put_request(struct buf *out, const struct desk *desk, const struct sign_request *r,
+    const struct caller *who, const struct decision *d)
 {
 	jw_str(out, "ppt", ppt_text(r->ppt));
 	jw_uint(out, "uid", who->uid);
@@ -164,6 +226,8 @@ put_request(struct buf *out, const struct sign_request *r, const struct caller *
 	}
 	put_attest(out, &d->attest);
 	put_observed(out, d);
+	put_asked(out, r, who);
+	put_claims(out, desk, d);
 	put_context(out, r->context);
 }
 
@@ -172,13 +236,13 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
     const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
     struct fault *f)
 {
-	AUTO_BUF members = BUF_INIT(8192);
+	AUTO_BUF members = BUF_INIT(RECORD_MAX);
 
 	jw_str(&members, "credential", x->config->name);
 	jw_str(&members, "serial", x->credential->chain->cert[0]->serial);
 	jw_hex(&members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
 	jw_hex(&members, "digest", span_of(digest, ES256_DIGEST_LEN));
-	put_request(&members, r, who, x);
+	put_request(&members, d, r, who, x);
 	TRY(buf_check(&members, f));
 	for (size_t i = 0; i < x->observeds; i++)
 		d->stats.observed[x->observed[i].rule]++;
@@ -209,7 +273,7 @@ void
 journal_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
     const struct decision *x, const struct fault *why)
 {
-	AUTO_BUF members = BUF_INIT(8192);
+	AUTO_BUF members = BUF_INIT(RECORD_MAX);
 	uint64_t seq;
 
 	if (is_only_counted(why, &c->view) || is_flood(d, x)) {
@@ -219,7 +283,7 @@ journal_refused(struct desk *d, const struct conn *c, const struct sign_request 
 	jw_str(&members, "claim", why->claim[0] != 0 ? why->claim : NULL);
 	if (r->dry_run)
 		jw_bool(&members, "dry_run", true);
-	put_request(&members, r, &c->caller, x);
+	put_request(&members, d, r, &c->caller, x);
 	/* A refusal stands with or without its record. */
 	if (buf_check(&members, NULL) != RC_OK ||
 	    audit_append(d->audit, "refuse", x->tenant != NULL ? x->tenant->name : NULL,

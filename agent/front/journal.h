@@ -13,6 +13,7 @@
 
 enum {
 	JOURNAL_CONTEXT_MAX = 1024, /* text of the caller's context object */
+	JOURNAL_CLAIMS_MAX = 4096,  /* text of the claims; longer ones are not recorded */
 	JOURNAL_UNNAMED_PER_S = 100 /* refusals without a tenant, one by one */
 };
 

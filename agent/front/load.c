@@ -211,6 +211,7 @@ struct load {
 	const struct accounts *accounts;
 	struct load_changes *changes;
 	int64_t now_s;
+	bool looks; /* changes nothing on disk */
 };
 
 static struct credential *
@@ -439,7 +440,8 @@ load_all(const struct load *l, struct fault *f)
 
 		for (at.credential = 0; at.credential < n; at.credential++) {
 			TRY(load_one(l, at, f));
-			finish_install(l, at);
+			if (!l->looks)
+				finish_install(l, at);
 		}
 	}
 	return RC_OK;
@@ -483,6 +485,27 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 	*accounts = found;
 	if (changes != NULL)
 		*changes = later;
+	*out = TAKE(set);
+	return RC_OK;
+}
+
+enum rc
+load_look(const char *config_file, int64_t now_s, struct credset **out, struct fault *f)
+{
+	AUTO_CREDSET_BASE *base = NULL;
+	AUTO_CREDSET *set = NULL;
+	struct accounts accounts = { 0 };
+	struct load l = { .accounts = &accounts, .now_s = now_s, .looks = true };
+	enum rc rc;
+
+	TRY(read_base(config_file, &base, f));
+	TRY(credset_new(base, &set, f));
+	TRY(accounts_load(set->config, &accounts, f));
+	l.set = set;
+	rc = load_all(&l, f);
+	accounts_done(&accounts);
+	TRY(rc);
+	set->generation = 1;
 	*out = TAKE(set);
 	return RC_OK;
 }

@@ -40,6 +40,10 @@ enum rc load_set(const char *config_file, const struct credset *old, int64_t now
     struct credset **out, struct accounts *accounts, struct load_changes *changes,
     struct fault *f) MUST_CHECK;
 
+/* The same for whoever only looks: nothing is published or tidied up. */
+enum rc load_look(
+    const char *config_file, int64_t now_s, struct credset **out, struct fault *f) MUST_CHECK;
+
 /* STATE/front/tenants/T/C/current.pem */
 struct store_path;
 enum rc load_path(const struct config *c, const char *tenant, const char *name,

@@ -22,6 +22,7 @@ libfront_la_SOURCES = \
 	agent/front/listener.c agent/front/listener.h \
 	agent/front/loop.c agent/front/loop.h \
 	agent/front/policy.c agent/front/policy.h \
+	agent/front/replay.c agent/front/replay.h \
 	agent/front/problem.c agent/front/problem.h \
 	agent/front/proof.c agent/front/proof.h \
 	agent/front/sign.c agent/front/sign.h \
@@ -34,3 +35,8 @@ include $(top_srcdir)/agent/front/builder.mk
 vesper_front_SOURCES = agent/front/main.c
 vesper_front_LDADD = libfront.la libagent.la libtokenclient.la libstir.la libbase.la \
 	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+
+# What "vesper replay" runs: the decision over past requests, offline.
+pkglibexec_PROGRAMS += vesper-replay
+vesper_replay_SOURCES = agent/front/replay_main.c
+vesper_replay_LDADD = $(vesper_front_LDADD)

@@ -492,13 +492,14 @@ record(struct sign_work *w)
 {
 	for (size_t k = 0; k < w->len; k++) {
 		struct sign_job *j = &w->batch->job[w->of[k]];
-		const struct sign_request *r = &w->call->request[w->of[k]];
 		const struct decision *x = &w->decision[k];
+		struct sign_request r = w->call->request[w->of[k]];
 
-		if (j->fault.rc == RC_OK && journal_allowed(w->desk, &w->conn->caller, r, x,
+		r.befores = k;
+		if (j->fault.rc == RC_OK && journal_allowed(w->desk, &w->conn->caller, &r, x,
 						j->call.digest, &j->seq, &j->fault) == RC_OK)
 			continue;
-		journal_refused(w->desk, w->conn, r, x, &j->fault);
+		journal_refused(w->desk, w->conn, &r, x, &j->fault);
 	}
 }
 

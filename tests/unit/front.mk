@@ -24,3 +24,7 @@ tests_unit_test_proof_LDADD = $(FRONT_LDADD)
 UNIT_TESTS += tests/unit/test_conn
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/cm.h
 tests_unit_test_conn_LDADD = $(FRONT_LDADD)
+
+UNIT_TESTS += tests/unit/test_replay
+tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/unit/rows.h tests/unit/cm.h
+tests_unit_test_replay_LDADD = $(FRONT_LDADD)
