@@ -26,6 +26,10 @@ UNIT_TESTS += tests/unit/test_authtoken
 tests_unit_test_authtoken_SOURCES = tests/unit/test_authtoken.c $(PKI)
 tests_unit_test_authtoken_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_gate_table
+tests_unit_test_gate_table_SOURCES = tests/unit/test_gate_table.c $(PKI) $(VALUES_H)
+tests_unit_test_gate_table_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_original
 tests_unit_test_original_SOURCES = tests/unit/test_original.c $(PKI) $(VALUES_H)
 tests_unit_test_original_LDADD = $(UNIT_LDADD)

@@ -1,0 +1,385 @@
+/* ppt, passport, gate: one case for each rule and switch of the table of types */
+#include "stir/gate.h"
+
+#include "tests/unit/mutate.h"
+#include "tests/unit/pki.h"
+#include "tests/unit/spec.h"
+
+enum { NOW = 1700000000, HOUR = 3600 };
+
+#define NUMBERS "3014a112301016 0b3132303235353530313030 020104" /* 12025550100 to …103 */
+#define CODE	"3008a006160431323334"				 /* 1234 */
+
+#define ORIG "'orig':{'tn':'12025550100'}"
+#define DEST "'dest':{'tn':['12125550111']}"
+#define BASE ORIG "," DEST
+#define DIV  "'div':{'tn':'12025550100'}"
+#define UUID "123e4567-e89b-12d3-a456-426655440000"
+/* RFC 8225 section 9.1 */
+#define DIG1	 "021ACC5427ABEB9C533F3E4B652E7D463F5442CD54F17A03A27DF9B07F4619B2"
+#define DIG2	 "4AADB9B13F82183B540212DF3E5D496B19E57CAB3E4B652E7D463F5442CD54F1"
+#define KEY(dig) "{'alg':'sha-256','dig':'" dig "'}"
+/* base64 of 32, 48 and 64 zero bytes */
+#define ZERO32 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define ZERO48 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define ZERO64 ZERO48 "AAAAAAAAAAAAAAAAAAAAAA"
+/* {"a":1}.{}.64 zero bytes */
+#define TOKEN "eyJhIjoxfQ.e30." ZERO64
+
+enum { PROVIDER = 1, THIRD_PARTY = 2, EXTRA = 4, NO_PROFILE = 8, VESPER_05 = 16 };
+
+static struct table_case {
+	const char *name, *ppt, *claims;
+	unsigned flags;
+	const char *reason, *claim; /* NULL: allowed */
+} cases[] = {
+	/* clang-format off */
+	/* ---- which class signs what: D-01 ---- */
+	{ "base, delegate (D-01)", NULL, "{" BASE "}", 0, NULL, NULL },
+	{ "base, provider (D-01)", NULL, "{" BASE "}", PROVIDER, "no_credential", "" },
+	{ "shaken, provider (RFC 8588 section 6)", "shaken",
+	    "{" BASE ",'attest':'A','origid':'" UUID "'}", PROVIDER, NULL, NULL },
+	{ "shaken, delegate (D-01)", "shaken", "{" BASE ",'attest':'A','origid':'" UUID "'}", 0,
+	    "no_credential", "" },
+	{ "rcd, delegate", "rcd", "{" BASE ",'rcd':{'nam':'A'}}", 0, NULL, NULL },
+	{ "rcd, provider", "rcd", "{" BASE ",'rcd':{'nam':'A'}}", PROVIDER, NULL, NULL },
+	{ "div, delegate", "div", "{" BASE "," DIV "}", 0, NULL, NULL },
+	{ "div, provider", "div", "{" BASE "," DIV "}", PROVIDER, NULL, NULL },
+	{ "div-o, delegate", "div-o", "{" BASE "," DIV ",'opt':'" TOKEN "'}", 0, NULL, NULL },
+	{ "div-o, provider (D-01)", "div-o", "{" BASE "," DIV ",'opt':'" TOKEN "'}", PROVIDER,
+	    "no_credential", "" },
+	{ "rsp, delegate", "rsp", "{'orig':{'tn':'1'},'dest':{'tn':['12025550100']}}", 0, NULL, NULL },
+	{ "rsp, provider (D-01)", "rsp", "{'orig':{'tn':'1'},'dest':{'tn':['12025550100']}}",
+	    PROVIDER, "no_credential", "" },
+	{ "msg, delegate", "msg", "{" BASE "}", 0, NULL, NULL },
+	{ "msg, provider (D-01)", "msg", "{" BASE "}", PROVIDER, "no_credential", "" },
+	{ "rph, provider", "rph", "{" BASE ",'rph':{'auth':['ets.0']}}", PROVIDER, NULL, NULL },
+	{ "rph, delegate (D-01)", "rph", "{" BASE ",'rph':{'auth':['ets.0']}}", 0, "no_credential",
+	    "" },
+
+	/* ---- whose number: protocol table 1.4 ---- */
+	{ "base by orig (RFC 8224 section 6.1)", NULL, "{'orig':{'tn':'12025550104'}," DEST "}", 0,
+	    "tn_not_authorized", "orig" },
+	{ "msg by orig", "msg", "{'orig':{'tn':'12025550104'}," DEST "}", 0, "tn_not_authorized",
+	    "orig" },
+	{ "rcd by orig", "rcd", "{'orig':{'tn':'12025550104'}," DEST ",'crn':'x'}", 0,
+	    "tn_not_authorized", "orig" },
+	{ "div by div, orig is another's (RFC 8946 section 3)", "div",
+	    "{'orig':{'tn':'13035550100'}," DEST "," DIV "}", 0, NULL, NULL },
+	{ "div of another's number (D-39)", "div", "{" BASE ",'div':{'tn':'12025550104'}}", 0,
+	    "tn_not_authorized", "div" },
+	{ "div-o of another's number (D-39)", "div-o",
+	    "{" BASE ",'div':{'tn':'12025550104'},'opt':'" TOKEN "'}", 0, "tn_not_authorized", "div" },
+	{ "rsp by dest, orig is another's (RFC 9970 section 4)", "rsp",
+	    "{'orig':{'tn':'13035550100'},'dest':{'tn':['12025550101']}}", 0, NULL, NULL },
+	{ "rsp to another's number", "rsp", "{" BASE "}", 0, "tn_not_authorized", "dest" },
+	{ "rsp to several, all covered (D-25)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101','12025550100']}}", 0, NULL, NULL },
+	{ "rsp to several, one not covered (D-25)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101','12025550104']}}", 0,
+	    "tn_not_authorized", "dest" },
+	{ "rsp to a URI (D-26)", "rsp", "{'orig':{'tn':'1'},'dest':{'uri':['sip:a@b']}}", 0,
+	    "invalid_claim", "dest" },
+	{ "orig a URI (D-26)", NULL, "{'orig':{'uri':'sip:a@b'}," DEST "}", 0, "invalid_claim",
+	    "orig" },
+	{ "div a URI (D-26)", "div", "{" BASE ",'div':{'uri':'sip:a@b'}}", 0, "invalid_claim", "div" },
+
+	/* ---- third parties: D-52, RFC 9795 section 10 ---- */
+	{ "third party (RFC 9795 section 10.1)", "rcd", "{'orig':{'tn':'12025551000'},"
+	    "'dest':{'tn':['12025551001']},'iss':'Zorin Industries',"
+	    "'rcd':{'nam':'James St. John Smythe'}}", THIRD_PARTY, NULL, NULL },
+	{ "third party, not configured (D-52)", "rcd",
+	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'A','crn':'x'}", 0, "tn_not_authorized",
+	    "orig" },
+	{ "third party without iss (D-52)", "rcd", "{'orig':{'tn':'13035550100'}," DEST ",'crn':'x'}",
+	    THIRD_PARTY, "tn_not_authorized", "orig" },
+	{ "third party of a covered number (D-52)", "rcd", "{" BASE ",'iss':'A','crn':'x'}",
+	    THIRD_PARTY, "invalid_claim", "iss" },
+	{ "iss in base (D-52)", NULL, "{" BASE ",'iss':'A'}", EXTRA, "unknown_claim", "iss" },
+
+	/* ---- required, allowed and forbidden claims ---- */
+	{ "shaken without attest (RFC 8588 section 4)", "shaken", "{" BASE ",'origid':'" UUID "'}",
+	    PROVIDER, "missing_claim", "attest" },
+	{ "shaken without origid (RFC 8588 section 5)", "shaken", "{" BASE ",'attest':'A'}", PROVIDER,
+	    "missing_claim", "origid" },
+	{ "shaken with rcd (RFC 9795 section 13.2)", "shaken", "{'orig':{'tn':'12025551000'},"
+	    "'dest':{'tn':['12025551001']},'attest':'A','origid':'" UUID "',"
+	    "'rcd':{'nam':'James Bond'}}", PROVIDER, NULL, NULL },
+	{ "rcd without any (RFC 9795 section 8)", "rcd", "{" BASE "}", 0, "missing_claim", "rcd" },
+	{ "rcd without nam (D-40)", "rcd", "{" BASE ",'rcd':{}}", 0, "invalid_claim", "rcd" },
+	{ "rcd in base, named", NULL, "{" BASE ",'rcd':{'nam':'A'}}", EXTRA, NULL, NULL },
+	{ "rcd in base, not named (D-51)", NULL, "{" BASE ",'rcd':{'nam':'A'}}", 0, "unknown_claim",
+	    "rcd" },
+	{ "rcd in base keeps its form", NULL, "{" BASE ",'rcd':{}}", EXTRA, "invalid_claim", "rcd" },
+	{ "div without div (RFC 8946 section 3)", "div", "{" BASE "}", 0, "missing_claim", "div" },
+	{ "div with opt (RFC 8946 section 3)", "div", "{" BASE "," DIV ",'opt':'" TOKEN "'}", EXTRA,
+	    "unknown_claim", "opt" },
+	{ "div with a further claim (RFC 8946 section 4.1)", "div", "{" BASE "," DIV ",'rcd':{'nam':''}}",
+	    EXTRA, "unknown_claim", "rcd" },
+	{ "div with mky", "div", "{" BASE "," DIV ",'mky':[" KEY(DIG1) "]}", EXTRA, "unknown_claim",
+	    "mky" },
+	{ "div with attest", "div", "{" BASE "," DIV ",'attest':'A'}", EXTRA, "unknown_claim", "attest" },
+	{ "div-o without opt (RFC 8946 section 5)", "div-o", "{" BASE "," DIV "}", 0, "missing_claim",
+	    "opt" },
+	{ "div-o of the compact form (RFC 8946 section 5)", "div-o",
+	    "{" BASE "," DIV ",'opt':'..abcd'}", 0, "invalid_claim", "opt" },
+	{ "div in base", NULL, "{" BASE "," DIV "}", EXTRA, "unknown_claim", "div" },
+	{ "opt in base", NULL, "{" BASE ",'opt':'" TOKEN "'}", EXTRA, "unknown_claim", "opt" },
+	{ "attest in rsp (D-38)", "rsp", "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}",
+	    EXTRA, "unknown_claim", "attest" },
+	{ "attest in rsp under vesper-05 (D-38, V-31)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}", EXTRA | VESPER_05, NULL,
+	    NULL },
+	{ "rsp with rcd, named (V-32)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'rcd':{'nam':'A'}}", EXTRA, NULL, NULL },
+	{ "msgi in base (RFC 9475 section 3.2)", NULL, "{" BASE ",'msgi':'sha256-" ZERO32 "'}", EXTRA,
+	    "unknown_claim", "msgi" },
+	{ "rph without rph (RFC 8443 section 3)", "rph", "{" BASE "}", PROVIDER, "missing_claim", "rph" },
+	{ "rph in base", NULL, "{" BASE ",'rph':{'auth':['ets.0']}}", EXTRA, "unknown_claim", "rph" },
+	{ "sph in base", NULL, "{" BASE ",'sph':'psap-callback'}", EXTRA, "unknown_claim", "sph" },
+
+	/* ---- form ---- */
+	{ "div with hi (RFC 8946 section 3)", "div", "{" BASE ",'div':{'tn':'12025550100','hi':'1.2'}}",
+	    0, NULL, NULL },
+	{ "div.hi no index", "div", "{" BASE ",'div':{'tn':'12025550100','hi':'1..2'}}", 0,
+	    "invalid_claim", "div" },
+	{ "div.hi ends in a dot", "div", "{" BASE ",'div':{'tn':'12025550100','hi':'1.'}}", 0,
+	    "invalid_claim", "div" },
+	{ "div.tn an array (RFC 8946 section 3)", "div", "{" BASE ",'div':{'tn':['12025550100']}}", 0,
+	    "invalid_claim", "div" },
+	{ "div.tn no number", "div", "{" BASE ",'div':{'tn':'x'}}", 0, "invalid_tn", "div" },
+	{ "div with another member", "div", "{" BASE ",'div':{'tn':'12025550100','x':1}}", 0,
+	    "invalid_claim", "div" },
+	{ "div a string", "div", "{" BASE ",'div':'12025550100'}", 0, "invalid_claim", "div" },
+	{ "div in another spelling", "div", "{" BASE ",'div':{'tn':'+1 (202) 555-0100'}}", 0, NULL,
+	    NULL },
+	{ "div to two (D-25)", "div", "{" ORIG ",'dest':{'tn':['1','2']}," DIV "}", 0, "invalid_claim",
+	    "dest" },
+	{ "div to a number and a URI (D-25)", "div",
+	    "{" ORIG ",'dest':{'tn':['1'],'uri':['sip:a@b']}," DIV "}", 0, "invalid_claim", "dest" },
+	{ "div to a URI", "div", "{" ORIG ",'dest':{'uri':['sip:a@b']}," DIV "}", 0, NULL, NULL },
+	{ "div to itself (RFC 8946 section 4.1)", "div",
+	    "{" ORIG ",'dest':{'tn':['12025550100']}," DIV "}", 0, "invalid_claim", "dest" },
+	{ "msgi of SHA-256 (RFC 9475 section 3.2)", "msg", "{" BASE ",'msgi':'sha256-" ZERO32 "='}", 0,
+	    NULL, NULL },
+	{ "msgi of SHA-384", "msg", "{" BASE ",'msgi':'sha384-" ZERO48 "'}", 0, NULL, NULL },
+	{ "msgi of SHA-512", "msg", "{" BASE ",'msgi':'sha512-" ZERO64 "=='}", 0, NULL, NULL },
+	{ "msgi of SHA-1", "msg", "{" BASE ",'msgi':'sha1-AAAA'}", 0, "invalid_claim", "msgi" },
+	{ "msgi as printed: 42 octets (RFC 9475 section 3.2)", "msg",
+	    "{" BASE ",'msgi':'sha256-H8BRh8j48O9oYatfu5AZzq6A9RINQZngK7T62em8MUt1FLm52t+eX6xO'}", 0,
+	    "invalid_claim", "msgi" },
+	{ "msgi base64url", "msg",
+	    "{" BASE ",'msgi':'sha256--_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'}", 0,
+	    "invalid_claim", "msgi" },
+	{ "mky (RFC 8225 section 5.2.2)", NULL, "{" BASE ",'mky':[" KEY(DIG1) "," KEY(DIG2) "]}", 0, NULL,
+	    NULL },
+	{ "mky out of order (RFC 8225 section 5.2.2)", NULL,
+	    "{" BASE ",'mky':[" KEY(DIG2) "," KEY(DIG1) "]}", 0, "invalid_claim", "mky" },
+	{ "mky twice", NULL, "{" BASE ",'mky':[" KEY(DIG1) "," KEY(DIG1) "]}", 0, "invalid_claim", "mky" },
+	{ "mky empty", NULL, "{" BASE ",'mky':[]}", 0, "invalid_claim", "mky" },
+	{ "mky no array", NULL, "{" BASE ",'mky':" KEY(DIG1) "}", 0, "invalid_claim", "mky" },
+	{ "mky in lower case", NULL, "{" BASE ",'mky':[{'alg':'sha-256','dig':"
+	    "'021acc5427abeb9c533f3e4b652e7d463f5442cd54f17a03a27df9b07f4619b2'}]}", 0, "invalid_claim",
+	    "mky" },
+	{ "mky with colons", NULL, "{" BASE ",'mky':[{'alg':'sha-256','dig':'02:1A'}]}", 0,
+	    "invalid_claim", "mky" },
+	{ "mky too short for its hash", NULL, "{" BASE ",'mky':[{'alg':'sha-512','dig':'" DIG1 "'}]}", 0,
+	    "invalid_claim", "mky" },
+	{ "mky of SHA-1", NULL, "{" BASE ",'mky':[{'alg':'sha-1','dig':"
+	    "'021ACC5427ABEB9C533F3E4B652E7D463F5442CD'}]}", 0, "invalid_claim", "mky" },
+	{ "mky with another member", NULL, "{" BASE ",'mky':[{'alg':'sha-256','dig':'" DIG1 "','x':1}]}", 0,
+	    "invalid_claim", "mky" },
+	{ "rph of two namespaces (RFC 8443 section 3)", "rph", "{" BASE ",'rph':{'auth':['ets.0','wps.0']}}",
+	    PROVIDER, NULL, NULL },
+	{ "rph and sph (RFC 9027 section 4)", "rph", "{'orig':{'tn':'12155551213'},"
+	    "'dest':{'tn':['12155551212']},'rph':{'auth':['esnet.0']},'sph':'psap-callback'}", PROVIDER,
+	    NULL, NULL },
+	{ "rph to a URN (RFC 9027 section 3)", "rph", "{'orig':{'tn':'12155551212'},"
+	    "'dest':{'uri':['urn:service:sos']},'rph':{'auth':['esnet.1']}}", PROVIDER, NULL, NULL },
+	{ "rph empty", "rph", "{" BASE ",'rph':{'auth':[]}}", PROVIDER, "invalid_claim", "rph" },
+	{ "rph without a dot", "rph", "{" BASE ",'rph':{'auth':['ets']}}", PROVIDER, "invalid_claim", "rph" },
+	{ "rph with two dots", "rph", "{" BASE ",'rph':{'auth':['a.b.0']}}", PROVIDER, "invalid_claim",
+	    "rph" },
+	{ "rph with another member", "rph", "{" BASE ",'rph':{'auth':['ets.0'],'x':1}}", PROVIDER,
+	    "invalid_claim", "rph" },
+	{ "sph of another value", "rph", "{" BASE ",'rph':{'auth':['ets.0']},'sph':'urgent'}", PROVIDER,
+	    "invalid_claim", "sph" },
+
+	/* ---- iat: D-21 ---- */
+	{ "base, 60 s old", NULL, "{" BASE ",'iat':1699999940}", 0, NULL, NULL },
+	{ "base, 61 s old (RFC 8224 section 6.1)", NULL, "{" BASE ",'iat':1699999939}", 0, "stale_iat",
+	    "iat" },
+	{ "rsp, 61 s old (V-30)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'iat':1699999939}", 0, "stale_iat", "iat" },
+	{ "div, 3 h old (D-21)", "div", "{" BASE "," DIV ",'iat':1699989200}", 0, NULL, NULL },
+	{ "div, more than 3 h old (D-21)", "div", "{" BASE "," DIV ",'iat':1699989199}", 0, "stale_iat",
+	    "iat" },
+	{ "div-o, 3 h old (D-21)", "div-o", "{" BASE "," DIV ",'opt':'" TOKEN "','iat':1699989200}", 0,
+	    NULL, NULL },
+	{ "div, ahead", "div", "{" BASE "," DIV ",'iat':1700000006}", 0, "stale_iat", "iat" },
+
+	/* ---- without a profile, as vesper check has it ---- */
+	{ "no profile: any class", "rph", "{" BASE ",'rph':{'auth':['ets.0']}}", NO_PROFILE, NULL, NULL },
+	{ "no profile: the number still", "div", "{" BASE ",'div':{'tn':'12025550104'}}", NO_PROFILE,
+	    "tn_not_authorized", "div" },
+	/* clang-format on */
+};
+
+struct leaf {
+	struct cert cert;
+	struct chain chain;
+};
+
+static void
+leaf_done(struct leaf *l)
+{
+	tnauth_free(l->cert.tnauth);
+}
+
+static void
+leaf_init(struct leaf *l, const char *hex)
+{
+	uint8_t room[64];
+
+	*l = (struct leaf){ .cert = { .p256 = true,
+				.digital_signature = true,
+				.not_before_s = NOW - HOUR,
+				.not_after_s = NOW + HOUR } };
+	assert_int_equal(
+	    tnauth_decode(unhex(hex, room, sizeof room), false, &l->cert.tnauth, NULL), RC_OK);
+	l->chain.cert[0] = &l->cert;
+	l->chain.len = 1;
+}
+
+static enum rc
+decide(const struct table_case *c, const struct gate *g, struct fault *f)
+{
+	static const char *const extra[] = { "rcd", "attest", "opt", "div", "mky", "msgi",
+		"rph", "sph", "iss" };
+	struct passport_policy policy = { .now_s = NOW,
+		.iat_past_s = 60,
+		.iat_future_s = 5,
+		.extra_claims = extra,
+		.extra = (c->flags & EXTRA) != 0 ? ARRAY_LEN(extra) : 0 };
+	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+	json_auto_t *claims = json_of(c->claims);
+	enum ppt ppt = PPT_BASE;
+
+	TRY(ppt_find(c->ppt, &ppt, f));
+	TRY(passport_prepare(claims, ppt, &policy, &p, f));
+	return gate_decide(g, &p, NOW, f);
+}
+
+static void
+decides(void **state)
+{
+	const struct table_case *c = *state;
+	bool provider = (c->flags & PROVIDER) != 0;
+	const char *name = provider			 ? "shaken-sp"
+			   : (c->flags & VESPER_05) != 0 ? "vesper-05"
+							 : "atis-delegate";
+	const struct gate_policy policy = {
+		.profile = (c->flags & NO_PROFILE) != 0 ? NULL : profile_find(name),
+		.third_party_rcd = (c->flags & THIRD_PARTY) != 0
+	};
+	__attribute__((cleanup(leaf_done))) struct leaf l;
+	AUTO(gate) *g = NULL;
+	struct fault f = { 0 };
+	enum rc rc;
+
+	leaf_init(&l, provider ? CODE : NUMBERS);
+	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+	rc = decide(c, g, &f);
+	if (c->reason == NULL && rc != RC_OK)
+		fail_msg("%s: %s: %s", f.reason, f.claim, f.detail);
+	if (c->reason == NULL)
+		return;
+	assert_int_not_equal(rc, RC_OK);
+	assert_string_equal(f.reason, c->reason);
+	assert_string_equal(f.claim, c->claim);
+}
+
+/* The published payloads that are whole: taken, and written again to the same bytes. */
+static const struct {
+	const char *path, *ppt;
+	bool good;
+} published[] = {
+	{ "rfc8225/appA_payload.json", NULL, true },
+	{ "rfc8225/sec9_1_mky_expected_CORRECTED.json", NULL, true },
+	{ "rfc8225/sec9_1_mky_expected_AS_PRINTED.txt", NULL, false },
+	{ "rfc8588/sec6_payload_CORRECTED.json", "shaken", true },
+	{ "rfc8588/sec6_payload_AS_PRINTED.txt", "shaken", false },
+	{ "rfc9027/sec3_esnet0_payload.json", "rph", true },
+	{ "rfc9027/sec3_esnet1_payload.json", "rph", true },
+	{ "rfc9027/sec4_sph_payload.json", "rph", true },
+	{ "rfc9795/sec8_3_nam_only.json", "rcd", true },
+	{ "rfc9795/sec10_1_third_party.json", "rcd", true },
+	{ "rfc9795/sec13_2_shaken_rcd.json", "shaken", true },
+	{ "rfc9970/sec9_payload_serialised.json", "rsp", true },
+};
+
+static bool
+takes_published(struct span text, const char *ppt)
+{
+	struct passport_policy policy = { 0 };
+	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+	AUTO_BUF again = BUF_INIT(JTEXT_MAX_BYTES);
+	json_auto_t *claims = NULL;
+	enum ppt type = PPT_BASE;
+
+	assert_int_equal(ppt_find(ppt, &type, NULL), RC_OK);
+	if (jtext_read(text, &claims, NULL) != RC_OK)
+		return false;
+	policy.now_s = json_integer_value(json_object_get(claims, "iat"));
+	return passport_prepare(claims, type, &policy, &p, NULL) == RC_OK &&
+	       jtext_write(&again, p.claims, NULL) == RC_OK && span_eq(buf_view(&again), text);
+}
+
+static void
+publisheds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(published); i++) {
+		AUTO_BUF text = BUF_INIT(65536);
+
+		if (!pki_vector(&text, published[i].path))
+			skip();
+		while (text.len > 0 && text.ptr[text.len - 1] <= ' ')
+			text.len--;
+		if (takes_published(buf_view(&text), published[i].ppt) != published[i].good)
+			fail_msg("%s", published[i].path);
+	}
+}
+
+/* Whatever joins the table: it is named once, and its rules are whole. */
+static void
+table(void **state)
+{
+	(void)state;
+	for (enum ppt p = 0; p < PPT__COUNT; p++) {
+		const struct ppt_rule *r = ppt_rule(p);
+		enum ppt found = PPT__COUNT;
+
+		assert_int_equal(ppt_find(r->name, &found, NULL), RC_OK);
+		assert_int_equal(found, p);
+		assert_true(r->classes != 0 && r->claims != NULL);
+		assert_int_equal(r->by == AUTHORISED_BY_DIV, ppt_claim(p, "div") != NULL);
+		assert_int_equal(r->iat == IAT_OF_ORIGINAL, r->answers == ANSWERS_DIVERTED);
+		for (const struct claim_rule *c = r->claims; c->name != NULL; c++) {
+			assert_non_null(c->check);
+			assert_false(ppt_is_base_claim(c->name));
+		}
+	}
+}
+
+int
+main(void)
+{
+	static struct CMUnitTest tests[ARRAY_LEN(cases) + 2];
+	size_t n = 0;
+
+	ROWS(tests, n, cases, decides);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(publisheds);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(table);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
