@@ -4,7 +4,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_jtext tests/fuzz/fuzz_tnauth tests/fuzz/fuzz_constraints \
 	tests/fuzz/fuzz_identity tests/fuzz/fuzz_chain tests/fuzz/fuzz_jws \
 	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport \
-	tests/fuzz/fuzz_gate tests/fuzz/fuzz_rcd tests/fuzz/fuzz_verify \
+	tests/fuzz/fuzz_gate tests/fuzz/fuzz_original tests/fuzz/fuzz_rcd tests/fuzz/fuzz_verify \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_atis \
 	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
