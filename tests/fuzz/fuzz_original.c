@@ -60,7 +60,7 @@ try_verify(const struct originals *o)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct span token[LINES_MAX];
+	struct span token[LINES_MAX] = { { 0 } };
 	size_t n = split(span_of(data, len), token);
 	AUTO(originals) *o = NULL;
 	struct fault f = { 0 };
