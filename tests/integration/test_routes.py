@@ -153,7 +153,7 @@ ATIS = [
     ("no attest", {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()
                                       if k != "attest"}}, {}, 400, "SVC4001"),
     ("no origid", {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()
-                                      if k != "origid"}}, {}, 400, "SVC4001"),
+                                      if k not in ("origid", "iat")}}, {}, 400, "SVC4001"),
     ("attest D", {"signingRequest": {**SHAKEN["signingRequest"], "attest": "D"}}, {}, 400,
      "SVC4005"),
     ("origid no UUID", {"signingRequest": {**SHAKEN["signingRequest"], "origid": "x"}}, {}, 400,
