@@ -209,6 +209,8 @@ put_request(struct buf *out, const struct desk *desk, const struct sign_request 
     const struct caller *who, const struct decision *d)
 {
 	jw_str(out, "ppt", ppt_text(r->ppt));
+	if (d->tenant != NULL && d->tenant->entity_id != NULL) /* D-63 */
+		jw_str(out, "entity", d->tenant->entity_id);
 	jw_uint(out, "uid", who->uid);
 	jw_uint(out, "gid", who->gid);
 	jw_int(out, "pid", who->pid);

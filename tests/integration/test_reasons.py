@@ -87,7 +87,8 @@ def tenants(machine: Machine) -> dict[str, str]:
         "sealed": bound("sealed", "12025550120", commitment()),
         "unsalted": bound("unsalted", "12025550118", commitment(), "\t\tassert_committed = yes"),
         "salted": bound("salted", "12025550119", commitment(),
-                        '\t\tassert_committed = yes\n\t\tsalts = "file:crn.salts"'),
+                        '\t\tassert_committed = yes\n\t\tsalts = "file:crn.salts"',
+                        entity_id="entity-salted"),
         "foreign": machine.enterprise("foreign", ("12025550116",), allow_user=["54321"]),
     }
 
@@ -230,6 +231,9 @@ def commitments_are_proven(machine: Machine) -> None:
         equal(ask("12025550119", "another").reason, "value_not_permitted")
     answer = ask("12025550119", SECRET)
     equal(answer.status, 200, answer.body.decode())
+    record = [r for r in machine.audit() if r["request_id"] == answer.json["request_id"]]
+    equal([r.get("entity") for r in record], ["entity-salted"])
+    true(SECRET not in json.dumps(record), "the audit shows a private value")
     # A dry run is no oracle: right and wrong value get the same answer but for its id.
     told = []
     for value in (SECRET, "another"):
