@@ -9,6 +9,7 @@ include $(top_srcdir)/tests/unit/front.mk
 include $(top_srcdir)/tests/unit/builder.mk
 include $(top_srcdir)/tests/unit/renewer.mk
 include $(top_srcdir)/tests/unit/client.mk
+include $(top_srcdir)/tests/fault/local.mk
 include $(top_srcdir)/tests/bench/local.mk
 include $(top_srcdir)/tests/fuzz/local.mk
 include $(top_srcdir)/tests/oracle/local.mk

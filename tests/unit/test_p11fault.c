@@ -1,4 +1,4 @@
-/* vesper-hsm on a token that fails, hangs and lies: SoftHSM through p11shim.c. */
+/* vesper-hsm on a token that fails, hangs and lies: SoftHSM through tests/fault/p11fault.c. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static int
 setup(void **state)
 {
 	(void)lab_setup(state);
-	lab_use_shim(*state);
+	lab_use_faults(*state);
 	return 0;
 }
 
@@ -40,7 +40,7 @@ setup_pair(void **state)
 	assert_non_null(p);
 	lab_make(&p->lab);
 	lab_add_token(&p->lab, "t");
-	lab_use_shim(&p->lab);
+	lab_use_faults(&p->lab);
 	process_up(&p->admin, &p->lab, "admin", plain);
 	p->key = made_key(&p->admin);
 	p->other = made_key(&p->admin);
@@ -495,8 +495,8 @@ static struct login_case {
 	unsigned logins;
 	const char *said;
 } login_cases[] = {
-	{ "locked by the token's own word", "C_GetTokenInfo 0x40000", 4, 0, "pin_locked" },
-	{ "one try left", "C_GetTokenInfo 0x20000", 4, 0, "pin_final_try" },
+	{ "locked by the token's own word", "C_GetTokenInfo flags:0x40000", 4, 0, "pin_locked" },
+	{ "one try left", "C_GetTokenInfo flags:0x20000", 4, 0, "pin_final_try" },
 	{ "locked at the login", "C_Login 0xa4", 4, 1, "CKR_PIN_LOCKED" },
 	{ "expired", "C_Login 0xa3", 4, 1, "CKR_PIN_EXPIRED" },
 	{ "already logged in", "C_Login 0x100", 0, 1, NULL },

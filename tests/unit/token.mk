@@ -17,14 +17,7 @@ tests_unit_test_provider_LDADD = $(TOKEN_LDADD)
 tests_unit_test_p11fault_SOURCES = tests/unit/test_p11fault.c \
 	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
 tests_unit_test_p11fault_LDADD = $(TOKEN_LDADD)
-EXTRA_tests_unit_test_p11fault_DEPENDENCIES = vesper-hsm tests/unit/p11shim.la
-
-# A module for vesper-hsm to load, never installed.
-check_LTLIBRARIES = tests/unit/p11shim.la
-tests_unit_p11shim_la_SOURCES = tests/unit/p11shim.c
-tests_unit_p11shim_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
-tests_unit_p11shim_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-tests_unit_p11shim_la_LIBADD = -lpthread -ldl
+EXTRA_tests_unit_test_p11fault_DEPENDENCIES = vesper-hsm tests/fault/p11fault.la
 
 tests_unit_test_p11start_SOURCES = tests/unit/test_p11start.c \
 	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h

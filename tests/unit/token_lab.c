@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -81,6 +82,8 @@ lab_make(struct lab *lab)
 void
 lab_remove(struct lab *lab)
 {
+	if (lab->switches != NULL)
+		(void)munmap(lab->switches, sizeof *lab->switches);
 	(void)tree_remove(lab->dir);
 }
 
@@ -151,46 +154,51 @@ lab_add_token(struct lab *lab, const char *label)
 }
 
 void
-lab_use_shim(struct lab *lab)
+lab_use_faults(struct lab *lab)
 {
 	const char *top = getenv("top_builddir");
 	char path[4096];
+	AUTO_FD fd = -1;
 
+	snprintf(path, sizeof path, "%.3900s/tests/fault/.libs/p11fault.so",
+	    top != NULL ? top : ".");
+	assert_non_null(realpath(path, lab->fault_module));
+	path_in(lab, "faults", lab->faults);
+	fd = open(lab->faults, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, SWITCHES_SIZE), 0);
+	lab->switches =
+	    mmap(NULL, sizeof *lab->switches, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(lab->switches != MAP_FAILED);
+	snprintf(lab->fault_env[0], sizeof lab->fault_env[0], "VESPER_FAULT=%s", lab->faults);
 	snprintf(
-	    path, sizeof path, "%.3900s/tests/unit/.libs/p11shim.so", top != NULL ? top : ".");
-	assert_non_null(realpath(path, lab->shim_module));
-	path_in(lab, "shim", lab->shim);
-	lab_write(lab->shim, "", 0600);
-	snprintf(lab->shim_env[0], sizeof lab->shim_env[0], "VESPER_SHIM=%s", lab->shim);
-	snprintf(
-	    lab->shim_env[1], sizeof lab->shim_env[1], "VESPER_SHIM_MODULE=%s", lab->module);
-	lab->env[0] = lab->shim_env[0];
-	lab->env[1] = lab->shim_env[1];
-	lab->module = lab->shim_module;
+	    lab->fault_env[1], sizeof lab->fault_env[1], "VESPER_FAULT_MODULE=%s", lab->module);
+	lab->env[0] = lab->fault_env[0];
+	lab->env[1] = lab->fault_env[1];
+	lab->module = lab->fault_module;
 }
 
 void
-lab_fault(const struct lab *lab, const char *line)
+lab_fault(const struct lab *lab, const char *rules)
 {
-	lab_write(lab->shim, line, 0600);
+	struct switches *s = lab->switches;
+
+	atomic_fetch_add(&s->serial, 1);
+	snprintf(s->text, sizeof s->text, "%s", rules);
+	for (size_t i = 0; i < SWITCHES_RULES; i++) {
+		s->rule[i].seen = 0;
+		s->rule[i].fired = 0;
+	}
+	atomic_fetch_add(&s->serial, 1);
 }
 
 unsigned
 lab_calls(const struct lab *lab, const char *function)
 {
-	char path[LAB_PATH + 8], line[64];
-	unsigned n = 0;
-	FILE *file;
-
-	snprintf(path, sizeof path, "%s.log", lab->shim);
-	file = fopen(path, "re");
-	while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-		line[strcspn(line, "\n")] = 0;
-		n += strcmp(line, function) == 0;
+	for (size_t i = 0; i < SWITCHES_FUNCTIONS; i++) {
+		if (strcmp(lab->switches->name[i], function) == 0)
+			return (unsigned)lab->switches->calls[i];
 	}
-	if (file != NULL)
-		fclose(file);
-	return n;
+	return 0; /* nobody has loaded it yet */
 }
 
 /* ---- vesper-hsm -------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_TOKEN_LAB_H
 
 #include "pkcs11/frame.h"
+#include "tests/fault/switches.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -17,7 +18,8 @@ enum { LAB_PATH = 128, LAB_WAIT_MS = 20000, LAB_MAX_ARGS = 40 };
 
 struct lab {
 	char dir[LAB_PATH], conf[LAB_PATH], pin[LAB_PATH], state[LAB_PATH], lock[LAB_PATH];
-	char shim[LAB_PATH], shim_env[2][LAB_PATH + 32], shim_module[4096];
+	char faults[LAB_PATH], fault_env[2][LAB_PATH + 32], fault_module[4096];
+	struct switches *switches; /* the mapped control file */
 	const char *module; /* what vesper-hsm loads; the SoftHSM one */
 	const char *env[4]; /* further "K=V" for vesper-hsm */
 };
@@ -32,9 +34,9 @@ void lab_remove(struct lab *lab);
 /* Fixtures of cmocka: a lab in *state with the token "t". */
 int lab_setup(void **state);
 int lab_teardown(void **state);
-/* Load SoftHSM through tests/unit/p11shim.c. */
-void lab_use_shim(struct lab *lab);
-void lab_fault(const struct lab *lab, const char *line); /* "C_Sign 0 30" */
+/* Load SoftHSM through tests/fault/p11fault.c. */
+void lab_use_faults(struct lab *lab);
+void lab_fault(const struct lab *lab, const char *rules); /* "C_Sign 0 0x30" */
 unsigned lab_calls(const struct lab *lab, const char *function);
 /* Run a tool with the token directory; true when it exits with 0. */
 bool lab_run(const struct lab *lab, const char *const argv[]);
