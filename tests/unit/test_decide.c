@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "stir/b64.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/spec.h"
@@ -287,7 +288,8 @@ static void
 issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
 {
 	AUTO_BUF tnauth = BUF_INIT(1000), constraints = BUF_INIT(4000), pem = BUF_INIT(20000);
-	struct gate_policy policy = { .profile = profile_rule(s->profile) };
+	struct gate_policy policy = { .profile = profile_rule(s->profile),
+		.third_party_rcd = true }; /* the configuration's word is judged before */
 	struct constraints *wanted = NULL;
 	struct pki_spec spec = { .cn = "leaf", .key = key };
 	struct fault f = { 0 };
@@ -1124,6 +1126,185 @@ never_observes_authority(void **state)
 	refused_with(x, &other, NOW, "tn_not_authorized");
 }
 
+/* ---- what belongs to single types -------------------------------------------------------- */
+
+#define FAR	       "13035550100"
+#define TO(orig, dest) "'orig':{'tn':'" orig "'},'dest':{'tn':['" dest "']}"
+#define CALL	       "{" TO(FAR, N0) ",'iat':1799999000}"
+#define DIVERTED(div)  "{" TO(FAR, "12125550111") ",'div':{'tn':'" div "'}}"
+#define NO_ORIGID      "{" TO(N0, "12125550111") ",'attest':'B'}"
+#define FIXED	       "00000000-0000-4000-8000-00000000000f"
+
+enum { CACHED = 1, THIRD = 2, ETS = 4, RANDOM_ID = 8, FIXED_ID = 16 };
+
+static const struct type_case {
+	const char *name;
+	enum ppt ppt;
+	const char *tenant, *claims, *original;
+	unsigned switches;	 /* of acme's and osp's credential */
+	const char *reason, *is; /* as in struct decide_case */
+} type_cases[] = {
+	{ "div", PPT_DIV, "acme", DIVERTED(N0), CALL, 0, NULL, "acme/main" },
+	{ "div, by two (D-59)", PPT_DIV, NULL, DIVERTED(N0), CALL, 0, "ambiguous_credential",
+	    "" },
+	{ "div by a provider", PPT_DIV, "osp", DIVERTED(N0), CALL, 0, NULL, "osp/main" },
+	{ "div-o", PPT_DIV_O, NULL, DIVERTED(N0), CALL, 0, NULL, "acme/main" },
+	{ "rsp", PPT_RSP, NULL, "{" TO(FAR, N0) "}", CALL, 0, NULL, "acme/main" },
+	{ "div without original", PPT_DIV, NULL, DIVERTED(N0), NULL, 0, "missing_original",
+	    "original" },
+	{ "rsp without original", PPT_RSP, NULL, "{" TO(FAR, N0) "}", NULL, 0,
+	    "missing_original", "original" },
+	{ "base with original", PPT_BASE, NULL, BASE(N0), CALL, 0, "invalid_member",
+	    "original" },
+	{ "div of nobody's number (D-39)", PPT_DIV, NULL, DIVERTED("13035550109"),
+	    "{" TO(FAR, "13035550109") ",'iat':1799999000}", 0, "tn_not_authorized", "div" },
+	{ "div of a number to come", PPT_DIV, NULL, DIVERTED("12025550101"),
+	    "{" TO(FAR, "12025550101") ",'iat':1799999000}", 0, "number_pending", "div" },
+	{ "div of an unlisted number by a provider (D-39)", PPT_DIV, "osp", DIVERTED(FAR),
+	    "{" TO(FAR, FAR) ",'iat':1799999000}", 0, "tn_not_authorized", "div" },
+	{ "rsp of a foreign number", PPT_RSP, NULL, "{" TO(FAR, "13035550109") "}",
+	    "{" TO(FAR, "13035550109") ",'iat':1799999000}", 0, "tn_not_authorized", "dest" },
+	{ "rsp of several, one foreign (D-25)", PPT_RSP, NULL,
+	    "{'orig':{'tn':'1'},'dest':{'tn':['" N0 "','" FAR "']}}",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['" N0 "','" FAR "']},'iat':1799999000}", 0,
+	    "tn_not_authorized", "dest" },
+	{ "rsp not as the original (V-29)", PPT_RSP, NULL, "{" TO("1", N0) "}", CALL, 0,
+	    "original_mismatch", "orig" },
+	{ "iat not the original's (D-21)", PPT_DIV, NULL,
+	    "{" TO(FAR, "12125550111") ",'div':{'tn':'" N0 "'},'iat':1799999001}", CALL, 0,
+	    "original_mismatch", "iat" },
+	{ "original too old (D-21)", PPT_RSP, NULL, "{" TO(FAR, N0) "}",
+	    "{" TO(FAR, N0) ",'iat':1799989199}", 0, "original_invalid", "original" },
+	{ "original_check = cached", PPT_DIV, "acme", DIVERTED(N0), CALL, CACHED,
+	    "original_invalid", "original" },
+
+	{ "third party (D-52)", PPT_RCD, "osp", "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL,
+	    THIRD, NULL, "osp/main" },
+	{ "third party under vesper-06 (D-16)", PPT_RCD, "acme",
+	    "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL, THIRD, "claim_not_vetted", "iss" },
+	{ "third_party_rcd is not set (D-52)", PPT_RCD, "acme",
+	    "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL, 0, "tn_not_authorized", "orig" },
+	{ "third party, tenant not named", PPT_RCD, NULL,
+	    "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL, THIRD, "tn_not_authorized",
+	    "orig" },
+	{ "third party of its own number (D-52)", PPT_RCD, "acme",
+	    "{" TO(N0, "1") ",'iss':'A','crn':'x'}", NULL, THIRD, "invalid_claim", "iss" },
+	{ "provider as third party of a listed number (D-52)", PPT_RCD, "osp",
+	    "{" TO(N0, "1") ",'iss':'A','crn':'x'}", NULL, THIRD, "invalid_claim", "iss" },
+	{ "foreign number without iss (D-52)", PPT_RCD, "acme", "{" TO(FAR, "1") ",'crn':'x'}",
+	    NULL, THIRD, "tn_not_authorized", "orig" },
+
+	{ "rph_namespaces", PPT_RPH, NULL, MORE(N0, "'rph':{'auth':['ets.0']}"), NULL, ETS,
+	    NULL, "osp/main" },
+	{ "no rph_namespaces (RFC 8443 section 5)", PPT_RPH, NULL,
+	    MORE(N0, "'rph':{'auth':['ets.0']}"), NULL, 0, "rph_not_allowed", "rph" },
+	{ "another namespace", PPT_RPH, NULL, MORE(N0, "'rph':{'auth':['ets.0','wps.0']}"),
+	    NULL, ETS, "rph_not_allowed", "rph" },
+	{ "a namespace that begins so", PPT_RPH, NULL, MORE(N0, "'rph':{'auth':['etsx.0']}"),
+	    NULL, ETS, "rph_not_allowed", "rph" },
+
+	{ "origid = caller, none given (D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, 0,
+	    "missing_claim", "origid" },
+	{ "origid = random (D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, RANDOM_ID, NULL,
+	    "osp/main" },
+	{ "origid = fixed (D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, FIXED_ID, NULL,
+	    "osp/main" },
+	{ "origid = fixed stands above the caller's (D-48)", PPT_SHAKEN, NULL, SHAKEN(N0, "B"),
+	    NULL, FIXED_ID, NULL, "osp/main" },
+};
+
+/* Read well, and signed by nobody: its chain is elsewhere. */
+static void
+put_original(struct buf *out, const char *claims)
+{
+	static const char header[] =
+	    "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5u\":\"https://c.example/a.pem\"}";
+	static const uint8_t none[ES256_SIG_LEN];
+	json_auto_t *value = json_of(claims);
+
+	assert_int_equal(passport_signing_input(out, span_str(header), value, NULL), RC_OK);
+	buf_byte(out, '.');
+	b64_encode(out, B64_URL, span_of(none, sizeof none));
+}
+
+static void
+set_switches(struct fixture *x, const char *tenant, unsigned switches)
+{
+	static char ets[] = "ets", fixed[] = FIXED;
+	static char *list[] = { ets };
+	struct config_credential *c =
+	    config_tenant_find(x->set->config, tenant)->credential; /* not const in there */
+
+	c->original_check = (switches & CACHED) != 0 ? ORIGINAL_CACHED : ORIGINAL_COMPARE;
+	c->third_party_rcd = (switches & THIRD) != 0;
+	c->origid = (switches & RANDOM_ID) != 0	 ? ORIGID_RANDOM
+		    : (switches & FIXED_ID) != 0 ? ORIGID_FIXED
+						 : ORIGID_CALLER;
+	c->origid_value = (switches & FIXED_ID) != 0 ? fixed : NULL;
+	c->rph_namespaces = (struct config_strings){ (switches & ETS) != 0 ? list : NULL,
+		(switches & ETS) != 0 ? 1 : 0 };
+}
+
+static void
+check_origid(const struct type_case *c, const struct decision *d)
+{
+	static char last[64];
+	const char *origid = json_string_value(json_object_get(d->passport.claims, "origid"));
+
+	if ((c->switches & FIXED_ID) != 0)
+		assert_string_equal(origid, FIXED);
+	if ((c->switches & RANDOM_ID) == 0)
+		return;
+	assert_int_equal(strlen(origid), strlen(FIXED));
+	assert_int_equal(origid[14], '4');
+	assert_string_not_equal(origid, last);
+	snprintf(last, sizeof last, "%s", origid);
+}
+
+static void
+ask_type(struct fixture *x, const struct type_case *c)
+{
+	const struct decide_case plainly = { c->name, 1000, c->ppt, c->tenant, NULL, c->claims,
+		c->reason, c->is };
+	struct caller who = { .uid = 1000, .gid = 100 };
+	AUTO_BUF token = BUF_INIT(65536);
+	json_auto_t *claims = json_of(c->claims), *original = NULL;
+	struct sign_request r = request_of(&plainly, claims);
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+	char is[64] = "";
+	enum rc rc;
+
+	if (c->original != NULL) {
+		put_original(&token, c->original);
+		original = json_pack("[s]", buf_text(&token));
+	}
+	r.original = original;
+	set_switches(x, "acme", c->switches);
+	set_switches(x, "osp", c->switches);
+	rc = run_as(x, &who, &r, NOW, &d, &f);
+	if (c->reason == NULL && rc == RC_OK) {
+		snprintf(is, sizeof is, "%s/%s", d.tenant->name, d.config->name);
+		check_origid(c, &d);
+	}
+	set_switches(x, "acme", 0);
+	set_switches(x, "osp", 0);
+	decide_done(&d);
+	if (c->reason == NULL ? strcmp(is, c->is) != 0
+			      : rc == RC_OK || strcmp(f.reason, c->reason) != 0 ||
+				    strcmp(f.claim, c->is) != 0)
+		fail_msg("%s: %s %s %s %s", c->name, is, f.reason, f.claim, f.detail);
+}
+
+static void
+types_of_passports(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(type_cases); i++)
+		ask_type(*state, &type_cases[i]);
+	for (size_t i = 0; i < 3; i++) /* never the same */
+		ask_type(*state, &type_cases[ARRAY_LEN(type_cases) - 3]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -1139,6 +1320,7 @@ main(void)
 		TEST(delegate_of_the_call),
 		TEST(lets_pass_what_it_observes),
 		TEST(never_observes_authority),
+		TEST(types_of_passports),
 		TEST(rates),
 		TEST(does_not_originate),
 		TEST(strangers_share_one_rate),
