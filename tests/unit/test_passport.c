@@ -33,7 +33,7 @@ static struct good_case {
 } good_cases[] = {
 	{ "msg, digest of 64 octets",
 	    "{" BASE ",'msgi':'sha512-NdZV4ce6hBn+sFEN/"
-		     "8lTw26HtcNd5qfQMhGJeg1ONSUVYmJftx+6KerRRTvyhl0A/2aPD5gDGDZ7IwP4HDp6Jg'}",
+	    "8lTw26HtcNd5qfQMhGJeg1ONSUVYmJftx+6KerRRTvyhl0A/2aPD5gDGDZ7IwP4HDp6Jg'}",
 	    PPT_MSG,
 	    "{'dest':{'tn':['12125550111']},'iat':1471375418,'msgi':'sha512-NdZV4ce6hBn+sFEN/"
 	    "8lTw26HtcNd5qfQMhGJeg1ONSUVYmJftx+6KerRRTvyhl0A/"
