@@ -111,6 +111,8 @@ check_judge(
 	TRY(find_ppt(c, policy.profile, &ppt, f));
 	policy.do_not_originate = c->do_not_originate;
 	policy.referenced = c->referenced;
+	policy.constraints.assert_committed = c->salts != NULL;
+	policy.constraints.salts = c->salts;
 	TRY(gate_open(chain, &policy, &gate, f));
 	TRY(check_scope(c, chain, policy.profile, f));
 	return decide(c, gate, ppt, claims, f);

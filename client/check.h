@@ -16,7 +16,8 @@ struct check {
 	struct text_list allowed, original;
 	const struct originals *originals; /* what they hold; NULL: none were given */
 	bool third_party_rcd;
-	const char *do_not_originate;	/* OID of the extension; NULL: none known */
+	const struct salts *salts;    /* committed values are asserted with them; NULL: never */
+	const char *do_not_originate; /* OID of the extension; NULL: none known */
 	const struct tnset *referenced; /* the leaf's list by reference; NULL: not at hand */
 	const char *encompassing;	/* a name of encompass_find(); NULL: not judged */
 	int64_t at_s;

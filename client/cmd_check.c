@@ -1,5 +1,6 @@
 /* Arguments and output of "vesper check"; check.c decides. */
 #include "client/check.h"
+#include "client/disclosure.h"
 #include "client/token.h"
 #include "stir/profile.h"
 
@@ -71,7 +72,8 @@ cmd_check(struct cli *cli, int argc, char **argv)
 	struct check c = { .at_s = -1 };
 	struct text_list rest = { 0 };
 	AUTO(tnset) *referenced = NULL;
-	const char *tn_list = NULL;
+	AUTO(salts) *salts = NULL;
+	const char *tn_list = NULL, *salts_file = NULL;
 	enum encompass_mode ignored;
 	const struct option options[] = { { "--cert", OPTION_TEXT, &c.cert },
 		{ "--claims", OPTION_TEXT, &c.claims }, { "--ppt", OPTION_TEXT, &c.ppt },
@@ -81,6 +83,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--do-not-originate", OPTION_TEXT, &c.do_not_originate },
 		{ "--tn-list", OPTION_TEXT, &tn_list },
 		{ "--original", OPTION_LIST, &c.original },
+		{ "--salts", OPTION_TEXT, &salts_file },
 		{ "--third-party-rcd", OPTION_FLAG, &c.third_party_rcd }, { 0 } };
 	struct fault f = { 0 };
 
@@ -98,6 +101,9 @@ cmd_check(struct cli *cli, int argc, char **argv)
 	if (tn_list != NULL && cli_read_tn_list(tn_list, &referenced, &f) != RC_OK)
 		return cli_unread(cli, "cannot read the TNAuthList", &f, NULL);
 	c.referenced = referenced;
+	if (salts_file != NULL && disclosure_salts(salts_file, &salts, &f) != RC_OK)
+		return cli_unread(cli, "cannot read the salts", &f, NULL);
+	c.salts = salts;
 	if (c.at_s < 0)
 		c.at_s = (int64_t)time(NULL);
 	return check(cli, &c);

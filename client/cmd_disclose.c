@@ -11,10 +11,8 @@
 #include "stir/chain.h"
 #include "stir/jtext.h"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
 
 enum { CLAIMS_MAX = 65536, KEY_MAX = 16384 };
@@ -43,32 +41,6 @@ material_done(struct material *m)
 
 /* ---- reading ------------------------------------------------------------------------ */
 
-/* V-56: a file that others read holds no secret any more. */
-static enum rc
-check_private(const char *path, struct fault *f)
-{
-	struct stat st;
-
-	if (strcmp(path, "-") == 0 || stat(path, &st) != 0)
-		return RC_OK; /* its reading says why not */
-	if ((st.st_mode & (S_IRWXO | S_IRWXG)) != 0)
-		return FAULT(f, RC_DENIED, "salts", "%.100s has mode %04o: chmod 0600", path,
-		    (unsigned)(st.st_mode & 07777));
-	return RC_OK;
-}
-
-static enum rc
-read_salts(const char *path, struct salts **out, struct fault *f)
-{
-	WIPED text = BUF_INIT(PRIVACY_MAX_FILE);
-
-	TRY(check_private(path, f));
-	if (buf_room(&text, PRIVACY_MAX_FILE) == NULL) /* at once: no copy is left behind */
-		return buf_check(&text, f);
-	TRY(cli_read(path, &text, f));
-	return salts_read(buf_view(&text), out, f);
-}
-
 static enum rc
 read_json(const char *path, size_t max, json_t **out, struct fault *f)
 {
@@ -90,7 +62,7 @@ read_all(const struct disclose *o, struct material *m, struct fault *f)
 	TRY(chain_read_pem(buf_view(&pem), false, &m->chain, f));
 	TRY(read_json(o->claims, CLAIMS_MAX, &m->claims, f));
 	TRY(read_json(o->to, KEY_MAX, &m->key, f));
-	return read_salts(o->salts, &m->salts, f);
+	return disclosure_salts(o->salts, &m->salts, f);
 }
 
 /* ---- the document ------------------------------------------------------------------- */

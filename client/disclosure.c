@@ -1,5 +1,8 @@
 #include "client/disclosure.h"
 
+#include <sys/stat.h>
+
+#include "client/cli.h"
 #include "client/show.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
@@ -25,6 +28,32 @@ disclosure_done(struct disclosure *d)
 }
 
 /* ---- reading ------------------------------------------------------------------------ */
+
+/* V-56: a file that others read holds no secret any more. */
+static enum rc
+check_private(const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0 || stat(path, &st) != 0)
+		return RC_OK; /* its reading says why not */
+	if ((st.st_mode & (S_IRWXO | S_IRWXG)) != 0)
+		return FAULT(f, RC_DENIED, "salts", "%.100s has mode %04o: chmod 0600", path,
+		    (unsigned)(st.st_mode & 07777));
+	return RC_OK;
+}
+
+enum rc
+disclosure_salts(const char *path, struct salts **out, struct fault *f)
+{
+	__attribute__((cleanup(buf_wipe))) struct buf text = BUF_INIT(PRIVACY_MAX_FILE);
+
+	TRY(check_private(path, f));
+	if (buf_room(&text, PRIVACY_MAX_FILE) == NULL) /* at once: no copy is left behind */
+		return buf_check(&text, f);
+	TRY(cli_read(path, &text, f));
+	return salts_read(buf_view(&text), out, f);
+}
 
 /* The lines of a file of salts, whose reader is the judge of them. */
 static enum rc

@@ -24,6 +24,9 @@ struct disclosure {
 enum rc disclosure_read(struct span text, struct disclosure *out, struct fault *f) MUST_CHECK;
 void disclosure_done(struct disclosure *d); /* wipes the salts */
 
+/* A file of salts; RC_DENIED salts where others can read it. */
+enum rc disclosure_salts(const char *path, struct salts **out, struct fault *f) MUST_CHECK;
+
 /* What is proven by a salt and a value, the committed entry of a certificate given. */
 enum disclosed {
 	DISCLOSED_NOTHING, /* no salt or no value: not presently verifiable (V-68) */

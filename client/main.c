@@ -28,7 +28,7 @@ static const struct command {
 	{ "check", cmd_check,
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
 	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
-	    "	[--third-party-rcd]",
+	    "	[--third-party-rcd] [--salts FILE]",
 	    "would the agent sign these claims with this certificate" },
 	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",
 	    "print a certificate, request, token, list or number" },
