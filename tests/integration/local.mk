@@ -12,6 +12,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_reasons.py \
 	tests/integration/test_calls.py \
 	tests/integration/test_rcd.py \
+	tests/integration/test_types.py \
 	tests/integration/test_replay.py \
 	tests/integration/test_audit.py \
 	tests/integration/test_renewal.py \
