@@ -33,18 +33,15 @@ check_originals(const struct check *c, struct fault *f)
 				    : originals_verify(c->originals, &policy, &verified, f);
 }
 
+/* Where none are given, the claims are judged by themselves. */
 static enum rc
 take_defaults(const struct check *c, enum ppt ppt, json_t **out, struct fault *f)
 {
-	if (ppt_rule(ppt)->answers == ANSWERS_NOTHING) {
-		if (c->originals == NULL)
-			return RC_OK;
+	if (c->originals == NULL)
+		return RC_OK;
+	if (ppt_rule(ppt)->answers == ANSWERS_NOTHING)
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original",
 		    "a PASSporT of type %s answers no other", ppt_text(ppt));
-	}
-	if (c->originals == NULL)
-		return REFUSE(f, RC_INVALID, MISSING_ORIGINAL, "original",
-		    "ppt %s needs the PASSporTs that it answers", ppt_text(ppt));
 	return originals_defaults(c->originals, ppt, out, f);
 }
 
