@@ -102,6 +102,16 @@ shape(struct lint *l)
 		warn(l, "subject", "the subject does not say SHAKEN");
 }
 
+/* RFC 9118 sections 4 and 8: SHOULD NOTs of whoever issued it. */
+static void
+oddities(struct lint *l)
+{
+	const struct constraints *c = l->leaf->constraints;
+
+	for (size_t i = 0; c != NULL && constraints_oddity(c, i) != NULL; i++)
+		warn(l, "constraints", "%s", constraints_oddity(c, i));
+}
+
 static void
 look(struct lint *l)
 {
@@ -110,6 +120,7 @@ look(struct lint *l)
 	lifetime(l);
 	if (l->rule->constraints_wanted && l->leaf->constraints == NULL) /* V-15 */
 		warn(l, "constraints", "no claim constraints");
+	oddities(l);
 	if (name != NULL && x5u != NULL && !lint_is_host(x5u, name))
 		warn(l, "x5u_host", "its dNSName is not the host of x5u");
 	if (l->rule->cls != CLASS_SP)

@@ -120,6 +120,33 @@ warned(void **state)
 	lint_log(c);
 }
 
+/* Claim constraints that hold, and that their issuer should not have written. */
+static void
+odd_constraints(void **state)
+{
+	static const uint8_t shaken[] = { 0x30, 0x0c, 0xa0, 0x0a, 0x30, 0x08, 0x16, 0x06, 's',
+		'h', 'a', 'k', 'e', 'n' };
+	struct config_credential cc = { .profile = PROFILE_VESPER_06 };
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	AUTO_CREDENTIAL *c = NULL;
+	AUTO_OSSL(X509) *x = NULL;
+	AUTO_BUF pem = BUF_INIT(65536), tnauth = BUF_INIT(100);
+
+	(void)state;
+	pki_tnauth_one(&tnauth, "12025550100");
+	x = pki_issue(&(struct pki_spec){ .cn = "x",
+	    .key = key,
+	    .tnauth = buf_view(&tnauth),
+	    .jwt_constraints = span_of(shaken, sizeof shaken) });
+	pki_pem(&pem, x);
+	assert_int_equal(credential_new("acme", "main", CREDENTIAL_READY, &c, NULL), RC_OK);
+	assert_int_equal(chain_read_pem(buf_view(&pem), false, &c->chain, NULL), RC_OK);
+	assert_int_equal(lint_credential(&cc, c, NULL), RC_OK);
+	assert_int_equal(c->warnings, 1);
+	assert_string_equal(c->warning[0].what, "constraints");
+	assert_non_null(strstr(c->warning[0].detail, "PASSporT type"));
+}
+
 static void
 hosts(void **state)
 {
@@ -148,10 +175,11 @@ hosts(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(lint_cases) + 1];
+	static struct CMUnitTest tests[ARRAY_LEN(lint_cases) + 2];
 	size_t n = 0;
 
 	ROWS(tests, n, lint_cases, warned);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(hosts);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(odd_constraints);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
