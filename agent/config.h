@@ -128,6 +128,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	struct constraints_policy constraints_policy; /* D-08, D-12, D-15; no salts */
 	struct secret_ref salts;	  /* of the commitments; only the front reads them */
 	enum encompass_mode encompassing; /* D-45 */
+	unsigned tnlist_max_age_s;	  /* of a TNAuthList by reference (D-46) */
 	enum unlisted_tn unlisted_tn;
 	bool third_party_rcd;		      /* D-52 */
 	struct config_strings rph_namespaces; /* RFC 8443: "ets", "esnet"; empty: none */
@@ -203,6 +204,7 @@ struct config {
 	char *authority_anchors;		/* PEM: signers of authority tokens */
 	char *ct_logs;				/* JSON */
 	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
+	char *tnlist_tls_ca;	/* PEM, for TNAuthLists by reference; NULL: the system's */
 	char *do_not_originate; /* OID of the certificate extension (D-42); NULL: none known */
 	unsigned request_timeout_ms;   /* 5000 */
 	unsigned max_connections;      /* 16384 */

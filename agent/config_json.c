@@ -177,18 +177,18 @@ credential_json(const struct config_credential *c)
 	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
 	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
 	    "identity", c->identity ? "header" : "none");
-	json_auto_t *rest =
-	    json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:s,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
-		"identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
-		"min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
-		"policies", strings_json(&c->policies), "ppts", strings_json(&c->ppts), "dests",
-		dests_json(c->dests), "encompassing", encompass_name(c->encompassing),
-		"rcd_content", contents_json(c), "allow_range_to_all_nines",
-		c->allow_range_to_all_nines, "rfc8226_strict_permitted",
-		c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
-		c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
-		c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
-		unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
+	json_auto_t *rest = json_pack(
+	    "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:s,s:i,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
+	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
+	    "min_scts", (int)c->min_scts, "extra_claims", strings_json(&c->extra_claims),
+	    "policies", strings_json(&c->policies), "ppts", strings_json(&c->ppts), "dests",
+	    dests_json(c->dests), "encompassing", encompass_name(c->encompassing),
+	    "tnlist_max_age_s", (int)c->tnlist_max_age_s, "rcd_content", contents_json(c),
+	    "allow_range_to_all_nines", c->allow_range_to_all_nines, "rfc8226_strict_permitted",
+	    c->constraints_policy.rfc8226_strict_permitted, "normalise_permitted",
+	    c->constraints_policy.normalise_permitted, "accept_quoted_permitted",
+	    c->constraints_policy.accept_quoted_permitted, "unlisted_tn",
+	    unlisted[c->unlisted_tn], "renew_lifetime_s", (int)c->renew_lifetime_s);
 	json_auto_t *private = json_pack("{s:s?,s:b,s:s}", "salts", c->salts.text,
 	    "assert_committed", c->constraints_policy.assert_committed, "commit_without_salt",
 	    c->constraints_policy.commit_without_salt ? "allow" : "refuse");
@@ -277,16 +277,17 @@ admin_json(const struct config *c)
 static json_t *
 top_json(const struct config *c)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,"
-			 "s:o,s:[],s:[],"
-			 "s:[],s:[],s:[]}",
+	return json_pack(
+	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,"
+	    "s:o,s:[],s:[],"
+	    "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
 	    c->front_user, "hsm_user", c->hsm_user, "net_user", c->net_user, "trust_anchors",
 	    c->trust_anchors, "authority_anchors", c->authority_anchors, "ct_logs", c->ct_logs,
 	    "rcd_tls_ca", c->rcd_tls_ca, "do_not_originate", c->do_not_originate,
-	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
-	    (int)c->max_connections, "max_user_connections", (int)c->max_user_connections,
-	    "max_waiting", (int)c->max_waiting, "audit_sync",
+	    "tnlist_tls_ca", c->tnlist_tls_ca, "request_timeout_ms", (int)c->request_timeout_ms,
+	    "max_connections", (int)c->max_connections, "max_user_connections",
+	    (int)c->max_user_connections, "max_waiting", (int)c->max_waiting, "audit_sync",
 	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin", admin_json(c),
 	    "listen", "token", "ca", "authority", "tenant");
 }

@@ -7,7 +7,7 @@
 #include "stir/ppt.h"
 #include "stir/tnauth.h"
 
-enum { MAX_DESTS = 65536 };
+enum { MAX_DESTS = 65536, LEAST_MAX_AGE_S = 600, MOST_MAX_AGE_S = 31 * 86400 };
 
 /* ---- callers --------------------------------------------------------------- */
 
@@ -281,6 +281,8 @@ config_read_credential_policy(
 
 	TRY(section_choice(s, "encompassing", modes, &choice, f));
 	cred->encompassing = (enum encompass_mode)choice;
+	TRY(section_uint(s, "tnlist_max_age_s", LEAST_MAX_AGE_S, MOST_MAX_AGE_S,
+	    &cred->tnlist_max_age_s, f));
 	TRY(read_ppts(s, &cred->ppts, f));
 	return read_dests(s, &cred->dests, f);
 }

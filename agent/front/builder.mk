@@ -4,6 +4,8 @@ libfront_la_SOURCES += \
 	agent/front/acme_ops.c agent/front/acme_ops.h \
 	agent/front/builder.c agent/front/builder.h \
 	agent/front/contents.c agent/front/contents.h \
+	agent/front/tnlist.c agent/front/tnlist.h \
+	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \

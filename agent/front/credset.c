@@ -61,7 +61,9 @@ credential_release(struct credential *c)
 	/* What other threads did with it must be done before it is freed. */
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	gate_free(c->gate); /* borrows the chain and the salts */
+	gate_free(c->gate); /* borrows the chain, the list and the salts */
+	tnlist_release(c->list);
+	free(c->list_url);
 	salts_free(c->salts);
 	chain_free(c->chain);
 	for (size_t i = 0; i < PPT__COUNT; i++)
@@ -108,6 +110,58 @@ credential_schedule(struct credential *c, int64_t renew_at_s, const char *proble
 	pthread_mutex_lock(&c->problem_lock);
 	memcpy(c->problem, text, sizeof text);
 	pthread_mutex_unlock(&c->problem_lock);
+}
+
+enum rc
+credential_want_list(struct credential *c, const char *url, int64_t due_s, struct fault *f)
+{
+	char *mine = strdup(url), *old;
+
+	if (mine == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a URL");
+	pthread_mutex_lock(&c->problem_lock);
+	old = c->list_url;
+	c->list_url = mine;
+	pthread_mutex_unlock(&c->problem_lock);
+	c->list_due_s = due_s;
+	free(old);
+	return RC_OK;
+}
+
+bool
+credential_wanted_list(struct credential *c, char url[TNLIST_URL_MAX + 1])
+{
+	bool wanted;
+
+	pthread_mutex_lock(&c->problem_lock);
+	wanted = c->list_url != NULL;
+	snprintf(url, TNLIST_URL_MAX + 1, "%s", wanted ? c->list_url : "");
+	pthread_mutex_unlock(&c->problem_lock);
+	return wanted;
+}
+
+static void
+put_set(struct buf *list, const struct tnset *set)
+{
+	for (size_t i = 0; set != NULL && i < tnset_len(set); i++) {
+		struct tn_interval one = tnset_at(set, i);
+
+		buf_put(list, &one, sizeof one);
+	}
+}
+
+enum rc
+credential_numbers(const struct credential *c, struct tnset **out, struct fault *f)
+{
+	AUTO_BUF list =
+	    BUF_INIT((TNAUTH_MAX_REFERENCED + TNAUTH_MAX_ENTRIES) * sizeof(struct tn_interval));
+	const struct tnauth *own = c->chain->cert[0]->tnauth;
+
+	put_set(&list, own != NULL ? tnauth_numbers(own) : NULL);
+	put_set(&list, c->list != NULL ? c->list->numbers : NULL);
+	TRY(buf_check(&list, f));
+	return tnset_build((const struct tn_interval *)(const void *)list.ptr,
+	    list.len / sizeof(struct tn_interval), out, f);
 }
 
 /* ---- the index ---- */

@@ -11,6 +11,7 @@
 #define AGENT_FRONT_CREDSET_H
 
 #include "agent/front/contents.h"
+#include "agent/front/tnlist.h"
 #include "stir/gate.h"
 #include "stir/sct.h"
 
@@ -50,6 +51,7 @@ struct credential {
 	/* READY: */
 	struct chain *chain;
 	struct gate *gate;
+	struct tnlist *list; /* by reference, one reference; NULL: none, or not at hand */
 	struct salts *salts; /* of its commitments, borrowed by the gate; NULL: none */
 	uint8_t point[P256_POINT_LEN];
 	uint8_t key_id[KEY_ID_LEN];
@@ -74,6 +76,12 @@ struct credential {
 	 */
 	_Atomic int64_t renew_at_s;
 	_Atomic int publish_error; /* errno of its publish_dir when last looked at; 0: well */
+	/*
+	 * A TNAuthList by reference that is wanted: of the chain in force, or
+	 * of one that waits for it.  The URL is guarded by problem_lock.
+	 */
+	char *list_url;
+	_Atomic int64_t list_due_s; /* when to fetch it; 0: now */
 	pthread_mutex_t problem_lock;
 	char problem[CREDENTIAL_PROBLEM_MAX];
 };
@@ -88,6 +96,16 @@ enum rc credential_new(const char *tenant, const char *name, enum credential_sta
 /* Any thread.  An empty text: none. */
 void credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX]);
 void credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem);
+
+/* Any thread.  RC_NO_MEMORY leaves what was wanted. */
+enum rc credential_want_list(
+    struct credential *c, const char *url, int64_t due_s, struct fault *f) MUST_CHECK;
+/* false: none is wanted. */
+bool credential_wanted_list(struct credential *c, char url[TNLIST_URL_MAX + 1]);
+
+/* The numbers that the chain speaks for, by value and by reference together. */
+enum rc credential_numbers(
+    const struct credential *c, struct tnset **out, struct fault *f) MUST_CHECK;
 
 static inline void
 credential_releasep(struct credential **c)

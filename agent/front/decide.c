@@ -628,6 +628,12 @@ of_health(const struct search *s, const struct candidate *c, struct fault *f)
 	if (credential->state != CREDENTIAL_READY)
 		return unusable(credential, f);
 	TRY(gate_in_time(credential->gate, s->w->now_s, f));
+	if (credential->list != NULL && s->w->now_s - credential->list->fetched_at_s >
+					    (int64_t)config_of(s, c)->tnlist_max_age_s)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
+		    "credential '%s': its TNAuthList by reference is older than "
+		    "tnlist_max_age_s",
+		    credential->name);
 	if (!s->w->key_ready(s->w->arg, credential->token, credential->key_id))
 		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL,
 		    "no signer of token '%s' has the key ready",

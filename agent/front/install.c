@@ -78,7 +78,9 @@ check_request(const struct chain *chain, const struct pending *p, struct fault *
 	const struct cert *leaf = chain->cert[0];
 
 	TRY(check_key(chain, p, f));
-	if (!span_eq(leaf->tnauth_der, buf_view(&p->facts.tnauth_der)))
+	/* A CA may answer with a reference: it counts only beside what is configured (D-46). */
+	if (!(leaf->tnauth == NULL && leaf->tnauth_by_reference) &&
+	    !span_eq(leaf->tnauth_der, buf_view(&p->facts.tnauth_der)))
 		return FAULT(
 		    f, RC_DENIED, "tnauthlist_differs", "not the TNAuthList of the request");
 	/* RFC 9118 section 8: neither wider nor of another form */
@@ -113,26 +115,25 @@ check_config(
  * that is narrower: what is configured and in force now has to stay so.
  */
 static enum rc
-check_not_narrower(const struct install *in, const struct cert *leaf, struct fault *f)
+check_not_narrower(const struct install *in, const struct credential *made, struct fault *f)
 {
-	const struct cert *before = in->present->chain->cert[0];
-	AUTO(tnset) *serving = NULL;
+	AUTO(tnset) *before = NULL, *serving = NULL, *after = NULL;
 
-	if (in->tenant->numbers == NULL || before->tnauth == NULL ||
-	    tnauth_numbers(before->tnauth) == NULL)
+	if (in->tenant->numbers == NULL)
 		return RC_OK;
-	TRY(tnset_intersect(in->tenant->numbers, tnauth_numbers(before->tnauth), &serving, f));
-	if (tnset_len(serving) == 0)
-		return RC_OK;
-	if (leaf->tnauth == NULL || !tnset_within(serving, tnauth_numbers(leaf->tnauth)))
+	TRY(credential_numbers(in->present, &before, f));
+	TRY(tnset_intersect(in->tenant->numbers, before, &serving, f));
+	TRY(credential_numbers(made, &after, f));
+	if (!tnset_within(serving, after))
 		return FAULT(
 		    f, RC_DENIED, "narrower", "numbers that are in force now are not in it");
 	return RC_OK;
 }
 
 static enum rc
-check_present(const struct install *in, const struct cert *leaf, struct fault *f)
+check_present(const struct install *in, const struct credential *made, struct fault *f)
 {
+	const struct cert *leaf = made->chain->cert[0];
 	bool as_configured = false;
 	const struct cert *before;
 
@@ -150,14 +151,27 @@ check_present(const struct install *in, const struct cert *leaf, struct fault *f
 	if (as_configured && leaf->not_after_s <= before->not_after_s)
 		return FAULT(
 		    f, RC_DENIED, "not_later", "it does not end after the present one");
-	return check_not_narrower(in, leaf, f);
+	return check_not_narrower(in, made, f);
+}
+
+/* Its list by reference is fetched for the next try (D-46). */
+static enum rc
+ask_for_list(const struct install *in, const char *wanted, struct fault *f)
+{
+	struct credential *present = credset_credential(in->w->set, in->at);
+	struct fault why = { 0 };
+
+	if (wanted != NULL && credential_want_list(present, wanted, 0, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "tnlist_unasked", &why);
+	return f->rc;
 }
 
 static enum rc
 check(const struct install *in, const struct pending *p, int64_t *again_s,
     struct credential **out, struct fault *f)
 {
-	struct judge j = { in->w->set, &in->w->accounts, in->at, 0, in->now_s, true };
+	AUTO_FREE char *wanted = NULL;
+	struct judge j = { in->w->set, &in->w->accounts, in->at, 0, in->now_s, true, &wanted };
 	AUTO(chain) *chain = NULL;
 	AUTO_CREDENTIAL *c = NULL;
 
@@ -165,8 +179,9 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
 	TRY(chain_read_pem(in->pem, in->config->allow_range_to_all_nines, &chain, f));
 	TRY(check_request(chain, p, f));
 	TRY(check_begin(in, chain, again_s, f));
-	TRY(judge_chain(&j, in->pem, &c, f));
-	TRY(check_present(in, chain->cert[0], f));
+	if (judge_chain(&j, in->pem, &c, f) != RC_OK)
+		return ask_for_list(in, wanted, f);
+	TRY(check_present(in, c, f));
 	TRY(pending_prove(in->w, in->at, p, f));
 	*out = TAKE(c);
 	return RC_OK;
@@ -210,6 +225,17 @@ roll_back(const char *path, const struct buf *old_pem)
 		log_fault(LEVEL_ERR, "install_roll_back", &why);
 }
 
+/* Of a certificate before this one; what a crash leaves goes with the next install. */
+static void
+sweep_lists(const struct install *in)
+{
+	const struct credential *c = credset_credential(in->w->set, in->at);
+	const struct tnlist_of of = { in->w->set->config, in->tenant->name, in->config->name,
+		in->config };
+
+	tnlist_sweep(&of, c->list != NULL ? c->list->url : NULL);
+}
+
 /*
  * The order, and what a crash after each step leaves:
  *	x5u file	old in force; a file that nothing refers to, swept later
@@ -242,6 +268,7 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 		roll_back(path.text, &old_pem);
 		return rc;
 	}
+	sweep_lists(in);
 	if (pending_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "install_unfinished", &why); /* load.c tries again */
 	return RC_OK;

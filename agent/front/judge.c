@@ -138,13 +138,38 @@ check_path(
 	return chain_verify(chain, j->set->anchors, at_s, issuer, f);
 }
 
+/* D-46: what the renewer has fetched before; one that is absent is asked for. */
+static enum rc
+take_list(const struct judge *j, struct credential *c, struct fault *f)
+{
+	const struct tnlist_of of = { j->set->config, c->tenant, c->name,
+		credset_config(j->set, j->at) };
+	const struct cert *leaf = c->chain->cert[0];
+	struct fault why = { 0 };
+
+	if (!leaf->tnauth_by_reference || leaf->tnauth_url == NULL)
+		return RC_OK;
+	if (tnlist_read(&of, leaf->tnauth_url, &c->list, &why) == RC_OK)
+		return credential_want_list(c, leaf->tnauth_url, c->list->due_s, f);
+	if (why.rc != RC_NOT_FOUND && why.rc != RC_INVALID)
+		return FAULT(f, why.rc, why.reason, "%s", why.detail);
+	if (leaf->tnauth != NULL) /* a list that stands by itself */
+		return credential_want_list(c, leaf->tnauth_url, 0, f);
+	if (j->wanted != NULL && *j->wanted == NULL)
+		*j->wanted = strdup(leaf->tnauth_url);
+	return FAULT(f, RC_BUSY, "tnlist_missing",
+	    "the TNAuthList by reference has not been fetched yet: %.100s", leaf->tnauth_url);
+}
+
 /* RFC 9060 section 4, D-45 */
 static enum rc
-check_scope(const struct judge *j, const struct chain *chain, struct fault *f)
+check_scope(const struct judge *j, const struct credential *c, struct fault *f)
 {
+	const struct chain *chain = c->chain;
 	const struct config_credential *cc = credset_config(j->set, j->at);
 	const struct encompass e = { .chain = chain,
 		.anchor = chain_anchor(chain, j->set->anchors),
+		.referenced = c->list != NULL ? c->list->numbers : NULL,
 		.codes_are_originators = profile_rule(cc->profile)->codes_are_originators };
 
 	return encompass_check(&e, cc->encompassing, f);
@@ -329,7 +354,9 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
 	TRY(check_path(j, c->chain, &issuer, f));
 	TRY(check_ski(j, c->chain->cert[0], f));
-	TRY(check_scope(j, c->chain, f));
+	TRY(take_list(j, c, f));
+	policy.referenced = c->list != NULL ? c->list->numbers : NULL;
+	TRY(check_scope(j, c, f));
 	take_salts(c, cc);
 	policy.constraints.salts = c->salts;
 	TRY(gate_open(c->chain, &policy, &c->gate, f));

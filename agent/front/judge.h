@@ -22,6 +22,11 @@ struct judge {
 	 * the last moment at which it was valid.
 	 */
 	bool strict_time;
+	/*
+	 * Set to the URL of a TNAuthList by reference that is not at hand
+	 * (RC_BUSY tnlist_missing); malloc'd.  NULL: nobody asks.
+	 */
+	char **wanted;
 };
 
 /*

@@ -395,7 +395,8 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	const struct config_credential *cc = credset_config(l->set, at);
 	struct credential *old = old_of(l, t->name, cc->name);
 	AUTO_CREDENTIAL *made = NULL;
-	struct judge j = { l->set, l->accounts, at, 0, l->now_s, false };
+	AUTO_FREE char *wanted = NULL;
+	struct judge j = { l->set, l->accounts, at, 0, l->now_s, false, &wanted };
 	struct store_path path = { 0 };
 	struct fault why = { 0 };
 
@@ -403,6 +404,8 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	TRY(load_path(c, t->name, cc->name, &path, f));
 	if (judge_file(&j, path.text, old, &made, &why) != RC_OK)
 		TRY(not_ready(&j, old, &why, &made, f));
+	if (wanted != NULL)
+		TRY(credential_want_list(made, wanted, 0, f));
 	carry_schedule(old, made);
 	TRY(keep_until_learnt(l, &j, old, &made, f));
 	credset_put(l->set, at, TAKE(made));

@@ -3,6 +3,7 @@
 #include "agent/front/acme_ops.h"
 #include "agent/front/observe.h"
 #include "agent/front/plan.h"
+#include "agent/front/tnlist_ops.h"
 #include "stir/b64.h"
 
 enum kind {
@@ -45,6 +46,9 @@ static const struct op ops[] = {
 	{ "content", content_op, { { "uri", TEXT }, { "sha256", TEXT | NUL },
 	    { "sha384", TEXT | NUL }, { "sha512", TEXT | NUL }, { "card", TEXT | NUL },
 	    { "problem", TEXT | NUL } } },
+	{ "lists", lists_op, { { NULL, 0 } } },
+	{ "list", list_op, { TENANT, NAME, URL, { "total", NUMBER }, { "offset", NUMBER },
+	    { "data", TEXT | NUL }, { "fresh_s", NUMBER | NUL }, { "problem", TEXT | NUL } } },
 	{ "account", account_op, { CA } },
 	{ "new-account", new_account_op, { CA, NONCE, URL, { "eab", OBJECT | NUL },
 	    { "only_existing", BOOLEAN } } },

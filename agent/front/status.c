@@ -209,6 +209,22 @@ put_originators(struct buf *out, const struct credential *c)
 	jw_close(out, ']');
 }
 
+/* D-46 */
+static void
+put_tnlist(struct buf *out, const struct credential *c)
+{
+	if (c->list == NULL) {
+		jw_null(out, "tnlist");
+		return;
+	}
+	jw_open(out, "tnlist", '{');
+	jw_str(out, "url", c->list->url);
+	jw_uint(out, "numbers", tnset_count(c->list->numbers));
+	jw_int(out, "fetched_at", atomic_load(&c->list->fetched_at_s));
+	jw_int(out, "next_fetch", atomic_load(&c->list_due_s));
+	jw_close(out, '}');
+}
+
 static void
 put_credential(struct buf *out, const struct shown *s)
 {
@@ -228,6 +244,7 @@ put_credential(struct buf *out, const struct shown *s)
 	put_contents(out, s);
 	put_chain(out, c);
 	put_originators(out, c);
+	put_tnlist(out, c);
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
 	if (atomic_load(&c->renew_at_s) != 0)
 		jw_int(out, "next_renewal", atomic_load(&c->renew_at_s));

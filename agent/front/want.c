@@ -108,5 +108,8 @@ want_met(const struct want *w, const struct config_credential *c, const struct c
 
 	if (have != NULL && c->constraints != NULL && have->form != c->constraints->form)
 		return false;
+	/* What a list by reference says changes without a new certificate (D-46). */
+	if (leaf->tnauth == NULL && leaf->tnauth_by_reference)
+		return constraints_allowed(c, leaf->constraints_der, &why) == RC_OK;
 	return want_allows(w, c, leaf->tnauth_der, leaf->constraints_der, &why) == RC_OK;
 }

@@ -39,6 +39,7 @@ works_done(struct works *w)
 	}
 	accounts_done(&w->accounts);
 	load_changes_done(&w->changes);
+	buf_free(&w->list.octets);
 	credset_release(w->set);
 	free(w->config_file);
 	*w = (struct works){ 0 };

@@ -34,6 +34,14 @@ struct works_out {
 	void (*audit)(void *arg, json_t *record); /* takes the reference */
 };
 
+/* A TNAuthList by reference whose parts are coming in (tnlist_ops.c). */
+struct works_list {
+	struct buf octets;
+	char url[TNLIST_URL_MAX + 1];
+	struct credset_place at;
+	size_t total; /* 0: none */
+};
+
 struct works {
 	char *config_file;
 	struct credset *set; /* the newest in force; NULL before the first load */
@@ -41,6 +49,7 @@ struct works {
 	struct load_changes changes; /* certificates whose keys are not learnt yet */
 	struct works_token token[CONFIG_MAX_TOKENS];
 	struct works_out out;
+	struct works_list list;
 	int64_t retire_at_s;  /* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s; /* the same for x5u files */
 	int64_t look_at_s;    /* the same for the directories of x5u files */

@@ -52,6 +52,25 @@ httpc_retry_after(const char *value, int64_t at_s)
 	return s < RETRY_YEAR_S ? s : RETRY_YEAR_S;
 }
 
+int64_t
+httpc_max_age(const char *value)
+{
+	const char *age = strcasestr(value, "max-age=");
+	int64_t s;
+
+	if (strcasestr(value, "no-store") != NULL || strcasestr(value, "no-cache") != NULL)
+		return 0;
+	if (age == NULL || (age != value && strchr(" ,\t", age[-1]) == NULL))
+		return -1;
+	age += strlen("max-age=");
+	s = 0;
+	if (*age < '0' || *age > '9')
+		return -1;
+	for (; *age >= '0' && *age <= '9' && s <= RETRY_YEAR_S; age++)
+		s = s * 10 + (*age - '0');
+	return s < RETRY_YEAR_S ? s : RETRY_YEAR_S;
+}
+
 static bool
 name_is(const char *line, size_t colon, const char *name)
 {
@@ -144,6 +163,8 @@ take_header(
 		a->retry_after_s = httpc_retry_after(value, at_s);
 	if (name_is(line, colon, "Content-Type"))
 		take_type(a, value);
+	if (name_is(line, colon, "Cache-Control"))
+		a->max_age_s = httpc_max_age(value);
 	if (name_is(line, colon, "Link"))
 		take_links(a, value);
 	if (name_is(line, colon, "Location") && a->location == NULL && url_is_https(value))
@@ -159,7 +180,7 @@ forget_headers(struct http_answer *a)
 		free(a->alternate[i]);
 	a->alternates = 0;
 	a->nonce[0] = a->content_type[0] = 0;
-	a->retry_after_s = -1;
+	a->retry_after_s = a->max_age_s = -1;
 }
 
 void
@@ -404,8 +425,8 @@ httpc_start(
 	if (t == NULL || (t->easy = curl_easy_init()) == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "transfer");
 	t->body = BUF_INIT(HTTP_BODY_MAX * 2);
-	t->answer.body = BUF_INIT(HTTP_BODY_MAX);
-	t->answer.retry_after_s = -1;
+	t->answer.body = BUF_INIT(r->body_max != 0 ? r->body_max : HTTP_BODY_MAX);
+	t->answer.retry_after_s = t->answer.max_age_s = -1;
 	t->done = done;
 	t->arg = arg;
 	buf_span(&t->body, r->body);
@@ -425,7 +446,7 @@ outcome(struct transfer *t, CURLcode code, struct fault *f)
 {
 	if (t->too_large)
 		return FAULT(
-		    f, RC_INVALID, "http_too_large", "more than %d bytes", HTTP_BODY_MAX);
+		    f, RC_INVALID, "http_too_large", "more than %zu bytes", t->answer.body.max);
 	switch (code) {
 	case CURLE_OK: return RC_OK;
 	case CURLE_OPERATION_TIMEDOUT:

@@ -41,6 +41,9 @@ enum rc httpc_wait(struct httpc *h, struct curl_waitfd *more, unsigned n, int ti
  */
 int64_t httpc_retry_after(const char *value, int64_t now_s);
 
+/* max-age of Cache-Control (RFC 9111 section 5.2.2.1): seconds, at most a year; -1 without. */
+int64_t httpc_max_age(const char *value);
+
 /* One header line into the answer; exported for the tests. */
 void httpc_header(struct http_answer *a, const char *line, size_t len, int64_t now_s);
 void httpc_answer_done(struct http_answer *a);

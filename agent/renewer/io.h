@@ -30,6 +30,7 @@ struct http_request {
 	const char *accept;	  /* NULL: none sent */
 	const char *content_type; /* POST */
 	const char *bearer;	  /* secret of an Authorization header; NULL: none */
+	size_t body_max;	  /* of the answer; 0: HTTP_BODY_MAX */
 	struct span body;
 };
 
@@ -37,7 +38,8 @@ struct http_answer {
 	long status;
 	char nonce[HTTP_NONCE_MAX + 1]; /* Replay-Nonce, "" without */
 	int64_t retry_after_s;		/* -1 without */
-	char *location;			/* absolute https URL, NULL without */
+	int64_t max_age_s; /* Cache-Control; 0 for no-store and no-cache, -1 without */
+	char *location;	   /* absolute https URL, NULL without */
 	char *alternate[HTTP_ALTERNATES];
 	size_t alternates;
 	char content_type[64]; /* without parameters, lower case */

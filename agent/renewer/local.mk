@@ -11,6 +11,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/httpc.c agent/renewer/httpc.h \
 	agent/renewer/io.h \
 	agent/renewer/job.h \
+	agent/renewer/lists.c agent/renewer/lists.h \
 	agent/renewer/observe.c agent/renewer/observe.h \
 	agent/renewer/plan.c agent/renewer/plan.h \
 	agent/renewer/problem.c agent/renewer/problem.h \

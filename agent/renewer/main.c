@@ -16,6 +16,7 @@
 #include "agent/log.h"
 #include "agent/renewer/ask.h"
 #include "agent/renewer/httpc.h"
+#include "agent/renewer/lists.h"
 #include "agent/renewer/observe.h"
 #include "agent/renewer/renew.h"
 #include "agent/role.h"
@@ -33,6 +34,7 @@ struct renewer {
 	struct store *store;
 	struct renew *renew;
 	struct observe *observe;
+	struct lists *lists;
 	struct io io;
 	bool stopping;
 };
@@ -97,7 +99,8 @@ reload(struct renewer *r)
 		return;
 	}
 	/* The URLs first: renew_reload() takes the tree over. */
-	if (observe_adopt(r->observe, config, &f) != RC_OK)
+	if (observe_adopt(r->observe, config, &f) != RC_OK ||
+	    lists_adopt(r->lists, config, &f) != RC_OK)
 		log_fault(LEVEL_ERR, "reload_failed", &f);
 	if (renew_reload(r->renew, config, &f) != RC_OK)
 		log_fault(LEVEL_ERR, "reload_failed", &f);
@@ -146,7 +149,9 @@ start(struct renewer *r, const struct options *o, struct fault *f)
 		return f->rc;
 	}
 	if (observe_new(&r->io, &r->observe, f) != RC_OK ||
-	    observe_adopt(r->observe, config, f) != RC_OK) {
+	    observe_adopt(r->observe, config, f) != RC_OK ||
+	    lists_new(&r->io, &r->lists, f) != RC_OK ||
+	    lists_adopt(r->lists, config, f) != RC_OK) {
 		config_free(config);
 		return f->rc;
 	}
@@ -161,10 +166,13 @@ stop(struct renewer *r)
 		renew_stop(r->renew);
 	if (r->observe != NULL)
 		observe_stop(r->observe);
+	if (r->lists != NULL)
+		lists_stop(r->lists);
 	ask_free(r->ask);
 	httpc_free(r->http);
 	renew_free(r->renew);
 	observe_free(r->observe);
+	lists_free(r->lists);
 	store_free(r->store);
 }
 
@@ -190,6 +198,12 @@ run_control(struct renewer *r, struct fault *f)
 	}
 }
 
+static int
+sooner(int a_ms, int b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
 static enum rc
 loop(struct renewer *r, struct fault *f)
 {
@@ -198,12 +212,14 @@ loop(struct renewer *r, struct fault *f)
 			{ .fd = ROLE_FD_PEER, .events = CURL_WAIT_POLLIN },
 			{ .fd = ROLE_FD_CONTROL, .events = CURL_WAIT_POLLIN },
 		};
-		int wait_ms = renew_run(r->renew), looks_ms = observe_run(r->observe);
+		int wait_ms = renew_run(r->renew);
+
+		wait_ms = sooner(wait_ms, observe_run(r->observe));
+		wait_ms = sooner(wait_ms, lists_run(r->lists));
 
 		/* What was just asked goes out before the wait. */
 		TRY(ask_run(r->ask, wall_ms(NULL), f));
-		TRY(httpc_wait(
-		    r->http, fds, ARRAY_LEN(fds), looks_ms < wait_ms ? looks_ms : wait_ms, f));
+		TRY(httpc_wait(r->http, fds, ARRAY_LEN(fds), wait_ms, f));
 		TRY(run_control(r, f));
 		TRY(ask_run(r->ask, wall_ms(NULL), f));
 	}

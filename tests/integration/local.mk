@@ -11,6 +11,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_routes.py \
 	tests/integration/test_reasons.py \
 	tests/integration/test_calls.py \
+	tests/integration/test_authority.py \
 	tests/integration/test_rcd.py \
 	tests/integration/test_types.py \
 	tests/integration/test_replay.py \

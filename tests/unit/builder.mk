@@ -45,3 +45,7 @@ tests_unit_test_front_LDADD = $(BUILDER_LDADD)
 UNIT_TESTS += tests/unit/test_contents
 tests_unit_test_contents_SOURCES = tests/unit/test_contents.c $(BWORLD)
 tests_unit_test_contents_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_tnlist
+tests_unit_test_tnlist_SOURCES = tests/unit/test_tnlist.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_tnlist_LDADD = $(FRONT_LDADD)

@@ -36,3 +36,7 @@ tests_unit_test_renew_LDADD = $(RENEWER_LDADD)
 # The renewer against the lab, with a front of software keys.
 TESTS += tests/integration/test_renewer.py
 EXTRA_DIST += tests/integration/test_renewer.py tests/integration/renewer_front.py
+
+UNIT_TESTS += tests/unit/test_lists
+tests_unit_test_lists_SOURCES = tests/unit/test_lists.c tests/unit/mutate.h
+tests_unit_test_lists_LDADD = $(RENEWER_LDADD)

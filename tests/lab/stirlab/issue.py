@@ -57,6 +57,7 @@ class Wanted:
     scts: int = 0
     policy: str | None = None
     crldp: str | None = None
+    list_url: str | None = None  # where the numbers are, in the place of the list
     wrong: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -139,7 +140,12 @@ class Issuer:
     @staticmethod
     def _stir_extensions(wanted: Wanted) -> list[asn1.Extension]:
         wrong, found = wanted.wrong, []
-        if "missing-tnauthlist" not in wrong:
+        if wanted.list_url:
+            found.append(_extension("1.3.6.1.5.5.7.1.1", False, der.tlv(
+                der.SEQUENCE, der.tlv(
+                    der.SEQUENCE, der.write_oid(tnauth.OID_LIST)
+                    + der.tlv(0x86, wanted.list_url.encode("ascii"))))))
+        elif "missing-tnauthlist" not in wrong:
             found.append(_extension(tnauth.OID, False,
                                     _numbers(wanted.numbers, wrong)))
         constraint = wanted.constraint

@@ -514,13 +514,17 @@ class Orders:
         if kind == "shaken":
             organization = config.get("ca.organizations").get(
                 spcs[0], organization)
+        reference = None
+        if kind == "delegate" and config.get("ca.tn_list_by_reference"):
+            reference = self._publish(
+                f"lists/{hashlib.sha256(numbers).hexdigest()}.tnauthlist", numbers)
         return issue.Wanted(
             kind, numbers, spki, begin, end, organization,
             config.get("ca.country"), constraint, ca,
             (eab.get("scts") or {}).get(kind, config.get(f"ca.scts.{kind}")),
             config.get("ca.policy_oid"),
             self._acme.crl_url if kind == "shaken" and config.get("ca.crldp")
-            else None)
+            else None, reference)
 
     def _keep(self, name: str, order: dict, chain: list[bytes], spki: bytes
               ) -> None:

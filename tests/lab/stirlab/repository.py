@@ -35,7 +35,7 @@ class RepositoryService:
         self._root, self._base = os.path.realpath(root), base_url
         self._faults = faults
         os.makedirs(self._root, mode=0o755, exist_ok=True)
-        for name in ("", "certs", "ca", "authority", "crl"):
+        for name in ("", "certs", "ca", "authority", "crl", "lists"):
             path = os.path.join(self._root, name)
             if not os.path.isdir(path):
                 os.mkdir(path)

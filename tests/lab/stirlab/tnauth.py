@@ -15,6 +15,9 @@ from . import der
 
 OID = "1.3.6.1.5.5.7.1.26"
 
+#: id-ad-stirTNList (RFC 8226 section 10.1).
+OID_LIST = "1.3.6.1.5.5.7.48.14"
+
 _NUMBER = re.compile(r"[0-9#*]{1,15}\Z")
 _DIGITS = re.compile(r"[0-9]{1,15}\Z")
 
