@@ -86,6 +86,7 @@ class Certificate:
     constraint_octets: bytes | None = None
     hosts: list[str] = field(default_factory=list)  # dNSName
     by_reference: bool = False  # a list at a URL, too
+    parent: list[tuple] | None = None  # the issuer's TNAuthList
     issuer_validity: tuple[int, int] = (1577836800, 2208988800)
     both: bool = False  # the constraints in both extensions
 
@@ -124,7 +125,7 @@ class Maker:
                      "rsa": _spki(rsa.generate_private_key(65537, 2048))}
         self.serial = 1 << 60
         self.keys["ca"] = _spki(self.ca_key)
-        self.issuers: dict[tuple[int, int], str] = {}
+        self.issuers: dict[tuple, str] = {}
 
     def _extensions(self, c: Certificate) -> bytes:
         out = [_extension("2.5.29.14", False, tlv(4, bytes(20))),
@@ -166,11 +167,11 @@ class Maker:
 
     def chain(self, c: Certificate) -> str:
         """The leaf and its issuer, which many share."""
-        when = c.issuer_validity
-        if when not in self.issuers:
-            ca = Certificate(None, None, *when, key="ca", ca=True, usage=0x06)
-            self.issuers[when] = self.pem(ca, subject="Oracle CA")
-        return self.pem(c) + self.issuers[when]
+        what = (*c.issuer_validity, tuple(c.parent or ()))
+        if what not in self.issuers:
+            ca = Certificate(c.parent, None, *c.issuer_validity, key="ca", ca=True, usage=0x06)
+            self.issuers[what] = self.pem(ca, subject="Oracle CA")
+        return self.pem(c) + self.issuers[what]
 
     def pem(self, c: Certificate, subject: str = "SHAKEN 1234") -> str:
         text = base64.encodebytes(self.der(c, subject)).decode().replace("\n", "")

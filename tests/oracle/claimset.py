@@ -150,7 +150,8 @@ def _rph(value) -> bool:
 
 FORMS = {"attest": _attest, "origid": _origid, "mky": _mky, "msgi": _msgi, "opt": _opt,
          "rph": _rph, "sph": lambda value: value == "psap-callback", "crn": richcall.is_display,
-         "vper": persona.is_vper}
+         "vper": persona.is_vper,
+         "iss": lambda value: isinstance(value, str) and value != ""}
 
 
 def _div(value) -> dict:

@@ -18,6 +18,7 @@ from spell import Raw, spell
 
 NOW = 1790000000
 HEX = "0123456789abcdef"
+DNO = "1.3.6.1.4.1.99999.7"  # doNotOriginate, whose OID is not assigned (D-42)
 # What each class signs (D-01); the first of them twice as often.
 DELEGATE = (None, None, "rcd", "div", "div-o", "rsp", "msg")
 PPTS = {None: (None, "shaken", "shaken", "rcd", "div", "div-o", "rsp", "msg", "rph"),
@@ -131,11 +132,18 @@ def hashed(rng: random.Random, value) -> str:
     return f"{kind}-{text if rng.random() < 0.2 else text.rstrip('=')}"
 
 
-def passport(rng: random.Random, at: int) -> str:
-    """One that a div-o carries: its form counts, nobody looks at the signature here."""
-    header = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://a.example/c"}
-    payload = {"dest": {"tn": [digits(rng, 11)]}, "iat": at, "orig": {"tn": digits(rng, 11)}}
-    rows = [text_of_json(header), text_of_json(payload), bytes(64)]
+def passport(orig: str, dest: list[str], iat, ppt: str | None = "shaken", **more) -> str:
+    """One that is answered: its claims count, its signature is not looked at."""
+    header = {"alg": "ES256", "typ": "passport", "x5u": "https://a.example/c.pem"}
+    header.update({"ppt": ppt} if ppt else {})
+    payload = {"dest": {"tn": dest}, "iat": iat, "orig": {"tn": orig}}
+    if ppt == "shaken":
+        payload.update(attest="A", origid="123e4567-e89b-12d3-a456-426655440000")
+    return sealed(header, {**payload, **more})
+
+
+def sealed(header, payload, signature: bytes = b"\x01" * 64) -> str:
+    rows = (text_of_json(header), text_of_json(payload), signature)
     return ".".join(base64.urlsafe_b64encode(row).decode().rstrip("=") for row in rows)
 
 
@@ -178,6 +186,10 @@ class Pair:
     ppt: str | None
     profile: str | None
     allow: list[str] = field(default_factory=list)
+    original: list[str] = field(default_factory=list)
+    third: bool = False  # third parties' rich call data is switched on
+    dno: str | None = None
+    encompassing: str | None = None
     text: bytes | None = None  # in the place of the spelled claims
     fancy: bool = False
 
@@ -198,6 +210,10 @@ def digits(rng: random.Random, size: int) -> str:
 def uuid(rng: random.Random) -> str:
     text = "-".join("".join(rng.choice(HEX) for _ in range(n)) for n in (8, 4, 4, 4, 12))
     return text.upper() if rng.random() < 0.3 else text
+
+
+def plain(number: str) -> str:
+    return "".join(c for c in number if c in "0123456789*#")
 
 
 def decorated(rng: random.Random, number: str) -> str:
@@ -233,6 +249,7 @@ class Family:
         if rng.random() < 0.8:
             self._constrain()
         self._extra()
+        self.encompassing: str | None = None
         self.certificate = self._certificate()
 
     # ---- numbers -----------------------------------------------------------------
@@ -405,13 +422,31 @@ class Family:
         if self.profile in (None, "atis-delegate", "shaken-sp") and rng.random() < 0.3:
             life = 90 * 86400
         begin = NOW - rng.randrange(life)
+        parent = None
+        if self.profile != "shaken-sp" and rng.random() < 0.3:
+            parent = self._parent()
         return Certificate(
-            entries=self.entries, constraints=self.constraints, not_before=begin,
-            not_after=begin + life, by_reference=rng.random() < 0.05,
+            parent=parent, entries=self.entries, constraints=self.constraints, not_before=begin,
+            not_after=begin + life, by_reference=self.encompassing != "require" and rng.random() < 0.05,
             hosts=["acme.example"] if self.profile == "domain" else rng.choice(
                 ([], [], [], ["acme.example"], ["a.example", "b.example"])), ca=rng.choice((None, False)),
             usage=rng.choice((0x80, 0x80, 0xC0, None)),
             further=[("1.3.6.1.4.1.99999.1", False, b"\x05\x00")] if rng.random() < 0.1 else [])
+
+    def _parent(self) -> list[tuple] | None:
+        """An issuer that holds what the leaf holds, in another way."""
+        rng, mode = self.rng, self.rng.choice(("off", "if-present", "if-present", "require"))
+        self.encompassing = mode
+        if mode != "require" and rng.random() < 0.3:
+            return rng.choice((None, [("spc", "1234")]))
+        out = [entry[:3] for entry in self.entries]
+        for n, entry in enumerate(out):
+            if entry[0] == "range" and entry[2] > 3 and rng.random() < 0.5:  # cut in two
+                half, start = entry[2] // 2, int(entry[1])
+                out[n] = ("range", entry[1], half)
+                out.append(("range", str(start + half).zfill(len(entry[1])), entry[2] - half))
+        rng.shuffle(out)
+        return out + [("one", digits(rng, 11))]
 
     # ---- pairs that are allowed ----------------------------------------------------
 
@@ -461,7 +496,7 @@ class Family:
             out = {"div": {"tn": decorated(rng, rng.choice(self.pool))}}
             if rng.random() < 0.3:
                 out["div"]["hi"] = rng.choice(("1", "1.2", "1.1.10"))
-            return {**out, "opt": passport(rng, at)} if ppt == "div-o" else out
+            return out
         return {}
 
     def _fingerprints(self) -> list[dict]:
@@ -549,8 +584,38 @@ class Family:
         c = self.certificate
         at = rng.choice((c.not_before, c.not_after, NOW,
                          rng.randint(c.not_before, c.not_after)))
-        return Pair(c, self._claims(ppt, at), at, ppt, self.profile, list(self.allow),
-                    fancy=rng.random() < 0.3)
+        pair = Pair(c, self._claims(ppt, at), at, ppt, self.profile, list(self.allow),
+                    fancy=rng.random() < 0.3, dno=DNO if rng.random() < 0.2 else None,
+                    encompassing=self.encompassing)
+        if ppt in ("div", "div-o", "rsp"):
+            self._answered(pair)
+        if (ppt == "rcd" and self.profile not in ("shaken-sp", "vesper-06") and
+                "orig" not in self.values and rng.random() < 0.2):
+            pair.third = True  # rich call data about another's number (D-52)
+            pair.claims.update(orig={"tn": "5" + digits(rng, 13)}, iss="Zorin Industries")
+        return pair
+
+    def _answered(self, pair: Pair) -> None:
+        """The PASSporTs that it answers, from its claims backwards."""
+        rng, claims = self.rng, pair.claims
+        orig = plain(claims["orig"]["tn"])
+        if pair.ppt == "rsp":
+            last, iat = [plain(tn) for tn in claims["dest"]["tn"]], pair.at - rng.choice((0, 9000))
+        else:
+            last = [plain(claims["div"]["tn"])]
+            last += ["8" + digits(rng, 13)] if rng.random() < 0.3 else []
+            iat = claims.get("iat", pair.at - rng.choice((0, 1, 10800)))
+        rng.shuffle(last)
+        rows = [passport(orig, last, iat, rng.choice((None, "shaken")))]
+        if rng.random() < 0.3 and pair.ppt != "div-o":  # which wraps one
+            rows = [passport(orig, last, iat, "shaken"), passport(orig, last[::-1], iat, None)]
+        elif rng.random() < 0.3 and pair.ppt != "div-o" and len(last) == 1:  # diverted before
+            before = "7" + digits(rng, 13)
+            rows = [passport(orig, [before], iat, "shaken"),
+                    passport(orig, last, iat, "div", div={"tn": before})]
+        if pair.ppt == "div-o" and rng.random() < 0.5 and len(rows) == 1:
+            claims["opt"] = rows[0]
+        pair.original = rows
 
 
 __all__ = ["Family", "Pair", "Raw", "octets"]

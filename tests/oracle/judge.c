@@ -3,12 +3,14 @@
  * by the function that the command calls.  Decides nothing itself.  One thread.
  *
  *	chain\tLEN\n<PEM>	the chain of the pairs that follow
- *	pair\tLEN[\tKEY=VALUE]…\n<claims>	ppt, profile, at, allow (again and again)
+ *	pair\tLEN[\tKEY=VALUE]…\n<claims>	the options of the command: ppt, profile, at,
+ *		encompassing, dno, third=1; allow and original again and again
  *
  * Each pair is answered by allow, refuse, undecodable (the chain; exit status
  * 1 of the command) or failed, then reason, claim and detail, tabs between.
  */
 #include "client/check.h"
+#include "stir/original.h"
 #include "stir/profile.h"
 
 #include <inttypes.h>
@@ -16,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_LEN = 8192 };
+enum { LINE_MAX_LEN = 65536 };
 
 static void
 die(const char *why)
@@ -53,6 +55,14 @@ read_body(const char *length, struct buf *out)
 }
 
 static void
+add(struct text_list *list, const char *value)
+{
+	if (list->len == ARGS_MAX)
+		die("too many of one switch");
+	list->item[list->len++] = value;
+}
+
+static void
 take_switch(struct check *c, char *text)
 {
 	char *value = strchr(text, '=');
@@ -66,8 +76,16 @@ take_switch(struct check *c, char *text)
 		c->profile = value;
 	else if (strcmp(text, "at") == 0)
 		c->at_s = number(value);
-	else if (strcmp(text, "allow") == 0 && c->allowed.len < ARGS_MAX)
-		c->allowed.item[c->allowed.len++] = value;
+	else if (strcmp(text, "encompassing") == 0)
+		c->encompassing = value;
+	else if (strcmp(text, "dno") == 0)
+		c->do_not_originate = value;
+	else if (strcmp(text, "third") == 0)
+		c->third_party_rcd = true;
+	else if (strcmp(text, "allow") == 0)
+		add(&c->allowed, value);
+	else if (strcmp(text, "original") == 0)
+		add(&c->original, value);
 	else
 		die("unknown switch");
 	if (c->profile != NULL && profile_find(c->profile) == NULL)
@@ -83,8 +101,23 @@ print_verdict(const char *word, const struct fault *f)
 	putchar('\n');
 }
 
+/* As the command does. */
+static enum rc
+judge(struct check *c, const struct chain *chain, struct span claims, struct fault *f)
+{
+	AUTO(originals) *originals = NULL;
+	struct span token[ARGS_MAX];
+
+	for (size_t i = 0; i < c->original.len; i++)
+		token[i] = span_str(c->original.item[i]);
+	if (c->original.len > 0)
+		TRY(originals_read(token, c->original.len, &originals, f));
+	c->originals = originals;
+	return check_judge(c, chain, claims, f);
+}
+
 static void
-judge_pair(const struct chain *chain, const struct fault *chain_fault, const struct check *c,
+judge_pair(const struct chain *chain, const struct fault *chain_fault, struct check *c,
     struct span claims)
 {
 	struct fault f = { 0 };
@@ -94,7 +127,7 @@ judge_pair(const struct chain *chain, const struct fault *chain_fault, const str
 		print_verdict("undecodable", chain_fault);
 		return;
 	}
-	rc = check_judge(c, chain, claims, &f);
+	rc = judge(c, chain, claims, &f);
 	if (rc == RC_NO_MEMORY || rc == RC_BUG)
 		print_verdict("failed", &f);
 	else

@@ -12,6 +12,7 @@ import der
 import tnlist
 
 TNAUTHLIST, JWTCC, EJWTCC = (f"1.3.6.1.5.5.7.1.{n}" for n in (26, 27, 33))
+TNLIST = "1.3.6.1.5.5.7.48.14"
 WEEK_S = 7 * 86400
 # What a signer processes, or may pass over, when it is marked critical.
 PROCESSED = {"2.5.29.15", "2.5.29.19", TNAUTHLIST, JWTCC, EJWTCC,
@@ -26,6 +27,8 @@ class Leaf:
     def __init__(self, octets: bytes):
         self.problems: list[str] = []
         self.hosts: list[str] = []
+        self.by_reference = False  # a list elsewhere, which is not at hand
+        self.above: list[Leaf] = []  # the rest of its chain
         self.numbers: tnlist.TNList | None = None
         self.constraints: constraint.Constraints | None = None
         try:
@@ -41,6 +44,7 @@ class Leaf:
         if certificate.not_valid_after.year == 9999:
             self.problems.append("no end of validity")
         self._key(certificate)
+        self.oids = {e.oid.dotted_string for e in extensions}
         for extension in extensions:
             self._extension(extension)
         self._read({e.oid.dotted_string: e.value for e in extensions})
@@ -60,6 +64,8 @@ class Leaf:
             self.problems.append("a CA signs no PASSporT")  # protocol.md 1.6
         elif isinstance(value, x509.KeyUsage) and not value.digital_signature:
             self.problems.append("keyUsage without digitalSignature")
+        elif isinstance(value, x509.AuthorityInformationAccess):
+            self.by_reference = any(row.access_method.dotted_string == TNLIST for row in value)
         elif isinstance(value, x509.SubjectAlternativeName):
             self.hosts = value.get_values_for_type(x509.DNSName)
         elif extension.critical and extension.oid.dotted_string not in PROCESSED:
@@ -99,3 +105,22 @@ class Leaf:
             # protocol.md 1.5, second reading: one SPC and nothing else.
             return len(self.numbers.spcs) != 1 or self.numbers.has_numbers
         return False
+
+    def encompassed(self, mode: str | None, profile: str | None) -> bool:
+        """RFC 9060 section 4.1 along the chain, as far as D-45's policy wants it."""
+        if mode in (None, "off"):
+            return True
+        lists = [c.numbers for c in self.above if c.numbers is not None]
+        if not lists:
+            return mode != "require"
+        # A list by reference counts as if it stood here, and nobody has seen it.
+        child, proven = self.numbers, not self.by_reference
+        for parent in lists:
+            # Originators are no scope under VESPER, nor is any SPC without a profile.
+            codes = profile != "atis-delegate" or set(child.spcs) <= set(parent.spcs)
+            if not (codes and child.inside(parent)):
+                if not parent.spcs:
+                    return False
+                proven = False  # what the parent's codes stand for is not in the list
+            child = parent
+        return proven or mode != "require"

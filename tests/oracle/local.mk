@@ -16,6 +16,7 @@ ORACLE_MODULES = \
 	tests/oracle/leaf.py \
 	tests/oracle/mutations.py \
 	tests/oracle/oracle.py \
+	tests/oracle/originals.py \
 	tests/oracle/persona.py \
 	tests/oracle/richcall.py \
 	tests/oracle/spell.py \

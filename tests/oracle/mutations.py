@@ -7,7 +7,6 @@ under MAYBE may also leave the pair allowed.
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import generate
@@ -124,7 +123,7 @@ def ppt_of_another_class(g: Family, p: Pair):
 
 # ---- the claims ----------------------------------------------------------------------
 
-DEMANDED = {"shaken": ["attest", "origid"], "div": ["div"], "div-o": ["div", "opt"],
+DEMANDED = {"shaken": ["attest", "origid"], "div": ["div"], "div-o": ["div"],
             "rph": ["rph"]}
 
 
@@ -384,7 +383,10 @@ def wrong_number(g: Family, p: Pair):
 @change("stale_iat")
 def stale(g: Family, p: Pair):
     if "div" in p.claims:
-        return with_claims(p, iat=p.at + g.rng.choice((-10801, 6, 3600, -86400, -p.at, 61)))
+        iat = p.at + g.rng.choice((-10801, 6, 3600, -86400, 61))
+        orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
+        return with_claims(without(p, "opt").changed(
+            original=[generate.passport(orig, [there], iat)]), iat=iat)
     offset = g.rng.choice((-61, 6, -3600, 3600, -10800, 86400, -p.at, -2 * p.at,
                            2 ** 53 - 1 - p.at, 61, -62, -300))
     return with_claims(p, iat=p.at + offset)
@@ -400,7 +402,7 @@ def unknown(g: Family, p: Pair):
 
 
 BOUND = {"msgi": "sha256-" + DIGEST, "div": {"tn": "12025550100"}, "rph": {"auth": ["ets.0"]},
-         "sph": "psap-callback", "iss": "ACME", "opt": generate.passport(random.Random(1), 1)}
+         "sph": "psap-callback", "iss": "ACME", "opt": generate.passport("1", ["2"], 1)}
 HOMES = {"msgi": ("msg",), "div": ("div", "div-o"), "rph": ("rph",), "sph": ("rph",),
          "iss": ("rcd",), "opt": ("div-o",)}
 
@@ -462,26 +464,176 @@ def outside(g: Family, p: Pair):
 def _by(g: Family, p: Pair, text: str):
     """The pair with another number in the place that the certificate must cover."""
     if "div" in p.claims:
-        return with_claims(p, div={**p.claims["div"], "tn": text})
+        orig, iat = generate.plain(p.claims["orig"]["tn"]), p.claims.get("iat", p.at)
+        return with_claims(without(p, "opt").changed(
+            original=[generate.passport(orig, [_digits(text)], iat)]),
+            div={**p.claims["div"], "tn": text})
     if p.ppt == "rsp":
         there = p.claims["dest"]["tn"]
         number = _digits(text)
         if number in map(_digits, there):
             return None
-        return with_claims(p, dest={"tn": g.rng.choice(([text], there[:1] + [text]))})
+        numbers = g.rng.choice(([text], there[:1] + [text]))
+        orig = generate.plain(p.claims["orig"]["tn"])
+        return with_claims(p.changed(original=[generate.passport(
+            orig, [_digits(n) for n in numbers], p.at)]), dest={"tn": numbers})
     return None if "orig" in g.values else with_claims(p, orig={"tn": text})
 
 
 @change("tn_not_authorized")
 def third_party(g: Family, p: Pair):
     """D-52: iss makes it another's rich call data, which is not switched on."""
-    return with_claims(p, iss="Zorin Industries") if p.ppt == "rcd" else None
+    if p.ppt != "rcd":
+        return None
+    number = generate.digits(g.rng, 14) if g.rng.random() < 0.5 and "orig" not in g.values else \
+        p.claims["orig"]["tn"]
+    return with_claims(p.changed(third=False), iss="Zorin Industries", orig={"tn": number})
+
+
+@change("invalid_claim")
+def no_third_party(g: Family, p: Pair):
+    """Who holds the number is no third party; and a third party has a name."""
+    if p.ppt != "rcd" or p.third or p.profile in ("shaken-sp", "vesper-06"):
+        return None
+    return with_claims(p.changed(third=True), iss=g.rng.choice(("Zorin", "", None, 5, ["Zorin"])))
+
+
+@change("tn_not_authorized")
+def numbers_that_do_not_call(g: Family, p: Pair):
+    """D-42: doNotOriginate, where the OID is known."""
+    if p.dno is None or p.third or "div" in p.claims or p.ppt == "rsp" or p.profile == "shaken-sp":
+        return None
+    return with_leaf(p, further=p.certificate.further + [(p.dno, False, b"\x05\x00")])
+
+
+@change("credential_unusable")
+def beyond_the_issuer(g: Family, p: Pair):
+    """RFC 9060 section 4.1: more than the certificate above holds, or (require) unproven."""
+    if p.encompassing not in ("if-present", "require"):
+        return None
+    entry, rng = g.rng.choice([e for e in g.entries if e[0] != "spc"]), g.rng
+    fewer = [("one", "9" + generate.digits(rng, 14))]
+    if entry[0] == "range" and len(g.entries) == 1:
+        start, size = int(entry[1]), len(entry[1])
+        fewer = rng.choice(([("range", str(start + 1).zfill(size), entry[2])] if
+                            start + 1 + entry[2] < 10 ** size else fewer,
+                            [("one", entry[1])], [("range", entry[1], entry[2] - 1)]
+                            if entry[2] > 2 else fewer))
+    if p.encompassing == "require" and rng.random() < 0.5:
+        return with_leaf(p, parent=rng.choice((None, [("spc", "1234")], fewer + [("spc", "1")])))
+    return with_leaf(p, parent=fewer)
+
+
+def _longer(number: str) -> str:
+    """Another number, that only begins like it."""
+    return number + "0" if len(number) < 15 else number[:-1]
+
+
+def _other_original(g: Family, p: Pair):
+    orig = generate.plain(p.claims["orig"]["tn"])
+    other = "6" + generate.digits(g.rng, 13)
+    return orig, other
+
+
+@change("original_mismatch")
+def answers_another_call(g: Family, p: Pair):
+    if not p.original:
+        return None
+    orig, other = _other_original(g, p)
+    if p.ppt == "rsp":
+        there = [generate.plain(tn) for tn in p.claims["dest"]["tn"]]
+        return p.changed(original=[g.rng.choice((
+            generate.passport(other, there, p.at), generate.passport(orig, [other], p.at),
+            generate.passport(orig, there + [other], p.at),
+            generate.passport(orig, [_longer(there[0])] + there[1:], p.at)))])
+    there, iat = generate.plain(p.claims["div"]["tn"]), p.claims.get("iat", p.at)
+    claims = {n: v for n, v in p.claims.items() if n != "opt"}
+    return p.changed(claims=claims, original=[g.rng.choice((
+        generate.passport(other, [there], iat), generate.passport(orig, [other], iat),
+        generate.passport(orig, [_longer(there)], iat),
+        generate.passport(orig, ["*" + there[1:]], iat)))])
+
+
+@change("original_mismatch")
+def answers_at_another_time(g: Family, p: Pair):
+    if "div" not in p.claims:
+        return None
+    orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
+    claims = {n: v for n, v in p.claims.items() if n != "opt"}
+    return p.changed(claims={**claims, "iat": p.at},
+                     original=[generate.passport(orig, [there], p.at - g.rng.choice((1, 60, -5)))])
+
+
+@change("original_mismatch")
+def carries_another(g: Family, p: Pair):
+    if p.ppt != "div-o":
+        return None
+    orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
+    return with_claims(p, opt=generate.passport(orig, [there, "1"], p.claims.get("iat", p.at),
+                                                None))
+
+
+@change("original_mismatch")
+def not_of_one_call(g: Family, p: Pair):
+    if not p.original:
+        return None
+    orig, other = _other_original(g, p)
+    return p.changed(original=p.original + [g.rng.choice((
+        generate.passport(other, ["1"], p.at), generate.passport(orig, [other + "1"], p.at),
+        generate.passport(orig, ["1"], p.at, "div", div={"tn": other + "2"})))])
+
+
+@change("original_mismatch")
+def only_diversions(g: Family, p: Pair):
+    if "div" not in p.claims:
+        return None
+    orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
+    claims = {n: v for n, v in p.claims.items() if n != "opt"}
+    return p.changed(claims=claims, original=[generate.passport(
+        orig, [there], p.claims.get("iat", p.at), "div", div={"tn": "1"})])
+
+
+@change("original_invalid")
+def no_passport(g: Family, p: Pair):
+    if not p.original:
+        return None
+    header = {"alg": "ES256", "typ": "passport", "x5u": "https://a.example/c.pem"}
+    there = p.claims["div"]["tn"] if "div" in p.claims else p.claims["dest"]["tn"]
+    there = [generate.plain(tn) for tn in ([there] if isinstance(there, str) else there)]
+    good = {"dest": {"tn": there}, "iat": p.claims.get("iat", p.at),
+            "orig": {"tn": generate.plain(p.claims["orig"]["tn"])}}
+    seal = generate.sealed
+    first = seal(header, good).split(".")
+    bad = g.rng.choice((
+        "abc", "a.b.c", f"..{first[2]}", f"{first[0]}.{first[1]}", f"{first[0]}.{first[1]}.",
+        p.original[0] + "." + first[2], f"{first[1]}.{first[0]}.{first[2]}",
+        seal({**header, "alg": "none"}, good), seal({**header, "alg": "RS256"}, good),
+        seal({**header, "typ": "JWT"}, good), seal({**header, "ppt": "foo"}, good),
+        seal(header, {**good, "iat": str(p.at)}), seal(header, {**good, "orig": "2"}),
+        seal(header, {**good, "dest": {}}), seal(header, [good]), seal([header], good),
+        seal(header, {"dest": good["dest"], "iat": p.at}), seal(header, {"iat": p.at}),
+        seal(header, good, b"\x01" * 63), seal(header, good, b"\x01" * 65),
+        seal({"typ": "passport"}, good), seal({"alg": "ES256"}, good)))
+    claims = {n: v for n, v in p.claims.items() if n != "opt"}
+    return p.changed(claims=claims, original=[bad])
+
+
+@change("missing_original")
+def answers_nothing(g: Family, p: Pair):
+    return p.changed(original=[]) if p.original else None
+
+
+@change("invalid_member")
+def answers_needlessly(g: Family, p: Pair):
+    if p.ppt in ("div", "div-o", "rsp"):
+        return None
+    return p.changed(original=[generate.passport("1", ["2"], p.at)])
 
 
 @change("tn_not_authorized")
 def code_instead_of_numbers(g: Family, p: Pair):
-    """Without a profile an SPC authorises nothing; that is contract.md's rule."""
-    if p.profile is not None:
+    """Without a profile an SPC authorises nothing (docs/man/vesper.1)."""
+    if p.profile is not None or p.third:
         return None
     return with_leaf(p, entries=[("spc", g.pool[0])])
 
@@ -554,6 +706,8 @@ def other_own(g: Family, p: Pair):
 
 @change("value_not_permitted")
 def other_number(g: Family, p: Pair):
+    if p.original:
+        return None
     if "dest" in g.values and g.rng.random() < 0.5:
         numbers = g.pinned_dest[1:] + [generate.digits(g.rng, 12)]
         return with_claims(p, dest={"tn": numbers})
@@ -668,6 +822,8 @@ def other_time(g: Family, p: Pair):
     at = g.rng.choice((c.not_before - 1, c.not_after + 1, c.not_before - 86400,
                        c.not_after + 10 ** 7, c.not_before - 60, c.not_after + 60))
     claims = dict(p.claims)
+    if p.original:
+        return None
     if "iat" in claims:
         claims["iat"] += at - p.at
     return p.changed(at=at, claims=claims)

@@ -14,6 +14,7 @@ import claimset
 import constraint
 import jsontext
 import leaf
+import originals
 
 ALLOW = "allow"
 UNDECODABLE = "undecodable"  # exit status 1 of "vesper check"
@@ -34,6 +35,10 @@ class Question:
     ppt: str | None = None
     profile: str | None = None
     allow: list[str] = field(default_factory=list)
+    original: list[str] = field(default_factory=list)
+    third: bool = False
+    dno: str | None = None
+    encompassing: str | None = None
 
 
 def read_leaf(pem: str) -> leaf.Leaf | None:
@@ -43,6 +48,7 @@ def read_leaf(pem: str) -> leaf.Leaf | None:
         first, *others = (leaf.Leaf(base64.b64decode(text)) for text in found)
     except leaf.Undecodable:
         return None
+    first.above = others
     first.not_before = max([first.not_before] + [c.not_before for c in others])
     first.not_after = min([first.not_after] + [c.not_after for c in others])
     return first
@@ -64,28 +70,57 @@ def judge(question: Question, certificate: leaf.Leaf | None) -> str:
         return "unsupported_ppt"
     if question.profile and question.ppt not in CLASS_PPTS[question.profile]:
         return "unsupported_ppt"
-    if certificate.unusable(question.profile):
+    if certificate.unusable(question.profile) or not certificate.encompassed(
+            question.encompassing, question.profile):
         return "credential_unusable"
     try:
         return _decide(question, certificate, claims)
-    except claimset.Refusal as refusal:
+    except (claimset.Refusal, originals.Refusal) as refusal:
         return refusal.args[0]
+
+
+def _call(question: Question) -> originals.Call | None:
+    """What is answered, for the types that answer."""
+    if question.ppt not in originals.ANSWERING:
+        if question.original:
+            raise originals.Refusal("invalid_member", "original")
+        return None
+    if not question.original:
+        raise originals.Refusal("missing_original", "original")
+    return originals.Call(question.original)
+
+
+def _authorised(question: Question, certificate: leaf.Leaf, claims: dict) -> str | None:
+    """Numbers; rich call data of third parties (D-52); doNotOriginate (D-42)."""
+    covered = question.profile == "shaken-sp" or all(
+        certificate.numbers.covers(number)
+        for number in claimset.authorising(claims, question.ppt))
+    if "iss" in claims:
+        if not question.third:
+            return "tn_not_authorized"
+        return "invalid_claim" if covered and question.profile != "shaken-sp" else None
+    if not covered:
+        return "tn_not_authorized"
+    if question.dno in certificate.oids and claimset.TYPES[question.ppt].authority == "orig":
+        return "tn_not_authorized"
+    return None
 
 
 def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
     constraints = certificate.constraints
     further = set(question.allow) | (constraints.named() if constraints else set())
+    call = _call(question)
+    if call:
+        claims = call.fill(claims, question.ppt)
     claims = claimset.prepare(claims, question.ppt, question.profile, question.at, further)
+    if call:
+        call.match(claims, question.ppt, question.at)
     # D-44: no allowance at either end.
     if not certificate.not_before <= question.at <= certificate.not_after:
         return "credential_expired"
-    # D-05: under shaken-sp the numbers are the tenant's configuration.
-    if question.profile != "shaken-sp" and not all(
-            certificate.numbers.covers(number)
-            for number in claimset.authorising(claims, question.ppt)):
-        return "tn_not_authorized"
-    if "iss" in claims:
-        return "tn_not_authorized"  # D-52: rich call data of third parties is not switched on
+    reason = _authorised(question, certificate, claims)
+    if reason:
+        return reason
     if constraints:
         reason = constraint.judge(constraints, claims)
         if reason:

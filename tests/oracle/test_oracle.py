@@ -42,7 +42,8 @@ REASONS = list(mutations.CHANGES)
 # What few families can be refused for is tried more often.
 WEIGHTS = [{"value_not_permitted": 4, "claim_excluded": 3, "claim_not_vetted": 3,
             "claim_missing_by_constraint": 2, "private_claim_in_clear": 4,
-            "tn_not_authorized": 2, "invalid_claim": 3}.get(reason, 1) for reason in REASONS]
+            "tn_not_authorized": 2, "invalid_claim": 3,
+            "original_mismatch": 2, "original_invalid": 3, "missing_original": 3}.get(reason, 1) for reason in REASONS]
 
 
 @dataclass
@@ -58,7 +59,9 @@ class Asked:
     def case(self) -> dict:
         q = self.question
         return {"claims": q.claims.decode("latin-1"), "ppt": q.ppt, "profile": q.profile,
-                "at": q.at, "allow": q.allow, "certificate": q.chain, "expected": self.expected}
+                "at": q.at, "allow": q.allow, "original": q.original, "third": q.third,
+                "dno": q.dno, "encompassing": q.encompassing, "certificate": q.chain,
+                "expected": self.expected}
 
 
 class Judge:
@@ -78,6 +81,10 @@ class Judge:
         words += [f"ppt={q.ppt}"] if q.ppt is not None else []
         words += [f"profile={q.profile}"] if q.profile else []
         words += [f"allow={name}" for name in q.allow]
+        words += [f"original={text}" for text in q.original]
+        words += ["third=1"] if q.third else []
+        words += [f"dno={q.dno}"] if q.dno else []
+        words += [f"encompassing={q.encompassing}"] if q.encompassing else []
         return out + "\t".join(words).encode() + b"\n" + q.claims
 
     def judge(self, asked: list[Asked]) -> None:
@@ -133,7 +140,8 @@ class Bench:
     def _ask(self, index: int, name: str, pair: generate.Pair, rng, made, wanted) -> Asked:
         _, chain, leaf = self._chain(pair.certificate, made)
         question = oracle.Question(chain, generate.octets(rng, pair), pair.at, pair.ppt,
-                                   pair.profile, pair.allow)
+                                   pair.profile, pair.allow, pair.original, pair.third,
+                                   pair.dno, pair.encompassing)
         verdict = oracle.judge(question, leaf)
         if verdict not in wanted:
             raise AssertionError(f"family {index}, {name or 'base'}: the oracle says {verdict}, "
@@ -191,6 +199,10 @@ def command(q: oracle.Question, folder: Path) -> str:
     words += [f"--ppt={q.ppt}"] if q.ppt is not None else []
     words += [f"--profile={q.profile}"] if q.profile else []
     words += [f"--allow-claim={name}" for name in q.allow]
+    words += [f"--original={text}" for text in q.original]
+    words += ["--third-party-rcd"] if q.third else []
+    words += [f"--do-not-originate={q.dno}"] if q.dno else []
+    words += [f"--encompassing={q.encompassing}"] if q.encompassing else []
     done = subprocess.run(words, capture_output=True, timeout=60, check=False)
     if done.returncode == 1:
         return oracle.UNDECODABLE
@@ -204,7 +216,8 @@ def command(q: oracle.Question, folder: Path) -> str:
 
 def case_question(case: dict) -> oracle.Question:
     return oracle.Question(case["certificate"], case["claims"].encode("latin-1"), case["at"],
-                           case["ppt"], case["profile"], case["allow"])
+                           case["ppt"], case["profile"], case["allow"], case.get("original", []),
+                           case.get("third", False), case.get("dno"), case.get("encompassing"))
 
 
 def replay(say) -> None:

@@ -48,6 +48,18 @@ class TNList:
     def has_numbers(self) -> bool:
         return bool(self.spans or self.special)
 
+    def inside(self, other: "TNList") -> bool:
+        """Every number of this list is in the other, whose ranges join."""
+        merged: list[list[int]] = []
+        for length, low, high in sorted(other.spans):
+            if merged and merged[-1][0] == length and low <= merged[-1][2] + 1:
+                merged[-1][2] = max(high, merged[-1][2])
+            else:
+                merged.append([length, low, high])
+        return self.special <= other.special and all(
+            any(length == size and start <= low and high <= end for size, start, end in merged)
+            for length, low, high in self.spans)
+
     def covers(self, number: str) -> bool:
         """Entries add up (D-55); length and value are the key; * and # are letters (D-02)."""
         if number in self.special:
