@@ -452,7 +452,7 @@ def neighbours(g: Family) -> list[str]:
 
 @change("tn_not_authorized", maybe=True)
 def outside(g: Family, p: Pair):
-    if p.profile == "shaken-sp":
+    if p.profile == "shaken-sp" or p.third:
         return None
     number = g.rng.choice(neighbours(g)[:] if g.rng.random() < 0.9 else
                           [generate.digits(g.rng, 11)])
@@ -590,7 +590,7 @@ def only_diversions(g: Family, p: Pair):
     orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
     claims = {n: v for n, v in p.claims.items() if n != "opt"}
     return p.changed(claims=claims, original=[generate.passport(
-        orig, [there], p.claims.get("iat", p.at), "div", div={"tn": "1"})])
+        orig, [there], p.claims.get("iat", p.at), "div", div={"tn": "6" + generate.digits(g.rng, 13)})])
 
 
 @change("original_invalid")

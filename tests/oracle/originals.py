@@ -54,7 +54,12 @@ class Original:
         return (isinstance(c.get("iat"), int) and isinstance(orig, dict) and
                 isinstance(orig.get("tn"), str) and isinstance(dest, dict) and
                 isinstance(dest.get("tn", []), list) and bool(dest) and
-                (len(sum(dest.values(), [])) == 1 or "div" not in c))
+                ("div" not in c or self._is_diversion(c["div"], dest)))
+
+    @staticmethod
+    def _is_diversion(div, dest: dict) -> bool:
+        return (isinstance(div, dict) and isinstance(div.get("tn"), str) and
+                len(sum(dest.values(), [])) == 1 and dest.get("tn") != [div["tn"]])
 
 
 class Call:
