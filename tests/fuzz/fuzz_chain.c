@@ -1,4 +1,4 @@
-/* PEM chains and every certificate in them. */
+/* PEM chains and every certificate in them (RFC 5280 s6). */
 #include "stir/chain.h"
 #include "tests/fuzz/fuzz.h"
 

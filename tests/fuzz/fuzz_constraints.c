@@ -1,4 +1,7 @@
-/* Claim constraints in both forms: decode, check, encode, compare with themselves. */
+/*
+ * Claim constraints in both forms: decode, check, encode, compare with themselves.
+ * RFC 8226 s8
+ */
 #include "stir/constraints.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,4 +1,4 @@
-/* Certificate requests. */
+/* Certificate requests (RFC 2986 s4). */
 #include "stir/csr.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,4 +1,7 @@
-/* JSON text: what is read is written, and what was written reads back to the same text. */
+/*
+ * JSON text: what is read is written, and what was written reads back to the same text.
+ * RFC 8225 s9
+ */
 #include "stir/jtext.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,4 +1,4 @@
-/* Compact JWS and authority tokens. */
+/* Compact JWS and authority tokens (RFC 7515 s3). */
 #include "stir/authtoken.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,4 +1,4 @@
-/* Claims as a caller sends them: what is prepared prepares again to the same text. */
+/* Claims as a caller sends them: what is prepared prepares again to the same text (V-22). */
 #include "stir/jtext.h"
 #include "stir/passport.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,4 +1,4 @@
-/* Log lists, and the SCT list of a certificate. */
+/* Log lists, and the SCT list of a certificate (RFC 6962 s3.3). */
 #include "stir/sct.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -47,6 +47,7 @@ def across_restart(machine: Machine) -> None:
     true(after["tenants"]["acme"] > before["tenants"]["acme"], "the tenant's sequence goes on")
 
 
+# V-80
 def tampering(machine: Machine) -> None:
     trail = lines(machine)
     check(trail)

@@ -58,6 +58,7 @@ def files(out: Path) -> None:
         true((out / name).is_file() and (out / name).stat().st_size > 0, f"{name} is missing")
 
 
+# V-19, V-25, D-33
 def enterprise_leaf(out: Path) -> None:
     certificate = leaf(out / "chain.pem")
     orig = json.loads((out / "request.json").read_text())["claims"]["orig"]["tn"]

@@ -126,6 +126,7 @@ def opened(sealed: str, key: jwk.JWK) -> dict:
     return json.loads(token.payload)
 
 
+# V-52, V-55
 def commitments(entity: Entity) -> None:
     """Each entry is what hashlib makes of the salts and the claims."""
     salts = dict(reversed(line.split(" ", 1)) for line in
@@ -141,6 +142,7 @@ def commitments(entity: Entity) -> None:
     true(len(set(salts.values())) == 2, "two paths have one salt")
 
 
+# V-51
 def nothing_is_shown(entity: Entity) -> None:
     """V-56, V-60: neither salt nor value in what is printed, and a file of one's own."""
     equal(stat.S_IMODE(os.stat(entity.path("salts")).st_mode), 0o600)
@@ -151,6 +153,7 @@ def nothing_is_shown(entity: Entity) -> None:
     true("Sons" not in shown, "a committed value is printed")
 
 
+# V-56
 def salts_are_kept(entity: Entity) -> None:
     """A file of salts is never written over."""
     before = (entity.folder / "salts").read_bytes()
@@ -185,6 +188,7 @@ def only_what_is_named(entity: Entity) -> None:
     raise AssertionError("another key opens it")
 
 
+# V-57
 def refused(entity: Entity) -> None:
     """What would prove nothing, or is sealed to no public key, is not disclosed."""
     key = jwk.JWK.generate(kty="EC", crv="P-256")
@@ -208,6 +212,7 @@ def refused(entity: Entity) -> None:
         true("jwk" in told, told)
 
 
+# V-58
 def verified(entity: Entity) -> None:
     """verify: announced, not presently verifiable, proven (V-50, V-68)."""
     key = jwk.JWK.generate(kty="EC", crv="P-256")

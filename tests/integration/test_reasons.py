@@ -116,8 +116,10 @@ RECENT = {"orig": {"tn": OTHER}, "dest": {"tn": [ACME]}, "iat": int(time.time())
 
 # reason, claim or None, body of POST /v1/passports
 DECISIONS = [
+    # RFC 8224 s6.1
     ("tn_not_authorized", "orig", {"claims": claims("13035550199")}),
     ("tn_not_authorized", "orig", {"tenant": "acme", "claims": claims(OTHER)}),
+    # D-59
     ("no_credential", None, {"tenant": "acme", "ppt": "shaken", "claims": SHAKEN}),
     ("no_credential", None, {"tenant": "osp", "claims": BASE}),
     ("no_credential", None, {"tenant": "acme", "credential": "other", "claims": BASE}),
@@ -131,13 +133,19 @@ DECISIONS = [
      answering(original=[unsigned({**RECENT, "orig": {"tn": DEST}})])),
     ("original_mismatch", "div",
      answering(original=[unsigned({**RECENT, "dest": {"tn": [DEST]}})])),
+    # RFC 9118 s4
     ("claim_excluded", "rcd", {"claims": claims("12025550110", crn="x", rcd={"nam": "A"})}),
+    # RFC 8226 s8
     ("claim_missing_by_constraint", "crn", {"claims": claims("12025550110")}),
+    # V-21, V-66
     ("value_not_permitted", "rcd", {"claims": claims("12025550111", rcd={"nam": "Other"})}),
+    # V-16
     ("claim_not_vetted", "foo", {"claims": claims("12025550112", crn="x", foo=1)}),
     ("private_claim_in_clear", "crn", {"claims": claims("12025550120", crn=SECRET)}),
     ("private_claim_in_clear", "crn", {"claims": claims("12025550120", crn="another")}),
+    # D-59
     ("ambiguous_credential", None, {"claims": claims("12025550113")}),
+    # V-80
     ("tenant_disabled", None, {"tenant": "off", "claims": claims("12025550114")}),
     ("caller_not_allowed", None, {"tenant": "foreign", "claims": claims("12025550116")}),
     ("caller_not_allowed", None, {"tenant": "nobody-knows", "claims": BASE}),
@@ -212,6 +220,7 @@ def no_permitted_value_is_told(machine: Machine) -> None:
     true("ACME Corp" not in answer.body.decode(), answer.body.decode())
 
 
+# V-83
 def good_ones_are_signed(machine: Machine) -> None:
     for body in ({"claims": claims("12025550110", crn="x")},
                  {"claims": claims("12025550111", rcd={"nam": "ACME Corp"})},
@@ -274,6 +283,7 @@ def ask_as(machine: Machine, uid: str, what: dict) -> subprocess.CompletedProces
         capture_output=True, text=True)
 
 
+# V-81
 def stranger_is_refused(machine: Machine) -> None:
     """Another user of the host; root gains nothing by being root."""
     if not is_root():
@@ -295,6 +305,7 @@ def reload(machine: Machine) -> None:
     wait_for("the reload", lambda: machine.status()["reload"]["at"] != before, 15)
 
 
+# D-60
 def number_pending(machine: Machine) -> None:
     """A number that was configured after the certificate was issued."""
     path = machine.config / "tenants.d/acme.conf"
@@ -334,12 +345,14 @@ def failed_reload(machine: Machine) -> None:
     reload(machine)
 
 
+# D-17
 def identity_too_large(machine: Machine) -> None:
     many = {"orig": {"tn": ACME}, "dest": {"uri": [f"sip:{i:02d}{'a' * 240}@example.com" for i in range(16)]}}
     answer = machine.ask("POST", "/v1/passports", {"tenant": "acme", "claims": many})
     equal(answer.reason, "identity_too_large", answer.body.decode())
 
 
+# V-11, V-72
 def sct_policy(machine: Machine) -> None:
     path = machine.config / "ct-logs.json"
     text = path.read_text()
@@ -454,6 +467,7 @@ def disabled_without_the_token(machine: Machine) -> None:
     reload(machine)
 
 
+# V-27
 def credential_unusable_and_expired(machine: Machine) -> None:
     """Without the lab nothing is renewed: one file is spoilt, one certificate runs out."""
     machine.control("POST", "/config", {"ca": {"backdate": 1, "lifetime": {"delegate": 12}}})

@@ -50,6 +50,7 @@ class Load:
             thread.join()
 
 
+# V-01
 def changes_twice(machine: Machine) -> None:
     serials = [machine.credential("acme")["serial"]]
     end = time.monotonic() + 3 * LIFETIME_S

@@ -58,6 +58,7 @@ def certificate(world: World, credential: Credential, n: int = 1, timeout: float
              lambda: world.front.process.poll() is None)
 
 
+# RFC 8555 s7.1.1, RFC 8555 s7.2, RFC 8555 s7.4, RFC 9447 s3
 def first_certificates(world: World) -> None:
     """Delegate with constraints and provider, several at once, several pages of the plan."""
     front = world.front
@@ -119,6 +120,7 @@ PASSING = [
 ]
 
 
+# RFC 8555 s7.3
 def survives(world: World, rule: dict) -> None:
     world.forget()
     credential = world.front.add(world.enterprise())
@@ -144,6 +146,7 @@ REFUSED = [
 ]
 
 
+# RFC 9447 s5
 def refuses(world: World, rule: dict, reason: str) -> None:
     """Told to status, nothing installed, and not tried again at once."""
     world.forget()
@@ -165,6 +168,7 @@ def refuses(world: World, rule: dict, reason: str) -> None:
     equal(world.front.stop(), 0, "exit status")
 
 
+# RFC 8555 s6.5
 def bad_nonces(world: World) -> None:
     world.forget()
     credential = world.front.add(world.enterprise())
@@ -194,6 +198,7 @@ def refused_certificate(world: World) -> None:
     equal(world.front.stop(), 0, "exit status")
 
 
+# RFC 8555 s7.4
 def killed_everywhere(world: World) -> None:
     """kill -9 as soon as it asks for each thing in turn; it goes on and gets one certificate."""
     for op in ("account", "new-account", "new-order", "challenge", "csr", "finalize", "install"):
@@ -210,6 +215,7 @@ def killed_everywhere(world: World) -> None:
             equal(world.front.asked.count("new-order"), orders, f"the order is kept after {op}")
 
 
+# V-13, D-53
 def renews(world: World) -> None:
     """Certificates of a minute follow each other in time, with new keys."""
     world.forget()

@@ -117,17 +117,23 @@ REQUESTS = [
     ("unsupported ppt", "POST", URL, {**GOOD, "ppt": "nope"}, 400, "unsupported_ppt"),
     ("no orig", "POST", URL, {"claims": {"dest": {"tn": [DEST]}}}, 400, "missing_claim"),
     ("no dest", "POST", URL, {"claims": {"orig": {"tn": ACME}}}, 400, "missing_claim"),
+    # RFC 8225 s5.2.1
     ("orig twice", "POST", URL, {"claims": {"orig": {"tn": ACME, "uri": "sip:a@b"},
                                             "dest": {"tn": [DEST]}}}, 400, "invalid_claim"),
+    # RFC 8225 s5.2.1
     ("orig.tn an array", "POST", URL, {"claims": {"orig": {"tn": [ACME]}, "dest": {"tn": [DEST]}}},
      400, "invalid_claim"),
+    # RFC 8225 s5.2.1
     ("dest.tn a string", "POST", URL, {"claims": {"orig": {"tn": ACME}, "dest": {"tn": DEST}}},
      400, "invalid_claim"),
+    # RFC 8225 s5.2.1
     ("dest empty", "POST", URL, {"claims": {"orig": {"tn": ACME}, "dest": {"tn": []}}}, 400,
      "invalid_claim"),
+    # D-25
     ("dest twice the same", "POST", URL, {"claims": {"orig": {"tn": ACME},
                                                      "dest": {"tn": [DEST, "+" + DEST]}}}, 400,
      "invalid_claim"),
+    # D-25
     ("too many destinations", "POST", URL, {"claims": {
         "orig": {"tn": ACME}, "dest": {"tn": [f"1212555{i:04d}" for i in range(20)]}}}, 400,
      "invalid_claim"),
@@ -137,8 +143,11 @@ REQUESTS = [
      400, "invalid_tn"),
     ("empty number", "POST", URL, {"claims": {"orig": {"tn": ""}, "dest": {"tn": [DEST]}}}, 400,
      "invalid_tn"),
+    # RFC 8225 s5.1.1
     ("iat a string", "POST", URL, {"claims": {**GOOD["claims"], "iat": "1"}}, 400, "invalid_claim"),
+    # RFC 8224 s6.1
     ("iat stale", "POST", URL, {"claims": {**GOOD["claims"], "iat": 1443208345}}, 400, "stale_iat"),
+    # D-51
     ("unknown claim", "POST", URL, {"claims": {**GOOD["claims"], "foo": 1}}, 400, "unknown_claim"),
     ("unknown credential", "GET", "/v1/credentials/acme/none", None, 404, "not_found"),
     ("unknown tenant's credential", "GET", "/v1/credentials/none/main", None, 404, "not_found"),
@@ -150,12 +159,16 @@ ATIS = [
     ("not JSON", b"{", {}, 400, "SVC4006"),
     ("no signingRequest", {}, {}, 400, "SVC4001"),
     ("a signingRequest that is a number", {"signingRequest": 1}, {}, 400, "SVC4005"),
+    # RFC 8588 s4
     ("no attest", {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()
                                       if k != "attest"}}, {}, 400, "SVC4001"),
+    # RFC 8588 s4
     ("no origid", {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()
                                       if k not in ("origid", "iat")}}, {}, 400, "SVC4001"),
+    # RFC 8588 s4
     ("attest D", {"signingRequest": {**SHAKEN["signingRequest"], "attest": "D"}}, {}, 400,
      "SVC4005"),
+    # RFC 8588 s5
     ("origid no UUID", {"signingRequest": {**SHAKEN["signingRequest"], "origid": "x"}}, {}, 400,
      "SVC4005"),
     ("wrong Accept", SHAKEN, {"Accept": "image/png"}, 406, "SVC4002"),
@@ -177,6 +190,7 @@ def requests(machine: Machine, method: str, url: str, body, status: int, reason:
         true(member in answer.json, f"no {member} in {answer.json}")
 
 
+# D-50
 def atis(machine: Machine, body, headers: dict, status: int, message: str) -> None:
     answer = machine.ask("POST", "/stir/v1/signing", body, headers=headers)
     equal(answer.status, status, answer.body.decode(errors="replace"))
@@ -215,6 +229,7 @@ def slow_sender(machine: Machine) -> None:
         true(machine.live(), "not live beside a slow sender")
 
 
+# D-19
 def text_answer(machine: Machine) -> None:
     answer = machine.ask("POST", "/any/prefix/v1/signing",
                          {"signingRequest": {k: v for k, v in SHAKEN["signingRequest"].items()

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # Tests of the lab: wrong requests, full flows, logs, faults, verifier.
+# V-87
 """Run directly or with `python3 -m unittest`; starts a lab of its own."""
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ static const struct {
 	    "invalid_member" },
 	{ "account, CA null", "{'id':1,'op':'account','ca':null}", "invalid_member" },
 
-	{ "post-as-get, foreign url",
+	{ "post-as-get, foreign url (RFC 8555 s6.4)",
 	    "{'id':1,'op':'post-as-get','ca':'lab','kid':'https://127.1.2.3:14000/a/1',"
 	    "'nonce':'n','url':'https://evil.example/x'}",
 	    "url_origin" },
@@ -236,7 +236,7 @@ static const struct {
 	    "{'id':1,'op':'post-as-get','ca':'lab','kid':'https://127.1.2.3:14000/a/1',"
 	    "'nonce':'','url':'https://127.1.2.3:14000/x'}",
 	    "invalid_member" },
-	{ "post-as-get, nonce with other characters",
+	{ "post-as-get, nonce with other characters (RFC 8555 s6.5.1)",
 	    "{'id':1,'op':'post-as-get','ca':'lab','kid':'https://127.1.2.3:14000/a/1',"
 	    "'nonce':'a b','url':'https://127.1.2.3:14000/x'}",
 	    "invalid_member" },
@@ -325,7 +325,7 @@ static const struct {
 	    ACME("new-order") "," OF_ACME ",'tnauthlist':'@T','constraints':'@C',"
 			      "'not_after':253402300800}",
 	    "invalid_member" },
-	{ "new-order, replaces what is not in force",
+	{ "new-order, replaces what is not in force (RFC 9773 s5)",
 	    ACME("new-order") "," OF_ACME
 			      ",'tnauthlist':'@T','constraints':'@C','replaces':'abc.def'}",
 	    "invalid_member" },
@@ -605,6 +605,7 @@ make_eab(struct lab *l, enum eab_spoil how)
 	return eab;
 }
 
+/* RFC 8555 s7.3.4 */
 static void
 external_account_binding(void **state)
 {
@@ -632,6 +633,7 @@ external_account_binding(void **state)
 	}
 }
 
+/* RFC 8555 s6.2, RFC 9448 s3 */
 static void
 new_order(void **state)
 {
@@ -651,6 +653,7 @@ new_order(void **state)
 	expect_json(s.payload, buf_text(&want));
 }
 
+/* RFC 9448 s3, D-27 */
 static void
 challenge(void **state)
 {
@@ -716,6 +719,7 @@ csr_and_finalize(void **state)
 	csr_done(&facts);
 }
 
+/* D-34 */
 static void
 shaken_csr(void **state)
 {
@@ -735,6 +739,7 @@ shaken_csr(void **state)
 	csr_done(&facts);
 }
 
+/* RFC 8555 s6.3 */
 static void
 post_as_get(void **state)
 {

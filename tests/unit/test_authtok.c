@@ -121,20 +121,22 @@ static struct judge_case {
 	{ "numbers, padded", false, &s.tnauth, PADDED, RC_OK, NULL },
 	{ "constraints", true, &s.constraints, FINE, RC_OK, NULL },
 	{ "narrower constraints", true, &s.narrower, FINE, RC_OK, NULL },
-	{ "other numbers", false, &s.more_numbers, FINE, RC_DENIED, "authtok_numbers" },
+	{ "other numbers (RFC 9447 s5)", false, &s.more_numbers, FINE, RC_DENIED,
+	    "authtok_numbers" },
 	{ "a code for numbers", false, &s.fewer, FINE, RC_DENIED, "authtok_numbers" },
 	{ "constraints for numbers", false, &s.constraints, FINE, RC_DENIED,
 	    "authtok_numbers" },
-	{ "wider constraints", true, &s.wider, FINE, RC_DENIED, "authtok_wider" },
-	{ "constraints on another claim", true, &s.other_claim, FINE, RC_DENIED,
+	{ "wider constraints (RFC 9447 s5)", true, &s.wider, FINE, RC_DENIED, "authtok_wider" },
+	{ "constraints on another claim (V-62)", true, &s.other_claim, FINE, RC_DENIED,
 	    "authtok_wider" },
 	{ "another account", false, &s.tnauth, OTHER_KEY, RC_DENIED, "authtoken_fingerprint" },
 	{ "for a CA", false, &s.tnauth, CA_FLAG, RC_DENIED, "authtoken_ca" },
 	{ "expired", false, &s.tnauth, EXPIRED, RC_EXPIRED, "authtoken_expired" },
 	{ "wrong signature", false, &s.tnauth, OTHER_SIGNER, RC_DENIED, "authtoken_signature" },
 	{ "unknown signer", false, &s.tnauth, STRANGER, RC_DENIED, "authtoken_chain" },
-	{ "unlisted issuer", false, &s.tnauth, OTHER_ISSUER, RC_DENIED, "authtok_issuer" },
-	{ "no issuer", false, &s.tnauth, NO_ISSUER, RC_DENIED, "authtok_issuer" },
+	{ "unlisted issuer (V-70, V-87)", false, &s.tnauth, OTHER_ISSUER, RC_DENIED,
+	    "authtok_issuer" },
+	{ "no issuer (V-61)", false, &s.tnauth, NO_ISSUER, RC_DENIED, "authtok_issuer" },
 	{ "unlisted signer that claims a listed name", false, &s.tnauth, OTHER_SIGNER_NAME,
 	    RC_DENIED, "authtok_issuer" },
 	{ "type in another case", false, &s.tnauth, TYPE_CASE, RC_DENIED, "authtoken_tktype" },
@@ -222,7 +224,7 @@ static struct body_case {
 	{ "flat, SPKI", { .dialect = AUTHORITY_RFC9448, .spki_fingerprint = true }, NULL, false,
 	    true },
 	{ "flat, evidence", { .dialect = AUTHORITY_RFC9448 }, "a.b.c", false, false },
-	{ "wrapped", { .dialect = AUTHORITY_STI_PA }, NULL, true, false },
+	{ "wrapped (D-30)", { .dialect = AUTHORITY_STI_PA }, NULL, true, false },
 	{ "wrapped, SPKI, evidence", { .dialect = AUTHORITY_STI_PA, .spki_fingerprint = true },
 	    "a.b.c", true, true },
 };
@@ -233,6 +235,7 @@ text_of(const json_t *o, const char *name)
 	return json_string_value(json_object_get(o, name));
 }
 
+/* RFC 9447 s5 */
 static void
 body(void **state)
 {
@@ -266,7 +269,7 @@ static struct url_case {
 	{ "plain", "https://ta.example", "acme", "https://ta.example/at/account/acme/token" },
 	{ "slashes at the end", "https://ta.example/x//", "acme",
 	    "https://ta.example/x/at/account/acme/token" },
-	{ "an account that is a path", "https://ta.example", "../admin?x#y",
+	{ "an account that is a path (RFC 9448 s5.5)", "https://ta.example", "../admin?x#y",
 	    "https://ta.example/at/account/..%2Fadmin%3Fx%23y/token" },
 	{ "an account beyond ASCII", "https://ta.example", "\xc3\xa9",
 	    "https://ta.example/at/account/%C3%A9/token" },

@@ -32,6 +32,7 @@ b64_both_ways(void **state)
 	assert_string_equal(buf_text(&back), c->bytes);
 }
 
+/* RFC 4648 s4 */
 static void
 b64_refuses(void **state)
 {

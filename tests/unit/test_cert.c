@@ -157,15 +157,15 @@ static struct cert_case {
 	size_t tnauth_len;
 	const char *serial, *reason;
 } cert_cases[] = {
-	{ "extension twice", PKI_DUPLICATE, { 0 }, 0, NULL, "cert_extension" },
+	{ "extension twice (RFC 5280 s4.2)", PKI_DUPLICATE, { 0 }, 0, NULL, "cert_extension" },
 	{ "implicit TNAuthList", 0, { 0x30, 0x04, 0x82, 0x02, '9', '1' }, 6, NULL,
 	    "tnauth_choice" },
 	{ "empty TNAuthList", 0, { 0x30, 0x00 }, 2, NULL, "tnauth_empty" },
 	{ "TNAuthList with a tail", 0, { 0x30, 0x06, 0xa2, 0x04, 0x16, 0x02, '9', '1' }, 7,
 	    NULL, "der_length" },
-	{ "negative serial", 0, { 0 }, 0, "-05", "cert_serial" },
-	{ "serial of 21 octets", 0, { 0 }, 0, "01000000000000000000000000000000000000000a",
-	    "cert_serial" },
+	{ "negative serial (RFC 5280 s4.1.2.2)", 0, { 0 }, 0, "-05", "cert_serial" },
+	{ "serial of 21 octets (RFC 5280 s4.1.2.2)", 0, { 0 }, 0,
+	    "01000000000000000000000000000000000000000a", "cert_serial" },
 };
 
 static void
@@ -226,6 +226,7 @@ static const char ari_pem[] =
     "+FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK\n"
     "-----END CERTIFICATE-----\n";
 
+/* RFC 9773 s4.1 */
 static void
 ari_id_of_rfc9773(void **state)
 {
@@ -267,6 +268,7 @@ static const char enhanced_pem[] =
     "hRLkCY3Zoz2OCNQ=\n"
     "-----END CERTIFICATE-----\n";
 
+/* RFC 9118 s3 */
 static void
 certificate_of_rfc9118(void **state)
 {
@@ -347,6 +349,7 @@ pem_refuses(void **state)
 	assert_null(c);
 }
 
+/* RFC 7515 s4.1.6 */
 static void
 x5c_is_base64_of_der(void **state)
 {
@@ -409,11 +412,12 @@ static struct path_case {
 	{ "leaf as anchor", { LEAF }, { LEAF }, 0, 0, 0, 0, RC_OK, NULL },
 	{ "critical TNAuthList", { LEAF, CA }, { ROOT }, PKI_CRITICAL_TNAUTH, 0, 0, 0, RC_OK,
 	    NULL },
-	{ "RSA 2048 CA", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_2048, 0, RC_OK, NULL },
+	{ "RSA 2048 CA (D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_2048, 0, RC_OK, NULL },
 	{ "no leaf keyUsage", { LEAF, CA }, { ROOT }, PKI_NO_KEY_USAGE, 0, 0, 0, RC_OK, NULL },
 	{ "other root", { LEAF, CA }, { OTHER_ROOT }, 0, 0, 0, 0, RC_DENIED, "chain_path" },
 	{ "CA is missing", { LEAF }, { ROOT }, 0, 0, 0, 0, RC_DENIED, "chain_path" },
-	{ "wrong order", { LEAF, ROOT, CA }, { ROOT }, 0, 0, 0, 0, RC_DENIED, "chain_order" },
+	{ "wrong order (RFC 9060 s7)", { LEAF, ROOT, CA }, { ROOT }, 0, 0, 0, 0, RC_DENIED,
+	    "chain_order" },
 	{ "surplus below the anchor", { LEAF, CA, ROOT }, { CA }, 0, 0, 0, 0, RC_DENIED,
 	    "chain_order" },
 	{ "certificate twice", { LEAF, CA, CA }, { ROOT }, 0, 0, 0, 0, RC_DENIED,
@@ -421,48 +425,51 @@ static struct path_case {
 	{ "foreign root at the end", { LEAF, CA, OTHER_ROOT }, { ROOT }, 0, 0, 0, 0, RC_DENIED,
 	    "chain_order" },
 	{ "CA first", { CA, ROOT }, { ROOT }, 0, 0, 0, 0, RC_DENIED, "chain_leaf_ca" },
-	{ "leaf is a CA", { LEAF, CA }, { ROOT }, 0, 0, LEAF_IS_CA, 0, RC_DENIED,
+	{ "leaf is a CA (RFC 9060 s4)", { LEAF, CA }, { ROOT }, 0, 0, LEAF_IS_CA, 0, RC_DENIED,
 	    "chain_leaf_ca" },
-	{ "leaf on P-384", { LEAF, CA }, { ROOT }, 0, 0, LEAF_P384, 0, RC_DENIED,
+	{ "leaf on P-384 (D-57)", { LEAF, CA }, { ROOT }, 0, 0, LEAF_P384, 0, RC_DENIED,
 	    "chain_algorithm" },
-	{ "leaf without end", { LEAF, CA }, { ROOT }, 0, 0, LEAF_NO_END, 0, RC_DENIED,
-	    "chain_validity" },
-	{ "leaf for cRLSign", { LEAF, CA }, { ROOT }, PKI_KEY_USAGE_CRL, 0, 0, 0, RC_DENIED,
-	    "chain_usage" },
+	{ "leaf without end (RFC 5280 s4.1.2.5)", { LEAF, CA }, { ROOT }, 0, 0, LEAF_NO_END, 0,
+	    RC_DENIED, "chain_validity" },
+	{ "leaf for cRLSign (RFC 5280 s4.2.1.3)", { LEAF, CA }, { ROOT }, PKI_KEY_USAGE_CRL, 0,
+	    0, 0, RC_DENIED, "chain_usage" },
 	{ "leaf without AKI", { LEAF, CA }, { ROOT }, PKI_NO_AKI, 0, 0, 0, RC_DENIED,
 	    "chain_order" },
-	{ "AKI of nobody", { LEAF, CA }, { ROOT }, PKI_WRONG_AKI, 0, 0, 0, RC_DENIED,
-	    "chain_order" },
+	{ "AKI of nobody (RFC 9060 s7)", { LEAF, CA }, { ROOT }, PKI_WRONG_AKI, 0, 0, 0,
+	    RC_DENIED, "chain_order" },
 	{ "CA without SKI", { LEAF, CA }, { ROOT }, PKI_WRONG_AKI, PKI_NO_SKI, 0, 0, RC_DENIED,
 	    "chain_order" },
 	{ "AKI of nobody to the anchor", { LEAF, CA }, { ROOT }, 0, PKI_WRONG_AKI, 0, 0,
 	    RC_DENIED, "chain_path" },
 	{ "CA without keyUsage", { LEAF, CA }, { ROOT }, 0, PKI_NO_KEY_USAGE, 0, 0, RC_DENIED,
 	    "chain_ca" },
-	{ "CA without keyCertSign", { LEAF, CA }, { ROOT }, 0, PKI_KEY_USAGE_CRL, 0, 0,
+	{ "CA without keyCertSign (RFC 5280 s4.2.1.3)", { LEAF, CA }, { ROOT }, 0,
+	    PKI_KEY_USAGE_CRL, 0, 0, RC_DENIED, "chain_ca" },
+	{ "issuer is no CA (RFC 5280 s4.2.1.9)", { LEAF, CA }, { ROOT }, 0, 0, CA_NOT_CA, 0,
 	    RC_DENIED, "chain_ca" },
-	{ "issuer is no CA", { LEAF, CA }, { ROOT }, 0, 0, CA_NOT_CA, 0, RC_DENIED,
+	{ "pathLen (RFC 5280 s4.2.1.9)", { LEAF, CA, ROOT }, { ROOT }, 0, 0, DEEP, 0, RC_DENIED,
 	    "chain_ca" },
-	{ "pathLen", { LEAF, CA, ROOT }, { ROOT }, 0, 0, DEEP, 0, RC_DENIED, "chain_ca" },
 	{ "critical in the leaf", { LEAF, CA }, { ROOT }, PKI_UNKNOWN_CRITICAL, 0, 0, 0,
 	    RC_DENIED, "chain_critical" },
-	{ "critical in the CA", { LEAF, CA }, { ROOT }, 0, PKI_UNKNOWN_CRITICAL, 0, 0,
-	    RC_DENIED, "chain_critical" },
+	{ "critical in the CA (RFC 5280 s4.2)", { LEAF, CA }, { ROOT }, 0, PKI_UNKNOWN_CRITICAL,
+	    0, 0, RC_DENIED, "chain_critical" },
 	{ "signed by another key", { LEAF, CA }, { ROOT }, 0, 0, CA_BY_LEAF, 0, RC_DENIED,
 	    "chain_path" },
-	{ "SHA-1", { LEAF, CA }, { ROOT }, 0, 0, CA_SHA1, 0, RC_DENIED, "chain_algorithm" },
-	{ "RSA 1024 CA", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_1024, 0, RC_DENIED,
+	{ "SHA-1 (D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_SHA1, 0, RC_DENIED,
+	    "chain_algorithm" },
+	{ "RSA 1024 CA (D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_1024, 0, RC_DENIED,
 	    "chain_algorithm" },
 	{ "RSA with SHA-512", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_2048 | CA_RSA_SHA512, 0,
 	    RC_DENIED, "chain_algorithm" },
 	{ "CA on P-521", { LEAF, CA }, { ROOT }, 0, 0, CA_P521, 0, RC_DENIED,
 	    "chain_algorithm" },
-	{ "outside the name constraints", { LEAF, CA }, { ROOT }, 0, 0, NAMES, 0, RC_DENIED,
-	    "chain_path" },
+	{ "outside the name constraints (RFC 5280 s4.2.1.10)", { LEAF, CA }, { ROOT }, 0, 0,
+	    NAMES, 0, RC_DENIED, "chain_path" },
 	{ "first second", { LEAF, CA }, { ROOT }, 0, 0, 0, PKI_NOW - 3600, RC_OK, NULL },
 	{ "a second early", { LEAF, CA }, { ROOT }, 0, 0, 0, PKI_NOW - 3601, RC_EXPIRED,
 	    "chain_validity" },
-	{ "last second", { LEAF, CA }, { ROOT }, 0, 0, 0, PKI_NOW + 86400, RC_OK, NULL },
+	{ "last second (RFC 5280 s4.1.2.5)", { LEAF, CA }, { ROOT }, 0, 0, 0, PKI_NOW + 86400,
+	    RC_OK, NULL },
 	{ "a second late", { LEAF, CA }, { ROOT }, 0, 0, 0, PKI_NOW + 86401, RC_EXPIRED,
 	    "chain_validity" },
 	{ "the CA ends first", { LEAF, CA }, { ROOT }, 0, 0, CA_EARLY_END, PKI_NOW + 200,
@@ -509,6 +516,7 @@ judge(const struct path_case *t, struct span given, struct span anchors_pem)
 		assert_ptr_equal(issuer, c->cert[1]->x509);
 }
 
+/* RFC 5280 s6 */
 static void
 paths(void **state)
 {

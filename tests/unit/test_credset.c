@@ -200,7 +200,7 @@ too_many_share(void **state)
 	assert_non_null(strstr(f.detail, "1202555"));
 }
 
-/* 10,000 tenants, 1,000,000 numbers that no two of which are neighbours. */
+/* 10,000 tenants, 1,000,000 numbers that no two of which are neighbours (V-76). */
 static void
 a_million_numbers(void **state)
 {

@@ -410,7 +410,8 @@ static struct decide_case {
 	    "osp/main" },
 	{ "vetted claim", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'note':'yes'"), NULL,
 	    "acme/main" },
-	{ "by priority", 1008, PPT_BASE, NULL, NULL, BASE("12025550140"), NULL, "rank/high" },
+	{ "by priority (D-59)", 1008, PPT_BASE, NULL, NULL, BASE("12025550140"), NULL,
+	    "rank/high" },
 	{ "named in a tie", 1007, PPT_BASE, NULL, "two", BASE("12025550120"), NULL,
 	    "both/two" },
 	{ "unlisted, class sp", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN("13035550100", "C"), NULL,
@@ -426,8 +427,8 @@ static struct decide_case {
 	{ "no number", 1000, PPT_BASE, NULL, NULL, BASE("12a"), "invalid_tn", "orig" },
 	{ "old iat", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'iat':1799999939"), "stale_iat",
 	    "iat" },
-	{ "iat ahead", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'iat':1800000006"), "stale_iat",
-	    "iat" },
+	{ "iat ahead (D-21)", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'iat':1800000006"),
+	    "stale_iat", "iat" },
 	{ "no attest", 1000, PPT_SHAKEN, NULL, NULL, BASE(N0), "missing_claim", "attest" },
 
 	/* caller */
@@ -458,11 +459,11 @@ static struct decide_case {
 	    SHAKEN("12025550160", "C"), "no_credential", NULL },
 
 	/* number */
-	{ "nobody's number", 1000, PPT_BASE, NULL, NULL, BASE("13035550199"),
+	{ "nobody's number (RFC 8224 s6.1)", 1000, PPT_BASE, NULL, NULL, BASE("13035550199"),
 	    "tn_not_authorized", "orig" },
 	{ "another tenant's number", 1000, PPT_BASE, NULL, NULL, BASE("12025550190"),
 	    "tn_not_authorized", "orig" },
-	{ "named, not configured", 1000, PPT_BASE, "acme", NULL, BASE("13035550199"),
+	{ "named, not configured (D-60)", 1000, PPT_BASE, "acme", NULL, BASE("13035550199"),
 	    "tn_not_authorized", "orig" },
 	{ "same digits, longer", 1000, PPT_BASE, NULL, NULL, BASE("112025550100"),
 	    "tn_not_authorized", "orig" },
@@ -472,8 +473,8 @@ static struct decide_case {
 	    BASE("12025550101"), "number_pending", "orig" },
 	{ "configured, no other certificate to come", 1010, PPT_BASE, NULL, NULL,
 	    BASE("12025550131"), "tn_not_authorized", "orig" },
-	{ "class sp refuses unlisted", 1012, PPT_SHAKEN, NULL, NULL, SHAKEN("13035550100", "C"),
-	    "tn_not_authorized", "orig" },
+	{ "class sp refuses unlisted (D-05)", 1012, PPT_SHAKEN, NULL, NULL,
+	    SHAKEN("13035550100", "C"), "tn_not_authorized", "orig" },
 
 	/* destination */
 	{ "allowed destination", 1014, PPT_BASE, NULL, NULL, BASE("12025550197"), NULL,
@@ -491,8 +492,8 @@ static struct decide_case {
 	/* originator (V-73) */
 	{ "originator listed", 1015, PPT_BASE, NULL, NULL, BASE("12025550111"), NULL,
 	    "owna/main" },
-	{ "originator of another case (D-06)", 1015, PPT_BASE, NULL, NULL, BASE("12025550112"),
-	    "originator_not_listed", NULL },
+	{ "originator of another case (D-06, V-73)", 1015, PPT_BASE, NULL, NULL,
+	    BASE("12025550112"), "originator_not_listed", NULL },
 	{ "no originators named", 1015, PPT_BASE, NULL, NULL, BASE("12025550113"), NULL,
 	    "ownc/main" },
 
@@ -524,8 +525,8 @@ static struct decide_case {
 	    "pins/main" },
 	{ "D-41: the certificate permits the rcdi", 1015, PPT_BASE, NULL, NULL,
 	    MORE("12025550193", RCD(ICON, D_ICON)), NULL, "permits/main" },
-	{ "D-41: the certificate permits another rcdi", 1015, PPT_BASE, NULL, NULL,
-	    MORE("12025550193", RCD(ICON, D_OTHER)), "value_not_permitted", "rcdi" },
+	{ "D-41: the certificate permits another rcdi (RFC 9795 s6.2)", 1015, PPT_BASE, NULL,
+	    NULL, MORE("12025550193", RCD(ICON, D_OTHER)), "value_not_permitted", "rcdi" },
 	{ "D-41: another digest than pinned", 1016, PPT_BASE, NULL, NULL,
 	    MORE("12025550194", RCD(ICON, D_OTHER)), "rcd_content_unknown", "rcdi" },
 	{ "D-41: content that nobody named", 1016, PPT_BASE, NULL, NULL,
@@ -537,11 +538,11 @@ static struct decide_case {
 	{ "inline digest before everything", 9, PPT_BASE, NULL, NULL,
 	    MORE("12025550194", "'rcd':{'nam':'Q'},'rcdi':{'/nam':'" D_ICON "'}"),
 	    "invalid_claim", "rcdi" },
-	{ "rcd an array", 1016, PPT_BASE, NULL, NULL, MORE("12025550194", "'rcd':[]"),
-	    "invalid_claim", "rcd" },
+	{ "rcd an array (RFC 9795 s5.1)", 1016, PPT_BASE, NULL, NULL,
+	    MORE("12025550194", "'rcd':[]"), "invalid_claim", "rcd" },
 
 	/* health */
-	{ "scts", 1005, PPT_BASE, NULL, NULL, BASE("12025550191"), "sct_policy", NULL },
+	{ "scts (V-35)", 1005, PPT_BASE, NULL, NULL, BASE("12025550191"), "sct_policy", NULL },
 	{ "unusable", 1006, PPT_BASE, NULL, NULL, BASE("12025550192"), "credential_unusable",
 	    NULL },
 	{ "expired", 1004, PPT_BASE, NULL, NULL, BASE("12025550150"), "credential_expired",
@@ -552,7 +553,7 @@ static struct decide_case {
 	    "unknown_claim", "foo" },
 
 	/* priority and policy */
-	{ "tie", 1007, PPT_BASE, NULL, NULL, BASE("12025550120"), "ambiguous_credential",
+	{ "tie (D-59)", 1007, PPT_BASE, NULL, NULL, BASE("12025550120"), "ambiguous_credential",
 	    NULL },
 	{ "attest above", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN(N0, "A"), "attest_not_allowed",
 	    "attest" },
@@ -650,7 +651,7 @@ decides(void **state)
 static const struct decide_case plain = { "", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL,
 	NULL };
 
-/* A dry run is no oracle for a committed value: right and wrong look the same. */
+/* A dry run is no oracle for a committed value: right and wrong look the same (D-15). */
 static void
 dry_run_is_silent(void **state)
 {
@@ -821,8 +822,8 @@ static struct granted_case {
 	const char *rule;
 } granted_cases[] = {
 	{ "as the list says", SHAKEN("12025550196", "B"), NULL, NULL, 'B', "listed" },
-	{ "lowered to what the list says", SHAKEN("12025550196", "A"), NULL, NULL, 'B',
-	    "listed" },
+	{ "lowered to what the list says (RFC 8588 s4)", SHAKEN("12025550196", "A"), NULL, NULL,
+	    'B', "listed" },
 	{ "an unlisted number of a delegate of this call", SHAKEN(N0, "A"), BASE(N0), NULL, 'A',
 	    "delegate_proof" },
 	{ "a delegate of another call", SHAKEN(N0, "A"),
@@ -876,6 +877,7 @@ grants(void **state)
 	decide_done(&delegate);
 }
 
+/* D-05 */
 static void
 attest_table(void **state)
 {
@@ -931,8 +933,8 @@ callers(void **state)
 		{ "a group is not a user", { .uid = 77, .gid = 5 }, "group", false },
 		{ "door of this tenant", { .uid = 1000, .door = { "acme", false } }, "acme",
 		    true },
-		{ "a door does not widen", { .uid = 1001, .door = { "acme", false } }, "acme",
-		    false },
+		{ "a door does not widen (V-81)", { .uid = 1001, .door = { "acme", false } },
+		    "acme", false },
 		{ "a door narrows", { .uid = 1000, .door = { "osp", false } }, "acme", false },
 		{ "auth = socket", { .uid = 9, .door = { "acme", true } }, "acme", true },
 		{ "auth = socket, nameless",
@@ -1149,9 +1151,9 @@ static const struct type_case {
 	    "" },
 	{ "div by a provider", PPT_DIV, "osp", DIVERTED(N0), CALL, 0, NULL, "osp/main" },
 	{ "div-o", PPT_DIV_O, NULL, DIVERTED(N0), CALL, 0, NULL, "acme/main" },
-	{ "rsp", PPT_RSP, NULL, "{" TO(FAR, N0) "}", CALL, 0, NULL, "acme/main" },
-	{ "div without original", PPT_DIV, NULL, DIVERTED(N0), NULL, 0, "missing_original",
-	    "original" },
+	{ "rsp (V-77)", PPT_RSP, NULL, "{" TO(FAR, N0) "}", CALL, 0, NULL, "acme/main" },
+	{ "div without original (RFC 8946 s4.1)", PPT_DIV, NULL, DIVERTED(N0), NULL, 0,
+	    "missing_original", "original" },
 	{ "rsp without original", PPT_RSP, NULL, "{" TO(FAR, N0) "}", NULL, 0,
 	    "missing_original", "original" },
 	{ "base with original", PPT_BASE, NULL, BASE(N0), CALL, 0, "invalid_member",

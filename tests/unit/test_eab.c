@@ -71,6 +71,7 @@ key(void **state)
 	assert_true(c->key[0] == 0 || strstr(f.detail, c->key) == NULL);
 }
 
+/* RFC 8555 s7.3.4 */
 static void
 every_part_is_bound(void **state)
 {

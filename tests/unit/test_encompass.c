@@ -183,6 +183,7 @@ set_of(const char *text)
 	return set;
 }
 
+/* D-45 */
 static void
 check_modes(const struct encompass *e, enum encompass_verdict v)
 {

@@ -38,11 +38,11 @@ static struct verify_case {
 	size_t sig_len;
 	enum rc rc;
 } verify_cases[] = {
-	{ "RFC 6979 sample", "sample", a25_sample, 64, RC_OK },
+	{ "RFC 6979 sample (RFC 8225 s8.1)", "sample", a25_sample, 64, RC_OK },
 	{ "RFC 6979 test", "test", a25_test, 64, RC_OK },
 	{ "other message", "Sample", a25_sample, 64, RC_DENIED },
 	{ "other signature", "sample", a25_test, 64, RC_DENIED },
-	{ "r is zero", "sample", zero_r, 64, RC_DENIED },
+	{ "r is zero (RFC 8225 s8.1)", "sample", zero_r, 64, RC_DENIED },
 	{ "s is the order", "sample", order_s, 64, RC_DENIED },
 	{ "short signature", "sample", a25_sample, 63, RC_DENIED },
 	{ "no signature", "sample", a25_sample, 0, RC_DENIED },
@@ -109,6 +109,7 @@ points(void **state)
 	assert_int_equal(p256_from_point(point, &raw, NULL), RC_INVALID);
 }
 
+/* RFC 5480 s2.1.1 */
 static void
 only_p256_has_a_point(void **state)
 {
@@ -163,6 +164,7 @@ static const char a3_jwk[] = "{\"kty\":\"EC\",\"crv\":\"P-256\","
 			     "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 			     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}";
 
+/* RFC 7515 s3 */
 static void
 jws_of_rfc7515(void **state)
 {
@@ -205,6 +207,7 @@ static struct split_case {
 	{ "white space", " e30.e30.AAAA", "jws_syntax" },
 };
 
+/* RFC 7515 s3 */
 static void
 split_refuses(void **state)
 {
@@ -258,6 +261,7 @@ jwk_refuses(void **state)
 	assert_int_equal(point[0], 0);
 }
 
+/* RFC 7638 s3 */
 static void
 thumbprint_and_fingerprint(void **state)
 {
@@ -290,6 +294,7 @@ thumbprint_and_fingerprint(void **state)
 	assert_int_equal(spki_hash(point, hash, NULL), RC_INVALID);
 }
 
+/* RFC 8555 s6.2 */
 static void
 flattened(void **state)
 {

@@ -156,7 +156,7 @@ static struct open_case {
 	{ "provider", CODE, NULL, "shaken-sp", NULL, NULL },
 	{ "no profile: any list", CODES, NULL, NULL, NULL, NULL },
 	{ "a list beside a reference", NUMBER, NULL, "vesper-06", by_reference, NULL },
-	{ "seven days", NUMBER, NULL, "vesper-06", week, NULL },
+	{ "seven days (V-12)", NUMBER, NULL, "vesper-06", week, NULL },
 	{ "seven days of vesper-05", NUMBER, NULL, "vesper-05", week, NULL },
 	{ "seven days of a domain", NUMBER, NULL, "domain", week_of_a_host, NULL },
 	{ "a year, elsewhere", NUMBER, NULL, "atis-delegate", year, NULL },
@@ -166,16 +166,17 @@ static struct open_case {
 	{ "keyUsage without digitalSignature", NUMBER, NULL, NULL, for_crls,
 	    "digitalSignature" },
 	{ "unknown critical extension", NUMBER, NULL, NULL, critical, "critical" },
-	{ "both kinds of constraints", NUMBER, "{'i':['a']}", NULL, both, "both kinds" },
-	{ "no list", NULL, NULL, NULL, NULL, "no TNAuthList" },
+	{ "both kinds of constraints (RFC 9118 s6, D-07)", NUMBER, "{'i':['a']}", NULL, both,
+	    "both kinds" },
+	{ "no list (V-14)", NULL, NULL, NULL, NULL, "no TNAuthList" },
 	{ "only a reference (RFC 8226 s10.1)", NULL, NULL, NULL, by_reference, "one https" },
 	{ "only a reference, not fetched (D-46)", NULL, NULL, NULL, at_an_uri, "been fetched" },
 	{ "provider with numbers", NUMBER, NULL, "shaken-sp", NULL, "class sp" },
-	{ "provider with two codes", CODES, NULL, "shaken-sp", NULL, "class sp" },
+	{ "provider with two codes (D-01)", CODES, NULL, "shaken-sp", NULL, "class sp" },
 	{ "provider with a number beside", MIXED, NULL, "shaken-sp", NULL, "class sp" },
 	{ "delegate with a code only", CODE, NULL, "atis-delegate", NULL, "class delegate" },
 	{ "vesper with a code only", CODE, NULL, "vesper-06", NULL, "class delegate" },
-	{ "a second too long", NUMBER, NULL, "vesper-06", week_and_a_second, "allows" },
+	{ "a second too long (V-05)", NUMBER, NULL, "vesper-06", week_and_a_second, "allows" },
 	{ "a second too long for vesper-05", NUMBER, NULL, "vesper-05", week_and_a_second,
 	    "allows" },
 	{ "a second too long for a domain", NUMBER, NULL, "domain", too_long_of_a_host,
@@ -185,7 +186,7 @@ static struct open_case {
 	{ "domain with a code only", CODE, NULL, "domain", week_of_a_host, "class delegate" },
 	{ "no end", NUMBER, NULL, NULL, endless, "no end" },
 	{ "backwards", NUMBER, NULL, NULL, backwards, "before it begins" },
-	{ "orig excluded", NUMBER, "{'x':['orig']}", NULL, NULL, "mustExclude" },
+	{ "orig excluded (RFC 9118 s4)", NUMBER, "{'x':['orig']}", NULL, NULL, "mustExclude" },
 	{ "contradiction", NUMBER, "{'i':['a'],'x':['a']}", NULL, NULL, "demanded" },
 	{ "hash mode", NUMBER,
 	    "{'p':[['v/a#sha-256','5U3Z2edmZj2Z81pbo9mly8IbgTKaNZaJbCDAb080scU']]}", NULL, NULL,
@@ -233,7 +234,10 @@ an_empty_chain_is_unusable(void **state)
 	assert_null(g);
 }
 
-/* The list in the certificate and the one it refers to count as one (RFC 9060 s4.1). */
+/*
+ * The list in the certificate and the one it refers to count as one (RFC 9060 s4.1).
+ * RFC 8226 s10.1
+ */
 static void
 lists_are_a_union(void **state)
 {
@@ -264,7 +268,7 @@ lists_are_a_union(void **state)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-/* No allowance on either end (D-44), and the whole chain counts. */
+/* No allowance on either end (D-44), and the whole chain counts (RFC 8224 s6.1). */
 static void
 time_is_exact(void **state)
 {
@@ -309,15 +313,15 @@ static struct decide_case {
 	    NOW, NULL, NULL },
 	{ "in another spelling", NUMBER, NULL, "atis-delegate", PPT_BASE, "+1 202-555-0100", "",
 	    NOW, NULL, NULL },
-	{ "another number", NUMBER, NULL, "atis-delegate", PPT_BASE, "12025550101", "", NOW,
-	    "tn_not_authorized", "orig" },
-	{ "a prefix of the number", NUMBER, NULL, "atis-delegate", PPT_BASE, "1202555010", "",
-	    NOW, "tn_not_authorized", "orig" },
+	{ "another number (RFC 8224 s6.1)", NUMBER, NULL, "atis-delegate", PPT_BASE,
+	    "12025550101", "", NOW, "tn_not_authorized", "orig" },
+	{ "a prefix of the number (V-23)", NUMBER, NULL, "atis-delegate", PPT_BASE,
+	    "1202555010", "", NOW, "tn_not_authorized", "orig" },
 	{ "a national form", NUMBER, NULL, "atis-delegate", PPT_BASE, "2025550100", "", NOW,
 	    "tn_not_authorized", "orig" },
 	{ "the code as a number", MIXED, NULL, "atis-delegate", PPT_BASE, "1234", "", NOW,
 	    "tn_not_authorized", "orig" },
-	{ "a code beside authorises nothing", MIXED, NULL, "atis-delegate", PPT_BASE,
+	{ "a code beside authorises nothing (V-73)", MIXED, NULL, "atis-delegate", PPT_BASE,
 	    "12025550101", "", NOW, "tn_not_authorized", "orig" },
 	{ "delegate does not sign shaken", NUMBER, NULL, "atis-delegate", PPT_SHAKEN,
 	    "12025550100", ATTEST, NOW, "no_credential", "" },
@@ -360,7 +364,7 @@ static struct decide_case {
 	    NOW, NULL, NULL },
 	{ "vesper: no constraints, further claim (V-16)", NUMBER, NULL, "vesper-06", PPT_BASE,
 	    "12025550100", "'rcd':{'nam':'x'}", NOW, "claim_not_vetted", "rcd" },
-	{ "vesper: another claim named", NUMBER, "{'i':['crn']}", "vesper-06", PPT_BASE,
+	{ "vesper: another claim named (V-21)", NUMBER, "{'i':['crn']}", "vesper-06", PPT_BASE,
 	    "12025550100", "'crn':'a','rcd':{'nam':'x'}", NOW, "claim_not_vetted", "rcd" },
 	{ "vesper: named in mustInclude", NUMBER, "{'i':['rcd']}", "vesper-06", PPT_BASE,
 	    "12025550100", "'rcd':{'nam':'x'}", NOW, NULL, NULL },
@@ -370,8 +374,8 @@ static struct decide_case {
 	    "{'p':[['vper/name','x'],['vper/id','1'],['vper/glue/0','urn:glue:pen:1'],"
 	    "['vper/domain','a.b']]}",
 	    "vesper-06", PPT_BASE, "12025550100", VPER, NOW, NULL, NULL },
-	{ "vesper: one member not vetted", NUMBER, "{'p':[['vper/name','x']]}", "vesper-06",
-	    PPT_BASE, "12025550100", VPER, NOW, "claim_not_vetted", "vper" },
+	{ "vesper: one member not vetted (D-16)", NUMBER, "{'p':[['vper/name','x']]}",
+	    "vesper-06", PPT_BASE, "12025550100", VPER, NOW, "claim_not_vetted", "vper" },
 	{ "vesper-05: claims need no vetting (D-16)", NUMBER, NULL, "vesper-05", PPT_BASE,
 	    "12025550100", "'rcd':{'nam':'x'}", NOW, NULL, NULL },
 	{ "vesper-05 does not sign shaken", NUMBER, NULL, "vesper-05", PPT_SHAKEN,

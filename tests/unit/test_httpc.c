@@ -41,6 +41,7 @@ head(struct http_answer *a, const char *const *line)
 		httpc_header(a, *line, strlen(*line), NOW);
 }
 
+/* RFC 8555 s7.4.2 */
 static void
 headers_are_found(void **state)
 {
@@ -85,7 +86,7 @@ interim_answers_are_forgotten(void **state)
 static struct bad_case {
 	const char *name, *line;
 } bad_cases[] = {
-	{ "nonce with a space", "Replay-Nonce: a b" },
+	{ "nonce with a space (RFC 8555 s6.5.1)", "Replay-Nonce: a b" },
 	{ "nonce that is padded", "Replay-Nonce: abc=" },
 	{ "nonce with a quote", "Replay-Nonce: a\"b" },
 	{ "empty nonce", "Replay-Nonce:" },

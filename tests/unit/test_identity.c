@@ -22,7 +22,7 @@ static struct parse_case {
 	    "7w",
 	    "https://cert.example.org/passport.cer", "", "", true },
 	/* RFC 8946 section 4.1 writes ppt in quotes */
-	{ "quoted ppt", "a.b.c;" INFO ";ppt=\"div\"", NULL, "a.b.c",
+	{ "quoted ppt (D-18)", "a.b.c;" INFO ";ppt=\"div\"", NULL, "a.b.c",
 	    "https://cert.example.org/passport.cer", "", "div", false },
 	{ "as deployed", "a.b.c;" INFO ";alg=ES256;ppt=shaken", NULL, "a.b.c",
 	    "https://cert.example.org/passport.cer", "ES256", "shaken", false },
@@ -32,8 +32,8 @@ static struct parse_case {
 	    "shaken", false },
 	{ "blanks and a fold", " a.b.c ; info = <cid:x> ;\r\n ppt = shaken ", NULL, "a.b.c",
 	    "cid:x", "", "shaken", false },
-	{ "base64 of the printed alphabet", "a+/.b.c;info=<cid:x>", NULL, "a+/.b.c", "cid:x",
-	    "", "", false },
+	{ "base64 of the printed alphabet (RFC 8224 s4)", "a+/.b.c;info=<cid:x>", NULL,
+	    "a+/.b.c", "cid:x", "", "", false },
 	{ "other parameters", "a.b.c;x;info=<cid:x>;y=z;q=\"a;\\\"b\";h=[::1]", NULL, "a.b.c",
 	    "cid:x", "", "", false },
 	{ "semicolon inside info", "a.b.c;info=<https://a/b;c=d>", NULL, "a.b.c",
@@ -52,8 +52,8 @@ static struct parse_case {
 	    0 },
 	{ "info not ASCII", "a.b.c;info=<https://\xc3\xa9/>", "identity_syntax", 0, 0, 0, 0,
 	    0 },
-	{ "info twice", "a.b.c;info=<cid:x>;info=<cid:x>", "identity_duplicate", 0, 0, 0, 0,
-	    0 },
+	{ "info twice (RFC 8224 s4)", "a.b.c;info=<cid:x>;info=<cid:x>", "identity_duplicate",
+	    0, 0, 0, 0, 0 },
 	{ "alg twice", "a.b.c;info=<cid:x>;alg=ES256;ALG=ES256", "identity_duplicate", 0, 0, 0,
 	    0, 0 },
 	{ "ppt twice", "a.b.c;info=<cid:x>;ppt=div;ppt=\"div\"", "identity_duplicate", 0, 0, 0,
@@ -130,6 +130,7 @@ static struct format_case {
 	const char *out; /* NULL: refused */
 } format_cases[] = {
 	{ "base", "a.b.c", "https://a/b", NULL, "a.b.c;info=<https://a/b>;alg=ES256" },
+	/* RFC 8224 s4 */
 	{ "shaken", "a.b.c", "https://a/b", "shaken",
 	    "a.b.c;info=<https://a/b>;alg=ES256;ppt=shaken" },
 	{ "info that ends early", "a.b.c", "https://a/>;x=<", NULL, NULL },

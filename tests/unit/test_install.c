@@ -178,24 +178,25 @@ static struct install_case {
 	{ "good renewal", VESPER(NUMBERS, ""), true, NOTHING, RC_OK, "", 0 },
 	{ "good with constraints", CONSTRAINED(NUMBERS), false, NOTHING, RC_OK, "", 0 },
 	{ "another key", VESPER(NUMBERS, ""), false, OTHER_KEY, RC_DENIED, "key_mismatch", 1 },
-	{ "other numbers", VESPER(NUMBERS, ""), false, OTHER_NUMBERS, RC_DENIED,
+	{ "other numbers (V-59)", VESPER(NUMBERS, ""), false, OTHER_NUMBERS, RC_DENIED,
 	    "tnauthlist_differs", 1 },
 	{ "no numbers", VESPER(NUMBERS, ""), false, NO_NUMBERS, RC_DENIED, "tnauthlist_differs",
 	    1 },
-	{ "constraints not asked for", VESPER(NUMBERS, ""), false, OTHER_CONSTRAINTS, RC_DENIED,
-	    "constraints_differ", 1 },
-	{ "other constraints", CONSTRAINED(NUMBERS), false, OTHER_CONSTRAINTS, RC_DENIED,
-	    "constraints_differ", 1 },
-	{ "constraints left out", CONSTRAINED(NUMBERS), false, NO_CONSTRAINTS, RC_DENIED,
-	    "constraints_differ", 1 },
+	{ "constraints not asked for (V-59)", VESPER(NUMBERS, ""), false, OTHER_CONSTRAINTS,
+	    RC_DENIED, "constraints_differ", 1 },
+	{ "other constraints (RFC 9118 s8)", CONSTRAINED(NUMBERS), false, OTHER_CONSTRAINTS,
+	    RC_DENIED, "constraints_differ", 1 },
+	{ "constraints left out (RFC 9118 s8)", CONSTRAINED(NUMBERS), false, NO_CONSTRAINTS,
+	    RC_DENIED, "constraints_differ", 1 },
 	{ "another CA", VESPER(NUMBERS, ""), false, OTHER_ROOT, RC_DENIED, "chain_path", 1 },
 	{ "expired", VESPER(NUMBERS, ""), false, EXPIRED, RC_EXPIRED, "chain_validity", 1 },
 	{ "not yet for long", VESPER(NUMBERS, ""), false, FAR_FUTURE, RC_DENIED, "not_before",
 	    1 },
 	{ "in a moment", VESPER(NUMBERS, ""), false, NEAR_FUTURE, RC_BUSY, "not_yet_valid", 0 },
-	{ "for too long", VESPER(NUMBERS, ""), false, TOO_LONG, RC_DENIED,
+	{ "for too long (V-12)", VESPER(NUMBERS, ""), false, TOO_LONG, RC_DENIED,
 	    "credential_unusable", 1 },
-	{ "no SCT", VESPER(NUMBERS, ""), false, NO_SCT, RC_DENIED, "sct_policy", 1 },
+	{ "no SCT (V-11, V-25, V-72)", VESPER(NUMBERS, ""), false, NO_SCT, RC_DENIED,
+	    "sct_policy", 1 },
 	{ "no SCT, by configuration", VESPER(NUMBERS, "min_scts = 0"), false, NO_SCT, RC_OK, "",
 	    0 },
 	{ "SCT of the future", VESPER(NUMBERS, ""), false, SCT_OF_THE_FUTURE, RC_DENIED,
@@ -209,7 +210,7 @@ static struct install_case {
 	    1 },
 	{ "garbage", VESPER(NUMBERS, ""), false, GARBAGE, RC_INVALID, "cert_der", 1 },
 	{ "nothing", VESPER(NUMBERS, ""), false, EMPTY, RC_INVALID, "chain_pem", 1 },
-	{ "too large an Identity",
+	{ "too large an Identity (D-17)",
 	    "numbers = { " NUMBERS
 	    " }\n" BWORLD_DELEGATE("vesper-06", "identity_max_bytes = 1024"),
 	    false, NOTHING, RC_DENIED, "identity_too_large", 1 },
@@ -229,8 +230,8 @@ static struct install_case {
 	    "hsm_unavailable", 0 },
 	{ "first one not put in force", VESPER(NUMBERS, ""), false, NOT_IN_FORCE, RC_HSM,
 	    "hsm_unavailable", 0 },
-	{ "an account's key", VESPER(NUMBERS, ""), false, ACCOUNT_KEY, RC_DENIED, "account_key",
-	    1 },
+	{ "an account's key (RFC 8555 s11.1, D-32)", VESPER(NUMBERS, ""), false, ACCOUNT_KEY,
+	    RC_DENIED, "account_key", 1 },
 	{ "the same serial", VESPER(NUMBERS, ""), true, SAME_SERIAL, RC_DENIED,
 	    "serial_repeated", 1 },
 	{ "the same end", VESPER(NUMBERS, ""), true, SAME_END, RC_DENIED, "not_later", 1 },
@@ -512,6 +513,7 @@ numbers_changed_meanwhile(void **state)
 	lab_close(&l);
 }
 
+/* V-65 */
 static void
 constraints_narrowed_meanwhile(void **state)
 {
@@ -649,6 +651,7 @@ other_octets_another_key(void **state)
 	lab_close(&l);
 }
 
+/* RFC 9060 s7, V-78 */
 static void
 published_files(void **state)
 {

@@ -27,16 +27,16 @@ static struct lint_case {
 } lint_cases[] = {
 	{ "a provider's as it should be", PROFILE_SHAKEN_SP, "", 90 * DAY_S, "SHAKEN 1234",
 	    NULL, STI, POINT_WITH_ISSUER, 0, NULL },
-	{ "91 days", PROFILE_SHAKEN_SP, "long_lived ", 91 * DAY_S, "SHAKEN 1234", NULL, STI,
-	    POINT_WITH_ISSUER, 0, NULL },
+	{ "91 days (D-62)", PROFILE_SHAKEN_SP, "long_lived ", 91 * DAY_S, "SHAKEN 1234", NULL,
+	    STI, POINT_WITH_ISSUER, 0, NULL },
 	{ "a second more than 90 days", PROFILE_ATIS_DELEGATE, "long_lived ", 90 * DAY_S + 1,
 	    "x", NULL, NULL, NULL, 0, NULL },
 	{ "a delegate of 90 days", PROFILE_ATIS_DELEGATE, "", 90 * DAY_S, "x", NULL, NULL, NULL,
 	    0, NULL },
 	{ "vesper-06 lives as long as it may", PROFILE_VESPER_06, "", 7 * DAY_S, "x", NULL,
 	    NULL, NULL, 0, NULL },
-	{ "vesper-05 without constraints", PROFILE_VESPER_05, "constraints ", DAY_S, "x", NULL,
-	    NULL, NULL, 0, NULL },
+	{ "vesper-05 without constraints (V-15)", PROFILE_VESPER_05, "constraints ", DAY_S, "x",
+	    NULL, NULL, NULL, 0, NULL },
 	{ "no policy", PROFILE_SHAKEN_SP, "certificate_policy ", DAY_S, "SHAKEN 1234", NULL,
 	    NULL, POINT_WITH_ISSUER, 0, NULL },
 	{ "another country's policy", PROFILE_SHAKEN_SP, "certificate_policy ", DAY_S,
@@ -56,14 +56,14 @@ static struct lint_case {
 	    PKI_NO_SKI | PKI_NO_AKI | PKI_NO_KEY_USAGE, NULL },
 	{ "another subject", PROFILE_SHAKEN_SP, "subject ", DAY_S, "Provider", NULL, STI,
 	    POINT_WITH_ISSUER, 0, NULL },
-	{ "all at once", PROFILE_SHAKEN_SP,
+	{ "all at once (D-62)", PROFILE_SHAKEN_SP,
 	    "long_lived x5u_host certificate_policy crl_point key_identifier key_usage "
 	    "subject ",
 	    400 * DAY_S, "x", "DNS:other.example", NULL, NULL,
 	    PKI_NO_SKI | PKI_NO_AKI | PKI_NO_KEY_USAGE, NULL },
 	{ "the name of the host", PROFILE_ATIS_DELEGATE, "", DAY_S, "x", "DNS:Calls.Example",
 	    NULL, NULL, 0, NULL },
-	{ "the name of another host", PROFILE_ATIS_DELEGATE, "x5u_host ", DAY_S, "x",
+	{ "the name of another host (D-49)", PROFILE_ATIS_DELEGATE, "x5u_host ", DAY_S, "x",
 	    "DNS:example", NULL, NULL, 0, NULL },
 };
 
@@ -147,6 +147,7 @@ odd_constraints(void **state)
 	assert_non_null(strstr(c->warning[0].detail, "PASSporT type"));
 }
 
+/* D-49 */
 static void
 hosts(void **state)
 {

@@ -171,6 +171,7 @@ problem_is(struct world *w, const char *part)
 	assert_true(json_is_null(json_object_get(w->message, "data")));
 }
 
+/* D-46 */
 static void
 problems_are_told(void **state)
 {

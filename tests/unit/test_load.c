@@ -137,11 +137,12 @@ static struct disk_case {
 	{ "an account's key, another account's file is bad", ACME(""), ACCOUNT_BESIDE_BAD,
 	    CREDENTIAL_UNUSABLE, "account_key" },
 	{ "numbers inside the parent's", ACME(""), PARENT_COVERS, CREDENTIAL_READY, "" },
-	{ "numbers outside the parent's", ACME(""), PARENT_NARROWER, CREDENTIAL_UNUSABLE,
-	    "chain_scope" },
-	{ "domain, its own host", DOMAIN("Calls.example:8443"), NAMED, CREDENTIAL_READY, "" },
-	{ "domain, another host", DOMAIN("calls.example.net"), NAMED, CREDENTIAL_UNUSABLE,
-	    "x5u_host" },
+	{ "numbers outside the parent's (RFC 9060 s4)", ACME(""), PARENT_NARROWER,
+	    CREDENTIAL_UNUSABLE, "chain_scope" },
+	{ "domain, its own host (V-75)", DOMAIN("Calls.example:8443"), NAMED, CREDENTIAL_READY,
+	    "" },
+	{ "domain, another host (D-49)", DOMAIN("calls.example.net"), NAMED,
+	    CREDENTIAL_UNUSABLE, "x5u_host" },
 	{ "domain, no name", DOMAIN("calls.example"), GOOD, CREDENTIAL_UNUSABLE,
 	    "credential_unusable" },
 	{ "no domain, another host", ACME(""), NAMED, CREDENTIAL_READY, "" },
@@ -360,7 +361,7 @@ salts_of_a_credential(void **state)
 	works_done(&w);
 }
 
-/* A chain with the root in it: conveyed and published without. */
+/* A chain with the root in it: conveyed and published without (D-47). */
 static void
 anchor_is_not_conveyed(void **state)
 {

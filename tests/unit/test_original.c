@@ -140,7 +140,7 @@ static struct read_case {
 	{ "two div, out of order (RFC 8946 section 6.1)", "dcb", 3, true, NULL, NULL },
 	{ "two types and a div", "bcs", 3, true, NULL, NULL },
 	{ "div-o and what it wraps (RFC 8946 section 5)", "(cb", 2, true, NULL, NULL },
-	{ "div-o in div-o", "(d(cb", 3, true, NULL, NULL },
+	{ "div-o in div-o (RFC 8946 s5)", "(d(cb", 3, true, NULL, NULL },
 	{ "div-o over a div, with the call's own", "b(dc", 3, true, NULL, NULL },
 	{ "one of several destinations is diverted", "mc", 2, true, NULL, NULL },
 	{ "dest is a URI", "u", 1, false, NULL, NULL },
@@ -150,7 +150,8 @@ static struct read_case {
 	{ "another orig", "bx", 0, false, "original_mismatch", "different orig" },
 	{ "another dest", "by", 0, false, "original_mismatch", "different dest" },
 	{ "div of another orig", "bo", 0, false, "original_mismatch", "different orig" },
-	{ "a div is missing between", "bd", 0, false, "original_mismatch", "go on" },
+	{ "a div is missing between (RFC 8946 s6.1)", "bd", 0, false, "original_mismatch",
+	    "go on" },
 	{ "a div twice", "bcc", 0, false, "original_mismatch", "go on" },
 	{ "rsp beside what it answers", "br", 2, false, NULL, NULL },
 	{ "no iat", "n", 0, false, "original_invalid", "iat" },
@@ -226,13 +227,15 @@ static struct match_case {
 	const char *claim; /* NULL: they match */
 } match_cases[] = {
 	{ "div", "b", "div", "{" A "," TO(C) "," IAT "," DIV(B) "}", NULL },
-	{ "div, iat taken over", "b", "div", "{" A "," TO(C) "," DIV(B) "}", NULL },
+	{ "div, iat taken over (RFC 8946 s4.1)", "b", "div", "{" A "," TO(C) "," DIV(B) "}",
+	    NULL },
 	{ "div in another spelling", "b", "div",
 	    "{'orig':{'tn':'+1 (202) 555-0100'}," TO(
 		C) ","
 		   "'div':{'tn':'+1 202 555 0101','hi':'1.1'}}",
 	    NULL },
-	{ "div of one of several", "m", "div", "{" A "," TO(D) "," DIV(C) "}", NULL },
+	{ "div of one of several (RFC 8946 s4.1)", "m", "div", "{" A "," TO(D) "," DIV(C) "}",
+	    NULL },
 	{ "div of a diverted call", "bc", "div", "{" A "," TO(D) "," DIV(C) "}", NULL },
 	{ "div to a URI", "b", "div", "{" A ",'dest':{'uri':['sip:c@d']}," DIV(B) "}", NULL },
 	{ "div of an old call", "l", "div", "{" A "," TO(C) "," DIV(B) "}", NULL },
@@ -245,20 +248,21 @@ static struct match_case {
 	    "{" A ",'dest':{'tn':['" C "','" B "']}}", NULL },
 	{ "base answers nothing", "b", NULL, "{" A "," TO(D) "}", NULL },
 
-	{ "div, another orig", "b", "div", "{'orig':{'tn':'12025550109'}," TO(C) "," DIV(B) "}",
-	    "orig" },
-	{ "div of a number the call did not go to", "b", "div", "{" A "," TO(D) "," DIV(C) "}",
-	    "div" },
+	{ "div, another orig (RFC 8946 s4.1)", "b", "div",
+	    "{'orig':{'tn':'12025550109'}," TO(C) "," DIV(B) "}", "orig" },
+	{ "div of a number the call did not go to (RFC 8946 s4.1)", "b", "div",
+	    "{" A "," TO(D) "," DIV(C) "}", "div" },
 	{ "div from where the call no longer is", "bc", "div", "{" A "," TO(D) "," DIV(B) "}",
 	    "div" },
-	{ "div with an iat of its own (D-21)", "b", "div",
+	{ "div with an iat of its own (D-21, RFC 8946 s4.1)", "b", "div",
 	    "{" A "," TO(C) ",'iat':1800000001," DIV(B) "}", "iat" },
 	{ "div of a URI", "u", "div", "{" A "," TO(C) "," DIV(B) "}", "div" },
-	{ "div-o with another opt", "b", "div-o",
+	{ "div-o with another opt (RFC 8946 s5)", "b", "div-o",
 	    "{" A "," TO(C) "," DIV(B) ",'opt':'eyJhIjoxfQ.e30." ZEROS "'}", "opt" },
 	{ "div-o of two", "bs", "div-o", "{" A "," TO(C) "," DIV(B) "}", "original" },
 	{ "rsp, another orig", "b", "rsp", "{'orig':{'tn':'12025550109'}," TO(B) "}", "orig" },
-	{ "rsp from elsewhere without div", "b", "rsp", "{" A "," TO(C) "}", "dest" },
+	{ "rsp from elsewhere without div (RFC 9970 s4)", "b", "rsp", "{" A "," TO(C) "}",
+	    "dest" },
 	{ "rsp from where the call no longer is", "bc", "rsp", "{" A "," TO(B) "}", "dest" },
 	{ "rsp from between", "bcd", "rsp", "{" A "," TO(C) "}", "dest" },
 	{ "rsp of one of several", "m", "rsp", "{" A "," TO(B) "}", "dest" },
@@ -330,8 +334,8 @@ static struct verify_case {
 	{ "no anchors", 'b', X5C | NO_ANCHORS, 0, -1, "anchor" },
 	{ "no anchors, another's signature", 'b', X5C | NO_ANCHORS | CHECK_ONLY | OTHER_KEY, 0,
 	    -1, "signature" },
-	{ "leads to no anchor", 'b', X5C | STRANGER, 0, -1, "path" },
-	{ "a number that the certificate has not", 'x', X5C, 0, -1, "authority" },
+	{ "leads to no anchor (V-39)", 'b', X5C | STRANGER, 0, -1, "path" },
+	{ "a number that the certificate has not (V-38)", 'x', X5C, 0, -1, "authority" },
 	{ "shaken by a number holder", 's', X5C, 0, -1, "authority" },
 };
 
@@ -411,14 +415,15 @@ static struct service_case {
 	enum verdict verdict;
 	const char *detail;
 } service_cases[] = {
+	/* V-34, V-38 */
 	{ "rsp", "rsp", "{" A "," TO(B) "," IAT "}", "b", true, true, false, VERDICT_PASS,
 	    "1 of 1" },
 	{ "rsp after a diversion (D-37)", "rsp", "{" A "," TO(C) "," IAT "}", "bc", true, true,
 	    true, VERDICT_PASS, "diverted" },
 	{ "rsp, original not verified", "rsp", "{" A "," TO(B) "," IAT "}", "b", false, true,
 	    false, VERDICT_WARN, "0 of 1" },
-	{ "rsp from elsewhere (V-41)", "rsp", "{" A "," TO(C) "," IAT "}", "b", true, false,
-	    false, VERDICT_FAIL, "original_mismatch" },
+	{ "rsp from elsewhere (V-41, V-37)", "rsp", "{" A "," TO(C) "," IAT "}", "b", true,
+	    false, false, VERDICT_FAIL, "original_mismatch" },
 	{ "div", "div", "{" A "," TO(C) "," IAT "," DIV(B) "}", "b", true, true, false,
 	    VERDICT_PASS, "1 of 1" },
 	{ "div of another call", "div", "{" A "," TO(D) "," IAT "," DIV(C) "}", "b", true,
@@ -469,6 +474,7 @@ vector(struct buf *out, const char *path)
  * RFC 8946: sections 3 and 5 and their nested token verify under the key of
  * appendix A; the div-o's dest.tn is no array, and div.tn has twelve digits, so
  * that it does not continue the nested one: neither is taken.
+ * RFC 8946 sA
  */
 static void
 published_8946(void **state)

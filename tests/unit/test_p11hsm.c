@@ -26,6 +26,7 @@ static const char *const plain[] = { "--label", "t", "--canary-s", "0", NULL };
 
 /* ---- keys ------------------------------------------------------------------- */
 
+/* D-24 */
 static void
 generate_learn_sign(void **state)
 {

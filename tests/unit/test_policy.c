@@ -29,7 +29,7 @@ static struct attest_case {
 	{ "a proof that the tenant does not take", "B--C", false, UNLISTED_B, DELEGATE, 'B', 0,
 	    "otherwise" },
 	{ "known customer", "AAB-", false, UNLISTED_B, KNOWN, 'B', 'B', "known_customer" },
-	{ "known customer, never A", "AAB-", false, UNLISTED_B, KNOWN, 'A', 0,
+	{ "known customer, never A (RFC 8588 s4)", "AAB-", false, UNLISTED_B, KNOWN, 'A', 0,
 	    "known_customer" },
 	{ "known customer under unlisted_tn C (D-05)", "AAB-", false, UNLISTED_C, KNOWN, 'B', 0,
 	    "known_customer" },

@@ -147,7 +147,7 @@ static struct salts_case {
 	    "AA"
 	    "AAAAAAAAAAAA a\n",
 	    "salts_base64", 0 },
-	{ "no path", S "\n", "salts_line", 0 },
+	{ "no path (V-60)", S "\n", "salts_line", 0 },
 	{ "an empty path", S " \n", "salts_path", 0 },
 	{ "a pointer alone", S " /name\n", "salts_path", 0 },
 	{ "a path with its mode", S " vper/name#commit-sha-256\n", "salts_path", 0 },

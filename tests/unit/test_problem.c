@@ -49,6 +49,7 @@ static struct answer_case {
 	{ "not authenticated", 401, "", RC_DENIED, "http_status" },
 };
 
+/* RFC 8555 s6.7 */
 static void
 answer(void **state)
 {
@@ -151,6 +152,7 @@ long_word_at_the_end(void **state)
 	}
 }
 
+/* RFC 8555 s6.7.1 */
 static void
 subproblems_are_shown(void **state)
 {

@@ -71,7 +71,7 @@ static struct proof_case {
 	const char *payload, *ppt;
 	const char *detail; /* part of it; NULL: it proves */
 } proof_cases[] = {
-	{ "base PASSporT", 0, GOOD, NULL, NULL },
+	{ "base PASSporT (RFC 8588 s4)", 0, GOOD, NULL, NULL },
 	{ "x5u of one of ours", NO_X5C | OURS, GOOD, NULL, NULL },
 	{ "a destination more", 0, CLAIMS(CALLER, Q("12125550112") "," Q(CALLEE), "1800000000"),
 	    NULL, "another call" },

@@ -34,15 +34,17 @@ static struct claim_case {
 	{ "nam with escape", rcd_check, "rcd", "{'nam':'a\\u001bb'}", "nam" },
 	{ "nam with DEL", rcd_check, "rcd", "{'nam':'a\\u007fb'}", "nam" },
 	/* D-40 */
-	{ "D-40: an array of objects", rcd_check, "rcd", "[{'nam':'x'}]", "rcd is an object" },
+	{ "D-40: an array of objects (RFC 9795 s5.1)", rcd_check, "rcd", "[{'nam':'x'}]",
+	    "rcd is an object" },
 	{ "rcd a string", rcd_check, "rcd", "'James Bond'", "rcd is an object" },
 	{ "rcd null", rcd_check, "rcd", "null", "rcd is an object" },
-	{ "unknown member", rcd_check, "rcd", "{'nam':'','foo':1}", "foo" },
+	{ "unknown member (RFC 9795 s5.1)", rcd_check, "rcd", "{'nam':'','foo':1}", "foo" },
 	{ "crn inside rcd", rcd_check, "rcd", "{'nam':'','crn':'x'}", "crn" },
 	{ "member of another case", rcd_check, "rcd", "{'nam':'','Icn':'x'}", "Icn" },
 	/* section 5.1.2 */
 	{ "RFC 9795 s5.1.2: apn", rcd_check, "rcd", "{'nam':'','apn':'12025559990'}", NULL },
-	{ "apn with a plus", rcd_check, "rcd", "{'nam':'','apn':'+12025559990'}", "apn" },
+	{ "apn with a plus (RFC 9795 s5.1.2)", rcd_check, "rcd",
+	    "{'nam':'','apn':'+12025559990'}", "apn" },
 	{ "apn with separators", rcd_check, "rcd", "{'nam':'','apn':'1-202-555-9990'}", "apn" },
 	{ "apn of 16 digits", rcd_check, "rcd", "{'nam':'','apn':'1234567890123456'}", "apn" },
 	{ "apn a number", rcd_check, "rcd", "{'nam':'','apn':12025559990}", "apn" },
@@ -95,7 +97,8 @@ static struct claim_case {
 	{ "jcl a card", rcd_check, "rcd", "{'nam':'','jcl':" CARD("") "}", "jcl" },
 	{ "jcd a URI", rcd_check, "rcd", "{'nam':'','jcd':'https://example.com/q.json'}",
 	    "jCard" },
-	{ "RFC 7095 s3.2: jcd an object", rcd_check, "rcd", "{'nam':'','jcd':{}}", "jCard" },
+	{ "RFC 7095 s3.2: jcd an object (RFC 9795 s5.1.4)", rcd_check, "rcd",
+	    "{'nam':'','jcd':{}}", "jCard" },
 	{ "jcd without properties", rcd_check, "rcd", "{'nam':'','jcd':['vcard']}", "jCard" },
 	{ "jcd with a third element", rcd_check, "rcd", "{'nam':'','jcd':['vcard',[],[]]}",
 	    "jCard" },
@@ -135,14 +138,14 @@ static struct claim_case {
 	    "URI" },
 	/* section 5.2 */
 	{ "RFC 9795 s5.2: crn", rcd_check_crn, "crn", "'For your ears only'", NULL },
-	{ "crn a list", rcd_check_crn, "crn", "['x']", "crn is a string" },
+	{ "crn a list (RFC 9795 s5.2)", rcd_check_crn, "crn", "['x']", "crn is a string" },
 	{ "crn an object", rcd_check_crn, "crn", "{'crn':'x'}", "crn is a string" },
 	{ "crn a number", rcd_check_crn, "crn", "1", "crn is a string" },
 	{ "crn null", rcd_check_crn, "crn", "null", "crn is a string" },
 	{ "crn in two lines", rcd_check_crn, "crn", "'a\\r\\nb'", "crn is a string" },
 	/* section 10 */
 	{ "RFC 9795 s10: iss", rcd_check_iss, "iss", "'Zorin Industries'", NULL },
-	{ "D-52: iss empty", rcd_check_iss, "iss", "''", "iss" },
+	{ "D-52: iss empty (RFC 9795 s10)", rcd_check_iss, "iss", "''", "iss" },
 	{ "D-52: iss an object", rcd_check_iss, "iss", "{}", "iss" },
 	{ "D-52: iss null", rcd_check_iss, "iss", "null", "iss" },
 	/* section 6.1 */
@@ -162,7 +165,8 @@ static struct claim_case {
 	{ "rcdi a string", rcd_check_rcdi, "rcdi", "'" SHA256_X "'", "entry" },
 	{ "pointer without slash", rcd_check_rcdi, "rcdi", "{'nam':'" SHA256_X "'}",
 	    "pointer" },
-	{ "pointer to the whole", rcd_check_rcdi, "rcdi", "{'':'" SHA256_X "'}", "pointer" },
+	{ "pointer to the whole (RFC 9795 s6.1)", rcd_check_rcdi, "rcdi", "{'':'" SHA256_X "'}",
+	    "pointer" },
 	{ "pointer into the payload", rcd_check_rcdi, "rcdi", "{'/rcd/nam':'" SHA256_X "'}",
 	    "member" },
 	{ "pointer at a fragment", rcd_check_rcdi, "rcdi", "{'#/nam':'" SHA256_X "'}",
@@ -170,18 +174,18 @@ static struct claim_case {
 	{ "pointer with a bad escape", rcd_check_rcdi, "rcdi", "{'/jcd/~2':'" SHA256_X "'}",
 	    "pointer" },
 	{ "pointer at a prefix", rcd_check_rcdi, "rcdi", "{'/na':'" SHA256_X "'}", "member" },
-	{ "pointer at more than a member", rcd_check_rcdi, "rcdi", "{'/name':'" SHA256_X "'}",
-	    "member" },
+	{ "pointer at more than a member (RFC 9795 s6.1)", rcd_check_rcdi, "rcdi",
+	    "{'/name':'" SHA256_X "'}", "member" },
 	{ "pointer at an empty member", rcd_check_rcdi, "rcdi", "{'/':'" SHA256_X "'}",
 	    "member" },
 	{ "digest an object", rcd_check_rcdi, "rcdi", "{'/nam':{}}", "string" },
-	{ "digest of another name", rcd_check_rcdi, "rcdi",
+	{ "digest of another name (RFC 9795 s6.1)", rcd_check_rcdi, "rcdi",
 	    "{'/nam':'sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk'}", "begins" },
 	{ "digest of sha224", rcd_check_rcdi, "rcdi",
 	    "{'/nam':'sha224-0UoCjCo6K8lHYQK7KII0xBWisB+CjqYqxbPkLw'}", "begins" },
 	{ "digest with a hyphen in the name", rcd_check_rcdi, "rcdi",
 	    "{'/nam':'sha-256-sM275lTgzCte+LHOKHtU4SxG8shlOo6OS4ot8IJQImY'}", "begins" },
-	{ "digest in capitals", rcd_check_rcdi, "rcdi",
+	{ "digest in capitals (RFC 9795 s6.1)", rcd_check_rcdi, "rcdi",
 	    "{'/nam':'SHA256-sM275lTgzCte+LHOKHtU4SxG8shlOo6OS4ot8IJQImY'}", "begins" },
 	{ "digest without hyphen", rcd_check_rcdi, "rcdi",
 	    "{'/nam':'sha256sM275lTgzCte+LHOKHtU4SxG8shlOo6OS4ot8IJQImY'}", "begins" },
@@ -244,11 +248,11 @@ static struct both_case {
 	const char *name, *claims;
 	const char *detail; /* part of it; NULL: accepted */
 } both_cases[] = {
-	{ "RFC 9795 s8.3: nam and icn",
+	{ "RFC 9795 s8.3: nam and icn (RFC 9795 s6.1.2)",
 	    RCD(NAM "," ICN, "'/icn':'" D_PHOTO "','/nam':'" D_NAM "'"), NULL },
 	{ "RFC 9795 s8.3: jcd", RCD(JCD_RCD("q"), IN_CARD("/jcd")), NULL },
-	{ "RFC 9795 s8.3: jcl", RCD(NAM "," JCL, "'/jcl':'" D_CARD8 "'," IN_CARD("/jcl")),
-	    NULL },
+	{ "RFC 9795 s8.3: jcl (RFC 9795 s6.1.4)",
+	    RCD(NAM "," JCL, "'/jcl':'" D_CARD8 "'," IN_CARD("/jcl")), NULL },
 	{ "RFC 9795 s6.1.3: digest of /jcd",
 	    RCD(JCD_RCD("quartermaster"), "'/jcd':'" D_CARD6 "'," IN_CARD("/jcd")), NULL },
 	{ "RFC 9795 s8.3: digest of its card",
@@ -265,7 +269,7 @@ static struct both_case {
 		     "nam':'sha384-06myRLjHjqg9a9f+"
 		     "eRX44hOIdVC1XrIrxs9Mt9iDQ6BoUhsl2GPIe6LkOwhj+Gna'"),
 	    NULL },
-	{ "nam without its quotes",
+	{ "nam without its quotes (RFC 9795 s6.1.2)",
 	    RCD(NAM, "'/nam':'sha256-tbh37rWCJ/BF9cuhFJFpJTWb8sVRb0L2F6iGDVZSBLo'"), "/nam" },
 	{ "another nam", RCD("'nam':'Q Branch Spy Gadget'", "'/nam':'" D_NAM "'"),
 	    "/nam: the digest" },
@@ -343,6 +347,7 @@ rcdi_without_rcd(void **state)
 	assert_string_equal(f.claim, "rcd");
 }
 
+/* RFC 9795 s8 */
 static void
 present(void **state)
 {
@@ -546,7 +551,10 @@ makes(void **state)
 	assert_true(json_equal(got, want));
 }
 
-/* What is made is what is accepted, in each algorithm; and no other algorithm is known. */
+/*
+ * What is made is what is accepted, in each algorithm; and no other algorithm is known.
+ * RFC 9795 s6.1
+ */
 static void
 makes_each_hash(void **state)
 {

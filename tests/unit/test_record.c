@@ -181,6 +181,7 @@ static struct origin_case {
 	{ "empty", "https://ca.example/dir", "", false },
 };
 
+/* RFC 8555 s6.4 */
 static void
 origin(void **state)
 {

@@ -230,6 +230,7 @@ refused_while_one_is_in_force(void **state)
 	world_close(&w);
 }
 
+/* V-01, V-13 */
 static void
 short_lived(void **state)
 {
@@ -315,6 +316,7 @@ narrower_is_ordered_as_it_is(void **state)
 	world_close(&w);
 }
 
+/* V-62 */
 static void
 wider_is_refused(void **state)
 {
@@ -329,6 +331,7 @@ wider_is_refused(void **state)
 	world_close(&w);
 }
 
+/* D-31 */
 static void
 tokens_that_expire_are_not_used(void **state)
 {

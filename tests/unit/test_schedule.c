@@ -16,10 +16,11 @@ static struct renew_case {
 	int64_t at_s;
 } renew_cases[] = {
 	{ "two thirds", { 0, 90 * DAY, 0, false }, 0, 60 * DAY },
-	{ "never later than a quarter left", { 0, 90 * DAY, 0, false }, 999999, 5831999 },
+	{ "never later than a quarter left (D-43)", { 0, 90 * DAY, 0, false }, 999999,
+	    5831999 },
 	{ "half the jitter", { 1000, 1000 + 12 * DAY, 0, false }, 500000,
 	    1000 + 8 * DAY + DAY / 2 },
-	{ "a minute", { 100, 160, 0, false }, 0, 140 },
+	{ "a minute (V-01)", { 100, 160, 0, false }, 0, 140 },
 	{ "a minute, all the jitter", { 100, 160, 0, false }, 999999, 144 },
 	{ "crowd: one third", { 0, 90 * DAY, 0, true }, 0, 30 * DAY },
 	{ "crowd: two thirds", { 0, 90 * DAY, 0, true }, 999999, 60 * DAY - 3 },
@@ -121,7 +122,7 @@ static struct poll_case {
 	{ "beyond", 4000000000u, -1, 30000 },
 	{ "server says", 0, 7, 7000 },
 	{ "server says at once", 0, 0, 1000 },
-	{ "server says next week", 0, 7 * DAY, HOUR * 1000 },
+	{ "server says next week (RFC 8555 s7.5.1)", 0, 7 * DAY, HOUR * 1000 },
 };
 
 static void

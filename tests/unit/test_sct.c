@@ -47,10 +47,11 @@ static struct published_case {
 	    3, 1, 2, 0 },
 	{ "no log of three", embeddedSCTs3_pem, embeddedSCTs3_issuer_pem, { log_test }, 1, 3, 0,
 	    3, 0 },
-	{ "other issuer", embeddedSCTs3_pem, embeddedSCTs1_issuer_pem,
+	{ "other issuer (RFC 6962 s3.2)", embeddedSCTs3_pem, embeddedSCTs1_issuer_pem,
 	    { log_pilot, log_aviator, log_digicert }, 3, 3, 0, 0, 3 },
 };
 
+/* RFC 6962 s3.2 */
 static void
 published(void **state)
 {
@@ -118,10 +119,12 @@ static struct own_case {
 	size_t present, valid, operators, unknown, future;
 } own_cases[] = {
 	{ "two logs", "01", { "usable", "usable" }, NULL, false, NOW_MS, RC_OK, 2, 2, 2, 0, 0 },
-	{ "RSA log", "2", { NULL, NULL, "usable" }, NULL, false, NOW_MS, RC_OK, 1, 1, 1, 0, 0 },
-	{ "one operator", "01", { "usable", "usable" }, NULL, true, NOW_MS, RC_OK, 2, 2, 1, 0,
-	    0 },
-	{ "one log twice", "00", { "usable" }, NULL, false, NOW_MS, RC_OK, 2, 1, 1, 0, 0 },
+	{ "RSA log (RFC 6962 s2.1.4)", "2", { NULL, NULL, "usable" }, NULL, false, NOW_MS,
+	    RC_OK, 1, 1, 1, 0, 0 },
+	{ "one operator (V-82)", "01", { "usable", "usable" }, NULL, true, NOW_MS, RC_OK, 2, 2,
+	    1, 0, 0 },
+	{ "one log twice (RFC 6962 s5.2)", "00", { "usable" }, NULL, false, NOW_MS, RC_OK, 2, 1,
+	    1, 0, 0 },
 	{ "readonly counts", "0", { "readonly" }, NULL, false, NOW_MS, RC_OK, 1, 1, 1, 0, 0 },
 	{ "rejected log", "01", { "rejected", "usable" }, NULL, false, NOW_MS, RC_OK, 2, 1, 1,
 	    1, 0 },
@@ -136,7 +139,8 @@ static struct own_case {
 	{ "no SCT", "", { "usable" }, NULL, false, NOW_MS, RC_OK, 0, 0, 0, 0, 0 },
 	{ "now is not the future", "0", { "usable" }, NULL, false, NOW_MS, RC_OK, 1, 1, 1, 0,
 	    0 },
-	{ "the future", "0", { "usable" }, NULL, false, NOW_MS + 1, RC_DENIED, 1, 0, 0, 0, 1 },
+	{ "the future (RFC 6962 s5.2)", "0", { "usable" }, NULL, false, NOW_MS + 1, RC_DENIED,
+	    1, 0, 0, 0, 1 },
 	{ "the future of an unknown log", "0", { NULL, "usable" }, NULL, false, NOW_MS + 1,
 	    RC_DENIED, 1, 0, 0, 0, 1 },
 };
@@ -178,6 +182,7 @@ leaf_spec(void)
 		.tnauth = buf_view(&w.tnauth) };
 }
 
+/* D-36 */
 static void
 own(void **state)
 {
@@ -256,7 +261,10 @@ check_raw_list(struct span list, const struct ctlogs *logs, bool decodes)
 	}
 }
 
-/* No prefix decodes, and no bit of an SCT may change without being noticed. */
+/*
+ * No prefix decodes, and no bit of an SCT may change without being noticed.
+ * RFC 6962 s3.3
+ */
 static void
 lists_cut_and_flipped(void **state)
 {
@@ -292,7 +300,7 @@ static struct list_case {
 	    "ctlogs" },
 	{ "key is no base64",
 	    "{\"operators\":[{\"logs\":[{\"key\":\"*\",\"state\":\"usable\"}]}]}", "base64" },
-	{ "key is no SPKI",
+	{ "key is no SPKI (RFC 6962 s2.1.4)",
 	    "{\"operators\":[{\"logs\":[{\"key\":\"AAAA\",\"state\":\"usable\"}]}]}",
 	    "ctlogs" },
 	{ "log id of another key",
@@ -330,7 +338,7 @@ list_refuses(void **state)
 	assert_null(logs);
 }
 
-/* One bad log refuses the good one beside it: nothing is half loaded. */
+/* One bad log refuses the good one beside it: nothing is half loaded (V-86). */
 static void
 one_bad_log_refuses_all(void **state)
 {

@@ -25,7 +25,7 @@ static struct canonical_case {
 	{ "plus behind a blank", " +12025550100", NULL },
 	{ "letters", "1800FLOWERS", NULL },
 	{ "extension", "12025550100;ext=1", NULL },
-	{ "tel URI", "tel:+12025550100", NULL },
+	{ "tel URI (RFC 8224 s8.1)", "tel:+12025550100", NULL },
 	{ "slash", "1/2025550100", NULL },
 	{ "tab", "1\t2025550100", NULL },
 	{ "newline", "12025550100\n", NULL },
@@ -38,6 +38,7 @@ static struct canonical_case {
 	{ "percent", "%2b1202", NULL },
 };
 
+/* RFC 8224 s8.3 */
 static void
 canonical(void **state)
 {

@@ -21,10 +21,11 @@ static struct decode_case {
 	{ "published one", "300fa20d160b3132303135353530313030", false, NULL, 1, 1 },
 	{ "published all kinds", PYASN1, false, NULL, 3, 789 },
 	{ "range to 98", "300ba1093007160231300201 59", false, NULL, 1, 89 },
-	{ "range to all nines, allowed", "300ba10930071602313002015a", true, NULL, 1, 90 },
-	{ "a component behind the count", "300ea10c300a16023130020102 040100", false, NULL, 1,
-	    2 },
-	{ "duplicates", "300c a204160231 31 a204160231 31", false, NULL, 2, 1 },
+	{ "range to all nines, allowed (D-03)", "300ba10930071602313002015a", true, NULL, 1,
+	    90 },
+	{ "a component behind the count (D-04)", "300ea10c300a16023130020102 040100", false,
+	    NULL, 1, 2 },
+	{ "duplicates (D-55)", "300c a204160231 31 a204160231 31", false, NULL, 2, 1 },
 	{ "star", "3007a2051603 2a3637", false, NULL, 1, 1 },
 	{ "fifteen digits", "3013a211160f313233343536373839303132333435", false, NULL, 1, 1 },
 	{ "empty list", "3000", false, "tnauth_empty", 0, 0 },
@@ -32,16 +33,16 @@ static struct decode_case {
 	{ "not a sequence", "3108a006160431323334", false, "der_tag", 0, 0 },
 	{ "behind the list", "3008a006160431323334 00", false, "der_trailing", 0, 0 },
 	{ "implicit spc", "3006800431323334", false, "tnauth_choice", 0, 0 },
-	{ "implicit one", "300482023931", false, "tnauth_choice", 0, 0 },
+	{ "implicit one (RFC 8226 s9)", "300482023931", false, "tnauth_choice", 0, 0 },
 	{ "implicit range", "3009a107 16023130 020102", false, "tnauth_choice", 0, 0 },
 	{ "implicit range, primitive", "3009 8107 16023130 020102", false, "tnauth_choice", 0,
 	    0 },
-	{ "choice 3", "3006a30416023931", false, "tnauth_choice", 0, 0 },
+	{ "choice 3 (RFC 8226 s9)", "3006a30416023931", false, "tnauth_choice", 0, 0 },
 	{ "bare string", "300416023931", false, "tnauth_choice", 0, 0 },
 	{ "a URL where an entry is due", "3010 160e 68747470733a2f2f612e622f6364", false,
 	    "tnauth_choice", 0, 0 },
 	{ "spc as UTF8String", "3008a0060c0431323334", false, "der_tag", 0, 0 },
-	{ "empty spc", "3004a0021600", false, "tnauth_spc", 0, 0 },
+	{ "empty spc (D-06)", "3004a0021600", false, "tnauth_spc", 0, 0 },
 	{ "spc with a control", "3006a0041602310a", false, "tnauth_spc", 0, 0 },
 	{ "spc with NUL", "3006a00416023100", false, "tnauth_spc", 0, 0 },
 	{ "spc not ASCII", "3006a004160231e9", false, "tnauth_spc", 0, 0 },
@@ -52,24 +53,25 @@ static struct decode_case {
 	{ "empty number", "3004a2021600", false, "tnauth_number", 0, 0 },
 	{ "number of 16", "3014a2121610 31323334353637383930313233343536", false,
 	    "tnauth_number", 0, 0 },
-	{ "number with plus", "3006a20416022b31", false, "tnauth_number", 0, 0 },
+	{ "number with plus (RFC 8226 s9)", "3006a20416022b31", false, "tnauth_number", 0, 0 },
 	{ "number with a letter", "3006a20416023141", false, "tnauth_number", 0, 0 },
 	{ "behind the number", "3008a206160239310500", false, "der_trailing", 0, 0 },
-	{ "count 1", "300ba1093007160231300201 01", false, "tnauth_count", 0, 0 },
+	{ "count 1 (RFC 8226 s9)", "300ba1093007160231300201 01", false, "tnauth_count", 0, 0 },
 	{ "count 0", "300ba1093007160231300201 00", false, "tnauth_count", 0, 0 },
 	{ "count -1", "300ba1093007160231300201 ff", false, "der_integer", 0, 0 },
 	{ "no count", "3008a106 3004 16023130", false, "der_tag", 0, 0 },
 	{ "count with a leading zero", "300ca10a300816023130 02020002", false, "der_integer", 0,
 	    0 },
-	{ "count 2^64+2 does not wrap", "3013a111300f16023130 0209010000000000000002", false,
-	    "der_integer", 0, 0 },
+	{ "count 2^64+2 does not wrap (RFC 8226 s9)",
+	    "3013a111300f16023130 0209010000000000000002", false, "der_integer", 0, 0 },
 	{ "count 2^63-1", "3012a110300e16023130 02087fffffffffffffff", false,
 	    "tnauth_range_end", 0, 0 },
 	/* RFC 8226 section 9: its own example of what is invalid */
 	{ "start 10, count 91", "300ba10930071602313002015b", false, "tnauth_range_end", 0, 0 },
 	{ "start 10, count 91, nines allowed", "300ba10930071602313002015b", true,
 	    "tnauth_range_end", 0, 0 },
-	{ "range to all nines", "300ba10930071602313002015a", false, "tnauth_range_end", 0, 0 },
+	{ "range to all nines (D-03)", "300ba10930071602313002015a", false, "tnauth_range_end",
+	    0, 0 },
 	{ "range from a star", "300ba1093007160231 2a 020102", false, "tnauth_number", 0, 0 },
 	{ "extension is not DER", "300da10b300916023130020102 0401", false, "der_length", 0,
 	    0 },
@@ -127,6 +129,7 @@ covers(const struct tnauth *list, const char *text)
 	return tnauth_covers(list, &tn);
 }
 
+/* D-05 */
 static void
 covers_numbers_and_no_code(void **state)
 {
@@ -163,6 +166,7 @@ mutations(void **state)
 	assert_true(survives_bit_flips(takes, der) < der.len * 8);
 }
 
+/* RFC 8226 s9 */
 static void
 more_than_the_limit(void **state)
 {

@@ -83,7 +83,7 @@ comes_back_from_disk(void **state)
 	assert_int_equal(tnlist_read(&of, OTHER, &none, NULL), RC_OK);
 }
 
-/* Cache-Control is honoured between a minute and half of the maximum age. */
+/* Cache-Control is honoured between a minute and half of the maximum age (D-46). */
 static void
 when_it_is_due(void **state)
 {

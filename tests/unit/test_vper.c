@@ -103,7 +103,7 @@ static struct text_case {
 	bool good;
 } glue_cases[] = {
 	{ "published pen", "urn:glue:pen:32473", true },
-	{ "published lei", "urn:glue:lei:inr2ejn1eran0w5zp974", true },
+	{ "published lei (V-46)", "urn:glue:lei:inr2ejn1eran0w5zp974", true },
 	{ "published duns", "urn:glue:duns:123456789", true },
 	{ "authority begins with a digit", "urn:glue:0x:1", true },
 	{ "authority with + - .", "urn:glue:a+b-c.d:1", true },
@@ -119,7 +119,7 @@ static struct text_case {
 	{ "no authority", "urn:glue::1", false },
 	{ "no external", "urn:glue:pen:", false },
 	{ "no second colon", "urn:glue:pen", false },
-	{ "a third colon", "urn:glue:iso6523:0007:5566778899", false },
+	{ "a third colon (V-46)", "urn:glue:iso6523:0007:5566778899", false },
 	{ "percent-encoding", "urn:glue:pen:3%32", false },
 	{ "external begins with +", "urn:glue:pen:+1", false },
 	{ "external begins with .", "urn:glue:pen:.1", false },
@@ -155,7 +155,7 @@ static struct text_case domain_cases[] = {
 	{ "hyphen in front", "-a.example", false },
 	{ "hyphen at the end", "a-.example", false },
 	{ "underscore", "a_b.example", false },
-	{ "IPv4", "192.0.2.1", false },
+	{ "IPv4 (V-48)", "192.0.2.1", false },
 	{ "IPv6", "[2001:db8::1]", false },
 	{ "port", "acme.example:443", false },
 	{ "path", "acme.example/", false },
