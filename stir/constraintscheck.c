@@ -1,0 +1,314 @@
+/* What a signer finds out about claim constraints when a credential is activated. */
+#include "stir/constraints.h"
+
+#include <stdlib.h>
+
+#include "stir/constraintsparts.h"
+#include "stir/jpointer.h"
+#include "stir/jtext.h"
+#include "stir/ppt.h"
+#include "stir/vper.h"
+
+static enum rc
+check_list(char *const *list, size_t n, const char *member, struct fault *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strpbrk(list[i], "/#") != NULL)
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, list[i],
+			    "a pointer or privacy mode in %s: only permittedValues has them",
+			    member);
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_contradictions(const struct constraints *c, struct fault *f)
+{
+	if (constraints_exclude_base(c))
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
+		    "mustExclude names orig, dest or iat");
+	for (size_t i = 0; i < c->must_includes; i++) {
+		if (constraints_has(c->must_exclude, c->must_excludes, c->must_include[i]))
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, c->must_include[i],
+			    "one claim is demanded and forbidden");
+	}
+	return RC_OK;
+}
+
+/*
+ * A JSON object or array that no PASSporT can hold: a float, a doubled member.
+ * It parses, so it is not in RFC 8225 form (D-12), normalised or not.
+ */
+static bool
+never_rfc8225(const char *text)
+{
+	json_auto_t *value = json_loads(text, 0, NULL);
+
+	return value != NULL;
+}
+
+/*
+ * No plausible verifier may read the text otherwise than we do, unless the
+ * operator knows his (D-12).
+ */
+static enum rc
+check_form(const struct permitted *p, const struct constraints_policy *policy, struct fault *f)
+{
+	for (size_t i = 0; i < p->values; i++) {
+		AUTO_BUF form = BUF_INIT(CONSTRAINTS_MAX_DER);
+		bool found = false, good;
+
+		TRY(constraints_structured(p->value[i], &form, &found, f));
+		good = found ? policy->normalise_permitted ||
+				   span_eq(buf_view(&form), span_str(p->value[i]))
+			     : !never_rfc8225(p->value[i]);
+		if (!good)
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+			    "permitted value %zu is JSON, but not in RFC 8225 form", i);
+	}
+	return RC_OK;
+}
+
+/* D-14, D-15: a mode's values are digests, and a commitment is one. */
+static enum rc
+check_digests(const struct permitted *p, enum privacy_mode mode, struct fault *f)
+{
+	if (mode == PRIVACY_VALUE)
+		return RC_OK;
+	if (mode != PRIVACY_HASH && p->values != 1)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "%zu values where a commitment has one", p->values);
+	for (size_t i = 0; i < p->values; i++) {
+		if (!privacy_is_digest(p->value[i]))
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+			    "value %zu is no unpadded base64 of a SHA-256 digest", i);
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_permitted_name(const struct permitted *p, struct fault *f)
+{
+	struct privacy_name n = { 0 };
+	struct fault why = { 0 };
+	AUTO_FREE char *pointer = NULL;
+
+	if (privacy_name(p->claim, &n, &why) != RC_OK) /* V-63 */
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim, "%s", why.detail);
+	if (n.claim.len == 0)
+		return REFUSE(
+		    f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim, "a pointer without a claim");
+	TRY(constraints_copy(n.pointer, &pointer, f));
+	if (!jpointer_is_valid(pointer))
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "'~' in a pointer stands only in ~0 and ~1");
+	return check_digests(p, n.mode, f);
+}
+
+/* V-53, V-62: one encoding for each claim or path; a salt's digest goes with a commitment. */
+static enum rc
+check_encoding(const struct constraints *c, const struct permitted *p, struct fault *f)
+{
+	struct privacy_name n = constraints_parts(p->claim);
+	bool committed = n.mode != PRIVACY_SALT;
+
+	for (size_t i = 0; i < c->permitteds; i++) {
+		struct privacy_name other = constraints_parts(c->permitted[i].claim);
+
+		if (!span_eq(other.path, n.path) || other.mode == n.mode)
+			continue;
+		if (other.mode < PRIVACY_COMMIT || n.mode < PRIVACY_COMMIT)
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+			    "encoded in more than one way");
+		committed = true;
+	}
+	if (!committed)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "the digest of a salt without a commitment");
+	return RC_OK;
+}
+
+/* The text that two entries are compared by. */
+static enum rc
+comparable(
+    const char *text, const struct constraints_policy *policy, struct buf *out, struct fault *f)
+{
+	bool found = false;
+
+	if (policy->normalise_permitted)
+		TRY(constraints_structured(text, out, &found, f));
+	if (!found)
+		buf_str(out, text);
+	return buf_check(out, f);
+}
+
+/* Is this value in every other entry for the same claim? */
+static enum rc
+in_all(const struct constraints *c, const char *claim, const char *text,
+    const struct constraints_policy *policy, bool *yes, struct fault *f)
+{
+	AUTO_BUF want = BUF_INIT(CONSTRAINTS_MAX_DER);
+
+	TRY(comparable(text, policy, &want, f));
+	*yes = true;
+	for (size_t i = 0; i < c->permitteds && *yes; i++) {
+		const struct permitted *p = &c->permitted[i];
+		bool here = strcmp(p->claim, claim) != 0;
+
+		for (size_t k = 0; k < p->values && !here; k++) {
+			AUTO_BUF have = BUF_INIT(CONSTRAINTS_MAX_DER);
+
+			TRY(comparable(p->value[k], policy, &have, f));
+			here = span_eq(buf_view(&want), buf_view(&have));
+		}
+		*yes = here;
+	}
+	return RC_OK;
+}
+
+static bool
+is_repeated(const struct constraints *c, const char *claim)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->permitteds; i++)
+		n += strcmp(c->permitted[i].claim, claim) == 0 ? 1 : 0;
+	return n > 1;
+}
+
+/* A claim twice in permittedValues means the intersection (D-11). */
+static enum rc
+check_intersection(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f)
+{
+	bool common = !is_repeated(c, p->claim);
+
+	for (size_t i = 0; i < p->values && !common; i++)
+		TRY(in_all(c, p->claim, p->value[i], policy, &common, f));
+	if (!common)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "the permitted values of a repeated claim have nothing in common");
+	return RC_OK;
+}
+
+/* Does a demanded claim have to carry this part?  Its whole does; vper, every member (V-44). */
+/* ---- values against the entries for their parts ------------------------------------- */
+
+/* Would this value of a whole claim be let through by the entries that point into it? */
+static enum rc
+fits_parts(const struct constraints *c, const char *claim, const char *text,
+    const struct constraints_policy *policy, bool *yes, struct fault *f)
+{
+	struct constraints_policy without = *policy;
+	struct constraints only = *c; /* its entries, not its lists */
+	json_auto_t *value = NULL, *claims = json_object();
+	struct fault why = { 0 };
+
+	*yes = true;
+	if (text[0] != '{' && text[0] != '[')
+		return RC_OK; /* it has no parts */
+	if (jtext_read(span_str(text), &value, NULL) != RC_OK)
+		return RC_OK; /* a string that looks like JSON */
+	if (json_object_set(claims, claim, value) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
+	without.salts = NULL; /* activation does not depend on which salts are here */
+	without.rfc8226_strict_permitted = false; /* the other claims are not asked about */
+	only.must_includes = only.must_excludes = 0;
+	*yes = constraints_evaluate(&only, &without, claims, &why) == RC_OK ||
+	       strcmp(why.reason, reason_token(REASON_COMMITMENT_NOT_PROVABLE)) == 0;
+	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
+				      : RC_OK;
+}
+
+/* RFC 9118 section 8: a demanded claim of which no permitted value can be sent. */
+static enum rc
+check_whole(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f)
+{
+	bool fits = !constraints_has(c->must_include, c->must_includes, p->claim);
+
+	for (size_t i = 0; i < p->values && !fits; i++)
+		TRY(fits_parts(c, p->claim, p->value[i], policy, &fits, f));
+	if (!fits)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "demanded, but none of its values fits the entries for it and its parts");
+	return RC_OK;
+}
+
+/* ---- the whole ---------------------------------------------------------------------- */
+
+static bool
+is_demanded(const struct constraints *c, const struct privacy_name *n)
+{
+	struct span token = n->pointer;
+
+	for (size_t i = 0; i < c->must_includes; i++) {
+		if (!span_is(n->claim, c->must_include[i]))
+			continue;
+		if (token.len == 0)
+			return true;
+		(void)span_cut(&token, 1);
+		return span_is(n->claim, "vper") && vper_is_member(token);
+	}
+	return false;
+}
+
+/* D-15: what is demanded, and must not be sent, makes the certificate useless. */
+static enum rc
+check_demand(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f)
+{
+	struct privacy_name n = constraints_parts(p->claim);
+
+	if (n.mode == PRIVACY_COMMIT && !policy->assert_committed && is_demanded(c, &n))
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "mustInclude demands what is committed to, and a commitment is not sent "
+		    "in clear");
+	return RC_OK;
+}
+
+static enum rc check_whole(const struct constraints *c, const struct permitted *p,
+    const struct constraints_policy *policy, struct fault *f);
+
+enum rc
+constraints_check(
+    const struct constraints *c, const struct constraints_policy *p, struct fault *f)
+{
+	TRY(check_list(c->must_include, c->must_includes, "mustInclude", f));
+	TRY(check_list(c->must_exclude, c->must_excludes, "mustExclude", f));
+	TRY(check_contradictions(c, f));
+	for (size_t i = 0; i < c->permitteds; i++) {
+		TRY(check_permitted_name(&c->permitted[i], f));
+		TRY(check_form(&c->permitted[i], p, f));
+		TRY(check_intersection(c, &c->permitted[i], p, f));
+		TRY(check_encoding(c, &c->permitted[i], f));
+		TRY(check_demand(c, &c->permitted[i], p, f));
+	}
+	for (size_t i = 0; i < c->permitteds; i++)
+		TRY(check_whole(c, &c->permitted[i], p, f));
+	return RC_OK;
+}
+
+const char *
+constraints_oddity(const struct constraints *c, size_t n)
+{
+	static const char *const ppts[] = { "shaken", "div-o", "rsp", "msg", "msec" };
+	const char *found[3] = { 0 };
+	size_t len = 0;
+
+	/* No claim has the name of a type alone; a demand for it is never met. */
+	for (size_t i = 0; i < ARRAY_LEN(ppts) && len == 0; i++) {
+		if (constraints_has(c->must_include, c->must_includes, ppts[i]))
+			found[len++] = "mustInclude names a PASSporT type, which is no claim";
+	}
+	for (size_t i = 0; i < c->must_includes; i++) {
+		if (ppt_is_base_claim(c->must_include[i])) {
+			/* RFC 9118 section 4: SHOULD NOT */
+			found[len++] = "mustInclude names a claim that is always there";
+			break;
+		}
+	}
+	if (constraints_has(c->must_exclude, c->must_excludes, "rcdi"))
+		found[len++] = "mustExclude names rcdi, which protects rcd";
+	return n < len ? found[n] : NULL;
+}
