@@ -348,6 +348,98 @@ credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t m
 	return n;
 }
 
+/* ---- x5u -> credential ---- */
+
+/* Slots by the hash of their x5u; 0 ends a list, else it is a slot's index and 1. */
+struct credset_x5u {
+	uint32_t mask; /* buckets - 1 */
+	uint32_t *bucket, *next;
+};
+
+static void
+x5u_free(struct credset_x5u *x)
+{
+	if (x == NULL)
+		return;
+	free(x->bucket);
+	free(x->next);
+	free(x);
+}
+
+static struct credset_x5u *
+x5u_new(size_t slots)
+{
+	struct credset_x5u *x = calloc(1, sizeof *x);
+	size_t buckets = 1;
+
+	if (x == NULL)
+		return NULL;
+	while (buckets < slots)
+		buckets *= 2;
+	x->mask = (uint32_t)(buckets - 1);
+	x->bucket = calloc(buckets, sizeof *x->bucket);
+	x->next = calloc(slots + 1, sizeof *x->next);
+	if (x->bucket != NULL && x->next != NULL)
+		return x;
+	x5u_free(x);
+	return NULL;
+}
+
+/* FNV-1a.  The URLs in the table are the operator's: nobody fills one bucket on purpose. */
+static uint32_t *
+x5u_bucket(struct credset_x5u *x, struct span x5u)
+{
+	uint32_t hash = 2166136261;
+
+	for (size_t i = 0; i < x5u.len; i++)
+		hash = (hash ^ x5u.ptr[i]) * 16777619;
+	return &x->bucket[hash & x->mask];
+}
+
+static bool
+has_x5u(const struct credential *c)
+{
+	return c != NULL && c->state == CREDENTIAL_READY && c->x5u != NULL;
+}
+
+static void
+x5u_add(struct credset *s, size_t slot)
+{
+	const struct credential *c = s->slot[slot];
+	uint32_t *head;
+
+	if (!has_x5u(c))
+		return;
+	head = x5u_bucket(s->x5u, span_str(c->x5u));
+	s->x5u->next[slot] = *head;
+	*head = (uint32_t)slot + 1;
+}
+
+static void
+x5u_remove(struct credset *s, size_t slot)
+{
+	const struct credential *c = s->slot[slot];
+	uint32_t *at;
+
+	if (!has_x5u(c))
+		return;
+	at = x5u_bucket(s->x5u, span_str(c->x5u));
+	while (*at != 0 && *at != slot + 1)
+		at = &s->x5u->next[*at - 1];
+	if (*at != 0)
+		*at = s->x5u->next[slot];
+}
+
+const struct chain *
+credset_chain(const struct credset *s, struct span x5u)
+{
+	for (uint32_t at = *x5u_bucket(s->x5u, x5u); at != 0; at = s->x5u->next[at - 1]) {
+		if (span_is(x5u, s->slot[at - 1]->x5u))
+			return s->slot[at - 1]->chain;
+	}
+	return NULL;
+}
+
 /* ---- bases and sets ---- */
 
 enum rc
@@ -414,11 +506,13 @@ credset_new(struct credset_base *base, struct credset **out, struct fault *f)
 	if (s != NULL) {
 		s->tenant = calloc(base->parts.config->tenants + 1, sizeof *s->tenant);
 		s->slot = calloc(base->slots + 1, sizeof(struct credential *));
+		s->x5u = x5u_new(base->slots);
 	}
-	if (s == NULL || s->tenant == NULL || s->slot == NULL) {
+	if (s == NULL || s->tenant == NULL || s->slot == NULL || s->x5u == NULL) {
 		if (s != NULL) {
 			free(s->tenant);
 			free(s->slot);
+			x5u_free(s->x5u);
 		}
 		free(s);
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
@@ -445,6 +539,7 @@ credset_release(struct credset *s)
 		credential_release(s->slot[i]);
 	free(s->slot);
 	free(s->tenant);
+	x5u_free(s->x5u);
 	contents_release(s->contents);
 	credset_base_release(s->base);
 	free(s);
@@ -455,8 +550,10 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 {
 	struct credential **slot = &s->tenant[at.tenant].credential[at.credential];
 
+	x5u_remove(s, (size_t)(slot - s->slot));
 	credential_release(*slot);
 	*slot = c;
+	x5u_add(s, (size_t)(slot - s->slot));
 }
 
 void
@@ -476,6 +573,7 @@ credset_copy(const struct credset *s, struct credset **out, struct fault *f)
 	for (size_t i = 0; i < s->slots; i++) {
 		if (s->slot[i] != NULL)
 			copy->slot[i] = credential_ref(s->slot[i]);
+		x5u_add(copy, i);
 	}
 	if (s->contents != NULL)
 		credset_observe(copy, s->contents);

@@ -121,6 +121,7 @@ struct credset_tenant {
 
 /* What sets with one configuration have in common; reference counted. */
 struct credset_base;
+struct credset_x5u;
 
 struct credset {
 	atomic_uint refs;
@@ -135,6 +136,7 @@ struct credset {
 	struct credential **slot;      /* every tenant's credentials, one after the other */
 	size_t slots;
 	struct contents *contents; /* one reference; NULL: nothing is observed */
+	struct credset_x5u *x5u;   /* x5u -> credential */
 	struct credset *next;	   /* for the list of whoever holds the last reference */
 };
 
@@ -154,6 +156,9 @@ credset_releasep(struct credset **s)
  * always enough.
  */
 size_t credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t max);
+
+/* The chain of a READY credential with that x5u.  NULL: none.  One look into a hash table. */
+const struct chain *credset_chain(const struct credset *s, struct span x5u);
 
 /* Where a credential stands; false when the configuration has none of that name. */
 struct credset_place {
@@ -197,7 +202,7 @@ credset_base_releasep(struct credset_base **b)
 enum rc credset_new(
     struct credset_base *base, struct credset **out, struct fault *f) MUST_CHECK;
 
-/* Before the set is published only; takes the reference of c over. */
+/* Before the set is published only; takes the reference of c, whose x5u is set, over. */
 void credset_put(struct credset *s, struct credset_place at, struct credential *c);
 
 /* Before the set is published only; takes a reference of t. */

@@ -784,16 +784,7 @@ set_origid(struct search *s, struct fault *f)
 static const struct chain *
 known_chain(void *arg, struct span x5u)
 {
-	const struct credset *set = arg;
-
-	for (size_t i = 0; i < set->slots; i++) {
-		const struct credential *c = set->slot[i];
-
-		if (c != NULL && c->state == CREDENTIAL_READY && c->x5u != NULL &&
-		    span_is(x5u, c->x5u))
-			return c->chain;
-	}
-	return NULL;
+	return credset_chain(arg, x5u);
 }
 
 static enum rc

@@ -49,20 +49,6 @@ same_call(const json_t *a, const json_t *b)
 	       same_members(json_object_get(x, "uri"), json_object_get(y, "uri"));
 }
 
-/* The chain of one of ours, where the PASSporT names it by its x5u alone. */
-static const struct chain *
-chain_of(const struct credset *set, const char *x5u)
-{
-	for (size_t i = 0; x5u != NULL && i < set->slots; i++) {
-		const struct credential *c = set->slot[i];
-
-		if (c != NULL && c->state == CREDENTIAL_READY && c->x5u != NULL &&
-		    strcmp(c->x5u, x5u) == 0)
-			return c->chain;
-	}
-	return NULL;
-}
-
 /* Between the first dots of an Identity value or a PASSporT. */
 static const struct chain *
 known_chain(const struct credset *set, struct span text)
@@ -75,7 +61,8 @@ known_chain(const struct credset *set, struct span text)
 		text.len = (size_t)(end - text.ptr);
 	if (jws_split(text, &jws, NULL) != RC_OK)
 		return NULL;
-	found = chain_of(set, json_string_value(json_object_get(jws.header, "x5u")));
+	/* One of ours, where the PASSporT names it by its x5u alone. */
+	found = credset_chain(set, jtext_span(json_object_get(jws.header, "x5u")));
 	jws_done(&jws);
 	return found;
 }

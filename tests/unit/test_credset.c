@@ -277,6 +277,59 @@ sets_share_credentials(void **state)
 	credset_release(NULL);
 }
 
+static struct credential *
+with_x5u(const char *x5u, enum credential_state state)
+{
+	struct credential *c = NULL;
+
+	assert_int_equal(credential_new("t", "main", state, &c, NULL), RC_OK);
+	c->x5u = strdup(x5u);
+	c->chain = calloc(1, sizeof *c->chain);
+	assert_true(c->x5u != NULL && c->chain != NULL);
+	return c;
+}
+
+static const struct chain *
+chain_at(const struct credset *s, size_t n)
+{
+	char x5u[64];
+
+	snprintf(x5u, sizeof x5u, "https://c.example/%zu.pem", n);
+	return credset_chain(s, span_str(x5u));
+}
+
+/* Every credential by its x5u, also in copies and after one was replaced. */
+static void
+chains_by_x5u(void **state)
+{
+	enum { N = 300 };
+	AUTO_CREDSET *one = make_set(make_config(N));
+	AUTO_CREDSET *two = NULL;
+	char x5u[64];
+
+	(void)state;
+	assert_null(chain_at(one, 0));
+	for (size_t i = 0; i < N; i++) {
+		snprintf(x5u, sizeof x5u, "https://c.example/%zu.pem", i);
+		credset_put(one, (struct credset_place){ i, 0 },
+		    with_x5u(x5u, i == 7 ? CREDENTIAL_UNUSABLE : CREDENTIAL_READY));
+	}
+	assert_int_equal(credset_copy(one, &two, NULL), RC_OK);
+	for (size_t i = 0; i < N; i += 2)
+		credset_put(two, (struct credset_place){ i, 0 },
+		    with_x5u("https://c.example/new.pem", CREDENTIAL_READY));
+	for (size_t i = 0; i < N; i++) {
+		const struct chain *c = one->slot[i]->chain;
+
+		assert_ptr_equal(chain_at(one, i), i == 7 ? NULL : c);
+		assert_ptr_equal(chain_at(two, i), i % 2 == 0 || i == 7 ? NULL : c);
+	}
+	assert_non_null(credset_chain(two, span_str("https://c.example/new.pem")));
+	assert_null(credset_chain(one, span_str("https://c.example/new.pem")));
+	assert_null(credset_chain(one, span_of("https://c.example/1.pem", 22)));
+	assert_null(credset_chain(one, span_of(NULL, 0)));
+}
+
 static void
 problems_are_cut(void **state)
 {
@@ -319,6 +372,7 @@ main(void)
 		cmocka_unit_test(too_many_share),
 		cmocka_unit_test(a_million_numbers),
 		cmocka_unit_test(sets_share_credentials),
+		cmocka_unit_test(chains_by_x5u),
 		cmocka_unit_test(problems_are_cut),
 	};
 

@@ -90,18 +90,35 @@ static struct proof_case {
 	{ "not a token", 0, NULL, NULL, "parse" },
 };
 
-/* One credential of ours, as a snapshot holds it. */
-static void
-ours(struct credset *set, struct credential *c, struct credential **slot, struct chain *chain)
+static struct credset *
+make_set(struct anchors *anchors)
 {
-	static char x5u[] = X5U;
+	AUTO_CREDSET_BASE *base = NULL;
+	struct config *config = calloc(1, sizeof *config);
+	struct credset *set = NULL;
 
-	c->state = CREDENTIAL_READY;
-	c->x5u = x5u;
+	assert_non_null(config);
+	config->tenant = calloc(1, sizeof *config->tenant);
+	config->tenants = 1;
+	config->tenant->credential = calloc(1, sizeof *config->tenant->credential);
+	config->tenant->credentials = 1;
+	assert_int_equal(
+	    credset_base_new(&(struct credset_parts){ .config = config }, &base, NULL), RC_OK);
+	assert_int_equal(credset_new(base, &set, NULL), RC_OK);
+	set->anchors = anchors;
+	return set;
+}
+
+/* One credential of ours; takes the chain. */
+static void
+ours(struct credset *set, struct chain *chain)
+{
+	struct credential *c = NULL;
+
+	assert_int_equal(credential_new("acme", "main", CREDENTIAL_READY, &c, NULL), RC_OK);
+	c->x5u = strdup(X5U);
 	c->chain = chain;
-	*slot = c;
-	set->slot = slot;
-	set->slots = 1;
+	credset_put(set, (struct credset_place){ 0, 0 }, c);
 }
 
 static X509 *
@@ -156,23 +173,22 @@ reads(void **state)
 	AUTO_BUF token = BUF_INIT(40000), pem = BUF_INIT(40000);
 	AUTO_OSSL(X509) *leaf = leaf_of(c);
 	AUTO(chain) *chain = NULL;
-	struct credset set = { .anchors = (c->flags & OTHER_ANCHORS) != 0 ? w.others
-					  : (c->flags & NO_ANCHORS) != 0  ? NULL
-									  : w.anchors };
-	struct credential one = { 0 }, *slot = NULL;
+	AUTO_CREDSET *set = make_set((c->flags & OTHER_ANCHORS) != 0 ? w.others
+				     : (c->flags & NO_ANCHORS) != 0  ? NULL
+								     : w.anchors);
 	struct fault f = { 0 };
 	enum rc rc;
 
 	pki_pem(&pem, leaf);
 	assert_int_equal(chain_read_pem(buf_view(&pem), false, &chain, NULL), RC_OK);
 	if ((c->flags & OURS) != 0)
-		ours(&set, &one, &slot, chain);
+		ours(set, TAKE(chain));
 	if (c->payload != NULL)
 		make_token(&token, c, leaf);
 	else
 		buf_str(&token, "no.token");
 	prepare(&call, GOOD);
-	rc = proof_read(&set, buf_view(&token), &call, PKI_NOW, &f);
+	rc = proof_read(set, buf_view(&token), &call, PKI_NOW, &f);
 	if (c->detail == NULL) {
 		assert_string_equal(f.detail, "");
 		assert_int_equal(rc, RC_OK);
@@ -192,7 +208,7 @@ no_bit_may_turn(void **state)
 	__attribute__((cleanup(passport_done))) struct passport call = { 0 };
 	AUTO_BUF token = BUF_INIT(40000);
 	AUTO_OSSL(X509) *leaf = leaf_of(&good);
-	struct credset set = { .anchors = w.anchors };
+	AUTO_CREDSET *set = make_set(w.anchors);
 
 	(void)state;
 	prepare(&call, GOOD);
@@ -202,10 +218,10 @@ no_bit_may_turn(void **state)
 
 		token.ptr[i] ^= 1;
 		assert_int_not_equal(
-		    proof_read(&set, buf_view(&token), &call, PKI_NOW, &f), RC_OK);
+		    proof_read(set, buf_view(&token), &call, PKI_NOW, &f), RC_OK);
 		token.ptr[i] ^= 1;
 	}
-	assert_int_equal(proof_read(&set, buf_view(&token), &call, PKI_NOW, NULL), RC_OK);
+	assert_int_equal(proof_read(set, buf_view(&token), &call, PKI_NOW, NULL), RC_OK);
 }
 
 int
