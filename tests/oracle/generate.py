@@ -613,9 +613,10 @@ class Family:
             before = "7" + digits(rng, 13)
             rows = [passport(orig, [before], iat, "shaken"),
                     passport(orig, last, iat, "div", div={"tn": before})]
-        if pair.ppt == "div-o" and rng.random() < 0.5 and len(rows) == 1:
+        alone = rng.random() < 0.2  # the claims by themselves
+        if pair.ppt == "div-o" and (alone or rng.random() < 0.5):
             claims["opt"] = rows[0]
-        pair.original = rows
+        pair.original = [] if alone else rows
 
 
 __all__ = ["Family", "Pair", "Raw", "octets"]

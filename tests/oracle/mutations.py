@@ -129,7 +129,9 @@ DEMANDED = {"shaken": ["attest", "origid"], "div": ["div"], "div-o": ["div"],
 
 @change("missing_claim")
 def missing(g: Family, p: Pair):
-    return without(p, g.rng.choice(["orig", "dest"] + DEMANDED.get(p.ppt, [])))
+    names = ["orig", "dest"] + DEMANDED.get(p.ppt, [])
+    return without(p, g.rng.choice(names + (["opt"] if "opt" in p.claims and not p.original
+                                            else [])))
 
 
 @change("missing_claim")
@@ -551,7 +553,7 @@ def answers_another_call(g: Family, p: Pair):
     return p.changed(claims=claims, original=[g.rng.choice((
         generate.passport(other, [there], iat), generate.passport(orig, [other], iat),
         generate.passport(orig, [_longer(there)], iat),
-        generate.passport(orig, ["*" + there[1:]], iat)))])
+        generate.passport(orig, [("#" if there[0] == "*" else "*") + there[1:]], iat)))])
 
 
 @change("original_mismatch")
@@ -566,7 +568,7 @@ def answers_at_another_time(g: Family, p: Pair):
 
 @change("original_mismatch")
 def carries_another(g: Family, p: Pair):
-    if p.ppt != "div-o":
+    if p.ppt != "div-o" or not p.original:
         return None
     orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
     return with_claims(p, opt=generate.passport(orig, [there, "1"], p.claims.get("iat", p.at),
@@ -616,11 +618,6 @@ def no_passport(g: Family, p: Pair):
         seal({"typ": "passport"}, good), seal({"alg": "ES256"}, good)))
     claims = {n: v for n, v in p.claims.items() if n != "opt"}
     return p.changed(claims=claims, original=[bad])
-
-
-@change("missing_original")
-def answers_nothing(g: Family, p: Pair):
-    return p.changed(original=[]) if p.original else None
 
 
 @change("invalid_member")

@@ -43,7 +43,7 @@ REASONS = list(mutations.CHANGES)
 WEIGHTS = [{"value_not_permitted": 4, "claim_excluded": 3, "claim_not_vetted": 3,
             "claim_missing_by_constraint": 2, "private_claim_in_clear": 4,
             "tn_not_authorized": 2, "invalid_claim": 3,
-            "original_mismatch": 2, "original_invalid": 3, "missing_original": 3}.get(reason, 1) for reason in REASONS]
+            "original_mismatch": 2, "original_invalid": 3}.get(reason, 1) for reason in REASONS]
 
 
 @dataclass
