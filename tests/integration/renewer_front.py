@@ -169,6 +169,9 @@ class Front:
         rows = [c.row() for key, c in sorted(self.credentials.items()) if key > after]
         return {"credentials": rows[:2], "more": len(rows) > 2}  # short pages: all are walked
 
+    def op_lists(self, _: dict) -> dict:
+        return {"lists": []}  # no certificate here has its TNAuthList elsewhere
+
     def op_account(self, _: dict) -> dict:
         import hashlib
         return {"jwk": jose.public_jwk(self.account_key),

@@ -49,3 +49,7 @@ tests_unit_test_contents_LDADD = $(BUILDER_LDADD)
 UNIT_TESTS += tests/unit/test_tnlist
 tests_unit_test_tnlist_SOURCES = tests/unit/test_tnlist.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_tnlist_LDADD = $(FRONT_LDADD)
+
+UNIT_TESTS += tests/unit/test_tnlist_ops
+tests_unit_test_tnlist_ops_SOURCES = tests/unit/test_tnlist_ops.c $(BWORLD)
+tests_unit_test_tnlist_ops_LDADD = $(BUILDER_LDADD)

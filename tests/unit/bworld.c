@@ -209,6 +209,7 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 		.serial = c->serial,
 		.san = c->san,
 		.policies = c->policies,
+		.aia = c->aia,
 		.tnauth = c->tnauth,
 		.faults = c->no_ski ? PKI_NO_SKI : 0,
 	};

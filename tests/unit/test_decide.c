@@ -784,6 +784,32 @@ strangers_share_one_rate(void **state)
 	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_BUSY);
 }
 
+/* D-46: to the second; a list that is too old stops the credential, whatever else it has. */
+static void
+too_old_a_list(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct credential *c;
+	struct tnlist *list = calloc(1, sizeof *list);
+	struct decision d = { 0 };
+
+	assert_non_null(list);
+	atomic_init(&list->refs, 1);
+	assert_true(credset_find(x->set, "acme", "main", &at));
+	c = credset_credential(x->set, at);
+	c->list = list; /* freed with it */
+	((struct config *)(uintptr_t)x->set->config)
+	    ->tenant[at.tenant]
+	    .credential[at.credential]
+	    .tnlist_max_age_s = 600;
+	list->fetched_at_s = NOW - 600;
+	assert_int_equal(run(x, &plain, NOW, &d, NULL), RC_OK);
+	decide_done(&d);
+	list->fetched_at_s = NOW - 601;
+	refused_with(x, &plain, NOW, "credential_unusable");
+}
+
 /* D-42: any extension of the certificate stands for the one that has no number yet. */
 static void
 does_not_originate(void **state)
@@ -1325,6 +1351,7 @@ main(void)
 		TEST(types_of_passports),
 		TEST(rates),
 		TEST(does_not_originate),
+		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),
 		TEST(callers),
