@@ -25,6 +25,24 @@ static struct retry_case {
 	{ "two values", "1, 2", -1 },
 };
 
+/* RFC 9111 section 5.2.2 */
+static void
+max_age(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t s;
+	} rows[] = { { "max-age=60", 60 }, { "public, max-age=60", 60 }, { "MAX-AGE=0", 0 },
+		{ "no-store", 0 }, { "max-age=60, no-cache", 0 }, { "", -1 }, { "public", -1 },
+		{ "max-age=", -1 }, { "max-age=x", -1 }, { "max-age=-1", -1 },
+		{ "s-maxage=60", -1 }, { "x-max-age=60", -1 },
+		{ "max-age=99999999999999999999", 366 * 86400 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(httpc_max_age(rows[i].value), rows[i].s);
+}
+
 static void
 retry_after(void **state)
 {
@@ -236,6 +254,7 @@ main(void)
 	size_t n = 6;
 
 	ROWS(tests, n, retry_cases, retry_after);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(max_age);
 	ROWS(tests, n, bad_cases, bad_header);
 	ROWS(tests, n, url_cases, only_https);
 	return _cmocka_run_group_tests("httpc", tests, n, NULL, NULL);
