@@ -25,6 +25,7 @@ class Constraints:
     def __init__(self):
         self.include: list[str] = []
         self.exclude: list[str] = []
+        self.never_met = False  # unless committed values are asserted (D-15)
         # (claim, pointer) -> mode -> the values that every entry of it lists
         self.permitted: dict[tuple[str, str], dict[str, set[str]]] = {}
 
@@ -155,26 +156,45 @@ def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
         _judge_modes(modes)
         needed = not pointer or (claim == "vper" and pointer[1:] in persona.MEMBERS)  # V-44
         if COMMIT in modes and needed and claim in c.include + list(BASE_CLAIMS):
-            raise Useless("demanded, and never to be sent in clear")
+            c.never_met = True  # demanded, and not to be sent in clear
 
 
-def judge(c: Constraints, claims: dict) -> str | None:
+def _unproven(modes: dict[str, set[str]], value, salt: bytes | None) -> str | None:
+    """A committed value in clear, with its salt at hand or not."""
+    if salt is None:
+        return "commitment_not_provable"
+    good = {COMMIT: salt + jsontext.write(value).encode(), SALT: salt}
+    if any(_hash(good[mode]) not in modes[mode] for mode in modes):
+        return "value_not_permitted"
+    return None
+
+
+def _hash(octets: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(octets).digest()).decode().rstrip("=")
+
+
+def judge(c: Constraints, claims: dict, lines: list[str]) -> str | None:
     """The reason class of the refusal, in the order of protocol.md 3.10 step 5."""
     if any(name in claims for name in c.exclude):
         return "claim_excluded"
     if any(name not in claims for name in c.include):
         return "claim_missing_by_constraint"
+    salts = {path: base64.b64decode(text + "==") for text, path in
+             (line.split(" ", 1) for line in lines)}
     for (claim, pointer), modes in c.permitted.items():
         value = jsonpointer.follow(claims[claim], pointer) if claim in claims else jsonpointer.ABSENT
         if value is jsonpointer.ABSENT:
             continue  # D-08
         if COMMIT in modes:
-            return "private_claim_in_clear"  # D-15, assert_committed = no
+            reason = (_unproven(modes, value, salts.get(claim + pointer)) if lines else
+                      "private_claim_in_clear")  # D-15, assert_committed = no
+            if reason:
+                return reason
+            continue
         text = jsontext.comparable(value)
         if HASH in modes:
             # V_bytes of VESPER -06: the serialisation, a string with its quotes.
-            octets = jsontext.write(value).encode()
-            text = base64.b64encode(hashlib.sha256(octets).digest()).decode().rstrip("=")
+            text = _hash(jsontext.write(value).encode())
         if text not in modes.get(HASH if HASH in modes else VALUE):
             return "value_not_permitted"
     return None

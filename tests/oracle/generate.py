@@ -190,6 +190,7 @@ class Pair:
     third: bool = False  # third parties' rich call data is switched on
     dno: str | None = None
     encompassing: str | None = None
+    salts: list[str] = field(default_factory=list)
     text: bytes | None = None  # in the place of the spelled claims
     fancy: bool = False
 
@@ -243,6 +244,7 @@ class Family:
         self.whole: dict[str, object] = {}  # claims that are fixed in parts: a value that fits
         self.modes: list[tuple[str, str, str]] = []  # claim, pointer, mode
         self.committed: set[tuple[str, str]] = set()
+        self.salts: dict[str, str] = {}
         self.rich: list[dict] = []  # rich call data that may be sent; none: not at all
         self.pinned_dest: list[str] | None = None
         self.constraints = Constraints(enhanced=rng.random() < 0.6)
@@ -379,6 +381,8 @@ class Family:
             self.committed.add((name, pointer))
             salted = bytes(rng.randrange(256) for _ in range(32)) + text_of_json(value)
             c.permitted.append((path + "#commit-sha-256", [digest(salted)]))
+            salt = base64.b64encode(salted[:32]).decode().rstrip("=")
+            self.salts[path] = f"{salt} {path}"
             if rng.random() < 0.5:
                 c.permitted.append((path + "#salt-sha-256", [digest(salted[:32])]))
 
@@ -589,6 +593,9 @@ class Family:
                     encompassing=self.encompassing)
         if ppt in ("div", "div-o", "rsp"):
             self._answered(pair)
+        elif self.salts and self.profile != "vesper-06" and rng.random() < 0.7:
+            pair.salts = list(self.salts.values())  # committed values are told and proven
+            pair.claims.update({name: self.whole[name] for name, _ in self.committed})
         if (ppt == "rcd" and self.profile not in ("shaken-sp", "vesper-06") and
                 "orig" not in self.values and rng.random() < 0.2):
             pair.third = True  # rich call data about another's number (D-52)

@@ -4,13 +4,14 @@
  *
  *	chain\tLEN\n<PEM>	the chain of the pairs that follow
  *	pair\tLEN[\tKEY=VALUE]…\n<claims>	the options of the command: ppt, profile, at,
- *		encompassing, dno, third=1; allow and original again and again
+ *		encompassing, dno, third=1; allow, original and salt (a line of --salts) again and again
  *
  * Each pair is answered by allow, refuse, undecodable (the chain; exit status
  * 1 of the command) or failed, then reason, claim and detail, tabs between.
  */
 #include "client/check.h"
 #include "stir/original.h"
+#include "stir/privacy.h"
 #include "stir/profile.h"
 
 #include <inttypes.h>
@@ -54,6 +55,8 @@ read_body(const char *length, struct buf *out)
 	buf_grew(out, (size_t)len);
 }
 
+static struct buf salt_lines = { .max = LINE_MAX_LEN };
+
 static void
 add(struct text_list *list, const char *value)
 {
@@ -86,6 +89,8 @@ take_switch(struct check *c, char *text)
 		add(&c->allowed, value);
 	else if (strcmp(text, "original") == 0)
 		add(&c->original, value);
+	else if (strcmp(text, "salt") == 0)
+		buf_printf(&salt_lines, "%s\n", value);
 	else
 		die("unknown switch");
 	if (c->profile != NULL && profile_find(c->profile) == NULL)
@@ -106,6 +111,7 @@ static enum rc
 judge(struct check *c, const struct chain *chain, struct span claims, struct fault *f)
 {
 	AUTO(originals) *originals = NULL;
+	AUTO(salts) *salts = NULL;
 	struct span token[ARGS_MAX];
 
 	for (size_t i = 0; i < c->original.len; i++)
@@ -113,6 +119,9 @@ judge(struct check *c, const struct chain *chain, struct span claims, struct fau
 	if (c->original.len > 0)
 		TRY(originals_read(token, c->original.len, &originals, f));
 	c->originals = originals;
+	if (salt_lines.len > 0)
+		TRY(salts_read(buf_view(&salt_lines), &salts, f));
+	c->salts = salts;
 	return check_judge(c, chain, claims, f);
 }
 
@@ -161,11 +170,13 @@ main(void)
 				chain = NULL;
 			continue;
 		}
+		buf_clear(&salt_lines);
 		while ((word = strsep(&rest, "\t")) != NULL)
 			take_switch(&c, word);
 		judge_pair(chain, &chain_fault, &c, buf_view(&body));
 		if (fflush(stdout) != 0)
 			die("nobody reads the verdicts");
 	}
+	buf_free(&salt_lines);
 	return EXIT_SUCCESS;
 }

@@ -91,9 +91,9 @@ class Leaf:
         except constraint.Useless as error:
             self.problems.append(str(error))
 
-    def unusable(self, profile: str | None) -> bool:
+    def unusable(self, profile: str | None, told: bool) -> bool:
         """Refused at activation, by itself or under the profile (D-01, V-12)."""
-        if self.problems:
+        if self.problems or (self.constraints and self.constraints.never_met and not told):
             return True
         if profile == "domain" and len(self.hosts) != 1:
             return True  # protocol.md 8.2: exactly one name

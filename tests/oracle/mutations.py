@@ -772,7 +772,7 @@ def told(g: Family, p: Pair):
     if "div" in p.claims:
         return None
     rows = [(n, pointer) for n, pointer, mode in g.modes if mode == "commit"]
-    if not rows:
+    if not rows or p.salts:
         return None
     name, pointer = g.rng.choice(rows)
     true = generate.parts(g.whole[name]).get(pointer) if pointer else g.whole[name]
@@ -785,6 +785,29 @@ def told(g: Family, p: Pair):
         return None
     whole = g.whole[name] if name == "vper" else p.claims.get(name, {})
     return with_claims(p, **{name: _set(whole, pointer, value)})
+
+
+@change("private_claim_in_clear")
+def told_without_salts(g: Family, p: Pair):
+    return p.changed(salts=[]) if p.salts else None
+
+
+@change("commitment_not_provable")
+def without_its_salt(g: Family, p: Pair):
+    if not p.salts:
+        return None
+    other = generate.digest(b"salt") + " other"
+    lost = g.rng.randrange(len(p.salts))
+    return p.changed(salts=p.salts[:lost] + [other] + p.salts[lost + 1:])
+
+
+@change("value_not_permitted")
+def with_another_salt(g: Family, p: Pair):
+    if not p.salts:
+        return None
+    lost = g.rng.randrange(len(p.salts))
+    other = generate.digest(b"salt") + " " + p.salts[lost].split(" ", 1)[1]
+    return p.changed(salts=p.salts[:lost] + [other] + p.salts[lost + 1:])
 
 
 @change("claim_not_vetted")

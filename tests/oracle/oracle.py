@@ -39,6 +39,7 @@ class Question:
     third: bool = False
     dno: str | None = None
     encompassing: str | None = None
+    salts: list[str] = field(default_factory=list)  # lines: base64, a space, the path
 
 
 def read_leaf(pem: str) -> leaf.Leaf | None:
@@ -70,7 +71,7 @@ def judge(question: Question, certificate: leaf.Leaf | None) -> str:
         return "unsupported_ppt"
     if question.profile and question.ppt not in CLASS_PPTS[question.profile]:
         return "unsupported_ppt"
-    if certificate.unusable(question.profile) or not certificate.encompassed(
+    if certificate.unusable(question.profile, bool(question.salts)) or not certificate.encompassed(
             question.encompassing, question.profile):
         return "credential_unusable"
     try:
@@ -121,7 +122,7 @@ def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
     if reason:
         return reason
     if constraints:
-        reason = constraint.judge(constraints, claims)
+        reason = constraint.judge(constraints, claims, question.salts)
         if reason:
             return reason
     if question.profile == "vesper-06":

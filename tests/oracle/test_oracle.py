@@ -41,7 +41,7 @@ SHOWN = 10  # disagreements that are printed and written
 REASONS = list(mutations.CHANGES)
 # What few families can be refused for is tried more often.
 WEIGHTS = [{"value_not_permitted": 4, "claim_excluded": 3, "claim_not_vetted": 3,
-            "claim_missing_by_constraint": 2, "private_claim_in_clear": 4,
+            "claim_missing_by_constraint": 2, "private_claim_in_clear": 4, "commitment_not_provable": 12,
             "tn_not_authorized": 2, "invalid_claim": 3,
             "original_mismatch": 2, "original_invalid": 3}.get(reason, 1) for reason in REASONS]
 
@@ -60,7 +60,7 @@ class Asked:
         q = self.question
         return {"claims": q.claims.decode("latin-1"), "ppt": q.ppt, "profile": q.profile,
                 "at": q.at, "allow": q.allow, "original": q.original, "third": q.third,
-                "dno": q.dno, "encompassing": q.encompassing, "certificate": q.chain,
+                "dno": q.dno, "encompassing": q.encompassing, "salts": q.salts, "certificate": q.chain,
                 "expected": self.expected}
 
 
@@ -85,6 +85,7 @@ class Judge:
         words += ["third=1"] if q.third else []
         words += [f"dno={q.dno}"] if q.dno else []
         words += [f"encompassing={q.encompassing}"] if q.encompassing else []
+        words += [f"salt={line}" for line in q.salts]
         return out + "\t".join(words).encode() + b"\n" + q.claims
 
     def judge(self, asked: list[Asked]) -> None:
@@ -141,7 +142,7 @@ class Bench:
         _, chain, leaf = self._chain(pair.certificate, made)
         question = oracle.Question(chain, generate.octets(rng, pair), pair.at, pair.ppt,
                                    pair.profile, pair.allow, pair.original, pair.third,
-                                   pair.dno, pair.encompassing)
+                                   pair.dno, pair.encompassing, pair.salts)
         verdict = oracle.judge(question, leaf)
         if verdict not in wanted:
             raise AssertionError(f"family {index}, {name or 'base'}: the oracle says {verdict}, "
@@ -203,6 +204,10 @@ def command(q: oracle.Question, folder: Path) -> str:
     words += ["--third-party-rcd"] if q.third else []
     words += [f"--do-not-originate={q.dno}"] if q.dno else []
     words += [f"--encompassing={q.encompassing}"] if q.encompassing else []
+    if q.salts:
+        (folder / "salts").write_text("\n".join(q.salts) + "\n")
+        (folder / "salts").chmod(0o600)
+        words += ["--salts", folder / "salts"]
     done = subprocess.run(words, capture_output=True, timeout=60, check=False)
     if done.returncode == 1:
         return oracle.UNDECODABLE
@@ -217,7 +222,8 @@ def command(q: oracle.Question, folder: Path) -> str:
 def case_question(case: dict) -> oracle.Question:
     return oracle.Question(case["certificate"], case["claims"].encode("latin-1"), case["at"],
                            case["ppt"], case["profile"], case["allow"], case.get("original", []),
-                           case.get("third", False), case.get("dno"), case.get("encompassing"))
+                           case.get("third", False), case.get("dno"), case.get("encompassing"),
+                           case.get("salts", []))
 
 
 def replay(say) -> None:
