@@ -40,10 +40,10 @@ LEAST = 500  # of each reason, in 100,000
 SHOWN = 10  # disagreements that are printed and written
 REASONS = list(mutations.CHANGES)
 # What few families can be refused for is tried more often.
-WEIGHTS = [{"value_not_permitted": 4, "claim_excluded": 3, "claim_not_vetted": 3,
-            "claim_missing_by_constraint": 2, "private_claim_in_clear": 4, "commitment_not_provable": 12,
+WEIGHTS = [{"value_not_permitted": 4, "claim_excluded": 3, "claim_not_vetted": 4,
+            "claim_missing_by_constraint": 2, "private_claim_in_clear": 10, "commitment_not_provable": 12,
             "tn_not_authorized": 2, "invalid_claim": 3,
-            "original_mismatch": 2, "original_invalid": 3}.get(reason, 1) for reason in REASONS]
+            "original_mismatch": 4, "original_invalid": 3}.get(reason, 1) for reason in REASONS]
 
 
 @dataclass
