@@ -16,7 +16,8 @@
  * Arguments common to all roles: --config FILE (front, renewer), --user NAME
  * (only when started as root), --run-id HEX.  A token process gets everything
  * from its arguments: --module --label --serial --pin REF --threads N
- * --lock-file PATH --generation N --state DIR --canary-s N [--read-write] and its
+ * --lock-file PATH --generation N --state DIR --canary-s N [--read-write] [--verify-all]
+ * [--quiet] and its
  * token's environment, and nothing else is in its environment.
  *
  * A pair is never repaired: when either end is gone, both processes' ends are
@@ -44,6 +45,8 @@ enum control_kind {
 	CONTROL_KILL,  /* a hung or draining token process: token, process, generation */
 	/* supervisor -> front, for status */
 	CONTROL_CHILD, /* a role (re)started: role, pid, restarts */
+	/* front -> supervisor */
+	CONTROL_UP, /* a signer said hello: token, process, generation */
 };
 
 struct control {

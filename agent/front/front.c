@@ -565,6 +565,20 @@ kill_signer(void *arg, unsigned token, unsigned process, uint32_t generation)
 		log_fault(LEVEL_ERR, "control", &f);
 }
 
+/* The supervisor starts the others of the token when the first has logged in. */
+static void
+signer_is_up(void *arg, unsigned token, unsigned process, uint32_t generation)
+{
+	struct front *fr = arg;
+	struct control c = {
+		.kind = CONTROL_UP, .token = token, .process = process, .generation = generation
+	};
+	struct fault f = { 0 };
+
+	if (control_send(fr->control.fd, &c, -1, &f) != RC_OK)
+		log_fault(LEVEL_WARNING, "control", &f);
+}
+
 static void
 signers_changed(void *arg)
 {
@@ -651,7 +665,9 @@ static enum rc
 open_desk(struct front *fr, const struct config *c, struct fault *f)
 {
 	struct desk *d = &fr->desk;
-	struct hsm_ops ops = { kill_signer, signers_changed, fr };
+	struct hsm_ops ops = {
+		.kill = kill_signer, .changed = signers_changed, .up = signer_is_up, .arg = fr
+	};
 
 	d->loop = fr->loop;
 	TRY(hsm_new(fr->loop, &ops, &d->hsm, f));

@@ -14,8 +14,8 @@ enum {
 	FIRST_KEYS = 64,
 	LEAVE_MS = 5000, /* for a process that says it is leaving */
 	MISS_DOUBLINGS = 8,
-	STATS_TICKS = 4,	 /* once a second */
-	ASK_REFUSED_TICKS = 120, /* a refused key is asked for again */
+	STATS_TICKS = 4,     /* once a second */
+	FORGIVE_MS = 120000, /* a refusal so long ago does not lengthen the pause */
 };
 
 struct slot {	     /* a frame that has no answer yet */
@@ -24,6 +24,8 @@ struct slot {	     /* a frame that has no answer yet */
 	struct hsm_call *call; /* SIGN; NULL when it was given up */
 	uint8_t key_id[KEY_ID_LEN];
 	int64_t sent_ms;
+	unsigned ahead;	  /* frames before it in the socket or at work */
+	uint64_t answers; /* the process had given then */
 };
 
 struct key {
@@ -32,6 +34,9 @@ struct key {
 	uint64_t lost; /* its last word was that there is no such key; asking again keeps it */
 	unsigned misses;  /* in a row */
 	int64_t again_ms; /* when a missing one is asked for again */
+	uint64_t retry;	  /* refused, and to be asked for again */
+	unsigned refusals;
+	int64_t refused_ms, retry_ms;
 	bool wanted;
 	int64_t forget_at_ms;
 };
@@ -53,6 +58,9 @@ struct process {
 	size_t cursor;	      /* keys before it were asked for */
 	bool polled;	      /* a STATS frame is out */
 	uint64_t asked, told; /* the last question when it went out, and when it came back */
+	unsigned outstanding; /* slots in use */
+	uint64_t answers;     /* frames that came back */
+	bool suspect;	      /* nothing came back for long: no further calls until it does */
 	bool blamed;	      /* a call passed its deadline */
 	bool killed;	      /* reported */
 };
@@ -230,12 +238,24 @@ send_frame(struct process *p, enum frame_op op, const uint8_t key_id[KEY_ID_LEN]
 	if (frame_send(p->io.fd, &frame, NULL) != RC_OK)
 		return false; /* a dead one shows as readable */
 	*s = (struct slot){
-		.id = frame.request_id, .op = op, .sent_ms = loop_now_ms(p->hsm->loop)
+		.id = frame.request_id,
+		.op = op,
+		.sent_ms = loop_now_ms(p->hsm->loop),
+		.ahead = p->outstanding++,
+		.answers = p->answers,
 	};
 	memcpy(s->key_id, key_id, KEY_ID_LEN);
 	if (out != NULL)
 		*out = s;
 	return true;
+}
+
+static bool
+wants_asking(const struct key *k, uint64_t bit)
+{
+	uint64_t said = k->asked | k->known | k->missing | (k->refused & ~k->retry);
+
+	return k->wanted && (said & bit) == 0;
 }
 
 static void
@@ -249,7 +269,7 @@ learn_more(struct process *p)
 	while (p->cursor < t->keys && p->learns < HSM_LEARN_WINDOW) {
 		struct key *k = t->key[p->cursor];
 
-		if (k->wanted && ((k->asked | k->known | k->refused | k->missing) & bit) == 0) {
+		if (wants_asking(k, bit)) {
 			if (!send_frame(p, FRAME_LEARN, k->is.key_id, k->is.point,
 				P256_POINT_LEN, NULL))
 				return;
@@ -274,7 +294,16 @@ signing_limit(const struct process *p)
 static bool
 takes_calls(const struct process *p)
 {
-	return p != NULL && p->is.ready && !p->is.draining && !p->killed;
+	return p != NULL && p->is.ready && !p->is.draining && !p->suspect && !p->killed;
+}
+
+/* A second try goes to the one where the first failed only when there is no other. */
+static unsigned
+load_of(const struct process *p, const struct hsm_call *c)
+{
+	bool failed_here = c->again && c->last == p->number;
+
+	return p->is.signing + (failed_here ? HSM_MAX_SIGNING : 0);
 }
 
 /* The least loaded process for this call; *some says whether any could, were it not busy. */
@@ -292,7 +321,7 @@ choose(const struct token *t, const struct hsm_call *c, bool *some)
 			continue;
 		*some = true;
 		if (p->is.signing < signing_limit(p) &&
-		    (best == NULL || p->is.signing < best->is.signing))
+		    (best == NULL || load_of(p, c) < load_of(best, c)))
 			best = p;
 	}
 	return best;
@@ -374,21 +403,27 @@ report(struct process *p)
 	p->hsm->ops.kill(p->hsm->ops.arg, p->token->number, p->number, p->is.generation);
 }
 
-/* A call passed its deadline there: no new ones, and an end when the others are through. */
+/* No new calls, and an end when the others are through. */
 static void
-blame(struct process *p, const struct slot *s)
+condemn(struct process *p)
 {
-	int64_t held_ms = loop_now_ms(p->hsm->loop) - s->sent_ms;
-
-	p->is.timeouts++;
-	if (held_ms * 2 < p->hsm->timeout_ms)
-		return; /* it came late to this process */
 	if (!p->is.draining)
 		loop_arm(p->hsm->loop, &p->hang, loop_now_ms(p->hsm->loop) + HSM_HANG_GRACE_MS);
 	p->is.draining = p->blamed = true;
 	p->token->shrunk = true;
 	if (p->live == 0)
 		report(p);
+}
+
+/* A call passed its deadline there. */
+static void
+blame(struct process *p, const struct slot *s)
+{
+	int64_t held_ms = loop_now_ms(p->hsm->loop) - s->sent_ms;
+
+	p->is.timeouts++;
+	if (held_ms * HSM_STUCK_PART >= p->hsm->timeout_ms)
+		condemn(p); /* else it came late to this process */
 }
 
 static void
@@ -525,7 +560,64 @@ try_again(struct process *p, struct hsm_call *c, const char *why)
 		return;
 	}
 	c->again = true;
+	c->last = p->number;
 	enqueue(p->token, c, true);
+}
+
+/* ---- hangs ---- */
+
+/*
+ * Frames are taken in the order in which they were sent: what was overtaken is
+ * with a thread that does not return, and where nothing moves no thread does.
+ */
+static bool
+is_stuck(const struct process *p, const struct slot *s)
+{
+	uint64_t since = p->answers - s->answers;
+
+	return since == 0 || since > s->ahead;
+}
+
+/* The call is worth another try while its deadline lets it have one. */
+static void
+rescue(struct process *p, struct slot *s)
+{
+	struct hsm_call *c = s->call;
+	bool some = false;
+
+	if (c == NULL || c->again)
+		return;
+	(void)choose(p->token, c, &some);
+	if (!some)
+		return;
+	s->call = NULL; /* its answer may still come */
+	p->live--;
+	p->is.timeouts++;
+	try_again(p, c, "the signer hangs");
+}
+
+/* One that nothing is known of but that it is slow is given back its work when it answers. */
+static void
+look_for_hang(struct process *p, int64_t now_ms)
+{
+	int64_t timeout_ms = p->hsm->timeout_ms;
+	bool hangs = false;
+
+	for (unsigned i = 0; i < MAX_SLOTS; i++) {
+		struct slot *s = &p->slot[i];
+		int64_t held_ms = now_ms - s->sent_ms;
+		int64_t limit_ms = s->op == FRAME_SIGN ? timeout_ms : 2 * timeout_ms;
+
+		if (s->id == 0 || held_ms * HSM_STUCK_PART < timeout_ms || !is_stuck(p, s))
+			continue;
+		if (s->op == FRAME_SIGN && p->answers == s->answers)
+			p->suspect = true;
+		if (s->op == FRAME_SIGN)
+			rescue(p, s);
+		hangs |= held_ms >= limit_ms;
+	}
+	if (hangs)
+		condemn(p);
 }
 
 /* ---- counters ---- */
@@ -633,6 +725,7 @@ forget_process(struct token *t, unsigned number)
 		t->key[i]->asked &= mask;
 		t->key[i]->known &= mask;
 		t->key[i]->refused &= mask;
+		t->key[i]->retry &= mask;
 		t->key[i]->missing &= mask;
 		t->key[i]->lost &= mask;
 	}
@@ -703,6 +796,8 @@ greet(struct process *p, const struct frame *frame)
 	p->is.ready = true;
 	p->is.pid = hello.pid;
 	p->is.threads = hello.threads == 0 ? 1 : hello.threads;
+	if (p->hsm->ops.up != NULL)
+		p->hsm->ops.up(p->hsm->ops.arg, p->token->number, p->number, p->is.generation);
 	learn_more(p);
 }
 
@@ -732,6 +827,24 @@ miss(struct process *p, struct key *k)
 	k->again_ms = loop_now_ms(p->hsm->loop) + ((int64_t)HSM_TICK_MS << doubled);
 }
 
+/* What was refused may be mended: a signature that was wrong once, an operator. */
+static void
+refuse(struct process *p, struct key *k, const struct frame *frame)
+{
+	int64_t now_ms = loop_now_ms(p->hsm->loop);
+	unsigned doubled;
+
+	if (now_ms - k->refused_ms >= FORGIVE_MS)
+		k->refusals = 0;
+	doubled = k->refusals < MISS_DOUBLINGS ? k->refusals : MISS_DOUBLINGS;
+	if (k->refusals++ == 0) /* once, not at every new try */
+		log_refusal(p, "key_refused", frame);
+	k->known &= ~(1ULL << p->number);
+	k->refused |= 1ULL << p->number;
+	k->refused_ms = now_ms;
+	k->retry_ms = now_ms + ((int64_t)HSM_TICK_MS << doubled);
+}
+
 static void
 learnt(struct process *p, const struct slot *s, const struct frame *frame)
 {
@@ -743,17 +856,19 @@ learnt(struct process *p, const struct slot *s, const struct frame *frame)
 	if (k == NULL)
 		return;
 	k->asked &= ~bit;
+	k->retry &= ~bit;
+	k->refused &= ~bit;
 	k->lost = code == FRAME_NO_KEY ? k->lost | bit : k->lost & ~bit;
 	if (code == FRAME_OK) {
 		k->known |= bit;
 		k->misses = 0;
 	} else if (code == FRAME_KEY_REFUSED || code == FRAME_FULL) {
-		k->refused |= bit;
+		refuse(p, k, frame);
 	} else {
 		miss(p, k);
+		if (k->misses <= 1) /* once, not at every new try */
+			log_refusal(p, "key_not_learnt", frame);
 	}
-	if (code != FRAME_OK && k->misses <= 1) /* once, not at every new try */
-		log_refusal(p, "key_not_learnt", frame);
 }
 
 static void
@@ -772,10 +887,8 @@ signed_by(struct process *p, struct hsm_call *c, const struct frame *frame)
 		try_again(p, c, "the signer does not know the key");
 		return;
 	case FRAME_KEY_REFUSED:
-		if (k != NULL) {
-			k->known &= ~bit;
-			k->refused |= bit;
-		}
+		if (k != NULL)
+			refuse(p, k, frame);
 		try_again(p, c, "the signer refused the key");
 		return;
 	case FRAME_REBUILD:
@@ -791,7 +904,7 @@ signed_by(struct process *p, struct hsm_call *c, const struct frame *frame)
 		finish(c, NULL, &f);
 		return;
 	}
-	default: fail_unavailable(c, "the token refused to sign"); return;
+	default: try_again(p, c, "the token refused to sign"); return;
 	}
 }
 
@@ -804,6 +917,9 @@ answered(struct process *p, const struct frame *frame)
 	if (frame->request_id == 0 || was.id != frame->request_id || was.op != frame->op)
 		return false;
 	*s = (struct slot){ 0 };
+	p->outstanding--;
+	p->answers++;
+	p->suspect = false;
 	if (was.op == FRAME_LEARN) {
 		learnt(p, &was, frame);
 	} else if (was.op == FRAME_STATS) {
@@ -926,12 +1042,13 @@ hsm_poll(struct hsm *h)
 		poll_token(&h->token[i]);
 }
 
-/* What was refused may have been mended: an operator, a token that came back. */
 static void
-ask_refused(struct token *t)
+ask_refused(struct token *t, int64_t now_ms)
 {
-	for (size_t i = 0; i < t->keys; i++)
-		t->key[i]->refused = 0;
+	for (size_t i = 0; i < t->keys; i++) {
+		if (t->key[i]->refused != 0 && t->key[i]->retry_ms <= now_ms)
+			t->key[i]->retry = t->key[i]->refused;
+	}
 }
 
 static void
@@ -954,12 +1071,12 @@ tick(void *arg)
 		struct token *t = &h->token[i];
 
 		retire_keys(t, now_ms);
-		if (h->ticks % ASK_REFUSED_TICKS == 0)
-			ask_refused(t);
+		ask_refused(t, now_ms);
 		ask_missing(t, now_ms);
 		for (unsigned n = 0; n < HSM_MAX_PROCESSES; n++) {
 			if (t->process[n] == NULL)
 				continue;
+			look_for_hang(t->process[n], now_ms);
 			t->process[n]->cursor = 0;
 			learn_more(t->process[n]);
 		}

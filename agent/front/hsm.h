@@ -24,6 +24,8 @@ enum {
 	HSM_RETIRE_TIMEOUTS =
 	    3, /* a key no set wants is forgotten after so many request timeouts */
 	HSM_TICK_MS = 250,
+	/* a call without an answer for a timeout through this is tried elsewhere */
+	HSM_STUCK_PART = 2,
 };
 
 struct hsm;
@@ -40,6 +42,8 @@ struct hsm_ops {
 	/* A process came, went or learnt a key. */
 	void (*changed)(void *arg);
 	void *arg;
+	/* It said hello: logged in, serving.  May be NULL. */
+	void (*up)(void *arg, unsigned token, unsigned process, uint32_t generation);
 };
 
 enum rc hsm_new(
@@ -47,7 +51,11 @@ enum rc hsm_new(
 void hsm_free(struct hsm *h); /* calls under way are dropped without done() */
 DEFINE_FREEP(hsm);
 
-/* timeout_ms: of a request; a process that holds one for half of it and past its deadline hangs. */
+/*
+ * timeout_ms: of a request.  A process that has not moved for half of it gets
+ * no further calls until it answers, and those it holds are tried elsewhere;
+ * one that holds a call for half of it and past its deadline hangs.
+ */
 void hsm_limits(struct hsm *h, unsigned max_waiting, unsigned timeout_ms);
 
 /* A process of the supervisor's; takes fd over.  Replaces an older one of the same number. */
@@ -96,7 +104,8 @@ struct hsm_call {
 	struct hsm_call *next, *prev; /* waiting */
 	int process;		      /* where it is, -1: waiting */
 	unsigned slot;
-	bool again; /* this is the second try */
+	bool again;    /* this is the second try */
+	unsigned last; /* the process of the first */
 };
 
 /*

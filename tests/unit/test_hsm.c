@@ -24,7 +24,7 @@ struct fake { /* one signer */
 struct fixture {
 	struct loop *loop;
 	struct hsm *hsm;
-	unsigned kills, killed_process;
+	unsigned ups, kills, killed_process;
 	unsigned changes;
 };
 
@@ -66,11 +66,21 @@ on_done(struct hsm_call *c, const uint8_t *sig, const struct fault *f)
 		call->fault = *f;
 }
 
+static void
+on_up(void *arg, unsigned token, unsigned process, uint32_t generation)
+{
+	struct fixture *x = arg;
+
+	assert_int_equal(token, 0);
+	assert_true(process < HSM_MAX_PROCESSES && generation != 0);
+	x->ups++;
+}
+
 static int
 set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
-	struct hsm_ops ops = { on_kill, on_changed, x };
+	struct hsm_ops ops = { .kill = on_kill, .changed = on_changed, .up = on_up, .arg = x };
 	struct fault f = { 0 };
 
 	assert_non_null(x);
@@ -269,6 +279,7 @@ signs(void **state)
 	want(x, 1);
 	assert_false(hsm_token_up(x->hsm, 0));
 	s = ready(x, 0);
+	assert_int_equal(x->ups, 1);
 	assert_true(hsm_token_up(x->hsm, 0));
 	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
 	assert_false(hsm_ready(x->hsm, 0, key_of(2).key_id));
@@ -566,6 +577,148 @@ hang_with_others(void **state)
 	close(s.fd);
 }
 
+enum { LONG_MS = 1200 };
+
+/* A call whose caller has time for a second try. */
+static void
+ask_patiently(struct fixture *x, struct call *c, uint8_t digest)
+{
+	must_ask(x, c, digest);
+	c->is.deadline_ms += 2 * LONG_MS;
+	loop_arm(x->loop, &c->is.timer, c->is.deadline_ms);
+}
+
+/* The other process signs, the first is killed later. */
+static void
+a_hang_costs_no_request(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[4], late;
+	struct fake a, b;
+
+	hsm_limits(x->hsm, 8, LONG_MS);
+	want(x, 1);
+	a = ready(x, 0);
+	for (uint8_t i = 0; i < 4; i++)
+		ask_patiently(x, &c[i], i);
+	b = ready(x, 1);
+	turn_for(x, LONG_MS / HSM_STUCK_PART + HSM_TICK_MS + 50);
+	serve(&a);
+	serve(&b);
+	assert_int_equal(a.gots, 4);
+	assert_int_equal(b.gots, 4);
+	ask_patiently(x, &late, 9); /* waits for b, though a has no more to do */
+	serve(&a);
+	assert_int_equal(a.gots, 4);
+	for (int i = 0; i < 4; i++)
+		answer(&b, FRAME_OK);
+	turn(x);
+	serve(&b);
+	answer(&b, FRAME_OK);
+	turn(x);
+	for (uint8_t i = 0; i < 4; i++)
+		is_good(&c[i], i);
+	is_good(&late, 9);
+	assert_int_equal(x->kills, 0);
+	turn_for(x, LONG_MS / 2 + HSM_TICK_MS);
+	assert_int_equal(x->kills, 1);
+	assert_int_equal(x->killed_process, 0);
+	close(a.fd);
+	close(b.fd);
+}
+
+/* It was slow and no more: it gets calls again, and its late answer goes nowhere. */
+static void
+a_slow_one_comes_back(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f = { 0 };
+	struct call c, more;
+	struct fake a, b;
+
+	hsm_limits(x->hsm, 8, LONG_MS);
+	want(x, 1);
+	a = ready(x, 0);
+	ask_patiently(x, &c, 1);
+	b = ready(x, 1);
+	turn_for(x, LONG_MS / HSM_STUCK_PART + HSM_TICK_MS + 50);
+	close(b.fd);
+	turn(x);
+	turn(x);
+	is_bad(&c, "hsm_unavailable"); /* its second try died */
+	assert_int_equal(ask(x, &more, 1, 2, &f), RC_HSM);
+	serve(&a);
+	answer(&a, FRAME_OK);
+	turn(x);
+	must_ask(x, &more, 2);
+	serve(&a);
+	answer(&a, FRAME_OK);
+	turn(x);
+	is_good(&more, 2);
+	assert_int_equal(c.done, 1);
+	assert_int_equal(x->kills, 0);
+	close(a.fd);
+}
+
+/* A thread of several: what was sent later has been answered, so it is no queue. */
+static void
+one_thread_hangs(void **state)
+{
+	struct fixture *x = *state;
+	struct call hung, other[3];
+	struct fake a, b;
+
+	hsm_limits(x->hsm, 8, LONG_MS);
+	want(x, 1);
+	a = ready(x, 0);
+	ask_patiently(x, &hung, 1);
+	serve(&a);
+	a.gots = 0;
+	for (uint8_t i = 0; i < 3; i++) {
+		must_ask(x, &other[i], i);
+		serve(&a);
+		answer(&a, FRAME_OK);
+		turn(x);
+		is_good(&other[i], i);
+	}
+	b = ready(x, 1);
+	turn_for(x, LONG_MS / HSM_STUCK_PART + HSM_TICK_MS + 50);
+	serve(&b);
+	assert_int_equal(b.gots, 1);
+	answer(&b, FRAME_OK);
+	turn(x);
+	is_good(&hung, 1);
+	turn_for(x, LONG_MS / 2 + HSM_TICK_MS);
+	assert_int_equal(x->kills, 1);
+	close(a.fd);
+	close(b.fd);
+}
+
+/* A signature that was wrong once does not cost the key for long. */
+static void
+a_refused_key_is_asked_for_again(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	must_ask(x, &c, 1);
+	serve(&s);
+	answer(&s, FRAME_KEY_REFUSED);
+	turn(x);
+	is_bad(&c, "hsm_unavailable");
+	assert_true(hsm_refused(x->hsm, 0, key_of(1).key_id));
+	turn_for(x, 2 * HSM_TICK_MS + 50);
+	assert_true(hsm_refused(x->hsm, 0, key_of(1).key_id)); /* until it says otherwise */
+	serve(&s);
+	turn(x);
+	assert_int_equal(s.learnt, 2);
+	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	close(s.fd);
+}
+
 static void
 waiting_past_the_deadline(void **state)
 {
@@ -638,8 +791,8 @@ codes(void **state)
 		{ FRAME_KEY_REFUSED, true, NULL },
 		{ FRAME_REBUILD, true, NULL },
 		{ FRAME_BUSY, false, "overloaded" },
-		{ FRAME_FAILED, false, "hsm_unavailable" },
-		{ FRAME_BAD_FRAME, false, "hsm_unavailable" },
+		{ FRAME_FAILED, true, NULL },
+		{ FRAME_BAD_FRAME, true, NULL },
 	};
 
 	(void)state;
@@ -844,6 +997,10 @@ main(void)
 		TEST(overload),
 		TEST(deadline_blames_the_process),
 		TEST(hang_with_others),
+		TEST(a_hang_costs_no_request),
+		TEST(a_slow_one_comes_back),
+		TEST(one_thread_hangs),
+		TEST(a_refused_key_is_asked_for_again),
 		TEST(waiting_past_the_deadline),
 		TEST(wrong_generation),
 		TEST(answer_nobody_asked_for),
