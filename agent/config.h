@@ -60,6 +60,9 @@ struct config_token { /* token NAME { … } */
 	bool read_write;   /* sessions of the signers; the admin's always are */
 	unsigned max_keys; /* 0: what the token says */
 	unsigned canary_s;
+	bool verify_all;	 /* verify_signatures = all, not first */
+	bool network;		 /* the module talks to a device elsewhere */
+	unsigned backoff_max_ms; /* between starts that fail; 1000, network: 5000 */
 };
 
 struct config_ca { /* ca NAME { … } */

@@ -13,6 +13,9 @@ enum {
 	MAX_AUTHORITIES = 64,
 	MAX_PROCESSES = 32,
 	MAX_THREADS = 64,
+	MAX_BACKOFF_MS = 60000,
+	LOCAL_BACKOFF_MS = 1000,
+	NETWORK_BACKOFF_MS = 5000,
 	MAX_SOCKET_PATH = sizeof((struct sockaddr_un *)0)->sun_path - 1,
 };
 
@@ -164,6 +167,21 @@ default_lock_file(const struct config *c, struct config_token *t, struct fault *
 }
 
 static enum rc
+read_token_faults(const struct section *s, struct config_token *t, struct fault *f)
+{
+	static const char *const verify[] = { "first", "all", NULL };
+	unsigned which = 0;
+
+	TRY(section_choice(s, "verify_signatures", verify, &which, f));
+	t->verify_all = which == 1;
+	t->network = section_bool(s, "network");
+	TRY(section_uint(s, "backoff_max_ms", 0, MAX_BACKOFF_MS, &t->backoff_max_ms, f));
+	if (t->backoff_max_ms == 0)
+		t->backoff_max_ms = t->network ? NETWORK_BACKOFF_MS : LOCAL_BACKOFF_MS;
+	return RC_OK;
+}
+
+static enum rc
 read_token(
     const struct config *c, const struct section *s, struct config_token *t, struct fault *f)
 {
@@ -193,7 +211,8 @@ read_token(
 	TRY(section_strings(s, "write_paths", &t->write_paths, f));
 	t->read_write = section_bool(s, "read_write");
 	TRY(section_uint(s, "max_keys", 0, 1000000, &t->max_keys, f));
-	return section_uint(s, "canary_s", 1, 3600, &t->canary_s, f);
+	TRY(section_uint(s, "canary_s", 1, 3600, &t->canary_s, f));
+	return read_token_faults(s, t, f);
 }
 
 static enum rc

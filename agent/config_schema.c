@@ -20,6 +20,7 @@ static cfg_opt_t token_options[] = {
 	NUMBER("processes", 2), NUMBER("threads", 1), TEXT("lock_file"),
 	LIST("environment"), LIST("read_paths"), LIST("write_paths"),
 	NO("read_write"), NUMBER("max_keys", 0), NUMBER("canary_s", 30),
+	TEXT_DEF("verify_signatures", "first"), NO("network"), NUMBER("backoff_max_ms", 0),
 	CFG_END()
 };
 

@@ -33,8 +33,9 @@ enum frame_code {
 	FRAME_END,	 /* the last answer of a list */
 	FRAME_BAD_FRAME, /* malformed, wrong version or generation */
 	FRAME_NO_KEY,	 /* not in this process's map */
-	FRAME_KEY_REFUSED, /* extractable, not sensitive, not P-256, or its signature did not verify */
-	FRAME_BUSY,	   /* throttled: back off */
+	/* extractable, not sensitive, not P-256, its signature did not verify, or quarantined */
+	FRAME_KEY_REFUSED,
+	FRAME_BUSY,    /* throttled: back off */
 	FRAME_REBUILD, /* the process is leaving: try another, a new one is started */
 	FRAME_FULL,    /* no room for another key */
 	FRAME_FAILED,  /* the token said no, nothing else is known to be wrong */

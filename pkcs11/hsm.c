@@ -40,6 +40,7 @@ log_in(struct hsm *h, struct fault *f)
 	};
 
 	TRY(module_init(&h->module, f));
+	h->threads = h->module.one_thread ? 1 : o->threads;
 	return login_start(&h->login, &h->module, &login, f);
 }
 
@@ -78,8 +79,7 @@ hsm_prove(struct hsm *h, struct session *s, struct fault *f)
 void
 hsm_hello(const struct hsm *h, struct frame *answer)
 {
-	struct frame_hello hello = { .threads = h->options->threads,
-		.pid = (uint32_t)getpid() };
+	struct frame_hello hello = { .threads = h->threads, .pid = (uint32_t)getpid() };
 
 	keymap_count(h->map, &hello.keys, &hello.refused);
 	memcpy(hello.token_serial, h->login.serial, sizeof hello.token_serial);
@@ -121,35 +121,32 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* No signature leaves before one of this key verified in this process. */
-static enum frame_code
+/* No signature leaves before one of this key verified in this process; with verify_all none. */
+static CK_RV
 prove(struct hsm *h, const struct key *key, const uint8_t digest[P256_DIGEST],
     const uint8_t sig[P256_SIG])
 {
-	if (key->state == KEY_PROVEN || !key->has_point)
-		return FRAME_OK;
-	if (p256_verify(key->point, digest, sig, NULL) != RC_OK) {
-		keymap_set_state(h->map, key, KEY_REFUSED);
-		return FRAME_KEY_REFUSED;
-	}
-	keymap_set_state(h->map, key, KEY_PROVEN);
-	return FRAME_OK;
+	bool proven = key->state == KEY_PROVEN;
+
+	if (!key->has_point || (proven && !h->options->verify_all))
+		return CKR_OK;
+	if (p256_verify(key->point, digest, sig, NULL) != RC_OK)
+		return CKR_SIGNATURE_INVALID;
+	if (!proven)
+		keymap_set_state(h->map, key, KEY_PROVEN);
+	return CKR_OK;
 }
 
-/* The admin signs seldom and what must not be wrong: it verifies each signature it can. */
-static enum frame_code
-sign_with(struct hsm *h, struct session *s, struct key *key, const uint8_t digest[P256_DIGEST],
-    uint8_t sig[P256_SIG], CK_RV *rv)
+/* CKR_SIGNATURE_INVALID: there is a signature, and it is wrong. */
+static CK_RV
+sign_with(struct hsm *h, struct session *s, const struct key *key,
+    const uint8_t digest[P256_DIGEST], uint8_t sig[P256_SIG])
 {
 	uint64_t began_ns = now_ns();
+	CK_RV rv = session_sign(s, key->handle, digest, sig, &h->signatures);
 
-	*rv = session_sign(s, key->handle, digest, sig, &h->signatures);
 	atomic_fetch_add_explicit(&h->sign_ns, now_ns() - began_ns, memory_order_relaxed);
-	if (*rv != CKR_OK)
-		return FRAME_FAILED;
-	if (h->options->admin && key->state == KEY_PROVEN)
-		key->state = KEY_LEARNT;
-	return prove(h, key, digest, sig);
+	return rv == CKR_OK ? prove(h, key, digest, sig) : rv;
 }
 
 enum frame_code
@@ -169,38 +166,57 @@ hsm_code(struct hsm *h, struct session *s, CK_RV rv)
 	return FRAME_REBUILD;
 }
 
+/* What is the key's own, not the token's nor the request's. */
+static bool
+of_the_key(CK_RV rv)
+{
+	return p11rc_class(rv) == P11_KEY || rv == CKR_SIGNATURE_INVALID;
+}
+
+/* Failed although the canary is well, and once more after a new search: no more of it here. */
+static enum frame_code
+give_up(struct hsm *h, struct session *s, const struct key *key, CK_RV rv)
+{
+	keymap_set_state(
+	    h->map, key, rv == CKR_SIGNATURE_INVALID ? KEY_REFUSED : KEY_QUARANTINED);
+	(void)hsm_code(h, s, rv);
+	return FRAME_KEY_REFUSED;
+}
+
 /*
- * The handle of a key went bad.  With a well canary it is that key alone:
- * search it once more.  Without, it is the token, which only a new process
- * brings back.
+ * The handle of a key went bad, or signs wrongly.  With a well canary it is
+ * that key alone: search it once more.  Without, it is the token, which only a
+ * new process brings back; and so it is where another handle is found for a
+ * key that signed wrongly, for then the others may mean other keys as well.
  */
 static enum frame_code
-sign_again(struct hsm *h, struct session *s, const uint8_t id[P256_ID],
+sign_again(struct hsm *h, struct session *s, const struct key *was,
     const uint8_t digest[P256_DIGEST], uint8_t sig[P256_SIG], CK_RV *rv)
 {
+	bool wrong = *rv == CKR_SIGNATURE_INVALID;
 	enum frame_code code;
 	struct key key;
 
-	if (canary_sing(&h->canary, s, &h->canaries) != CKR_OK)
+	if (canary_known(&h->canary) && canary_sing(&h->canary, s, &h->canaries) != CKR_OK)
 		return FRAME_REBUILD;
-	code = keymap_find_again(h->map, id, rv);
+	code = keymap_find_again(h->map, was->id, rv);
 	if (*rv != CKR_OK)
 		return hsm_code(h, s, *rv);
-	if (code != FRAME_OK || !keymap_get(h->map, id, &key))
+	if (code != FRAME_OK || !keymap_get(h->map, was->id, &key))
 		return code;
-	code = sign_with(h, s, &key, digest, sig, rv);
+	*rv = wrong && key.handle != was->handle ? CKR_SIGNATURE_INVALID : CKR_OK;
+	if (*rv != CKR_OK)
+		return FRAME_REBUILD;
+	*rv = sign_with(h, s, &key, digest, sig);
 	if (*rv == CKR_OK)
-		return code;
-	if (p11rc_class(*rv) == P11_KEY)
-		keymap_set_state(h->map, &key, KEY_QUARANTINED);
-	return hsm_code(h, s, *rv);
+		return FRAME_OK;
+	return of_the_key(*rv) ? give_up(h, s, &key, *rv) : hsm_code(h, s, *rv);
 }
 
 enum frame_code
 hsm_sign(struct hsm *h, struct session *s, const uint8_t id[P256_ID],
     const uint8_t digest[P256_DIGEST], uint8_t sig[P256_SIG], CK_RV *rv)
 {
-	enum frame_code code;
 	struct key key;
 
 	*rv = CKR_OK;
@@ -208,17 +224,15 @@ hsm_sign(struct hsm *h, struct session *s, const uint8_t id[P256_ID],
 		return FRAME_NO_KEY;
 	if (key.state == KEY_FOUND && !h->options->admin)
 		return FRAME_NO_KEY;
-	if (key.state == KEY_REFUSED)
+	if (key.state == KEY_REFUSED || key.state == KEY_QUARANTINED)
 		return FRAME_KEY_REFUSED;
-	if (key.state == KEY_QUARANTINED)
-		return FRAME_FAILED;
-	code = sign_with(h, s, &key, digest, sig, rv);
+	*rv = sign_with(h, s, &key, digest, sig);
 	if (*rv == CKR_OK)
-		return code;
-	if (p11rc_class(*rv) != P11_KEY)
+		return FRAME_OK;
+	if (!of_the_key(*rv))
 		return hsm_code(h, s, *rv);
 	atomic_fetch_add(&h->errors, 1);
-	return sign_again(h, s, id, digest, sig, rv);
+	return sign_again(h, s, &key, digest, sig, rv);
 }
 
 /* The body is the digest, then the signature or zeros. */
@@ -294,6 +308,7 @@ check_health(struct hsm *h, struct session *s)
 	CK_RV rv;
 
 	s->check = false;
+	s->checked_ns = now_ns();
 	if (!leave_enter())
 		leave_now(LEAVE_REBUILD, NULL);
 	rv = health(h, s);
@@ -318,6 +333,14 @@ answer_inside(struct hsm *h, struct session *s, hsm_answer_fn *answer, struct fr
 	return code;
 }
 
+/* On the timer also while there is always something to sign. */
+static bool
+canary_due(const struct hsm *h, const struct session *s)
+{
+	return h->options->canary_s != 0 &&
+	       now_ns() - s->checked_ns >= (uint64_t)h->options->canary_s * 1000000000u;
+}
+
 static void
 answer_one(struct hsm *h, struct session *s, hsm_answer_fn *answer, struct frame *frame)
 {
@@ -326,7 +349,7 @@ answer_one(struct hsm *h, struct session *s, hsm_answer_fn *answer, struct frame
 		leave_now(LEAVE_ASKED, NULL);
 	if (frame->code == FRAME_REBUILD)
 		leave_for("a request failed", (CK_RV)frame->ck_rv);
-	if (s->check)
+	if (s->check || canary_due(h, s))
 		check_health(h, s);
 }
 
@@ -336,6 +359,7 @@ hsm_serve(struct hsm *h, struct session *s, hsm_answer_fn *answer)
 	struct timeval idle = { .tv_sec = (time_t)h->options->canary_s };
 	struct frame frame;
 
+	s->checked_ns = now_ns();
 	/* Zero means to wait for ever, as the option does. */
 	(void)setsockopt(h->fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle);
 	for (;;) {

@@ -16,6 +16,7 @@
 
 struct hsm {
 	const struct hsm_options *options;
+	uint32_t threads; /* those wished for, or the one that the module allows */
 	int fd;
 	struct module module;
 	struct login login;

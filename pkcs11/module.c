@@ -116,6 +116,10 @@ module_init(struct module *m, struct fault *f)
 	CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
 	CK_RV rv = m->fn->C_Initialize(&args);
 
+	if (rv == CKR_CANT_LOCK) {
+		m->one_thread = true;
+		rv = m->fn->C_Initialize(NULL);
+	}
 	if (rv != CKR_OK)
 		return FAULT(f, RC_HSM, "module_init",
 		    "C_Initialize: %s: see the module's own configuration, which 'environment' "

@@ -17,6 +17,7 @@
 struct module {
 	CK_FUNCTION_LIST *fn;
 	bool initialized;
+	bool one_thread; /* it cannot lock */
 };
 
 /*
@@ -30,7 +31,7 @@ enum rc module_check(const char *path, uid_t starter, char **real, struct fault 
 enum rc module_open(
     const char *path, uid_t starter, struct module *out, struct fault *f) MUST_CHECK;
 
-/* C_Initialize with CKF_OS_LOCKING_OK.  RC_HSM "module_init". */
+/* C_Initialize with CKF_OS_LOCKING_OK, else for one thread alone.  RC_HSM "module_init". */
 enum rc module_init(struct module *m, struct fault *f) MUST_CHECK;
 
 /*

@@ -18,6 +18,8 @@ static const struct option table[] = {
 	{ "max-keys", required_argument, NULL, 'n' },
 	{ "hang-s", required_argument, NULL, 'h' },
 	{ "read-write", no_argument, NULL, 'w' },
+	{ "verify-all", no_argument, NULL, 'a' },
+	{ "quiet", no_argument, NULL, 'q' },
 	{ "user", required_argument, NULL, 'u' },
 	{ "run-id", required_argument, NULL, 'r' },
 	{ NULL, 0, NULL, 0 },
@@ -51,6 +53,8 @@ take(int option, const char *value, struct hsm_options *o, struct fault *f)
 	case 'd': o->state_dir = value; return RC_OK;
 	case 'u': o->user = value; return RC_OK;
 	case 'w': o->read_write = true; return RC_OK;
+	case 'a': o->verify_all = true; return RC_OK;
+	case 'q': o->quiet = true; return RC_OK;
 	case 'r': return RC_OK; /* every role has one; nothing here writes a log with it */
 	case 't': return number("threads", value, 1, OPTIONS_MAX_THREADS, &o->threads, f);
 	case 'g': return number("generation", value, 0, UINT32_MAX, &o->generation, f);
@@ -102,7 +106,8 @@ options_parse(int argc, char **argv, struct hsm_options *out, struct fault *f)
 		return FAULT(f, RC_INVALID, "usage", "'%s' is too much", argv[optind]);
 	TRY(complete(&o, f));
 	if (o.admin)
-		o.threads = 1; /* one thread alone changes the token */
+		o.threads = 1;	 /* one thread alone changes the token */
+	o.verify_all |= o.admin; /* it signs seldom, and what must not be wrong */
 	*out = o;
 	return RC_OK;
 }

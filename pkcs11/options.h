@@ -29,12 +29,15 @@ struct hsm_options {
 	uint32_t max_keys; /* private keys in the token above which none is made; 0: no limit */
 	uint32_t hang_s;   /* a start, or a call of the admin, that lasts longer hangs */
 	bool read_write;
+	bool verify_all; /* every signature, not only the first of a key */
+	bool quiet;	 /* a try of many: do not say why the start failed */
 };
 
 /*
  * vesper-hsm signer|admin --module PATH [--label L] [--serial S] --pin REF
  * --state DIR [--threads N] [--lock-file PATH] [--generation N] [--canary-s N]
- * [--max-keys N] [--hang-s N] [--read-write] [--user NAME] [--run-id HEX]
+ * [--max-keys N] [--hang-s N] [--read-write] [--verify-all] [--quiet]
+ * [--user NAME] [--run-id HEX]
  *
  * Strings are borrowed from argv.  RC_INVALID "usage".
  */

@@ -12,6 +12,7 @@
 struct session {
 	struct login *login;
 	CK_SESSION_HANDLE handle; /* CK_INVALID_HANDLE: to be opened */
+	uint64_t checked_ns;	  /* when the canary was last asked */
 	bool check;		  /* a signature failed: the canary decides about the process */
 };
 

@@ -42,13 +42,13 @@ work(void *arg)
 static enum rc
 open_sessions(struct hsm *h, struct worker *worker, struct fault *f)
 {
-	for (uint32_t i = 0; i < h->options->threads; i++) {
+	for (uint32_t i = 0; i < h->threads; i++) {
 		CK_RV rv = session_open(&worker[i].session, &h->login);
 
 		worker[i].hsm = h;
 		if (rv != CKR_OK)
 			return FAULT(f, RC_HSM, "session", "session %u of %u: %s", i + 1,
-			    h->options->threads, p11rc_name(rv));
+			    h->threads, p11rc_name(rv));
 	}
 	return hsm_prove(h, &worker[0].session, f);
 }
@@ -67,7 +67,7 @@ signer_run(struct hsm *h, struct fault *f)
 		return FAULT(f, RC_CONFLICT, "peer", "the front is gone");
 	leave_limit(0);
 	leave_exit(); /* the start is over */
-	for (uint32_t i = 1; i < h->options->threads; i++) {
+	for (uint32_t i = 1; i < h->threads; i++) {
 		if (pthread_create(&thread, NULL, work, &worker[i]) != 0)
 			leave_now(LEAVE_REBUILD, NULL);
 		pthread_detach(thread);

@@ -20,16 +20,18 @@
 enum { PEER_FD = 3 };
 
 static const char *role_name = "";
+static bool quiet;
 
 /* One line in one write, so that lines of several processes do not mix. */
 static void
 say(const struct fault *f)
 {
 	char line[512];
+	/* A warning: the supervisor has the one error line of an outage. */
 	int n = snprintf(
-	    line, sizeof line, "<3>vesper-hsm: %s%s: %s\n", role_name, f->reason, f->detail);
+	    line, sizeof line, "<4>vesper-hsm: %s%s: %s\n", role_name, f->reason, f->detail);
 
-	if (n > 0)
+	if (n > 0 && !quiet)
 		(void)!write(
 		    STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
@@ -89,6 +91,7 @@ run(const struct hsm_options *o, uid_t starter, struct fault *f)
 	TRY(hsm_start(&hsm, o, starter, PEER_FD, f));
 	say_mended(hsm.mended);
 	TRY(isolate_harden(f));
+	quiet = false; /* it has started: what ends it now is news */
 	return o->admin ? admin_run(&hsm, f) : signer_run(&hsm, f);
 }
 
@@ -104,6 +107,7 @@ main(int argc, char **argv)
 		say(&f);
 		return code_of(&f);
 	}
+	quiet = options.quiet;
 	role_name = options.admin ? "admin: " : "signer: ";
 	/* The whole start counts as inside the library; signer and admin end it. */
 	(void)leave_enter();

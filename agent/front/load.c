@@ -147,6 +147,9 @@ token_change(const struct config_token *a, const struct config_token *b)
 		{ "read_write", a->read_write == b->read_write },
 		{ "max_keys", a->max_keys == b->max_keys },
 		{ "canary_s", a->canary_s == b->canary_s },
+		{ "verify_signatures", a->verify_all == b->verify_all },
+		{ "network", a->network == b->network },
+		{ "backoff_max_ms", a->backoff_max_ms == b->backoff_max_ms },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <sys/wait.h>
 
+#include "agent/supervisor/breaker.h"
+
 const char *
 child_role_name(enum role_kind role)
 {
@@ -21,6 +23,7 @@ child_started(struct child *c, pid_t pid, int64_t now_ms)
 	c->started_ms = now_ms;
 	c->kill_ms = 0;
 	c->stale = false;
+	c->up = false;
 	c->announce = true;
 }
 
@@ -28,18 +31,13 @@ void
 child_came_up(struct child *c)
 {
 	c->failures = 0;
+	c->up = true;
 }
 
 static int64_t
-backoff_ms(unsigned failures)
+backoff_ms(const struct child *c)
 {
-	int64_t ms = CHILD_BACKOFF_FIRST_MS;
-
-	if (failures == 0)
-		return 0;
-	while (--failures > 0 && ms < CHILD_BACKOFF_MAX_MS)
-		ms *= 2;
-	return ms < CHILD_BACKOFF_MAX_MS ? ms : CHILD_BACKOFF_MAX_MS;
+	return breaker_pause_ms(c->failures, c->max_ms != 0 ? c->max_ms : CHILD_BACKOFF_MAX_MS);
 }
 
 void
@@ -58,7 +56,8 @@ child_ended(struct child *c, int status, int64_t now_ms)
 	}
 	if (now_ms - c->started_ms >= CHILD_STEADY_MS)
 		c->failures = 0;
-	c->next_ms = now_ms + backoff_ms(c->failures++);
+	c->next_ms = now_ms + backoff_ms(c);
+	c->failures++;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_EXIT_USAGE)
 		c->next_ms = now_ms + CHILD_BAD_START_MS;
 }
@@ -66,7 +65,8 @@ child_ended(struct child *c, int status, int64_t now_ms)
 void
 child_not_started(struct child *c, int64_t now_ms)
 {
-	c->next_ms = now_ms + backoff_ms(++c->failures);
+	c->failures++;
+	c->next_ms = now_ms + backoff_ms(c);
 }
 
 bool

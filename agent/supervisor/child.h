@@ -13,8 +13,8 @@
 #include "agent/role.h"
 
 enum {
-	CHILD_BACKOFF_FIRST_MS = 100, /* of the second restart; the first is at once */
-	CHILD_BACKOFF_MAX_MS = 5000,
+	/* The first restart is at once, then BREAKER_FIRST_MS, doubling. */
+	CHILD_BACKOFF_MAX_MS = 5000, /* of a token process: what its section says */
 	CHILD_STEADY_MS = 1000, /* alive so long it had come up: its failures are forgotten */
 	CHILD_BAD_START_MS = 5000, /* exit 2: its arguments or files are wrong */
 	CHILD_LEAVE_MS = 5000,	   /* from the loss of its peer to SIGKILL */
@@ -35,6 +35,7 @@ struct child {
 	uint32_t generation;	 /* of this start, per token */
 	uint32_t restarts;
 	unsigned failures; /* in a row */
+	unsigned max_ms;   /* the longest pause, 0: CHILD_BACKOFF_MAX_MS */
 	pid_t pid;	   /* 0: not running */
 	int control;	   /* our end, or -1 */
 	int64_t started_ms;
@@ -43,6 +44,8 @@ struct child {
 	bool held;	 /* PIN refused: waits for an operator */
 	bool stale;	 /* its peer is gone: replaced without back-off when it left */
 	bool announce;	 /* the front must be told */
+	bool up;	 /* it said that it serves */
+	bool quiet;	 /* it need not say why it ends */
 	struct pin_mark pin;
 };
 

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libsupervisor.la
 sbin_PROGRAMS += vesperd
 
 libsupervisor_la_SOURCES = \
+	agent/supervisor/breaker.c agent/supervisor/breaker.h \
 	agent/supervisor/child.c agent/supervisor/child.h \
 	agent/supervisor/spawn.c agent/supervisor/spawn.h \
 	agent/supervisor/place.c agent/supervisor/place.h \

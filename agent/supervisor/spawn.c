@@ -97,6 +97,10 @@ token_args(
 	push_pair(v, "--max-keys", w->max_keys);
 	if (t->read_write)
 		push(v, "--read-write");
+	if (t->verify_all)
+		push(v, "--verify-all");
+	if (c->quiet)
+		push(v, "--quiet");
 }
 
 static void

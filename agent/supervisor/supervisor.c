@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "agent/log.h"
+#include "agent/supervisor/breaker.h"
 
 enum {
 	CHILD_FRONT = 0, /* places in the table; token processes follow */
 	CHILD_RENEWER = 1,
 	CHILD_TOKENS = 2,
 	RETRY_MS = 100, /* a full control socket */
+	OUTAGE_LOOK_MS = 250,
 	CONTROL_BURST = 64,
 };
 
@@ -28,6 +30,7 @@ struct supervisor {
 	struct child *child;
 	size_t children;
 	uint32_t generation[CONFIG_MAX_TOKENS];
+	struct breaker breaker[CONFIG_MAX_TOKENS];
 	int signals;
 	bool draining, killed;
 	int64_t drain_ms;     /* when it began */
@@ -163,6 +166,106 @@ token_held(const struct supervisor *s, uint32_t token)
 	return false;
 }
 
+/* ---- tokens -------------------------------------------------------------------- */
+
+static bool
+another_starts(const struct supervisor *s, const struct child *c)
+{
+	for (size_t i = CHILD_TOKENS; i < s->children; i++) {
+		const struct child *other = &s->child[i];
+
+		if (other != c && other->role == ROLE_SIGNER && other->token == c->token &&
+		    other->pid != 0 && !other->up && !other->stale)
+			return true;
+	}
+	return false;
+}
+
+/* When c may be started, were it not for the front; -1: not before something happens. */
+static int64_t
+start_ms(const struct supervisor *s, const struct child *c)
+{
+	if (!is_token_process(c))
+		return c->next_ms;
+	return breaker_due_ms(
+	    &s->breaker[c->token], c->role == ROLE_SIGNER, another_starts(s, c), c->next_ms);
+}
+
+/* One line for an outage, however many processes end in it and how often. */
+static void
+count_end(struct supervisor *s, const struct child *c, int status, int64_t now)
+{
+	struct breaker *b = &s->breaker[c->token];
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (s->draining || c->stale || code == 0)
+		return;
+	/* A refused PIN has a line of its own. */
+	if (code != CHILD_EXIT_PIN && breaker_ended(b, now))
+		log_event(LEVEL_ERR, "token_trouble",
+		    "%s detail=\"it ended by itself; what it said is above, and no more is "
+		    "said "
+		    "before token_well\"",
+		    name_of(s, c).text);
+	if (c->role == ROLE_SIGNER && !c->up)
+		breaker_start_failed(b, now);
+}
+
+static bool
+token_steady(const struct supervisor *s, uint32_t token, int64_t now)
+{
+	for (size_t i = CHILD_TOKENS; i < s->children; i++) {
+		const struct child *c = &s->child[i];
+
+		if (c->token != token)
+			continue;
+		if (c->pid == 0 || c->stale || now - c->started_ms < CHILD_STEADY_MS ||
+		    (c->role == ROLE_SIGNER && !c->up))
+			return false;
+	}
+	return true;
+}
+
+static void
+look_at_outages(struct supervisor *s)
+{
+	int64_t now = now_ms();
+
+	for (uint32_t t = 0; t < s->spawn->config->tokens; t++) {
+		struct breaker *b = &s->breaker[t];
+
+		if (b->down_ms != 0 && token_steady(s, t, now))
+			log_event(LEVEL_NOTICE, "token_well", "token=%s after_ms=%lld ends=%u",
+			    s->spawn->config->token[t].name, (long long)breaker_over_ms(b, now),
+			    b->ends);
+	}
+}
+
+/* The token is there: whoever waits for it need not wait longer. */
+static void
+signer_came_up(struct supervisor *s, const struct control *m)
+{
+	int64_t now = now_ms();
+	struct child *up = NULL;
+
+	for (size_t i = CHILD_TOKENS; i < s->children; i++) {
+		struct child *c = &s->child[i];
+
+		if (c->pid != 0 && c->token == m->token && c->generation == m->generation)
+			up = c;
+	}
+	if (up == NULL)
+		return;
+	child_came_up(up);
+	if (s->breaker[up->token].failures == 0)
+		return;
+	breaker_came_up(&s->breaker[up->token]);
+	for (size_t i = CHILD_TOKENS; i < s->children; i++) {
+		if (s->child[i].token == up->token && s->child[i].pid == 0 && !s->child[i].held)
+			child_release(&s->child[i], now);
+	}
+}
+
 /* ---- starting ------------------------------------------------------------------ */
 
 static enum rc
@@ -230,12 +333,16 @@ start(struct supervisor *s, struct child *c, struct fault *f)
 	close_control(c);
 	if (talks)
 		TRY(make_pair(&c->control, &control, f));
+	c->quiet = is_token_process(c) && breaker_quiet(&s->breaker[c->token]);
 	if (is_token_process(c))
 		c->pin = mark_pin(s, c); /* before it reads it */
 	TRY(spawn_role(s->spawn, c, peer, control, &pid, f));
 	child_started(c, pid, now_ms());
-	log_event(c->restarts == 0 ? LEVEL_INFO : LEVEL_NOTICE, "started",
-	    "%s pid=%ld restarts=%u", name_of(s, c).text, (long)pid, (unsigned)c->restarts);
+	log_event(c->quiet	     ? LEVEL_DEBUG
+		  : c->restarts == 0 ? LEVEL_INFO
+				     : LEVEL_NOTICE,
+	    "started", "%s pid=%ld restarts=%u", name_of(s, c).text, (long)pid,
+	    (unsigned)c->restarts);
 	return RC_OK;
 }
 
@@ -249,7 +356,9 @@ start_due(struct supervisor *s)
 		struct fault f = { 0 };
 		enum rc rc;
 
-		if (!child_due(c, front_open(s), now))
+		int64_t at_ms = start_ms(s, c);
+
+		if (!child_due(c, front_open(s), now) || at_ms < 0 || at_ms > now)
 			continue;
 		rc = start(s, c, &f);
 		if (rc == RC_OK)
@@ -295,6 +404,8 @@ log_end(const struct supervisor *s, const struct child *c, int status)
 	bool quiet = s->draining || c->stale || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	enum log_level level = quiet ? LEVEL_NOTICE : LEVEL_WARNING;
 
+	if (c->quiet && !c->up)
+		level = LEVEL_DEBUG;
 	if (WIFSIGNALED(status))
 		log_event(level, "ended", "%s pid=%ld signal=%d", name_of(s, c).text,
 		    (long)c->pid, WTERMSIG(status));
@@ -332,6 +443,8 @@ ended(struct supervisor *s, struct child *c, int status)
 
 	log_end(s, c, status);
 	first = is_token_process(c) && !token_held(s, c->token);
+	if (is_token_process(c))
+		count_end(s, c, status, now);
 	child_ended(c, status, now);
 	if (c->held && first)
 		log_held(s, c);
@@ -403,6 +516,8 @@ front_says(struct supervisor *s, const struct control *m)
 		notify(s, "READY=1");
 	} else if (m->kind == CONTROL_KILL) {
 		kill_asked(s, m);
+	} else if (m->kind == CONTROL_UP) {
+		signer_came_up(s, m);
 	} else {
 		log_event(LEVEL_WARNING, "control_unknown", "kind=%u", (unsigned)m->kind);
 	}
@@ -537,7 +652,7 @@ supervisor_block_signals(struct fault *f)
 static void
 sooner(int64_t *at, int64_t other)
 {
-	if (other != 0 && other < *at)
+	if (other > 0 && other < *at)
 		*at = other;
 }
 
@@ -554,8 +669,10 @@ wait_ms(const struct supervisor *s)
 		else if (c->held)
 			sooner(&at, s->pin_check_ms);
 		else if (!s->draining && (c->role == ROLE_FRONT || front_open(s)))
-			sooner(&at, c->next_ms);
+			sooner(&at, start_ms(s, c));
 	}
+	for (uint32_t t = 0; t < s->spawn->config->tokens; t++)
+		sooner(&at, s->breaker[t].down_ms != 0 ? now + OUTAGE_LOOK_MS : 0);
 	if (s->announce_later)
 		sooner(&at, now + RETRY_MS);
 	if (s->draining && !s->killed)
@@ -599,6 +716,7 @@ loop(struct supervisor *s)
 	while (!s->draining || running(s) > 0) {
 		if (!s->draining) {
 			check_pins(s, now_ms());
+			look_at_outages(s);
 			start_due(s);
 			announce(s);
 		} else if (!s->killed && now_ms() >= s->drain_ms + SUPERVISOR_DRAIN_MS) {
@@ -630,14 +748,17 @@ make_children(struct supervisor *s, struct fault *f)
 	for (uint32_t t = 0; t < c->tokens; t++) {
 		struct child *admin = &s->child[s->children++];
 
+		s->breaker[t].max_ms = c->token[t].backoff_max_ms;
 		admin->role = ROLE_ADMIN;
 		admin->token = t;
+		admin->max_ms = c->token[t].backoff_max_ms;
 		for (uint32_t p = 0; p < c->token[t].processes; p++) {
 			struct child *signer = &s->child[s->children++];
 
 			signer->role = ROLE_SIGNER;
 			signer->token = t;
 			signer->process = p;
+			signer->max_ms = c->token[t].backoff_max_ms;
 		}
 	}
 	return RC_OK;

@@ -129,6 +129,18 @@ take_command(void)
 		obey(line);
 }
 
+/* As if the signer had said hello. */
+static void
+greet(const struct control *signer)
+{
+	struct control m = *signer;
+	struct fault f = { 0 };
+
+	m.kind = CONTROL_UP;
+	if (control_send(ROLE_FD_CONTROL, &m, -1, &f) != RC_OK)
+		_exit(92);
+}
+
 static void
 take_control(bool stuck)
 {
@@ -148,6 +160,8 @@ take_control(bool stuck)
 	say("control", text);
 	if (fd >= 0 && ends_len < MAX_ENDS)
 		ends[ends_len++] = fd;
+	if (m.kind == CONTROL_SIGNER && access("hsm-exit", F_OK) != 0)
+		greet(&m);
 	if (m.kind == CONTROL_DRAIN && !stuck)
 		_exit(0);
 }

@@ -799,6 +799,12 @@ static struct token_case {
 	    "'max_keys'" },
 	{ "canary_s", TOKEN(MODULE LABEL PIN LOCK), TOKEN(MODULE LABEL PIN LOCK "canary_s = 7"),
 	    "'canary_s'" },
+	{ "verify_signatures", TOKEN(MODULE LABEL PIN LOCK "verify_signatures = first"),
+	    TOKEN(MODULE LABEL PIN LOCK "verify_signatures = all"), "'verify_signatures'" },
+	{ "network", TOKEN(MODULE LABEL PIN LOCK "backoff_max_ms = 300"),
+	    TOKEN(MODULE LABEL PIN LOCK "backoff_max_ms = 300 network = yes"), "'network'" },
+	{ "backoff_max_ms", TOKEN(MODULE LABEL PIN LOCK),
+	    TOKEN(MODULE LABEL PIN LOCK "backoff_max_ms = 300"), "'backoff_max_ms'" },
 };
 
 /* vesperd.conf with this text in place of its token section. */

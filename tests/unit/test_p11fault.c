@@ -110,7 +110,7 @@ a_lost_token(void **state)
 	assert_int_equal(answer.code, FRAME_REBUILD);
 	assert_true(answer.ck_rv != 0);
 	ends(p, 5);
-	assert_true(process_said(&p->signer, "<3>vesper-hsm: signer: rebuild: "));
+	assert_true(process_said(&p->signer, "<4>vesper-hsm: signer: rebuild: "));
 	teardown_pair(&fixture);
 }
 
@@ -187,10 +187,10 @@ a_key_that_stays_bad_is_quarantined(void **state)
 	unsigned calls;
 
 	lab_fault(&p->lab, "C_SignInit 0x60 0 0x60 0");
-	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_KEY_REFUSED);
 	made_signs(&p->signer, &p->other);
 	calls = lab_calls(&p->lab, "C_SignInit");
-	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_KEY_REFUSED);
 	assert_int_equal(lab_calls(&p->lab, "C_SignInit"), calls); /* not even tried */
 	assert_int_equal(process_stats(&p->signer).keys, 1);
 	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->key), FRAME_OK);
@@ -222,7 +222,7 @@ a_wrong_first_signature_refuses_the_key(void **state)
 	struct frame answer;
 	uint8_t none[FRAME_BODY] = { 0 };
 
-	lab_fault(&p->lab, "C_Sign flip");
+	lab_fault(&p->lab, "C_Sign flip 0 flip"); /* the canary between is well */
 	answer = process_ask(&p->signer, FRAME_SIGN, p->key.id, p->key.point, 32);
 	assert_int_equal(answer.code, FRAME_KEY_REFUSED);
 	assert_memory_equal(answer.body, none, sizeof none); /* it does not leave */
@@ -238,9 +238,104 @@ the_admin_verifies_every_signature(void **state)
 
 	made_signs(&p->admin, &p->key);
 	made_signs(&p->admin, &p->key);
-	lab_fault(&p->lab, "C_Sign flip");
+	lab_fault(&p->lab, "C_Sign flip 0 flip");
 	assert_int_equal(made_code(&p->admin, FRAME_SIGN, &p->key), FRAME_KEY_REFUSED);
 	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+/* Verify first: what comes after the proof is not looked at; all: it does not leave. */
+static void
+later_signatures_are_verified_when_asked(void **state)
+{
+	static const char *const all[] = { "--label", "t", "--canary-s", "0", "--verify-all",
+		NULL };
+	struct pair *p = *state;
+	struct frame answer;
+
+	lab_fault(&p->lab, "C_Sign flip");
+	answer = process_ask(&p->signer, FRAME_SIGN, p->other.id, p->other.point, 32);
+	assert_int_equal(answer.code, FRAME_OK);
+	assert_int_equal(
+	    p256_verify(p->other.point, p->other.point, answer.body, NULL), RC_DENIED);
+	assert_int_equal(process_stop(&p->signer), 0);
+	lab_fault(&p->lab, "");
+	process_up(&p->signer, &p->lab, "signer", all);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->other), FRAME_OK);
+	made_signs(&p->signer, &p->other);
+	lab_fault(&p->lab, "C_Sign flip"); /* once: the same handle is right the next time */
+	made_signs(&p->signer, &p->other);
+	lab_fault(&p->lab, "C_SignInit wrongkey");
+	made_signs(&p->signer, &p->other);
+	lab_fault(&p->lab, "C_Sign pad 0 pad"); /* SoftHSM signs 100 bytes without a word */
+	answer = process_ask(&p->signer, FRAME_SIGN, p->other.id, p->other.point, 32);
+	assert_int_equal(answer.code, FRAME_KEY_REFUSED);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+/* A stale handle that means another key: nothing of this process is believed any more. */
+static void
+moved_handles_end_the_process(void **state)
+{
+	static const char *const all[] = { "--label", "t", "--canary-s", "0", "--verify-all",
+		NULL };
+	struct pair *p = *state;
+
+	assert_int_equal(process_stop(&p->signer), 0);
+	process_up(&p->signer, &p->lab, "signer", all);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->other), FRAME_OK);
+	made_signs(&p->signer, &p->other);
+	lab_fault(&p->lab, "C_SignInit reshuffle");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->other), FRAME_REBUILD);
+	ends(p, 5);
+}
+
+/* The timer does not wait for a pause between requests. */
+static void
+the_canary_sings_under_load(void **state)
+{
+	static const char *const second[] = { "--label", "t", "--canary-s", "1", NULL };
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct pair *p = *state;
+
+	assert_int_equal(process_stop(&p->signer), 0);
+	process_up(&p->signer, &p->lab, "signer", second);
+	assert_int_equal(made_code(&p->signer, FRAME_LEARN, &p->other), FRAME_OK);
+	for (int i = 0; i < 120; i++) {
+		made_signs(&p->signer, &p->other);
+		nanosleep(&moment, NULL);
+	}
+	assert_true(process_stats(&p->signer).canaries >= 3);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
+/* It may be used by one thread, and is: two would need what it has not. */
+static void
+a_module_that_cannot_lock(void **state)
+{
+	static const char *const four[] = { "--label", "t", "--threads", "4", NULL };
+	struct frame_hello hello;
+	struct process p;
+
+	lab_fault(*state, "C_Initialize 0xa 0");
+	process_start(&p, *state, "signer", four);
+	assert_true(process_hello(&p, &hello));
+	assert_int_equal(hello.threads, 1);
+	assert_int_equal(process_stats(&p).sessions, 2);
+	assert_int_equal(lab_calls(*state, "C_Initialize"), 2);
+	assert_int_equal(process_stop(&p), 0);
+}
+
+/* One try of many in an outage: why it fails was said. */
+static void
+a_quiet_start(void **state)
+{
+	static const char *const quiet[] = { "--label", "t", "--quiet", NULL };
+	struct process p;
+
+	lab_fault(*state, "C_Login 0x30 0 0");
+	process_start(&p, *state, "signer", quiet);
+	assert_int_equal(process_wait(&p), 5);
+	assert_false(process_said(&p, "vesper-hsm"));
 }
 
 static void
@@ -466,7 +561,7 @@ a_refused_pin_is_tried_once(void **state)
 	process_start(&p, lab, "signer", plain);
 	assert_int_equal(process_wait(&p), 4);
 	assert_true(
-	    process_said(&p, "<3>vesper-hsm: signer: pin_refused: C_Login: CKR_PIN_INCORRECT"));
+	    process_said(&p, "<4>vesper-hsm: signer: pin_refused: C_Login: CKR_PIN_INCORRECT"));
 	assert_false(process_said(&p, "999999"));
 	assert_true(refused_record(lab));
 	assert_int_equal(lab_calls(lab, "C_Login"), 1);
@@ -495,7 +590,8 @@ static struct login_case {
 	unsigned logins;
 	const char *said;
 } login_cases[] = {
-	{ "locked by the token's own word", "C_GetTokenInfo flags:0x40000", 4, 0, "pin_locked" },
+	{ "locked by the token's own word", "C_GetTokenInfo flags:0x40000", 4, 0,
+	    "pin_locked" },
 	{ "one try left", "C_GetTokenInfo flags:0x20000", 4, 0, "pin_final_try" },
 	{ "locked at the login", "C_Login 0xa4", 4, 1, "CKR_PIN_LOCKED" },
 	{ "expired", "C_Login 0xa3", 4, 1, "CKR_PIN_EXPIRED" },
@@ -543,6 +639,11 @@ main(void)
 		PAIR(the_session_is_not_used_again),
 		PAIR(a_wrong_first_signature_refuses_the_key),
 		PAIR(the_admin_verifies_every_signature),
+		PAIR(later_signatures_are_verified_when_asked),
+		PAIR(moved_handles_end_the_process),
+		PAIR(the_canary_sings_under_load),
+		ROW(a_module_that_cannot_lock),
+		ROW(a_quiet_start),
 		PAIR(a_signature_of_another_length),
 		ROW(a_lying_canary),
 		PAIR(a_hung_signature_ends_within_a_bound),

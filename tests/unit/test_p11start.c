@@ -82,7 +82,7 @@ usage(void **state)
 	assert_int_equal(process_wait(&p), row->status);
 	if (!process_said(&p, row->said))
 		fail_msg("it did not say '%s'", row->said);
-	assert_true(process_said(&p, "<3>vesper-hsm: "));
+	assert_true(process_said(&p, "<4>vesper-hsm: "));
 	assert_false(process_said(&p, LAB_PIN));
 	lab_teardown(&fixture);
 }

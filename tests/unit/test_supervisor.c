@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/supervisor/breaker.h"
 #include "agent/supervisor/child.h"
 #include "agent/supervisor/supervisor.h"
 #include "tests/unit/cm.h"
@@ -97,6 +98,70 @@ orphans_are_replaced_at_once(void **state)
 	assert_int_equal(c.failures, 5);
 	child_not_started(&c, 3000);
 	assert_true(c.next_ms > 3000);
+}
+
+static void
+a_token_has_pauses_of_its_own(void **state)
+{
+	struct child c = { .role = ROLE_SIGNER, .max_ms = 300 };
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		child_started(&c, 10, 1000);
+		child_ended(&c, EXITED(5), 1000);
+	}
+	assert_int_equal(c.next_ms, 1300);
+}
+
+/* ---- breaker ---------------------------------------------------------------------- */
+
+static void
+one_signer_tries(void **state)
+{
+	struct breaker b = { .max_ms = 300 };
+
+	(void)state;
+	assert_int_equal(breaker_due_ms(&b, false, true, 7), 7); /* closed: whoever is due */
+	breaker_start_failed(&b, 1000);
+	assert_int_equal(breaker_due_ms(&b, true, false, 7), 1100);
+	assert_int_equal(breaker_due_ms(&b, true, false, 5000), 5000);
+	assert_int_equal(breaker_due_ms(&b, true, true, 7), -1);
+	assert_int_equal(breaker_due_ms(&b, false, false, 7), -1); /* the admin waits for it */
+	for (int i = 0; i < 5; i++)
+		breaker_start_failed(&b, 1000);
+	assert_int_equal(b.next_ms, 1300);
+	breaker_came_up(&b);
+	assert_int_equal(breaker_due_ms(&b, false, true, 7), 7);
+}
+
+static void
+an_outage_is_told_once(void **state)
+{
+	struct breaker b = { .max_ms = 300 };
+
+	(void)state;
+	assert_int_equal(breaker_over_ms(&b, 10), -1);
+	assert_true(breaker_ended(&b, 100));
+	assert_false(breaker_ended(&b, 200));
+	assert_int_equal(b.ends, 2);
+	assert_int_equal(breaker_over_ms(&b, 350), 250);
+	assert_int_equal(breaker_over_ms(&b, 350), -1);
+	assert_true(breaker_ended(&b, 400));
+	assert_int_equal(b.ends, 1);
+}
+
+static void
+tries_become_quiet(void **state)
+{
+	struct breaker b = { .max_ms = 300 };
+	int said = 0;
+
+	(void)state;
+	for (int i = 0; i < 2 * BREAKER_QUIET_EVERY; i++) {
+		said += !breaker_quiet(&b);
+		breaker_start_failed(&b, 1000);
+	}
+	assert_int_equal(said, BREAKER_QUIET_FROM + 1);
 }
 
 /* ---- a daemon in a directory of its own ------------------------------------------ */
@@ -956,6 +1021,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(backoff_doubles),
 		cmocka_unit_test(backoff_by_status),
 		cmocka_unit_test(orphans_are_replaced_at_once),
+		cmocka_unit_test(a_token_has_pauses_of_its_own),
+		cmocka_unit_test(one_signer_tries),
+		cmocka_unit_test(an_outage_is_told_once),
+		cmocka_unit_test(tries_become_quiet),
 		PROCESS_TEST(roles_get_what_they_were_promised),
 		PROCESS_TEST(places_belong_to_their_users),
 		PROCESS_TEST(signer_is_replaced),
