@@ -23,4 +23,4 @@ ORACLE_MODULES = \
 	tests/oracle/tnlist.py
 
 TESTS += tests/oracle/test_oracle.py
-EXTRA_DIST += tests/oracle/test_oracle.py $(ORACLE_MODULES) $(srcdir)/tests/oracle/cases
+EXTRA_DIST += tests/oracle/test_oracle.py $(ORACLE_MODULES) tests/oracle/cases
