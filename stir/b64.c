@@ -14,14 +14,11 @@ b64_encoded_len(enum b64_form form, size_t len)
 }
 
 void
-b64_encode(struct buf *out, enum b64_form form, struct span in)
+b64_encode_to(uint8_t *p, enum b64_form form, struct span in)
 {
 	const char *alphabet = form == B64_URL ? url_alphabet : std_alphabet;
 	size_t len = b64_encoded_len(form, in.len), i, n = 0;
-	uint8_t *p = len == 0 ? NULL : buf_room(out, len);
 
-	if (p == NULL)
-		return;
 	for (i = 0; i + 3 <= in.len; i += 3) {
 		uint32_t v =
 		    (uint32_t)in.ptr[i] << 16 | (uint32_t)in.ptr[i + 1] << 8 | in.ptr[i + 2];
@@ -43,7 +40,30 @@ b64_encode(struct buf *out, enum b64_form form, struct span in)
 		while (n < len)
 			p[n++] = '=';
 	}
+}
+
+void
+b64_encode(struct buf *out, enum b64_form form, struct span in)
+{
+	size_t len = b64_encoded_len(form, in.len);
+	uint8_t *p = len == 0 ? NULL : buf_room(out, len);
+
+	if (p == NULL)
+		return;
+	b64_encode_to(p, form, in);
 	buf_grew(out, len);
+}
+
+void
+b64_encode_from(struct buf *out, enum b64_form form, size_t at)
+{
+	size_t bare = out->len - at, len = b64_encoded_len(form, bare);
+
+	if (bare == 0 || buf_room(out, len - bare) == NULL)
+		return;
+	memmove(out->ptr + at + len - bare, out->ptr + at, bare);
+	b64_encode_to(out->ptr + at, form, span_of(out->ptr + at + len - bare, bare));
+	buf_grew(out, len - bare);
 }
 
 static int

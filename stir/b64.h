@@ -17,6 +17,15 @@ enum b64_form {
 /* Append the text of in. */
 void b64_encode(struct buf *out, enum b64_form form, struct span in);
 
+/*
+ * The same to where there is room for it.  in may overlap it when both end at
+ * the same octet: each group is read before it is written over.
+ */
+void b64_encode_to(uint8_t *p, enum b64_form form, struct span in);
+
+/* Put the text of what out holds from offset at on in its place. */
+void b64_encode_from(struct buf *out, enum b64_form form, size_t at);
+
 /* Append the bytes of the text in; RC_INVALID "base64" where it is not of that form. */
 enum rc b64_decode(
     struct buf *out, enum b64_form form, struct span in, struct fault *f) MUST_CHECK;

@@ -94,6 +94,45 @@ buf_byte(struct buf *b, uint8_t c)
 }
 
 void
+buf_uint(struct buf *b, uint64_t n)
+{
+	uint8_t digits[20]; /* of 2^64-1 */
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (uint8_t)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	buf_put(b, digits + at, sizeof digits - at);
+}
+
+void
+buf_int(struct buf *b, int64_t n)
+{
+	if (n < 0)
+		buf_byte(b, '-');
+	buf_uint(b, n < 0 ? -(uint64_t)n : (uint64_t)n);
+}
+
+void
+buf_hex(struct buf *b, struct span s)
+{
+	static const char digit[] = "0123456789abcdef";
+	uint8_t *out;
+
+	if (s.len == 0)
+		return;
+	out = buf_room(b, s.len > SIZE_MAX / 2 ? SIZE_MAX : 2 * s.len);
+	if (out == NULL)
+		return;
+	for (size_t i = 0; i < s.len; i++) {
+		out[2 * i] = (uint8_t)digit[s.ptr[i] >> 4];
+		out[2 * i + 1] = (uint8_t)digit[s.ptr[i] & 15];
+	}
+	b->len += 2 * s.len;
+}
+
+void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -30,6 +30,9 @@ void buf_put(struct buf *b, const void *ptr, size_t len);
 void buf_str(struct buf *b, const char *s);
 void buf_span(struct buf *b, struct span s);
 void buf_byte(struct buf *b, uint8_t c);
+void buf_uint(struct buf *b, uint64_t n); /* in decimal */
+void buf_int(struct buf *b, int64_t n);
+void buf_hex(struct buf *b, struct span s); /* in lower case */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Room for len more bytes, for the caller to fill and count by buf_grew(); NULL on error. */

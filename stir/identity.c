@@ -73,17 +73,12 @@ check_passport(struct span s, bool *compact, struct fault *f)
 }
 
 enum rc
-identity_format(
-    struct buf *out, struct span passport, const char *info, const char *ppt, struct fault *f)
+identity_tail(struct buf *out, const char *info, const char *ppt, struct fault *f)
 {
-	bool compact = false;
-
-	TRY(check_passport(passport, &compact, f));
 	if (!is_info(span_str(info)))
 		return syntax(f, "info is no absolute URI");
 	if (ppt != NULL && !is_token(span_str(ppt)))
 		return syntax(f, "ppt is no token");
-	buf_span(out, passport);
 	buf_str(out, ";info=<");
 	buf_str(out, info);
 	buf_str(out, ">;alg=ES256"); /* D-19 */
@@ -91,6 +86,20 @@ identity_format(
 		buf_str(out, ";ppt="); /* unquoted, as the ABNF has it (D-18) */
 		buf_str(out, ppt);
 	}
+	return buf_check(out, f);
+}
+
+enum rc
+identity_format(
+    struct buf *out, struct span passport, const char *info, const char *ppt, struct fault *f)
+{
+	AUTO_BUF tail = BUF_INIT(out->max);
+	bool compact = false;
+
+	TRY(check_passport(passport, &compact, f));
+	TRY(identity_tail(&tail, info, ppt, f));
+	buf_span(out, passport);
+	buf_span(out, buf_view(&tail));
 	return buf_check(out, f);
 }
 

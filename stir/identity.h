@@ -10,6 +10,10 @@
 enum rc identity_format(struct buf *out, struct span passport, const char *info,
     const char *ppt, struct fault *f) MUST_CHECK;
 
+/* What stands behind the PASSporT there: ";info=<" and so on. */
+enum rc identity_tail(
+    struct buf *out, const char *info, const char *ppt, struct fault *f) MUST_CHECK;
+
 struct identity {
 	struct span passport; /* borrows from the input */
 	struct span info;     /* without the angle brackets */

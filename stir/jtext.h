@@ -30,6 +30,12 @@ enum rc jtext_read(struct span text, json_t **out, struct fault *f) MUST_CHECK;
  */
 enum rc jtext_write(struct buf *out, const json_t *value, struct fault *f) MUST_CHECK;
 
+/*
+ * How many octets at the start of s are printable ASCII but '"' and '\\': they
+ * stand in a JSON string as they are, whoever writes it.
+ */
+size_t jtext_plain(struct span s);
+
 /* For jansson's iterators, which read only but do not take const. */
 static inline json_t *
 jtext_walk(const json_t *object)

@@ -8,6 +8,8 @@
 #include "agent/front/proof.h"
 #include "stir/jtext.h"
 
+enum { ID_LEN = 16 };
+
 static const struct api_route routes[] = {
 	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/passports", "", api_passports },
 	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/calls", "", api_calls },
@@ -35,24 +37,40 @@ is_request_id(struct span s)
 	return s.len > 0 && s.len <= SIGN_REQUEST_ID_MAX;
 }
 
+/*
+ * Unlike others, not unpredictable: a failing generator does no harm.  Asking
+ * it costs two system calls, so it is asked for many at once; loop thread only.
+ */
+static const uint8_t *
+random_id(void)
+{
+	static uint8_t pool[64][ID_LEN];
+	static size_t used = ARRAY_LEN(pool);
+
+	if (used == ARRAY_LEN(pool)) {
+		(void)RAND_bytes(pool[0], sizeof pool);
+		used = 0;
+	}
+	return pool[used++];
+}
+
 void
 api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1])
 {
 	static const char digit[] = "0123456789abcdef";
-	uint8_t random[16] = { 0 };
+	const uint8_t *random;
 
 	if (is_request_id(asked)) {
 		memcpy(out, asked.ptr, asked.len);
 		out[asked.len] = 0;
 		return;
 	}
-	/* It must be unlike others, not unpredictable: a failing generator does no harm. */
-	(void)RAND_bytes(random, sizeof random);
-	for (size_t i = 0; i < sizeof random; i++) {
+	random = random_id();
+	for (size_t i = 0; i < ID_LEN; i++) {
 		out[2 * i] = digit[random[i] >> 4];
 		out[2 * i + 1] = digit[random[i] & 15];
 	}
-	out[2 * sizeof random] = 0;
+	out[2 * ID_LEN] = 0;
 }
 
 /* ---- answers ---- */

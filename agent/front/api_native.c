@@ -131,9 +131,11 @@ api_native_put(struct buf *out, const struct sign_answer *a)
 	if (a->dry_run) {
 		jw_bool(out, "dry_run", true);
 	} else {
-		jw_span(out, "passport", a->passport);
+		jw_behind(out, "passport", a->passport, (struct span){ 0 });
 		if (a->identity.len > 0)
-			jw_span(out, "identity", a->identity);
+			jw_behind(out, "identity", a->passport,
+			    span_of(a->identity.ptr + a->passport.len,
+				a->identity.len - a->passport.len));
 		else
 			jw_null(out, "identity");
 	}

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "agent/front/auditchain.h"
+#include "stir/jtext.h"
 
 enum {
 	MAX_RECORD = 65536,	       /* members of one record */
@@ -81,17 +82,34 @@ unavailable(struct fault *f, const char *what)
 	return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%s: %s", what, strerror(errno));
 }
 
+/* The text of a second serves for all records of it; of this thread. */
+static const char *
+second_text(time_t second)
+{
+	static _Thread_local char text[32];
+	static _Thread_local time_t of = -1;
+	struct tm tm;
+
+	if (second == of)
+		return text;
+	gmtime_r(&second, &tm);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &tm);
+	of = second;
+	return text;
+}
+
 static void
 put_time(struct buf *out)
 {
 	struct timespec now;
-	struct tm tm;
-	char text[32];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_printf(out, "\"time\":\"%s.%03ldZ\",\"event\":", text, now.tv_nsec / 1000000);
+	buf_str(out, "\"time\":\"");
+	buf_str(out, second_text(now.tv_sec));
+	buf_byte(out, (uint8_t)('0' + now.tv_nsec / 100000000));
+	buf_byte(out, (uint8_t)('0' + now.tv_nsec / 10000000 % 10));
+	buf_byte(out, (uint8_t)('0' + now.tv_nsec / 1000000 % 10));
+	buf_str(out, "Z\",\"event\":");
 }
 
 /* ---- files -------------------------------------------------------------------------- */
@@ -696,13 +714,10 @@ put_string(struct buf *out, const char *text)
 		return;
 	}
 	buf_byte(out, '"');
-	for (; *text != '\0'; text++) {
-		uint8_t c = (uint8_t)*text;
-
-		if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
-			buf_printf(out, "\\u%04x", c);
-		else
-			buf_byte(out, c);
+	for (struct span rest = span_str(text); rest.len > 0;) {
+		buf_span(out, span_cut(&rest, jtext_plain(rest)));
+		if (rest.len > 0)
+			buf_printf(out, "\\u%04x", *span_cut(&rest, 1).ptr);
 	}
 	buf_byte(out, '"');
 }

@@ -168,14 +168,18 @@ static void
 put_line(const struct auditchain *c, const struct auditrecord *r, uint64_t tenant_seq,
     struct buf *out)
 {
-	buf_printf(out, "{\"seq\":%" PRIu64 ",", c->at.seq + 1);
+	buf_str(out, "{\"seq\":");
+	buf_uint(out, c->at.seq + 1);
+	buf_byte(out, ',');
 	buf_span(out, r->stamp);
 	buf_str(out, ",\"tenant\":");
 	buf_span(out, r->tenant);
+	buf_str(out, ",\"tenant_seq\":");
 	if (tenant_seq == 0)
-		buf_str(out, ",\"tenant_seq\":null,");
+		buf_str(out, "null");
 	else
-		buf_printf(out, ",\"tenant_seq\":%" PRIu64 ",", tenant_seq);
+		buf_uint(out, tenant_seq);
+	buf_byte(out, ',');
 	buf_span(out, r->cause);
 	buf_str(out, ",\"prev\":\"");
 	buf_str(out, c->at.prev);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /* ---- users ---- */
 
@@ -167,6 +168,43 @@ push_out(struct conn *c)
 	}
 }
 
+/* False: no memory, and half an answer is worse than none. */
+static bool
+keep(struct conn *c, struct span head, struct span body, size_t sent)
+{
+	span_cut(&body, sent > head.len ? sent - head.len : 0);
+	span_cut(&head, sent > head.len ? head.len : sent);
+	buf_span(&c->out, head);
+	buf_span(&c->out, body);
+	if (buf_check(&c->out, NULL) == RC_OK)
+		return true;
+	finish(c);
+	return false;
+}
+
+/* One write, from where it was made; what the socket does not take at once waits in out. */
+static bool
+send_answer(struct conn *c, const struct http1_answer *a)
+{
+	struct buf *head = &c->host->head;
+	struct iovec part[2];
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = 2 };
+	ssize_t n = 0;
+
+	buf_clear(head);
+	http1_head(head, a);
+	if (buf_check(head, NULL) != RC_OK) {
+		finish(c);
+		return false;
+	}
+	part[0] = (struct iovec){ head->ptr, head->len };
+	part[1] = (struct iovec){ (void *)(uintptr_t)a->body.ptr, a->body.len };
+	if (c->out.len == 0)
+		n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* An error shows again at the next write. */
+	return keep(c, buf_view(head), a->body, n < 0 ? 0 : (size_t)n);
+}
+
 void
 conn_answer(struct conn *c, const struct http1_answer *a)
 {
@@ -178,12 +216,8 @@ conn_answer(struct conn *c, const struct http1_answer *a)
 	c->lost = NULL;
 	c->close = c->close || a->close || (c->host->closing && c->in.len == 0);
 	last.close = c->close;
-	http1_write(&c->out, &last);
-	if (buf_check(&c->out, NULL) != RC_OK) {
-		finish(c); /* no memory: half an answer is worse than none */
-		return;
-	}
-	push_out(c);
+	if (send_answer(c, &last))
+		push_out(c);
 }
 
 void
@@ -267,6 +301,23 @@ advance(struct conn *c)
 		finish(c); /* in the middle of a request */
 }
 
+/* Most often a whole request comes at once, and is read where it lies. */
+static bool
+read_at_once(struct conn *c, struct span bytes)
+{
+	enum http1_state state = HTTP1_NEED_HEAD;
+	struct http1_request r = { 0 };
+
+	if (c->in.len > 0 || c->busy || c->out.len > 0 ||
+	    http1_read(bytes, &r, &state, NULL) != RC_OK || state != HTTP1_COMPLETE)
+		return false;
+	buf_put(&c->in, bytes.ptr + r.total, bytes.len - r.total);
+	c->close = r.close;
+	set_busy(c);
+	c->host->request(c->host->arg, c, &r);
+	return true;
+}
+
 static void
 receive(struct conn *c)
 {
@@ -287,6 +338,8 @@ receive(struct conn *c)
 		c->eof = true;
 		return;
 	}
+	if (read_at_once(c, span_of(h->scratch, (size_t)n)))
+		return;
 	if (c->in.len == 0 && !c->busy)
 		arm(c, CONN_HEAD_MS);
 	buf_put(&c->in, h->scratch, (size_t)n);
@@ -338,6 +391,7 @@ conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct
 	c->out = BUF_INIT(CONN_ANSWER_MAX);
 	c->timer = (struct loop_timer){ .fire = late, .arg = c };
 	c->io = (struct loop_io){ .fd = fd, .ready = ready, .arg = c };
+	h->head.max = HTTP1_HEAD_MAX;
 	if (!admin && !enter_user(c))
 		(void)FAULT(f, RC_NO_MEMORY, "no_memory", "a connection");
 	if ((!admin && c->user == NULL) || loop_add(h->loop, &c->io, EPOLLIN, f) != RC_OK) {
@@ -401,6 +455,7 @@ conn_close_all(struct conn_host *h)
 	h->closing = true;
 	while (h->first != NULL)
 		finish(h->first);
+	buf_free(&h->head);
 	go_on(h); /* all of them are gone: it only empties the list */
 	bury(h);
 }

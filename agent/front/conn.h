@@ -45,6 +45,7 @@ struct conn_host {
 	struct conn_user *user[CONN_USER_BUCKETS];
 	bool closing;
 	uint8_t scratch[65536];
+	struct buf head; /* of the answer that is being sent */
 };
 
 struct conn {

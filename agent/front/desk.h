@@ -36,10 +36,12 @@ struct desk {
 	uint64_t uncounted[REASON__COUNT];
 	/* sign.c's own: */
 	struct sign_batch *batches; /* all of them */
+	struct buf body;	    /* of the answer that is being written */
 	/* journal.c's own: */
 	uint64_t told[OBSERVE__COUNT]; /* of stats.observed, what the log knows */
 	struct loop_timer tally;
-	unsigned unnamed; /* refusals without a tenant recorded since the last tally */
+	struct buf members; /* of the record that is being written */
+	unsigned unnamed;   /* refusals without a tenant recorded since the last tally */
 };
 
 #endif

@@ -339,20 +339,37 @@ http1_phrase(int status)
 	}
 }
 
-void
-http1_write(struct buf *out, const struct http1_answer *a)
+static void
+put_field(struct buf *out, const char *name, const char *value)
 {
-	buf_printf(out, "HTTP/1.1 %d %s\r\n", a->status, http1_phrase(a->status));
-	if (a->content_type != NULL)
-		buf_printf(out, "Content-Type: %s\r\n", a->content_type);
-	buf_printf(out, "Content-Length: %zu\r\nCache-Control: no-store\r\n", a->body.len);
-	if (a->request_id != NULL)
-		buf_printf(out, "X-RequestID: %s\r\n", a->request_id);
-	if (a->allow != NULL)
-		buf_printf(out, "Allow: %s\r\n", a->allow);
+	if (value == NULL)
+		return;
+	buf_str(out, name);
+	buf_str(out, value);
+	buf_str(out, "\r\n");
+}
+
+void
+http1_head(struct buf *out, const struct http1_answer *a)
+{
+	buf_str(out, "HTTP/1.1 ");
+	buf_uint(out, (unsigned)a->status);
+	put_field(out, " ", http1_phrase(a->status));
+	put_field(out, "Content-Type: ", a->content_type);
+	buf_str(out, "Content-Length: ");
+	buf_uint(out, a->body.len);
+	buf_str(out, "\r\nCache-Control: no-store\r\n");
+	put_field(out, "X-RequestID: ", a->request_id);
+	put_field(out, "Allow: ", a->allow);
 	if (a->retry_after_s != 0)
 		buf_printf(out, "Retry-After: %u\r\n", a->retry_after_s);
 	buf_str(out, a->close ? "Connection: close\r\n\r\n" : "\r\n");
+}
+
+void
+http1_write(struct buf *out, const struct http1_answer *a)
+{
+	http1_head(out, a);
 	buf_span(out, a->body);
 }
 

@@ -238,18 +238,20 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
     const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
     struct fault *f)
 {
-	AUTO_BUF members = BUF_INIT(RECORD_MAX);
+	struct buf *members = &d->members;
 
-	jw_str(&members, "credential", x->config->name);
-	jw_str(&members, "serial", x->credential->chain->cert[0]->serial);
-	jw_hex(&members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
-	jw_hex(&members, "digest", span_of(digest, ES256_DIGEST_LEN));
-	put_request(&members, d, r, who, x);
-	TRY(buf_check(&members, f));
+	members->max = RECORD_MAX;
+	buf_clear(members);
+	jw_str(members, "credential", x->config->name);
+	jw_str(members, "serial", x->credential->chain->cert[0]->serial);
+	jw_hex(members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
+	jw_hex(members, "digest", span_of(digest, ES256_DIGEST_LEN));
+	put_request(members, d, r, who, x);
+	TRY(buf_check(members, f));
 	for (size_t i = 0; i < x->observeds; i++)
 		d->stats.observed[x->observed[i].rule]++;
 	return audit_append(d->audit, r->dry_run ? "dry_run" : "sign", x->tenant->name,
-	    r->request_id, NULL, buf_view(&members), seq, f);
+	    r->request_id, NULL, buf_view(members), seq, f);
 }
 
 /* Recorded one by one unless a flood of them would cost a flood of records. */

@@ -1,6 +1,6 @@
 #include "agent/front/jw.h"
 
-#include <inttypes.h>
+#include "stir/jtext.h"
 
 static void
 begin(struct buf *out, const char *key)
@@ -63,25 +63,11 @@ put_char(struct buf *out, uint8_t c)
 		buf_byte(out, c);
 }
 
-/* The run of bytes that need no escaping is copied in one piece. */
-static size_t
-plain_run(struct span s)
+static void
+put_text(struct buf *out, struct span text)
 {
-	size_t i = 0;
-
-	while (i < s.len && s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f && s.ptr[i] != '"' &&
-	       s.ptr[i] != '\\')
-		i++;
-	return i;
-}
-
-void
-jw_span(struct buf *out, const char *key, struct span text)
-{
-	begin(out, key);
-	buf_byte(out, '"');
 	while (text.len > 0) {
-		size_t n = plain_run(text);
+		size_t n = jtext_plain(text); /* in one piece */
 
 		buf_span(out, span_cut(&text, n));
 		if (text.len == 0)
@@ -95,6 +81,24 @@ jw_span(struct buf *out, const char *key, struct span text)
 			buf_byte(out, '?');
 		span_cut(&text, n == 0 ? 1 : n);
 	}
+}
+
+void
+jw_span(struct buf *out, const char *key, struct span text)
+{
+	begin(out, key);
+	buf_byte(out, '"');
+	put_text(out, text);
+	buf_byte(out, '"');
+}
+
+void
+jw_behind(struct buf *out, const char *key, struct span plain, struct span text)
+{
+	begin(out, key);
+	buf_byte(out, '"');
+	buf_span(out, plain);
+	put_text(out, text);
 	buf_byte(out, '"');
 }
 
@@ -111,14 +115,14 @@ void
 jw_int(struct buf *out, const char *key, int64_t value)
 {
 	begin(out, key);
-	buf_printf(out, "%" PRId64, value);
+	buf_int(out, value);
 }
 
 void
 jw_uint(struct buf *out, const char *key, uint64_t value)
 {
 	begin(out, key);
-	buf_printf(out, "%" PRIu64, value);
+	buf_uint(out, value);
 }
 
 void
@@ -138,14 +142,9 @@ jw_null(struct buf *out, const char *key)
 void
 jw_hex(struct buf *out, const char *key, struct span bytes)
 {
-	static const char digit[] = "0123456789abcdef";
-
 	begin(out, key);
 	buf_byte(out, '"');
-	for (size_t i = 0; i < bytes.len; i++) {
-		buf_byte(out, (uint8_t)digit[bytes.ptr[i] >> 4]);
-		buf_byte(out, (uint8_t)digit[bytes.ptr[i] & 15]);
-	}
+	buf_hex(out, bytes);
 	buf_byte(out, '"');
 }
 

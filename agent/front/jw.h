@@ -12,6 +12,8 @@
 void jw_open(struct buf *out, const char *key, char bracket); /* '{' or '[' */
 void jw_close(struct buf *out, char bracket);		      /* '}' or ']' */
 void jw_span(struct buf *out, const char *key, struct span text);
+/* A string that begins with text which has nothing to escape, as base64url has not. */
+void jw_behind(struct buf *out, const char *key, struct span plain, struct span text);
 void jw_str(struct buf *out, const char *key, const char *text); /* NULL: null */
 void jw_int(struct buf *out, const char *key, int64_t value);
 void jw_uint(struct buf *out, const char *key, uint64_t value);

@@ -6,10 +6,13 @@
 
 #include "agent/front/journal.h"
 #include "stir/b64.h"
-#include "stir/identity.h"
 #include "stir/jtext.h"
 
-enum { RETRY_AFTER_S = 1 };
+enum {
+	RETRY_AFTER_S = 1,
+	SIGN_BODY_KEPT = 256 * 1024,
+	SIGN_PAYLOAD_USUAL = 1024, /* claims and signature of most PASSporTs */
+};
 
 /* One signature of a batch. */
 struct sign_job {
@@ -110,19 +113,30 @@ answer_fault(struct conn *c, const struct sign_face *face, const struct fault *f
 		   .retry_after_s = status == 503 || status == 429 ? RETRY_AFTER_S : 0 });
 }
 
+/* In memory that the next answer uses again, unless it is unusually much. */
 static void
 answer_allowed(struct conn *c, const struct sign_batch *b, const struct sign_answers *a)
 {
-	AUTO_BUF body = BUF_INIT(SIGN_CALL_MAX * 4 * SIGN_TOKEN_MAX);
+	struct buf *body = &b->desk->body;
+	struct fault f = { 0 };
 
+	body->max = SIGN_CALL_MAX * 4 * SIGN_TOKEN_MAX;
+	buf_clear(body);
 	if (b->plain)
-		buf_span(&body, a->item[0].identity);
+		buf_span(body, a->item[0].identity);
 	else
-		b->face->allowed(&body, a);
+		b->face->allowed(body, a);
+	if (buf_check(body, NULL) != RC_OK) {
+		(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the answer");
+		answer_fault(c, b->face, &f, a);
+		return;
+	}
 	conn_answer(c, &(struct http1_answer){ .status = 200,
 			   .content_type = b->plain ? "text/plain" : b->face->type,
-			   .body = buf_view(&body),
+			   .body = buf_view(body),
 			   .request_id = a->request_id });
+	if (body->cap > SIGN_BODY_KEPT)
+		buf_free(body);
 }
 
 static struct sign_answer
@@ -303,16 +317,7 @@ sign_audited(struct desk *d)
 static void
 put_signature(struct sign_job *j, const uint8_t sig[ES256_SIG_LEN])
 {
-	AUTO_BUF text = BUF_INIT(SIGN_SIG_TEXT);
-	struct fault f = { 0 };
-
-	b64_encode(&text, B64_URL, span_of(sig, ES256_SIG_LEN));
-	if (text.len != SIGN_SIG_TEXT) {
-		(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the signature");
-		job_fails(j, &f);
-		return;
-	}
-	memcpy(j->text.ptr + j->signature_at, text.ptr, text.len);
+	b64_encode_to(j->text.ptr + j->signature_at, B64_URL, span_of(sig, ES256_SIG_LEN));
 }
 
 static void
@@ -367,29 +372,25 @@ batch_new(struct desk *d, const struct sign_call *call)
  * it an Identity value: one text, complete but for the signature.
  */
 static enum rc
-build_text(struct sign_job *j, const struct decision *x, enum ppt ppt, struct span *payload,
-    struct fault *f)
+build_text(struct sign_job *j, const struct decision *x, const struct header *header,
+    struct span *payload, struct fault *f)
 {
-	AUTO_BUF claims = BUF_INIT(PASSPORT_MAX_BYTES), token = BUF_INIT(SIGN_TOKEN_MAX);
-	const char *header = j->credential->header[ppt];
-	size_t payload_at;
+	size_t payload_at = header->text.len + 1;
 
-	if (header == NULL)
-		return REFUSE(f, RC_BUG, INTERNAL, NULL, "no header for the ppt");
-	TRY(jtext_write(&claims, x->passport.claims, f));
-	buf_str(&token, header);
-	buf_byte(&token, '.');
-	payload_at = token.len;
-	b64_encode(&token, B64_URL, buf_view(&claims));
-	j->signature_at = token.len + 1;
-	buf_printf(&token, ".%0*d", SIGN_SIG_TEXT, 0);
-	TRY(buf_check(&token, f));
-	j->passport_len = token.len;
-	if (j->credential->x5u != NULL)
-		TRY(identity_format(
-		    &j->text, buf_view(&token), j->credential->x5u, ppt_rule(ppt)->name, f));
-	else
-		buf_span(&j->text, buf_view(&token));
+	(void)buf_room(&j->text, payload_at + SIGN_PAYLOAD_USUAL + header->tail.len);
+	buf_span(&j->text, header->text);
+	buf_byte(&j->text, '.');
+	TRY(jtext_write(&j->text, x->passport.claims, f));
+	if (j->text.len - payload_at > PASSPORT_MAX_BYTES)
+		return FAULT(f, RC_INVALID, "too_large", "more than %d bytes of claims",
+		    PASSPORT_MAX_BYTES);
+	b64_encode_from(&j->text, B64_URL, payload_at);
+	j->signature_at = j->text.len + 1;
+	buf_byte(&j->text, '.');
+	if (buf_room(&j->text, SIGN_SIG_TEXT) != NULL)
+		buf_grew(&j->text, SIGN_SIG_TEXT);
+	j->passport_len = j->text.len;
+	buf_span(&j->text, header->tail);
 	TRY(buf_check(&j->text, f));
 	*payload = span_of(j->text.ptr + payload_at, j->signature_at - 1 - payload_at);
 	return RC_OK;
@@ -411,6 +412,7 @@ build(
     struct sign_job *j, const struct sign_request *r, const struct decision *x, struct fault *f)
 {
 	struct desk *d = j->batch->desk;
+	struct header header = { 0 };
 	struct span payload = { 0 };
 
 	j->tenant = x->tenant;
@@ -419,9 +421,10 @@ build(
 	j->attest = x->attest.granted;
 	j->call.token = x->credential->token;
 	memcpy(j->call.key_id, x->credential->key_id, KEY_ID_LEN);
-	TRY(build_text(j, x, r->ppt, &payload, f));
+	TRY(headers_find(d->headers, j->credential, r->ppt, &header, f));
+	TRY(build_text(j, x, &header, &payload, f));
 	TRY(check_size(j, f));
-	TRY(headers_digest(d->headers, j->credential, r->ppt, payload, j->call.digest, f));
+	TRY(headers_digest(d->headers, &header, payload, j->call.digest, f));
 	return r->dry_run ? RC_OK : hsm_has_room(d->hsm, j->call.token, f);
 }
 
@@ -579,4 +582,6 @@ sign_drop(struct desk *d)
 {
 	while (d->batches != NULL)
 		batch_free(d->batches);
+	buf_free(&d->body);
+	buf_free(&d->members);
 }

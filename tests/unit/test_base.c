@@ -148,10 +148,60 @@ der_integers(void **state)
 	}
 }
 
+static void
+buf_numbers(void **state)
+{
+	static const struct {
+		int64_t n;
+		const char *text;
+	} rows[] = { { 0, "0" }, { 9, "9" }, { 10, "10" }, { -1, "-1" },
+		{ INT64_MAX, "9223372036854775807" }, { INT64_MIN, "-9223372036854775808" } };
+	static const uint8_t bytes[] = { 0x00, 0x9f, 0xf0 };
+	AUTO_BUF b = BUF_INIT(40), small = BUF_INIT(5);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		buf_clear(&b);
+		buf_int(&b, rows[i].n);
+		assert_string_equal(buf_text(&b), rows[i].text);
+	}
+	buf_clear(&b);
+	buf_uint(&b, UINT64_MAX);
+	buf_hex(&b, span_of(NULL, 0));
+	buf_hex(&b, span_of(bytes, sizeof bytes));
+	assert_string_equal(buf_text(&b), "18446744073709551615009ff0");
+	buf_hex(&small, span_of(bytes, sizeof bytes));
+	assert_int_equal(small.rc, RC_BUSY);
+	assert_int_equal(small.len, 0);
+}
+
+/* In place as elsewhere, for every length around the groups and behind any prefix. */
+static void
+b64_in_place(void **state)
+{
+	uint8_t bytes[97];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * 37 + 5);
+	for (size_t n = 0; n <= sizeof bytes; n++) {
+		AUTO_BUF a = BUF_INIT(400), b = BUF_INIT(400);
+
+		for (size_t i = 0; i < n % 5; i++) {
+			buf_byte(&a, 'x');
+			buf_byte(&b, 'x');
+		}
+		b64_encode(&a, B64_URL, span_of(bytes, n));
+		buf_put(&b, bytes, n);
+		b64_encode_from(&b, B64_URL, n % 5);
+		assert_true(span_eq(buf_view(&a), buf_view(&b)));
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(b64_cases) + 5];
+	struct CMUnitTest tests[ARRAY_LEN(b64_cases) + 7];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(b64_cases); i++)
@@ -159,6 +209,8 @@ main(void)
 			.test_func = b64_both_ways,
 			.initial_state = &b64_cases[i] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(b64_refuses);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(b64_in_place);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(buf_numbers);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(buf_has_a_ceiling);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(first_fault_wins);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(der_lengths);

@@ -220,10 +220,30 @@ write_has_a_ceiling(void **state)
 	assert_string_equal(f.reason, "too_large");
 }
 
+/* Every octet at every place of a word, against the definition. */
+static void
+plain_runs(void **state)
+{
+	uint8_t text[19];
+
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < sizeof text; at++) {
+			memset(text, at % 2 == 0 ? ' ' : '~', sizeof text);
+			text[at] = (uint8_t)c;
+			assert_int_equal(
+			    jtext_plain(span_of(text, sizeof text)), plain ? sizeof text : at);
+			assert_int_equal(jtext_plain(span_of(text, at)), at);
+		}
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 5];
+	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
@@ -231,6 +251,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul_and_size);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_do_not_quote_the_input);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(plain_runs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(write_refuses);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(write_has_a_ceiling);
 	return cmocka_run_group_tests(tests, NULL, NULL);
