@@ -345,6 +345,7 @@ cmd_bench(struct cli *cli, int argc, char **argv)
 		{ "--dest", OPTION_LIST, &b.claims.dest },
 		{ "--ppt", OPTION_TEXT, &b.claims.ppt },
 		{ "--attest", OPTION_TEXT, &b.claims.attest },
+		{ "--claims", OPTION_TEXT, &b.claims.file },
 		{ "--connections", OPTION_NUMBER, &b.connections },
 		{ "--seconds", OPTION_REAL, &b.seconds }, { "--rate", OPTION_REAL, &b.rate },
 		{ 0 } };
