@@ -406,6 +406,12 @@ read_extra_claims(const struct section *s, struct config_credential *cred, struc
 				return section_bad(s, "extra_claims", f,
 				    "'%s' is in every PASSporT, not an extra claim", base[k]);
 		}
+		/* RFC 8225 section 5 */
+		for (const char *c = cred->extra_claims.item[i]; *c != '\0'; c++) {
+			if (*c < ' ' || *c > '~')
+				return section_bad(
+				    s, "extra_claims", f, "the names of claims are ASCII");
+		}
 	}
 	return RC_OK;
 }

@@ -303,7 +303,7 @@ constraints_oddity(const struct constraints *c, size_t n)
 	}
 	for (size_t i = 0; i < c->must_includes; i++) {
 		if (ppt_is_base_claim(c->must_include[i])) {
-			/* RFC 9118 section 4: SHOULD NOT */
+			/* RFC 9118 section 3: SHOULD NOT */
 			found[len++] = "mustInclude names a claim that is always there";
 			break;
 		}

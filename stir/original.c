@@ -83,7 +83,7 @@ passport_of(struct span text, struct span *out, struct fault *f)
 		return RC_OK;
 	TRY(identity_parse(text, &id, f));
 	*out = id.passport;
-	/* RFC 8946 section 5: never the compact form, which does not say what it signs. */
+	/* RFC 8946 section 6: never the compact form, which does not say what it signs. */
 	return id.compact ? FAULT(f, RC_INVALID, "compact_form", "a PASSporT in full is due")
 			  : RC_OK;
 }
@@ -214,7 +214,7 @@ put_roots_first(struct originals *o, struct fault *f)
 	return RC_OK;
 }
 
-/* RFC 8946 section 6.1: each div is where the one before went to. */
+/* RFC 8946 section 4.2: each div is where the one before went to. */
 static enum rc
 put_diversions(struct originals *o, struct fault *f)
 {
@@ -322,7 +322,7 @@ match_diverted(const struct originals *o, const struct passport *p, struct fault
 	return ppt_claim(p->ppt, "opt") != NULL ? match_opt(o, p, f) : RC_OK;
 }
 
-/* RFC 9970 section 4, D-37: where the call stands, with a chain of div when it has moved. */
+/* RFC 9970 section 5, D-37: where the call stands, with a chain of div when it has moved. */
 static enum rc
 match_answered(const struct originals *o, const struct passport *p, struct fault *f)
 {

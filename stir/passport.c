@@ -37,6 +37,17 @@ is_extra(const struct passport_policy *policy, const char *name)
 	return false;
 }
 
+/* RFC 8225 section 5 */
+static bool
+is_ascii(const char *name)
+{
+	for (; *name != '\0'; name++) {
+		if (*name < ' ' || *name > '~')
+			return false;
+	}
+	return true;
+}
+
 /* A claim that nobody vouches for is refused, never dropped or carried (D-51). */
 static enum rc
 check_known(
@@ -55,6 +66,8 @@ check_known(
 		if (!is_extra(policy, name))
 			return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
 			    "neither the ppt nor extra_claims nor the certificate knows it");
+		if (!is_ascii(name))
+			return invalid(f, name, "the name of a claim is ASCII");
 	}
 	return RC_OK;
 }
@@ -177,14 +190,76 @@ is_uri(struct span uri)
 }
 
 static int
+hex_value(char c)
+{
+	const char *digits = "0123456789abcdef",
+		   *at = c == '\0' ? NULL : strchr(digits, c | 0x20);
+
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* In lower case; escaped is only what has to be (RFC 3986 section 6.2.2.2). */
+static bool
+is_normal_user(const char *p, const char *end)
+{
+	for (; p < end; p++) {
+		int octet;
+
+		if (*p >= 'A' && *p <= 'Z')
+			return false;
+		if (*p != '%')
+			continue;
+		if (end - p < 3 || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+			return false;
+		octet = hex_value(p[1]) * 16 + hex_value(p[2]);
+		if (octet < 0x80 &&
+		    (is_alpha((uint8_t)octet) ||
+			(octet != 0 && strchr("0123456789-._~", octet) != NULL)))
+			return false;
+		p += 2;
+	}
+	return true;
+}
+
+static bool
+is_normal_host(const char *host)
+{
+	size_t n;
+
+	if (*host == '[') {
+		n = 1 + strspn(host + 1, "0123456789abcdef:.");
+		return n > 1 && strcmp(host + n, "]") == 0;
+	}
+	n = strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+	return n > 0 && host[n] == '\0';
+}
+
+/*
+ * RFC 8224 section 8.5: of a SIP URI stay scheme, user and host, in lower case.
+ * Another spelling is refused, not mended: that user parts are alike in lower
+ * case is the caller's to say.
+ */
+static bool
+is_normal(const char *uri)
+{
+	bool sips = strncasecmp(uri, "sips:", 5) == 0;
+	const char *user = uri + (sips ? 5 : 4), *at = strchr(uri, '@');
+
+	if (!sips && strncasecmp(uri, "sip:", 4) != 0)
+		return true;
+	return at != NULL && at > user && memchr(user, ':', (size_t)(at - user)) == NULL &&
+	       is_normal_user(uri, at) && is_normal_host(at + 1);
+}
+
+static int
 by_string(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static enum rc
-read_dest_uri(
-    const json_t *list, const char *uri[PASSPORT_MAX_DEST], size_t *n, struct fault *f)
+read_dest_uri(const json_t *list, bool lenient, const char *uri[PASSPORT_MAX_DEST], size_t *n,
+    struct fault *f)
 {
 	TRY(check_list(list, f));
 	for (*n = 0; *n < json_array_size(list); (*n)++) {
@@ -193,6 +268,9 @@ read_dest_uri(
 		if (!json_is_string(value) || !is_uri(jtext_span(value)))
 			return invalid(f, "dest", "a dest.uri is no URI");
 		uri[*n] = json_string_value(value);
+		if (!lenient && !is_normal(uri[*n]))
+			return invalid(f, "dest",
+			    "a SIP URI in dest is sip:user@host in lower case, and no more");
 	}
 	qsort(uri, *n, sizeof uri[0], by_string);
 	for (size_t i = 1; i < *n; i++) {
@@ -209,7 +287,7 @@ struct dest {
 
 /* The object form that everybody ships; an array of identities is refused. */
 static enum rc
-read_dest(const json_t *dest, struct passport *p, struct dest *d, struct fault *f)
+read_dest(const json_t *dest, bool lenient, struct passport *p, struct dest *d, struct fault *f)
 {
 	const json_t *tn = json_object_get(dest, "tn"), *uri = json_object_get(dest, "uri");
 	size_t known = (tn != NULL ? 1 : 0) + (uri != NULL ? 1 : 0);
@@ -221,7 +299,7 @@ read_dest(const json_t *dest, struct passport *p, struct dest *d, struct fault *
 	if (tn != NULL)
 		TRY(read_dest_tn(tn, p, f));
 	if (uri != NULL)
-		TRY(read_dest_uri(uri, d->uri, &d->uris, f));
+		TRY(read_dest_uri(uri, lenient, d->uri, &d->uris, f));
 	if (p->dests + d->uris > PASSPORT_MAX_DEST)
 		return invalid(f, "dest", "more than 16 destinations");
 	return RC_OK;
@@ -270,7 +348,7 @@ read_iat(const json_t *iat, const struct ppt_rule *rule, const struct passport_p
 		return invalid(f, "iat", "iat is an integer");
 	iat_s = json_integer_value(iat);
 	if (rule->iat == IAT_OF_ORIGINAL && past_s < PASSPORT_DIVERTED_S)
-		past_s = PASSPORT_DIVERTED_S; /* RFC 8946 section 4.1, D-21 */
+		past_s = PASSPORT_DIVERTED_S; /* RFC 8946 section 3, D-21 */
 	/* Integers are below 2^53, so neither sum can overflow. */
 	if (iat_s < policy->now_s - past_s)
 		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s old",
@@ -394,7 +472,7 @@ fill(const json_t *claims, const struct passport_policy *policy, struct passport
 	struct dest d = { 0 };
 
 	TRY(read_orig(json_object_get(claims, "orig"), &p->orig, f));
-	TRY(read_dest(json_object_get(claims, "dest"), p, &d, f));
+	TRY(read_dest(json_object_get(claims, "dest"), policy->lenient, p, &d, f));
 	TRY(check_dest(rule, p, &d, f));
 	TRY(read_div(div, p, f));
 	TRY(read_iat(claim_of(claims, policy, "iat"), rule, policy, &p->iat_s, f));

@@ -98,7 +98,7 @@ check_div(const char *name, const json_t *value, struct fault *f)
 	return RC_OK;
 }
 
-/* RFC 8946 section 5: a whole PASSporT, never the compact form. */
+/* RFC 8946 section 6: a whole PASSporT, never the compact form. */
 static enum rc
 check_opt(const char *name, const json_t *value, struct fault *f)
 {

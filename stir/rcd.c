@@ -114,7 +114,7 @@ rcd_check(const char *name, const json_t *rcd, struct fault *f)
 	return check_card(name, json_object_get(rcd, "jcd"), json_object_get(rcd, "jcl"), f);
 }
 
-/* RFC 9795 section 5.2: a single string. */
+/* RFC 9795 section 7: a single string. */
 enum rc
 rcd_check_crn(const char *name, const json_t *crn, struct fault *f)
 {
@@ -157,7 +157,7 @@ rcd_hash_name(enum rcd_hash hash)
 	return hashes[hash].name;
 }
 
-/* RFC 9795 section 6.1: three names in lower case, "-", base64. */
+/* RFC 9795 section 6: three names in lower case, "-", base64. */
 static enum rc
 find_hash(struct span *text, enum rcd_hash *out, struct fault *f)
 {

@@ -354,7 +354,7 @@ step_authority(struct run *r, struct finding *v, struct fault *f)
 	return check_scope(r, leaf, f);
 }
 
-/* RFC 9118 section 4: an extension that forbids a base claim counts as absent (D-09). */
+/* RFC 9118 section 3: an extension that forbids a base claim counts as absent (D-09). */
 static bool
 forbids_base(const struct constraints *c)
 {

@@ -133,7 +133,7 @@ DECISIONS = [
      answering(original=[unsigned({**RECENT, "orig": {"tn": DEST}})])),
     ("original_mismatch", "div",
      answering(original=[unsigned({**RECENT, "dest": {"tn": [DEST]}})])),
-    # RFC 9118 s4
+    # RFC 9118 s3
     ("claim_excluded", "rcd", {"claims": claims("12025550110", crn="x", rcd={"nam": "A"})}),
     # RFC 8226 s8
     ("claim_missing_by_constraint", "crn", {"claims": claims("12025550110")}),
@@ -284,6 +284,7 @@ def ask_as(machine: Machine, uid: str, what: dict) -> subprocess.CompletedProces
 
 
 # V-81
+# RFC 8224 s6.1
 def stranger_is_refused(machine: Machine) -> None:
     """Another user of the host; root gains nothing by being root."""
     if not is_root():

@@ -58,7 +58,7 @@ def certificate(world: World, credential: Credential, n: int = 1, timeout: float
              lambda: world.front.process.poll() is None)
 
 
-# RFC 8555 s7.1.1, RFC 8555 s7.2, RFC 8555 s7.4, RFC 9447 s3
+# RFC 8555 s7.1.1, s7.2, s7.4, RFC 9447 s3
 def first_certificates(world: World) -> None:
     """Delegate with constraints and provider, several at once, several pages of the plan."""
     front = world.front

@@ -18,6 +18,10 @@ IAT_PAST_S, IAT_FUTURE_S = 60, 5  # D-21
 DIV_PAST_S = 3 * 3600
 UUID = re.compile("[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 URI = re.compile("[A-Za-z][A-Za-z0-9+.-]*:.+")
+# RFC 8224 section 8.5, RFC 3986 section 6.2.2: escaped is only what is not unreserved.
+UNRESERVED = "(?:4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|3[0-9]|2[DE]|5F|7E)"
+CANON_URI = re.compile(f"sips?:(?:[^A-Z:%@]|%(?i:(?!{UNRESERVED})[0-9A-F]{{2}}))+@"
+                       r"(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])")
 BASE = ("iat", "orig", "dest")
 
 
@@ -69,6 +73,8 @@ def _orig(value) -> dict:
 def _uri(text) -> str:
     if not isinstance(text, str) or not URI.fullmatch(text):
         raise Refusal("invalid_claim", "dest")
+    if re.match("sips?:", text, re.I) and not CANON_URI.fullmatch(text):
+        raise Refusal("invalid_claim", "dest")  # RFC 8224 section 8.5
     return text
 
 

@@ -255,6 +255,16 @@ def several_diverted(g: Family, p: Pair):
 
 
 @change("invalid_claim")
+def uri_not_normal(g: Family, p: Pair):
+    if p.ppt in ("div", "div-o", "rsp"):
+        return None
+    return with_claims(p, dest={"uri": [g.rng.choice((
+        "sip:Bob@example.org", "SIP:bob@example.org", "sips:bob@Example.org", "sip:bob@example.org:5060",
+        "sip:bob@example.org;user=phone", "sip:bob@example.org?a=b", "sip:bob:pw@example.org",
+        "sip:%62ob@example.org", "sip:example.org", "sip:@example.org", "sip:bob@"))]})
+
+
+@change("invalid_claim")
 def answered_by_uri(g: Family, p: Pair):
     if p.ppt != "rsp":
         return None

@@ -403,7 +403,7 @@ static struct path_case {
 	enum rc rc;
 	const char *reason;
 } path_cases[] = {
-	{ "leaf and CA", { LEAF, CA }, { ROOT }, 0, 0, 0, 0, RC_OK, NULL },
+	{ "leaf and CA (RFC 8226 s4)", { LEAF, CA }, { ROOT }, 0, 0, 0, 0, RC_OK, NULL },
 	{ "with the root", { LEAF, CA, ROOT }, { ROOT }, 0, 0, 0, 0, RC_OK, NULL },
 	{ "intermediate as anchor", { LEAF }, { CA }, 0, 0, 0, 0, RC_OK, NULL },
 	{ "anchor is the top of the chain", { LEAF, CA }, { CA }, 0, 0, 0, 0, RC_OK, NULL },
@@ -412,7 +412,8 @@ static struct path_case {
 	{ "leaf as anchor", { LEAF }, { LEAF }, 0, 0, 0, 0, RC_OK, NULL },
 	{ "critical TNAuthList", { LEAF, CA }, { ROOT }, PKI_CRITICAL_TNAUTH, 0, 0, 0, RC_OK,
 	    NULL },
-	{ "RSA 2048 CA (D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_2048, 0, RC_OK, NULL },
+	{ "RSA 2048 CA (RFC 8226 s4, D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_2048, 0,
+	    RC_OK, NULL },
 	{ "no leaf keyUsage", { LEAF, CA }, { ROOT }, PKI_NO_KEY_USAGE, 0, 0, 0, RC_OK, NULL },
 	{ "other root", { LEAF, CA }, { OTHER_ROOT }, 0, 0, 0, 0, RC_DENIED, "chain_path" },
 	{ "CA is missing", { LEAF }, { ROOT }, 0, 0, 0, 0, RC_DENIED, "chain_path" },
@@ -435,7 +436,7 @@ static struct path_case {
 	    0, 0, RC_DENIED, "chain_usage" },
 	{ "leaf without AKI", { LEAF, CA }, { ROOT }, PKI_NO_AKI, 0, 0, 0, RC_DENIED,
 	    "chain_order" },
-	{ "AKI of nobody (RFC 9060 s7)", { LEAF, CA }, { ROOT }, PKI_WRONG_AKI, 0, 0, 0,
+	{ "AKI of nobody (RFC 9060 s6, s7)", { LEAF, CA }, { ROOT }, PKI_WRONG_AKI, 0, 0, 0,
 	    RC_DENIED, "chain_order" },
 	{ "CA without SKI", { LEAF, CA }, { ROOT }, PKI_WRONG_AKI, PKI_NO_SKI, 0, 0, RC_DENIED,
 	    "chain_order" },
@@ -453,8 +454,8 @@ static struct path_case {
 	    RC_DENIED, "chain_critical" },
 	{ "critical in the CA (RFC 5280 s4.2)", { LEAF, CA }, { ROOT }, 0, PKI_UNKNOWN_CRITICAL,
 	    0, 0, RC_DENIED, "chain_critical" },
-	{ "signed by another key", { LEAF, CA }, { ROOT }, 0, 0, CA_BY_LEAF, 0, RC_DENIED,
-	    "chain_path" },
+	{ "signed by another key (RFC 9060 s6)", { LEAF, CA }, { ROOT }, 0, 0, CA_BY_LEAF, 0,
+	    RC_DENIED, "chain_path" },
 	{ "SHA-1 (D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_SHA1, 0, RC_DENIED,
 	    "chain_algorithm" },
 	{ "RSA 1024 CA (D-56)", { LEAF, CA }, { ROOT }, 0, 0, CA_RSA_1024, 0, RC_DENIED,

@@ -391,7 +391,7 @@ static struct run_case {
 		"\"values\":[\"{\\\"/nam\\\":\\\"" RCD_Q "\\\"}\"]}]",
 		"\"der\":\"305ca00d300b1603726364160472636469a14b3049304716047263646930"
 		"3f0c3d7b222f6e616d223a22", "\"oid\":\"1.3.6.1.5.5.7.1.27\"" }, NULL },
-	{ "rcd: a picture and reasons (RFC 9795 s6.2)",
+	{ "rcd: a picture and reasons (RFC 9795 s6.2, s7.1)",
 	    "rcd --json --form enhanced --nam= --icn https://example.com/a.png --crn one --crn two "
 	    "--content https://example.com/a.png=-", "png", 0,
 	    { "\"/icn\":\"sha256-j4y7fc9G4Lx9UyZXSabBfRFgk6a6leRCdkBgx2/UqGw\"", "\"crn\":\"one\"",

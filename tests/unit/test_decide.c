@@ -432,7 +432,8 @@ static struct decide_case {
 	{ "no attest", 1000, PPT_SHAKEN, NULL, NULL, BASE(N0), "missing_claim", "attest" },
 
 	/* caller */
-	{ "stranger", 9, PPT_BASE, NULL, NULL, BASE(N0), "caller_not_allowed", NULL },
+	{ "stranger (RFC 8224 s6.1)", 9, PPT_BASE, NULL, NULL, BASE(N0), "caller_not_allowed",
+	    NULL },
 	{ "root is not special", 0, PPT_BASE, NULL, NULL, BASE(N0), "caller_not_allowed",
 	    NULL },
 	{ "stranger names a tenant", 9, PPT_BASE, "acme", NULL, BASE(N0), "caller_not_allowed",
@@ -492,7 +493,7 @@ static struct decide_case {
 	/* originator (V-73) */
 	{ "originator listed", 1015, PPT_BASE, NULL, NULL, BASE("12025550111"), NULL,
 	    "owna/main" },
-	{ "originator of another case (D-06, V-73)", 1015, PPT_BASE, NULL, NULL,
+	{ "originator of another case (V-73, D-06)", 1015, PPT_BASE, NULL, NULL,
 	    BASE("12025550112"), "originator_not_listed", NULL },
 	{ "no originators named", 1015, PPT_BASE, NULL, NULL, BASE("12025550113"), NULL,
 	    "ownc/main" },
@@ -1233,8 +1234,8 @@ static const struct type_case {
 
 	{ "origid = caller, none given (D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, 0,
 	    "missing_claim", "origid" },
-	{ "origid = random (D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, RANDOM_ID, NULL,
-	    "osp/main" },
+	{ "origid = random (RFC 8588 s10, D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, RANDOM_ID,
+	    NULL, "osp/main" },
 	{ "origid = fixed (D-48)", PPT_SHAKEN, NULL, NO_ORIGID, NULL, FIXED_ID, NULL,
 	    "osp/main" },
 	{ "origid = fixed stands above the caller's (D-48)", PPT_SHAKEN, NULL, SHAKEN(N0, "B"),

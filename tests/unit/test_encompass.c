@@ -24,7 +24,7 @@ static struct encompass_case {
 	    ENCOMPASS_OUTSIDE },
 	{ "inside a range", { "12025550105", "12025550100-12025550109" }, false, true, NULL,
 	    ENCOMPASS_PROVEN },
-	{ "across two ranges that meet",
+	{ "across two ranges that meet (RFC 9060 s4.1)",
 	    { "12025550105-12025550114", "12025550100-12025550109,12025550110-12025550119" },
 	    false, true, NULL, ENCOMPASS_PROVEN },
 	{ "one beyond the range", { "12025550100-12025550110", "12025550100-12025550109" },

@@ -38,11 +38,11 @@ static struct verify_case {
 	size_t sig_len;
 	enum rc rc;
 } verify_cases[] = {
-	{ "RFC 6979 sample (RFC 8225 s8.1)", "sample", a25_sample, 64, RC_OK },
+	{ "RFC 6979 sample (RFC 7518 s3.4)", "sample", a25_sample, 64, RC_OK },
 	{ "RFC 6979 test", "test", a25_test, 64, RC_OK },
 	{ "other message", "Sample", a25_sample, 64, RC_DENIED },
 	{ "other signature", "sample", a25_test, 64, RC_DENIED },
-	{ "r is zero (RFC 8225 s8.1)", "sample", zero_r, 64, RC_DENIED },
+	{ "r is zero (RFC 7518 s3.4)", "sample", zero_r, 64, RC_DENIED },
 	{ "s is the order", "sample", order_s, 64, RC_DENIED },
 	{ "short signature", "sample", a25_sample, 63, RC_DENIED },
 	{ "no signature", "sample", a25_sample, 0, RC_DENIED },

@@ -129,13 +129,18 @@ static struct format_case {
 	const char *name, *passport, *info, *ppt;
 	const char *out; /* NULL: refused */
 } format_cases[] = {
-	{ "base", "a.b.c", "https://a/b", NULL, "a.b.c;info=<https://a/b>;alg=ES256" },
-	/* RFC 8224 s4 */
+	{ "base (RFC 8224 s4.1)", "a.b.c", "https://a/b", NULL,
+	    "a.b.c;info=<https://a/b>;alg=ES256" },
+	/* RFC 8224 s4, s6.1 */
 	{ "shaken", "a.b.c", "https://a/b", "shaken",
 	    "a.b.c;info=<https://a/b>;alg=ES256;ppt=shaken" },
 	{ "info that ends early", "a.b.c", "https://a/>;x=<", NULL, NULL },
 	{ "info with a line break", "a.b.c", "https://a/\r\nX: y", NULL, NULL },
-	{ "info empty", "a.b.c", "", NULL, NULL },
+	/* RFC 8946 s4.1 */
+	{ "div", "a.b.c", "https://a/b", "div", "a.b.c;info=<https://a/b>;alg=ES256;ppt=div" },
+	/* RFC 9795 s12.1 */
+	{ "rcd", "a.b.c", "https://a/b", "rcd", "a.b.c;info=<https://a/b>;alg=ES256;ppt=rcd" },
+	{ "info empty, written (RFC 8224 s6.1)", "a.b.c", "", NULL, NULL },
 	{ "ppt with a quote", "a.b.c", "https://a/b", "a\"", NULL },
 	{ "ppt empty", "a.b.c", "https://a/b", "", NULL },
 	{ "passport with a semicolon", "a.b.c;x", "https://a/b", NULL, NULL },

@@ -177,7 +177,8 @@ static struct install_case {
 	{ "good", VESPER(NUMBERS, ""), false, NOTHING, RC_OK, "", 0 },
 	{ "good renewal", VESPER(NUMBERS, ""), true, NOTHING, RC_OK, "", 0 },
 	{ "good with constraints", CONSTRAINED(NUMBERS), false, NOTHING, RC_OK, "", 0 },
-	{ "another key", VESPER(NUMBERS, ""), false, OTHER_KEY, RC_DENIED, "key_mismatch", 1 },
+	{ "another key (RFC 8224 s6.1)", VESPER(NUMBERS, ""), false, OTHER_KEY, RC_DENIED,
+	    "key_mismatch", 1 },
 	{ "other numbers (V-59)", VESPER(NUMBERS, ""), false, OTHER_NUMBERS, RC_DENIED,
 	    "tnauthlist_differs", 1 },
 	{ "no numbers", VESPER(NUMBERS, ""), false, NO_NUMBERS, RC_DENIED, "tnauthlist_differs",
@@ -651,7 +652,7 @@ other_octets_another_key(void **state)
 	lab_close(&l);
 }
 
-/* RFC 9060 s7, V-78 */
+/* RFC 8224 s7.4, RFC 9060 s5, s7, V-78 */
 static void
 published_files(void **state)
 {

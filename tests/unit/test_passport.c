@@ -9,7 +9,7 @@ enum { NOW = 1471375418 };
 #define SHAKEN "'attest':'A','origid':'123E4567-e89b-12d3-a456-426655440000'"
 #define BASE   "'orig':{'tn':'12155551212'},'dest':{'tn':['12125550111']}"
 
-static const char *const extra[] = { "rcd", "iat" };
+static const char *const extra[] = { "rcd", "iat", "na\xc3\xafve" };
 
 static enum rc
 prepare(const json_t *claims, enum ppt ppt, struct passport *p, struct fault *f)
@@ -39,9 +39,9 @@ static struct good_case {
 	    "8lTw26HtcNd5qfQMhGJeg1ONSUVYmJftx+6KerRRTvyhl0A/"
 	    "2aPD5gDGDZ7IwP4HDp6Jg','orig':{'tn':'12155551212'}}",
 	    1 },
-	{ "base, iat absent (V-22)", "{" BASE "}", PPT_BASE,
+	{ "base, iat absent (RFC 8224 s4.1, V-22)", "{" BASE "}", PPT_BASE,
 	    "{'dest':{'tn':['12125550111']},'iat':1471375418,'orig':{'tn':'12155551212'}}", 1 },
-	{ "numbers canonical",
+	{ "numbers canonical (RFC 8224 s4.1, RFC 8225 s5.2.1.1)",
 	    "{'orig':{'tn':'+1 (215) 555-1212'},'dest':{'tn':['+1.212.5550111']}}", PPT_BASE,
 	    "{'dest':{'tn':['12125550111']},'iat':1471375418,'orig':{'tn':'12155551212'}}", 1 },
 	{ "destinations sorted (RFC 8225 s9)",
@@ -55,12 +55,20 @@ static struct good_case {
 	    "{'dest':{'uri':['sip:alice@example.com']},'iat':1471375418,"
 	    "'orig':{'tn':'12155551212'}}",
 	    0 },
-	{ "both kinds of destination",
+	{ "dest.uri in normal form (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:a%20b;x=1@[::1]','sips:a%2Fb@c-d.e','tel:+"
+	    "1;ext=A','urn:service:SOS']}}",
+	    PPT_BASE,
+	    "{'dest':{'uri':['sip:a%20b;x=1@[::1]','sips:a%2Fb@c-d.e','tel:+1;ext=A','urn:"
+	    "service:SOS']},'iat':1471375418,'orig':{'tn':'1'}}",
+	    0 },
+	{ "both kinds of destination (RFC 8225 s5.2.1.2)",
 	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:b@c','sip:a@c'],'tn':['2']}}", PPT_BASE,
 	    "{'dest':{'tn':['2'],'uri':['sip:a@c','sip:b@c']},'iat':1471375418,"
 	    "'orig':{'tn':'1'}}",
 	    1 },
-	{ "shaken, spelling of origid kept (D-48)", "{" BASE "," SHAKEN "}", PPT_SHAKEN,
+	{ "shaken, spelling of origid kept (RFC 8588 s8, D-48)", "{" BASE "," SHAKEN "}",
+	    PPT_SHAKEN,
 	    "{'attest':'A','dest':{'tn':['12125550111']},'iat':1471375418,"
 	    "'orig':{'tn':'12155551212'},'origid':'123E4567-e89b-12d3-a456-426655440000'}",
 	    1 },
@@ -109,9 +117,12 @@ static struct bad_case {
 	const char *reason, *claim;
 } bad_cases[] = {
 	{ "not an object", "[]", PPT_BASE, "invalid_claim", "claims" },
-	{ "no orig", "{'dest':{'tn':['1']}}", PPT_BASE, "missing_claim", "orig" },
-	{ "no dest", "{'orig':{'tn':'1'}}", PPT_BASE, "missing_claim", "dest" },
+	{ "no orig (RFC 8224 s4.1)", "{'dest':{'tn':['1']}}", PPT_BASE, "missing_claim",
+	    "orig" },
+	{ "no dest (RFC 8224 s4.1)", "{'orig':{'tn':'1'}}", PPT_BASE, "missing_claim", "dest" },
 	{ "unknown claim (D-51)", "{" BASE ",'foo':1}", PPT_BASE, "unknown_claim", "foo" },
+	{ "extra claim that is not ASCII (RFC 8225 s5)", "{" BASE ",'na\xc3\xafve':1}",
+	    PPT_BASE, "invalid_claim", "na\xc3\xafve" },
 	{ "attest in base", "{" BASE ",'attest':'A'}", PPT_BASE, "unknown_claim", "attest" },
 	{ "ppt is no claim", "{" BASE ",'ppt':'shaken'}", PPT_BASE, "unknown_claim", "ppt" },
 	{ "x5u is no claim", "{" BASE ",'x5u':'https://a/b'}", PPT_BASE, "unknown_claim",
@@ -129,8 +140,8 @@ static struct bad_case {
 	    PPT_BASE, "invalid_claim", "orig" },
 	{ "orig with another member", "{'orig':{'tn':'1','x':1},'dest':{'tn':['1']}}", PPT_BASE,
 	    "invalid_claim", "orig" },
-	{ "orig.tn no number", "{'orig':{'tn':'alice'},'dest':{'tn':['1']}}", PPT_BASE,
-	    "invalid_tn", "orig" },
+	{ "orig.tn no number (RFC 8225 s5.2.1.1)",
+	    "{'orig':{'tn':'alice'},'dest':{'tn':['1']}}", PPT_BASE, "invalid_tn", "orig" },
 	{ "orig.tn empty", "{'orig':{'tn':''},'dest':{'tn':['1']}}", PPT_BASE, "invalid_tn",
 	    "orig" },
 	{ "stringified orig", "{'orig':'{}','dest':{'tn':['1']}}", PPT_BASE, "invalid_claim",
@@ -164,12 +175,57 @@ static struct bad_case {
 	    "invalid_claim", "dest" },
 	{ "dest.uri a string", "{'orig':{'tn':'1'},'dest':{'uri':'sip:a@b'}}", PPT_BASE,
 	    "invalid_claim", "dest" },
-	{ "dest.uri no URI", "{'orig':{'tn':'1'},'dest':{'uri':['alice']}}", PPT_BASE,
-	    "invalid_claim", "dest" },
+	{ "dest.uri no URI (RFC 8225 s5.2.1.2)", "{'orig':{'tn':'1'},'dest':{'uri':['alice']}}",
+	    PPT_BASE, "invalid_claim", "dest" },
 	{ "dest.uri with a blank", "{'orig':{'tn':'1'},'dest':{'uri':['sip:a b@c']}}", PPT_BASE,
 	    "invalid_claim", "dest" },
 	{ "dest.uri in angle brackets", "{'orig':{'tn':'1'},'dest':{'uri':['<sip:a@b>']}}",
 	    PPT_BASE, "invalid_claim", "dest" },
+	{ "dest.uri in capitals (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:Alice@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri host in capitals (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@Example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri scheme in capitals (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['SIP:alice@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri with a password (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice:secret@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri with a port (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@example.com:5060']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri with a parameter (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@example.com;user=phone']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri with a header (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@example.com?subject=x']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri without a user (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:example.com']}}", PPT_BASE, "invalid_claim",
+	    "dest" },
+	{ "dest.uri with an empty user (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri without a host (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@']}}", PPT_BASE, "invalid_claim",
+	    "dest" },
+	{ "dest.uri with two hosts (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@example.com@b']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri escaped for nothing (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:%61lice@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri with half an escape (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice%2@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri with an escape of letters (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sips:alice%zz@example.com']}}", PPT_BASE,
+	    "invalid_claim", "dest" },
+	{ "dest.uri IPv6 not closed (RFC 8224 s8.5)",
+	    "{'orig':{'tn':'1'},'dest':{'uri':['sip:alice@[::1']}}", PPT_BASE, "invalid_claim",
+	    "dest" },
 	{ "dest.uri twice", "{'orig':{'tn':'1'},'dest':{'uri':['sip:a@b','sip:a@b']}}",
 	    PPT_BASE, "invalid_claim", "dest" },
 	{ "iat a string", "{" BASE ",'iat':'1471375418'}", PPT_BASE, "invalid_claim", "iat" },
@@ -242,7 +298,8 @@ static struct header_case {
 	const char *out; /* NULL: refused */
 } header_cases[] = {
 	/* RFC 8225 appendix A */
-	{ "published", PPT_BASE, "https://cert.example.org/passport.cer", 0,
+	{ "published header (RFC 8224 s4.1, RFC 8225 s4.2)", PPT_BASE,
+	    "https://cert.example.org/passport.cer", 0,
 	    "{\"alg\":\"ES256\",\"typ\":\"passport\","
 	    "\"x5u\":\"https://cert.example.org/passport.cer\"}" },
 	/* RFC 8588 section 6 */
@@ -281,7 +338,7 @@ header(void **state)
 	assert_string_equal(buf_text(&out), c->out);
 }
 
-/* RFC 8225 appendix A: both parts as printed there. */
+/* RFC 8225 appendix A: both parts as printed there (RFC 8225 s6). */
 static void
 published_signing_input(void **state)
 {

@@ -141,7 +141,10 @@ in_force_with_its_list(void **state)
 	assert_true(covers(l, "12025550101"));
 }
 
-/* A number that the list no longer has is gone with the next snapshot; one more is there. */
+/*
+ * A number that the list no longer has is gone with the next snapshot; one more is there.
+ * D-46
+ */
 static void
 follows_its_list(void **state)
 {

@@ -95,7 +95,10 @@ enum {
 	OSP = 16384,	   /* 5678 originated */
 	OTHER_OSP = 32768,
 	BY_REFERENCE = 65536, /* the list is elsewhere */
-	FETCHED = 131072
+	FETCHED = 131072,
+	OTHER_TYP = 262144,
+	OTHER_ALG = 524288,
+	NO_ALG = 1048576
 };
 
 static struct verify_case {
@@ -135,7 +138,7 @@ static struct verify_case {
 	{ "other order of members", WITH_SCT,
 	    "{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE "\"]},\"iat\":" IAT "}",
 	    "", NULL, NULL, NULL, 0, true, 0, VERIFY_CLAIMS, VERDICT_WARN, "not in the form" },
-	{ "base claim forbidden (RFC 9118 s4)",
+	{ "base claim forbidden (RFC 9118 s3)",
 	    WITH_SCT | NO_IAT, NULL, "", NULL, NULL, NULL, 0, true, 0,
 	    VERIFY_CONSTRAINTS, VERDICT_WARN, "ignored" },
 	{ "59 seconds old", WITH_SCT, NULL, "", NULL, NULL, NULL, PKI_NOW + 60, true, 0,
@@ -156,7 +159,15 @@ static struct verify_case {
 	/* RFC 8225 s4 */
 	{ "crit", WITH_SCT, NULL, ",\"crit\":[]", NULL, NULL, NULL, 0, false, 438,
 	    VERIFY_PARSE, VERDICT_FAIL, "crit" },
-	{ "unknown ppt (RFC 8224 s6.2)",
+	{ "another typ (RFC 8225 s4)",
+	    WITH_SCT | OTHER_TYP, NULL, "", NULL, NULL, NULL, 0, false,
+	    438, VERIFY_PARSE, VERDICT_FAIL, "typ is not passport" },
+	{ "another alg (RFC 8225 s4.2)",
+	    WITH_SCT | OTHER_ALG, NULL, "", NULL, NULL, NULL, 0, false,
+	    438, VERIFY_PARSE, VERDICT_FAIL, "alg is not ES256" },
+	{ "alg none (RFC 8225 s4.2)", WITH_SCT | NO_ALG, NULL, "", NULL, NULL, NULL, 0, false,
+	    438, VERIFY_PARSE, VERDICT_FAIL, "alg is not ES256" },
+	{ "unknown ppt (RFC 8224 s6.2, RFC 8225 s8.1)",
 	    WITH_SCT, NULL, ",\"ppt\":\"foo\"", NULL, NULL, NULL, 0, false, 428,
 	    VERIFY_PARSE, VERDICT_FAIL, "unsupported_ppt" },
 	{ "iat is text", WITH_SCT,
@@ -171,7 +182,8 @@ static struct verify_case {
 	{ "ppt parameter (RFC 8224 s4.1)",
 	    WITH_SCT, NULL, ",\"x5u\":\"" X5U "\"", ";info=<" X5U ">;ppt=shaken", NULL,
 	    NULL, 0, false, 438, VERIFY_INFO, VERDICT_FAIL, "ppt_mismatch" },
-	{ "alg parameter", WITH_SCT, NULL, ",\"x5u\":\"" X5U "\"", ";info=<" X5U ">;alg=RS256", NULL,
+	{ "alg parameter (RFC 8224 s4.1)",
+	    WITH_SCT, NULL, ",\"x5u\":\"" X5U "\"", ";info=<" X5U ">;alg=RS256", NULL,
 	    NULL, 0, false, 437, VERIFY_INFO, VERDICT_FAIL, "alg" },
 	{ "no anchors", WITH_SCT | NO_ANCHORS, NULL, "", NULL, NULL, NULL, 0, false, 0,
 	    VERIFY_PATH, VERDICT_SKIPPED, "anchors" },
@@ -306,7 +318,11 @@ make_token(struct buf *out, const struct verify_case *c, X509 *leaf)
 		buf_str(out, c->parameters);
 		return;
 	}
-	buf_str(&header, "{\"alg\":\"ES256\",\"typ\":\"passport\"");
+	buf_printf(&header, "{\"alg\":\"%s\",\"typ\":\"%s\"",
+	    (c->flags & NO_ALG) != 0	  ? "none"
+	    : (c->flags & OTHER_ALG) != 0 ? "ES384"
+					  : "ES256",
+	    (c->flags & OTHER_TYP) != 0 ? "JWT" : "passport");
 	if ((c->flags & NO_X5C) == 0) {
 		buf_str(&header, ",\"x5c\":");
 		pki_x5c(&header, &leaf, 1);
