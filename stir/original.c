@@ -386,6 +386,19 @@ judge(const struct verify_result *r, bool chained, bool must_pass, struct fault 
 }
 
 static enum rc
+verify_steps(const struct verify_input *in, const struct original_policy *policy, bool chained,
+    struct fault *f)
+{
+	struct verify_result r;
+	enum rc rc;
+
+	TRY(verify_passport(in, &r, f));
+	rc = judge(&r, chained, !policy->without_anchors, f);
+	verify_done(&r);
+	return rc;
+}
+
+static enum rc
 verify_link(const struct link *l, const struct original_policy *policy, size_t *verified,
     struct fault *f)
 {
@@ -393,9 +406,7 @@ verify_link(const struct link *l, const struct original_policy *policy, size_t *
 		.anchors = policy->anchors,
 		.at_s = l->p.iat_s,
 		.alone = true };
-	struct verify_result r;
-	bool chained;
-	enum rc rc;
+	bool chained, before;
 
 	TRY(check_age(l, policy->now_s, f));
 	if (!l->x5c && l->x5u != NULL && policy->known != NULL)
@@ -404,12 +415,14 @@ verify_link(const struct link *l, const struct original_policy *policy, size_t *
 	if (!chained && policy->check == ORIGINAL_CACHED)
 		return REFUSE(f, RC_DENIED, ORIGINAL_INVALID, "original",
 		    "no x5c, and the chain of its x5u is not known beforehand");
-	TRY(verify_passport(&in, &r, f));
-	rc = judge(&r, chained, !policy->without_anchors, f);
-	verify_done(&r);
-	if (rc == RC_OK && chained)
-		(*verified)++;
-	return rc;
+	before = chained && policy->remembered != NULL &&
+		 policy->remembered(policy->arg, in.token, in.chain);
+	if (!before)
+		TRY(verify_steps(&in, policy, chained, f));
+	if (!before && chained && policy->remember != NULL)
+		policy->remember(policy->arg, in.token, in.chain);
+	*verified += chained;
+	return RC_OK;
 }
 
 enum rc

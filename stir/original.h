@@ -30,6 +30,13 @@ struct original_policy {
 	bool without_anchors;	       /* "vesper check": a chain that is not proven will do */
 	/* A chain that is known beforehand, or NULL; may itself be NULL. */
 	const struct chain *(*known)(void *arg, struct span x5u);
+	/*
+	 * Was this token found good before, by the same anchors and with this
+	 * chain (NULL: that of its x5c)?  remember() is told when it was.  Its
+	 * age is judged all the same.  Both may be NULL.
+	 */
+	bool (*remembered)(void *arg, struct span token, const struct chain *chain);
+	void (*remember)(void *arg, struct span token, const struct chain *chain);
 	void *arg;
 	int64_t now_s;
 };

@@ -240,6 +240,7 @@ api_calls(struct api_call *call)
 			.len = k.len,
 			.best_effort = k.best_effort,
 			.face = &face,
-			.request_id = call->request_id });
+			.request_id = call->request_id,
+			.keep = { k.root, k.merged } });
 	calls_done(&k);
 }

@@ -184,5 +184,6 @@ api_passports(struct api_call *call)
 		    &(struct sign_call){ .request = &r,
 			.len = 1,
 			.face = &face,
-			.request_id = call->request_id });
+			.request_id = call->request_id,
+			.keep = { root } });
 }

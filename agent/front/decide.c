@@ -780,27 +780,6 @@ set_origid(struct search *s, struct fault *f)
 	return gate_decide(s->d->credential->gate, &s->d->passport, s->w->now_s, f);
 }
 
-/* A credential of this agent, whose chain is known without asking anybody. */
-static const struct chain *
-known_chain(void *arg, struct span x5u)
-{
-	return credset_chain(arg, x5u);
-}
-
-static enum rc
-verify_originals(struct search *s, struct fault *f)
-{
-	const struct original_policy policy = { .check = s->d->config->original_check,
-		.anchors = s->w->set->anchors,
-		.known = known_chain,
-		.arg = (void *)(uintptr_t)s->w->set,
-		.now_s = s->w->now_s };
-
-	if (s->d->originals == NULL)
-		return RC_OK;
-	return originals_verify(s->d->originals, &policy, &s->d->originals_verified, f);
-}
-
 static enum rc
 settle(struct search *s, struct fault *f)
 {
@@ -817,8 +796,7 @@ settle(struct search *s, struct fault *f)
 	    s->d->tenant->entity_id, f)); /* D-63 */
 	TRY(set_origid(s, f));
 	TRY(policy_rph(s->d->config, s->d->passport.claims, f));
-	TRY(attest(s, c, f));
-	return verify_originals(s, f);
+	return attest(s, c, f);
 }
 
 static enum rc
@@ -856,7 +834,7 @@ decide(const struct decide_world *w, const struct sign_request *r, struct decisi
 	s.claim = NULL;
 	s.proven = false;
 	s.unproven = (struct fault){ 0 };
-	*out = (struct decision){ 0 };
+	*out = (struct decision){ .set = w->set };
 	rc = decide_in(&s, f);
 	if (rc != RC_OK) {
 		out->config = NULL;

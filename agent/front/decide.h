@@ -51,6 +51,7 @@ struct observation {
 
 struct decision {
 	/* Set as far as it came, also when it was refused: */
+	const struct credset *set;	    /* what it was judged by, borrowed */
 	const struct config_tenant *tenant; /* NULL: not known */
 	struct attest_verdict attest;	    /* all 0: not judged */
 	struct observation observed[OBSERVE__COUNT];
@@ -58,7 +59,7 @@ struct decision {
 	bool prepared;		     /* passport is set */
 	struct passport passport;    /* decide_done() */
 	struct originals *originals; /* owned; NULL: the ppt answers none */
-	size_t originals_verified;   /* whose signature was verified */
+	size_t originals_verified;   /* whose signature was verified: set by the caller */
 	/* Set when it was allowed: */
 	const struct config_credential *config;
 	struct credential *credential; /* borrowed from the set */
@@ -66,8 +67,9 @@ struct decision {
 
 /*
  * In this order, each with its reasons.  What a div, div-o or rsp answers is
- * read and compared with the syntax of the claims (original_mismatch) and
- * verified last of all, for that is dear (original_invalid).
+ * read and compared with the syntax of the claims (original_mismatch).  That
+ * it verifies is not judged here, for it is dear: where originals is set, it
+ * is left to the verifier (original_invalid), and nothing is signed before.
  *
  * clock        clock_not_credible
  * syntax       missing_original missing_claim invalid_claim invalid_tn stale_iat
@@ -83,7 +85,7 @@ struct decision {
  * health       sct_policy credential_expired credential_unusable hsm_unavailable
  * priority     ambiguous_credential
  * policy       value_not_permitted (vper.id, D-63) attest_not_allowed
- *              rph_not_allowed original_invalid
+ *              rph_not_allowed
  *
  * The reason is that of the filter which removed the last candidate (D-59).
  */

@@ -10,8 +10,10 @@
 #include "agent/front/headers.h"
 #include "agent/front/hsm.h"
 #include "agent/front/snapshot.h"
+#include "agent/front/verifier.h"
 
 struct sign_batch;
+struct sign_wait;
 
 enum { DESK_BUCKETS = 16 };
 
@@ -30,12 +32,14 @@ struct desk {
 	struct audit *audit;
 	struct policy *policy;
 	struct headers *headers;
+	struct verifier *verifier;
 	struct snapshot *now;
 	struct desk_stats stats;
 	/* Refusals that are not recorded one by one, since the last record. */
 	uint64_t uncounted[REASON__COUNT];
 	/* sign.c's own: */
 	struct sign_batch *batches; /* all of them */
+	struct sign_wait *waits;    /* for their originals to be verified */
 	struct buf body;	    /* of the answer that is being written */
 	/* journal.c's own: */
 	uint64_t told[OBSERVE__COUNT]; /* of stats.observed, what the log knows */

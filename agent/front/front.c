@@ -424,6 +424,15 @@ audit_ready(void *arg, uint32_t events)
 }
 
 static void
+verifier_ready(void *arg, uint32_t events)
+{
+	struct front *fr = arg;
+
+	(void)events;
+	verifier_take(fr->desk.verifier);
+}
+
+static void
 start_draining(struct front *fr)
 {
 	if (fr->draining)
@@ -673,6 +682,7 @@ open_desk(struct front *fr, const struct config *c, struct fault *f)
 	TRY(hsm_new(fr->loop, &ops, &d->hsm, f));
 	TRY(policy_new(&d->policy, f));
 	TRY(headers_new(&d->headers, f));
+	TRY(verifier_new(&d->verifier, f));
 	TRY(audit_open(c->audit_dir, c->audit_sync == AUDIT_SYNC_GROUP, &d->audit, f));
 	return RC_OK;
 }
@@ -724,6 +734,7 @@ front_open(struct front *fr, const char *config_file, struct fault *f)
 	TRY(watch(fr, &fr->control, ROLE_FD_CONTROL, control_ready, f));
 	TRY(watch(fr, &fr->builder_io, builder_fd(fr->builder), builder_ready, f));
 	TRY(watch(fr, &fr->audit_io, audit_fd(fr->desk.audit), audit_ready, f));
+	TRY(watch(fr, &fr->verifier_io, verifier_fd(fr->desk.verifier), verifier_ready, f));
 	TRY(builder_start(fr->builder, f));
 	TRY(first_set(fr, TAKE(set), f));
 	journal_open(&fr->desk);
@@ -757,6 +768,7 @@ front_close(struct front *fr)
 	}
 	conn_close_all(&fr->callers);
 	hsm_free(fr->desk.hsm);
+	verifier_free(fr->desk.verifier);
 	sign_drop(&fr->desk);
 	audit_close(fr->desk.audit);
 	if (fr->coming != NULL)

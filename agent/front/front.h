@@ -44,7 +44,7 @@ struct front {
 	struct config_listen door[FRONT_MAX_LISTEN]; /* what was listened on at the start */
 	size_t listeners;
 	size_t max_open, max_user;
-	struct loop_io control, builder_io, audit_io, signals;
+	struct loop_io control, builder_io, audit_io, verifier_io, signals;
 	struct loop_timer publish_late, drain_late;
 	/* A set whose new keys are being learnt. */
 	struct credset *coming;

@@ -165,15 +165,12 @@ put_asked(struct buf *out, const struct sign_request *r, const struct caller *wh
 		jw_bool(out, "delegate", true);
 	if (r->befores > 0)
 		jw_uint(out, "after", r->befores);
-	if (r->original != NULL)
-		jw_uint(out, "originals", json_array_size(r->original));
 }
 
 /* Some certificate of the tenant's keeps values from being seen (V-51): so does the trail. */
 static bool
-has_private_claims(const struct desk *d, const struct config_tenant *t)
+has_private_claims(const struct credset *set, const struct config_tenant *t)
 {
-	const struct credset *set = d->now->set;
 	const struct credset_tenant *all = &set->tenant[t - set->config->tenant];
 
 	for (size_t i = 0; i < t->credentials; i++) {
@@ -193,11 +190,11 @@ has_private_claims(const struct desk *d, const struct config_tenant *t)
 
 /* What "vesper replay" judges again. */
 static void
-put_claims(struct buf *out, const struct desk *desk, const struct decision *d)
+put_claims(struct buf *out, const struct decision *d)
 {
 	AUTO_BUF text = BUF_INIT(JOURNAL_CLAIMS_MAX);
 
-	if (d->prepared && d->tenant != NULL && !has_private_claims(desk, d->tenant) &&
+	if (d->prepared && d->tenant != NULL && !has_private_claims(d->set, d->tenant) &&
 	    jtext_write(&text, d->passport.claims, NULL) == RC_OK &&
 	    buf_check(&text, NULL) == RC_OK)
 		jw_raw(out, "claims", buf_view(&text));
@@ -205,8 +202,8 @@ put_claims(struct buf *out, const struct desk *desk, const struct decision *d)
 
 /* Who asked, and for which call; whole numbers are the audit's business. */
 static void
-put_request(struct buf *out, const struct desk *desk, const struct sign_request *r,
-    const struct caller *who, const struct decision *d)
+put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
+    const struct decision *d)
 {
 	jw_str(out, "ppt", ppt_text(r->ppt));
 	if (d->tenant != NULL && d->tenant->entity_id != NULL) /* D-63 */
@@ -225,11 +222,13 @@ put_request(struct buf *out, const struct desk *desk, const struct sign_request 
 	if (d->originals != NULL) {
 		jw_uint(out, "originals", originals_len(d->originals));
 		jw_uint(out, "originals_verified", d->originals_verified);
+	} else if (r->original != NULL) { /* not read */
+		jw_uint(out, "originals", json_array_size(r->original));
 	}
 	put_attest(out, &d->attest);
 	put_observed(out, d);
 	put_asked(out, r, who);
-	put_claims(out, desk, d);
+	put_claims(out, d);
 	put_context(out, r->context);
 }
 
@@ -246,7 +245,7 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 	jw_str(members, "serial", x->credential->chain->cert[0]->serial);
 	jw_hex(members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
 	jw_hex(members, "digest", span_of(digest, ES256_DIGEST_LEN));
-	put_request(members, d, r, who, x);
+	put_request(members, r, who, x);
 	TRY(buf_check(members, f));
 	for (size_t i = 0; i < x->observeds; i++)
 		d->stats.observed[x->observed[i].rule]++;
@@ -256,9 +255,9 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 
 /* Recorded one by one unless a flood of them would cost a flood of records. */
 static bool
-is_only_counted(const struct fault *f, const struct caller_view *view)
+is_only_counted(const struct fault *f, bool known)
 {
-	return !view->any || strcmp(f->reason, reason_token(REASON_RATE_LIMITED)) == 0 ||
+	return !known || strcmp(f->reason, reason_token(REASON_RATE_LIMITED)) == 0 ||
 	       strcmp(f->reason, reason_token(REASON_OVERLOADED)) == 0 ||
 	       strcmp(f->reason, reason_token(REASON_AUDIT_UNAVAILABLE)) == 0;
 }
@@ -274,20 +273,20 @@ is_flood(struct desk *d, const struct decision *x)
 }
 
 void
-journal_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
-    const struct decision *x, const struct fault *why)
+journal_refused(struct desk *d, const struct caller *who, bool known,
+    const struct sign_request *r, const struct decision *x, const struct fault *why)
 {
 	AUTO_BUF members = BUF_INIT(RECORD_MAX);
 	uint64_t seq;
 
-	if (is_only_counted(why, &c->view) || is_flood(d, x)) {
+	if (is_only_counted(why, known) || is_flood(d, x)) {
 		journal_count(d, why);
 		return;
 	}
 	jw_str(&members, "claim", why->claim[0] != 0 ? why->claim : NULL);
 	if (r->dry_run)
 		jw_bool(&members, "dry_run", true);
-	put_request(&members, d, r, &c->caller, x);
+	put_request(&members, r, who, x);
 	/* A refusal stands with or without its record. */
 	if (buf_check(&members, NULL) != RC_OK ||
 	    audit_append(d->audit, "refuse", x->tenant != NULL ? x->tenant->name : NULL,

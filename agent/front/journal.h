@@ -28,9 +28,12 @@ enum rc journal_allowed(struct desk *d, const struct caller *who, const struct s
     const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
     struct fault *f) MUST_CHECK;
 
-/* "refuse", or only counted.  A refusal stands with or without its record. */
-void journal_refused(struct desk *d, const struct conn *c, const struct sign_request *r,
-    const struct decision *x, const struct fault *why);
+/*
+ * "refuse", or only counted.  known: some tenant is this caller's.  A refusal
+ * stands with or without its record.
+ */
+void journal_refused(struct desk *d, const struct caller *who, bool known,
+    const struct sign_request *r, const struct decision *x, const struct fault *why);
 
 /* Refused before there was a decision: counted. */
 void journal_count(struct desk *d, const struct fault *why);

@@ -27,7 +27,8 @@ libfront_la_SOURCES = \
 	agent/front/proof.c agent/front/proof.h \
 	agent/front/sign.c agent/front/sign.h \
 	agent/front/snapshot.h \
-	agent/front/status.c agent/front/status.h
+	agent/front/status.c agent/front/status.h \
+	agent/front/verifier.c agent/front/verifier.h
 
 include $(top_srcdir)/agent/front/audit.mk
 include $(top_srcdir)/agent/front/builder.mk

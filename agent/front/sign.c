@@ -430,11 +430,13 @@ build(
 
 /* ---- one request ---- */
 
-/* While a request is looked at; nothing of it outlives sign_start(). */
+/* While a request is looked at. */
 struct sign_work {
 	struct desk *desk;
-	struct conn *conn;
-	const struct sign_call *call;
+	struct conn *conn; /* only while it is decided */
+	const struct caller *who;
+	bool known; /* some tenant is the caller's */
+	const struct sign_request *request;
 	struct sign_batch *batch;
 	/* In the order of deciding: */
 	size_t len;
@@ -462,11 +464,12 @@ decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
 		.arg = d,
 		.now_s = loop_time_s(d->loop),
 		.now_ms = loop_now_ms(d->loop) };
-	struct sign_request r = w->call->request[i];
+	struct sign_request r = w->request[i];
 
 	r.before = w->decision;
 	r.befores = w->len;
 	*x = (struct decision){ 0 };
+	w->known = world.view->any;
 	if (!world.view->any)
 		TRY(policy_take_stranger(d->policy, world.now_ms, f));
 	return decide(&world, &r, x, f);
@@ -476,8 +479,8 @@ decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
 static void
 decide_pass(struct sign_work *w, bool shaken)
 {
-	for (size_t i = 0; i < w->call->len; i++) {
-		const struct sign_request *r = &w->call->request[i];
+	for (size_t i = 0; i < w->batch->len; i++) {
+		const struct sign_request *r = &w->request[i];
 		struct sign_job *j = &w->batch->job[i];
 		struct decision *x = &w->decision[w->len];
 
@@ -496,13 +499,13 @@ record(struct sign_work *w)
 	for (size_t k = 0; k < w->len; k++) {
 		struct sign_job *j = &w->batch->job[w->of[k]];
 		const struct decision *x = &w->decision[k];
-		struct sign_request r = w->call->request[w->of[k]];
+		struct sign_request r = w->request[w->of[k]];
 
 		r.befores = k;
-		if (j->fault.rc == RC_OK && journal_allowed(w->desk, &w->conn->caller, &r, x,
+		if (j->fault.rc == RC_OK && journal_allowed(w->desk, w->who, &r, x,
 						j->call.digest, &j->seq, &j->fault) == RC_OK)
 			continue;
-		journal_refused(w->desk, w->conn, &r, x, &j->fault);
+		journal_refused(w->desk, w->who, w->known, &r, x, &j->fault);
 	}
 }
 
@@ -526,25 +529,232 @@ send_digests(struct sign_work *w)
 	}
 }
 
+/* All is decided, built and verified. */
 static void
-carry_out(struct sign_work *w)
+conclude(struct sign_work *w)
 {
 	struct sign_batch *b = w->batch;
 
-	decide_pass(w, false);
-	decide_pass(w, true);
 	withhold(b);
 	record(w);
 	withhold(b);
 	if (!b->dry_run)
 		send_digests(w);
-	b->conn = w->conn;
 	if (b->at_token == 0)
 		finish(b);
-	else
-		conn_on_lost(w->conn, batch_lost, b);
+	else if (b->conn != NULL)
+		conn_on_lost(b->conn, batch_lost, b);
 	for (size_t k = 0; k < w->len; k++)
 		decide_done(&w->decision[k]);
+}
+
+/* ---- a request whose originals are verified ---- */
+
+struct sign_wait {
+	struct verifier_task task;
+	struct sign_work work;
+	struct sign_request request[SIGN_CALL_MAX];
+	size_t of_item[VERIFIER_MAX_ITEMS]; /* which decision */
+	struct originals *late[VERIFIER_MAX_ITEMS];
+	bool over; /* it was answered: only the verifier still reads late[] */
+	json_t *keep[SIGN_CALL_KEEP];
+	struct caller who; /* without its groups, which have had their say */
+	struct loop_timer too_late;
+	struct sign_wait *next, *prev;
+};
+_Static_assert(offsetof(struct sign_wait, task) == 0, "the task is the wait");
+_Static_assert((int)VERIFIER_MAX_ITEMS >= (int)SIGN_CALL_MAX, "an item for each PASSporT");
+
+static void
+wait_free(struct sign_wait *wait)
+{
+	struct desk *d = wait->work.desk;
+
+	loop_disarm(d->loop, &wait->too_late);
+	if (wait->next != NULL)
+		wait->next->prev = wait->prev;
+	if (wait->prev != NULL)
+		wait->prev->next = wait->next;
+	else
+		d->waits = wait->next;
+	for (size_t k = 0; !wait->over && k < wait->work.len; k++)
+		decide_done(&wait->work.decision[k]);
+	for (size_t i = 0; i < VERIFIER_MAX_ITEMS; i++)
+		originals_free(wait->late[i]);
+	for (size_t i = 0; i < SIGN_CALL_KEEP; i++)
+		json_decref(wait->keep[i]);
+	free(wait);
+}
+
+static void
+job_unproven(struct sign_work *w, size_t k, const struct fault *f)
+{
+	w->batch->job[w->of[k]].fault = *f;
+	w->decision[k].config = NULL;
+	w->decision[k].credential = NULL;
+}
+
+/* The token may have filled up meanwhile: that is said before the audit says "sign". */
+static void
+look_for_room(struct sign_work *w)
+{
+	for (size_t i = 0; i < w->batch->len && !w->batch->dry_run; i++) {
+		struct sign_job *j = &w->batch->job[i];
+
+		if (j->fault.rc == RC_OK)
+			(void)!hsm_has_room(w->desk->hsm, j->call.token, &j->fault);
+	}
+}
+
+static void
+wait_verified(struct verifier_task *t)
+{
+	struct sign_wait *wait = (struct sign_wait *)t; /* its first member */
+	struct sign_work *w = &wait->work;
+
+	if (!wait->over) {
+		for (size_t i = 0; i < t->items; i++) {
+			size_t k = wait->of_item[i];
+
+			w->decision[k].originals_verified = t->item[i].verified;
+			if (t->item[i].fault.rc != RC_OK)
+				job_unproven(w, k, &t->item[i].fault);
+		}
+		look_for_room(w);
+		conclude(w);
+		wait->over = true;
+	}
+	wait_free(wait);
+}
+
+/* The request's deadline.  The verifier may be reading the originals: they stay. */
+static void
+wait_too_late(void *arg)
+{
+	struct sign_wait *wait = arg;
+	struct fault f = { 0 };
+
+	(void)REFUSE(
+	    &f, RC_TIMEOUT, OVERLOADED, "original", "the originals were not verified in time");
+	for (size_t i = 0; i < wait->task.items; i++) {
+		size_t k = wait->of_item[i];
+
+		job_unproven(&wait->work, k, &f);
+		wait->late[i] = TAKE(wait->work.decision[k].originals);
+	}
+	look_for_room(&wait->work);
+	conclude(&wait->work);
+	wait->over = true;
+}
+
+static bool
+is_unproven(const struct sign_work *w, size_t k)
+{
+	return w->decision[k].originals != NULL && w->batch->job[w->of[k]].fault.rc == RC_OK;
+}
+
+static bool
+has_unproven(const struct sign_work *w)
+{
+	for (size_t k = 0; k < w->len; k++) {
+		if (is_unproven(w, k))
+			return true;
+	}
+	return false;
+}
+
+/* A call of which nothing would be given out is not worth the work. */
+static bool
+is_lost(const struct sign_batch *b)
+{
+	return !b->best_effort && cause(b) != NULL;
+}
+
+/* Borrows the decisions. */
+static void
+wait_fill(struct sign_wait *wait, const struct sign_work *w)
+{
+	struct verifier_task *t = &wait->task;
+	struct sign_batch *b = w->batch;
+
+	wait->who = *w->who;
+	wait->who.group = NULL;
+	wait->who.groups = 0;
+	wait->work.desk = w->desk;
+	wait->work.who = &wait->who;
+	wait->work.known = w->known;
+	wait->work.request = wait->request;
+	wait->work.batch = b;
+	wait->work.len = w->len;
+	for (size_t k = 0; k < w->len; k++) {
+		size_t i = w->of[k];
+
+		wait->work.of[k] = i;
+		wait->work.decision[k] = w->decision[k];
+		wait->request[i] = w->request[i];
+		wait->request[i].request_id = b->request_id;
+		if (is_unproven(w, k)) {
+			wait->of_item[t->items] = k;
+			t->item[t->items++] =
+			    (struct verifier_item){ .originals = w->decision[k].originals,
+				    .check = w->decision[k].config->original_check };
+		}
+	}
+	t->now_s = loop_time_s(w->desk->loop);
+	t->deadline_ms = b->job[0].call.deadline_ms;
+	t->done = wait_verified;
+}
+
+/* The verifier has it: the rest is for wait_verified(). */
+static void
+wait_begin(struct sign_wait *wait, const struct sign_call *call)
+{
+	struct desk *d = wait->work.desk;
+	struct sign_batch *b = wait->work.batch;
+
+	for (size_t i = 0; i < SIGN_CALL_KEEP; i++)
+		wait->keep[i] = json_incref(call->keep[i]);
+	wait->next = d->waits;
+	if (d->waits != NULL)
+		d->waits->prev = wait;
+	d->waits = wait;
+	wait->too_late = (struct loop_timer){ .fire = wait_too_late, .arg = wait };
+	loop_arm(d->loop, &wait->too_late, wait->task.deadline_ms);
+	conn_on_lost(b->conn, batch_lost, b);
+}
+
+static enum rc
+put_off(struct sign_work *w, const struct sign_call *call, struct fault *f)
+{
+	AUTO_FREE struct sign_wait *wait = calloc(1, sizeof *wait);
+
+	if (wait == NULL)
+		return REFUSE(f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the originals");
+	wait_fill(wait, w);
+	TRY(verifier_post(w->desk->verifier, &wait->task, w->batch->snapshot->set, f));
+	wait_begin(TAKE(wait), call);
+	return RC_OK;
+}
+
+/* ---- from the first to the last ---- */
+
+static void
+carry_out(struct sign_work *w, const struct sign_call *call)
+{
+	struct fault f = { 0 };
+
+	decide_pass(w, false);
+	decide_pass(w, true);
+	w->batch->conn = w->conn;
+	if (has_unproven(w) && !is_lost(w->batch)) {
+		if (put_off(w, call, &f) == RC_OK)
+			return;
+		for (size_t k = 0; k < w->len; k++) {
+			if (is_unproven(w, k))
+				job_unproven(w, k, &f);
+		}
+	}
+	conclude(w);
 }
 
 void
@@ -555,11 +765,13 @@ sign_start(struct desk *d, struct conn *c, const struct sign_call *call)
 
 	w.desk = d;
 	w.conn = c;
-	w.call = call;
+	w.who = &c->caller;
+	w.known = false;
+	w.request = call->request;
 	w.len = 0;
 	w.batch = batch_new(d, call);
 	if (w.batch != NULL) {
-		carry_out(&w);
+		carry_out(&w, call);
 		return;
 	}
 	(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the request");
@@ -580,6 +792,8 @@ sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face, const 
 void
 sign_drop(struct desk *d)
 {
+	while (d->waits != NULL)
+		wait_free(d->waits);
 	while (d->batches != NULL)
 		batch_free(d->batches);
 	buf_free(&d->body);

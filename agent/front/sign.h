@@ -1,8 +1,9 @@
 /*
  * A signing request, of one PASSporT or of all those of a call, from the
- * decision to the answer: everything is decided and built first, the audit
- * records appended, the digests sent to signers at the same time, and one
- * answer goes out when the signatures are there and the records are on disk.
+ * decision to the answer: everything is decided and built first, the originals
+ * of a div, div-o or rsp verified by the verifier thread, the audit records
+ * appended, the digests sent to signers at the same time, and one answer goes
+ * out when the signatures are there and the records are on disk.
  *
  * Loop thread only.  A batch outlives its connection: what was begun is
  * finished, only nobody is told.
@@ -18,6 +19,7 @@ enum {
 	SIGN_TOKEN_MAX = 2 * 65536,
 	SIGN_REQUEST_ID_MAX = 64,
 	SIGN_SIG_TEXT = 86, /* base64url of 64 bytes */
+	SIGN_CALL_KEEP = 2,
 };
 
 /* What an answer is made of: one for each PASSporT, in the order they were asked for. */
@@ -55,6 +57,11 @@ struct sign_call {
 	const struct sign_face *face;
 	bool plain;		/* the caller wants the one bare Identity value */
 	const char *request_id; /* of every one */
+	/*
+	 * What the requests borrow from, where one of them has originals: a
+	 * reference is kept while these are verified.
+	 */
+	json_t *keep[SIGN_CALL_KEEP]; /* NULL: nothing */
 };
 
 /*
@@ -71,7 +78,7 @@ void sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face,
 /* The audit has moved on: answer what waited for it. */
 void sign_audited(struct desk *d);
 
-/* Forget every batch, when the signers are gone already. */
+/* Forget every batch, when the signers and the verifier are gone already. */
 void sign_drop(struct desk *d);
 
 #endif

@@ -41,6 +41,7 @@ EXTRA_tests_unit_test_builder_DEPENDENCIES = vesper-hsm
 UNIT_TESTS += tests/unit/test_front
 tests_unit_test_front_SOURCES = tests/unit/test_front.c $(BWORLD)
 tests_unit_test_front_LDADD = $(BUILDER_LDADD)
+tests_unit_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify
 
 UNIT_TESTS += tests/unit/test_contents
 tests_unit_test_contents_SOURCES = tests/unit/test_contents.c $(BWORLD)

@@ -28,3 +28,8 @@ tests_unit_test_conn_LDADD = $(FRONT_LDADD)
 UNIT_TESTS += tests/unit/test_replay
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/unit/rows.h tests/unit/cm.h
 tests_unit_test_replay_LDADD = $(FRONT_LDADD)
+
+UNIT_TESTS += tests/unit/test_verifier
+tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c tests/unit/spec.h $(PKI)
+tests_unit_test_verifier_LDADD = $(FRONT_LDADD)
+tests_unit_test_verifier_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify

@@ -1,8 +1,10 @@
 /* caller, policy and the order of the decision, over sets made by hand */
 #include "agent/front/decide.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
+#include "agent/front/verifier.h"
 #include "stir/b64.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/rows.h"
@@ -1291,6 +1293,39 @@ check_origid(const struct type_case *c, const struct decision *d)
 }
 
 static void
+verified(struct verifier_task *t)
+{
+	t->items = 0;
+}
+
+/* What the front leaves to its verifier. */
+static enum rc
+verify(struct fixture *x, struct decision *d, struct fault *f)
+{
+	struct verifier_task t = {
+		.item = { { .originals = d->originals, .check = d->config->original_check } },
+		.items = 1,
+		.now_s = NOW,
+		.deadline_ms = INT64_MAX,
+		.done = verified
+	};
+	struct verifier *v = NULL;
+	struct pollfd p = { .events = POLLIN };
+
+	assert_int_equal(verifier_new(&v, NULL), RC_OK);
+	assert_int_equal(verifier_post(v, &t, x->set, NULL), RC_OK);
+	p.fd = verifier_fd(v);
+	while (t.items > 0) {
+		assert_int_equal(poll(&p, 1, 20000), 1);
+		verifier_take(v);
+	}
+	verifier_free(v);
+	d->originals_verified = t.item[0].verified;
+	*f = t.item[0].fault;
+	return f->rc;
+}
+
+static void
 ask_type(struct fixture *x, const struct type_case *c)
 {
 	const struct decide_case plainly = { c->name, 1000, c->ppt, c->tenant, NULL, c->claims,
@@ -1312,6 +1347,8 @@ ask_type(struct fixture *x, const struct type_case *c)
 	set_switches(x, "acme", c->switches);
 	set_switches(x, "osp", c->switches);
 	rc = run_as(x, &who, &r, NOW, &d, &f);
+	if (rc == RC_OK && d.originals != NULL)
+		rc = verify(x, &d, &f);
 	if (c->reason == NULL && rc == RC_OK) {
 		snprintf(is, sizeof is, "%s/%s", d.tenant->name, d.config->name);
 		check_origid(c, &d);

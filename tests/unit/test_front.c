@@ -421,34 +421,257 @@ enum { FLOOD = JOURNAL_UNNAMED_PER_S + 200 };
 static void
 a_flood_is_counted(void **state)
 {
-	struct conn *c = calloc(1, sizeof *c);
+	const struct caller who = { .uid = 1 };
 	struct sign_request r = { .request_id = "unnamed" };
 	struct decision x = { 0 };
 	struct fault why = { 0 };
 	int64_t until_ms = loop_now_ms(fr.loop) + 1200;
 
 	(void)state;
-	assert_non_null(c);
-	c->view.any = true;
 	(void)REFUSE(&why, RC_DENIED, TN_NOT_AUTHORIZED, "orig", "not a number of yours");
 	for (int i = 0; i < FLOOD; i++)
-		journal_refused(&fr.desk, c, &r, &x, &why);
+		journal_refused(&fr.desk, &who, true, &r, &x, &why);
 	/* One that names its tenant is recorded all the same. */
 	x.tenant = &front_set(&fr)->config->tenant[0];
 	r.request_id = "named";
-	journal_refused(&fr.desk, c, &r, &x, &why);
+	journal_refused(&fr.desk, &who, true, &r, &x, &why);
 	while (loop_now_ms(fr.loop) < until_ms)
 		assert_int_equal(loop_turn(fr.loop, 10, NULL), RC_OK);
 	x.tenant = NULL;
 	r.request_id = "later";
-	journal_refused(&fr.desk, c, &r, &x, &why);
+	journal_refused(&fr.desk, &who, true, &r, &x, &why);
 	(void)turn_until(is_on_disk, NULL);
 	assert_int_equal(count_in_trail("\"request_id\":\"unnamed\""), JOURNAL_UNNAMED_PER_S);
 	assert_int_equal(count_in_trail("\"request_id\":\"named\""), 1);
 	assert_int_equal(count_in_trail("\"request_id\":\"later\""), 1);
 	assert_int_equal(
 	    count_in_trail("\"reasons\":{\"tn_not_authorized\":200},\"count\":200"), 1);
-	free(c);
+}
+
+/* ---- originals ---- */
+
+enum rc __real_originals_verify(const struct originals *o, const struct original_policy *policy,
+    size_t *verified, struct fault *f);
+enum rc __wrap_originals_verify(const struct originals *o, const struct original_policy *policy,
+    size_t *verified, struct fault *f);
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	bool shut;
+} door = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+
+static void
+set_door(bool shut)
+{
+	pthread_mutex_lock(&door.lock);
+	door.shut = shut;
+	pthread_cond_broadcast(&door.opened);
+	pthread_mutex_unlock(&door.lock);
+}
+
+/* A verification that takes as long as the test wants. */
+enum rc
+__wrap_originals_verify(const struct originals *o, const struct original_policy *policy,
+    size_t *verified, struct fault *f)
+{
+	pthread_mutex_lock(&door.lock);
+	while (door.shut)
+		pthread_cond_wait(&door.opened, &door.lock);
+	pthread_mutex_unlock(&door.lock);
+	return __real_originals_verify(o, policy, verified, f);
+}
+
+/* acme/main signs: its certificate is in force, and a signer has its key. */
+static struct signer
+make_signable(void)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	char allow[512];
+	struct signer s;
+
+	certificate(&pem, "10");
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	snprintf(
+	    allow, sizeof allow, "allow_user = { \"%u\" }\n" TENANT(""), (unsigned)getuid());
+	bworld_tenant("acme", allow);
+	reload_at_once();
+	s = attach_signer(1, FRAME_OK);
+	serve_until_taught(&s);
+	return s;
+}
+
+/* Somebody's call to 12025550100, which goes on to 13035550100; its chain is elsewhere. */
+static void
+put_div(struct buf *body, int64_t iat_s)
+{
+	static const char header[] =
+	    "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5u\":\"https://c.example/a.pem\"}";
+	static const uint8_t none[ES256_SIG_LEN];
+	AUTO_BUF token = BUF_INIT(4096);
+	json_auto_t *claims = json_pack("{s:{s:[s]},s:I,s:{s:s}}", "dest", "tn", "12025550100",
+	    "iat", (json_int_t)iat_s, "orig", "tn", "13035550199");
+
+	assert_int_equal(passport_signing_input(&token, span_str(header), claims, NULL), RC_OK);
+	buf_byte(&token, '.');
+	b64_encode(&token, B64_URL, span_of(none, sizeof none));
+	buf_printf(body,
+	    "{\"ppt\":\"div\",\"claims\":{\"orig\":{\"tn\":\"13035550199\"},"
+	    "\"dest\":{\"tn\":[\"13035550100\"]},\"div\":{\"tn\":\"12025550100\"}},"
+	    "\"original\":[\"%s\"]}",
+	    buf_text(&token));
+}
+
+static struct exchange *
+ask_div(const char *id, int64_t iat_s)
+{
+	struct exchange *x = calloc(1, sizeof *x);
+	struct caller who = { .uid = getuid() };
+	AUTO_BUF body = BUF_INIT(8192), text = BUF_INIT(16384);
+	int pair[2];
+
+	assert_non_null(x);
+	put_div(&body, iat_s);
+	buf_printf(&text,
+	    "POST /v1/passports?dry_run=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+	    "Content-Type: application/json\r\nX-RequestID: %s\r\nContent-Length: %zu\r\n\r\n",
+	    id, body.len);
+	buf_span(&text, buf_view(&body));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(conn_open(&fr.callers, pair[0], &who, false, NULL), RC_OK);
+	x->fd = pair[1];
+	assert_int_equal(send(x->fd, text.ptr, text.len, 0), text.len);
+	return x;
+}
+
+static bool
+is_put_off(void *arg)
+{
+	(void)arg;
+	return fr.desk.waits != NULL;
+}
+
+static bool
+is_nothing_left(void *arg)
+{
+	(void)arg;
+	return fr.desk.waits == NULL && fr.desk.batches == NULL && fr.callers.open == 0;
+}
+
+static bool
+is_all_closed(void *arg)
+{
+	(void)arg;
+	return fr.callers.open == 0;
+}
+
+static bool
+is_in_trail(void *arg)
+{
+	return count_in_trail(arg) > 0;
+}
+
+/* Turn until it is answered, and read what. */
+static void
+expect_answer(struct exchange *x, const char *line, const char *part)
+{
+	(void)turn_until(is_answered, x);
+	if (strncmp(x->text, line, strlen(line)) != 0 || strstr(x->text, part) == NULL)
+		fail_msg("%s", x->text);
+	close(x->fd);
+	free(x);
+}
+
+/* The loop serves others meanwhile; then the decision is as it would have been. */
+static void
+originals_wait_elsewhere(void **state)
+{
+	struct signer s = make_signable();
+	struct exchange *x;
+	int status = 0;
+
+	(void)state;
+	set_door(true);
+	x = ask_div("good", time(NULL));
+	(void)turn_until(is_put_off, NULL);
+	json_decref(get("/health/live", false, &status));
+	assert_int_equal(status, 200);
+	assert_int_equal(count_in_trail("\"request_id\":\"good\""), 0);
+	set_door(false);
+	expect_answer(x, "HTTP/1.1 200 ", "\"dry_run\":true");
+	(void)turn_until(is_nothing_left, NULL);
+	(void)turn_until(is_in_trail, (void *)(uintptr_t) "\"request_id\":\"good\"");
+	assert_int_equal(count_in_trail("\"originals\":1,\"originals_verified\":0"), 1);
+	assert_int_equal(count_in_trail("\"originals\":"), 1);
+	config_tenant_find(front_set(&fr)->config, "acme")->credential->original_check =
+	    ORIGINAL_CACHED; /* not const in there */
+	expect_answer(ask_div("bad", time(NULL)), "HTTP/1.1 403 ", "original_invalid");
+	(void)turn_until(is_in_trail, (void *)(uintptr_t) "\"request_id\":\"bad\"");
+	assert_int_equal(count_in_trail("\"reason\":\"original_invalid\""), 1);
+	close(s.fd);
+}
+
+static void
+originals_have_a_deadline(void **state)
+{
+	struct signer s = make_signable();
+	struct config *c = (struct config *)(uintptr_t)front_set(&fr)->config;
+
+	(void)state;
+	c->request_timeout_ms = 50;
+	set_door(true);
+	expect_answer(ask_div("late", time(NULL)), "HTTP/1.1 503 ", "overloaded");
+	assert_null(fr.desk.batches);
+	assert_non_null(fr.desk.waits); /* the verifier still reads it */
+	set_door(false);
+	(void)turn_until(is_nothing_left, NULL);
+	close(s.fd);
+}
+
+/* Its caller is gone, and so is the set that it was judged by: it ends all the same. */
+static void
+originals_outlive_caller_and_set(void **state)
+{
+	struct signer s = make_signable();
+	struct exchange *x;
+
+	(void)state;
+	set_door(true);
+	x = ask_div("left", time(NULL));
+	(void)turn_until(is_put_off, NULL);
+	close(x->fd);
+	free(x);
+	(void)turn_until(is_all_closed, NULL);
+	bworld_tenant("acme", NULL);
+	bworld_tenant("beta", NULL);
+	bworld_tenant("gamma", "numbers = { \"13035550100\" }\n");
+	reload_at_once();
+	set_door(false);
+	(void)turn_until(is_nothing_left, NULL);
+	(void)turn_until(is_in_trail, (void *)(uintptr_t) "\"request_id\":\"left\"");
+	assert_int_equal(count_in_trail("\"event\":\"dry_run\""), 1);
+	close(s.fd);
+}
+
+/* close_front() finds one that is verified and not yet answered, or not even verified. */
+static void
+originals_at_the_end(void **state)
+{
+	struct signer s = make_signable();
+
+	(void)state;
+	set_door(true);
+	for (int i = 0; i < 3; i++) {
+		struct exchange *x = ask_div("end", time(NULL));
+
+		(void)turn_until(is_put_off, NULL);
+		close(x->fd);
+		free(x);
+	}
+	assert_int_equal(loop_turn(fr.loop, 5, NULL), RC_OK);
+	assert_non_null(fr.desk.waits);
+	set_door(false);
+	close(s.fd);
 }
 
 int
@@ -460,6 +683,13 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_flood_is_counted, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    signable_is_what_it_says, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    originals_wait_elsewhere, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    originals_have_a_deadline, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    originals_outlive_caller_and_set, open_front, close_front),
+		cmocka_unit_test_setup_teardown(originals_at_the_end, open_front, close_front),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

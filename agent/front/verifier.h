@@ -1,0 +1,64 @@
+/*
+ * The verifier thread: signatures and chains of the PASSporTs that a div,
+ * div-o or rsp answers (stir/original.h), which cost far more than a decision.
+ * Apart from the builder, whose installs a call must not wait for.
+ *
+ * What was found good is remembered by the digest of all that it depends on:
+ * token, chain, trust anchors.  So nothing is ever to be forgotten when these
+ * change; the age is judged anew each time.
+ *
+ * The loop posts a task and is told by verifier_fd() and verifier_take().
+ * Requests without originals never touch it.
+ */
+#ifndef AGENT_FRONT_VERIFIER_H
+#define AGENT_FRONT_VERIFIER_H
+
+#include "agent/front/credset.h"
+#include "stir/original.h"
+
+enum {
+	VERIFIER_MAX_WAITING = 256, /* tasks */
+	VERIFIER_MAX_ITEMS = 16,    /* of one task */
+	VERIFIER_MEMORY = 4096,	    /* outcomes */
+};
+
+struct verifier_item {
+	const struct originals *originals;
+	enum original_check check;
+	/* The answer: */
+	size_t verified;
+	struct fault fault;
+};
+
+/* Part of its owner's, who keeps it and what it points to until it is done. */
+struct verifier_task {
+	struct verifier_item item[VERIFIER_MAX_ITEMS];
+	size_t items;
+	int64_t now_s;	     /* what the ages are judged by */
+	int64_t deadline_ms; /* monotonic: not begun after it, RC_TIMEOUT overloaded */
+	void (*done)(struct verifier_task *t); /* on the loop's thread */
+	/* verifier.c's own: */
+	struct credset *set;
+	struct verifier_task *next;
+};
+
+struct verifier;
+
+enum rc verifier_new(struct verifier **out, struct fault *f) MUST_CHECK;
+/* Ends the thread; whose task is not done is not told any more.  NULL is fine. */
+void verifier_free(struct verifier *v);
+
+/*
+ * Takes a reference of the set by whose anchors and chains it is verified.
+ * RC_BUSY overloaded: VERIFIER_MAX_WAITING wait.
+ */
+enum rc verifier_post(struct verifier *v, struct verifier_task *t, struct credset *set,
+    struct fault *f) MUST_CHECK;
+
+int verifier_fd(const struct verifier *v);
+void verifier_take(struct verifier *v); /* calls done() of all that are */
+
+/* How many chains and signatures were not verified again.  Any thread. */
+uint64_t verifier_remembered(struct verifier *v);
+
+#endif

@@ -1,0 +1,328 @@
+/* verifier: the thread, its bounds, and what it remembers */
+#include "agent/front/verifier.h"
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "tests/unit/pki.h"
+#include "tests/unit/spec.h"
+
+#define X5U    "https://cert.example/a.pem"
+#define CALLER "12025550100"
+#define CLAIMS \
+	"{\"dest\":{\"tn\":[\"12125550111\"]},\"iat\":1800000000,\"orig\":{\"tn\":\"" CALLER \
+	"\"}}"
+
+enum { LONG_MS = 20000 };
+
+static struct {
+	EVP_PKEY *root_key, *leaf_key, *other_key;
+	X509 *root, *leaf;
+	struct credset *set, *others; /* of another trust anchor */
+} w;
+
+/* ---- how often, and how long ---- */
+
+enum rc __real_originals_verify(const struct originals *o, const struct original_policy *policy,
+    size_t *verified, struct fault *f);
+enum rc __wrap_originals_verify(const struct originals *o, const struct original_policy *policy,
+    size_t *verified, struct fault *f);
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool shut;
+	unsigned inside;
+} door = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
+
+static void
+set_door(bool shut)
+{
+	pthread_mutex_lock(&door.lock);
+	door.shut = shut;
+	pthread_cond_broadcast(&door.changed);
+	pthread_mutex_unlock(&door.lock);
+}
+
+static void
+wait_until_inside(void)
+{
+	pthread_mutex_lock(&door.lock);
+	while (door.inside == 0)
+		pthread_cond_wait(&door.changed, &door.lock);
+	pthread_mutex_unlock(&door.lock);
+}
+
+enum rc
+__wrap_originals_verify(const struct originals *o, const struct original_policy *policy,
+    size_t *verified, struct fault *f)
+{
+	pthread_mutex_lock(&door.lock);
+	door.inside++;
+	pthread_cond_broadcast(&door.changed);
+	while (door.shut)
+		pthread_cond_wait(&door.changed, &door.lock);
+	door.inside--;
+	pthread_mutex_unlock(&door.lock);
+	return __real_originals_verify(o, policy, verified, f);
+}
+
+/* ---- surroundings ---- */
+
+static struct credset *
+make_set(X509 *anchor, uint8_t judged_by)
+{
+	AUTO_CREDSET_BASE *base = NULL;
+	AUTO_BUF pem = BUF_INIT(10000), leaf = BUF_INIT(10000);
+	struct credset_parts parts = { .config = calloc(1, sizeof *parts.config) };
+	struct credset *set = NULL;
+	struct credential *c = NULL;
+
+	assert_non_null(parts.config);
+	parts.config->tenant = calloc(1, sizeof *parts.config->tenant);
+	parts.config->tenants = 1;
+	parts.config->tenant->credential = calloc(1, sizeof *parts.config->tenant->credential);
+	parts.config->tenant->credentials = 1;
+	parts.judged_by[0] = judged_by;
+	pki_pem(&pem, anchor);
+	assert_int_equal(anchors_read_pem(buf_view(&pem), &parts.anchors, NULL), RC_OK);
+	assert_int_equal(credset_base_new(&parts, &base, NULL), RC_OK);
+	assert_int_equal(credset_new(base, &set, NULL), RC_OK);
+	assert_int_equal(credential_new("acme", "main", CREDENTIAL_READY, &c, NULL), RC_OK);
+	c->x5u = strdup(X5U);
+	pki_pem(&leaf, w.leaf);
+	assert_int_equal(chain_read_pem(buf_view(&leaf), false, &c->chain, NULL), RC_OK);
+	credset_put(set, (struct credset_place){ 0, 0 }, c);
+	return set;
+}
+
+static int
+make_world(void **state)
+{
+	AUTO_BUF list = BUF_INIT(100);
+	AUTO_OSSL(X509) *other = NULL;
+	struct pki_spec spec = { .cn = "Leaf" };
+
+	(void)state;
+	w.root_key = pki_p256();
+	w.leaf_key = pki_p256();
+	w.other_key = pki_p256();
+	w.root = pki_issue(&(struct pki_spec){ .cn = "Root", .key = w.root_key, .ca = true });
+	other = pki_issue(&(struct pki_spec){ .cn = "Root", .key = w.other_key, .ca = true });
+	pki_tnauth_one(&list, CALLER);
+	spec.key = w.leaf_key;
+	spec.issuer = w.root;
+	spec.issuer_key = w.root_key;
+	spec.tnauth = buf_view(&list);
+	w.leaf = pki_issue(&spec);
+	w.set = make_set(w.root, 1);
+	w.others = make_set(other, 2);
+	return 0;
+}
+
+static int
+drop_world(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(w.root_key);
+	EVP_PKEY_free(w.leaf_key);
+	EVP_PKEY_free(w.other_key);
+	X509_free(w.root);
+	X509_free(w.leaf);
+	credset_release(w.set);
+	credset_release(w.others);
+	return 0;
+}
+
+/* By x5c, or by the x5u of a credential of the set. */
+static struct originals *
+original(EVP_PKEY *key, bool x5c)
+{
+	AUTO_BUF header = BUF_INIT(20000), token = BUF_INIT(40000);
+	struct originals *o = NULL;
+	struct span text;
+
+	buf_str(&header, "{\"alg\":\"ES256\",\"typ\":\"passport\"");
+	if (x5c) {
+		buf_str(&header, ",\"x5c\":");
+		pki_x5c(&header, &w.leaf, 1);
+	}
+	buf_str(&header, ",\"x5u\":\"" X5U "\"}");
+	pki_jws(&token, buf_text(&header), CLAIMS, key);
+	text = buf_view(&token);
+	assert_int_equal(originals_read(&text, 1, &o, NULL), RC_OK);
+	return o;
+}
+
+static unsigned told;
+
+static void
+done(struct verifier_task *t)
+{
+	(void)t;
+	told++;
+}
+
+static struct verifier_task
+task_of(const struct originals *o)
+{
+	return (struct verifier_task){ .item = { { .originals = o, .check = ORIGINAL_CACHED } },
+		.items = 1,
+		.now_s = PKI_NOW,
+		.deadline_ms = INT64_MAX,
+		.done = done };
+}
+
+static void
+take_until(struct verifier *v, unsigned n)
+{
+	struct pollfd p = { .fd = verifier_fd(v), .events = POLLIN };
+
+	while (told < n) {
+		assert_int_equal(poll(&p, 1, LONG_MS), 1);
+		verifier_take(v);
+	}
+	assert_int_equal(told, n);
+}
+
+/* Verified by this set, now: how many signatures, or -1 when it is refused. */
+static int
+outcome(struct verifier *v, struct credset *set, const struct originals *o, int64_t age_s)
+{
+	struct verifier_task t = task_of(o);
+
+	t.now_s += age_s;
+	told = 0;
+	assert_int_equal(verifier_post(v, &t, set, NULL), RC_OK);
+	take_until(v, 1);
+	if (t.item[0].fault.rc == RC_OK)
+		return (int)t.item[0].verified;
+	assert_string_equal(t.item[0].fault.reason, "original_invalid");
+	assert_int_equal(t.item[0].verified, 0);
+	return -1;
+}
+
+static struct verifier *
+open_verifier(void)
+{
+	struct verifier *v = NULL;
+
+	assert_int_equal(verifier_new(&v, NULL), RC_OK);
+	return v;
+}
+
+/* ---- tests ---- */
+
+static void
+remembers_what_was_good(void **state)
+{
+	struct verifier *v = open_verifier();
+	struct originals *x5c = original(w.leaf_key, true), *x5u = original(w.leaf_key, false),
+			 *bad = original(w.other_key, true);
+
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(outcome(v, w.set, x5c, 0), 1);
+		assert_int_equal(outcome(v, w.set, x5u, 0), 1);
+		assert_int_equal(verifier_remembered(v), 2 * i);
+	}
+	/* Its age is judged each time. */
+	assert_int_equal(outcome(v, w.set, x5c, 3 * 3600 + 1), -1);
+	assert_int_equal(outcome(v, w.set, x5c, 0), 1);
+	assert_int_equal(verifier_remembered(v), 5);
+	/* Other anchors: what was good by the old ones does not count. */
+	assert_int_equal(outcome(v, w.others, x5c, 0), -1);
+	assert_int_equal(outcome(v, w.others, x5u, 0), -1);
+	/* What is bad stays bad. */
+	assert_int_equal(outcome(v, w.set, bad, 0), -1);
+	assert_int_equal(outcome(v, w.set, bad, 0), -1);
+	assert_int_equal(verifier_remembered(v), 5);
+	originals_free(x5c);
+	originals_free(x5u);
+	originals_free(bad);
+	verifier_free(v);
+}
+
+static void
+queue_is_bounded(void **state)
+{
+	static struct verifier_task t[VERIFIER_MAX_WAITING + 1];
+	struct verifier *v = open_verifier();
+	struct originals *o = original(w.leaf_key, true);
+	struct fault f = { 0 };
+
+	(void)state;
+	told = 0;
+	set_door(true);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		t[i] = task_of(o);
+	for (size_t i = 0; i < VERIFIER_MAX_WAITING; i++)
+		assert_int_equal(verifier_post(v, &t[i], w.set, &f), RC_OK);
+	assert_int_equal(verifier_post(v, &t[VERIFIER_MAX_WAITING], w.set, &f), RC_BUSY);
+	assert_string_equal(f.reason, "overloaded");
+	set_door(false);
+	take_until(v, VERIFIER_MAX_WAITING);
+	for (size_t i = 0; i < VERIFIER_MAX_WAITING; i++)
+		assert_int_equal(t[i].item[0].verified, 1);
+	/* And there is room again. */
+	assert_int_equal(outcome(v, w.set, o, 0), 1);
+	assert_int_equal(w.set->refs, 1);
+	originals_free(o);
+	verifier_free(v);
+}
+
+static void
+too_late_is_not_begun(void **state)
+{
+	struct verifier *v = open_verifier();
+	struct originals *o = original(w.leaf_key, true);
+	struct verifier_task t = task_of(o);
+
+	(void)state;
+	told = 0;
+	t.deadline_ms = 1;
+	set_door(true); /* it would never end */
+	assert_int_equal(verifier_post(v, &t, w.set, NULL), RC_OK);
+	take_until(v, 1);
+	set_door(false);
+	assert_int_equal(t.item[0].fault.rc, RC_TIMEOUT);
+	assert_string_equal(t.item[0].fault.reason, "overloaded");
+	originals_free(o);
+	verifier_free(v);
+}
+
+/* One is worked on, others wait: nobody is told, every reference is given back. */
+static void
+ends_in_the_middle(void **state)
+{
+	struct verifier *v = open_verifier();
+	struct originals *o = original(w.leaf_key, true);
+	struct verifier_task t[3] = { task_of(o), task_of(o), task_of(o) };
+
+	(void)state;
+	told = 0;
+	set_door(true);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(verifier_post(v, &t[i], w.set, NULL), RC_OK);
+	wait_until_inside();
+	assert_int_equal(w.set->refs, 4);
+	set_door(false);
+	verifier_free(v);
+	assert_int_equal(told, 0);
+	assert_int_equal(w.set->refs, 1);
+	originals_free(o);
+	verifier_free(NULL);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(remembers_what_was_good),
+		cmocka_unit_test(queue_is_bounded),
+		cmocka_unit_test(too_late_is_not_begun),
+		cmocka_unit_test(ends_in_the_middle),
+	};
+
+	return cmocka_run_group_tests(tests, make_world, drop_world);
+}
