@@ -55,7 +55,8 @@ struct audit {
 
 	/* The event loop's. */
 	uint64_t tickets;
-	struct buf scratch;
+	uint64_t due, begun; /* tickets: to be written, given to the writer */
+	struct queue held;
 
 	/* Between the two. */
 	pthread_mutex_t lock;
@@ -612,8 +613,7 @@ audit_new(bool sync)
 		return NULL;
 	a->dir = a->event = a->file.fd = -1;
 	a->sync = sync;
-	a->scratch = BUF_INIT(MAX_RECORD + 4096);
-	a->waiting.bytes = a->batch.bytes = BUF_INIT(MAX_QUEUE);
+	a->held.bytes = a->waiting.bytes = a->batch.bytes = BUF_INIT(MAX_QUEUE);
 	a->lines = BUF_INIT(MAX_BATCH + MAX_OPEN);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -628,6 +628,10 @@ stop(struct audit *a)
 {
 	if (!a->running)
 		return;
+	pthread_mutex_lock(&a->lock);
+	a->waiting.bytes.max += a->held.bytes.len;
+	pthread_mutex_unlock(&a->lock);
+	audit_start(a, a->tickets);
 	pthread_mutex_lock(&a->lock);
 	a->stopping = true;
 	pthread_cond_signal(&a->wake);
@@ -648,7 +652,7 @@ audit_close(struct audit *a)
 	if (a->dir >= 0)
 		close(a->dir);
 	auditchain_free(a->chain);
-	buf_free(&a->scratch);
+	buf_free(&a->held.bytes);
 	buf_free(&a->waiting.bytes);
 	buf_free(&a->batch.bytes);
 	buf_free(&a->lines);
@@ -750,9 +754,8 @@ put_record(struct buf *out, const char *event, const char *tenant, const char *r
     const char *reason, struct span members, struct fault *f)
 {
 	struct head h = { .members = (uint32_t)members.len };
-	size_t at = sizeof h;
+	size_t start = out->len, at = start + sizeof h;
 
-	buf_clear(out);
 	buf_put(out, &h, sizeof h);
 	put_time(out);
 	put_string(out, event);
@@ -765,34 +768,79 @@ put_record(struct buf *out, const char *event, const char *tenant, const char *r
 	put_string(out, reason);
 	h.cause = since(out, &at);
 	buf_span(out, members);
-	TRY(buf_check(out, f));
+	if (buf_check(out, NULL) != RC_OK)
+		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "too much waits for the disk");
 	if (h.tenant > AUDIT_MAX_TENANT)
 		return FAULT(
 		    f, RC_BUG, "audit_record", "a tenant's name of %u octets", h.tenant);
-	memcpy(out->ptr, &h, sizeof h);
+	memcpy(out->ptr + start, &h, sizeof h);
 	return RC_OK;
 }
 
-static enum rc
-enqueue(struct audit *a, struct span record, struct fault *f)
+/* Behind what the writer has not taken yet; the lock is held for a copy at most, never for I/O. */
+static void
+hand_over(struct audit *a)
 {
-	bool was_empty, full;
+	struct queue *to = &a->waiting, swap;
 
 	pthread_mutex_lock(&a->lock);
-	was_empty = a->waiting.records == 0;
-	full = buf_room(&a->waiting.bytes, record.len) == NULL;
-	if (full) {
-		a->waiting.bytes.rc = RC_OK; /* what waits is whole; this record is refused */
+	if (to->records == 0) {
+		swap = *to;
+		*to = a->held;
+		a->held = swap;
+	} else if (buf_room(&to->bytes, a->held.bytes.len) != NULL) {
+		buf_span(&to->bytes, buf_view(&a->held.bytes));
+		to->records += a->held.records;
+		to->last = a->held.last;
+		a->held.records = 0;
 	} else {
-		buf_span(&a->waiting.bytes, record);
-		a->waiting.records++;
-		a->waiting.last = a->tickets + 1;
+		to->bytes.rc = RC_OK; /* what waits is whole; audit_go_on() tries again */
 	}
-	if (was_empty && !full)
-		pthread_cond_signal(&a->wake);
+	pthread_cond_signal(&a->wake);
 	pthread_mutex_unlock(&a->lock);
-	if (full)
-		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "too much waits for the disk");
+	if (a->held.records > 0)
+		return;
+	buf_clear(&a->held.bytes);
+	a->begun = a->tickets;
+}
+
+void
+audit_start(struct audit *a, uint64_t ticket)
+{
+	if (ticket > a->due)
+		a->due = ticket;
+	audit_go_on(a);
+}
+
+void
+audit_go_on(struct audit *a)
+{
+	if (a->due > a->begun && a->held.records > 0)
+		hand_over(a);
+}
+
+enum rc
+audit_hold(struct audit *a, const char *event, const char *tenant, const char *request_id,
+    const char *reason, struct span members, uint64_t *seq, struct fault *f)
+{
+	size_t before = a->held.bytes.len;
+	enum rc rc;
+
+	if (atomic_load(&a->failed))
+		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "the audit cannot be written");
+	if (atomic_load(&a->unwritten) >= AUDIT_MAX_WAITING)
+		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%d records wait for the disk",
+		    AUDIT_MAX_WAITING);
+	TRY(check_members(members, f));
+	rc = put_record(&a->held.bytes, event, tenant, request_id, reason, members, f);
+	if (rc != RC_OK) {
+		a->held.bytes.len = before; /* what waits is whole; this record is refused */
+		a->held.bytes.rc = RC_OK;
+		return rc;
+	}
+	atomic_fetch_add(&a->unwritten, 1);
+	a->held.records++;
+	a->held.last = *seq = ++a->tickets;
 	return RC_OK;
 }
 
@@ -800,19 +848,8 @@ enum rc
 audit_append(struct audit *a, const char *event, const char *tenant, const char *request_id,
     const char *reason, struct span members, uint64_t *seq, struct fault *f)
 {
-	if (atomic_load(&a->failed))
-		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "the audit cannot be written");
-	if (atomic_load(&a->unwritten) >= AUDIT_MAX_WAITING)
-		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%d records wait for the disk",
-		    AUDIT_MAX_WAITING);
-	TRY(check_members(members, f));
-	TRY(put_record(&a->scratch, event, tenant, request_id, reason, members, f));
-	atomic_fetch_add(&a->unwritten, 1); /* before the writer can take it off again */
-	if (enqueue(a, buf_view(&a->scratch), f) != RC_OK) {
-		atomic_fetch_sub(&a->unwritten, 1);
-		return RC_IO;
-	}
-	*seq = ++a->tickets;
+	TRY(audit_hold(a, event, tenant, request_id, reason, members, seq, f));
+	audit_start(a, *seq);
 	return RC_OK;
 }
 

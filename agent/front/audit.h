@@ -53,6 +53,22 @@ enum rc audit_append(struct audit *a, const char *event, const char *tenant,
     const char *request_id, const char *reason, struct span members, uint64_t *seq,
     struct fault *f) MUST_CHECK;
 
+/*
+ * The same, but the record only waits in memory: it is written with the next
+ * one that is not held, or by audit_start().  What is about to be signed is
+ * held until its digest goes to a signer: those that wait for the token share
+ * one write and one sync, which begin when the first of them does.
+ */
+enum rc audit_hold(struct audit *a, const char *event, const char *tenant,
+    const char *request_id, const char *reason, struct span members, uint64_t *seq,
+    struct fault *f) MUST_CHECK;
+
+/* Write and sync all records up to this ticket, and those that were held behind it, now. */
+void audit_start(struct audit *a, uint64_t ticket);
+
+/* What the writer's queue could not take; for every time audit_fd() is readable. */
+void audit_go_on(struct audit *a);
+
 int audit_fd(const struct audit *a); /* eventfd: durable advanced, failed or recovered */
 
 /* Every record up to this ticket is written and (with sync) on disk; an atomic read. */

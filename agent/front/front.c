@@ -420,6 +420,7 @@ audit_ready(void *arg, uint32_t events)
 
 	(void)events;
 	drain_eventfd(fr->audit_io.fd);
+	audit_go_on(fr->desk.audit);
 	sign_audited(&fr->desk);
 }
 

@@ -282,11 +282,28 @@ learn_more(struct process *p)
 		p->is.taught = true;
 }
 
+/*
+ * This process shares its CPU: until the kernel lets it run again a signer has
+ * to have work.  A slow token has enough in two calls, a fast one has not.
+ */
+static unsigned
+ahead(const struct process *p)
+{
+	const struct frame_stats *s = &p->is.stats;
+	uint64_t calls, mean_us;
+
+	if (s->signatures == 0 || s->sign_ns == 0)
+		return 0;
+	mean_us = s->sign_ns / s->signatures / 1000;
+	calls = mean_us == 0 ? HSM_MAX_AHEAD : HSM_AHEAD_US / mean_us;
+	return calls < HSM_MAX_AHEAD ? (unsigned)calls : HSM_MAX_AHEAD;
+}
+
 static unsigned
 signing_limit(const struct process *p)
 {
 	/* Enough that no thread of it waits for our answer to come round. */
-	unsigned n = p->is.threads * 2 + 2;
+	unsigned n = p->is.threads * 2 + 2 + ahead(p);
 
 	return n < HSM_MAX_SIGNING ? n : HSM_MAX_SIGNING;
 }
@@ -339,6 +356,8 @@ hand_over(struct process *p, struct hsm_call *c)
 	c->slot = (unsigned)(s - p->slot);
 	p->is.signing++;
 	p->live++;
+	if (c->given != NULL)
+		c->given(c);
 	return true;
 }
 

@@ -19,6 +19,8 @@ enum {
 	HSM_MAX_TOKENS = 16,
 	HSM_MAX_PROCESSES = 64,	  /* of one token */
 	HSM_MAX_SIGNING = 192,	  /* calls at one process */
+	HSM_AHEAD_US = 1000,	  /* work that a process has before it */
+	HSM_MAX_AHEAD = 12,	  /* and how many calls that may be */
 	HSM_LEARN_WINDOW = 32,	  /* LEARN frames at one process */
 	HSM_HANG_GRACE_MS = 1000, /* for the other calls of a process that hangs */
 	HSM_RETIRE_TIMEOUTS =
@@ -98,6 +100,8 @@ struct hsm_call {
 	/* Exactly once, never from within hsm_sign().  sig NULL: *f says why not. */
 	void (*done)(
 	    struct hsm_call *c, const uint8_t sig[ES256_SIG_LEN], const struct fault *f);
+	/* A signer has it now; from within hsm_sign() or later.  NULL: nobody asks. */
+	void (*given)(struct hsm_call *c);
 	/* The pool's own: */
 	struct hsm *hsm;
 	struct loop_timer timer;

@@ -249,8 +249,12 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 	TRY(buf_check(members, f));
 	for (size_t i = 0; i < x->observeds; i++)
 		d->stats.observed[x->observed[i].rule]++;
-	return audit_append(d->audit, r->dry_run ? "dry_run" : "sign", x->tenant->name,
-	    r->request_id, NULL, buf_view(members), seq, f);
+	if (r->dry_run)
+		return audit_append(d->audit, "dry_run", x->tenant->name, r->request_id, NULL,
+		    buf_view(members), seq, f);
+	/* Until a signer has the digest: sign.c starts it. */
+	return audit_hold(
+	    d->audit, "sign", x->tenant->name, r->request_id, NULL, buf_view(members), seq, f);
 }
 
 /* Recorded one by one unless a flood of them would cost a flood of records. */

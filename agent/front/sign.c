@@ -334,6 +334,15 @@ job_signed(struct hsm_call *call, const uint8_t sig[ES256_SIG_LEN], const struct
 }
 _Static_assert(offsetof(struct sign_job, call) == 0, "the call is the job");
 
+/* The record is written and synced while the token signs. */
+static void
+job_given(struct hsm_call *call)
+{
+	struct sign_job *j = (struct sign_job *)call;
+
+	audit_start(j->batch->desk->audit, j->seq);
+}
+
 static struct sign_batch *
 batch_new(struct desk *d, const struct sign_call *call)
 {
@@ -357,6 +366,7 @@ batch_new(struct desk *d, const struct sign_call *call)
 		b->job[i].text = BUF_INIT(SIGN_TOKEN_MAX + 4096);
 		b->job[i].call.deadline_ms = loop_now_ms(d->loop) + timeout_ms;
 		b->job[i].call.done = job_signed;
+		b->job[i].call.given = job_given;
 	}
 	b->next = d->batches;
 	if (d->batches != NULL)

@@ -293,6 +293,44 @@ one_record(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+static uint64_t
+hold(struct audit *a)
+{
+	uint64_t ticket = 0;
+	struct fault f = { 0 };
+
+	assert_int_equal(
+	    audit_hold(a, "sign", "acme", NULL, NULL, span_of(NULL, 0), &ticket, &f), RC_OK);
+	return ticket;
+}
+
+/* Held records reach the disk with what starts them, all at once and in their order. */
+static void
+held_until_started(void **state)
+{
+	static const struct timespec a_while = { .tv_nsec = 50000000 };
+	struct audit *a = open_audit();
+	uint64_t first = hold(a), second = hold(a), third;
+
+	(void)state;
+	nanosleep(&a_while, NULL);
+	assert_int_equal(audit_durable(a), 0);
+	audit_start(a, first);
+	wait_durable(a, second);
+	audit_start(a, second); /* long on disk */
+	third = hold(a);
+	nanosleep(&a_while, NULL);
+	assert_int_equal(audit_durable(a), second);
+	wait_durable(a, append(a, "acme"));
+	assert_true(audit_durable(a) > third);
+	(void)hold(a);
+	audit_close(a); /* nothing is left behind */
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, 1 + 5);
+}
+
 static void
 any_text_stays_one_line(void **state)
 {
@@ -645,7 +683,7 @@ the_queue_has_an_end(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + 14];
+	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + 15];
 	size_t n = 0;
 
 	ROWS(tests, n, tamper_cases, tampering_is_found);
@@ -654,6 +692,7 @@ main(void)
 		tests[i].teardown_func = remove_dir;
 	}
 	tests[n++] = (struct CMUnitTest)DIR_TEST(one_record);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(held_until_started);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(any_text_stays_one_line);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(goes_on_after_a_restart);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(many_records_share_a_sync);

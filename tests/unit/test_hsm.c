@@ -30,7 +30,7 @@ struct fixture {
 
 struct call {
 	struct hsm_call is;
-	unsigned done;
+	unsigned done, given;
 	bool good;
 	struct fault fault;
 	uint8_t sig[ES256_SIG_LEN];
@@ -51,6 +51,12 @@ static void
 on_changed(void *arg)
 {
 	((struct fixture *)arg)->changes++;
+}
+
+static void
+on_given(struct hsm_call *c)
+{
+	((struct call *)c)->given++;
 }
 
 static void
@@ -237,6 +243,7 @@ ask(struct fixture *x, struct call *c, uint8_t key, uint8_t digest, struct fault
 	*c = (struct call){ 0 };
 	c->is.deadline_ms = loop_now_ms(x->loop) + TIMEOUT_MS;
 	c->is.done = on_done;
+	c->is.given = on_given;
 	memset(c->is.key_id, key, KEY_ID_LEN);
 	memset(c->is.digest, digest, ES256_DIGEST_LEN);
 	return hsm_sign(x->hsm, &c->is, f);
@@ -493,6 +500,76 @@ death_of_the_last(void **state)
 	assert_int_equal(hsm_waiting(x->hsm, 0), 0);
 	assert_int_equal(hsm_calls(x->hsm), 0);
 	assert_int_equal(x->kills, 0); /* it is dead already */
+}
+
+struct question {
+	struct hsm_fresh is;
+	unsigned done;
+};
+
+static void
+on_told(struct hsm_fresh *w)
+{
+	((struct question *)w)->done++;
+}
+
+/* How many of these calls a signer has. */
+static unsigned
+given(const struct call *c, size_t n)
+{
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += c[i].given;
+	return sum;
+}
+
+/* A call is told that a signer has it, then and not before; a fast signer has more of them. */
+static void
+given_to_a_signer(void **state)
+{
+	static const struct {
+		uint64_t signatures, sign_ns;
+		unsigned given;
+	} rows[] = {
+		{ 0, 0, 4 },		    /* nothing is known of it */
+		{ 1000, 3000000000, 4 },    /* 3 ms each */
+		{ 1000, 500000000, 4 + 2 }, /* 500 us */
+		{ 1000, 50000000, 4 + HSM_MAX_AHEAD },
+		{ 1, 1, 4 + HSM_MAX_AHEAD },
+	};
+	struct fixture *x = *state;
+	struct question q = { .is.done = on_told };
+
+	hsm_limits(x->hsm, 64, TIMEOUT_MS);
+	want(x, 1);
+	for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+		struct fake s = ready(x, 0);
+		struct call c[24];
+
+		s.stats.signatures = rows[r].signatures;
+		s.stats.sign_ns = rows[r].sign_ns;
+		hsm_fresh(x->hsm, &q.is);
+		serve(&s);
+		turn(x);
+		for (size_t i = 0; i < ARRAY_LEN(c); i++)
+			must_ask(x, &c[i], (uint8_t)i);
+		assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given);
+		serve(&s);
+		assert_int_equal(s.gots, rows[r].given);
+		answer(&s, FRAME_OK);
+		turn(x);
+		assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given + 1);
+		while (hsm_calls(x->hsm) > 0) {
+			serve(&s);
+			while (s.gots > 0)
+				answer(&s, FRAME_OK);
+			turn(x);
+		}
+		assert_int_equal(given(c, ARRAY_LEN(c)), ARRAY_LEN(c));
+		close(s.fd);
+		turn(x);
+	}
 }
 
 static void
@@ -888,17 +965,6 @@ unwanted_keys_go(void **state)
 
 /* ---- counters ---- */
 
-struct question {
-	struct hsm_fresh is;
-	unsigned done;
-};
-
-static void
-on_told(struct hsm_fresh *w)
-{
-	((struct question *)w)->done++;
-}
-
 static uint64_t
 signatures(struct fixture *x)
 {
@@ -995,6 +1061,7 @@ main(void)
 		TEST(death_tries_once_more),
 		TEST(death_of_the_last),
 		TEST(overload),
+		TEST(given_to_a_signer),
 		TEST(deadline_blames_the_process),
 		TEST(hang_with_others),
 		TEST(a_hang_costs_no_request),
