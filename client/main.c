@@ -17,18 +17,20 @@ static const struct command {
 	    "	[--attest A|B|C] [--origid UUID] [--div TN] [--original PASSPORT]...\n"
 	    "	[--claims FILE] [--dry-run]\n"
 	    "	[-o header|jwt|json]\n"
-	    "   or: --call FILE [--dry-run] [-o header|jwt|json]",
+	    "   or: vesper sign --call FILE [--dry-run] [-o header|jwt|json]",
 	    "have a PASSporT signed, or all those of a call" },
 	{ "verify", cmd_verify,
 	    "[--trust ANCHORS.pem] [--ct-logs LOGS.json] [--chain CHAIN.pem]\n"
 	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]...\n"
-	    "	[--div PASSPORT]... [--disclosure FILE [--disclosure-key KEY.jwk]]\n"
-	    "	TOKEN|-",
+	    "	[--div PASSPORT]... [--encompassing require|if-present|off]\n"
+	    "	[--tn-list FILE] [--osp-spc CODE]\n"
+	    "	[--disclosure FILE [--disclosure-key KEY.jwk]] TOKEN|-",
 	    "the verification service's steps, a verdict for each" },
 	{ "check", cmd_check,
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
 	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
-	    "	[--third-party-rcd] [--salts FILE]",
+	    "	[--encompassing require|if-present|off] [--tn-list FILE]\n"
+	    "	[--do-not-originate OID] [--third-party-rcd] [--salts FILE]",
 	    "would the agent sign these claims with this certificate" },
 	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",
 	    "print a certificate, request, token, list or number" },
