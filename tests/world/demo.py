@@ -72,7 +72,7 @@ def leave(machine: Machine, out: Path, signed: dict) -> None:
         for path in sorted((machine.dir / "audit").glob("audit-*.jsonl")):
             audit.write(path.read_bytes())
     for path in out.iterdir():
-        if path.is_file():
+        if path.is_file() and path.name != "token.lock":  # whoever can read it can hold it
             path.chmod(0o644)
 
 
