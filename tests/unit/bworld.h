@@ -45,9 +45,9 @@ struct bworld_cert {
 	int64_t not_before_s, not_after_s; /* 0: an hour before, a day after PKI_NOW */
 	const char *serial;
 	const char *san, *policies, *aia; /* as pki_spec has them */
-	bool other_root;	    /* from a CA that is no anchor */
-	bool ca;		    /* a CA certificate */
-	struct span parent;	    /* the TNAuthList of a CA in between; len 0: none is */
+	bool other_root;		  /* from a CA that is no anchor */
+	bool ca;			  /* a CA certificate */
+	struct span parent; /* the TNAuthList of a CA in between; len 0: none is */
 	bool no_ski;
 	bool root_first; /* the root's certificate before it */
 	int scts;
