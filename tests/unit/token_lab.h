@@ -20,8 +20,8 @@ struct lab {
 	char dir[LAB_PATH], conf[LAB_PATH], pin[LAB_PATH], state[LAB_PATH], lock[LAB_PATH];
 	char faults[LAB_PATH], fault_env[2][LAB_PATH + 32], fault_module[4096];
 	struct switches *switches; /* the mapped control file */
-	const char *module; /* what vesper-hsm loads; the SoftHSM one */
-	const char *env[4]; /* further "K=V" for vesper-hsm */
+	const char *module;	   /* what vesper-hsm loads; the SoftHSM one */
+	const char *env[4];	   /* further "K=V" for vesper-hsm */
 };
 
 /* The module's path; NULL when SoftHSM is not installed. */
