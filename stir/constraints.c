@@ -49,7 +49,9 @@ constraints_parts(const char *name)
 bool
 constraints_names(const struct constraints *c, const char *claim)
 {
-	if (constraints_has(c->must_include, c->must_includes, claim))
+	/* What is excluded as well: then it is refused as that, and not as unknown. */
+	if (constraints_has(c->must_include, c->must_includes, claim) ||
+	    constraints_has(c->must_exclude, c->must_excludes, claim))
 		return true;
 	for (size_t i = 0; i < c->permitteds; i++) {
 		const char *name = c->permitted[i].claim;

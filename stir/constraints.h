@@ -105,7 +105,7 @@ enum rc constraints_committed(const struct constraints *c, const json_t *claims,
 enum rc constraints_part(const json_t *claims, const struct permitted *p, const json_t **out,
     struct fault *f) MUST_CHECK;
 
-/* Named in mustInclude or permittedValues, whole or by a pointer into it (D-51). */
+/* Named in any list, in permittedValues whole or by a pointer into it (D-51). */
 bool constraints_names(const struct constraints *c, const char *claim);
 
 /*

@@ -686,7 +686,7 @@ static struct vets_case {
 } vets_cases[] = {
 	{ "demanded", "{'i':['vper']}", "{'a':1}", true, true },
 	{ "permitted", "{'p':[['vper','x']]}", "'x'", true, true },
-	{ "excluded", "{'x':['vper']}", "1", false, false },
+	{ "excluded (D-51)", "{'x':['vper']}", "1", true, false },
 	{ "not named", "{'i':['vper2'],'p':[['vpe','x']]}", "1", false, false },
 	{ "every member", "{'p':[['vper/a','1'],['vper/b','2']]}", "{'a':1,'b':2}", true,
 	    true },

@@ -70,7 +70,7 @@ static const struct spec specs[] = {
 		false, true, 0, 0, NULL, NULL } } },
 	{ "expired", "12025550150", 1004, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550150", true,
-		true, false, 0, 0, "evil", "{'x':['evil']}" } } },
+		true, false, 0, 0, NULL, "{'x':['evil']}" } } },
 	{ "few", "12025550160", 1011, 0, 0, 2, "base", false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550160", true,
 		false, false, 0, 0, NULL, NULL } } },
