@@ -105,7 +105,7 @@ see_tenant(struct caller_view *v, const struct config_tenant *t)
 		return;
 	v->enabled = true;
 	for (size_t i = 0; i < t->credentials; i++)
-		v->ppts |= policy_ppts(t, &t->credential[i]);
+		v->ppts |= policy_ppts_passed(t, &t->credential[i]);
 }
 
 const struct caller_view *

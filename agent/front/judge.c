@@ -69,7 +69,7 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	put_salts(&text, cc);
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
-	buf_printf(&text, "%u ", policy_ppts(&j->set->config->tenant[j->at.tenant], cc));
+	buf_printf(&text, "%u ", policy_ppts_passed(&j->set->config->tenant[j->at.tenant], cc));
 	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
 	buf_printf(&text, " %s %s", encompass_name(cc->encompassing),
 	    j->set->config->do_not_originate != NULL ? j->set->config->do_not_originate : "-");
@@ -286,7 +286,7 @@ static enum rc
 set_headers(struct credential *c, const struct config_tenant *t,
     const struct config_credential *cc, struct fault *f)
 {
-	unsigned ppts = policy_ppts(t, cc);
+	unsigned ppts = policy_ppts_passed(t, cc);
 	bool x5u = (cc->convey & CONVEY_X5U) != 0 && c->x5u != NULL;
 
 	for (enum ppt ppt = 0; ppt < PPT__COUNT; ppt++) {

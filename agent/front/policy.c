@@ -29,18 +29,35 @@ is_listed(const struct config_strings *list, const char *text)
 	return list->len == 0; /* an empty list: all of the class */
 }
 
-unsigned
-policy_ppts(const struct config_tenant *t, const struct config_credential *c)
+static unsigned
+class_ppts(const struct config_credential *c)
 {
 	unsigned cls = 1U << profile_rule(c->profile)->cls, mask = 0;
 
 	for (unsigned p = 0; p < PPT__COUNT; p++) {
-		if ((ppt_rule((enum ppt)p)->classes & cls) != 0 &&
-		    is_listed(&t->ppts, ppt_text((enum ppt)p)) &&
-		    is_listed(&c->ppts, ppt_text((enum ppt)p)))
+		if ((ppt_rule((enum ppt)p)->classes & cls) != 0)
 			mask |= 1U << p;
 	}
 	return mask;
+}
+
+unsigned
+policy_ppts(const struct config_tenant *t, const struct config_credential *c)
+{
+	unsigned mask = class_ppts(c);
+
+	for (unsigned p = 0; p < PPT__COUNT; p++) {
+		if (!is_listed(&t->ppts, ppt_text((enum ppt)p)) ||
+		    !is_listed(&c->ppts, ppt_text((enum ppt)p)))
+			mask &= ~(1U << p);
+	}
+	return mask;
+}
+
+unsigned
+policy_ppts_passed(const struct config_tenant *t, const struct config_credential *c)
+{
+	return (t->observe >> OBSERVE_PPTS & 1) != 0 ? class_ppts(c) : policy_ppts(t, c);
 }
 
 static enum rc

@@ -20,6 +20,9 @@ enum {
 /* 1 << ppt for every ppt that the credential's class signs and tenant and credential allow. */
 unsigned policy_ppts(const struct config_tenant *t, const struct config_credential *c);
 
+/* Those, and where the tenant only observes which they are, all of the class. */
+unsigned policy_ppts_passed(const struct config_tenant *t, const struct config_credential *c);
+
 /*
  * Are all destinations among those that tenant and credential allow?  Where
  * one has a list, a URI is not.  RC_DENIED dest_not_allowed.

@@ -179,7 +179,8 @@ def observed(machine: Machine) -> None:
     record = records(machine, answer.json["request_id"], 1)[0]
     equal((record["event"], record["reason"]), ("sign", None))
     equal([(o["rule"], o["reason"], o["claim"]) for o in record["observed"]],
-          [("dests", "dest_not_allowed", "dest"), ("attest", "attest_not_allowed", "attest")])
+          [("ppts", "no_credential", None), ("dests", "dest_not_allowed", "dest"),
+           ("attest", "attest_not_allowed", "attest")])
     true(DEST not in json.dumps(record["observed"]), "a whole number")
     log = machine.dir / "vesperd.log"
     wait_for("the log's line", lambda: "event=observed rule=dests would_refuse=1" in log.read_text(),
@@ -378,8 +379,8 @@ def tenants(machine: Machine) -> dict[str, str]:
             "low": machine.provider("low", spc="1234", attest_max="B"),
             "prov": machine.provider("prov", numbers=("12025550190",)).replace(
                 '\tattest_max = "A"', '\tattestation { listed = "B" delegate_proof = "A" }'),
-            "watch": machine.provider("watch", attest_max="C", dests=["44..."],
-                                      observe=["attest", "dests"]),
+            "watch": machine.provider("watch", attest_max="C", dests=["44..."], ppts=["div"],
+                                      observe=["attest", "dests", "ppts"]),
             "slow": machine.enterprise("slow", ("12025550115",), rate=1)}
 
 

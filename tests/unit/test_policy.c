@@ -101,6 +101,27 @@ attest_has_no_default(void **state)
 	assert_null(v.rule);
 }
 
+/* ---- types -------------------------------------------------------------------- */
+
+static void
+watched_types_are_of_the_class(void **state)
+{
+	char div[] = "div", *list[] = { div };
+	struct config_tenant t = { .ppts = { list, 1 } };
+	struct config_credential k = { .profile = PROFILE_SHAKEN_SP };
+
+	(void)state;
+	assert_int_equal(policy_ppts(&t, &k), 1U << PPT_DIV);
+	assert_int_equal(policy_ppts_passed(&t, &k), 1U << PPT_DIV);
+	t.observe = 1U << OBSERVE_DESTS;
+	assert_int_equal(policy_ppts_passed(&t, &k), 1U << PPT_DIV);
+	t.observe = 1U << OBSERVE_PPTS;
+	assert_int_equal(policy_ppts(&t, &k), 1U << PPT_DIV);
+	/* D-01: the class is no local rule. */
+	assert_int_equal(policy_ppts_passed(&t, &k),
+	    1U << PPT_SHAKEN | 1U << PPT_RCD | 1U << PPT_DIV | 1U << PPT_RPH);
+}
+
 /* ---- destinations ------------------------------------------------------------- */
 
 static struct dest_case {
@@ -163,11 +184,12 @@ calls(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(attest_cases) + ARRAY_LEN(dest_cases) + 1];
+	struct CMUnitTest tests[ARRAY_LEN(attest_cases) + ARRAY_LEN(dest_cases) + 2];
 	size_t n = 0;
 
 	ROWS(tests, n, attest_cases, attests);
 	ROWS(tests, n, dest_cases, calls);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(attest_has_no_default);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(watched_types_are_of_the_class);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
