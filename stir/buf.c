@@ -62,7 +62,7 @@ buf_grew(struct buf *b, size_t len)
 }
 
 void
-buf_put(struct buf *b, const void *ptr, size_t len)
+buf_put_grow(struct buf *b, const void *ptr, size_t len)
 {
 	uint8_t *room;
 
@@ -73,24 +73,6 @@ buf_put(struct buf *b, const void *ptr, size_t len)
 		return;
 	memcpy(room, ptr, len);
 	b->len += len;
-}
-
-void
-buf_str(struct buf *b, const char *s)
-{
-	buf_put(b, s, strlen(s));
-}
-
-void
-buf_span(struct buf *b, struct span s)
-{
-	buf_put(b, s.ptr, s.len);
-}
-
-void
-buf_byte(struct buf *b, uint8_t c)
-{
-	buf_put(b, &c, 1);
 }
 
 void

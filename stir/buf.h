@@ -26,10 +26,37 @@ void buf_free(struct buf *b);  /* leaves it empty and usable */
 void buf_wipe(struct buf *b);  /* the same, clearing the bytes first */
 void buf_clear(struct buf *b); /* length and error to zero, memory kept */
 
-void buf_put(struct buf *b, const void *ptr, size_t len);
-void buf_str(struct buf *b, const char *s);
-void buf_span(struct buf *b, struct span s);
-void buf_byte(struct buf *b, uint8_t c);
+void buf_put_grow(struct buf *b, const void *ptr, size_t len); /* buf_put()'s own */
+
+static inline void
+buf_put(struct buf *b, const void *ptr, size_t len)
+{
+	if (len > 0 && b->rc == RC_OK && len <= b->cap - b->len && len <= b->max - b->len) {
+		memcpy(b->ptr + b->len, ptr, len);
+		b->len += len;
+		return;
+	}
+	buf_put_grow(b, ptr, len);
+}
+
+static inline void
+buf_str(struct buf *b, const char *s)
+{
+	buf_put(b, s, strlen(s));
+}
+
+static inline void
+buf_span(struct buf *b, struct span s)
+{
+	buf_put(b, s.ptr, s.len);
+}
+
+static inline void
+buf_byte(struct buf *b, uint8_t c)
+{
+	buf_put(b, &c, 1);
+}
+
 void buf_uint(struct buf *b, uint64_t n); /* in decimal */
 void buf_int(struct buf *b, int64_t n);
 void buf_hex(struct buf *b, struct span s); /* in lower case */

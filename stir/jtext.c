@@ -3,10 +3,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "stir/jquick.h"
+
 /* RFC 7493 section 2.2: what every parser holds exactly. */
 #define INTEGER_MAX ((json_int_t)9007199254740991)
 
 enum {
+	USUAL_MEMBERS = 16,
 	INTEGER_DIGITS = 16,		       /* of INTEGER_MAX */
 	WRITE_MAX_DEPTH = 2 * JTEXT_MAX_DEPTH, /* our own values may wrap one that was read */
 };
@@ -107,6 +110,11 @@ jtext_read(struct span text, json_t **out, struct fault *f)
 		    JTEXT_MAX_BYTES);
 	if (text.len == 0)
 		return malformed(f, 0, "nothing");
+	value = jquick_read(text, JTEXT_MAX_DEPTH);
+	if (value != NULL) {
+		*out = value;
+		return RC_OK;
+	}
 	TRY(scan(text, f));
 	value = json_loadb(
 	    (const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
@@ -211,35 +219,55 @@ write_array(struct buf *out, const json_t *array, unsigned depth, struct fault *
 	return RC_OK;
 }
 
+struct member {
+	const char *name;
+	const json_t *value;
+};
+
 /* UTF-8 octets sort as code points do, and strcmp compares them unsigned (D-23). */
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcmp(((const struct member *)a)->name, ((const struct member *)b)->name);
+}
+
+static enum rc
+write_members(struct buf *out, const json_t *object, struct member *member, unsigned depth,
+    struct fault *f)
+{
+	json_t *walk = jtext_walk(object);
+	size_t n = 0;
+
+	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i))
+		member[n++] =
+		    (struct member){ json_object_iter_key(i), json_object_iter_value(i) };
+	if (n > 1)
+		qsort(member, n, sizeof *member, by_name);
+	buf_byte(out, '{');
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_byte(out, ',');
+		TRY(write_string(out, span_str(member[i].name), f));
+		buf_byte(out, ':');
+		TRY(write_value(out, member[i].value, depth, f));
+	}
+	buf_byte(out, '}');
+	return RC_OK;
 }
 
 static enum rc
 write_object(struct buf *out, const json_t *object, unsigned depth, struct fault *f)
 {
-	AUTO_FREE const char **name = calloc(json_object_size(object) + 1, sizeof *name);
-	json_t *walk = jtext_walk(object);
-	size_t n = 0;
+	AUTO_FREE struct member *many = NULL;
+	struct member few[USUAL_MEMBERS];
+	size_t n = json_object_size(object);
 
-	if (name == NULL)
+	if (n <= USUAL_MEMBERS)
+		return write_members(out, object, few, depth, f);
+	many = calloc(n, sizeof *many);
+	if (many == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "an object");
-	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i))
-		name[n++] = json_object_iter_key(i);
-	qsort(name, n, sizeof *name, by_name);
-	buf_byte(out, '{');
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			buf_byte(out, ',');
-		TRY(write_string(out, span_str(name[i]), f));
-		buf_byte(out, ':');
-		TRY(write_value(out, json_object_get(object, name[i]), depth, f));
-	}
-	buf_byte(out, '}');
-	return RC_OK;
+	return write_members(out, object, many, depth, f);
 }
 
 static enum rc

@@ -6,7 +6,7 @@ libstir_la_SOURCES += \
 	stir/identity.c stir/identity.h \
 	stir/jcard.c stir/jcard.h \
 	stir/jpointer.c stir/jpointer.h \
-	stir/jtext.c stir/jtext.h \
+	stir/jquick.c stir/jquick.h stir/jtext.c stir/jtext.h \
 	stir/passport.c stir/passport.h \
 	stir/ppt.c stir/ppt.h \
 	stir/privacy.c stir/privacy.h \

@@ -1,6 +1,7 @@
 /* jtext: strict reading, deterministic writing */
 #include "stir/jtext.h"
 
+#include "stir/jquick.h"
 #include "tests/unit/mutate.h"
 
 #define DEEP16 "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"
@@ -240,10 +241,64 @@ plain_runs(void **state)
 	}
 }
 
+/* Whatever the quick reader takes is what jansson reads; true when it took it. */
+static bool
+quick_agrees(struct span text)
+{
+	json_auto_t *quick = jquick_read(text, JTEXT_MAX_DEPTH), *slow = NULL;
+
+	if (quick == NULL)
+		return false;
+	slow = json_loadb(
+	    (const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	assert_true(slow != NULL && json_equal(quick, slow));
+	return true;
+}
+
+static void
+quick_is_no_second_opinion(void **state)
+{
+	static const struct {
+		const char *text;
+		bool taken;
+	} rows[] = {
+		{ "{\"a\":{\"b\":[\"c\",1,0,true,false,null,[],{}]},\"d\":123456789012345}",
+		    true },
+		{ " \t\r\n{ \"a\" : [ 1 , 2 ] } ", true },
+		{ "\"text\"", true },
+		{ "{\"a\":1,\"a\":1}", false }, /* from here on for the reader proper */
+		{ "1234567890123456", false },
+		{ "01", false },
+		{ "-1", false },
+		{ "1.5", false },
+		{ "1e2", false },
+		{ "\"\\u0041\"", false },
+		{ "\"\xc3\xa9\"", false },
+		{ "[1,]", false },
+		{ "[1 2]", false },
+		{ "{\"a\"}", false },
+		{ "{\"a\":1,}", false },
+		{ "true1", false },
+		{ "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]", true },
+		{ "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(quick_agrees(span_str(rows[i].text)), rows[i].taken);
+		(void)survives_bit_flips(quick_agrees, span_str(rows[i].text));
+	}
+	no_prefix_is_taken(quick_agrees, span_str(rows[0].text));
+	for (size_t i = 0; i < ARRAY_LEN(good_cases); i++)
+		(void)quick_agrees(span_str(good_cases[i].in));
+	for (size_t i = 0; i < ARRAY_LEN(bad_cases); i++)
+		assert_false(quick_agrees(span_str(bad_cases[i].in)));
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 6];
+	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 7];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
@@ -252,6 +307,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_do_not_quote_the_input);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(plain_runs);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(quick_is_no_second_opinion);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(write_refuses);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(write_has_a_ceiling);
 	return cmocka_run_group_tests(tests, NULL, NULL);
