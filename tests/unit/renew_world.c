@@ -222,6 +222,7 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 	json_auto_t *body = json_loadb((const char *)r->body.ptr, r->body.len, 0, NULL);
 
 	if (strcmp(r->url, TA "/at/account/a/token") == 0) {
+		w->tokens++;
 		put_json(a, 200, "application/json", make_token(w, body));
 		return;
 	}

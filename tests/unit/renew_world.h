@@ -65,7 +65,7 @@ struct world {
 	size_t orders;
 	struct pending pending[WORLD_PENDING];
 	size_t waiting;
-	unsigned calls, nonces, registrations, steps_most;
+	unsigned calls, nonces, registrations, tokens, steps_most;
 	unsigned fail_at; /* the call that fails, counted from 1; 0: none */
 	enum world_fault fault;
 	bool fault_struck, fail_always; /* always: every call from fail_at on */

@@ -129,9 +129,9 @@ static struct format_case {
 	const char *name, *passport, *info, *ppt;
 	const char *out; /* NULL: refused */
 } format_cases[] = {
-	{ "base (RFC 8224 s4.1)", "a.b.c", "https://a/b", NULL,
+	{ "base (RFC 8224 s4.1, D-19)", "a.b.c", "https://a/b", NULL,
 	    "a.b.c;info=<https://a/b>;alg=ES256" },
-	/* RFC 8224 s4, s6.1 */
+	/* RFC 8224 s4, s6.1, D-18 */
 	{ "shaken", "a.b.c", "https://a/b", "shaken",
 	    "a.b.c;info=<https://a/b>;alg=ES256;ppt=shaken" },
 	{ "info that ends early", "a.b.c", "https://a/>;x=<", NULL, NULL },

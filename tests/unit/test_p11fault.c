@@ -215,6 +215,7 @@ the_session_is_not_used_again(void **state)
 
 /* ---- signatures that are none ---------------------------------------------------- */
 
+/* D-24 */
 static void
 a_wrong_first_signature_refuses_the_key(void **state)
 {
@@ -231,6 +232,7 @@ a_wrong_first_signature_refuses_the_key(void **state)
 	assert_int_equal(process_stop(&p->signer), 0);
 }
 
+/* D-24 */
 static void
 the_admin_verifies_every_signature(void **state)
 {

@@ -311,6 +311,9 @@ static struct header_case {
 	{ "both (V-04)", PPT_BASE, "https://a.b/c", 1,
 	    "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5c\":[\"+/8=\"],"
 	    "\"x5u\":\"https://a.b/c\"}" },
+	{ "rsp, both (V-34)", PPT_RSP, "https://a.b/c", 1,
+	    "{\"alg\":\"ES256\",\"ppt\":\"rsp\",\"typ\":\"passport\",\"x5c\":[\"+/8=\"],"
+	    "\"x5u\":\"https://a.b/c\"}" },
 	{ "neither (RFC 8225 s4)", PPT_BASE, NULL, 0, NULL },
 	{ "x5u with a quote", PPT_BASE, "https://a.b/\"c", 0, NULL },
 	{ "x5u with a backslash", PPT_BASE, "https://a.b/\\c", 0, NULL },

@@ -46,6 +46,7 @@ calls_of_a_good_run(void)
 	return calls;
 }
 
+/* D-31 */
 static void
 good_run(void **state)
 {
@@ -63,6 +64,7 @@ good_run(void **state)
 	    w.cred[0].renew_at_s, w.cred[0].not_before_s + 2400, w.cred[0].not_before_s + 2700);
 	assert_true(world_until(&w, installed_thrice, 3 * 2702));
 	assert_int_equal(w.orders, 3);
+	assert_int_equal(w.tokens, 6); /* a fresh one for each authorization */
 	assert_int_equal(w.registrations, 1);
 	world_close(&w);
 }

@@ -129,7 +129,7 @@ covers(const struct tnauth *list, const char *text)
 	return tnauth_covers(list, &tn);
 }
 
-/* D-05 */
+/* D-05 (D-06) */
 static void
 covers_numbers_and_no_code(void **state)
 {

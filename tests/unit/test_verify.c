@@ -216,7 +216,7 @@ static struct verify_case {
 	{ "both constraints (RFC 9118 s6)",
 	    WITH_SCT | BOTH, NULL, "", NULL, NULL, NULL, 0, false, 437,
 	    VERIFY_CONSTRAINTS, VERDICT_FAIL, "both" },
-	{ "no SCT (V-71)", 0, NULL, "", NULL, NULL, NULL, 0, false, 437,
+	{ "no SCT (V-39, V-71)", 0, NULL, "", NULL, NULL, NULL, 0, false, 437,
 	    VERIFY_SCT, VERDICT_FAIL, "sct_policy" },
 	{ "SCT of the future", WITH_SCT | FUTURE_SCT, NULL, "", NULL, NULL, NULL, 0, false, 437,
 	    VERIFY_SCT, VERDICT_FAIL, "sct_future" },
