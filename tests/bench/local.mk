@@ -10,3 +10,5 @@ tests_bench_decisions_SOURCES = tests/bench/decisions.c tests/unit/spec.h \
 	tests/unit/pki.c tests/unit/pki.h tests/unit/cm.h
 tests_bench_decisions_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) \
 	$(CONFUSE_LIBS)
+TESTS += tests/bench/test_decisions.py
+EXTRA_DIST += tests/bench/test_decisions.py
