@@ -140,7 +140,7 @@ defaults(const struct search *s, json_t **out, struct fault *f)
 	if (s->d->originals != NULL)
 		return originals_defaults(s->d->originals, s->r->ppt, out, f);
 	all = json_object();
-	if (s->r->ppt == PPT_SHAKEN) {
+	if (s->r->ppt == PPT_SHAKEN && json_object_get(s->r->claims, "origid") == NULL) {
 		TRY(random_uuid(&origid, f)); /* of_claims() and settle() say who wants it */
 		if (json_object_set_new(all, "origid", origid) != 0)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "origid");
