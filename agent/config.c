@@ -339,6 +339,7 @@ config_free(struct config *c)
 	free(c->authority_anchors);
 	free(c->ct_logs);
 	free(c->do_not_originate);
+	free(c->original_chains);
 	free(c->tnlist_tls_ca);
 	free(c->rcd_tls_ca);
 	free(c);

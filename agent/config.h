@@ -208,6 +208,7 @@ struct config {
 	char *ct_logs;				/* JSON */
 	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
 	char *tnlist_tls_ca;	/* PEM, for TNAuthLists by reference; NULL: the system's */
+	char *original_chains;	/* directory of other parties' chains; NULL: none are known */
 	char *do_not_originate; /* OID of the certificate extension (D-42); NULL: none known */
 	unsigned request_timeout_ms;   /* 5000 */
 	unsigned max_connections;      /* 16384 */

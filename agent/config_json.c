@@ -281,16 +281,17 @@ static json_t *
 top_json(const struct config *c)
 {
 	return json_pack(
-	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,"
+	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,"
 	    "s:o,s:[],s:[],"
 	    "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
 	    c->front_user, "hsm_user", c->hsm_user, "net_user", c->net_user, "trust_anchors",
 	    c->trust_anchors, "authority_anchors", c->authority_anchors, "ct_logs", c->ct_logs,
 	    "rcd_tls_ca", c->rcd_tls_ca, "do_not_originate", c->do_not_originate,
-	    "tnlist_tls_ca", c->tnlist_tls_ca, "request_timeout_ms", (int)c->request_timeout_ms,
-	    "max_connections", (int)c->max_connections, "max_user_connections",
-	    (int)c->max_user_connections, "max_waiting", (int)c->max_waiting, "audit_sync",
+	    "tnlist_tls_ca", c->tnlist_tls_ca, "original_chains", c->original_chains,
+	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
+	    (int)c->max_connections, "max_user_connections", (int)c->max_user_connections,
+	    "max_waiting", (int)c->max_waiting, "audit_sync",
 	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin", admin_json(c),
 	    "listen", "token", "ca", "authority", "tenant");
 }

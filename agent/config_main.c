@@ -436,6 +436,7 @@ read_files(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_string(top, "ct_logs", &c->ct_logs, f));
 	TRY(section_string(top, "rcd_tls_ca", &c->rcd_tls_ca, f));
 	TRY(section_string(top, "tnlist_tls_ca", &c->tnlist_tls_ca, f));
+	TRY(section_string(top, "original_chains", &c->original_chains, f));
 	return read_oid(top, "do_not_originate", &c->do_not_originate, f);
 }
 

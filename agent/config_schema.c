@@ -48,6 +48,7 @@ cfg_opt_t config_main_options[] = {
 	TEXT_DEF("net_user", "vesper-net"),
 	TEXT("trust_anchors"), TEXT("authority_anchors"), TEXT("ct_logs"),
 	TEXT("do_not_originate"), TEXT("tnlist_tls_ca"), TEXT("rcd_tls_ca"),
+	TEXT("original_chains"),
 	NUMBER("request_timeout_ms", 5000), NUMBER("max_connections", 16384),
 	NUMBER("max_user_connections", 0),
 	NUMBER("max_waiting", 1024), TEXT_DEF("audit_sync", "group"),

@@ -13,6 +13,7 @@ libfront_la_SOURCES += \
 	agent/front/load.c agent/front/load.h \
 	agent/front/observe.c agent/front/observe.h \
 	agent/front/ops.c agent/front/ops.h \
+	agent/front/peers.c agent/front/peers.h \
 	agent/front/pending.c agent/front/pending.h \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/publish.c agent/front/publish.h \

@@ -437,7 +437,7 @@ credset_chain(const struct credset *s, struct span x5u)
 		if (span_is(x5u, s->slot[at - 1]->x5u))
 			return s->slot[at - 1]->chain;
 	}
-	return NULL;
+	return peers_find(s->base->parts.peers, x5u);
 }
 
 /* ---- bases and sets ---- */
@@ -468,6 +468,7 @@ credset_base_release(struct credset_base *b)
 	ctlogs_free(b->parts.ctlogs);
 	anchors_free(b->parts.anchors);
 	anchors_free(b->parts.authority_anchors);
+	peers_free(b->parts.peers);
 	config_free(b->parts.config);
 	free(b);
 }

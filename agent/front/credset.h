@@ -11,6 +11,7 @@
 #define AGENT_FRONT_CREDSET_H
 
 #include "agent/front/contents.h"
+#include "agent/front/peers.h"
 #include "agent/front/tnlist.h"
 #include "stir/gate.h"
 #include "stir/sct.h"
@@ -157,7 +158,11 @@ credset_releasep(struct credset **s)
  */
 size_t credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t max);
 
-/* The chain of a READY credential with that x5u.  NULL: none.  One look into a hash table. */
+/*
+ * The chain of a READY credential with that x5u, else of another party that is
+ * known by it (peers.h): one look into a hash table, one binary search.  It is
+ * to be verified.  NULL: none.
+ */
 const struct chain *credset_chain(const struct credset *s, struct span x5u);
 
 /* Where a credential stands; false when the configuration has none of that name. */
@@ -179,6 +184,7 @@ struct credset_parts {
 	struct config *config;
 	struct ctlogs *ctlogs;
 	struct anchors *anchors, *authority_anchors;
+	struct peers *peers;
 	uint8_t judged_by[32]; /* digest of anchors and logs: part of credential->judged */
 };
 

@@ -75,6 +75,7 @@ parts_free(struct credset_parts *p)
 	ctlogs_free(p->ctlogs);
 	anchors_free(p->anchors);
 	anchors_free(p->authority_anchors);
+	peers_free(p->peers);
 }
 
 static enum rc
@@ -88,6 +89,8 @@ read_parts(const char *config_file, struct credset_parts *p, struct fault *f)
 	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
 	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,
 	    &p->authority_anchors, f));
+	if (p->config->original_chains != NULL)
+		TRY(peers_load(p->config->original_chains, &p->peers, f));
 	buf_byte(&seen, 0); /* never empty */
 	TRY(buf_check(&seen, f));
 	if (EVP_Q_digest(NULL, "SHA256", NULL, seen.ptr, seen.len, p->judged_by, NULL) != 1)

@@ -4,9 +4,14 @@ and by the lab's, which shares no code with it."""
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from cases import Cases, equal, true
 from world.machine import BUILD, TOP, Machine, wait_for
@@ -138,20 +143,86 @@ def of_another(machine: Machine) -> None:
     equal((answer.status, answer.reason), (403, "original_mismatch"), answer.body.decode())
 
 
+def header(identity: str) -> dict:
+    part = identity.split(".")[0]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def reload(machine: Machine) -> None:
+    before = machine.status()["reload"]["at"]
+    wait_for("another second", lambda: time.time() > before + 1, 5)
+    machine.agent.send_signal(signal.SIGHUP)
+    wait_for("the reload", lambda: machine.status()["reload"]["at"] != before, 15)
+
+
+def divert(machine: Machine, request_id: str):
+    return machine.ask("POST", "/v1/passports",
+                       {"tenant": "acme", "ppt": "div", "original": [attested],
+                        "claims": to(CALLER, NEXT, div={"tn": CALLED})},
+                       headers={"X-RequestID": request_id})
+
+
+def not_known(machine: Machine) -> None:
+    """The provider that signed the original is another party from now on."""
+    machine.write_tenant("osp", 'tenant "osp" {\n}\n')
+    machine.write_tenant("acme", machine.enterprise(
+        "acme", (CALLED, CALLER), credential='\t\toriginal_check = "cached"'))
+    reload(machine)
+    answer = divert(machine, "cached-1")
+    equal((answer.status, answer.reason), (403, "original_invalid"), answer.body.decode())
+    true("not known" in answer.json["detail"], answer.body.decode())
+
+
+def put_chain(machine: Machine, source: Path) -> None:
+    name = hashlib.sha256(header(attested)["x5u"].encode()).hexdigest() + ".pem"
+    shutil.copy(source, machine.config / "chains" / name)
+    reload(machine)
+
+
+def of_another_key(machine: Machine) -> None:
+    """A chain of that name which did not sign it."""
+    www = machine.dir / "lab" / "www" / "certs"
+    own = header(attested)["x5u"].rsplit("/", 1)[1]
+    put_chain(machine, next(p for p in sorted(www.glob("*.pem")) if p.name != own))
+    answer = divert(machine, "cached-2")
+    equal((answer.status, answer.reason), (403, "original_invalid"), answer.body.decode())
+    true("signature" in answer.json["detail"], answer.body.decode())
+
+
+def of_another_party(machine: Machine) -> None:
+    www = machine.dir / "lab" / "www" / "certs"
+    put_chain(machine, www / header(attested)["x5u"].rsplit("/", 1)[1])
+    answer = divert(machine, "cached-3")
+    equal(answer.status, 200, answer.body.decode())
+    record = wait_for("the record", lambda: next(
+        (r for r in machine.audit() if r["request_id"] == "cached-3"), None), 10)
+    equal((record["event"], record["originals"], record["originals_verified"]), ("sign", 1, 1))
+
+
 unsigned = ""  # a good original, made before what must not sign
+attested = ""  # the same, by a provider and its x5u alone
 
 
 def main() -> int:
-    global unsigned
+    global attested, unsigned
     cases = Cases("types")
     with Machine() as machine:
-        machine.start(tenants)
+        machine.config.mkdir(exist_ok=True)
+        (machine.config / "chains").mkdir()
+        machine.start(tenants, original_chains="chains")
         for function in (diverted, wrapped, answered, answered_after_a_diversion, by_the_command,
                          recorded):
             cases.case(function.__name__, function, machine)
         unsigned = sign(machine, to(CALLER, CALLED))
+        attested = sign(machine, to(CALLER, CALLED, attest="A",
+                                    origid="123e4567-e89b-12d3-a456-426655440000"),
+                        "shaken", tenant="osp")
+        equal("x5c" in header(attested), False)
         cases.refusal("damaged", damaged, machine)
         cases.refusal("of_another", of_another, machine)
+        cases.refusal("not_known", not_known, machine)
+        cases.refusal("of_another_key", of_another_key, machine)
+        cases.case("of_another_party", of_another_party, machine)
         if cases.failed:
             machine.tell()
     return cases.finish()

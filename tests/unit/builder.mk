@@ -43,6 +43,10 @@ tests_unit_test_front_SOURCES = tests/unit/test_front.c $(BWORLD)
 tests_unit_test_front_LDADD = $(BUILDER_LDADD)
 tests_unit_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify
 
+UNIT_TESTS += tests/unit/test_peers
+tests_unit_test_peers_SOURCES = tests/unit/test_peers.c tests/unit/tree.h $(PKI)
+tests_unit_test_peers_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_contents
 tests_unit_test_contents_SOURCES = tests/unit/test_contents.c $(BWORLD)
 tests_unit_test_contents_LDADD = $(BUILDER_LDADD)

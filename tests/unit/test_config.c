@@ -81,6 +81,7 @@ static const char example_main[] =
     "trust_anchors = \"trust-anchors.pem\"\n"
     "authority_anchors = \"authority-anchors.pem\"\n"
     "ct_logs = \"ct-logs.json\"\n"
+    "original_chains = \"chains\"\n"
     "request_timeout_ms = 5000\n"
     "audit_sync = \"group\"\n"
     "/* a block\n comment */\n"
@@ -132,6 +133,7 @@ static void
 check_example_main(const struct config *c)
 {
 	assert_string_equal(c->state_dir, "../state");
+	assert_string_equal(c->original_chains, "chains");
 	assert_int_equal(c->request_timeout_ms, 5000);
 	assert_int_equal(c->max_waiting, 1024);
 	assert_int_equal(c->max_connections, 16384);
