@@ -64,6 +64,47 @@ frame_recv(int fd, struct frame *frame, struct fault *f)
 	return RC_OK;
 }
 
+static int
+receive_some(int fd, struct mmsghdr *message, size_t max)
+{
+	int n;
+
+	do
+		n = recvmmsg(fd, message, (unsigned)max, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+enum rc
+frames_recv(int fd, struct frame *out, size_t max, size_t *n, struct fault *f)
+{
+	struct mmsghdr message[FRAMES_MAX] = { 0 };
+	struct iovec part[FRAMES_MAX];
+	size_t ask = max < FRAMES_MAX ? max : FRAMES_MAX;
+	int got;
+
+	*n = 0;
+	for (size_t i = 0; i < ask; i++) {
+		part[i] = (struct iovec){ &out[i], sizeof out[i] };
+		message[i].msg_hdr.msg_iov = &part[i];
+		message[i].msg_hdr.msg_iovlen = 1;
+	}
+	got = receive_some(fd, message, ask);
+	if (got < 0 && errno == ECONNRESET) /* as in frame_recv() */
+		got = receive_some(fd, message, ask);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return RC_NOT_FOUND;
+	if (got < 0)
+		return gone(f, strerror(errno));
+	for (; *n < (size_t)got; ++*n) {
+		if (message[*n].msg_len == 0)
+			return gone(f, "it ended");
+		if (message[*n].msg_len != sizeof *out || out[*n].version != FRAME_VERSION)
+			return gone(f, "a datagram that is no frame of this version");
+	}
+	return *n < ask ? RC_NOT_FOUND : RC_OK;
+}
+
 struct frame
 frame_make(enum frame_op op, uint32_t generation, uint64_t request_id)
 {

@@ -24,6 +24,15 @@ enum rc frame_send(int fd, const struct frame *frame, struct fault *f) MUST_CHEC
  */
 enum rc frame_recv(int fd, struct frame *frame, struct fault *f) MUST_CHECK;
 
+/*
+ * Receive what is there, at most max and FRAMES_MAX, by one call.  out[0] to
+ * out[*n - 1] are good whatever is returned, which tells what is behind them:
+ * RC_OK perhaps more, RC_NOT_FOUND none now, RC_HSM as above.
+ */
+enum { FRAMES_MAX = 16 };
+enum rc frames_recv(
+    int fd, struct frame *out, size_t max, size_t *n, struct fault *f) MUST_CHECK;
+
 /* A frame for op, zeroed but for version, generation and request id. */
 struct frame frame_make(enum frame_op op, uint32_t generation, uint64_t request_id);
 

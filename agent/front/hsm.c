@@ -972,27 +972,35 @@ take_frame(struct process *p, const struct frame *frame)
 	return answered(p, frame);
 }
 
+/* RC_INVALID for one that it should not have sent. */
+static enum rc
+take_frames(struct process *p)
+{
+	struct frame frame[FRAMES_MAX];
+	size_t n = 0;
+	enum rc rc = frames_recv(p->io.fd, frame, FRAMES_MAX, &n, NULL);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!take_frame(p, &frame[i]))
+			return RC_INVALID;
+	}
+	return rc;
+}
+
 static void
 process_ready(void *arg, uint32_t events)
 {
 	struct process *p = arg;
 	struct token *t = p->token;
 	struct hsm *h = p->hsm;
-	struct frame frame;
 	enum rc rc = RC_OK;
 
 	(void)events;
-	for (unsigned n = 0; n < MAX_SLOTS; n++) {
-		rc = frame_recv(p->io.fd, &frame, NULL);
-		if (rc != RC_OK)
-			break;
-		if (!take_frame(p, &frame)) {
-			report(p);
-			lose_process(p);
-			return;
-		}
-	}
+	for (unsigned n = 0; n < MAX_SLOTS / FRAMES_MAX && rc == RC_OK; n++)
+		rc = take_frames(p);
 	if (rc != RC_OK && rc != RC_NOT_FOUND) {
+		if (rc == RC_INVALID)
+			report(p);
 		lose_process(p);
 		return;
 	}

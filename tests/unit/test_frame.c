@@ -385,10 +385,47 @@ no_answer_is_a_timeout(void **state)
 	close(pair[1]);
 }
 
+/* Several at once: the good ones count, whatever comes behind them. */
+static void
+several(void **state)
+{
+	struct frame frame = frame_make(FRAME_SIGN, 7, 0), got[FRAMES_MAX + 4];
+	struct fault f = { 0 };
+	size_t n = 9;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(frames_recv(pair[1], got, FRAMES_MAX, &n, &f), RC_NOT_FOUND);
+	assert_int_equal(n, 0);
+	for (frame.request_id = 0; frame.request_id < FRAMES_MAX + 3; frame.request_id++)
+		assert_int_equal(frame_send(pair[0], &frame, &f), RC_OK);
+	assert_int_equal(send(pair[0], &frame, 5, 0), 5);
+	assert_int_equal(frames_recv(pair[1], got, 2, &n, &f), RC_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(frames_recv(pair[1], got, ARRAY_LEN(got), &n, &f), RC_OK);
+	assert_int_equal(n, FRAMES_MAX);
+	assert_int_equal(got[0].request_id, 2);
+	assert_int_equal(frames_recv(pair[1], got, ARRAY_LEN(got), &n, &f), RC_HSM);
+	assert_int_equal(n, 1);
+	assert_int_equal(got[0].request_id, FRAMES_MAX + 2);
+	frame.version++;
+	assert_int_equal(frame_send(pair[0], &frame, &f), RC_OK);
+	assert_int_equal(frames_recv(pair[1], got, ARRAY_LEN(got), &n, NULL), RC_HSM);
+	assert_int_equal(n, 0);
+	frame.version--;
+	assert_int_equal(frame_send(pair[0], &frame, &f), RC_OK);
+	close(pair[0]);
+	assert_int_equal(frames_recv(pair[1], got, ARRAY_LEN(got), &n, NULL), RC_HSM);
+	assert_int_equal(n, 1);
+	close(pair[1]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest fixed[] = {
+		cmocka_unit_test(several),
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(other_sizes_and_versions),
 		cmocka_unit_test(a_full_socket_is_busy),
