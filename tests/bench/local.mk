@@ -2,7 +2,8 @@
 noinst_PROGRAMS += rawsign
 rawsign_SOURCES = tests/bench/rawsign.c
 rawsign_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
-EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/bench.py tests/bench/fixture.py tests/bench/measure.py \
+	tests/bench/peers.py
 
 # What a decision costs.  Its certificates are made by the unit tests' PKI.
 check_PROGRAMS += tests/bench/decisions
