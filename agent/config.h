@@ -25,8 +25,9 @@ enum {
 	CONFIG_MAX_TENANTS = 20000,
 	CONFIG_MAX_TOKENS = 16,
 	CONFIG_MAX_FILE = 4 * 1024 * 1024,
-	CONFIG_MAX_CONTENT = 64, /* rcd_content of one credential */
-	CONFIG_NAME_MAX = 63,	 /* [a-z0-9][a-z0-9._-]* */
+	CONFIG_MAX_CONTENT = 64,    /* rcd_content of one credential */
+	CONFIG_NAME_MAX = 63,	    /* [a-z0-9][a-z0-9._-]* */
+	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
 };
 
 struct secret_ref {

@@ -11,6 +11,10 @@ enum { MAX_DESTS = 65536, LEAST_MAX_AGE_S = 600, MOST_MAX_AGE_S = 31 * 86400 };
 
 /* ---- callers --------------------------------------------------------------- */
 
+/* It stands for everybody the kernel cannot name, so it is nobody's right. */
+static const char overflow[] = "65534 is what the kernel says of every user it cannot name; "
+			       "give the callers a user or group of their own";
+
 static enum rc
 read_users(struct config_reader *r, const struct section *s, const char *key, uid_t **out,
     size_t *len, struct fault *f)
@@ -22,9 +26,14 @@ read_users(struct config_reader *r, const struct section *s, const char *key, ui
 	*out = calloc(n, sizeof **out); /* freed with the tenant, half-filled too */
 	if (*out == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", key);
-	for (; *len < n; (*len)++)
-		TRY(section_user(s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids,
-		    &(*out)[*len], f));
+	for (; *len < n; (*len)++) {
+		uid_t *uid = &(*out)[*len];
+
+		TRY(section_user(
+		    s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids, uid, f));
+		if (*uid == CONFIG_OVERFLOW_ID)
+			return section_bad(s, key, f, "%s", overflow);
+	}
 	return RC_OK;
 }
 
@@ -39,9 +48,14 @@ read_groups(struct config_reader *r, const struct section *s, const char *key, g
 	*out = calloc(n, sizeof **out);
 	if (*out == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", key);
-	for (; *len < n; (*len)++)
-		TRY(section_group(s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids,
-		    &(*out)[*len], f));
+	for (; *len < n; (*len)++) {
+		gid_t *gid = &(*out)[*len];
+
+		TRY(section_group(
+		    s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids, gid, f));
+		if (*gid == CONFIG_OVERFLOW_ID)
+			return section_bad(s, key, f, "%s", overflow);
+	}
 	return RC_OK;
 }
 

@@ -62,6 +62,19 @@ check_mode(const char *ref, const struct stat *st, struct fault *f)
 	return RC_OK;
 }
 
+/* A second line, or what an editor left: sent to a token it costs one of few tries. */
+static bool
+has_control(const struct pin *pin)
+{
+	for (size_t i = 0; i < pin->len; i++) {
+		uint8_t c = (uint8_t)pin->bytes[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 static enum rc
 read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 {
@@ -79,10 +92,11 @@ read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 	}
 	if (pin->len > 0 && pin->bytes[pin->len - 1] == '\n')
 		pin->len--;
-	if (pin->len == 0 || pin->len > PIN_MAX || memchr(pin->bytes, 0, pin->len) != NULL)
+	if (pin->len == 0 || pin->len > PIN_MAX || has_control(pin))
 		return FAULT(f, RC_INVALID, "pin_source",
-		    "%s: empty, longer than %d bytes, or no text: put the PIN there", ref,
-		    PIN_MAX);
+		    "%s: empty, longer than %d bytes, or not one line of text: put the PIN "
+		    "there",
+		    ref, PIN_MAX);
 	pin->bytes[pin->len] = 0;
 	return RC_OK;
 }

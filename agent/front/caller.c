@@ -32,13 +32,13 @@ read_groups(int fd, struct caller *c, struct fault *f)
 enum rc
 caller_read(int fd, const struct caller_door *door, struct caller *out, struct fault *f)
 {
-	struct ucred who = { .uid = CALLER_OVERFLOW_ID };
+	struct ucred who = { .uid = CONFIG_OVERFLOW_ID };
 	struct caller c = { .door = *door };
 	socklen_t len = sizeof who;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 || len != sizeof who)
 		return FAULT(f, RC_IO, "peer", "SO_PEERCRED: %s", strerror(errno));
-	if ((who.uid == CALLER_OVERFLOW_ID || who.uid == (uid_t)-1) && !door->auth_socket)
+	if ((who.uid == CONFIG_OVERFLOW_ID || who.uid == (uid_t)-1) && !door->auth_socket)
 		return REFUSE(f, RC_DENIED, CALLER_NOT_ALLOWED, NULL,
 		    "the kernel cannot name the caller's user");
 	c.uid = who.uid;
@@ -60,7 +60,7 @@ bool
 caller_in_group(const struct caller *c, gid_t gid)
 {
 	/* The overflow group stands for every group that cannot be named. */
-	if (gid == CALLER_OVERFLOW_ID || gid == (gid_t)-1)
+	if (gid == CONFIG_OVERFLOW_ID || gid == (gid_t)-1)
 		return false;
 	if (c->gid == gid)
 		return true;
@@ -75,7 +75,7 @@ bool
 caller_among(
     const struct caller *c, const uid_t *uid, size_t uids, const gid_t *gid, size_t gids)
 {
-	if (c->uid == CALLER_OVERFLOW_ID)
+	if (c->uid == CONFIG_OVERFLOW_ID)
 		return false;
 	for (size_t i = 0; i < uids; i++) {
 		if (uid[i] == c->uid)

@@ -13,7 +13,6 @@
 
 enum {
 	CALLER_MAX_GROUPS = 1024,
-	CALLER_OVERFLOW_ID = 65534, /* what the kernel says of a user it cannot name */
 };
 
 /* The facts of the listening socket that a caller came through; they outlive it. */

@@ -102,7 +102,7 @@ front_is_admin(const struct front *fr, const struct caller *c)
 {
 	const struct config *config = front_set(fr)->config;
 
-	if (c->uid == CALLER_OVERFLOW_ID)
+	if (c->uid == CONFIG_OVERFLOW_ID)
 		return false;
 	return c->uid == config->admin_uid ||
 	       (config->admin_gid != (gid_t)-1 && caller_in_group(c, config->admin_gid));

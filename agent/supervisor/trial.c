@@ -109,17 +109,47 @@ static void
 warn_missing(const char *what, const char *path)
 {
 	if (path != NULL && access(path, F_OK) != 0)
-		fprintf(stderr, "vesperd: warning: %s %s: %s\n", what, path, strerror(errno));
+		fprintf(stderr, "vesperd: warning: %s %s: %s; create it, or correct the name\n",
+		    what, path, strerror(errno));
 }
 
-/* Of a socket. */
+/* The directory that a file is to be in. */
 static void
-warn_folder(const char *path)
+warn_folder(const char *what, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	AUTO_FREE char *folder = slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
 
-	warn_missing("the socket's directory", folder);
+	warn_missing(what, folder);
+}
+
+/* Made at start where it is not there; what is there must be a directory. */
+static void
+warn_directory(const char *what, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		fprintf(stderr,
+		    "vesperd: warning: %s %s is not a directory: remove it, or choose "
+		    "another one\n",
+		    what, path);
+	warn_folder(what, path);
+}
+
+/* The token's processes load it; its first octets tell a library from a slip of the pen. */
+static void
+warn_module(const char *path)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char magic[4] = "";
+
+	warn_missing("module", path);
+	if (fd >= 0 && (read(fd, magic, sizeof magic) != sizeof magic ||
+			   memcmp(magic, "\177ELF", sizeof magic) != 0))
+		fprintf(stderr,
+		    "vesperd: warning: module %s is no shared library: name the vendor's .so\n",
+		    path);
 }
 
 static const char *
@@ -134,6 +164,12 @@ warn_secret(const char *what, const struct secret_ref *ref)
 	const char *path = path_of(ref);
 	struct stat st;
 
+	if (ref->text != NULL && strncmp(ref->text, "credential:", 11) == 0 &&
+	    getenv("CREDENTIALS_DIRECTORY") == NULL)
+		fprintf(stderr,
+		    "vesperd: warning: %s %s: there is no CREDENTIALS_DIRECTORY here; "
+		    "systemd gives one to the service, with LoadCredential=\n",
+		    what, ref->text);
 	warn_missing(what, path);
 	if (path != NULL && stat(path, &st) == 0 && (st.st_mode & 027) != 0)
 		fprintf(stderr, "vesperd: warning: %s %s has mode %04o: run chmod 0600 %s\n",
@@ -208,10 +244,42 @@ warn_as_front(const struct config *c)
 static void
 warn_token(const struct config *c, const struct config_token *t)
 {
-	warn_missing("module", t->module);
+	warn_module(t->module);
+	if (strncmp(t->lock_file, c->state_dir, strlen(c->state_dir)) != 0)
+		warn_folder("the lock file's directory", t->lock_file); /* else made at start */
 	warn_secret("pin", &t->pin);
 	warn_empty_pin(c, t);
 	warn_environment(c, t);
+}
+
+static bool
+has_door(const struct config *c, const struct config_tenant *t)
+{
+	for (size_t i = 0; i < c->listens; i++) {
+		const struct config_listen *l = &c->listen[i];
+
+		if (l->auth_socket && l->tenant != NULL && strcmp(l->tenant, t->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+warn_tenants(const struct config *c)
+{
+	if (c->tenants == 0)
+		fprintf(stderr,
+		    "vesperd: warning: no tenant: put a file for each into tenants.d beside "
+		    "%s\n",
+		    main_file(c));
+	for (size_t i = 0; i < c->tenants; i++) {
+		const struct config_tenant *t = &c->tenant[i];
+
+		if (t->allow_uids == 0 && t->allow_gids == 0 && !has_door(c, t))
+			warn_at(t->file, t->line,
+			    "nobody may use tenant \"%s\": add allow_user or allow_group",
+			    t->name);
+	}
 }
 
 static void
@@ -228,9 +296,12 @@ void
 trial_warn(const struct config *c)
 {
 	for (size_t i = 0; i < c->listens; i++)
-		warn_folder(c->listen[i].path);
+		warn_folder("the socket's directory", c->listen[i].path);
+	warn_directory("state_dir", c->state_dir);
+	warn_directory("audit_dir", c->audit_dir);
+	warn_tenants(c);
 	if (c->admin_path != NULL)
-		warn_folder(c->admin_path);
+		warn_folder("the socket's directory", c->admin_path);
 	for (size_t i = 0; i < c->tokens; i++)
 		warn_token(c, &c->token[i]);
 	for (size_t i = 0; i < c->cas; i++) {

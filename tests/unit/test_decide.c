@@ -967,10 +967,10 @@ callers(void **state)
 		{ "a door narrows", { .uid = 1000, .door = { "osp", false } }, "acme", false },
 		{ "auth = socket", { .uid = 9, .door = { "acme", true } }, "acme", true },
 		{ "auth = socket, nameless",
-		    { .uid = CALLER_OVERFLOW_ID, .door = { "acme", true } }, "acme", true },
+		    { .uid = CONFIG_OVERFLOW_ID, .door = { "acme", true } }, "acme", true },
 		{ "auth = socket, another's", { .uid = 1000, .door = { "osp", true } }, "acme",
 		    false },
-		{ "nameless", { .uid = CALLER_OVERFLOW_ID, .gid = 77 }, "group", false },
+		{ "nameless", { .uid = CONFIG_OVERFLOW_ID, .gid = 77 }, "group", false },
 	};
 	struct fixture *x = *state;
 

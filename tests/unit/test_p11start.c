@@ -122,6 +122,9 @@ pin_files(void **state)
 		{ LAB_PIN, 0400, 0, NULL },
 		{ "", 0600, 2, "empty" },
 		{ "\n", 0600, 2, "empty" },
+		{ LAB_PIN "\n" LAB_PIN "\n", 0600, 2, "not one line" },
+		{ LAB_PIN "\r\n", 0600, 2, "not one line" },
+		{ "\t" LAB_PIN, 0600, 2, "not one line" },
 	};
 	const struct lab *lab = *state;
 	char big[300];

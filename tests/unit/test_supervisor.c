@@ -881,6 +881,7 @@ check_only(void **state)
 	run_daemon(getuid(), args);
 	assert_int_equal(exit_status(WAIT_MS), 0);
 	assert_true(logged("warning: the socket's directory ../none: No such file"));
+	assert_true(logged("warning: no tenant: put a file for each into tenants.d"));
 	assert_true(!is_root() || logged("warning: no such user: no-such-a"));
 	put("conf/vesperd.conf", "kye = 1\n");
 	run_daemon(getuid(), args);
@@ -953,6 +954,32 @@ shared_files_of_others(void **state)
 	(void)unlink(at("log"));
 	run_daemon(65533, test);
 	assert_int_equal(exit_status(WAIT_MS), 0);
+}
+
+static void
+check_says_what_cannot_be(void **state)
+{
+	const char *const args[] = { "-t", "-c", config_path, NULL };
+	static const char text[] =
+	    "trust_anchors = \"anchors.pem\"\nstate_dir = \"plain\"\n"
+	    "token \"a\" { module = \"/etc\" label = \"l\" pin = \"credential:pin\"\n"
+	    "  lock_file = \"nowhere/token.lock\" }\n"
+	    "token \"b\" { module = \"/etc/passwd\" label = \"m\" pin = \"file:pin\" }\n";
+
+	(void)state;
+	put("conf/vesperd.conf", text);
+	put("conf/plain", "");
+	assert_int_equal(mkdir(at("conf/tenants.d"), 0755), 0);
+	put("conf/tenants.d/acme.conf",
+	    "tenant \"acme\" {\n numbers = { \"12025550100\" }\n}\n");
+	run_daemon(getuid(), args);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+	assert_true(logged("warning: state_dir plain is not a directory: remove it"));
+	assert_true(logged("warning: module /etc is no shared library"));
+	assert_true(logged("warning: module /etc/passwd is no shared library"));
+	assert_true(logged("warning: the lock file's directory nowhere: No such file"));
+	assert_true(logged("warning: pin credential:pin: there is no CREDENTIALS_DIRECTORY"));
+	assert_true(logged("warning: tenants.d/acme.conf:1: nobody may use tenant \"acme\""));
 }
 
 static void
@@ -1042,6 +1069,7 @@ main(int argc, char **argv)
 		PROCESS_TEST(check_only),
 		PROCESS_TEST(shared_files_first),
 		PROCESS_TEST(shared_files_of_others),
+		PROCESS_TEST(check_says_what_cannot_be),
 		PROCESS_TEST(check_says_what_is_empty),
 		PROCESS_TEST(usage_errors),
 	};
