@@ -178,6 +178,24 @@ failed_authz(const struct world *w)
 	    "error", "type", type, "detail", "by script");
 }
 
+/* RFC 8555 section 7.4.2: a chain of nothing; one alternate may be a real one. */
+static void
+put_chain(const struct world *w, struct http_answer *a, unsigned alternate)
+{
+	a->status = 200;
+	snprintf(a->content_type, sizeof a->content_type, "application/pem-certificate-chain");
+	if (alternate > 0 && alternate == w->home)
+		pki_pem(&a->body, w->authority_cert);
+	else
+		buf_str(&a->body, "-----BEGIN CERTIFICATE-----\n");
+	for (unsigned i = 1; alternate == 0 && i <= w->alternates; i++) {
+		char url[64];
+
+		snprintf(url, sizeof url, CA "/alternate/%u", i);
+		a->alternate[a->alternates++] = strdup(url);
+	}
+}
+
 static void
 ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *jws)
 {
@@ -207,10 +225,9 @@ ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *
 		w->order[k].finalized = true;
 		put_json(a, 200, "application/json", order_json(w, k));
 	} else if (sscanf(path, "/cert/%zu", &k) == 1) {
-		a->status = 200;
-		snprintf(a->content_type, sizeof a->content_type,
-		    "application/pem-certificate-chain");
-		buf_str(&a->body, "-----BEGIN CERTIFICATE-----\n");
+		put_chain(w, a, 0);
+	} else if (sscanf(path, "/alternate/%zu", &k) == 1) {
+		put_chain(w, a, (unsigned)k);
 	} else {
 		fail_msg("POST %s", path);
 	}
@@ -292,8 +309,9 @@ account_answer(struct world *w)
 }
 
 static json_t *
-install(struct world *w, struct world_credential *c)
+install(struct world *w, struct world_credential *c, const json_t *m)
 {
+	w->chain_len = json_string_length(json_object_get(m, "chain"));
 	c->installs++;
 	snprintf(c->serial, sizeof c->serial, "%x", 0xa0 + c->installs);
 	c->not_before_s = w->now_ms / 1000;
@@ -325,7 +343,7 @@ ask_answer(struct world *w, const json_t *m)
 	if (strcmp(op, "account") == 0)
 		return account_answer(w);
 	if (strcmp(op, "install") == 0)
-		return install(w, c);
+		return install(w, c, m);
 	if (strcmp(op, "csr") == 0)
 		return json_pack("{s:s}", "csr", "MAA");
 	if (strcmp(op, "schedule") == 0) {
@@ -529,6 +547,7 @@ make_config(const struct world *w)
 
 	assert_non_null(c);
 	c->authority_anchors = strdup(w->anchors);
+	c->trust_anchors = strdup(w->anchors);
 	c->ca = calloc(1, sizeof *c->ca);
 	c->cas = 1;
 	c->ca[0].name = strdup("lab");

@@ -70,6 +70,9 @@ struct world {
 	enum world_fault fault;
 	bool fault_struck, fail_always; /* always: every call from fail_at on */
 	bool refuse_install, grant_narrower, grant_wider, processing;
+	unsigned alternates,
+	    home;	  /* chains beside the first; the one that leads to the anchor */
+	size_t chain_len; /* of what was installed last */
 	const char *challenge_fails; /* error type of the next challenge answered, NULL none */
 	unsigned problems;	     /* reports to status that had one */
 	EVP_PKEY *account, *authority, *root;

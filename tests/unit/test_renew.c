@@ -255,6 +255,28 @@ short_lived(void **state)
 	world_close(&w);
 }
 
+/* The first chain that leads to an anchor, else the first (RFC 8555 s7.4.2). */
+static void
+alternates_are_looked_at(void **state)
+{
+	struct world w;
+	size_t first;
+
+	(void)state;
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 10));
+	first = w.chain_len;
+	world_close(&w);
+	for (unsigned home = 0; home <= 2; home++) {
+		world_open(&w, 1);
+		w.alternates = 2;
+		w.home = home;
+		assert_true(world_until(&w, all_installed, 10));
+		assert_true(home == 0 ? w.chain_len == first : w.chain_len > first + 100);
+		world_close(&w);
+	}
+}
+
 /* While the CA is away nothing waits longer than an eighth of what is left of the life. */
 static void
 an_outage_does_not_outlast_the_certificate(void **state)
@@ -514,6 +536,7 @@ main(void)
 		cmocka_unit_test(refused_certificate),
 		cmocka_unit_test(refused_while_one_is_in_force),
 		cmocka_unit_test(short_lived),
+		cmocka_unit_test(alternates_are_looked_at),
 		cmocka_unit_test(an_outage_does_not_outlast_the_certificate),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(narrower_is_ordered_as_it_is),
