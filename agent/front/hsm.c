@@ -87,7 +87,6 @@ struct hsm {
 	unsigned ticks;
 	uint64_t questions;	/* hsm_fresh() so far */
 	struct hsm_fresh fresh; /* list head */
-	size_t calls;
 };
 
 static void process_ready(void *arg, uint32_t events);
@@ -399,7 +398,6 @@ static void
 finish(struct hsm_call *c, const uint8_t *sig, const struct fault *f)
 {
 	loop_disarm(c->hsm->loop, &c->timer);
-	c->hsm->calls--;
 	c->hsm->token[c->token].calls--;
 	c->done(c, sig, f);
 }
@@ -511,7 +509,6 @@ hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f)
 	TRY(hsm_has_room(h, c->token, f));
 	if (t->waits > 0 || p == NULL || !hand_over(p, c))
 		enqueue(t, c, false);
-	h->calls++;
 	t->calls++;
 	loop_arm(h->loop, &c->timer, c->deadline_ms);
 	return RC_OK;
@@ -806,18 +803,22 @@ process_hangs(void *arg)
 	report(arg);
 }
 
-static void
+/* False: more threads than a token process has. */
+static bool
 greet(struct process *p, const struct frame *frame)
 {
 	struct frame_hello hello;
 
 	memcpy(&hello, frame->body, sizeof hello);
+	if (hello.threads > HSM_MAX_THREADS)
+		return false;
 	p->is.ready = true;
 	p->is.pid = hello.pid;
 	p->is.threads = hello.threads == 0 ? 1 : hello.threads;
 	if (p->hsm->ops.up != NULL)
 		p->hsm->ops.up(p->hsm->ops.arg, p->token->number, p->number, p->is.generation);
 	learn_more(p);
+	return true;
 }
 
 /* What the token itself said goes to the log and nowhere else. */
@@ -965,10 +966,8 @@ take_frame(struct process *p, const struct frame *frame)
 {
 	if (frame->generation != p->is.generation)
 		return false;
-	if (frame->op == FRAME_HELLO && frame->request_id == 0 && !p->is.ready) {
-		greet(p, frame);
-		return true;
-	}
+	if (frame->op == FRAME_HELLO && frame->request_id == 0 && !p->is.ready)
+		return greet(p, frame);
 	return answered(p, frame);
 }
 
@@ -1306,10 +1305,4 @@ hsm_processes(const struct hsm *h, unsigned token, struct hsm_process out[HSM_MA
 			out[n++] = h->token[token].process[i]->is;
 	}
 	return n;
-}
-
-size_t
-hsm_calls(const struct hsm *h)
-{
-	return h->calls;
 }

@@ -18,6 +18,7 @@
 enum {
 	HSM_MAX_TOKENS = 16,
 	HSM_MAX_PROCESSES = 64,	  /* of one token */
+	HSM_MAX_THREADS = 256,	  /* of one process */
 	HSM_MAX_SIGNING = 192,	  /* calls at one process */
 	HSM_AHEAD_US = 1000,	  /* work that a process has before it */
 	HSM_MAX_AHEAD = 12,	  /* and how many calls that may be */
@@ -136,7 +137,6 @@ struct hsm_process {
 size_t hsm_processes(
     const struct hsm *h, unsigned token, struct hsm_process out[HSM_MAX_PROCESSES]);
 size_t hsm_waiting(const struct hsm *h, unsigned token);
-size_t hsm_calls(const struct hsm *h); /* under way or waiting, all tokens */
 
 /* Ask every process for its counters now (else once a second). */
 void hsm_poll(struct hsm *h);

@@ -274,6 +274,19 @@ is_bad(const struct call *c, const char *reason)
 	assert_string_equal(c->fault.reason, reason);
 }
 
+/* Calls at the signers of the first token. */
+static unsigned
+at_signers(struct fixture *x)
+{
+	struct hsm_process list[HSM_MAX_PROCESSES];
+	size_t n = hsm_processes(x->hsm, 0, list);
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += list[i].signing;
+	return sum;
+}
+
 /* ---- tests ---- */
 
 static void
@@ -297,7 +310,7 @@ signs(void **state)
 	answer(&s, FRAME_OK);
 	turn(x);
 	is_good(&c, 7);
-	assert_int_equal(hsm_calls(x->hsm), 0);
+	assert_int_equal(at_signers(x), 0);
 	close(s.fd);
 }
 
@@ -498,7 +511,6 @@ death_of_the_last(void **state)
 	for (uint8_t i = 0; i < 8; i++)
 		is_bad(&c[i], "hsm_unavailable");
 	assert_int_equal(hsm_waiting(x->hsm, 0), 0);
-	assert_int_equal(hsm_calls(x->hsm), 0);
 	assert_int_equal(x->kills, 0); /* it is dead already */
 }
 
@@ -560,7 +572,7 @@ given_to_a_signer(void **state)
 		answer(&s, FRAME_OK);
 		turn(x);
 		assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given + 1);
-		while (hsm_calls(x->hsm) > 0) {
+		while (at_signers(x) > 0) {
 			serve(&s);
 			while (s.gots > 0)
 				answer(&s, FRAME_OK);
@@ -590,7 +602,7 @@ overload(void **state)
 	f = (struct fault){ 0 };
 	assert_int_equal(ask(x, &c[9], 1, 9, &f), RC_BUSY);
 	assert_string_equal(f.reason, "overloaded");
-	while (hsm_calls(x->hsm) > 0) {
+	while (at_signers(x) > 0) {
 		serve(&s);
 		while (s.gots > 0)
 			answer(&s, FRAME_OK);
@@ -856,6 +868,153 @@ answer_nobody_asked_for(void **state)
 	close(s.fd);
 }
 
+/* The right number, and an answer to something else. */
+static void
+answer_of_another_operation(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	must_ask(x, &c, 1);
+	serve(&s);
+	s.got[0].op = FRAME_STATS;
+	answer(&s, FRAME_OK);
+	turn(x);
+	turn(x);
+	is_bad(&c, "hsm_unavailable");
+	assert_int_equal(x->kills, 1);
+	assert_false(hsm_token_up(x->hsm, 0));
+	close(s.fd);
+}
+
+/* A call that waited for its turn till shortly before its end says nothing of the process. */
+static void
+late_by_waiting_blames_nobody(void **state)
+{
+	enum { SLOW_MS = 600 };
+	struct fixture *x = *state;
+	struct call c[5], more;
+	struct fake s;
+
+	hsm_limits(x->hsm, 8, SLOW_MS);
+	want(x, 1);
+	s = ready(x, 0);
+	for (uint8_t i = 0; i < 4; i++) {
+		must_ask(x, &c[i], i);
+		loop_arm(x->loop, &c[i].is.timer, c[i].is.deadline_ms + SLOW_MS);
+	}
+	must_ask(x, &c[4], 4);
+	assert_int_equal(c[4].given, 0);
+	turn_for(x, TIMEOUT_MS - 60);
+	serve(&s);
+	for (int i = 0; i < 4; i++)
+		answer(&s, FRAME_OK);
+	turn(x);
+	assert_int_equal(c[4].given, 1);
+	turn_for(x, 100);
+	is_bad(&c[4], "hsm_timeout");
+	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
+	must_ask(x, &more, 9);
+	serve(&s);
+	while (s.gots > 0)
+		answer(&s, FRAME_OK);
+	turn(x);
+	is_good(&more, 9);
+	assert_int_equal(x->kills, 0);
+	close(s.fd);
+}
+
+/* What status says of a key, from what the signers said last. */
+static void
+key_states(void **state)
+{
+	static const struct {
+		enum frame_code a, b;
+		enum hsm_key_state is;
+	} rows[] = {
+		{ FRAME_NO_KEY, FRAME_NO_KEY, HSM_KEY_MISSING },
+		{ FRAME_NO_KEY, FRAME_KEY_REFUSED, HSM_KEY_REFUSED },
+		{ FRAME_KEY_REFUSED, FRAME_KEY_REFUSED, HSM_KEY_REFUSED },
+		{ FRAME_NO_KEY, FRAME_FAILED, HSM_KEY_AWAITED },
+		{ FRAME_NO_KEY, FRAME_OK, HSM_KEY_READY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		void *own = NULL;
+		struct fixture *x;
+		struct fake s[2];
+
+		set_up(&own);
+		x = own;
+		want(x, 1);
+		assert_int_equal(hsm_key_state(x->hsm, 0, key_of(1).key_id), HSM_KEY_DOWN);
+		for (unsigned n = 0; n < 2; n++) {
+			s[n] = attach(x, n, 1);
+			s[n].learn_code = n == 0 ? rows[i].a : rows[i].b;
+			hello(&s[n], 1);
+			turn(x);
+			serve(&s[n]);
+			turn(x);
+		}
+		assert_int_equal(hsm_key_state(x->hsm, 0, key_of(1).key_id), rows[i].is);
+		assert_int_equal(
+		    hsm_key_state(x->hsm, 0, key_of(2).key_id), HSM_KEY_AWAITED);
+		close(s[0].fd);
+		close(s[1].fd);
+		tear_down(&own);
+	}
+}
+
+/* How many threads it says it has: none is one, too many are a lie. */
+static void
+threads_of_a_hello(void **state)
+{
+	static const struct {
+		uint32_t threads;
+		unsigned given; /* of 200 calls; 0: the process is reported */
+	} rows[] = {
+		{ 0, 4 },
+		{ 1, 4 },
+		{ 2, 6 },
+		{ HSM_MAX_THREADS, HSM_MAX_SIGNING },
+		{ HSM_MAX_THREADS + 1, 0 },
+		{ INT32_MAX, 0 }, /* twice that and two is none */
+		{ UINT32_MAX, 0 },
+	};
+	static struct call c[200];
+
+	(void)state;
+	for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+		void *own = NULL;
+		struct fixture *x;
+		struct fault f = { 0 };
+		struct fake s;
+
+		set_up(&own);
+		x = own;
+		hsm_limits(x->hsm, 1024, TIMEOUT_MS);
+		want(x, 1);
+		s = attach(x, 0, 1);
+		hello(&s, rows[r].threads);
+		turn(x);
+		serve(&s);
+		turn(x);
+		assert_int_equal(x->kills, rows[r].given == 0 ? 1 : 0);
+		assert_int_equal(x->ups, rows[r].given == 0 ? 0 : 1);
+		for (size_t i = 0; i < ARRAY_LEN(c); i++)
+			assert_int_equal(ask(x, &c[i], 1, (uint8_t)i, &f),
+			    rows[r].given == 0 ? RC_HSM : RC_OK);
+		if (rows[r].given != 0)
+			assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given);
+		close(s.fd);
+		tear_down(&own);
+	}
+}
+
 static void
 codes(void **state)
 {
@@ -1071,6 +1230,10 @@ main(void)
 		TEST(waiting_past_the_deadline),
 		TEST(wrong_generation),
 		TEST(answer_nobody_asked_for),
+		TEST(answer_of_another_operation),
+		TEST(late_by_waiting_blames_nobody),
+		cmocka_unit_test(key_states),
+		cmocka_unit_test(threads_of_a_hello),
 		cmocka_unit_test(codes),
 		TEST(replaced),
 		TEST(attach_refuses),
