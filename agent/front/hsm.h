@@ -18,7 +18,7 @@
 enum {
 	HSM_MAX_TOKENS = 16,
 	HSM_MAX_PROCESSES = 64,	  /* of one token */
-	HSM_MAX_THREADS = 256,	  /* of one process */
+	HSM_MAX_THREADS = 64,	  /* of one process; vesper-hsm takes no more */
 	HSM_MAX_SIGNING = 192,	  /* calls at one process */
 	HSM_AHEAD_US = 1000,	  /* work that a process has before it */
 	HSM_MAX_AHEAD = 12,	  /* and how many calls that may be */

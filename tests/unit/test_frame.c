@@ -146,6 +146,7 @@ struct script {
 	int fd;
 	bool hello;	 /* says it first */
 	unsigned stale;	 /* answers of another id before */
+	bool before;	 /* one of the same id, of the process before */
 	unsigned listed; /* LIST: keys before the end */
 	int code;	 /* < 0: none, the end of the stream */
 	uint32_t generation;
@@ -161,6 +162,12 @@ answer(struct script *s, struct frame *frame)
 
 		old.request_id += 1000 + i;
 		old.code = FRAME_FAILED;
+		(void)send(s->fd, &old, sizeof old, MSG_NOSIGNAL);
+	}
+	if (s->before) {
+		struct frame old = *frame;
+
+		old.generation--;
 		(void)send(s->fd, &old, sizeof old, MSG_NOSIGNAL);
 	}
 	for (unsigned i = 0; i < s->listed; i++) {
@@ -253,7 +260,7 @@ codes(void **state)
 static void
 late_answers_are_passed_over(void **state)
 {
-	struct script s = { .hello = true, .stale = 5, .generation = GENERATION };
+	struct script s = { .hello = true, .stale = 5, .before = true, .generation = GENERATION };
 	AUTO(token_admin) *a = NULL;
 	uint8_t point[65] = { 0 };
 	pthread_t thread;

@@ -980,7 +980,7 @@ threads_of_a_hello(void **state)
 		{ 0, 4 },
 		{ 1, 4 },
 		{ 2, 6 },
-		{ HSM_MAX_THREADS, HSM_MAX_SIGNING },
+		{ HSM_MAX_THREADS, HSM_MAX_THREADS * 2 + 2 },
 		{ HSM_MAX_THREADS + 1, 0 },
 		{ INT32_MAX, 0 }, /* twice that and two is none */
 		{ UINT32_MAX, 0 },

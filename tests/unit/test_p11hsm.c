@@ -206,6 +206,26 @@ foreign_keys_are_refused(void **state)
 }
 
 /* The same by the same tool, but as the agent wants it: what is refused above is not the tool. */
+/* Which of two keys with one id would sign is a matter of luck, so neither does. */
+static void
+twins_are_refused(void **state)
+{
+	static const char id[] =
+	    "ab000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e";
+	struct process admin;
+	struct frame_hello hello;
+
+	if (access("/usr/bin/pkcs11-tool", X_OK) != 0)
+		skip();
+	assert_true(tool_makes(*state, id, "EC:prime256v1", "--sensitive"));
+	assert_true(tool_makes(*state, id, "EC:prime256v1", "--sensitive"));
+	process_start(&admin, *state, "admin", plain);
+	assert_true(process_hello(&admin, &hello));
+	assert_int_equal(hello.keys, 0);
+	assert_int_equal(hello.refused, 2);
+	assert_int_equal(process_stop(&admin), 0);
+}
+
 static void
 a_foreign_key_of_our_kind_is_taken(void **state)
 {
@@ -585,6 +605,7 @@ main(void)
 		ROW(unknown_keys),
 		ROW(a_destroyed_key),
 		ROW(foreign_keys_are_refused),
+		ROW(twins_are_refused),
 		ROW(a_foreign_key_of_our_kind_is_taken),
 		ROW(bad_frames),
 		ROW(the_admin_does_not_learn),
