@@ -248,6 +248,8 @@ static struct url_case {
 	    "invalid_member" },
 	{ "user information and port", "https://ca.example/d", "https://ca.example:1@evil/",
 	    RC_INVALID, "invalid_member" },
+	{ "user information in both", "https://u@ca.example/d", "https://u@ca.example/o",
+	    RC_INVALID, "invalid_member" },
 	{ "fragment", "https://ca.example/d", "https://ca.example/#", RC_INVALID,
 	    "invalid_member" },
 	{ "backslash", "https://ca.example/d", "https://ca.example\\@evil/", RC_INVALID,
