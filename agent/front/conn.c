@@ -6,16 +6,17 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 
 /* ---- users ---- */
 
 static struct conn_user **
-find_user(struct conn_user *const *bucket, uid_t uid)
+find_user(struct conn_user *const *bucket, uid_t uid, bool admin)
 {
 	struct conn_user **at =
 	    (struct conn_user **)(uintptr_t)&bucket[uid % CONN_USER_BUCKETS];
 
-	while (*at != NULL && (*at)->uid != uid)
+	while (*at != NULL && ((*at)->uid != uid || (*at)->admin != admin))
 		at = &(*at)->next;
 	return at;
 }
@@ -23,7 +24,7 @@ find_user(struct conn_user *const *bucket, uid_t uid)
 size_t
 conn_open_of(const struct conn_host *h, uid_t uid)
 {
-	const struct conn_user *u = *find_user(h->user, uid);
+	const struct conn_user *u = *find_user(h->user, uid, false);
 
 	return u != NULL ? u->open : 0;
 }
@@ -31,31 +32,120 @@ conn_open_of(const struct conn_host *h, uid_t uid)
 static bool
 enter_user(struct conn *c)
 {
-	struct conn_user **at = find_user(c->host->user, c->caller.uid);
+	struct conn_user **at = find_user(c->host->user, c->caller.uid, c->admin);
 
 	if (*at == NULL)
 		*at = calloc(1, sizeof **at);
 	if (*at == NULL)
 		return false;
 	(*at)->uid = c->caller.uid;
+	(*at)->admin = c->admin;
 	(*at)->open++;
+	(*at)->held++;
 	c->user = *at;
 	return true;
 }
 
+/* Its connection is not open any more; what it has had in this turn counts on. */
 static void
 leave_user(struct conn *c)
 {
 	struct conn_user *u = TAKE(c->user), **at;
 
-	if (u == NULL || --u->open > 0)
+	if (--u->held > 0)
 		return;
-	at = find_user(c->host->user, u->uid);
+	at = find_user(c->host->user, u->uid, u->admin);
 	*at = u->next;
 	free(u);
 }
 
+/* The loop's clock stands still during a turn. */
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* May it have a request handled in this turn? */
+static bool
+may_go(const struct conn *c)
+{
+	const struct conn_user *u = c->user;
+
+	return c->turn != c->host->turn &&
+	       (u->turn != c->host->turn ||
+		   (u->requests < CONN_TURN_REQUESTS && u->spent_us < CONN_TURN_US));
+}
+
+static void
+charge(struct conn *c, int64_t began_us)
+{
+	struct conn_user *u = c->user;
+
+	c->turn = c->host->turn;
+	if (u->turn != c->turn) {
+		u->turn = c->turn;
+		u->requests = 0;
+		u->spent_us = 0;
+	}
+	u->requests++;
+	u->spent_us += now_us() - began_us;
+}
+
+/* ---- the line ---- */
+
+static void
+line_up(struct conn *c)
+{
+	struct conn_host *h = c->host;
+
+	if (c->in_line)
+		return;
+	c->in_line = true;
+	c->next_in_line = NULL;
+	c->prev_in_line = h->line_end;
+	if (h->line_end != NULL)
+		h->line_end->next_in_line = c;
+	else
+		h->line = c;
+	h->line_end = c;
+}
+
+static void
+leave_line(struct conn *c)
+{
+	struct conn_host *h = c->host;
+
+	if (!c->in_line)
+		return;
+	c->in_line = false;
+	c->unread = false;
+	if (h->cursor == c)
+		h->cursor = c->next_in_line;
+	if (c->next_in_line != NULL)
+		c->next_in_line->prev_in_line = c->prev_in_line;
+	else
+		h->line_end = c->prev_in_line;
+	if (c->prev_in_line != NULL)
+		c->prev_in_line->next_in_line = c->next_in_line;
+	else
+		h->line = c->next_in_line;
+}
+
 /* ---- connections ---- */
+
+/* The bytes that are not handled yet. */
+static struct span
+waiting(const struct conn *c)
+{
+	struct span s = buf_view(&c->in);
+
+	span_cut(&s, c->at);
+	return s;
+}
 
 static void
 finish(struct conn *c)
@@ -73,6 +163,7 @@ finish(struct conn *c)
 	if (c->lost != NULL)
 		c->lost(c->lost_arg);
 	c->lost = NULL;
+	leave_line(c);
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	if (c->prev != NULL)
@@ -80,7 +171,7 @@ finish(struct conn *c)
 	else
 		h->first = c->next;
 	h->open--;
-	leave_user(c);
+	c->user->open--;
 	c->next = h->dead;
 	h->dead = c;
 }
@@ -92,6 +183,7 @@ bury(struct conn_host *h)
 		struct conn *c = h->dead;
 
 		h->dead = c->next;
+		leave_user(c);
 		caller_done(&c->caller);
 		buf_free(&c->in);
 		buf_free(&c->out);
@@ -105,14 +197,18 @@ arm(struct conn *c, int64_t ms)
 	loop_arm(c->host->loop, &c->timer, loop_now_ms(c->host->loop) + ms);
 }
 
-/* Reading stops where nothing more can be kept, and where the caller has ended its side. */
+/*
+ * Reading stops where nothing more can be kept, where there is more than the
+ * caller's turn allows, and where the caller has ended its side.
+ */
 static void
 want(struct conn *c)
 {
 	bool full = c->in.len >= c->in.max;
 
 	loop_want(c->host->loop, &c->io,
-	    (c->eof || full ? 0 : EPOLLIN) | (c->out.len > 0 ? (uint32_t)EPOLLOUT : 0));
+	    (c->eof || full || c->unread ? 0 : EPOLLIN) |
+		(c->out.len > 0 ? (uint32_t)EPOLLOUT : 0));
 }
 
 /* True when everything is out. */
@@ -136,25 +232,36 @@ flush(struct conn *c)
 	return true;
 }
 
+/* Nothing is in flight: is there something to look at? */
+static void
+look(struct conn *c)
+{
+	size_t n = waiting(c).len;
+
+	if (c->gone || c->busy || c->out.len > 0)
+		return;
+	if (n > 0 && n >= c->need)
+		line_up(c);
+	else if (c->eof)
+		finish(c); /* also in the middle of a request */
+}
+
 /* An answer is written out: what comes next? */
 static void
 settle(struct conn *c)
 {
+	size_t n = waiting(c).len;
+
 	if (c->gone)
 		return;
-	if (c->close || (c->host->closing && c->in.len == 0) || (c->eof && c->in.len == 0)) {
+	if (c->close || (c->host->closing && n == 0)) {
 		finish(c);
 		return;
 	}
-	if (c->in.len == 0)
-		buf_free(&c->in);
-	arm(c, c->in.len > 0 ? CONN_HEAD_MS : CONN_IDLE_MS);
-	if (c->in.len > 0 && !c->in_again) {
-		c->in_again = true;
-		c->next_again = c->host->again;
-		c->host->again = c;
-	}
-	want(c);
+	arm(c, n > 0 ? CONN_HEAD_MS : CONN_IDLE_MS);
+	look(c);
+	if (!c->gone)
+		want(c);
 }
 
 static void
@@ -214,7 +321,7 @@ conn_answer(struct conn *c, const struct http1_answer *a)
 	c->busy = false;
 	c->host->busy--;
 	c->lost = NULL;
-	c->close = c->close || a->close || (c->host->closing && c->in.len == 0);
+	c->close = c->close || a->close || (c->host->closing && waiting(c).len == 0);
 	last.close = c->close;
 	if (send_answer(c, &last))
 		push_out(c);
@@ -244,77 +351,88 @@ send_continue(struct conn *c)
 	(void)flush(c);
 }
 
+/* The spans of a request borrow from in until its handler has returned: not before. */
+static void
+forget_handled(struct conn *c)
+{
+	if (c->at < c->in.len)
+		return;
+	buf_free(&c->in);
+	c->at = 0;
+}
+
 static void
 refuse(struct conn *c, const struct http1_request *r, const struct fault *f)
 {
-	struct buf request = c->in; /* the spans of r borrow from it */
-
-	c->in = BUF_INIT(request.max); /* where the next request begins is not known */
+	c->at = c->in.len; /* where the next request begins is not known */
 	c->close = true;
 	set_busy(c);
 	c->host->malformed(c->host->arg, c, r, f);
-	buf_free(&request);
+	forget_handled(c);
 }
 
 static void
 dispatch(struct conn *c, const struct http1_request *r)
 {
-	struct buf request = c->in; /* the spans of r borrow from it */
-
-	c->in = BUF_INIT(request.max);
-	buf_put(&c->in, request.ptr + r->total, request.len - r->total);
+	c->at += r->total;
 	c->need = 0;
 	c->close = r->close;
 	set_busy(c);
 	c->host->request(c->host->arg, c, r);
-	buf_free(&request);
+	forget_handled(c);
 }
 
-/* Read requests from the buffer until one is in flight or more bytes are needed. */
+/* The rest of this request is still to come, into a buffer with room for it. */
+static void
+await_rest(struct conn *c, const struct http1_request *r, enum http1_state state)
+{
+	buf_consume(&c->in, c->at);
+	c->at = 0;
+	if (state == HTTP1_NEED_BODY) {
+		c->need = r->total;
+		if (r->expect)
+			send_continue(c);
+	}
+	if (!c->gone && c->eof && c->out.len == 0)
+		finish(c);
+}
+
+/* One request, as far as it is there. */
 static void
 advance(struct conn *c)
 {
-	while (
-	    !c->gone && !c->busy && c->out.len == 0 && c->in.len > 0 && c->in.len >= c->need) {
-		struct http1_request r = { 0 };
-		enum http1_state state = HTTP1_NEED_HEAD;
-		struct fault f = { 0 };
+	struct http1_request r = { 0 };
+	enum http1_state state = HTTP1_NEED_HEAD;
+	struct fault f = { 0 };
 
-		if (http1_read(buf_view(&c->in), &r, &state, &f) != RC_OK) {
-			refuse(c, &r, &f);
-			return;
-		}
-		if (state == HTTP1_COMPLETE) {
-			dispatch(c, &r);
-			continue;
-		}
-		if (state == HTTP1_NEED_BODY) {
-			c->need = r.total;
-			if (r.expect)
-				send_continue(c);
-		}
-		break;
-	}
-	if (c->gone || c->busy || c->out.len > 0)
-		return;
-	if (c->eof)
-		finish(c); /* in the middle of a request */
+	if (http1_read(waiting(c), &r, &state, &f) != RC_OK)
+		refuse(c, &r, &f);
+	else if (state == HTTP1_COMPLETE)
+		dispatch(c, &r);
+	else
+		await_rest(c, &r, state);
 }
 
 /* Most often a whole request comes at once, and is read where it lies. */
 static bool
 read_at_once(struct conn *c, struct span bytes)
 {
+	int64_t began_us = now_us();
 	enum http1_state state = HTTP1_NEED_HEAD;
 	struct http1_request r = { 0 };
 
-	if (c->in.len > 0 || c->busy || c->out.len > 0 ||
+	if (c->in.len > 0 || c->busy || c->out.len > 0 || !may_go(c) ||
 	    http1_read(bytes, &r, &state, NULL) != RC_OK || state != HTTP1_COMPLETE)
 		return false;
 	buf_put(&c->in, bytes.ptr + r.total, bytes.len - r.total);
+	if (buf_check(&c->in, NULL) != RC_OK) {
+		finish(c);
+		return true;
+	}
 	c->close = r.close;
 	set_busy(c);
 	c->host->request(c->host->arg, c, &r);
+	charge(c, began_us);
 	return true;
 }
 
@@ -358,11 +476,11 @@ ready(void *arg, uint32_t events)
 	if (!c->gone && (events & (EPOLLHUP | EPOLLERR)) != 0 &&
 	    (c->eof || (events & EPOLLIN) == 0))
 		finish(c);
-	if (!c->gone && (events & EPOLLIN) != 0 && c->in.len < c->in.max)
+	if (!c->gone && (events & EPOLLIN) != 0 && c->in_line)
+		c->unread = true;
+	else if (!c->gone && (events & EPOLLIN) != 0 && c->in.len < c->in.max)
 		receive(c);
-	if (c->gone)
-		return;
-	advance(c);
+	look(c);
 	if (!c->gone)
 		want(c);
 }
@@ -373,10 +491,24 @@ late(void *arg)
 	finish(arg);
 }
 
+/* A connection that did not come about. */
+static void
+give_up(struct conn *c)
+{
+	if (c->user != NULL) {
+		c->user->open--;
+		leave_user(c);
+	}
+	close(c->io.fd);
+	caller_done(&c->caller);
+	free(c);
+}
+
 enum rc
 conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct fault *f)
 {
 	struct conn *c = calloc(1, sizeof *c);
+	enum rc rc;
 
 	if (c == NULL) {
 		close(fd);
@@ -392,14 +524,12 @@ conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct
 	c->timer = (struct loop_timer){ .fire = late, .arg = c };
 	c->io = (struct loop_io){ .fd = fd, .ready = ready, .arg = c };
 	h->head.max = HTTP1_HEAD_MAX;
-	if (!admin && !enter_user(c))
-		(void)FAULT(f, RC_NO_MEMORY, "no_memory", "a connection");
-	if ((!admin && c->user == NULL) || loop_add(h->loop, &c->io, EPOLLIN, f) != RC_OK) {
-		leave_user(c);
-		close(fd);
-		caller_done(&c->caller);
-		free(c);
-		return RC_IO;
+	c->turn = h->turn - 1; /* it has had none in this one */
+	rc = enter_user(c) ? loop_add(h->loop, &c->io, EPOLLIN, f)
+			   : FAULT(f, RC_NO_MEMORY, "no_memory", "a connection");
+	if (rc != RC_OK) {
+		give_up(c);
+		return rc;
 	}
 	c->next = h->first;
 	if (h->first != NULL)
@@ -411,19 +541,24 @@ conn_open(struct conn_host *h, int fd, struct caller *caller, bool admin, struct
 }
 
 /*
- * To the end of the list, also when it grows meanwhile: a connection that is
- * still in it must not be buried.  Each return to it costs a request, so it ends.
+ * Along the line once: whose turn is over keeps its place, and who is served
+ * stands at the end with what is left.  A handler may end any connection.
  */
 static void
-go_on(struct conn_host *h)
+serve_line(struct conn_host *h)
 {
-	while (h->again != NULL) {
-		struct conn *c = h->again;
+	h->cursor = h->line;
+	while (h->cursor != NULL) {
+		struct conn *c = h->cursor;
+		int64_t began_us;
 
-		h->again = c->next_again;
-		c->in_again = false;
-		if (!c->gone)
-			advance(c);
+		h->cursor = c->next_in_line;
+		if (!may_go(c))
+			continue;
+		leave_line(c);
+		began_us = now_us();
+		advance(c);
+		charge(c, began_us);
 		if (!c->gone)
 			want(c);
 	}
@@ -432,8 +567,11 @@ go_on(struct conn_host *h)
 void
 conn_turn(struct conn_host *h)
 {
-	go_on(h);
+	serve_line(h);
 	bury(h);
+	h->turn++;
+	if (h->line != NULL)
+		loop_hurry(h->loop);
 }
 
 void
@@ -444,7 +582,7 @@ conn_close_idle(struct conn_host *h)
 	h->closing = true;
 	for (struct conn *c = h->first; c != NULL; c = next) {
 		next = c->next;
-		if (!c->busy && c->in.len == 0 && c->out.len == 0)
+		if (!c->busy && waiting(c).len == 0 && c->out.len == 0)
 			finish(c);
 	}
 }
@@ -456,6 +594,5 @@ conn_close_all(struct conn_host *h)
 	while (h->first != NULL)
 		finish(h->first);
 	buf_free(&h->head);
-	go_on(h); /* all of them are gone: it only empties the list */
 	bury(h);
 }

@@ -2,6 +2,11 @@
  * One connection: bytes to requests, answers to bytes.  One request is in
  * flight; what a caller pipelines behind it waits in the buffer.
  *
+ * In one turn of the loop a connection has one request handled, and a user at
+ * most CONN_TURN_REQUESTS on all its connections, none of them begun after
+ * CONN_TURN_US of work.  Connections with more wait in a line for the next
+ * turns: whoever floods waits for itself, and nobody else for all of it.
+ *
  * Loop thread only.  A connection that ends stays in memory to the end of the
  * loop's turn (conn_turn()).
  */
@@ -19,13 +24,21 @@ enum {
 	CONN_PIPELINE = 16384, /* bytes that may wait behind a request */
 	CONN_ANSWER_MAX = 64 * 1024 * 1024,
 	CONN_USER_BUCKETS = 256,
+	CONN_TURN_REQUESTS = 16, /* of one user in one turn of the loop */
+	CONN_TURN_US = 500,	 /* of work for one user, after which it begins no more */
 };
 
 struct conn;
 
-struct conn_user { /* how many connections one user holds; none: it is not there */
+/* What one user holds and has had; without connections it is not there. */
+struct conn_user {
 	uid_t uid;
-	size_t open;
+	bool admin;  /* by the administration socket: that is another user */
+	size_t open; /* connections */
+	size_t held; /* those, and the ended ones that are not buried yet */
+	uint64_t turn;
+	unsigned requests; /* in that turn, as the next */
+	int64_t spent_us;
 	struct conn_user *next;
 };
 
@@ -41,7 +54,10 @@ struct conn_host {
 	void *arg;
 	/* conn.c's own: */
 	size_t open, busy;
-	struct conn *first, *again, *dead;
+	uint64_t turn;
+	struct conn *first, *dead;
+	struct conn *line, *line_end; /* with bytes to be looked at */
+	struct conn *cursor;	      /* in the line, the next to be served */
 	struct conn_user *user[CONN_USER_BUCKETS];
 	bool closing;
 	uint8_t scratch[65536];
@@ -54,15 +70,18 @@ struct conn {
 	bool admin; /* came through the administration socket */
 	/* conn.c's own: */
 	struct conn_host *host;
-	struct conn_user *user; /* NULL: not counted */
+	struct conn_user *user;
 	struct loop_io io;
 	struct loop_timer timer;
 	struct buf in, out;
-	size_t need; /* do not look before so many bytes are there */
-	bool busy, eof, close, gone, in_again;
+	size_t at;     /* bytes of in that are handled */
+	size_t need;   /* do not look before so many bytes are there */
+	uint64_t turn; /* of its last request */
+	bool busy, eof, close, gone;
+	bool in_line, unread; /* unread: there is more in the socket than it may have now */
 	void (*lost)(void *arg);
 	void *lost_arg;
-	struct conn *next, *prev, *next_again;
+	struct conn *next, *prev, *next_in_line, *prev_in_line;
 };
 
 /* Takes fd and caller over, also on failure. */

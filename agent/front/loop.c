@@ -10,7 +10,7 @@ enum { LOOP_BATCH = 128, LOOP_SLOTS = 1024, LOOP_IDLE_MS = 60000 };
 
 struct loop {
 	int epoll;
-	bool stopping;
+	bool stopping, hurried;
 	int64_t now_ms, time_s;
 	int64_t tick;			    /* the last tick whose slot was looked at */
 	struct loop_timer slot[LOOP_SLOTS]; /* list heads */
@@ -149,6 +149,12 @@ loop_after(struct loop *l, void (*after)(void *arg), void *arg)
 	l->after_arg = arg;
 }
 
+void
+loop_hurry(struct loop *l)
+{
+	l->hurried = true;
+}
+
 int64_t
 loop_now_ms(const struct loop *l)
 {
@@ -213,8 +219,10 @@ next_wait(const struct loop *l, int wait_ms)
 enum rc
 loop_turn(struct loop *l, int wait_ms, struct fault *f)
 {
-	int n = epoll_wait(l->epoll, l->batch, LOOP_BATCH, next_wait(l, wait_ms));
+	int n =
+	    epoll_wait(l->epoll, l->batch, LOOP_BATCH, l->hurried ? 0 : next_wait(l, wait_ms));
 
+	l->hurried = false;
 	if (n < 0 && errno != EINTR)
 		return FAULT(f, RC_IO, "epoll", "epoll_wait: %s", strerror(errno));
 	read_clocks(l);

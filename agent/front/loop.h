@@ -49,6 +49,9 @@ void loop_disarm(struct loop *l, struct loop_timer *t);
 /* Called once at the end of every turn; NULL: nothing. */
 void loop_after(struct loop *l, void (*after)(void *arg), void *arg);
 
+/* There is work left for the next turn: it does not wait. */
+void loop_hurry(struct loop *l);
+
 /* The time of this turn: monotonic, and Unix time. */
 int64_t loop_now_ms(const struct loop *l);
 int64_t loop_time_s(const struct loop *l);

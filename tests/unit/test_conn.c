@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/front/listener.h"
@@ -13,12 +14,16 @@
 #define TWO   "GET /two HTTP/1.1\r\nHost: x\r\n\r\n"
 #define CLOSE "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
+enum { MANY = 40 };
+
 struct fixture {
 	struct loop *loop;
 	struct conn_host host;
 	int fd;		  /* the caller's end */
 	char paths[4096]; /* of the requests, with bodies, in their order */
 	unsigned malformed;
+	unsigned asked_by[MANY + 1]; /* by uid */
+	uid_t slow; /* whose requests take longer than a user's turn; 0: nobody */
 	bool later; /* answer by hand */
 	bool deaf;  /* the caller does not read */
 	struct conn *asked;
@@ -29,7 +34,7 @@ struct fixture {
 	bool ended;
 };
 
-enum { GOT_MAX = 1 << 20 };
+enum { GOT_MAX = 1 << 20, GOT_EACH = 4096 };
 
 static void
 give(struct fixture *x, struct conn *c)
@@ -51,12 +56,33 @@ on_lost(void *arg)
 	x->asked = NULL;
 }
 
+static int64_t
+clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void
+work(int64_t us)
+{
+	int64_t end_us = clock_us() + us;
+
+	while (clock_us() < end_us)
+		;
+}
+
 static void
 on_request(void *arg, struct conn *c, const struct http1_request *r)
 {
 	struct fixture *x = arg;
 	size_t at = strlen(x->paths);
 
+	x->asked_by[c->caller.uid]++;
+	if (x->slow != 0 && c->caller.uid == x->slow)
+		work(2 * CONN_TURN_US);
 	snprintf(x->paths + at, sizeof x->paths - at, "%.*s%.*s ", (int)r->path.len,
 	    (const char *)r->path.ptr, (int)r->body.len,
 	    r->body.len > 0 ? (const char *)r->body.ptr : "");
@@ -76,13 +102,25 @@ on_malformed(void *arg, struct conn *c, const struct http1_request *r, const str
 	conn_answer(c, &(struct http1_answer){ .status = reason_status(f->reason) });
 }
 
+/* The caller's end of a new connection of this user. */
+static int
+connect_as(struct fixture *x, uid_t uid)
+{
+	struct caller who = { .uid = uid };
+	struct fault f = { 0 };
+	int pair[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(conn_open(&x->host, pair[0], &who, false, &f), RC_OK);
+	return pair[1];
+}
+
 static int
 set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
-	struct caller who = { 0 };
 	struct fault f = { 0 };
-	int pair[2];
 
 	assert_non_null(x);
 	x->got = malloc(GOT_MAX);
@@ -91,10 +129,7 @@ set_up(void **state)
 	x->host = (struct conn_host){
 		.loop = x->loop, .request = on_request, .malformed = on_malformed, .arg = x
 	};
-	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(conn_open(&x->host, pair[0], &who, false, &f), RC_OK);
-	x->fd = pair[1];
+	x->fd = connect_as(x, 0);
 	*state = x;
 	return 0;
 }
@@ -252,10 +287,9 @@ pipelined_to_the_end(void **state)
 	turns(x, 2);
 	x->later = false;
 	give(x, x->asked);
-	conn_turn(&x->host);
+	turns(x, 4);
 	assert_int_equal(x->host.open, 0);
-	assert_null(x->host.again); /* it is buried: nothing may name it */
-	turns(x, 2);
+	assert_null(x->host.line); /* it is buried: nothing may name it */
 	assert_string_equal(x->paths, "/oneabc /two /last ");
 	assert_true(x->ended);
 }
@@ -277,12 +311,234 @@ flooded(void **state)
 	x->later = false;
 	give(x, x->asked);
 	x->paths[0] = 0;
-	for (int i = 0; i < 5000 && n < sent; i++) {
+	for (int i = 0; i < 50000 && n < sent; i++) {
 		turn(x);
 		n = answers(x, "HTTP/1.1 200 OK");
 		x->paths[0] = 0;
 	}
 	assert_true(n >= sent);
+}
+
+/* Asked or not: what the agent says.  Empty: it waits for a request. */
+static size_t
+hear(int fd, char *text, size_t size)
+{
+	ssize_t n = recv(fd, text, size - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = 0;
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* ---- turns ---- */
+
+/* As many requests as fit into what is read at once, on many connections of one user. */
+static void
+flood(struct fixture *x, uid_t uid, int fd[MANY])
+{
+	for (size_t i = 0; i < MANY; i++) {
+		fd[i] = connect_as(x, uid);
+		for (size_t n = 0; n < MANY; n++)
+			assert_int_equal(send(fd[i], TWO, sizeof TWO - 1, MSG_NOSIGNAL),
+			    (ssize_t)sizeof TWO - 1);
+	}
+}
+
+static void
+close_all(int fd[MANY])
+{
+	for (size_t i = 0; i < MANY; i++)
+		close(fd[i]);
+}
+
+/* What arrived at once is not handled at once; and the loop does not wait before the rest. */
+static void
+one_request_a_turn(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f = { 0 };
+	int64_t began_us;
+
+	say(x, TWO TWO TWO TWO TWO);
+	for (unsigned n = 1; n <= 5; n++) {
+		began_us = clock_us();
+		assert_int_equal(loop_turn(x->loop, 4000, &f), RC_OK);
+		conn_turn(&x->host);
+		assert_true(clock_us() - began_us < 3000000);
+		assert_int_equal(x->asked_by[0], n);
+	}
+	turns(x, 2);
+	assert_int_equal(x->asked_by[0], 5);
+	assert_int_equal(answers(x, "HTTP/1.1 200 OK"), 5);
+}
+
+/* Also where the answer is not the handler's own: sent later, and the next one waits its turn. */
+static void
+one_request_a_turn_of_late_answers(void **state)
+{
+	struct fixture *x = *state;
+
+	x->later = true;
+	say(x, TWO TWO TWO);
+	for (unsigned n = 1; n <= 3; n++) {
+		turn(x);
+		assert_int_equal(x->asked_by[0], n);
+		give(x, x->asked);
+		assert_int_equal(x->asked_by[0], n);
+	}
+}
+
+static void
+a_flood_is_served_in_turns(void **state)
+{
+	struct fixture *x = *state;
+	unsigned before = 0, most = 0;
+	int fd[MANY], n = 0;
+
+	flood(x, 1, fd);
+	for (; x->asked_by[1] < MANY * MANY && n < 100000; n++) {
+		turn(x);
+		if (x->asked_by[1] - before > most)
+			most = x->asked_by[1] - before;
+		before = x->asked_by[1];
+		x->paths[0] = 0;
+	}
+	assert_int_equal(x->asked_by[1], MANY * MANY); /* all of it, in the end */
+	assert_true(most <= CONN_TURN_REQUESTS);
+	assert_true(n >= MANY * MANY / CONN_TURN_REQUESTS);
+	assert_null(x->host.line);
+	close_all(fd);
+	turns(x, 3);
+}
+
+/* Another user is answered in the turn in which it asks, whatever the flood. */
+static void
+nobody_waits_for_a_flood(void **state)
+{
+	struct fixture *x = *state;
+	int fd[MANY], other;
+
+	flood(x, 1, fd);
+	turns(x, 3);
+	other = connect_as(x, 2);
+	for (unsigned n = 1; n <= 20; n++) {
+		assert_int_equal(
+		    send(other, TWO, sizeof TWO - 1, MSG_NOSIGNAL), (ssize_t)sizeof TWO - 1);
+		turn(x);
+		assert_int_equal(x->asked_by[2], n);
+		x->paths[0] = 0;
+	}
+	assert_true(x->asked_by[1] < MANY * MANY); /* while it lasted */
+	close(other);
+	close_all(fd);
+	turns(x, 3);
+}
+
+/* Few that are dear count as many that are cheap. */
+static void
+dear_requests_end_the_turn(void **state)
+{
+	struct fixture *x = *state;
+	unsigned before;
+	int fd[MANY];
+
+	x->slow = 1;
+	flood(x, 1, fd);
+	for (int i = 0; i < 10; i++) {
+		before = x->asked_by[1];
+		turn(x);
+		assert_int_equal(x->asked_by[1] - before, 1);
+	}
+	close_all(fd);
+	turns(x, 3);
+}
+
+/*
+ * The connections of one user come round.  The first of all was served before
+ * the others were there, and stands before them in the line: it comes twice.
+ */
+static void
+connections_come_round(void **state)
+{
+	struct fixture *x = *state;
+	char text[GOT_EACH];
+	int fd[MANY];
+
+	x->slow = 1;
+	flood(x, 1, fd);
+	for (int i = 0; i < MANY + 1; i++) {
+		turn(x);
+		x->paths[0] = 0;
+	}
+	assert_int_equal(x->asked_by[1], MANY + 1);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_not_equal(hear(fd[i], text, sizeof text), 0);
+	close_all(fd);
+	turns(x, 3);
+}
+
+/* ---- deadlines ---- */
+
+static const struct deadline_case {
+	const char *name, *first, *then;
+	int64_t ms;
+} deadline_cases[] = {
+	{ "nothing yet", "", "", CONN_HEAD_MS },
+	{ "a first request that is slow", "POST /o", "", CONN_HEAD_MS },
+	{ "between requests", ONE, "", CONN_IDLE_MS },
+	{ "a second request that is slow, behind the first", ONE "GET /t", "", CONN_HEAD_MS },
+	{ "a second request that is slow, later", ONE, "GET /t", CONN_HEAD_MS },
+	{ "a second request whose body is slow", TWO,
+	    "POST /o HTTP/1.1\r\nHost: x\r\n"
+	    "Content-Length: 9\r\n\r\nabc",
+	    CONN_HEAD_MS },
+};
+
+static void
+deadline(void **state)
+{
+	const struct deadline_case *k = *state;
+	void *own = NULL;
+	struct fixture *x;
+	struct conn *c;
+	int64_t left_ms;
+
+	set_up(&own);
+	x = own;
+	say(x, k->first);
+	turns(x, 3);
+	say(x, k->then);
+	turns(x, 3);
+	c = x->host.first;
+	assert_non_null(c);
+	assert_non_null(c->timer.next);
+	left_ms = c->timer.at_ms - loop_now_ms(x->loop);
+	assert_true(left_ms <= k->ms && left_ms > k->ms - CONN_HEAD_MS / 2);
+	c->timer.fire(c->timer.arg);
+	turns(x, 2);
+	assert_int_equal(x->host.open, 0);
+	tear_down(&own);
+}
+
+/* More descriptors than epoll takes, so to say: one that it does not take at all. */
+static void
+no_connection_without_epoll(void **state)
+{
+	struct fixture *x = *state;
+	struct caller who = { .uid = 3 };
+	struct fault f = { 0 };
+	FILE *plain = tmpfile();
+	int fd;
+
+	assert_non_null(plain);
+	fd = dup(fileno(plain));
+	assert_true(fd >= 0);
+	assert_int_equal(conn_open(&x->host, fd, &who, false, &f), RC_IO);
+	assert_int_equal(f.rc, RC_IO);
+	assert_string_equal(f.reason, "epoll");
+	assert_int_equal(fcntl(fd, F_GETFD), -1); /* it was taken over */
+	assert_int_equal(conn_open_of(&x->host, 3), 0);
+	assert_int_equal(x->host.open, 1);
+	fclose(plain);
 }
 
 static void
@@ -527,16 +783,6 @@ knock(struct fixture *x, const struct door *d)
 	return fd;
 }
 
-/* Asked or not: what the agent says.  Empty: it waits for a request. */
-static size_t
-hear(int fd, char *text, size_t size)
-{
-	ssize_t n = recv(fd, text, size - 1, MSG_DONTWAIT);
-
-	text[n > 0 ? n : 0] = 0;
-	return n > 0 ? (size_t)n : 0;
-}
-
 static void
 one_user_leaves_room(void **state)
 {
@@ -604,6 +850,7 @@ administration_does_not_count(void **state)
 int
 main(void)
 {
+	struct CMUnitTest late[ARRAY_LEN(deadline_cases)];
 	const struct CMUnitTest tests[] = {
 		TEST(keeps_alive),
 		cmocka_unit_test(split_at_every_byte),
@@ -611,6 +858,13 @@ main(void)
 		TEST(pipelined_in_order),
 		TEST(pipelined_to_the_end),
 		TEST(flooded),
+		TEST(one_request_a_turn),
+		TEST(one_request_a_turn_of_late_answers),
+		TEST(a_flood_is_served_in_turns),
+		TEST(nobody_waits_for_a_flood),
+		TEST(dear_requests_end_the_turn),
+		TEST(connections_come_round),
+		TEST(no_connection_without_epoll),
 		TEST(large_answer_to_a_slow_reader),
 		TEST(malformed_ends_it),
 		TEST(good_one_before_a_bad_one),
@@ -625,5 +879,9 @@ main(void)
 		cmocka_unit_test(timers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(late); i++)
+		late[i] = (struct CMUnitTest){ deadline_cases[i].name, deadline, NULL, NULL,
+			(void *)(uintptr_t)&deadline_cases[i] };
+	return cmocka_run_group_tests(tests, NULL, NULL) +
+	       cmocka_run_group_tests(late, NULL, NULL);
 }
