@@ -200,6 +200,16 @@ find_route(struct api_call *call, const char **allow)
 	return NULL;
 }
 
+/* In the form of the route that was asked. */
+static void
+refuse(struct api_call *call, const struct fault *f, const char *allow)
+{
+	if (!call->conn->admin && api_is_signing(call->http->path))
+		api_signing_problem(call, f, allow);
+	else
+		problem_answer(call->conn, f, call->request_id, allow);
+}
+
 static void
 no_route(struct api_call *call, const char *allow)
 {
@@ -211,10 +221,7 @@ no_route(struct api_call *call, const char *allow)
 	else
 		(void)REFUSE(
 		    &f, RC_NOT_FOUND, NOT_FOUND, NULL, "there is no such resource here");
-	if (!call->conn->admin && api_is_signing(call->http->path))
-		api_signing_problem(call, &f, allow);
-	else
-		problem_answer(call->conn, &f, call->request_id, allow);
+	refuse(call, &f, allow);
 }
 
 static bool
@@ -230,21 +237,51 @@ admitted(struct api_call *call)
 	return false;
 }
 
+static bool
+is_stranger(const struct api_call *call)
+{
+	struct conn *c = call->conn;
+	struct span path = call->http->path;
+
+	return !c->admin && !cut_prefix(&path, "/health/") &&
+	       !caller_see(&c->caller, front_set(call->front), &c->view)->any;
+}
+
+/*
+ * A caller without any tenant: what it asks costs one of the rate that all of
+ * them share, and is not read where it could only be refused.
+ */
+static enum rc
+take_stranger(struct api_call *call, const struct api_route *route, struct fault *f)
+{
+	struct desk *d = &call->front->desk;
+
+	TRY(policy_take_stranger(d->policy, loop_now_ms(d->loop), f));
+	if (route == NULL || route->method == HTTP1_GET)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, CALLER_NOT_ALLOWED, NULL, "this caller may use no tenant");
+}
+
 void
 api_request(void *arg, struct conn *c, const struct http1_request *r)
 {
 	struct api_call call = { .front = arg, .conn = c, .http = r };
 	const struct api_route *route;
 	const char *allow = NULL;
+	struct fault f = { 0 };
 
 	api_request_id(r->request_id, call.request_id);
 	if (!admitted(&call))
 		return;
 	route = find_route(&call, &allow);
-	if (route == NULL)
+	if (is_stranger(&call) && take_stranger(&call, route, &f) != RC_OK) {
+		sign_count_refused(&call.front->desk, &f);
+		refuse(&call, &f, NULL);
+	} else if (route == NULL) {
 		no_route(&call, allow);
-	else
+	} else {
 		route->handle(&call);
+	}
 }
 
 void
@@ -254,10 +291,7 @@ api_malformed(void *arg, struct conn *c, const struct http1_request *r, const st
 
 	call.front->desk.stats.not_http++;
 	api_request_id((struct span){ 0 }, call.request_id);
-	if (!c->admin && api_is_signing(r->path))
-		api_signing_problem(&call, f, NULL);
-	else
-		api_problem(&call, f);
+	refuse(&call, f, NULL);
 }
 
 bool

@@ -7,6 +7,8 @@
 #include "agent/front/jw.h"
 #include "stir/jtext.h"
 
+enum { RETRY_AFTER_S = 1 };
+
 /* ---- refusals ---- */
 
 enum variable { VAR_NONE, VAR_CLAIM, VAR_CLAIM_WHY, VAR_TYPE, VAR_PARSE };
@@ -181,13 +183,16 @@ void
 api_signing_problem(struct api_call *call, const struct fault *f, const char *allow)
 {
 	AUTO_BUF body = BUF_INIT(4096);
+	int status = reason_status(f->reason);
 
 	write_refused(&body, f, call->request_id);
-	conn_answer(call->conn, &(struct http1_answer){ .status = reason_status(f->reason),
-				    .content_type = "application/json",
-				    .body = buf_view(&body),
-				    .request_id = call->request_id,
-				    .allow = allow });
+	conn_answer(call->conn,
+	    &(struct http1_answer){ .status = status,
+		.content_type = "application/json",
+		.body = buf_view(&body),
+		.request_id = call->request_id,
+		.allow = allow,
+		.retry_after_s = status == 503 || status == 429 ? RETRY_AFTER_S : 0 });
 }
 
 /* ---- requests ---- */

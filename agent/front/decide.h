@@ -71,6 +71,9 @@ struct decision {
  * it verifies is not judged here, for it is dear: where originals is set, it
  * is left to the verifier (original_invalid), and nothing is signed before.
  *
+ * Callers without any tenant do not come here from the socket: api.c refuses
+ * them (rate_limited, caller_not_allowed) before their bodies are read.
+ *
  * clock        clock_not_credible
  * syntax       missing_original missing_claim invalid_claim invalid_tn stale_iat
  * caller       caller_not_allowed tenant_disabled rate_limited

@@ -480,8 +480,6 @@ decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
 	r.befores = w->len;
 	*x = (struct decision){ 0 };
 	w->known = world.view->any;
-	if (!world.view->any)
-		TRY(policy_take_stranger(d->policy, world.now_ms, f));
 	return decide(&world, &r, x, f);
 }
 
@@ -794,9 +792,15 @@ void
 sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face, const struct fault *f,
     const char *request_id)
 {
+	sign_count_refused(d, f);
+	answer_fault(c, face, f, &(struct sign_answers){ .request_id = request_id });
+}
+
+void
+sign_count_refused(struct desk *d, const struct fault *f)
+{
 	journal_count(d, f);
 	count_fault(d, f);
-	answer_fault(c, face, f, &(struct sign_answers){ .request_id = request_id });
 }
 
 void

@@ -75,6 +75,9 @@ void sign_start(struct desk *d, struct conn *c, const struct sign_call *call);
 void sign_refuse(struct desk *d, struct conn *c, const struct sign_face *face,
     const struct fault *f, const char *request_id);
 
+/* The same where the answer is another's: only counted. */
+void sign_count_refused(struct desk *d, const struct fault *f);
+
 /* The audit has moved on: answer what waited for it. */
 void sign_audited(struct desk *d);
 
