@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/cm.h"
@@ -771,15 +770,13 @@ bit_flips(void **state)
 	}
 }
 
-enum { MANY = 20000, MANY_MS = 4000 }; /* 2 s on an idle machine */
+enum { MANY = 20000 };
 
 static void
 many_tenants(void **state)
 {
 	AUTO(config) *c = NULL;
-	struct timespec a, b;
 	char name[64], text[512];
-	int64_t ms;
 	struct fault f = { 0 };
 
 	(void)state;
@@ -794,18 +791,11 @@ many_tenants(void **state)
 		    i, i);
 		put(name, text);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &a);
 	if (read_config(&c, &f) != RC_OK)
 		fail_msg("%s", f.detail);
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	ms = (int64_t)(b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
-	print_message("%d tenants in %d ms\n", MANY, (int)ms);
 	assert_int_equal(c->tenants, MANY);
 	assert_string_equal(config_tenant_find(c, "t12345")->name, "t12345");
 	assert_null(config_tenant_find(c, "t99999"));
-#ifndef VESPER_SANITIZED
-	assert_true(ms < MANY_MS || getenv("VESPER_SLOW") != NULL);
-#endif
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof name, "tenants.d/t%05d.conf", i);
 		drop(name);
