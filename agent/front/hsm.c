@@ -14,8 +14,10 @@ enum {
 	FIRST_KEYS = 64,
 	LEAVE_MS = 5000, /* for a process that says it is leaving */
 	MISS_DOUBLINGS = 8,
-	STATS_TICKS = 4,     /* once a second */
-	FORGIVE_MS = 120000, /* a refusal so long ago does not lengthen the pause */
+	REFUSED_DOUBLINGS = 2, /* a second, and only after … */
+	REFUSED_SOON = 120,    /* … so many in a row longer */
+	STATS_TICKS = 4,       /* once a second */
+	FORGIVE_MS = 120000,   /* a refusal so long ago does not lengthen the pause */
 };
 
 struct slot {	     /* a frame that has no answer yet */
@@ -856,7 +858,11 @@ refuse(struct process *p, struct key *k, const struct frame *frame)
 
 	if (now_ms - k->refused_ms >= FORGIVE_MS)
 		k->refusals = 0;
-	doubled = k->refusals < MISS_DOUBLINGS ? k->refusals : MISS_DOUBLINGS;
+	doubled = k->refusals;
+	if (doubled > REFUSED_DOUBLINGS && k->refusals <= REFUSED_SOON)
+		doubled = REFUSED_DOUBLINGS;
+	if (doubled > MISS_DOUBLINGS)
+		doubled = MISS_DOUBLINGS;
 	if (k->refusals++ == 0) /* once, not at every new try */
 		log_refusal(p, "key_refused", frame);
 	k->known &= ~(1ULL << p->number);

@@ -31,6 +31,7 @@ struct supervisor {
 	size_t children;
 	uint32_t generation[CONFIG_MAX_TOKENS];
 	struct breaker breaker[CONFIG_MAX_TOKENS];
+	bool pin_told[CONFIG_MAX_TOKENS]; /* its PIN was refused, and that was said */
 	int signals;
 	bool draining, killed;
 	int64_t drain_ms;     /* when it began */
@@ -156,16 +157,6 @@ check_pins(struct supervisor *s, int64_t now)
 	}
 }
 
-static bool
-token_held(const struct supervisor *s, uint32_t token)
-{
-	for (size_t i = CHILD_TOKENS; i < s->children; i++) {
-		if (s->child[i].token == token && s->child[i].held)
-			return true;
-	}
-	return false;
-}
-
 /* ---- tokens -------------------------------------------------------------------- */
 
 static bool
@@ -257,6 +248,7 @@ signer_came_up(struct supervisor *s, const struct control *m)
 	if (up == NULL)
 		return;
 	child_came_up(up);
+	s->pin_told[up->token] = false;
 	if (s->breaker[up->token].failures == 0)
 		return;
 	breaker_came_up(&s->breaker[up->token]);
@@ -439,15 +431,15 @@ static void
 ended(struct supervisor *s, struct child *c, int status)
 {
 	int64_t now = now_ms();
-	bool first;
 
 	log_end(s, c, status);
-	first = is_token_process(c) && !token_held(s, c->token);
 	if (is_token_process(c))
 		count_end(s, c, status, now);
 	child_ended(c, status, now);
-	if (c->held && first)
+	if (c->held && !s->pin_told[c->token])
 		log_held(s, c);
+	if (c->held)
+		s->pin_told[c->token] = true;
 	close_control(c);
 	if (c->role == ROLE_FRONT)
 		front_ended(s, now);

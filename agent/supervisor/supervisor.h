@@ -14,7 +14,7 @@ enum {
 	SUPERVISOR_DRAIN_MS = 10000, /* from SIGTERM to SIGKILL for all */
 	SUPERVISOR_FRONT_MS =
 	    9000, /* … for the front, so that token processes leave in order */
-	SUPERVISOR_PIN_CHECK_MS = 5000,
+	SUPERVISOR_PIN_CHECK_MS = 500, /* how soon a mended PIN is seen */
 };
 
 /*

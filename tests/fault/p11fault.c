@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,6 +107,19 @@ start_again(void)
 	(void)real.C_Initialize(&args);
 }
 
+static void
+fork_and_initialize(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		(void)real.C_Initialize(NULL);
+		_exit(0);
+	}
+	if (child > 0)
+		(void)waitpid(child, NULL, 0);
+}
+
 static bool
 too_many(unsigned long a_second)
 {
@@ -130,6 +144,7 @@ disturb(const struct word *w, CK_SESSION_HANDLE session)
 	case WORD_LOGOUT: (void)real.C_Logout(session); return true;
 	case WORD_RELOGIN: log_in_again(session); return true;
 	case WORD_REINIT: start_again(); return true;
+	case WORD_FORK: fork_and_initialize(); return true;
 	case WORD_RESHUFFLE: handles_reshuffle(); return true;
 	default: return false;
 	}
@@ -379,7 +394,9 @@ my_C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HAND
 		key = handles_other(key);
 	if (w.kind == WORD_ACTIVE || w.kind == WORD_WRONGKEY)
 		rules_fired(&w);
-	return after(&w, real.C_SignInit(session, mechanism, key));
+	rv = real.C_SignInit(session, mechanism, key);
+	atomic_fetch_add(&rules_switches()->errors, rv != CKR_OK);
+	return after(&w, rv);
 }
 
 /* SoftHSM 2.6.1 takes 100 bytes for CKM_ECDSA without a word. */
@@ -433,8 +450,8 @@ my_C_Sign(
 	if (w.kind == WORD_SMALL || w.kind == WORD_PAD || w.kind == WORD_FLIP ||
 	    w.kind == WORD_SHORT)
 		rules_fired(&w);
-	if (rv == CKR_OK)
-		atomic_fetch_add(&rules_switches()->signatures, 1);
+	atomic_fetch_add(&rules_switches()->signatures, rv == CKR_OK);
+	atomic_fetch_add(&rules_switches()->errors, rv != CKR_OK);
 	return after(&w, rv);
 }
 

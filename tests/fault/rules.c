@@ -50,6 +50,7 @@ static const struct {
 	{ "logout", WORD_LOGOUT },
 	{ "relogin", WORD_RELOGIN },
 	{ "reinit", WORD_REINIT },
+	{ "fork", WORD_FORK },
 	{ "reshuffle", WORD_RESHUFFLE },
 	{ "active", WORD_ACTIVE },
 	{ "wrongkey", WORD_WRONGKEY },

@@ -32,6 +32,7 @@
  *	logout		logged out, then …
  *	relogin		logged out and in again, then …
  *	reinit		C_Finalize, C_Initialize, then …
+ *	fork		a child of the process calls C_Initialize, then …
  *	reshuffle	from now on the handles known so far mean other keys, each
  *			the next one; a search finds the new ones
  *	active		C_SignInit: another operation is active already
@@ -71,6 +72,7 @@ struct switches {
 	} pin[SWITCHES_PINS];
 	_Atomic uint64_t odd_digests; /* C_Sign with other than 32 bytes */
 	_Atomic uint64_t signatures;  /* C_Sign that ended well */
+	_Atomic uint64_t errors;      /* C_SignInit and C_Sign that the real module failed */
 	_Atomic uint64_t calls[SWITCHES_FUNCTIONS];
 	char name[SWITCHES_FUNCTIONS][SWITCHES_NAME]; /* whose calls these are */
 };

@@ -14,10 +14,10 @@ class Cases:
     def __init__(self, title: str):
         self.title, self.failed, self.passed = title, [], 0
 
-    def case(self, name: str, function, *args) -> None:
+    def case(self, name: str, function, *args, **more) -> None:
         began = time.monotonic()
         try:
-            function(*args)
+            function(*args, **more)
         except Exception as problem:  # noqa: BLE001 - every kind of failure is a failed case
             self.failed.append(name)
             print(f"not ok - {name}: {problem!r}", flush=True)

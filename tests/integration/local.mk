@@ -18,6 +18,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_audit.py \
 	tests/integration/test_renewal.py \
 	tests/integration/test_refused.py \
+	tests/integration/test_faults.py \
 	tests/integration/test_kill.py
 
 # A variable of its own, so that distcheck can run fewer than it ships.
@@ -25,7 +26,7 @@ INTEGRATION_RUN = $(INTEGRATION_TESTS)
 TESTS += $(INTEGRATION_RUN)
 EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/audit_check.py \
 	tests/world/__init__.py tests/world/unixhttp.py tests/world/machine.py tests/world/demo.py \
-	tests/world/process.py tests/world/inside.py
+	tests/world/process.py tests/world/inside.py tests/world/faults.py
 
 # The lab, and its own tests, which come first: everything below leans on it.
 LAB_FILES = \
@@ -79,4 +80,5 @@ tests/integration/test_replay.log: tests/integration/test_calls.log
 tests/integration/test_audit.log: tests/integration/test_replay.log
 tests/integration/test_renewal.log: tests/integration/test_audit.log
 tests/integration/test_refused.log: tests/integration/test_renewal.log
-tests/integration/test_kill.log: tests/integration/test_refused.log
+tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_refused.log
+tests/integration/test_kill.log: tests/integration/test_faults.log

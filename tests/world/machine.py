@@ -98,6 +98,7 @@ class Machine:
         self.info: dict = {}
         self.bad_stops: list[str] = []
         self.module = softhsm_module()
+        self.environment: list[str] = []  # of the token's processes, beside SOFTHSM2_CONF
 
     # ---- users and files -------------------------------------------------
 
@@ -115,9 +116,11 @@ class Machine:
         folder.mkdir(exist_ok=True)
         folder.chmod(0o711)
         path = folder / name
-        path.unlink(missing_ok=True)
-        path.write_text(value)
-        self.give(path, role, 0o400)
+        new = folder / f".{name}.new"
+        new.unlink(missing_ok=True)
+        new.write_text(value)
+        self.give(new, role, 0o400)
+        new.rename(path)  # whole from the first moment: a role may be looking
         return f"file:secrets/{name}"
 
     # ---- token -----------------------------------------------------------
@@ -222,7 +225,8 @@ class Machine:
                   f"\tlabel = {quote(TOKEN_LABEL)}", '\tpin = "file:secrets/pin"',
                   *(f"\t{key} = {value}" for key, value in token.items()),
                   '\tlock_file = "../token.lock"',
-                  '\tenvironment = { "SOFTHSM2_CONF=softhsm2-agent.conf" }', "}", ""]
+                  "\tenvironment = " + quote(["SOFTHSM2_CONF=softhsm2-agent.conf",
+                                              *self.environment]), "}", ""]
         eab = self.secret("eab", self.lab_secret("eab-platform-1"), "net_user")
         lines += ['ca "lab" {', f"\tdirectory = {quote(self.info['directory'])}",
                   '\ttls_ca = "tls-ca.pem"', '\teab_kid = "platform-1"', f"\teab_key = {quote(eab)}",
