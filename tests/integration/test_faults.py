@@ -169,6 +169,8 @@ class Table:
             leaf = x509.load_der_x509_certificate(base64.b64decode(x5c))
             self.leaves[x5c] = (leaf.public_key(), point_of(leaf))
         key, point = self.leaves[x5c]
+        if point not in self.points[tenant]:
+            self.know_keys()  # a renewal that a row before asked for
         true(point in self.points[tenant], f"{tenant}: a certificate of somebody else")
         raw = unb64(signature)
         key.verify(
@@ -219,12 +221,13 @@ class Table:
 
     def run(self, name: str, rules, hold: float = 0.5, fires: int = 1, on=None, off=None,
             one: str | None = None, count=None, limit: float = 0.0, silent: bool = False,
-            lines: int = 1) -> None:
+            lines: int | None = None) -> None:
         """rules are switched on for hold seconds; on() and off() do what else is to be done.
 
         one: the tenant whose key it is, the others must not notice.  count(): how often a fault
         fired that the module does not make.  limit: what off() itself may take.  silent: callers
-        do not notice either.  lines: error lines, where on() restarts vesperd.
+        do not notice either.  lines: error lines where they are not one an outage, because on()
+        restarts vesperd.
         """
         wait_for("everything is well before the row", self.whole, 30 * SLOW)
         self.back(self.load.numbers)
@@ -248,6 +251,8 @@ class Table:
         errors = [line for line in log
                   if line.startswith("<3>") and "event=supervisor_gone" not in line]
         ended = sum("event=ended child=" in line for line in log)
+        if lines is None:
+            lines = sum("event=token_well" in line for line in log)
         answers = " ".join(f"{k}:{v}" for k, v in sorted(row.answers.items()))
         self.lines.append((name, fired, flying, answers, took, ended, len(errors)))
         print(f"# {name}: fired {fired}, in flight {flying}, {answers}, back {took:.2f} s, "
@@ -268,6 +273,7 @@ class Table:
             now = number()
             if now > last:
                 last, seen = now, time.monotonic()
+                self.know_keys()
             if last and time.monotonic() < seen + 0.02:
                 flying = max(flying, self.load.in_flight)
             time.sleep(0.001)
