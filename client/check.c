@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
-
 /* D-01: a ppt that the profile's class never signs. */
 static enum rc
 find_ppt(
@@ -49,9 +47,9 @@ static enum rc
 decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_t *claims,
     struct fault *f)
 {
-	struct passport_policy policy = {
-		.now_s = c->at_s, .iat_past_s = IAT_PAST_S, .iat_future_s = IAT_FUTURE_S
-	};
+	struct passport_policy policy = { .now_s = c->at_s,
+		.iat_past_s = PASSPORT_PAST_S,
+		.iat_future_s = PASSPORT_FUTURE_S };
 	struct passport p;
 	json_auto_t *instead = NULL;
 	const char **extra = NULL;

@@ -191,7 +191,6 @@ check_intersection(const struct constraints *c, const struct permitted *p,
 	return RC_OK;
 }
 
-/* Does a demanded claim have to carry this part?  Its whole does; vper, every member (V-44). */
 /* ---- values against the entries for their parts ------------------------------------- */
 
 /* Would this value of a whole claim be let through by the entries that point into it? */
@@ -237,6 +236,7 @@ check_whole(const struct constraints *c, const struct permitted *p,
 
 /* ---- the whole ---------------------------------------------------------------------- */
 
+/* Does a demanded claim have to carry this part?  Its whole does; vper, every member (V-44). */
 static bool
 is_demanded(const struct constraints *c, const struct privacy_name *n)
 {
@@ -266,9 +266,6 @@ check_demand(const struct constraints *c, const struct permitted *p,
 		    "in clear");
 	return RC_OK;
 }
-
-static enum rc check_whole(const struct constraints *c, const struct permitted *p,
-    const struct constraints_policy *policy, struct fault *f);
 
 enum rc
 constraints_check(

@@ -12,8 +12,8 @@ enum { PASSPORT_MAX_DEST = 16, PASSPORT_MAX_BYTES = 65536, PASSPORT_MAX_URI = 51
 
 struct passport_policy {
 	int64_t now_s;	      /* Unix time */
-	int64_t iat_past_s;   /* how old an iat may be: 60 (D-21) */
-	int64_t iat_future_s; /* and how far ahead: 5 */
+	int64_t iat_past_s;   /* how old an iat may be: PASSPORT_PAST_S */
+	int64_t iat_future_s; /* and how far ahead */
 	const char *const
 	    *extra_claims; /* claims allowed beside the ppt's (D-51); may be NULL */
 	size_t extra;
@@ -26,7 +26,8 @@ struct passport_policy {
 	bool lenient; /* a verifier's: claims that nobody knows are carried */
 };
 
-enum { PASSPORT_DIVERTED_S = 3 * 60 * 60 }; /* how old the iat of a div may be (D-21) */
+/* How far from a signer's clock an iat may be, and how old that of a div (D-21). */
+enum { PASSPORT_PAST_S = 60, PASSPORT_FUTURE_S = 5, PASSPORT_DIVERTED_S = 3 * 60 * 60 };
 
 /* Claims that are complete, checked and canonical. */
 struct passport {

@@ -354,20 +354,6 @@ step_authority(struct run *r, struct finding *v, struct fault *f)
 	return check_scope(r, leaf, f);
 }
 
-/* RFC 9118 section 3: an extension that forbids a base claim counts as absent (D-09). */
-static bool
-forbids_base(const struct constraints *c)
-{
-	for (size_t i = 0; i < c->must_excludes; i++) {
-		const char *name = c->must_exclude[i];
-
-		if (strcmp(name, "iat") == 0 || strcmp(name, "orig") == 0 ||
-		    strcmp(name, "dest") == 0)
-			return true;
-	}
-	return false;
-}
-
 static enum rc
 step_constraints(struct run *r, struct finding *v, struct fault *f)
 {
@@ -389,7 +375,8 @@ step_constraints(struct run *r, struct finding *v, struct fault *f)
 		r->code = SIP_UNSUPPORTED_CREDENTIAL;
 		return FAULT(f, RC_DENIED, "credential_unusable", "both kinds of constraints");
 	}
-	if (forbids_base(leaf->constraints)) {
+	/* RFC 9118 section 3: then the extension counts as absent (D-09). */
+	if (constraints_exclude_base(leaf->constraints)) {
 		SAY(v, VERDICT_WARN, "ignored: they forbid a base claim");
 		return RC_OK;
 	}

@@ -9,8 +9,6 @@
 #include "stir/jtext.h"
 #include "stir/vper.h"
 
-enum { IAT_PAST_S = 60, IAT_FUTURE_S = 5 }; /* D-21 */
-
 struct candidate {
 	uint32_t tenant;
 	uint32_t credential;
@@ -158,8 +156,8 @@ prepare(struct search *s, struct fault *f)
 {
 	const char *extra[DECIDE_MAX_CLAIMS];
 	struct passport_policy policy = { .now_s = s->w->now_s,
-		.iat_past_s = IAT_PAST_S,
-		.iat_future_s = IAT_FUTURE_S,
+		.iat_past_s = PASSPORT_PAST_S,
+		.iat_future_s = PASSPORT_FUTURE_S,
 		.extra_claims = extra };
 	json_auto_t *instead = NULL;
 	const char *name;
