@@ -16,6 +16,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import peers  # noqa: E402
 from fixture import Fixture  # noqa: E402
 from measure import agent, fdatasync_p50_us, file_system, raw, start  # noqa: E402
+from world.machine import BUILD  # noqa: E402
 
 RAW, RAW2 = "raw, 1 process", "raw, 2 processes"
 FULL, ONE, OPEN = "agent, 64 connections", "agent, 1 connection", "agent, at 70 %, open loop"
@@ -108,6 +110,20 @@ def starts(work: Path, credentials: int, rounds: int) -> dict:
     return {name: spread(r[name] for r in runs) for name in runs[0]}
 
 
+def decisions() -> list[dict]:
+    """What a decision and an activation cost, in processor time (tests/bench/decisions.c)."""
+    out = subprocess.run([str(BUILD / "tests/bench/decisions"), "--json"], check=True,
+                         capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
+def print_decisions(rows: list[dict]) -> None:
+    print(f"\n{'processor time':28}{'numbers':>10}{'entries':>9}{'constraints':>13}{'ns':>11}")
+    for row in rows:
+        print(f"{row['what']:28}{row['numbers']:>10}{row['entries']:>9}"
+              f"{row['constraints']:>13}{row['ns']:>11}")
+
+
 def measure(args, folder: Path) -> dict:
     work = folder / f"vesper-bench-{os.getpid()}"
     with contextlib.ExitStack() as stack:
@@ -125,6 +141,7 @@ def measure(args, folder: Path) -> dict:
     if args.start:
         report["start"] = {"credentials": args.start,
                            **starts(Path(f"{work}-start"), args.start, args.rounds)}
+    report["decisions"] = decisions()
     return report
 
 
@@ -149,6 +166,7 @@ def show(report: dict) -> None:
         s = report["start"]
         print(f"\nstart with {s['credentials']} credentials: first {text(s['first_s'])} s, all "
               f"{text(s['all_s'])} s; C_Initialize, login and find alone {text(s['token_s'])} s")
+    print_decisions(report["decisions"])
 
 
 def main() -> int:
