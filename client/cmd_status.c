@@ -140,6 +140,8 @@ is_well(const json_t *status, bool quiet)
 		complain(&c, "the renewer is down", "", ", nothing is renewed");
 	if (is_false(status, "audit", "ok"))
 		complain(&c, "the audit cannot be written", "", ", nothing is signed");
+	if (number(json_object_get(status, "audit"), "vanished") > 0)
+		complain(&c, "records of the audit vanished", "", "; see the log");
 	if (is_false(status, "reload", "ok"))
 		complain(
 		    &c, "the configuration was not taken", "", ", the one before is in force");
@@ -208,6 +210,10 @@ print_counts(const json_t *s)
 		printf("audit      %s", yes(audit, "ok") ? "ok" : "FAILED");
 	if (json_object_get(audit, "seq") != NULL)
 		printf("  seq %lld", number(audit, "seq"));
+	if (json_object_get(audit, "vanished") != NULL)
+		printf("  records up to %lld VANISHED", number(audit, "vanished"));
+	if (json_is_string(json_object_get(audit, "detail")))
+		printf("  %s", text(audit, "detail"));
 	if (audit != NULL)
 		putchar('\n');
 	if (renewer != NULL)

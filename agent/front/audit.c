@@ -1,8 +1,6 @@
 #include "agent/front/audit.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,23 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "agent/front/auditchain.h"
+#include "agent/front/auditfile.h"
+#include "agent/log.h"
 #include "stir/jtext.h"
 
 enum {
 	MAX_RECORD = 65536,	       /* members of one record */
 	MAX_QUEUE = 64 * 1024 * 1024,  /* octets that wait */
 	MAX_BATCH = 128 * 1024 * 1024, /* the same with numbers and hashes */
-	MAX_FILE = 256 * 1024 * 1024,  /* a new file above */
 	MAX_OPEN = 16 * 1024 * 1024,   /* an open record, which names all tenants */
-	STAMP_LEN = 15,		       /* YYYYMMDD-HHMMSS */
-	NAME_LEN = 6 + STAMP_LEN + 6,  /* audit-….jsonl */
-	NAME_TRIES = 64,
 	RETRY_S = 1,
 };
 
@@ -41,15 +33,7 @@ struct queue {
 	uint64_t last; /* ticket of the newest */
 };
 
-struct file {
-	int fd;
-	int64_t day; /* days since 1970 */
-	off_t good;  /* octets up to the last good sync */
-	char name[NAME_LEN + 1];
-};
-
 struct audit {
-	int dir;
 	int event;
 	bool sync;
 
@@ -67,12 +51,18 @@ struct audit {
 	_Atomic uint64_t durable; /* ticket */
 	_Atomic uint64_t seq;	  /* of the last durable line */
 	atomic_bool failed;
+	_Atomic uint64_t vanished;
+	struct fault problem; /* why it failed */
 
 	/* The writer's. */
 	pthread_t thread;
 	bool running;
+	bool ready; /* recovered, and the first file was begun */
+	char *mark; /* path, may be NULL */
+	struct auditdir dir;
 	struct auditchain *chain;
-	struct file file;
+	struct auditfile file;
+	struct auditmark lost; /* what the next open record says is gone */
 	struct queue batch;
 	struct buf lines;
 };
@@ -111,130 +101,6 @@ put_time(struct buf *out)
 	buf_byte(out, (uint8_t)('0' + now.tv_nsec / 10000000 % 10));
 	buf_byte(out, (uint8_t)('0' + now.tv_nsec / 1000000 % 10));
 	buf_str(out, "Z\",\"event\":");
-}
-
-/* ---- files -------------------------------------------------------------------------- */
-
-static bool
-is_file_name(const char *name)
-{
-	static const char form[] = "audit-dddddddd-dddddd.jsonl";
-
-	if (strlen(name) != NAME_LEN)
-		return false;
-	for (size_t i = 0; i < NAME_LEN; i++) {
-		bool digit = name[i] >= '0' && name[i] <= '9';
-
-		/* "audit" and ".jsonl" have a d of their own, but no digit. */
-		if (i >= 6 && form[i] == 'd' ? !digit : name[i] != form[i])
-			return false;
-	}
-	return true;
-}
-
-/* The name of the newest file that sorts before limit ("": any); "" where there is none. */
-static enum rc
-newest(int dir, const char *limit, char out[NAME_LEN + 1], struct fault *f)
-{
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-	if (d == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return unavailable(f, "reading the audit directory");
-	}
-	out[0] = '\0';
-	for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-		if (is_file_name(e->d_name) && strcmp(e->d_name, out) > 0 &&
-		    (limit[0] == '\0' || strcmp(e->d_name, limit) < 0))
-			memcpy(out, e->d_name, NAME_LEN + 1);
-	}
-	closedir(d);
-	return RC_OK;
-}
-
-/*
- * Names sort as the files follow each other, also when two begin in the same
- * second or the clock was set back: then the name runs ahead of the clock.
- */
-static void
-next_name(const char *last, time_t now_s, char out[NAME_LEN + 1])
-{
-	struct tm tm;
-
-	for (unsigned ahead = 0;; ahead++) {
-		gmtime_r(&now_s, &tm);
-		strftime(out, NAME_LEN + 1, "audit-%Y%m%d-%H%M%S.jsonl", &tm);
-		if (strcmp(out, last) > 0 || ahead > 1)
-			return;
-		if (ahead == 0) {
-			struct tm from = { 0 };
-
-			if (strptime(last, "audit-%Y%m%d-%H%M%S", &from) != NULL)
-				now_s = timegm(&from);
-		}
-		now_s++;
-	}
-}
-
-static int64_t
-today(void)
-{
-	return time(NULL) / (24 * 60 * 60);
-}
-
-static enum rc
-create_file(const struct audit *a, struct file *out, struct fault *f)
-{
-	int flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-	struct file file = { .fd = -1, .day = today() };
-	char last[NAME_LEN + 1] = "";
-
-	TRY(newest(a->dir, "", last, f));
-	for (int i = 0; i < NAME_TRIES && file.fd < 0; i++) {
-		next_name(last, time(NULL), file.name);
-		file.fd = openat(a->dir, file.name, flags, 0640);
-		if (file.fd < 0 && errno != EEXIST)
-			return unavailable(f, "creating an audit file");
-		memcpy(last, file.name, sizeof last);
-	}
-	/* The group reads it, whatever the umask; the name is as durable as what it names. */
-	if (file.fd < 0 || fchmod(file.fd, 0640) != 0 || fsync(a->dir) != 0) {
-		enum rc rc = unavailable(f, "creating an audit file");
-
-		if (file.fd >= 0)
-			close(file.fd);
-		return rc;
-	}
-	*out = file;
-	return RC_OK;
-}
-
-static enum rc
-write_all(int fd, struct span bytes, struct fault *f)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return unavailable(f, "writing the audit");
-		span_cut(&bytes, (size_t)n);
-	}
-	return RC_OK;
-}
-
-/* One write, one sync, at once: what was appended meanwhile shares the next one. */
-static enum rc
-commit(struct audit *a, struct file *file, struct span bytes, struct fault *f)
-{
-	TRY(write_all(file->fd, bytes, f));
-	if (a->sync && fdatasync(file->fd) != 0)
-		return unavailable(f, "syncing the audit");
-	file->good += (off_t)bytes.len;
-	return RC_OK;
 }
 
 /* ---- records ------------------------------------------------------------------------ */
@@ -298,6 +164,9 @@ render_open(struct audit *a, size_t torn, const char *why, struct buf *out, stru
 		buf_printf(&members, ",\"torn_bytes\":%zu", torn);
 	if (why != NULL)
 		buf_printf(&members, ",\"why\":\"%s\"", why);
+	if (a->lost.seq > 0)
+		buf_printf(&members, ",\"vanished\":{\"seq\":%" PRIu64 ",\"hash\":\"%s\"}",
+		    a->lost.seq, a->lost.prev);
 	TRY(buf_check(&members, f));
 	TRY(buf_check(&stamp, f));
 	return auditchain_render(a->chain,
@@ -312,28 +181,10 @@ render_open(struct audit *a, size_t torn, const char *why, struct buf *out, stru
 
 /* ---- the writer --------------------------------------------------------------------- */
 
-/* The file that failed keeps nothing that was not synced: its records stand in the next one. */
-static void
-abandon(struct audit *a)
-{
-	if (a->file.fd < 0)
-		return;
-	if (ftruncate(a->file.fd, a->file.good) == 0)
-		fdatasync(a->file.fd);
-	close(a->file.fd);
-	a->file.fd = -1;
-}
-
-static void
-discard(const struct audit *a, const struct file *file)
-{
-	close(file->fd);
-	unlinkat(a->dir, file->name, 0);
-}
-
 /* The open record and the batch; on failure the chain is where it was. */
 static enum rc
-fill_file(struct audit *a, struct file *file, size_t torn, const char *why, struct fault *f)
+fill_file(
+    struct audit *a, struct auditfile *file, size_t torn, const char *why, struct fault *f)
 {
 	struct auditmark mark = auditchain_mark(a->chain);
 	enum rc rc;
@@ -345,29 +196,43 @@ fill_file(struct audit *a, struct file *file, size_t torn, const char *why, stru
 		auditchain_back(a->chain, &mark);
 		return rc;
 	}
-	rc = commit(a, file, buf_view(&a->lines), f);
+	rc = auditfile_write(&a->dir, file, buf_view(&a->lines), a->sync, f);
 	if (rc != RC_OK)
 		take_back(a, &mark, buf_view(&a->batch.bytes));
 	return rc;
+}
+
+/* A trail without it is whole: only its end would not be missed. */
+static void
+remember(const struct audit *a)
+{
+	struct auditmark end = auditchain_mark(a->chain);
+	struct fault f = { 0 };
+
+	if (a->mark != NULL && auditfile_write_mark(a->mark, &end, &f) != RC_OK)
+		log_fault(LEVEL_WARNING, "audit_mark", &f);
 }
 
 /* Begin a new file; the one in use stays on failure. */
 static enum rc
 begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
 {
-	struct file file = { .fd = -1 };
+	struct auditfile file = { .fd = -1 };
 	enum rc rc;
 
-	TRY(create_file(a, &file, f));
+	TRY(auditdir_keep(&a->dir, f));
+	TRY(auditfile_create(&a->dir, &file, f));
 	rc = fill_file(a, &file, torn, why, f);
 	if (rc != RC_OK) {
-		discard(a, &file);
+		auditfile_discard(&a->dir, &file);
 		return rc;
 	}
 	if (a->file.fd >= 0)
 		close(a->file.fd);
 	a->file = file;
+	a->lost = (struct auditmark){ 0 };
 	atomic_store(&a->seq, auditchain_mark(a->chain).seq);
+	remember(a);
 	return RC_OK;
 }
 
@@ -379,10 +244,37 @@ append_to_file(struct audit *a, struct fault *f)
 
 	buf_clear(&a->lines);
 	TRY(render_batch(a, &a->lines, f));
-	rc = commit(a, &a->file, buf_view(&a->lines), f);
+	rc = auditfile_write(&a->dir, &a->file, buf_view(&a->lines), a->sync, f);
 	if (rc != RC_OK)
 		take_back(a, &mark, buf_view(&a->batch.bytes));
 	return rc;
+}
+
+static void
+tell_vanished(struct audit *a, const struct auditmark *last, const char *what)
+{
+	a->lost = *last;
+	if (atomic_exchange(&a->vanished, last->seq) == last->seq)
+		return; /* told already */
+	log_event(LEVEL_ERR, "audit_vanished", "seq=%" PRIu64 " hash=%s detail=\"%s\"",
+	    last->seq, last->prev, what);
+}
+
+/*
+ * The file in use did not take the batch.  Where it was taken away, what it
+ * held is gone with it.
+ */
+static enum rc
+leave_file(struct audit *a, const struct fault *why, struct fault *f)
+{
+	struct auditmark last = auditchain_mark(a->chain);
+
+	if (why->rc == RC_NOT_FOUND)
+		tell_vanished(a, &last, why->detail);
+	auditfile_abandon(&a->file);
+	TRY(begin_file(a, 0, "failure", f));
+	log_fault(LEVEL_WARNING, "audit_new_file", why);
+	return RC_OK;
 }
 
 /*
@@ -392,20 +284,20 @@ append_to_file(struct audit *a, struct fault *f)
 static enum rc
 write_batch(struct audit *a, struct fault *f)
 {
-	bool full = a->file.good + (off_t)a->batch.bytes.len > MAX_FILE;
+	bool full = a->file.good + (off_t)a->batch.bytes.len > AUDITFILE_MAX;
+	struct fault why = { 0 };
 
 	if (a->file.fd < 0)
 		return begin_file(a, 0, "failure", f);
 	/* Where no new file can be had, the one in use may still take it. */
-	if ((full || a->file.day != today()) &&
+	if ((full || a->file.day != auditfile_today()) &&
 	    begin_file(a, 0, full ? "size" : "day", NULL) == RC_OK)
 		return RC_OK;
-	if (append_to_file(a, NULL) == RC_OK) {
+	if (append_to_file(a, &why) == RC_OK) {
 		atomic_store(&a->seq, auditchain_mark(a->chain).seq);
 		return RC_OK;
 	}
-	abandon(a);
-	return begin_file(a, 0, "failure", f);
+	return leave_file(a, &why, f);
 }
 
 static void
@@ -418,12 +310,33 @@ notify(const struct audit *a)
 		return;
 }
 
+/* The loop is told, and the log, once an outage. */
+static void
+fail(struct audit *a, const struct fault *f)
+{
+	pthread_mutex_lock(&a->lock);
+	a->problem = *f;
+	pthread_mutex_unlock(&a->lock);
+	if (atomic_exchange(&a->failed, true))
+		return;
+	log_fault(LEVEL_ERR, "audit_failed", f);
+	notify(a);
+}
+
+static void
+recovered(struct audit *a)
+{
+	if (atomic_exchange(&a->failed, false))
+		log_event(LEVEL_NOTICE, "audit_well", "file=%s seq=%" PRIu64, a->file.name,
+		    atomic_load(&a->seq));
+}
+
 static void
 publish(struct audit *a)
 {
 	atomic_store(&a->durable, a->batch.last);
 	atomic_fetch_sub(&a->unwritten, a->batch.records);
-	atomic_store(&a->failed, false);
+	recovered(a);
 	buf_clear(&a->batch.bytes);
 	a->batch.records = 0;
 	notify(a);
@@ -474,134 +387,108 @@ is_stopping(struct audit *a)
 	return stopping;
 }
 
+/* ---- the start ---------------------------------------------------------------------- */
+
+/* Is what was remembered of the trail still there? */
+static void
+look_back(struct audit *a, const struct auditmark *known, const struct auditfound *found)
+{
+	uint64_t seq = auditchain_mark(a->chain).seq;
+
+	a->lost = (struct auditmark){ 0 };
+	if (found->changed)
+		tell_vanished(a, known, "the trail is another one");
+	else if (seq == 0 && known->seq > 0)
+		tell_vanished(a, known, "no audit file is left, a new chain begins");
+	else if (seq < known->seq)
+		tell_vanished(a, known, "the newest records are gone");
+	else
+		atomic_store(&a->vanished, 0);
+}
+
+/* Go on where the last file ends. */
+static enum rc
+begin(struct audit *a, struct fault *f)
+{
+	struct auditmark known = { 0 };
+	struct auditfound found = { 0 };
+	struct fault forgotten = { 0 };
+	bool empty;
+
+	auditchain_free(a->chain);
+	a->chain = NULL;
+	TRY(auditchain_new(&a->chain, f));
+	TRY(auditdir_keep(&a->dir, f));
+	if (a->mark != NULL && auditfile_read_mark(a->mark, &known, &forgotten) != RC_OK)
+		log_fault(LEVEL_WARNING, "audit_mark", &forgotten);
+	TRY(auditfile_recover(&a->dir, a->chain, &known, &found, f));
+	look_back(a, &known, &found);
+	empty = auditchain_mark(a->chain).seq == 0;
+	TRY(begin_file(a, found.torn, "start", f));
+	if (empty)
+		log_event(LEVEL_NOTICE, "audit_begins", "dir=%s seq=1", a->dir.path);
+	a->ready = true;
+	return RC_OK;
+}
+
+/* False: stopping. */
+static bool
+rest_a_second(struct audit *a)
+{
+	struct timespec until = in_a_second();
+	bool stopping;
+	int waited = 0;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->stopping && waited != ETIMEDOUT)
+		waited = pthread_cond_timedwait(&a->wake, &a->lock, &until);
+	stopping = a->stopping;
+	pthread_mutex_unlock(&a->lock);
+	return !stopping;
+}
+
+/* Until an operator has seen to what is in the way. */
+static bool
+begin_late(struct audit *a)
+{
+	while (!a->ready) {
+		struct fault f = { 0 };
+
+		if (!rest_a_second(a))
+			return false;
+		if (begin(a, &f) != RC_OK) {
+			fail(a, &f);
+			continue;
+		}
+		recovered(a);
+		notify(a);
+	}
+	return true;
+}
+
 static void *
 writer(void *arg)
 {
 	struct audit *a = arg;
 
+	if (!begin_late(a))
+		return NULL;
 	while (take_batch(a)) {
-		if (write_batch(a, NULL) == RC_OK) {
+		struct fault f = { 0 };
+
+		if (write_batch(a, &f) == RC_OK) {
 			publish(a);
 			continue;
 		}
-		abandon(a);
-		if (!atomic_exchange(&a->failed, true))
-			notify(a);
+		auditfile_abandon(&a->file);
+		fail(a, &f);
 		if (is_stopping(a))
 			break; /* it was tried; the disk does not take it */
 	}
 	return NULL;
 }
 
-/* ---- recovery ----------------------------------------------------------------------- */
-
-/* Follow the complete lines of a file; *good is where the last one ends. */
-static enum rc
-follow_file(struct auditchain *c, struct span text, size_t *good, struct fault *f)
-{
-	bool first = true;
-
-	*good = 0;
-	for (struct span rest = text; rest.len > 0;) {
-		const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
-
-		if (end == NULL)
-			return RC_OK;
-		TRY(auditchain_follow(c, span_cut(&rest, (size_t)(end - rest.ptr)), first, f));
-		span_cut(&rest, 1);
-		*good = text.len - rest.len;
-		first = false;
-	}
-	return RC_OK;
-}
-
-static enum rc
-map_and_follow(struct auditchain *c, int fd, size_t len, size_t *good, struct fault *f)
-{
-	void *map;
-	enum rc rc;
-
-	*good = 0;
-	if (len == 0)
-		return RC_OK;
-	map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return unavailable(f, "reading the last audit file");
-	rc = follow_file(c, span_of(map, len), good, f);
-	munmap(map, len);
-	return rc;
-}
-
-/* Cut off what has no newline: it was never acknowledged. */
-static enum rc
-cut_tail(const struct audit *a, int fd, const char *name, size_t good, struct fault *f)
-{
-	if (good == 0 ? unlinkat(a->dir, name, 0) != 0 || fsync(a->dir) != 0
-		      : ftruncate(fd, (off_t)good) != 0 || fsync(fd) != 0)
-		return unavailable(f, "cutting off a torn line");
-	return RC_OK;
-}
-
-static enum rc
-recover_file(struct audit *a, const char *name, size_t *good, size_t *torn, struct fault *f)
-{
-	AUTO_FD fd = openat(a->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	struct fault inner = { 0 };
-	struct stat st;
-	enum rc rc;
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return unavailable(f, "opening the last audit file");
-	if (!S_ISREG(st.st_mode) || st.st_size > INT64_C(4) * MAX_FILE)
-		return FAULT(f, RC_INVALID, "audit_chain", "%s is no audit file", name);
-	rc = map_and_follow(a->chain, fd, (size_t)st.st_size, good, &inner);
-	if (rc == RC_INVALID)
-		return FAULT(
-		    f, rc, inner.reason, "%s, octet %zu: %s", name, *good, inner.detail);
-	if (rc != RC_OK)
-		return fault_set(
-		    f, rc, inner.reason, NULL, inner.where, "%s: %s", name, inner.detail);
-	*torn = (size_t)st.st_size - *good;
-	return *torn > 0 || *good == 0 ? cut_tail(a, fd, name, *good, f) : RC_OK;
-}
-
-/* The newest file with a complete line; one without is what a crash at its creation left. */
-static enum rc
-recover(struct audit *a, size_t *torn, struct fault *f)
-{
-	char limit[NAME_LEN + 1] = "", name[NAME_LEN + 1];
-	size_t good = 0;
-
-	*torn = 0;
-	while (good == 0) {
-		size_t here = 0;
-
-		TRY(newest(a->dir, limit, name, f));
-		if (name[0] == '\0')
-			return RC_OK;
-		TRY(recover_file(a, name, &good, &here, f));
-		*torn += here;
-		memcpy(limit, name, sizeof limit);
-	}
-	return RC_OK;
-}
-
 /* ---- life --------------------------------------------------------------------------- */
-
-static enum rc
-open_directory(struct audit *a, const char *dir, struct fault *f)
-{
-	a->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (a->dir < 0)
-		return unavailable(f, "opening the audit directory");
-	/* Two writers would fork the chain. */
-	if (flock(a->dir, LOCK_EX | LOCK_NB) != 0)
-		return unavailable(f, "the audit directory is in use");
-	a->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (a->event < 0)
-		return unavailable(f, "eventfd");
-	return RC_OK;
-}
 
 static struct audit *
 audit_new(bool sync)
@@ -611,7 +498,7 @@ audit_new(bool sync)
 
 	if (a == NULL)
 		return NULL;
-	a->dir = a->event = a->file.fd = -1;
+	a->dir.fd = a->event = a->file.fd = -1;
 	a->sync = sync;
 	a->held.bytes = a->waiting.bytes = a->batch.bytes = BUF_INIT(MAX_QUEUE);
 	a->lines = BUF_INIT(MAX_BATCH + MAX_OPEN);
@@ -645,12 +532,14 @@ audit_close(struct audit *a)
 	if (a == NULL)
 		return;
 	stop(a);
-	if (a->file.fd >= 0)
+	if (a->file.fd >= 0) {
+		remember(a);
 		close(a->file.fd);
+	}
 	if (a->event >= 0)
 		close(a->event);
-	if (a->dir >= 0)
-		close(a->dir);
+	auditdir_close(&a->dir);
+	free(a->mark);
 	auditchain_free(a->chain);
 	buf_free(&a->held.bytes);
 	buf_free(&a->waiting.bytes);
@@ -676,26 +565,31 @@ start_thread(struct audit *a, struct fault *f)
 }
 
 static enum rc
-start(struct audit *a, const char *dir, struct fault *f)
+start(struct audit *a, const char *dir, const char *mark, struct fault *f)
 {
-	size_t torn = 0;
+	struct fault why = { 0 };
 
-	TRY(open_directory(a, dir, f));
-	TRY(auditchain_new(&a->chain, f));
-	TRY(recover(a, &torn, f));
-	TRY(begin_file(a, torn, "start", f));
+	TRY(auditdir_open(dir, &a->dir, f));
+	a->mark = mark != NULL ? strdup(mark) : NULL;
+	if (mark != NULL && a->mark == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "the audit");
+	a->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (a->event < 0)
+		return unavailable(f, "eventfd");
+	if (begin(a, &why) != RC_OK)
+		fail(a, &why);
 	return start_thread(a, f);
 }
 
 enum rc
-audit_open(const char *dir, bool sync, struct audit **out, struct fault *f)
+audit_open(const char *dir, const char *mark, bool sync, struct audit **out, struct fault *f)
 {
 	struct audit *a = audit_new(sync);
 	enum rc rc;
 
 	if (a == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "the audit");
-	rc = start(a, dir, f);
+	rc = start(a, dir, mark, f);
 	if (rc != RC_OK) {
 		audit_close(a);
 		return rc;
@@ -875,4 +769,23 @@ bool
 audit_failed(const struct audit *a)
 {
 	return atomic_load(&a->failed);
+}
+
+uint64_t
+audit_vanished(const struct audit *a)
+{
+	return atomic_load(&a->vanished);
+}
+
+enum rc
+audit_problem(struct audit *a, struct fault *f)
+{
+	struct fault why;
+
+	if (!atomic_load(&a->failed))
+		return RC_OK;
+	pthread_mutex_lock(&a->lock);
+	why = a->problem;
+	pthread_mutex_unlock(&a->lock);
+	return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%s", why.detail);
 }

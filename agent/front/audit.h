@@ -26,14 +26,23 @@ struct audit;
  * exist and be nobody else's: it is locked.  sync: every batch is on disk
  * before it counts as durable.
  *
+ * mark: the file where the end of the trail is remembered, at each new file and
+ * at the close, so that a trail that vanished is noticed; NULL: nowhere.
+ *
  * The first line of each file is an "open" record: "tenants" (their sequences
  * so far), "torn_bytes" where the last line of the file before had no newline,
- * was never acknowledged and was cut off, and "why": start, day, size, failure.
+ * was never acknowledged and was cut off, "why": start, day, size, failure,
+ * and "vanished" (seq, hash) where records up to that one were written and are
+ * not there any more.
  *
- * RC_IO audit_unavailable; RC_INVALID audit_chain when the last file was
- * altered or is not an audit file.
+ * A last file that is in the way (altered, no audit file, unreadable) or a disk
+ * that takes nothing is no failure here: the audit has failed, says so in the
+ * log, and tries again every second.
+ *
+ * RC_IO audit_unavailable: no such directory, or it is in use.
  */
-enum rc audit_open(const char *dir, bool sync, struct audit **out, struct fault *f) MUST_CHECK;
+enum rc audit_open(const char *dir, const char *mark, bool sync, struct audit **out,
+    struct fault *f) MUST_CHECK;
 void audit_close(struct audit *a); /* flushes, syncs, joins; NULL is fine */
 
 /*
@@ -79,5 +88,11 @@ uint64_t audit_seq(const struct audit *a);
 
 /* Unwritable: appends are refused until the audit goes on in a new file. */
 bool audit_failed(const struct audit *a);
+
+/* RC_OK, or RC_IO audit_unavailable with why it cannot be written and what helps. */
+enum rc audit_problem(struct audit *a, struct fault *f) MUST_CHECK;
+
+/* The seq of the last record that was written and is not there any more; 0: none is known. */
+uint64_t audit_vanished(const struct audit *a);
 
 #endif

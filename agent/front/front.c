@@ -15,6 +15,7 @@
 #include "agent/front/harden.h"
 #include "agent/front/journal.h"
 #include "agent/front/jw.h"
+#include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
 
@@ -128,6 +129,9 @@ record_start(struct front *fr)
 {
 	AUTO_BUF members = BUF_INIT(256);
 
+	if (fr->start_recorded || audit_failed(fr->desk.audit))
+		return; /* audit_ready() comes back to it */
+	fr->start_recorded = true;
 	jw_str(&members, "version", front_version);
 	jw_int(&members, "pid", getpid());
 	record(fr, "start", NULL, NULL, &members);
@@ -420,6 +424,7 @@ audit_ready(void *arg, uint32_t events)
 
 	(void)events;
 	drain_eventfd(fr->audit_io.fd);
+	record_start(fr);
 	audit_go_on(fr->desk.audit);
 	sign_audited(&fr->desk);
 }
@@ -674,6 +679,7 @@ open_listeners(struct front *fr, const struct config *c, struct fault *f)
 static enum rc
 open_desk(struct front *fr, const struct config *c, struct fault *f)
 {
+	AUTO_BUF mark = BUF_INIT(STORE_PATH_MAX);
 	struct desk *d = &fr->desk;
 	struct hsm_ops ops = {
 		.kill = kill_signer, .changed = signers_changed, .up = signer_is_up, .arg = fr
@@ -684,7 +690,10 @@ open_desk(struct front *fr, const struct config *c, struct fault *f)
 	TRY(policy_new(&d->policy, f));
 	TRY(headers_new(&d->headers, f));
 	TRY(verifier_new(&d->verifier, f));
-	TRY(audit_open(c->audit_dir, c->audit_sync == AUDIT_SYNC_GROUP, &d->audit, f));
+	buf_printf(&mark, "%s/front/audit.json", c->state_dir);
+	TRY(buf_check(&mark, f));
+	TRY(audit_open(
+	    c->audit_dir, buf_text(&mark), c->audit_sync == AUDIT_SYNC_GROUP, &d->audit, f));
 	return RC_OK;
 }
 

@@ -52,7 +52,7 @@ struct front {
 	size_t children;
 	struct front_job job[FRONT_MAX_JOBS];
 	uint64_t last_job;
-	bool draining, reduced;
+	bool draining, reduced, start_recorded;
 	int64_t started_s;
 };
 

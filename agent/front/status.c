@@ -342,6 +342,23 @@ put_reload(struct buf *out, const struct builder_status *builder, bool admin)
 }
 
 static void
+put_audit(struct buf *out, struct audit *a, bool admin)
+{
+	struct fault why = { 0 };
+	bool ok = audit_problem(a, &why) == RC_OK;
+	uint64_t vanished = audit_vanished(a);
+
+	jw_open(out, "audit", '{');
+	jw_bool(out, "ok", ok);
+	jw_str(out, "detail", ok ? NULL : why.detail);
+	if (admin)
+		jw_uint(out, "seq", audit_seq(a));
+	if (admin && vanished > 0)
+		jw_uint(out, "vanished", vanished);
+	jw_close(out, '}');
+}
+
+static void
 put_own(struct buf *out, const struct front *fr, bool admin)
 {
 	const struct desk_stats *s = &fr->desk.stats;
@@ -352,11 +369,7 @@ put_own(struct buf *out, const struct front *fr, bool admin)
 	    fr->reduced ? "all roles run as the user who started vesperd"
 			: "each role is a user of its own");
 	jw_close(out, '}');
-	jw_open(out, "audit", '{');
-	jw_bool(out, "ok", !audit_failed(fr->desk.audit));
-	if (admin)
-		jw_uint(out, "seq", audit_durable(fr->desk.audit));
-	jw_close(out, '}');
+	put_audit(out, fr->desk.audit, admin);
 	if (!admin)
 		return;
 	jw_open(out, "requests", '{');
@@ -508,8 +521,7 @@ ready(struct api_call *call, struct fault *f)
 	if (loop_time_s(fr->loop) < DECIDE_RELEASE_S)
 		return REFUSE(
 		    f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL, "the clock is not credible");
-	if (audit_failed(fr->desk.audit))
-		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "the audit cannot be written");
+	TRY(audit_problem(fr->desk.audit, f));
 	if (some_can_sign(call, &why))
 		return RC_OK;
 	*f = why;

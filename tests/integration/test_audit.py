@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
+from pathlib import Path
 
 from audit_check import Broken, check, read
 from cases import Cases, equal, true
-from world.machine import Machine
+from world.machine import Machine, wait_for
 
 ACME = "12025550100"
 
@@ -69,12 +71,94 @@ def tampering(machine: Machine) -> None:
         raise AssertionError(f"{name}: not found")
 
 
+def log(machine: Machine) -> str:
+    return (machine.dir / "vesperd.log").read_text(errors="replace")
+
+
+def files(machine: Machine) -> list[Path]:
+    return sorted((machine.dir / "audit").glob("audit-*.jsonl"))
+
+
+def signs(machine: Machine) -> bool:
+    return machine.sign(ACME, tenant="acme").status == 200
+
+
+def taken_away(machine: Machine) -> None:
+    """The file in use is removed: the next record is in a new one, and all is said."""
+    true(signs(machine), "signs before")
+    for path in files(machine):
+        path.unlink()
+    answer = machine.sign(ACME, tenant="acme", context={"call_id": "after"})
+    equal(answer.status, 200, answer.body.decode())
+    true(any(r.get("context", {}).get("call_id") == "after" for r in machine.audit()),
+         "signed without a record that is there")
+    true("event=audit_vanished" in log(machine), "no line in the log")
+    audit = machine.status()["audit"]
+    true(audit["ok"] and audit["vanished"] > 0, str(audit))
+    equal(audit["seq"], machine.audit()[-1]["seq"])
+
+
+def no_directory(machine: Machine) -> None:
+    """Nor file nor directory: refused until there is one again."""
+    audit, away = machine.dir / "audit", machine.dir / "audit-away"
+    audit.rename(away)
+    try:
+        wait_for("a refusal", lambda: machine.sign(ACME, tenant="acme").status == 503, 10)
+        answer = machine.sign(ACME, tenant="acme")
+        equal((answer.status, answer.reason), (503, "audit_unavailable"))
+        ready = machine.ask("GET", "/health/ready")
+        equal(ready.status, 503)
+        true(str(audit) in ready.json["detail"], ready.body.decode())
+        true(str(audit) in machine.status()["audit"]["detail"], "no detail in status")
+        equal(log(machine).count("event=audit_failed"), 1, "one line for the outage")
+    finally:
+        away.rename(audit)
+    wait_for("signing again", lambda: signs(machine), 10)
+    true("event=audit_well" in log(machine), "the end of the outage is not in the log")
+
+
+def all_gone(machine: Machine) -> None:
+    """Removed while nothing runs: the new trail says that there was one."""
+    machine.stop_agent()
+    for path in files(machine):
+        path.unlink()
+    machine.start_agent()
+    machine.wait_ready("acme", "osp")
+    true("no audit file is left" in log(machine), "no line in the log")
+    first = machine.audit()[0]
+    true(first["seq"] == 1 and first["vanished"]["seq"] > 1, str(first))
+    equal(machine.status()["audit"]["vanished"], first["vanished"]["seq"])
+
+
+def in_the_way(machine: Machine) -> None:
+    """A last file that is none: said once, refused, and on by itself when it is moved."""
+    machine.stop_agent()
+    before = log(machine)
+    bad = machine.dir / "audit" / "audit-20990101-000000.jsonl"
+    bad.symlink_to("/nonexistent")
+    machine.start_agent()
+    try:
+        wait_for("the refusal of a ready token", lambda: machine.sign(
+            ACME, tenant="acme").reason == "audit_unavailable", 20)
+        time.sleep(2.5)  # it tries again every second, and says so once
+        said = [x for x in log(machine)[len(before):].splitlines() if "audit_failed" in x]
+        equal(len(said), 1, "\n".join(said))
+        true(f"{bad}: a symbolic link; move it away" in said[0], said[0])
+    finally:
+        bad.unlink()
+    machine.wait_ready("acme", "osp")
+    wait_for("signing again", lambda: signs(machine), 10)
+    check(lines(machine))
+    true(any(r["event"] == "start" for r in machine.audit()[-20:]), "no start record")
+
+
 def main() -> int:
     cases = Cases("audit")
     with Machine() as machine:
         machine.start()
         traffic(machine)
-        for function in (holds, across_restart, tampering):
+        for function in (holds, across_restart, tampering, all_gone, in_the_way,
+                         no_directory, taken_away):
             cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()

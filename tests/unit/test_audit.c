@@ -36,7 +36,7 @@ __wrap_fdatasync(int fd)
 
 /* ---- a directory of its own for each test -------------------------------------------- */
 
-static char dir[32];
+static char dir[32], mark_path[64];
 
 static int
 not_dots(const struct dirent *e)
@@ -65,7 +65,10 @@ make_dir(void **state)
 {
 	(void)state;
 	snprintf(dir, sizeof dir, "/tmp/audit-XXXXXX");
-	return mkdtemp(dir) == NULL;
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	snprintf(mark_path, sizeof mark_path, "%s.mark", dir);
+	return 0;
 }
 
 static int
@@ -77,6 +80,7 @@ remove_dir(void **state)
 	(void)state;
 	for (size_t i = 0; i < n; i++)
 		unlink(path[i]);
+	unlink(mark_path);
 	return rmdir(dir);
 }
 
@@ -209,7 +213,7 @@ open_audit(void)
 {
 	struct audit *a = NULL;
 	struct fault f = { 0 };
-	enum rc rc = audit_open(dir, true, &a, &f);
+	enum rc rc = audit_open(dir, mark_path, true, &a, &f);
 
 	if (rc != RC_OK)
 		print_error("%s: %s\n", f.reason, f.detail);
@@ -262,6 +266,18 @@ limit_files(rlim_t octets)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
 	r.rlim_cur = octets;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+static void
+assert_problem(struct audit *a, const char *part)
+{
+	struct fault f = { 0 };
+
+	assert_true(audit_failed(a));
+	assert_int_equal(audit_problem(a, &f), RC_IO);
+	assert_string_equal(f.reason, "audit_unavailable");
+	if (strstr(f.detail, part) == NULL)
+		fail_msg("'%s' is not in '%s'", part, f.detail);
 }
 
 /* ---- tests --------------------------------------------------------------------------- */
@@ -505,6 +521,7 @@ tampering_is_found(void **state)
 	AUTO_BUF before = BUF_INIT(MAX_TRAIL), after = BUF_INIT(MAX_TRAIL);
 	char path[MAX_FILES][128];
 	struct fault f = { 0 };
+	uint64_t ticket = 0;
 	const char *all, *at;
 
 	for (int i = 0; i < 3; i++)
@@ -521,9 +538,16 @@ tampering_is_found(void **state)
 	buf_str(&after, c->to != NULL ? at + strlen(c->from) : strchr(at, '\n') + 1);
 	assert_int_equal(truncate(path[0], 0), 0);
 	append_bytes(path[0], buf_text(&after));
-	assert_int_equal(audit_open(dir, true, &a, &f), RC_INVALID);
-	assert_string_equal(f.reason, "audit_chain");
-	assert_null(a);
+	a = open_audit();
+	assert_problem(a, "move it away");
+	assert_int_equal(
+	    audit_append(a, "sign", "acme", NULL, NULL, span_of(NULL, 0), &ticket, &f), RC_IO);
+	assert_string_equal(f.reason, "audit_unavailable");
+	audit_close(a);
+	assert_int_equal(list_files(path), 1); /* what was found is left as it was */
+	buf_clear(&before);
+	read_file(path[0], &before);
+	assert_string_equal(buf_text(&before), buf_text(&after));
 }
 
 static void
@@ -533,10 +557,10 @@ one_writer_a_directory(void **state)
 	struct fault f = { 0 }, g = { 0 };
 
 	(void)state;
-	assert_int_equal(audit_open(dir, true, &b, &f), RC_IO);
+	assert_int_equal(audit_open(dir, NULL, true, &b, &f), RC_IO);
 	assert_string_equal(f.reason, "audit_unavailable");
 	audit_close(a);
-	assert_int_equal(audit_open("/nonexistent", true, &b, &g), RC_IO);
+	assert_int_equal(audit_open("/nonexistent", NULL, true, &b, &g), RC_IO);
 	assert_string_equal(g.reason, "audit_unavailable");
 	assert_null(b);
 }
@@ -544,15 +568,188 @@ one_writer_a_directory(void **state)
 static void
 a_link_is_not_followed(void **state)
 {
-	struct audit *a = NULL;
-	struct fault f = { 0 };
+	struct audit *a;
 	char path[128];
 
 	(void)state;
 	snprintf(path, sizeof path, "%s/audit-20260101-000000.jsonl", dir);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	assert_int_equal(audit_open(dir, true, &a, &f), RC_IO);
-	assert_null(a);
+	a = open_audit();
+	assert_problem(a, "a symbolic link");
+	assert_problem(a, path);
+	audit_close(a);
+}
+
+static void
+put_file(const char *path, const char *content)
+{
+	AUTO_FD fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	append_bytes(path, content);
+}
+
+/* What cannot be continued is refused until it is gone, without a restart. */
+static void
+goes_on_when_the_way_is_free(void **state)
+{
+	struct audit *a = open_audit();
+	char path[128];
+	struct fault f = { 0 };
+
+	(void)state;
+	append(a, "acme");
+	audit_close(a);
+	snprintf(path, sizeof path, "%s/audit-20990101-000000.jsonl", dir);
+	put_file(path, "garbage\n");
+	a = open_audit();
+	assert_problem(a, path);
+	assert_int_equal(unlink(path), 0);
+	while (audit_failed(a))
+		wait_event(a);
+	assert_int_equal(audit_problem(a, &f), RC_OK);
+	assert_int_equal(audit_vanished(a), 0);
+	wait_durable(a, append(a, "acme"));
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, 4);
+	assert_int_equal(number(t.tenants, "acme"), 2);
+}
+
+enum taking { UNLINKED, REPLACED, MOVED };
+
+static struct taken_case {
+	const char *name;
+	enum taking how;
+} taken_cases[] = {
+	{ "unlinked", UNLINKED },
+	{ "replaced by another", REPLACED },
+	{ "moved away", MOVED },
+};
+
+static void
+take_away(const char *path, enum taking how)
+{
+	char other[160];
+
+	snprintf(other, sizeof other, "%s/0", dir); /* sorts before all */
+	assert_int_equal(how == UNLINKED ? unlink(path) : rename(path, other), 0);
+	if (how == REPLACED)
+		put_file(path, "");
+}
+
+/* What is written where nobody finds it does not count; the record stands in a new file. */
+static void
+a_file_taken_away_is_left(void **state)
+{
+	const struct taken_case *c = *state;
+	struct audit *a = open_audit();
+	char path[MAX_FILES][128];
+	AUTO_BUF newest = BUF_INIT(MAX_TRAIL);
+	size_t n;
+
+	wait_durable(a, append(a, "acme"));
+	list_files(path);
+	take_away(path[0], c->how);
+	wait_durable(a, append(a, "acme"));
+	assert_false(audit_failed(a));
+	assert_int_equal(audit_vanished(a), 2);
+	assert_int_equal(audit_seq(a), 4);
+	audit_close(a);
+	n = list_files(path);
+	read_file(path[n - 1], &newest);
+	assert_non_null(strstr(buf_text(&newest), "\"why\":\"failure\""));
+	assert_non_null(strstr(buf_text(&newest), ",\"vanished\":{\"seq\":2,\"hash\":\""));
+	assert_non_null(strstr(buf_text(&newest), "{\"seq\":4,"));
+}
+
+/* Without its directory nothing is taken; with a new one of the name it goes on. */
+static void
+a_directory_taken_away_refuses(void **state)
+{
+	struct audit *a = open_audit();
+	char path[MAX_FILES][128];
+	uint64_t ticket = 0, last;
+	struct fault f = { 0 };
+
+	(void)state;
+	wait_durable(a, append(a, "acme"));
+	list_files(path);
+	assert_int_equal(unlink(path[0]), 0);
+	assert_int_equal(rmdir(dir), 0);
+	last = append(a, "acme");
+	wait_failed(a);
+	assert_true(audit_durable(a) < last);
+	assert_int_equal(
+	    audit_append(a, "sign", "acme", NULL, NULL, span_of(NULL, 0), &ticket, &f), RC_IO);
+	assert_string_equal(f.reason, "audit_unavailable");
+	assert_problem(a, dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	wait_durable(a, last);
+	assert_false(audit_failed(a));
+	assert_int_equal(list_files(path), 1);
+	audit_close(a);
+}
+
+static struct memory_case {
+	const char *name;
+	bool remove, forge; /* the trail */
+	const char *mark;   /* in place of what was remembered; NULL: that */
+	uint64_t vanished;
+	uint64_t seq; /* of the new open record */
+} memory_cases[] = {
+	{ "all there", false, false, NULL, 0, 5 },
+	{ "all gone", true, false, NULL, 4, 1 },
+	{ "another trail", true, true, NULL, 4, 5 },
+	{ "a trail that ends sooner", false, false,
+	    "{\"seq\":9,\"hash\":"
+	    "\"1111111111111111111111111111111111111111111111111111111111111111\"}\n",
+	    9, 5 },
+	{ "a damaged memory", false, false, "{\"seq\":9,\"hash\":\"11\"}\n", 0, 5 },
+	{ "an empty memory", false, false, "", 0, 5 },
+};
+
+static void
+write_three(const char *tenant)
+{
+	struct audit *a = open_audit();
+
+	for (int i = 0; i < 3; i++)
+		append(a, tenant);
+	audit_close(a);
+}
+
+/* What was remembered outside the trail tells that the trail is gone. */
+static void
+a_vanished_trail_is_noticed(void **state)
+{
+	const struct memory_case *c = *state;
+	AUTO_BUF memory = BUF_INIT(MAX_TRAIL);
+	char path[MAX_FILES][128];
+	struct audit *a;
+
+	write_three("acme");
+	read_file(mark_path, &memory);
+	assert_non_null(strstr(buf_text(&memory), "{\"seq\":4,"));
+	list_files(path);
+	if (c->remove)
+		assert_int_equal(unlink(path[0]), 0);
+	if (c->forge) {
+		assert_int_equal(unlink(mark_path), 0);
+		write_three("osp");
+	}
+	assert_int_equal(unlink(mark_path), 0);
+	put_file(mark_path, c->mark != NULL ? c->mark : buf_text(&memory));
+	a = open_audit();
+	assert_false(audit_failed(a));
+	assert_int_equal(audit_vanished(a), c->vanished);
+	assert_int_equal(audit_seq(a), c->seq);
+	audit_close(a);
+	a = open_audit();
+	assert_int_equal(audit_vanished(a), 0); /* told once, and remembered anew */
+	audit_close(a);
 }
 
 /* The file is full: what was not synced stands in a new one, nothing twice. */
@@ -595,6 +792,7 @@ fails_and_comes_back(void **state)
 	limit_files(1);
 	during = append(a, "acme");
 	wait_failed(a);
+	assert_problem(a, dir);
 	assert_true(audit_durable(a) == before);
 	assert_int_equal(
 	    audit_append(a, "sign", "acme", NULL, NULL, span_of(NULL, 0), &ticket, &f), RC_IO);
@@ -683,10 +881,13 @@ the_queue_has_an_end(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + 15];
+	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + ARRAY_LEN(taken_cases) +
+				ARRAY_LEN(memory_cases) + 17];
 	size_t n = 0;
 
 	ROWS(tests, n, tamper_cases, tampering_is_found);
+	ROWS(tests, n, taken_cases, a_file_taken_away_is_left);
+	ROWS(tests, n, memory_cases, a_vanished_trail_is_noticed);
 	for (size_t i = 0; i < n; i++) {
 		tests[i].setup_func = make_dir;
 		tests[i].teardown_func = remove_dir;
@@ -701,6 +902,8 @@ main(void)
 	tests[n++] = (struct CMUnitTest)DIR_TEST(names_sort_when_the_clock_goes_back);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(one_writer_a_directory);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_link_is_not_followed);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(goes_on_when_the_way_is_free);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_directory_taken_away_refuses);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_full_file_is_left);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(fails_and_comes_back);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_failed_sync_is_not_repeated);
