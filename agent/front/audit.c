@@ -213,6 +213,17 @@ remember(const struct audit *a)
 		log_fault(LEVEL_WARNING, "audit_mark", &f);
 }
 
+/* A directory that was moved away and is back has all its records. */
+static void
+take_back_vanished(struct audit *a)
+{
+	if (a->lost.seq == 0 || a->file.name[0] == '\0' ||
+	    !auditfile_in_place(&a->dir, &a->file))
+		return;
+	a->lost = (struct auditmark){ 0 };
+	atomic_store(&a->vanished, 0);
+}
+
 /* Begin a new file; the one in use stays on failure. */
 static enum rc
 begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
@@ -221,6 +232,7 @@ begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
 	enum rc rc;
 
 	TRY(auditdir_keep(&a->dir, f));
+	take_back_vanished(a);
 	TRY(auditfile_create(&a->dir, &file, f));
 	rc = fill_file(a, &file, torn, why, f);
 	if (rc != RC_OK) {

@@ -196,8 +196,8 @@ auditfile_create(const struct auditdir *d, struct auditfile *out, struct fault *
 }
 
 /* By its whole path: also when the directory was moved, nobody would find it. */
-static bool
-is_in_place(const struct auditdir *d, const struct auditfile *file)
+bool
+auditfile_in_place(const struct auditdir *d, const struct auditfile *file)
 {
 	AUTO_BUF path = BUF_INIT(STORE_PATH_MAX + AUDITFILE_NAME_LEN + 2);
 	struct stat st;
@@ -229,7 +229,7 @@ auditfile_write(const struct auditdir *d, struct auditfile *file, struct span by
 	TRY(write_all(d, file->fd, bytes, f));
 	if (sync && fdatasync(file->fd) != 0)
 		return unavailable(d, "syncing the audit", f);
-	if (!is_in_place(d, file))
+	if (!auditfile_in_place(d, file))
 		return REFUSE(f, RC_NOT_FOUND, AUDIT_UNAVAILABLE, NULL,
 		    "%s was taken away from %s while it was written", file->name, d->path);
 	file->good += (off_t)bytes.len;
@@ -250,7 +250,7 @@ auditfile_abandon(struct auditfile *file)
 void
 auditfile_discard(const struct auditdir *d, struct auditfile *file)
 {
-	if (is_in_place(d, file))
+	if (auditfile_in_place(d, file))
 		unlinkat(d->fd, file->name, 0);
 	close(file->fd);
 	file->fd = -1;

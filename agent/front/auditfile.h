@@ -54,6 +54,9 @@ enum rc auditfile_create(
 enum rc auditfile_write(const struct auditdir *d, struct auditfile *file, struct span bytes,
     bool sync, struct fault *f) MUST_CHECK;
 
+/* The directory has it under its name; also after it was abandoned. */
+bool auditfile_in_place(const struct auditdir *d, const struct auditfile *file);
+
 /* Close it; it keeps nothing that was not synced. */
 void auditfile_abandon(struct auditfile *file);
 

@@ -92,7 +92,7 @@ def taken_away(machine: Machine) -> None:
     equal(answer.status, 200, answer.body.decode())
     true(any(r.get("context", {}).get("call_id") == "after" for r in machine.audit()),
          "signed without a record that is there")
-    true("event=audit_vanished" in log(machine), "no line in the log")
+    true("was taken away" in log(machine), "no line in the log")
     audit = machine.status()["audit"]
     true(audit["ok"] and audit["vanished"] > 0, str(audit))
     equal(audit["seq"], machine.audit()[-1]["seq"])
@@ -101,6 +101,8 @@ def taken_away(machine: Machine) -> None:
 def no_directory(machine: Machine) -> None:
     """Nor file nor directory: refused until there is one again."""
     audit, away = machine.dir / "audit", machine.dir / "audit-away"
+    before = log(machine)
+    known = machine.status()["audit"].get("vanished")
     audit.rename(away)
     try:
         wait_for("a refusal", lambda: machine.sign(ACME, tenant="acme").status == 503, 10)
@@ -110,11 +112,13 @@ def no_directory(machine: Machine) -> None:
         equal(ready.status, 503)
         true(str(audit) in ready.json["detail"], ready.body.decode())
         true(str(audit) in machine.status()["audit"]["detail"], "no detail in status")
-        equal(log(machine).count("event=audit_failed"), 1, "one line for the outage")
+        equal(log(machine)[len(before):].count("event=audit_failed"), 1, "one line for the outage")
     finally:
         away.rename(audit)
     wait_for("signing again", lambda: signs(machine), 10)
-    true("event=audit_well" in log(machine), "the end of the outage is not in the log")
+    true("event=audit_well" in log(machine)[len(before):], "the end of the outage is not said")
+    equal((known, machine.status()["audit"].get("vanished")), (None, None), "all is back")
+    check(lines(machine))
 
 
 def all_gone(machine: Machine) -> None:
