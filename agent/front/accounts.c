@@ -171,3 +171,26 @@ accounts_add(struct accounts *a, const struct config *c, const char *ca,
 	a->len++;
 	return RC_OK;
 }
+
+enum rc
+accounts_adopt(struct accounts *a, const struct config *c, const char *ca, struct fault *f)
+{
+	struct store_path path = { 0 };
+	struct account there = { 0 };
+	struct fault why = { 0 };
+	enum rc rc;
+
+	TRY(file_of(c, ca, &path, f));
+	rc = account_read(path.text, ca, &there, &why);
+	if (rc != RC_OK)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	return accounts_add(a, c, ca, there.point, f);
+}
+
+bool
+accounts_file_there(const struct config *c, const char *ca)
+{
+	struct store_path path = { 0 };
+
+	return file_of(c, ca, &path, NULL) == RC_OK && store_mtime(path.text) != 0;
+}

@@ -47,6 +47,16 @@ enum rc accounts_check(const struct accounts *a, const char *ca, struct fault *f
 
 bool accounts_has_key(const struct accounts *a, const uint8_t key_id[KEY_ID_LEN]);
 
+/* Whether this CA has a file, good or not. */
+bool accounts_file_there(const struct config *c, const char *ca);
+
+/*
+ * The account of a file that was written and could not be synced, when there
+ * is one: written again and added.  RC_NOT_FOUND: there is none.
+ */
+enum rc accounts_adopt(
+    struct accounts *a, const struct config *c, const char *ca, struct fault *f) MUST_CHECK;
+
 /* Write the file, then add it to the list. */
 enum rc accounts_add(struct accounts *a, const struct config *c, const char *ca,
     const uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;

@@ -119,15 +119,39 @@ post_as_get_op(struct op_call *call, json_t *answer, struct fault *f)
 
 /* ---- account ---- */
 
+/* A key whose file was not written has no other end; one whose file is there is kept. */
+static void
+unmake_account(struct works *w, const struct config_ca *ca, unsigned token,
+    const uint8_t point[P256_POINT_LEN])
+{
+	uint8_t key_id[KEY_ID_LEN];
+	struct fault why = { 0 };
+
+	if (accounts_file_there(w->set->config, ca->name))
+		return;
+	key_id_of_point(point, key_id);
+	if (works_discard(w, token, key_id, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "key_left", &why);
+}
+
 static enum rc
 make_account(struct works *w, const struct config_ca *ca, struct fault *f)
 {
 	uint8_t point[P256_POINT_LEN] = { 0 };
+	struct fault why = { 0 };
 	unsigned token = 0;
+	enum rc rc = accounts_adopt(&w->accounts, w->set->config, ca->name, &why);
 
+	if (rc == RC_OK)
+		return RC_OK;
+	if (rc != RC_NOT_FOUND)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
 	TRY(works_token_index(w, ca->token, &token, f));
 	TRY(works_generate(w, token, point, f));
-	TRY(accounts_add(&w->accounts, w->set->config, ca->name, point, f));
+	rc = accounts_add(&w->accounts, w->set->config, ca->name, point, f);
+	if (rc != RC_OK)
+		unmake_account(w, ca, token, point);
+	TRY(rc);
 	log_event(LEVEL_NOTICE, "account_key_made", "ca=%s", ca->name);
 	return RC_OK;
 }

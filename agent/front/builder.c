@@ -560,6 +560,10 @@ note_status(struct builder *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->status.renewer = b->renewer_fd >= 0;
+	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
+		b->status.counted[i] = b->works.token[i].counted;
+		b->status.unnamed[i] = b->works.token[i].unnamed;
+	}
 	pthread_mutex_unlock(&b->lock);
 }
 

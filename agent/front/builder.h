@@ -82,6 +82,8 @@ void builder_confirm(struct builder *b, uint64_t generation, const struct fault 
 struct builder_status {
 	bool renewer;
 	bool admin[CONFIG_MAX_TOKENS];
+	bool counted[CONFIG_MAX_TOKENS];
+	size_t unnamed[CONFIG_MAX_TOKENS]; /* keys that nothing names, when counted */
 	int64_t reloaded_s;
 	struct fault reload_fault; /* RC_OK: good */
 };

@@ -18,6 +18,8 @@ libfront_la_SOURCES += \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/publish.c agent/front/publish.h \
 	agent/front/retire.c agent/front/retire.h \
+	agent/front/unnamed.c agent/front/unnamed.h \
+	agent/front/allow.c agent/front/allow.h \
 	agent/front/store.c agent/front/store.h \
 	agent/front/want.c agent/front/want.h \
 	agent/front/weburl.c agent/front/weburl.h \

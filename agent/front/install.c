@@ -316,45 +316,74 @@ find_oldest(void *arg, const char *name, struct fault *f)
 	return RC_OK;
 }
 
-/* RC_CONFLICT: it lies there already. */
+struct refused {
+	struct store_path dir, path;
+};
+
 static enum rc
-keep_refused(const struct install *in, struct fault *f)
+refused_place(const struct install *in, struct refused *out, struct fault *f)
 {
-	struct store_path dir = { 0 }, path = { 0 };
-	struct oldest o = { .dir = dir.text };
-	AUTO_BUF same = BUF_INIT(CHAIN_MAX_BYTES);
 	char name[REFUSED_NAME_MAX];
 
 	refused_name(in, name);
-	TRY(store_path(&dir, f, "%s/front/tenants/%s/%s", in->w->set->config->state_dir,
+	TRY(store_path(&out->dir, f, "%s/front/tenants/%s/%s", in->w->set->config->state_dir,
 	    in->tenant->name, in->config->name));
-	TRY(store_path(&path, f, "%s/%s", dir.text, name));
-	if (store_read(path.text, CHAIN_MAX_BYTES, &same, NULL) == RC_OK &&
-	    span_eq(buf_view(&same), in->pem))
-		return RC_CONFLICT;
+	return store_path(&out->path, f, "%s/%s", out->dir.text, name);
+}
+
+static bool
+is_kept(const struct install *in, const struct refused *at)
+{
+	AUTO_BUF same = BUF_INIT(CHAIN_MAX_BYTES);
+
+	return store_read(at->path.text, CHAIN_MAX_BYTES, &same, NULL) == RC_OK &&
+	       span_eq(buf_view(&same), in->pem);
+}
+
+static enum rc
+keep_refused(const struct install *in, const struct refused *at, struct fault *f)
+{
+	struct oldest o = { .dir = at->dir.text };
+
 	if (in->pem.len > CHAIN_MAX_BYTES)
 		return RC_OK;
-	TRY(store_each(dir.text, find_oldest, &o, f));
+	TRY(store_each(at->dir.text, find_oldest, &o, f));
 	if (o.kept >= INSTALL_REFUSED_KEPT)
 		TRY(store_remove(o.path.text, f));
-	return store_write(path.text, in->pem, INSTALL_MODE, f);
+	return store_write(at->path.text, in->pem, INSTALL_MODE, f);
+}
+
+static void
+say_refused(const struct install *in, const struct fault *why, unsigned unsaid)
+{
+	json_t *more = json_pack("{s:s, s:s}", "reason", why->reason, "detail", why->detail);
+
+	if (more != NULL && unsaid > 0)
+		(void)json_object_set_new(more, "unrecorded", json_integer(unsaid));
+	log_event(LEVEL_WARNING, "install_refused",
+	    "tenant=%s credential=%s reason=%s unrecorded=%u detail=\"%s\"", in->tenant->name,
+	    in->config->name, why->reason, unsaid, why->detail);
+	works_audit(in->w, "install_refused", in->tenant->name, in->config->name, more);
 }
 
 static void
 refuse(const struct install *in, const struct fault *why)
 {
+	struct refused at = { 0 };
 	struct fault io = { 0 };
-	enum rc rc = keep_refused(in, &io);
+	unsigned unsaid = 0;
+	enum rc rc = refused_place(in, &at, &io);
 
-	if (rc == RC_CONFLICT)
+	if (rc == RC_OK && is_kept(in, &at))
 		return; /* said already: the same one again is no news */
+	if (!allow_refusal(
+		&in->w->allow, in->tenant->name, in->config->name, in->now_s, &unsaid))
+		return;
+	if (rc == RC_OK)
+		rc = keep_refused(in, &at, &io);
 	if (rc != RC_OK)
 		log_fault(LEVEL_WARNING, "install_refused_file", &io);
-	log_event(LEVEL_WARNING, "install_refused",
-	    "tenant=%s credential=%s reason=%s detail=\"%s\"", in->tenant->name,
-	    in->config->name, why->reason, why->detail);
-	works_audit(in->w, "install_refused", in->tenant->name, in->config->name,
-	    json_pack("{s:s, s:s}", "reason", why->reason, "detail", why->detail));
+	say_refused(in, why, unsaid);
 }
 
 static void
@@ -429,6 +458,7 @@ install_chain(struct works *w, struct credset_place at, struct span pem, int64_t
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	}
 	*out = credset_credential(w->set, at);
+	allow_key_back(&w->allow, in.tenant->name, in.config->name);
 	record(&in, *out);
 	return RC_OK;
 }

@@ -13,7 +13,7 @@ enum { INSTALL_WAIT_S = 60, INSTALL_REFUSED_KEPT = 8 };
  * Put the chain in force for the credential whose request is outstanding.
  * Only RC_HSM, RC_TIMEOUT, RC_BUSY, RC_IO and RC_NO_MEMORY are worth another
  * try; everything else refuses this certificate, which is then kept as
- * refused-SERIAL.pem and recorded in the audit once.
+ * refused-SERIAL.pem and recorded in the audit once, so often as allow.h lets it.
  *
  * RC_BUSY not_yet_valid: at *again_s it is in its validity, within
  * INSTALL_WAIT_S; call again then.

@@ -4,6 +4,7 @@
 
 #include "agent/front/retire.h"
 #include "agent/front/store.h"
+#include "agent/log.h"
 
 enum { PENDING_MODE = 0600, SUBJECT_MAX = 64 };
 
@@ -109,9 +110,36 @@ key_in_force(const struct works *w, struct credset_place at, const uint8_t key_i
 	return c->state == CREDENTIAL_READY && memcmp(c->key_id, key_id, KEY_ID_LEN) == 0;
 }
 
+/*
+ * The key of a request that was not written has no other end.  One that the
+ * file names all the same (its directory was not synced) is kept, and where
+ * that or the token cannot tell, it is noted: what is due is judged again.
+ */
+static void
+unmake(struct works *w, struct credset_place at, unsigned token,
+    const uint8_t point[P256_POINT_LEN], int64_t now_s)
+{
+	const struct config_tenant *tenant = &w->set->config->tenant[at.tenant];
+	uint8_t key_id[KEY_ID_LEN];
+	AUTO_PENDING p = { 0 };
+	struct fault why = { 0 };
+	enum rc rc = pending_read(
+	    w->set->config, tenant->name, credset_config(w->set, at)->name, &p, NULL);
+
+	key_id_of_point(point, key_id);
+	if (rc == RC_OK && memcmp(p.facts.key_id, key_id, KEY_ID_LEN) == 0)
+		return;
+	if (rc != RC_IO && rc != RC_NO_MEMORY)
+		rc = works_discard(w, token, key_id, &why);
+	if (rc != RC_OK)
+		rc = retire_note(w, key_id, at, now_s, &why);
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "key_left", &why);
+}
+
 static enum rc
-make_new(
-    struct works *w, struct credset_place at, const struct csr_template *t, struct fault *f)
+make_new(struct works *w, struct credset_place at, const struct csr_template *t, int64_t now_s,
+    struct fault *f)
 {
 	const struct config_tenant *tenant = &w->set->config->tenant[at.tenant];
 	const struct config_credential *cc = credset_config(w->set, at);
@@ -119,16 +147,21 @@ make_new(
 	AUTO_BUF der = BUF_INIT(PENDING_MAX);
 	struct store_path path = { 0 };
 	unsigned token = 0;
+	enum rc rc;
 
 	TRY(works_token_index(w, cc->token, &token, f));
 	TRY(file_of(w->set->config, tenant->name, cc->name, &path, f));
 	TRY(works_generate(w, token, point, f));
-	TRY(build(w, at, point, *t, &der, f));
+	rc = build(w, at, point, *t, &der, f);
 	/*
-	 * A crash before this line leaves a key that nothing names; it takes
-	 * room in the token, and signs nothing.
+	 * A crash before this line leaves a key that nothing names: it takes
+	 * room in the token, signs nothing, and is counted (unnamed.h).
 	 */
-	return store_write(path.text, buf_view(&der), PENDING_MODE, f);
+	if (rc == RC_OK)
+		rc = store_write(path.text, buf_view(&der), PENDING_MODE, f);
+	if (rc != RC_OK)
+		unmake(w, at, token, point, now_s);
+	return rc;
 }
 
 enum rc
@@ -156,10 +189,14 @@ pending_make(struct works *w, struct credset_place at, struct span tnauth_der,
 		old = (struct pending){ 0 };
 		return RC_OK;
 	}
+	TRY(allow_key(&w->allow, tenant->name, cc->name, now_s, f));
 	/* Recorded first: a crash in between must not lose the old key's end. */
 	if (rc == RC_OK)
 		TRY(retire_note(w, old.facts.key_id, at, now_s, f));
-	TRY(make_new(w, at, &t, f));
+	rc = make_new(w, at, &t, now_s, f);
+	if (rc == RC_HSM || rc == RC_BUSY) /* no fault of the renewer's */
+		allow_key_back(&w->allow, tenant->name, cc->name);
+	TRY(rc);
 	return pending_read(c, tenant->name, cc->name, out, f);
 }
 

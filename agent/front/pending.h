@@ -27,7 +27,9 @@ enum rc pending_remove(
 
 /*
  * The request for these octets: the outstanding one, or a new one with a new
- * key, whereupon the key of another outstanding one is retired.
+ * key, whereupon the key of another outstanding one is retired.  A key whose
+ * request cannot be written is destroyed.  RC_BUSY overloaded: too many keys
+ * were made that never came into force (allow.h).
  */
 enum rc pending_make(struct works *w, struct credset_place at, struct span tnauth_der,
     struct span constraints_der, int64_t now_s, struct pending *out,

@@ -325,6 +325,8 @@ put_token(struct buf *out, const struct api_call *call, unsigned i,
 		jw_uint(out, "pid", pid_of(fr, ROLE_ADMIN, i));
 	jw_bool(out, "up", i < CONFIG_MAX_TOKENS && builder->admin[i]);
 	jw_close(out, '}');
+	if (call->conn->admin && i < CONFIG_MAX_TOKENS && builder->counted[i])
+		jw_uint(out, "unnamed_keys", builder->unnamed[i]);
 	jw_close(out, '}');
 }
 

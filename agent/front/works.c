@@ -3,6 +3,7 @@
 #include "agent/front/load.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
+#include "agent/front/unnamed.h"
 #include "agent/log.h"
 
 void
@@ -39,6 +40,7 @@ works_done(struct works *w)
 	}
 	accounts_done(&w->accounts);
 	load_changes_done(&w->changes);
+	allow_done(&w->allow);
 	buf_free(&w->list.octets);
 	credset_release(w->set);
 	free(w->config_file);
@@ -70,6 +72,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->set = TAKE(set);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
+	w->unnamed_at_s = now_s;
 	return RC_OK;
 }
 
@@ -114,6 +117,18 @@ enum rc
 works_generate(struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f)
 {
 	return token_admin_generate(w->token[token].admin, point, f);
+}
+
+enum rc
+works_discard(
+    struct works *w, unsigned token, const uint8_t key_id[KEY_ID_LEN], struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc = token_admin_destroy(w->token[token].admin, key_id, &why);
+
+	if (rc == RC_OK || rc == RC_NOT_FOUND)
+		return RC_OK;
+	return FAULT(f, rc, why.reason, "%s", why.detail);
 }
 
 enum rc
@@ -215,7 +230,8 @@ take_changes(struct works *w)
 int64_t
 works_due_s(const struct works *w)
 {
-	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s };
+	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s,
+		w->unnamed_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -241,6 +257,8 @@ works_chores(struct works *w, int64_t now_s)
 		publish_look(w->set, now_s);
 		w->look_at_s = now_s + PUBLISH_LOOK_S;
 	}
+	if (w->unnamed_at_s <= now_s)
+		w->unnamed_at_s = unnamed_look(w, now_s);
 	if (w->publish_at_s <= now_s) {
 		publish_sweep(w->set->config, now_s);
 		w->publish_at_s = now_s + PUBLISH_SWEEP_S;

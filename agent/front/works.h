@@ -10,6 +10,7 @@
 #define AGENT_FRONT_WORKS_H
 
 #include "agent/front/accounts.h"
+#include "agent/front/allow.h"
 #include "agent/front/credset.h"
 #include "agent/front/load.h"
 #include "pkcs11/client.h"
@@ -19,6 +20,8 @@ struct works_token {
 	struct token_admin *admin;
 	struct token_provider *provider;
 	struct fault failed; /* why the last signature was not had: EVP does not carry it */
+	bool counted;
+	size_t unnamed; /* keys in it that nothing of ours names, when counted */
 };
 
 enum { WORKS_CHANGES_RETRY_S = 60 };
@@ -50,10 +53,12 @@ struct works {
 	struct works_token token[CONFIG_MAX_TOKENS];
 	struct works_out out;
 	struct works_list list;
+	struct allow allow;
 	int64_t retire_at_s;  /* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s; /* the same for x5u files */
 	int64_t look_at_s;    /* the same for the directories of x5u files */
 	int64_t changes_at_s; /* the same for changes */
+	int64_t unnamed_at_s; /* when the unnamed keys are counted again */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,
@@ -84,6 +89,13 @@ enum rc works_signed(struct works *w, unsigned token, enum rc rc, const struct f
 
 enum rc works_generate(
     struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
+
+/*
+ * The end of a key that this process has just made and nothing names.  RC_OK
+ * also when it is gone.
+ */
+enum rc works_discard(struct works *w, unsigned token, const uint8_t key_id[KEY_ID_LEN],
+    struct fault *f) MUST_CHECK;
 
 /* The index of a token section; RC_BUG config when there is none. */
 enum rc works_token_index(

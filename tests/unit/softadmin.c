@@ -33,6 +33,8 @@ struct softadmin {
 	struct connection connection[MAX_CONNECTIONS];
 	size_t connections, first; /* those before first are joined */
 	int fail;
+	size_t asked;
+	bool limp;
 	bool confuse;
 };
 
@@ -109,14 +111,33 @@ destroy(struct softadmin *s, const uint8_t id[KEY_ID_LEN])
 }
 
 static uint8_t
-answer(struct softadmin *s, struct frame *f)
+list(struct softadmin *s, int fd, const struct frame *f)
 {
+	for (size_t i = 0; i < s->keys; i++) {
+		struct frame each = *f;
+
+		each.code = FRAME_OK;
+		memcpy(each.key_id, s->key[i].id, KEY_ID_LEN);
+		memcpy(each.body, s->key[i].point, P256_POINT_LEN);
+		(void)send(fd, &each, sizeof each, MSG_NOSIGNAL);
+	}
+	return FRAME_END;
+}
+
+static uint8_t
+answer(struct softadmin *s, int fd, struct frame *f)
+{
+	if (f->op == FRAME_GENERATE)
+		s->asked++;
+	if (s->limp && f->op != FRAME_GENERATE)
+		return FRAME_REBUILD;
 	if (s->fail != 0)
 		return (uint8_t)s->fail;
 	switch (f->op) {
 	case FRAME_GENERATE: return generate(s, f);
 	case FRAME_SIGN: return sign(s, f);
 	case FRAME_DESTROY: return destroy(s, f->key_id);
+	case FRAME_LIST: return list(s, fd, f);
 	default: return FRAME_BAD_FRAME;
 	}
 }
@@ -137,7 +158,7 @@ serve(void *arg)
 	pthread_mutex_unlock(&c->s->lock);
 	while (recv(c->fd, &f, sizeof f, 0) == (ssize_t)sizeof f) {
 		pthread_mutex_lock(&c->s->lock);
-		f.code = answer(c->s, &f);
+		f.code = answer(c->s, c->fd, &f);
 		pthread_mutex_unlock(&c->s->lock);
 		if (send(c->fd, &f, sizeof f, MSG_NOSIGNAL) < 0)
 			break;
@@ -217,6 +238,17 @@ softadmin_keys(struct softadmin *s)
 	return n;
 }
 
+size_t
+softadmin_asked(struct softadmin *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->asked;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
 bool
 softadmin_has(struct softadmin *s, const uint8_t key_id[KEY_ID_LEN])
 {
@@ -249,5 +281,13 @@ softadmin_confuse(struct softadmin *s, bool on)
 {
 	pthread_mutex_lock(&s->lock);
 	s->confuse = on;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+softadmin_limp(struct softadmin *s, bool on)
+{
+	pthread_mutex_lock(&s->lock);
+	s->limp = on;
 	pthread_mutex_unlock(&s->lock);
 }

@@ -25,11 +25,14 @@ int softadmin_connect(struct softadmin *s, uint32_t generation);
 void softadmin_quiet(struct softadmin *s);
 
 size_t softadmin_keys(struct softadmin *s);
+size_t softadmin_asked(struct softadmin *s); /* GENERATE frames so far */
 bool softadmin_has(struct softadmin *s, const uint8_t key_id[32]);
 void softadmin_drop(struct softadmin *s, const uint8_t key_id[32]);
 
 /* Answer every request with this code (enum frame_code); 0: as it should be. */
 void softadmin_fail(struct softadmin *s, int code);
+/* Make keys, and fail whatever else is asked. */
+void softadmin_limp(struct softadmin *s, bool on);
 /* Sign with another key than the one that was named. */
 void softadmin_confuse(struct softadmin *s, bool on);
 

@@ -719,6 +719,93 @@ csr_and_finalize(void **state)
 	csr_done(&facts);
 }
 
+/* RFC 8555 s11.1: the account's key is never a credential's. */
+static void
+finalize_with_an_account_key(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *csr = ask_filled(
+	    l, "{'id':1,'op':'csr'," OF_ACME ",'tnauthlist':'@T','constraints':'@C'}");
+	json_auto_t *before = ask_filled(l, ACME("finalize") "," OF_ACME "}"), *after = NULL;
+	AUTO_PENDING p = { 0 };
+
+	assert_true(is_ok(csr) && is_ok(before));
+	assert_int_equal(
+	    pending_read(l->works.set->config, "acme", "main", &p, NULL), RC_OK);
+	assert_int_equal(accounts_add(&l->works.accounts, l->works.set->config, "second",
+			     p.facts.point, NULL),
+	    RC_OK);
+	after = ask_filled(l, ACME("finalize") "," OF_ACME "}");
+	assert_false(is_ok(after));
+	assert_string_equal(text_of(after, "reason"), "account_key");
+}
+
+/* The configured constraint and one more claim that is excluded. */
+static void
+narrower(char *out, size_t size, const char *claim)
+{
+	AUTO_BUF der = BUF_INIT(4096);
+	char *names[] = { strdup("msgi"), strdup(claim) };
+	struct constraints c = { .form = CONSTRAINTS_ENHANCED,
+		.must_exclude = names,
+		.must_excludes = 2 };
+
+	assert_int_equal(constraints_encode(&der, &c, NULL), RC_OK);
+	b64_text(out, size, buf_view(&der));
+	free(names[0]);
+	free(names[1]);
+}
+
+static json_t *
+ask_csr(struct lab *l, const char *constraints, int64_t at_s)
+{
+	json_auto_t *msg = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "id", 1, "op", "csr",
+	    "tenant", "acme", "name", "main", "tnauthlist", l->tnauth, "constraints",
+	    constraints);
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	ops_answer(&l->works, msg, at_s, &out, &again_s);
+	assert_non_null(out);
+	return out;
+}
+
+/* A renewer that is taken over has a few keys made, then one a minute. */
+static void
+keys_are_made_at_a_rate(void **state)
+{
+	enum { TRIES = 200, MINUTES = 3 };
+	struct lab *l = *state;
+	size_t before = softadmin_asked(l->world.admin);
+	char text[2][256];
+	unsigned good = 0;
+
+	narrower(text[0], sizeof text[0], "rcd");
+	narrower(text[1], sizeof text[1], "div");
+	for (unsigned i = 0; i < TRIES; i++) {
+		json_auto_t *answer = ask_csr(l, text[i % 2], now);
+
+		good += is_ok(answer);
+		if (i < ALLOW_KEYS)
+			assert_true(is_ok(answer));
+		else if (!is_ok(answer))
+			assert_string_equal(text_of(answer, "reason"), "overloaded");
+	}
+	assert_int_equal(softadmin_asked(l->world.admin) - before, ALLOW_KEYS);
+	assert_true(good >= TRIES / 2); /* what is outstanding is given again, at any rate */
+	for (unsigned i = 0; i < TRIES; i++)
+		json_decref(ask_csr(l, text[i % 2], now + MINUTES * ALLOW_KEY_S));
+	assert_int_equal(softadmin_asked(l->world.admin) - before, ALLOW_KEYS + MINUTES);
+	/* Another credential has an allowance of its own. */
+	{
+		json_auto_t *other = ask_filled(l,
+		    "{'id':1,'op':'csr','tenant':'carrier','name':'main',"
+		    "'tnauthlist':'@S','constraints':null}");
+
+		assert_true(is_ok(other));
+	}
+}
+
 /* D-34 */
 static void
 shaken_csr(void **state)
@@ -950,6 +1037,8 @@ main(void)
 		OP(new_order),
 		OP(challenge),
 		OP(csr_and_finalize),
+		OP(finalize_with_an_account_key),
+		OP(keys_are_made_at_a_rate),
 		OP(shaken_csr),
 		OP(post_as_get),
 		OP(token_trouble),

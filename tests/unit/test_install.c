@@ -2,15 +2,18 @@
 #include "agent/front/install.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "agent/front/load.h"
+#include "agent/front/ops.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
 #include "agent/front/store.h"
+#include "agent/front/unnamed.h"
 #include "agent/front/want.h"
 #include "pkcs11/frame.h"
 #include "tests/unit/bworld.h"
@@ -140,6 +143,7 @@ enum spoil {
 	NO_NUMBERS,
 	OTHER_CONSTRAINTS,
 	NO_CONSTRAINTS,
+	OTHER_FORM,
 	OTHER_ROOT,
 	EXPIRED,
 	FAR_FUTURE,
@@ -189,6 +193,11 @@ static struct install_case {
 	    RC_DENIED, "constraints_differ", 1 },
 	{ "constraints left out (RFC 9118 s8)", CONSTRAINED(NUMBERS), false, NO_CONSTRAINTS,
 	    RC_DENIED, "constraints_differ", 1 },
+	{ "the constraints in the other form (RFC 9118 s8)",
+	    VESPER(NUMBERS,
+		"claim_agent = \"claims\" constraints { form = \"enhanced\"\n"
+		"must_include = { \"rcd\" } }"),
+	    false, OTHER_FORM, RC_DENIED, "constraints_differ", 1 },
 	{ "another CA", VESPER(NUMBERS, ""), false, OTHER_ROOT, RC_DENIED, "chain_path", 1 },
 	{ "expired", VESPER(NUMBERS, ""), false, EXPIRED, RC_EXPIRED, "chain_validity", 1 },
 	{ "not yet for long", VESPER(NUMBERS, ""), false, FAR_FUTURE, RC_DENIED, "not_before",
@@ -264,6 +273,7 @@ spoil_cert(
 		c->constraints = span_of(exclude_rcd, sizeof exclude_rcd);
 		c->enhanced = true;
 		break;
+	case OTHER_FORM: c->enhanced = !c->enhanced; break;
 	case NO_CONSTRAINTS: c->constraints = span_of(NULL, 0); break;
 	case OTHER_ROOT: c->other_root = true; break;
 	case EXPIRED: c->not_after_s = now - 1; break;
@@ -724,6 +734,239 @@ publish_dir_is_watched(void **state)
 	lab_close(&l);
 }
 
+/* ---- how often ---- */
+
+/* Beyond the rate they are counted, and the next record says how many there were. */
+static void
+refusals_are_recorded_at_a_rate(void **state)
+{
+	enum { MORE = 24 };
+	struct lab l;
+	struct bworld_cert spec;
+	const json_t *last;
+	char serial[8];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.scts = 0;
+	spec.serial = serial;
+	for (int i = 0; i <= ALLOW_REFUSALS + MORE; i++) {
+		AUTO_BUF pem = BUF_INIT(65536);
+		struct fault f = { 0 };
+		int64_t again_s = 0, at_s = now;
+
+		if (i == ALLOW_REFUSALS + MORE)
+			at_s += ALLOW_REFUSAL_S;
+		snprintf(serial, sizeof serial, "%02x", 0x20 + i);
+		bworld_issue(&world, &pem, &spec);
+		assert_int_equal(
+		    lab_install(&l, buf_view(&pem), at_s, &again_s, &f), RC_DENIED);
+		assert_string_equal(f.reason, "sct_policy");
+		if (i == ALLOW_REFUSALS + MORE - 1)
+			assert_int_equal(audited("install_refused"), ALLOW_REFUSALS);
+	}
+	assert_int_equal(audited("install_refused"), ALLOW_REFUSALS + 1);
+	last = json_array_get(world.audit, json_array_size(world.audit) - 1);
+	assert_int_equal(json_integer_value(json_object_get(last, "unrecorded")), MORE);
+	last = json_array_get(world.audit, 0);
+	assert_null(json_object_get(last, "unrecorded"));
+	lab_close(&l);
+}
+
+/* Keys that come into force are not counted: an operator may renew as he likes. */
+static void
+renewals_are_not_counted(void **state)
+{
+	struct lab l;
+	char serial[8];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (int i = 0; i < 3 * ALLOW_KEYS; i++) {
+		snprintf(serial, sizeof serial, "%02x", 0x20 + i);
+		install_good(&l, serial, now + 43200 + i);
+	}
+	lab_close(&l);
+}
+
+/* ---- keys that no file names ---- */
+
+static enum rc
+try_request(struct lab *l, struct fault *f)
+{
+	const struct config_tenant *t = &l->works.set->config->tenant[l->at.tenant];
+	AUTO_WANT want = WANT_INIT;
+
+	assert_int_equal(want_of(t, credset_config(l->works.set, l->at), &want, NULL), RC_OK);
+	pending_done(&l->pending);
+	l->pending = (struct pending){ 0 };
+	return pending_make(&l->works, l->at, buf_view(&want.tnauth_der),
+	    buf_view(&want.constraints_der), now, &l->pending, f);
+}
+
+static size_t
+unnamed(struct lab *l)
+{
+	for (int i = 0; i < 5000 && !token_admin_ready(l->works.token[0].admin); i++)
+		(void)poll(NULL, 0, 1); /* its greeting is on the way */
+	(void)unnamed_look(&l->works, now);
+	assert_true(l->works.token[0].counted);
+	return l->works.token[0].unnamed;
+}
+
+/* Whichever call of the disk fails: a key that the file names, or none at all. */
+static void
+an_unwritten_request_leaves_no_key(void **state)
+{
+	unsigned at = 0, failed = 0;
+	bool through = false;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	while (!through) {
+		struct lab l;
+		struct fault f = { 0 };
+		enum rc rc;
+
+		lab_open(&l);
+		crash_arm(CRASH_FAIL, ++at);
+		rc = try_request(&l, &f);
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		if (rc != RC_OK) {
+			struct pending p = { 0 };
+
+			failed++;
+			assert_int_equal(rc, RC_IO);
+			rc = pending_read(l.works.set->config, "acme", "main", &p, NULL);
+			assert_int_equal(softadmin_keys(world.admin), rc == RC_OK);
+			assert_int_equal(unnamed(&l), 0);
+			pending_done(&p);
+		}
+		lab_request(&l);
+		assert_int_equal(softadmin_keys(world.admin), 1);
+		assert_true(softadmin_has(world.admin, l.pending.facts.key_id));
+		softadmin_drop(world.admin, l.pending.facts.key_id);
+		assert_int_equal(
+		    pending_remove(l.works.set->config, "acme", "main", NULL), RC_OK);
+		lab_close(&l);
+	}
+	assert_true(failed >= 4);
+}
+
+/* The token makes a key and fails from then on: the key goes when it is well again. */
+static void
+a_key_that_could_not_be_destroyed_goes_later(void **state)
+{
+	struct lab l;
+	struct fault f = { 0 };
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	softadmin_limp(world.admin, true);
+	assert_int_equal(try_request(&l, &f), RC_HSM);
+	softadmin_limp(world.admin, false);
+	assert_int_equal(softadmin_keys(world.admin), 1);
+	assert_int_equal(unnamed(&l), 0); /* it is noted */
+	(void)works_chores(&l.works, now);
+	assert_int_equal(softadmin_keys(world.admin), 0);
+	lab_close(&l);
+}
+
+static json_t *
+ask_account(struct lab *l)
+{
+	json_auto_t *msg = json_pack("{s:i, s:s, s:s}", "id", 1, "op", "account", "ca", "lab");
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	ops_answer(&l->works, msg, now, &out, &again_s);
+	assert_non_null(out);
+	return out;
+}
+
+static void
+an_unwritten_account_leaves_no_key(void **state)
+{
+	unsigned at = 0, failed = 0;
+	bool through = false;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	while (!through) {
+		struct lab l;
+		json_t *first, *second;
+
+		lab_open(&l);
+		crash_arm(CRASH_FAIL, ++at);
+		first = ask_account(&l);
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		if (!json_is_true(json_object_get(first, "ok"))) {
+			failed++;
+			assert_string_equal(
+			    json_string_value(json_object_get(first, "reason")), "io");
+			assert_int_equal(softadmin_keys(world.admin),
+			    store_mtime("state/front/accounts/lab.json") != 0);
+		}
+		second = ask_account(&l);
+		assert_true(json_is_true(json_object_get(second, "ok")));
+		assert_int_equal(softadmin_keys(world.admin), 1);
+		softadmin_drop(
+		    world.admin, accounts_find(&l.works.accounts, "lab")->key_id);
+		bworld_file("state/front/accounts/lab.json", NULL);
+		json_decref(first);
+		json_decref(second);
+		lab_close(&l);
+	}
+	assert_true(failed >= 4);
+}
+
+/* What any file names is none, be its tenant configured or its certificate in force or not. */
+static void
+unnamed_keys_are_counted_and_kept(void **state)
+{
+	uint8_t lost[P256_POINT_LEN], lost_id[KEY_ID_LEN];
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	assert_int_equal(unnamed(&l), 0);
+	json_decref(ask_account(&l));
+	install_good(&l, "10", now + 43200);
+	install_good(&l, "11", now + 43300); /* the first one retires */
+	lab_request(&l);
+	assert_int_equal(softadmin_keys(world.admin), 4);
+	assert_int_equal(unnamed(&l), 0);
+	assert_int_equal(works_generate(&l.works, 0, lost, NULL), RC_OK); /* and a crash */
+	key_id_of_point(lost, lost_id);
+	assert_int_equal(unnamed(&l), 1);
+	lab_close(&l);
+	bworld_tenant("acme", VESPER(NUMBERS, "min_scts = 2"));
+	lab_open(&l);
+	assert_string_equal(serial_of(l.works.set, l.at), "");
+	assert_int_equal(unnamed(&l), 1);
+	lab_close(&l);
+	bworld_tenant("other", VESPER("\"13035550100\"", ""));
+	bworld_tenant("acme", NULL);
+	l = (struct lab){ 0 };
+	bworld_works(&world, &l.works, now);
+	assert_int_equal(unnamed(&l), 1);
+	assert_true(softadmin_has(world.admin, lost_id));
+	softadmin_fail(world.admin, FRAME_FAILED);
+	assert_int_equal(unnamed_look(&l.works, now), now + UNNAMED_RETRY_S);
+	softadmin_fail(world.admin, 0);
+	assert_int_equal(unnamed_look(&l.works, now), now + UNNAMED_LOOK_S);
+	bworld_tenant("other", NULL);
+	lab_close(&l);
+}
+
 /* ---- crashes ---- */
 
 enum { CHILD_MAX_S = 60 };
@@ -844,7 +1087,7 @@ int
 main(void)
 {
 	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
-	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + 13] = {
+	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + 19] = {
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
@@ -856,11 +1099,17 @@ main(void)
 		STEP(other_octets_another_key),
 		STEP(published_files),
 		STEP(publish_dir_is_watched),
+		STEP(refusals_are_recorded_at_a_rate),
+		STEP(renewals_are_not_counted),
+		STEP(an_unwritten_request_leaves_no_key),
+		STEP(a_key_that_could_not_be_destroyed_goes_later),
+		STEP(an_unwritten_account_leaves_no_key),
+		STEP(unnamed_keys_are_counted_and_kept),
 		{ "old or new after a crash", old_or_new, open_world, close_world, &by_exit },
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
 	};
-	size_t n = 13;
+	size_t n = 19;
 
 	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
 		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,

@@ -1,0 +1,199 @@
+#include "agent/front/unnamed.h"
+
+#include "agent/front/pending.h"
+#include "agent/front/store.h"
+#include "agent/log.h"
+#include "stir/chain.h"
+
+enum { UNNAMED_MAX = 100000, UNNAMED_FIRST = 64 };
+
+struct found {
+	uint8_t id[KEY_ID_LEN];
+	bool named;
+};
+
+struct look {
+	const struct works *w;
+	struct found *key; /* sorted by id once all are there */
+	size_t keys, cap;
+	bool more; /* than there is room or memory for */
+	struct store_path tenants;
+	const char *tenant; /* while its credentials are gone through */
+};
+
+static void
+look_done(struct look *l)
+{
+	free(l->key);
+}
+
+static bool
+grow(struct look *l)
+{
+	size_t cap = l->cap == 0 ? UNNAMED_FIRST : l->cap * 2;
+	struct found *key;
+
+	if (l->keys < l->cap)
+		return true;
+	if (l->cap >= UNNAMED_MAX)
+		return false;
+	key = calloc(cap, sizeof *key);
+	if (key == NULL)
+		return false;
+	if (l->keys > 0)
+		memcpy(key, l->key, l->keys * sizeof *key);
+	free(l->key);
+	l->key = key;
+	l->cap = cap;
+	return true;
+}
+
+static void
+take(void *arg, const uint8_t key_id[32], const uint8_t point[65])
+{
+	struct look *l = arg;
+
+	(void)point;
+	if (!grow(l))
+		l->more = true;
+	else
+		memcpy(l->key[l->keys++].id, key_id, KEY_ID_LEN);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return memcmp(((const struct found *)a)->id, ((const struct found *)b)->id, KEY_ID_LEN);
+}
+
+static void
+name(struct look *l, const uint8_t key_id[KEY_ID_LEN])
+{
+	struct found want = { .named = true }, *at;
+
+	memcpy(want.id, key_id, KEY_ID_LEN);
+	at = l->keys > 0 ? bsearch(&want, l->key, l->keys, sizeof *l->key, by_id) : NULL;
+	if (at != NULL)
+		at->named = true;
+}
+
+/* What is in memory: no file has to be read for it. */
+static void
+name_in_force(struct look *l)
+{
+	const struct works *w = l->w;
+
+	for (size_t i = 0; i < w->set->slots; i++) {
+		if (w->set->slot[i]->state == CREDENTIAL_READY)
+			name(l, w->set->slot[i]->key_id);
+	}
+	for (size_t i = 0; i < w->changes.len; i++)
+		name(l, w->changes.item[i].made->key_id);
+	for (size_t i = 0; i < w->accounts.len; i++)
+		name(l, w->accounts.item[i].key_id);
+}
+
+static void
+name_on_disk(struct look *l, const char *credential)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	AUTO(chain) *chain = NULL;
+
+	if (store_path(&path, NULL, "%s/%s/%s/current.pem", l->tenants.text, l->tenant,
+		credential) == RC_OK &&
+	    store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) == RC_OK &&
+	    chain_read_pem(buf_view(&pem), true, &chain, NULL) == RC_OK && chain->cert[0]->p256)
+		name(l, chain->cert[0]->key_id);
+}
+
+/* Of the configuration or not: a tenant that was taken away may come back. */
+static enum rc
+name_credential(void *arg, const char *credential, struct fault *f)
+{
+	struct look *l = arg;
+	struct credset_place at;
+	AUTO_PENDING p = { 0 };
+
+	(void)f;
+	if (pending_read(l->w->set->config, l->tenant, credential, &p, NULL) == RC_OK)
+		name(l, p.facts.key_id);
+	if (!credset_find(l->w->set, l->tenant, credential, &at) ||
+	    credset_credential(l->w->set, at)->state != CREDENTIAL_READY)
+		name_on_disk(l, credential);
+	return RC_OK;
+}
+
+static enum rc
+name_tenant(void *arg, const char *tenant, struct fault *f)
+{
+	struct look *l = arg;
+	struct store_path dir = { 0 };
+
+	TRY(store_path(&dir, f, "%s/%s", l->tenants.text, tenant));
+	l->tenant = tenant;
+	return store_each(dir.text, name_credential, l, f);
+}
+
+static bool
+retiring(const struct look *l, const uint8_t key_id[KEY_ID_LEN])
+{
+	struct store_path path = { 0 };
+	char hex[2 * KEY_ID_LEN + 1];
+
+	works_hex(key_id, KEY_ID_LEN, hex);
+	return store_path(&path, NULL, "%s/front/retiring/%s.json",
+		   l->w->set->config->state_dir, hex) == RC_OK &&
+	       store_mtime(path.text) != 0;
+}
+
+static enum rc
+count(struct works *w, unsigned token, size_t *out, struct fault *f)
+{
+	struct look l __attribute__((cleanup(look_done))) = { .w = w };
+	size_t n = 0;
+
+	TRY(token_admin_list(w->token[token].admin, take, &l, f));
+	if (l.more)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu keys and more", l.keys);
+	if (l.keys > 0)
+		qsort(l.key, l.keys, sizeof *l.key, by_id);
+	name_in_force(&l);
+	TRY(store_path(&l.tenants, f, "%s/front/tenants", w->set->config->state_dir));
+	TRY(store_each(l.tenants.text, name_tenant, &l, f));
+	for (size_t i = 0; i < l.keys; i++)
+		n += !l.key[i].named && !retiring(&l, l.key[i].id);
+	*out = n;
+	return RC_OK;
+}
+
+static bool
+look_at(struct works *w, unsigned token)
+{
+	struct works_token *t = &w->token[token];
+	struct fault why = { 0 };
+	size_t n = 0;
+
+	if (!token_admin_ready(t->admin))
+		return false; /* nobody waits here for one that is not up */
+	if (count(w, token, &n, &why) != RC_OK) {
+		log_fault(LEVEL_WARNING, "unnamed_keys", &why);
+		return false;
+	}
+	if (n > 0 && (!t->counted || t->unnamed != n))
+		log_event(LEVEL_WARNING, "unnamed_keys", "token=%s keys=%zu",
+		    w->set->config->token[token].name, n);
+	t->unnamed = n;
+	t->counted = true;
+	return true;
+}
+
+int64_t
+unnamed_look(struct works *w, int64_t now_s)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < w->set->config->tokens && i < CONFIG_MAX_TOKENS; i++)
+		all &= look_at(w, i);
+	return now_s + (all ? UNNAMED_LOOK_S : UNNAMED_RETRY_S);
+}
