@@ -133,8 +133,8 @@ allow_key_back(struct allow *a, const char *tenant, const char *name)
 }
 
 bool
-allow_refusal(struct allow *a, const char *tenant, const char *name, int64_t now_s,
-    unsigned *unsaid)
+allow_refusal(
+    struct allow *a, const char *tenant, const char *name, int64_t now_s, unsigned *unsaid)
 {
 	struct allow_one *one = NULL;
 

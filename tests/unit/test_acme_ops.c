@@ -730,8 +730,7 @@ finalize_with_an_account_key(void **state)
 	AUTO_PENDING p = { 0 };
 
 	assert_true(is_ok(csr) && is_ok(before));
-	assert_int_equal(
-	    pending_read(l->works.set->config, "acme", "main", &p, NULL), RC_OK);
+	assert_int_equal(pending_read(l->works.set->config, "acme", "main", &p, NULL), RC_OK);
 	assert_int_equal(accounts_add(&l->works.accounts, l->works.set->config, "second",
 			     p.facts.point, NULL),
 	    RC_OK);
@@ -746,9 +745,9 @@ narrower(char *out, size_t size, const char *claim)
 {
 	AUTO_BUF der = BUF_INIT(4096);
 	char *names[] = { strdup("msgi"), strdup(claim) };
-	struct constraints c = { .form = CONSTRAINTS_ENHANCED,
-		.must_exclude = names,
-		.must_excludes = 2 };
+	struct constraints c = {
+		.form = CONSTRAINTS_ENHANCED, .must_exclude = names, .must_excludes = 2
+	};
 
 	assert_int_equal(constraints_encode(&der, &c, NULL), RC_OK);
 	b64_text(out, size, buf_view(&der));
@@ -759,9 +758,9 @@ narrower(char *out, size_t size, const char *claim)
 static json_t *
 ask_csr(struct lab *l, const char *constraints, int64_t at_s)
 {
-	json_auto_t *msg = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "id", 1, "op", "csr",
-	    "tenant", "acme", "name", "main", "tnauthlist", l->tnauth, "constraints",
-	    constraints);
+	json_auto_t *msg =
+	    json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "id", 1, "op", "csr", "tenant", "acme",
+		"name", "main", "tnauthlist", l->tnauth, "constraints", constraints);
 	json_t *out = NULL;
 	int64_t again_s = 0;
 
@@ -798,9 +797,9 @@ keys_are_made_at_a_rate(void **state)
 	assert_int_equal(softadmin_asked(l->world.admin) - before, ALLOW_KEYS + MINUTES);
 	/* Another credential has an allowance of its own. */
 	{
-		json_auto_t *other = ask_filled(l,
-		    "{'id':1,'op':'csr','tenant':'carrier','name':'main',"
-		    "'tnauthlist':'@S','constraints':null}");
+		json_auto_t *other =
+		    ask_filled(l, "{'id':1,'op':'csr','tenant':'carrier','name':'main',"
+				  "'tnauthlist':'@S','constraints':null}");
 
 		assert_true(is_ok(other));
 	}

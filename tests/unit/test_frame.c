@@ -260,7 +260,9 @@ codes(void **state)
 static void
 late_answers_are_passed_over(void **state)
 {
-	struct script s = { .hello = true, .stale = 5, .before = true, .generation = GENERATION };
+	struct script s = {
+		.hello = true, .stale = 5, .before = true, .generation = GENERATION
+	};
 	AUTO(token_admin) *a = NULL;
 	uint8_t point[65] = { 0 };
 	pthread_t thread;

@@ -961,8 +961,7 @@ key_states(void **state)
 			turn(x);
 		}
 		assert_int_equal(hsm_key_state(x->hsm, 0, key_of(1).key_id), rows[i].is);
-		assert_int_equal(
-		    hsm_key_state(x->hsm, 0, key_of(2).key_id), HSM_KEY_AWAITED);
+		assert_int_equal(hsm_key_state(x->hsm, 0, key_of(2).key_id), HSM_KEY_AWAITED);
 		close(s[0].fd);
 		close(s[1].fd);
 		tear_down(&own);

@@ -194,9 +194,8 @@ static struct install_case {
 	{ "constraints left out (RFC 9118 s8)", CONSTRAINED(NUMBERS), false, NO_CONSTRAINTS,
 	    RC_DENIED, "constraints_differ", 1 },
 	{ "the constraints in the other form (RFC 9118 s8)",
-	    VESPER(NUMBERS,
-		"claim_agent = \"claims\" constraints { form = \"enhanced\"\n"
-		"must_include = { \"rcd\" } }"),
+	    VESPER(NUMBERS, "claim_agent = \"claims\" constraints { form = \"enhanced\"\n"
+			    "must_include = { \"rcd\" } }"),
 	    false, OTHER_FORM, RC_DENIED, "constraints_differ", 1 },
 	{ "another CA", VESPER(NUMBERS, ""), false, OTHER_ROOT, RC_DENIED, "chain_path", 1 },
 	{ "expired", VESPER(NUMBERS, ""), false, EXPIRED, RC_EXPIRED, "chain_validity", 1 },
@@ -917,8 +916,7 @@ an_unwritten_account_leaves_no_key(void **state)
 		second = ask_account(&l);
 		assert_true(json_is_true(json_object_get(second, "ok")));
 		assert_int_equal(softadmin_keys(world.admin), 1);
-		softadmin_drop(
-		    world.admin, accounts_find(&l.works.accounts, "lab")->key_id);
+		softadmin_drop(world.admin, accounts_find(&l.works.accounts, "lab")->key_id);
 		bworld_file("state/front/accounts/lab.json", NULL);
 		json_decref(first);
 		json_decref(second);
