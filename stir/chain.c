@@ -229,12 +229,6 @@ anchors_read_pem(struct span pem, struct anchors **out, struct fault *f)
 	return RC_OK;
 }
 
-size_t
-anchors_len(const struct anchors *a)
-{
-	return a->len;
-}
-
 /* ---- the path ------------------------------------------------------------- */
 
 static enum rc

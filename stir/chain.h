@@ -36,7 +36,6 @@ struct anchors;
 enum rc anchors_read_pem(struct span pem, struct anchors **out, struct fault *f) MUST_CHECK;
 void anchors_free(struct anchors *a);
 DEFINE_FREEP(anchors);
-size_t anchors_len(const struct anchors *a);
 
 /*
  * Does the chain, in its own order and without a certificate to spare, lead to

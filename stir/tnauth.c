@@ -409,14 +409,3 @@ tnauth_has_spc(const struct tnauth *list, const char *spc)
 	}
 	return false;
 }
-
-bool
-tnauth_within(const struct tnauth *inner, const struct tnauth *outer)
-{
-	for (size_t i = 0; i < inner->len; i++) {
-		if (inner->entry[i].kind == TNAUTH_SPC &&
-		    !tnauth_has_spc(outer, inner->entry[i].spc))
-			return false;
-	}
-	return tnset_within(inner->numbers, outer->numbers);
-}

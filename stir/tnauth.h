@@ -71,7 +71,4 @@ bool tnauth_covers(const struct tnauth *list, const struct tn *tn);
 size_t tnauth_spcs(const struct tnauth *list); /* how many SPC entries */
 bool tnauth_has_spc(const struct tnauth *list, const char *spc);
 
-/* Every number and SPC of inner is in outer. */
-bool tnauth_within(const struct tnauth *inner, const struct tnauth *outer);
-
 #endif

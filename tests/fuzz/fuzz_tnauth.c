@@ -24,8 +24,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	/* A range may carry further components (D-04), which are not written back. */
 	if (tnauth_encode(&out, entries, n, &f) != RC_OK || out.len > len)
 		abort();
-	if (!tnauth_within(list, list))
-		abort();
 	free(entries);
 	return 0;
 }

@@ -305,25 +305,11 @@ from_an_empty_set(void **state)
 	assert_string_equal(f.reason, "tnauth_empty");
 }
 
-static void
-within(void **state)
-{
-	AUTO(tnauth) *all = list_of(PYASN1), *one = list_of("300ea20c160a35373135353531323133");
-	AUTO(tnauth) *code = list_of("3009a00716 05626f677573"),
-		     *other = list_of("3008a006160431323334");
-
-	(void)state;
-	assert_true(
-	    tnauth_within(one, all) && tnauth_within(code, all) && tnauth_within(all, all));
-	assert_false(tnauth_within(all, one) || tnauth_within(other, all));
-	assert_false(tnauth_within(one, code) || tnauth_within(code, one));
-}
-
 int
 main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(decode_cases) + ARRAY_LEN(encode_cases) +
-				ARRAY_LEN(from_cases) + 6];
+				ARRAY_LEN(from_cases) + 5];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decode);
@@ -334,6 +320,5 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(more_than_the_limit);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(encodes_what_was_published);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(from_an_empty_set);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(within);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
