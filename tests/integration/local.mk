@@ -11,6 +11,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_routes.py \
 	tests/integration/test_reasons.py \
 	tests/integration/test_calls.py \
+	tests/integration/test_flood.py \
 	tests/integration/test_authority.py \
 	tests/integration/test_rcd.py \
 	tests/integration/test_types.py \
@@ -76,7 +77,8 @@ tests/integration/test_isolation.log: tests/integration/test_demo.log
 tests/integration/test_routes.log: tests/integration/test_isolation.log
 tests/integration/test_reasons.log: tests/integration/test_routes.log
 tests/integration/test_calls.log: tests/integration/test_reasons.log
-tests/integration/test_replay.log: tests/integration/test_calls.log
+tests/integration/test_flood.log: tests/integration/test_calls.log
+tests/integration/test_replay.log: tests/integration/test_flood.log
 tests/integration/test_audit.log: tests/integration/test_replay.log
 tests/integration/test_renewal.log: tests/integration/test_audit.log
 tests/integration/test_refused.log: tests/integration/test_renewal.log
