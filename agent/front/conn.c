@@ -104,6 +104,8 @@ line_up(struct conn *c)
 
 	if (c->in_line)
 		return;
+	c->left_ms = c->timer.at_ms - loop_now_ms(h->loop);
+	loop_disarm(h->loop, &c->timer); /* to wait here is not the caller's slowness */
 	c->in_line = true;
 	c->next_in_line = NULL;
 	c->prev_in_line = h->line_end;
@@ -388,6 +390,7 @@ await_rest(struct conn *c, const struct http1_request *r, enum http1_state state
 {
 	buf_consume(&c->in, c->at);
 	c->at = 0;
+	arm(c, c->left_ms);
 	if (state == HTTP1_NEED_BODY) {
 		c->need = r->total;
 		if (r->expect)

@@ -74,9 +74,10 @@ struct conn {
 	struct loop_io io;
 	struct loop_timer timer;
 	struct buf in, out;
-	size_t at;     /* bytes of in that are handled */
-	size_t need;   /* do not look before so many bytes are there */
-	uint64_t turn; /* of its last request */
+	size_t at;	 /* bytes of in that are handled */
+	size_t need;	 /* do not look before so many bytes are there */
+	uint64_t turn;	 /* of its last request */
+	int64_t left_ms; /* of the timer, which stands still in the line */
 	bool busy, eof, close, gone;
 	bool in_line, unread; /* unread: there is more in the socket than it may have now */
 	void (*lost)(void *arg);

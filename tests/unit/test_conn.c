@@ -519,6 +519,23 @@ deadline(void **state)
 	tear_down(&own);
 }
 
+/* Who waits for a turn is not slow. */
+static void
+no_deadline_in_line(void **state)
+{
+	struct fixture *x = *state;
+	const struct conn *c = x->host.first;
+
+	say(x, TWO TWO "GET /t");
+	turn(x);
+	assert_true(c->in_line);
+	assert_null(c->timer.next);
+	turns(x, 3);
+	assert_false(c->in_line);
+	assert_non_null(c->timer.next);
+	assert_int_equal(x->asked_by[0], 2);
+}
+
 /* More descriptors than epoll takes, so to say: one that it does not take at all. */
 static void
 no_connection_without_epoll(void **state)
@@ -864,6 +881,7 @@ main(void)
 		TEST(nobody_waits_for_a_flood),
 		TEST(dear_requests_end_the_turn),
 		TEST(connections_come_round),
+		TEST(no_deadline_in_line),
 		TEST(no_connection_without_epoll),
 		TEST(large_answer_to_a_slow_reader),
 		TEST(malformed_ends_it),
