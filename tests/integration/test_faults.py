@@ -74,6 +74,8 @@ class Load:
         self.machine, self.numbers = machine, numbers
         self.lock, self.row = threading.Lock(), Row()
         self.in_flight, self.paused, self.stopping, self.pauses = 0, False, False, 0
+        self.fires = lambda: 0  # how often the row's fault has fired
+        self.flying = 0  # most requests that were under way when it did
         self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(CONNECTIONS)]
         for thread in self.threads:
             thread.start()
@@ -94,6 +96,7 @@ class Load:
     def one(self, tenant: str, connection: http.UnixConnection) -> None:
         body = {"tenant": tenant, "claims": {"orig": {"tn": self.numbers[tenant]},
                                              "dest": {"tn": ["12125550111"]}}}
+        fires, before = self.fires, self.fires()
         with self.lock:
             self.in_flight += 1
         try:
@@ -104,6 +107,8 @@ class Load:
             self.note(tenant, None, repr(problem))
         finally:
             with self.lock:
+                if fires is self.fires and fires() > before:
+                    self.flying = max(self.flying, self.in_flight)
                 self.in_flight -= 1
 
     def run(self, which: int) -> None:
@@ -233,7 +238,6 @@ class Table:
         self.back(self.load.numbers)
         since = len(self.log())
         self.load.begin()
-        time.sleep(0.2)
         fired, flying = self.hold(rules, hold, fires, on, count)
         self.switches.set()
         if off is not None:
@@ -261,23 +265,25 @@ class Table:
 
     def hold(self, rules, hold, fires, on, count) -> tuple[int, int]:
         """Switch on, and see it fire while requests are in flight."""
-        start, flying = count() if count else 0, 0
+        start = count() if count else 0
+        self.load.flying = 0
+        self.load.fires = count or self.switches.fired
+        time.sleep(0.2)  # every request that it can hit began after this
         self.switches.set(*rules)
         if on is not None:
             on()
         def number() -> int:
             return count() - start if count else self.switches.fired()
         end, last = time.monotonic() + 20 * SLOW, 0
-        began = seen = time.monotonic()
+        began = time.monotonic()
         while (last < fires or time.monotonic() < began + hold) and time.monotonic() < end + hold:
             now = number()
-            if now > last:
-                last, seen = now, time.monotonic()
-                self.know_keys()
-            if last and time.monotonic() < seen + 0.02:
-                flying = max(flying, self.load.in_flight)
-            time.sleep(0.001)
-        return number(), flying
+            last = max(last, now)
+            self.know_keys()
+            time.sleep(0.05)
+        fired = number()
+        time.sleep(0.1)  # for the requests that it hit
+        return fired, self.load.flying
 
     def judge(self, row, fired, flying, took, limit, errors, ended, one, silent, lines) -> None:
         true(fired > 0, "the fault never fired")
@@ -368,7 +374,8 @@ def keys(table: Table, victim: str) -> None:
     table.row("one key KEY_HANDLE_INVALID, once", f"C_SignInit 0x60 key={id_}", one=victim,
               silent=True)
     table.row("token full, and a renewal wants a key", "C_GenerateKeyPair capacity:1 count=*",
-              hold=2.0, on=lambda: renew(machine, victim), silent=True)
+              hold=2.0, on=lambda: renew(machine, victim), off=lambda: renewed(table, victim),
+              silent=True)
     machine_calls = lambda: switches.calls("C_GenerateKeyPair")  # noqa: E731
     table.row("key replaced under load", hold=1.0, on=lambda: renewed(table, victim),
               count=machine_calls, one=victim, silent=True)
@@ -383,16 +390,15 @@ def renew(machine: Machine, tenant: str) -> None:
 
 def renewed(table: Table, tenant: str) -> None:
     """A new certificate for a new key; asked for until it is there."""
-    before = table.leaf(tenant).serial_number
+    before, asked = table.leaf(tenant).serial_number, [0.0]
 
     def done() -> bool:
-        if table.leaf(tenant).serial_number != before:
-            return True
-        renew(table.machine, tenant)
-        time.sleep(0.3)
+        table.know_keys()  # also one that is in force for a moment only
+        if time.monotonic() > asked[0] + 3:
+            renew(table.machine, tenant)
+            asked[0] = time.monotonic()
         return table.leaf(tenant).serial_number != before
     wait_for(f"a new certificate for {tenant}", done, 60 * SLOW)
-    table.know_keys()
 
 
 def delete_key(table: Table, tenant: str) -> None:
