@@ -439,6 +439,12 @@ ppt_is_structural(const char *name)
 	return ppt_is_base_claim(name) || is_among(names, ARRAY_LEN(names), name);
 }
 
+bool
+ppt_speaks_for_orig(enum ppt p)
+{
+	return p == PPT_BASE || p == PPT_RCD;
+}
+
 const char *
 ppt_authorising_claim(enum authorising by)
 {

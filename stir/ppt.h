@@ -97,6 +97,12 @@ bool ppt_is_base_claim(const char *name);
 /* Claims that a ppt's structure needs and nobody vets (D-16). */
 bool ppt_is_structural(const char *name);
 
+/*
+ * Does it say that the holder of orig makes the call?  A div or rsp says
+ * something else, a msg is no call, and in shaken a provider speaks.
+ */
+bool ppt_speaks_for_orig(enum ppt p);
+
 /* "orig", "div" or "dest". */
 const char *ppt_authorising_claim(enum authorising by);
 

@@ -362,10 +362,13 @@ static void
 prove(struct search *s)
 {
 	const struct sign_request *r = s->r;
+	const struct decision *delegate;
 
 	if (!wants_proof(s))
 		return;
-	s->proven = decide_delegate(r, &s->d->passport) != NULL;
+	delegate = decide_delegate(r, &s->d->passport);
+	s->proven = delegate != NULL;
+	s->d->rests_on = s->proven ? (size_t)(delegate - r->before) + 1 : 0;
 	if (!s->proven && r->delegate_passport.len > 0)
 		s->proven = proof_read(s->w->set, r->delegate_passport, &s->d->passport,
 				s->w->now_s, &s->unproven) == RC_OK;
@@ -738,6 +741,8 @@ attest(struct search *s, const struct candidate *c, struct fault *f)
 	char asked = policy_attest_of(s->d->passport.claims);
 	enum rc rc = policy_attest(tenant_of(s, c), config_of(s, c), &e, asked, v, f);
 
+	if (v->rule != NULL && strcmp(v->rule, POLICY_DELEGATE_PROOF) != 0)
+		s->d->rests_on = 0; /* granted without it */
 	/* How far a number without a right to it may be attested is no local rule (D-05). */
 	if (rc != RC_OK && (e.listed || e.delegate)) {
 		TRY(observe(s, tenant_of(s, c), OBSERVE_ATTEST, rc, f));
@@ -849,8 +854,8 @@ decide_delegate(const struct sign_request *r, const struct passport *p)
 
 		if (d->credential != NULL &&
 		    profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
-		    ppt_rule(d->passport.ppt)->by == AUTHORISED_BY_ORIG &&
-		    !d->passport.third_party && tn_key(&d->passport.orig) == tn_key(&p->orig) &&
+		    ppt_speaks_for_orig(d->passport.ppt) && !d->passport.third_party &&
+		    tn_key(&d->passport.orig) == tn_key(&p->orig) &&
 		    json_equal(json_object_get(d->passport.claims, "dest"),
 			json_object_get(p->claims, "dest")))
 			return d;

@@ -54,6 +54,7 @@ struct decision {
 	const struct credset *set;	    /* what it was judged by, borrowed */
 	const struct config_tenant *tenant; /* NULL: not known */
 	struct attest_verdict attest;	    /* all 0: not judged */
+	size_t rests_on; /* the attestation: on this one of r->before, from 1; 0: on none */
 	struct observation observed[OBSERVE__COUNT];
 	size_t observeds;
 	bool prepared;		     /* passport is set */

@@ -130,7 +130,7 @@ best_rule(const struct config_tenant *t, const struct config_credential *c,
 	char otherwise = a->set ? a->otherwise : t->attest_max;
 	const struct attest_rule rules[] = {
 		{ "listed", e->listed ? listed : 0 },
-		{ "delegate_proof", e->delegate ? a->delegate_proof : 0 },
+		{ POLICY_DELEGATE_PROOF, e->delegate ? a->delegate_proof : 0 },
 		{ "known_customer", !e->known	? 0
 				    : e->listed ? a->known_customer
 						: unlisted_cap(c, a->known_customer) },

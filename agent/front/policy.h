@@ -38,6 +38,9 @@ struct attest_evidence {
 	const char *unproven; /* why a delegate's PASSporT that was there is not; NULL */
 };
 
+/* The rule whose grant rests on the PASSporT of the number's holder. */
+#define POLICY_DELEGATE_PROOF "delegate_proof"
+
 /* For the audit trail: 0 and NULL where the ppt does not attest. */
 struct attest_verdict {
 	char asked, granted;

@@ -12,11 +12,12 @@ unproven(struct fault *f, const char *why)
 	    "the delegate's PASSporT proves nothing: %s", why);
 }
 
-/* What says that the number's holder makes the call; an rsp or a div says something else. */
 static bool
-speaks_for_orig(const char *ppt)
+speaks_for_orig(const char *name)
 {
-	return ppt == NULL || strcmp(ppt, "rcd") == 0;
+	enum ppt p;
+
+	return ppt_find(name, &p, NULL) == RC_OK && ppt_speaks_for_orig(p);
 }
 
 /* The members of two arrays of strings are the same, in whatever order. */

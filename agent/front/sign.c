@@ -24,9 +24,10 @@ struct sign_job {
 	struct buf text;     /* the passport, then what makes it an Identity value */
 	size_t signature_at; /* where the signature's text goes */
 	size_t passport_len;
-	char attest;	    /* as granted */
-	struct fault fault; /* why it is not given out */
-	uint64_t seq;	    /* of its "sign" record; 0: none */
+	char attest;			 /* as granted */
+	const struct sign_job *rests_on; /* what its attestation was granted for; NULL: none */
+	struct fault fault;		 /* why it is not given out */
+	uint64_t seq;			 /* of its "sign" record; 0: none */
 };
 
 struct sign_batch {
@@ -256,9 +257,28 @@ withhold(struct sign_batch *b)
 	}
 }
 
+/* An attestation granted for a delegate's PASSporT is not given out without it. */
+static void
+withhold_attest(struct sign_batch *b)
+{
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < b->len; i++) {
+		const struct sign_job *on = b->job[i].rests_on;
+
+		if (on == NULL || on->fault.rc == RC_OK || b->job[i].fault.rc != RC_OK)
+			continue;
+		(void)REFUSE(&f, RC_DENIED, CALL_REFUSED, "attest",
+		    "the delegate's PASSporT that it rests on was not signed: %s",
+		    on->fault.reason);
+		job_fails(&b->job[i], &f);
+	}
+}
+
 static void
 finish(struct sign_batch *b)
 {
+	withhold_attest(b);
 	withhold(b);
 	count_batch(b);
 	if (b->conn != NULL)
@@ -494,8 +514,15 @@ decide_pass(struct sign_work *w, bool shaken)
 
 		if ((r->ppt == PPT_SHAKEN) != shaken)
 			continue;
-		if (decide_one(w, i, x, &j->fault) == RC_OK)
+		if (decide_one(w, i, x, &j->fault) == RC_OK) {
+			if (x->rests_on > 0)
+				j->rests_on = &w->batch->job[w->of[x->rests_on - 1]];
 			(void)!build(j, r, x, &j->fault);
+		}
+		if (j->fault.rc != RC_OK) { /* nothing rests on it */
+			x->config = NULL;
+			x->credential = NULL;
+		}
 		w->of[w->len++] = i;
 	}
 }
@@ -543,8 +570,10 @@ conclude(struct sign_work *w)
 {
 	struct sign_batch *b = w->batch;
 
+	withhold_attest(b);
 	withhold(b);
 	record(w);
+	withhold_attest(b);
 	withhold(b);
 	if (!b->dry_run)
 		send_digests(w);
@@ -602,6 +631,37 @@ job_unproven(struct sign_work *w, size_t k, const struct fault *f)
 	w->decision[k].credential = NULL;
 }
 
+/*
+ * Meanwhile a number may have left, a tenant been disabled, a credential been
+ * taken out of force: what was confirmed is not undone by who waited (D-60).
+ */
+static enum rc
+still_holds(const struct desk *d, const struct decision *x, struct fault *f)
+{
+	const struct credset *now = d->now->set;
+	struct credset_place at;
+
+	if (now->config != x->set->config ||
+	    !credset_find(now, x->tenant->name, x->config->name, &at) ||
+	    credset_credential(now, at) != x->credential)
+		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+		    "the configuration or the credential changed while the originals were "
+		    "verified: ask again");
+	return gate_in_time(x->credential->gate, loop_time_s(d->loop), f); /* D-44 */
+}
+
+static void
+look_again(struct sign_work *w)
+{
+	for (size_t k = 0; k < w->len; k++) {
+		struct fault f = { 0 };
+
+		if (w->batch->job[w->of[k]].fault.rc == RC_OK &&
+		    still_holds(w->desk, &w->decision[k], &f) != RC_OK)
+			job_unproven(w, k, &f);
+	}
+}
+
 /* The token may have filled up meanwhile: that is said before the audit says "sign". */
 static void
 look_for_room(struct sign_work *w)
@@ -628,6 +688,7 @@ wait_verified(struct verifier_task *t)
 			if (t->item[i].fault.rc != RC_OK)
 				job_unproven(w, k, &t->item[i].fault);
 		}
+		look_again(w);
 		look_for_room(w);
 		conclude(w);
 		wait->over = true;
@@ -650,6 +711,7 @@ wait_too_late(void *arg)
 		job_unproven(&wait->work, k, &f);
 		wait->late[i] = TAKE(wait->work.decision[k].originals);
 	}
+	look_again(&wait->work);
 	look_for_room(&wait->work);
 	conclude(&wait->work);
 	wait->over = true;

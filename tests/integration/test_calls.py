@@ -169,6 +169,25 @@ def attested_by_the_delegate(machine: Machine) -> None:
         equal(answer.json["results"][-1]["reason"], "tn_not_authorized", answer.body.decode())
 
 
+def attested_by_none(machine: Machine) -> None:
+    """The holder was allowed, but its PASSporT is too long to be given out: nothing rests on it."""
+    shaken = {"tenant": "prov", "ppt": "shaken", "claims": {"attest": "A", "origid": ORIGID}}
+    fits = machine.sign("12025550116", tenant="long")
+    limit = len(fits.json["identity"]) + 64
+    machine.write_tenant("long", machine.enterprise("long", ("12025550116",)).replace(
+        "identity_max_bytes = 8192", f"identity_max_bytes = {limit}"))
+    job = http.request(machine.admin_socket, "POST", "/v1/reload").json["job"]
+    wait_for("the reload", lambda: http.request(
+        machine.admin_socket, "GET", f"/v1/jobs/{job}").json["state"] == "done")
+    with machine.untouched():
+        answer = machine.ask("POST", URL, {
+            "claims": {"orig": {"tn": "12025550116"},
+                       "dest": {"tn": [f"121255501{i:02}" for i in range(16)]}},
+            "sign": [{"tenant": "long"}, shaken], "mode": "best_effort"})
+    equal([r["reason"] for r in answer.json["results"]],
+          ["identity_too_large", "tn_not_authorized"], answer.body.decode())
+
+
 def observed(machine: Machine) -> None:
     """What a watched rule would refuse is signed, recorded and counted."""
     with machine.untouched(signed=1):
@@ -381,6 +400,7 @@ def tenants(machine: Machine) -> dict[str, str]:
                 '\tattest_max = "A"', '\tattestation { listed = "B" delegate_proof = "A" }'),
             "watch": machine.provider("watch", attest_max="C", dests=["44..."], ppts=["div"],
                                       observe=["attest", "dests", "ppts"]),
+            "long": machine.enterprise("long", ("12025550116",)),
             "slow": machine.enterprise("slow", ("12025550115",), rate=1)}
 
 
@@ -391,7 +411,7 @@ def main() -> int:
         machine.start(tenants, request_timeout_ms=1500)
         for function in (both_are_signed, iat_is_that_of_all, claims_of_their_own,
                          as_many_as_allowed, best_effort, each_counts_for_the_rate,
-                         by_the_command, attested_by_the_delegate, observed):
+                         by_the_command, attested_by_the_delegate, attested_by_none, observed):
             cases.case(function.__name__, function, machine)
         for name, *rest in REFUSED:
             cases.refusal(f"all or nothing: {name}", all_or_nothing, machine, *rest)
