@@ -13,14 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { GENERATION = 7, FRAMES_MAX = 64 };
+enum { GENERATION = 7, DATAGRAMS_MAX = 64 };
 
 enum reader { READ_FRAMES, CALL_GENERATE, CALL_DESTROY, CALL_SIGN, CALL_LIST, READ_WIRE };
 
 static void
 send_all(int fd, const uint8_t *data, size_t len)
 {
-	for (int i = 0; i < FRAMES_MAX && len > 0; i++) {
+	for (int i = 0; i < DATAGRAMS_MAX && len > 0; i++) {
 		size_t n = len < sizeof(struct frame) ? len : sizeof(struct frame);
 
 		if (send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
@@ -37,7 +37,7 @@ read_frames(int fd)
 	struct frame frame = { 0 };
 	struct fault f = { 0 };
 
-	for (int i = 0; i < FRAMES_MAX; i++) {
+	for (int i = 0; i < DATAGRAMS_MAX; i++) {
 		if (frame_recv(fd, &frame, &f) != RC_OK)
 			return;
 		if (frame.version != FRAME_VERSION)
@@ -50,7 +50,7 @@ read_wire(int fd)
 {
 	struct frame frame = { 0 };
 
-	for (int i = 0; i <= FRAMES_MAX; i++) {
+	for (int i = 0; i <= DATAGRAMS_MAX; i++) {
 		enum wire w = wire_recv(fd, MSG_DONTWAIT, GENERATION, &frame);
 
 		if (w == WIRE_GONE)
