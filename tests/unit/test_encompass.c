@@ -136,7 +136,7 @@ static X509 *
 issue(size_t i, const char *list, X509 *issuer)
 {
 	AUTO_BUF der = BUF_INIT(1000);
-	char cn[20];
+	char cn[32];
 	struct pki_spec spec = { .cn = cn,
 		.key = w.key[i],
 		.issuer = issuer,
