@@ -478,6 +478,8 @@ deliver(struct pending *p, bool stopping)
 	else
 		p->ask_done(p->arg, p->rc, p->rc == RC_OK ? p->reply : NULL, &p->fault);
 	free(p->answer.location);
+	for (size_t i = 0; i < p->answer.alternates; i++)
+		free(p->answer.alternate[i]);
 	buf_free(&p->answer.body);
 	json_decref(p->reply);
 }
