@@ -123,11 +123,14 @@ waiting_requests_are_turned_away(void **state)
 	struct frame frame;
 
 	lab_fault(&p->lab, "C_Sign 0x30");
+	/* All of them wait before the first is taken. */
+	assert_int_equal(kill(p->signer.pid, SIGSTOP), 0);
 	for (uint64_t i = 0; i < 20; i++) {
 		frame = frame_make(FRAME_SIGN, p->signer.generation, 100 + i);
 		memcpy(frame.key_id, p->key.id, sizeof frame.key_id);
 		assert_int_equal(frame_send(p->signer.fd, &frame, NULL), RC_OK);
 	}
+	assert_int_equal(kill(p->signer.pid, SIGCONT), 0);
 	while (process_answer(&p->signer, &frame)) {
 		assert_int_equal(frame.code, FRAME_REBUILD);
 		assert_true(frame.request_id == 100 + turned_away);
@@ -293,7 +296,7 @@ moved_handles_end_the_process(void **state)
 
 /* The timer does not wait for a pause between requests. */
 static void
-the_canary_sings_under_load(void **state)
+the_canary_signs_under_load(void **state)
 {
 	static const char *const second[] = { "--label", "t", "--canary-s", "1", NULL };
 	const struct timespec moment = { .tv_nsec = 20000000 };
@@ -643,7 +646,7 @@ main(void)
 		PAIR(the_admin_verifies_every_signature),
 		PAIR(later_signatures_are_verified_when_asked),
 		PAIR(moved_handles_end_the_process),
-		PAIR(the_canary_sings_under_load),
+		PAIR(the_canary_signs_under_load),
 		ROW(a_module_that_cannot_lock),
 		ROW(a_quiet_start),
 		PAIR(a_signature_of_another_length),
