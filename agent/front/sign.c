@@ -242,7 +242,7 @@ job_fails(struct sign_job *j, const struct fault *f)
 
 /* All or nothing: with one that failed, the others are not given out. */
 static void
-withhold(struct sign_batch *b)
+withhold_call(struct sign_batch *b)
 {
 	const struct fault *why = b->best_effort ? NULL : cause(b);
 	struct fault f = { 0 };
@@ -276,9 +276,15 @@ withhold_attest(struct sign_batch *b)
 }
 
 static void
-finish(struct sign_batch *b)
+withhold(struct sign_batch *b)
 {
 	withhold_attest(b);
+	withhold_call(b);
+}
+
+static void
+finish(struct sign_batch *b)
+{
 	withhold(b);
 	count_batch(b);
 	if (b->conn != NULL)
@@ -570,10 +576,8 @@ conclude(struct sign_work *w)
 {
 	struct sign_batch *b = w->batch;
 
-	withhold_attest(b);
 	withhold(b);
 	record(w);
-	withhold_attest(b);
 	withhold(b);
 	if (!b->dry_run)
 		send_digests(w);
@@ -674,6 +678,16 @@ look_for_room(struct sign_work *w)
 	}
 }
 
+/* Verified or too late: what still holds is recorded and signed. */
+static void
+wait_ends(struct sign_wait *wait)
+{
+	look_again(&wait->work);
+	look_for_room(&wait->work);
+	conclude(&wait->work);
+	wait->over = true;
+}
+
 static void
 wait_verified(struct verifier_task *t)
 {
@@ -688,10 +702,7 @@ wait_verified(struct verifier_task *t)
 			if (t->item[i].fault.rc != RC_OK)
 				job_unproven(w, k, &t->item[i].fault);
 		}
-		look_again(w);
-		look_for_room(w);
-		conclude(w);
-		wait->over = true;
+		wait_ends(wait);
 	}
 	wait_free(wait);
 }
@@ -711,10 +722,7 @@ wait_too_late(void *arg)
 		job_unproven(&wait->work, k, &f);
 		wait->late[i] = TAKE(wait->work.decision[k].originals);
 	}
-	look_again(&wait->work);
-	look_for_room(&wait->work);
-	conclude(&wait->work);
-	wait->over = true;
+	wait_ends(wait);
 }
 
 static bool
