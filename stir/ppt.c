@@ -290,6 +290,7 @@ enum { DELEGATE = 1u << CLASS_DELEGATE, SP = 1u << CLASS_SP };
 static const struct ppt_rule rules[] = {
 	[PPT_BASE] = {
 		.name = NULL, .classes = DELEGATE, .claims = base_claims,
+		.speaks_for_orig = true,
 	},
 	[PPT_SHAKEN] = {
 		.name = "shaken", .classes = SP, .claims = shaken_claims,
@@ -298,7 +299,7 @@ static const struct ppt_rule rules[] = {
 	},
 	[PPT_RCD] = {
 		.name = "rcd", .classes = DELEGATE | SP, .claims = rcd_claims,
-		.together = rcd_check_present,
+		.together = rcd_check_present, .speaks_for_orig = true,
 		.least = sizeof ",\"crn\":\"x\"" - 1,
 	},
 	[PPT_DIV] = {
@@ -437,12 +438,6 @@ ppt_is_structural(const char *name)
 	static const char *const names[] = { "div", "opt", "mky", "msgi" };
 
 	return ppt_is_base_claim(name) || is_among(names, ARRAY_LEN(names), name);
-}
-
-bool
-ppt_speaks_for_orig(enum ppt p)
-{
-	return p == PPT_BASE || p == PPT_RCD;
 }
 
 const char *

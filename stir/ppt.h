@@ -65,6 +65,7 @@ struct ppt_rule {
 	size_t max_dests;		 /* identities in dest; 0: as many as fit */
 	bool closed;			 /* no further claim, whatever the configuration says */
 	bool needs_x5u;			 /* RFC 8946 section 3 */
+	bool speaks_for_orig;		 /* it says that the holder of orig makes the call */
 	size_t least;			 /* bytes of the shortest further claims */
 	claims_check *together;		 /* NULL: nothing but each alone */
 	const struct claim_rule *claims; /* beside orig, dest, iat; ends with name NULL */
@@ -96,12 +97,6 @@ bool ppt_is_base_claim(const char *name);
 
 /* Claims that a ppt's structure needs and nobody vets (D-16). */
 bool ppt_is_structural(const char *name);
-
-/*
- * Does it say that the holder of orig makes the call?  A div or rsp says
- * something else, a msg is no call, and in shaken a provider speaks.
- */
-bool ppt_speaks_for_orig(enum ppt p);
 
 /* "orig", "div" or "dest". */
 const char *ppt_authorising_claim(enum authorising by);

@@ -854,7 +854,7 @@ decide_delegate(const struct sign_request *r, const struct passport *p)
 
 		if (d->credential != NULL &&
 		    profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
-		    ppt_speaks_for_orig(d->passport.ppt) && !d->passport.third_party &&
+		    ppt_rule(d->passport.ppt)->speaks_for_orig && !d->passport.third_party &&
 		    tn_key(&d->passport.orig) == tn_key(&p->orig) &&
 		    json_equal(json_object_get(d->passport.claims, "dest"),
 			json_object_get(p->claims, "dest")))

@@ -17,7 +17,7 @@ speaks_for_orig(const char *name)
 {
 	enum ppt p;
 
-	return ppt_find(name, &p, NULL) == RC_OK && ppt_speaks_for_orig(p);
+	return ppt_find(name, &p, NULL) == RC_OK && ppt_rule(p)->speaks_for_orig;
 }
 
 /* The members of two arrays of strings are the same, in whatever order. */
