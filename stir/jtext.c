@@ -310,3 +310,17 @@ jtext_span(const json_t *string)
 {
 	return span_of(json_string_value(string), json_string_length(string));
 }
+
+bool
+jtext_is_shown(const json_t *value)
+{
+	struct span s = jtext_span(value);
+
+	if (!json_is_string(value))
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return false;
+	}
+	return true;
+}

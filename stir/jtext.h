@@ -46,4 +46,7 @@ jtext_walk(const json_t *object)
 /* The bytes of a JSON string, borrowed; empty for another type. */
 struct span jtext_span(const json_t *string);
 
+/* A string to be shown to people: no control may move their cursor. */
+bool jtext_is_shown(const json_t *value);
+
 #endif

@@ -19,29 +19,14 @@ invalid(struct fault *f, const char *claim, const char *what)
 
 /* ---- rcd ---------------------------------------------------------------------------- */
 
-/* What is shown to people: no control may move their cursor. */
-static bool
-is_shown_text(const json_t *value)
-{
-	struct span s = jtext_span(value);
-
-	if (!json_is_string(value))
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 /* RFC 9795 section 5.1.1: a display-name of RFC 3261, empty where there is none. */
 static enum rc
 check_nam(const char *claim, const json_t *nam, struct fault *f)
 {
 	if (nam == NULL)
 		return invalid(f, claim, "nam is required, \"\" where there is no name");
-	return is_shown_text(nam) ? RC_OK
-				  : invalid(f, claim, "nam is a string without controls");
+	return jtext_is_shown(nam) ? RC_OK
+				   : invalid(f, claim, "nam is a string without controls");
 }
 
 /* RFC 9795 section 5.1.2: canonical as RFC 8224 section 8.3 has it. */
@@ -118,15 +103,15 @@ rcd_check(const char *name, const json_t *rcd, struct fault *f)
 enum rc
 rcd_check_crn(const char *name, const json_t *crn, struct fault *f)
 {
-	return is_shown_text(crn) ? RC_OK
-				  : invalid(f, name, "crn is a string without controls");
+	return jtext_is_shown(crn) ? RC_OK
+				   : invalid(f, name, "crn is a string without controls");
 }
 
 /* RFC 9795 section 10: names the third party. */
 enum rc
 rcd_check_iss(const char *name, const json_t *iss, struct fault *f)
 {
-	return is_shown_text(iss) && json_string_length(iss) > 0
+	return jtext_is_shown(iss) && json_string_length(iss) > 0
 		   ? RC_OK
 		   : invalid(f, name, "iss is a string that is not empty");
 }

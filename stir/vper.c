@@ -132,19 +132,13 @@ invalid(struct fault *f, const char *claim, const char *member, const char *what
 	return REFUSE(f, RC_INVALID, INVALID_CLAIM, path, "%s", what);
 }
 
-/* Text that people read: not empty, bounded, no control characters. */
+/* Text that people read: not empty, bounded. */
 static bool
 is_text(const json_t *value, size_t max)
 {
-	struct span s = jtext_span(value);
+	size_t len = json_string_length(value);
 
-	if (!json_is_string(value) || s.len == 0 || s.len > max)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	}
-	return true;
+	return jtext_is_shown(value) && len > 0 && len <= max;
 }
 
 static enum rc
