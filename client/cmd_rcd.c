@@ -255,12 +255,12 @@ failed(struct cli *cli, const struct fault *f)
 {
 	if (strcmp(f->reason, "usage") == 0)
 		return cli_fail(cli, EXIT_USAGE, "usage", f->detail, NULL);
-	if (strcmp(f->reason, reason_token(REASON_RCD_CONTENT_UNKNOWN)) == 0)
+	if (fault_is(f, REASON_RCD_CONTENT_UNKNOWN))
 		return cli_fault(
 		    cli, EXIT_USAGE, "content is missing", f, "give --content URL=FILE");
 	if (f->rc == RC_NOT_FOUND || f->rc == RC_IO)
 		return cli_unread(cli, "cannot read a file", f, NULL);
-	if (strcmp(f->reason, reason_token(REASON_INVALID_CLAIM)) == 0)
+	if (fault_is(f, REASON_INVALID_CLAIM))
 		return cli_fault(cli, EXIT_REFUSED, "the agent would not sign that", f, NULL);
 	return cli_fault(cli, EXIT_FAILED, "cannot build the claims", f, NULL);
 }

@@ -306,7 +306,7 @@ judge_permitted(const struct constraints *c, const struct permitted *p,
 static bool
 is_unproven(const struct fault *f)
 {
-	return strcmp(f->reason, reason_token(REASON_COMMITMENT_NOT_PROVABLE)) == 0;
+	return fault_is(f, REASON_COMMITMENT_NOT_PROVABLE);
 }
 
 static enum rc

@@ -214,7 +214,7 @@ fits_parts(const struct constraints *c, const char *claim, const char *text,
 	without.rfc8226_strict_permitted = false; /* the other claims are not asked about */
 	only.must_includes = only.must_excludes = 0;
 	*yes = constraints_evaluate(&only, &without, claims, &why) == RC_OK ||
-	       strcmp(why.reason, reason_token(REASON_COMMITMENT_NOT_PROVABLE)) == 0;
+	       fault_is(&why, REASON_COMMITMENT_NOT_PROVABLE);
 	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
 				      : RC_OK;
 }

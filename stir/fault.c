@@ -57,6 +57,12 @@ reason_status(const char *token)
 	return 500;
 }
 
+bool
+fault_is(const struct fault *f, enum reason r)
+{
+	return strcmp(f->reason, reason_token(r)) == 0;
+}
+
 enum rc
 fault_set(struct fault *f, enum rc rc, const char *reason, const char *claim, const char *where,
     const char *fmt, ...)

@@ -11,6 +11,8 @@
 
 #include "stir/attr.h"
 
+#include <stdbool.h>
+
 /* One value per distinct reaction, not per call site. */
 enum rc {
 	RC_OK,
@@ -107,6 +109,9 @@ struct fault {
 	char detail[200];  /* one line for people */
 	const char *where; /* "file.c:123" of the origin */
 };
+
+/* Is it for this reason? */
+bool fault_is(const struct fault *f, enum reason r);
 
 const char *rc_name(enum rc rc); /* "denied" */
 

@@ -384,7 +384,7 @@ step_constraints(struct run *r, struct finding *v, struct fault *f)
 		SAY(v, VERDICT_PASS, "the claims are inside the constraints");
 		return RC_OK;
 	}
-	if (strcmp(inner.reason, reason_token(REASON_COMMITMENT_NOT_PROVABLE)) == 0) {
+	if (fault_is(&inner, REASON_COMMITMENT_NOT_PROVABLE)) {
 		/* V-68 */
 		SAY(v, VERDICT_WARN, "%s: authorized but not presently verifiable",
 		    inner.claim);

@@ -106,9 +106,8 @@ write_variables(struct buf *out, enum variable v, const struct fault *f)
 	case VAR_TYPE: jw_str(out, NULL, "application/json"); break;
 	case VAR_PARSE:
 		jw_str(out, NULL,
-		    strcmp(f->reason, reason_token(REASON_TOO_LARGE)) == 0
-			? "invalid message body length specified"
-			: "invalid JSON body");
+		    fault_is(f, REASON_TOO_LARGE) ? "invalid message body length specified"
+						  : "invalid JSON body");
 		break;
 	}
 	jw_close(out, ']');
@@ -127,7 +126,7 @@ write_refused(struct buf *out, const struct fault *f, const char *request_id)
 		text = codes[i].text;
 		variable = codes[i].variable;
 	}
-	if (strcmp(f->reason, reason_token(REASON_MISSING_MEMBER)) == 0 && f->claim[0] == 0) {
+	if (fault_is(f, REASON_MISSING_MEMBER) && f->claim[0] == 0) {
 		id = "SVC4000";
 		text = "Missing request body";
 		variable = VAR_NONE;

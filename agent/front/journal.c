@@ -261,9 +261,8 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 static bool
 is_only_counted(const struct fault *f, bool known)
 {
-	return !known || strcmp(f->reason, reason_token(REASON_RATE_LIMITED)) == 0 ||
-	       strcmp(f->reason, reason_token(REASON_OVERLOADED)) == 0 ||
-	       strcmp(f->reason, reason_token(REASON_AUDIT_UNAVAILABLE)) == 0;
+	return !known || fault_is(f, REASON_RATE_LIMITED) || fault_is(f, REASON_OVERLOADED) ||
+	       fault_is(f, REASON_AUDIT_UNAVAILABLE);
 }
 
 /*

@@ -165,7 +165,7 @@ answer_of(const struct sign_job *j)
 static bool
 is_withheld(const struct sign_job *j)
 {
-	return strcmp(j->fault.reason, reason_token(REASON_CALL_REFUSED)) == 0;
+	return fault_is(&j->fault, REASON_CALL_REFUSED);
 }
 
 /* What the whole is refused for: the first that has a reason of its own.  NULL: it is not. */

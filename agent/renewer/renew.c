@@ -224,7 +224,7 @@ alarm_on(struct job *j, const struct fault *f)
 static bool
 is_local(const struct fault *f)
 {
-	return strcmp(f->reason, reason_token(REASON_HSM_UNAVAILABLE)) == 0;
+	return fault_is(f, REASON_HSM_UNAVAILABLE);
 }
 
 static void
