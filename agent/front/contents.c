@@ -1,6 +1,7 @@
 #include "agent/front/contents.h"
 
 #include "agent/front/store.h"
+#include "agent/front/works.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
 
@@ -84,11 +85,7 @@ file_of(const struct config *c, const char *uri, struct store_path *out, struct 
 	char hex[2 * 32 + 1];
 
 	TRY(rcd_digest_of(RCD_SHA256, span_str(uri), &name, f));
-	for (size_t i = 0; i < 32; i++) {
-		hex[2 * i] = "0123456789abcdef"[name.bytes[i] >> 4];
-		hex[2 * i + 1] = "0123456789abcdef"[name.bytes[i] & 15];
-	}
-	hex[64] = '\0';
+	works_hex(name.bytes, 32, hex);
 	return store_path(out, f, "%s/front/contents/%s.json", c->state_dir, hex);
 }
 

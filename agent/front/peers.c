@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/front/store.h"
+#include "agent/front/works.h"
 #include "agent/log.h"
 
 enum { DIGEST_LEN = 32, DIGEST_HEX = 2 * DIGEST_LEN };
@@ -64,27 +65,11 @@ struct reading {
 	struct fault first; /* why the first one is left out */
 };
 
-static int
-nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool
 digest_of_name(const char *name, uint8_t out[DIGEST_LEN])
 {
-	if (strlen(name) != PEERS_NAME || strcmp(name + DIGEST_HEX, ".pem") != 0)
-		return false;
-	for (size_t i = 0; i < DIGEST_LEN; i++) {
-		int high = nibble(name[2 * i]), low = nibble(name[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
+	return strlen(name) == PEERS_NAME && strcmp(name + DIGEST_HEX, ".pem") == 0 &&
+	       works_unhex(name, out, DIGEST_LEN);
 }
 
 static enum rc

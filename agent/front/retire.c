@@ -15,27 +15,10 @@ struct retiring {
 	json_t *root;
 };
 
-static int
-nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool
 id_of(const char *hex, uint8_t out[KEY_ID_LEN])
 {
-	if (strlen(hex) != 2 * KEY_ID_LEN)
-		return false;
-	for (size_t i = 0; i < KEY_ID_LEN; i++) {
-		int hi = nibble(hex[2 * i]), lo = nibble(hex[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
+	return strlen(hex) == 2 * KEY_ID_LEN && works_unhex(hex, out, KEY_ID_LEN);
 }
 
 static enum rc

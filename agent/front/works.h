@@ -115,6 +115,9 @@ void works_audit(
 /* Lower-case hex and a NUL: 2 * len + 1 characters. */
 void works_hex(const uint8_t *in, size_t len, char *out);
 
+/* Back again: 2 * len lower-case digits, whatever stands behind them. */
+bool works_unhex(const char *hex, uint8_t *out, size_t len);
+
 /* When works_chores() has something to do (Unix seconds). */
 int64_t works_due_s(const struct works *w);
 
