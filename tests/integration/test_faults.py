@@ -224,21 +224,22 @@ class Table:
         if ONLY in name:
             self.cases.case(name, self.run, name, rules, **more)
 
-    def run(self, name: str, rules, hold: float = 0.5, fires: int = 1, on=None, off=None,
-            one: str | None = None, count=None, limit: float = 0.0, silent: bool = False,
+    def run(self, name: str, rules, hold: float = 0.5, fires: int = 1, on=None, again=None,
+            off=None, one: str | None = None, count=None, limit: float = 0.0, silent: bool = False,
             lines: int | None = None) -> None:
         """rules are switched on for hold seconds; on() and off() do what else is to be done.
 
         one: the tenant whose key it is, the others must not notice.  count(): how often a fault
-        fired that the module does not make.  limit: what off() itself may take.  silent: callers
-        do not notice either.  lines: error lines where they are not one an outage, because on()
-        restarts vesperd.
+        fired that the module does not make.  again(): makes it fire once more, for one that no
+        request asks for: its single moment may find every connection between two requests.
+        limit: what off() itself may take.  silent: callers do not notice either.  lines: error
+        lines where they are not one an outage, because on() restarts vesperd.
         """
         wait_for("everything is well before the row", self.whole, 30 * SLOW)
         self.back(self.load.numbers)
         since = len(self.log())
         self.load.begin()
-        fired, flying = self.hold(rules, hold, fires, on, count)
+        fired, flying = self.hold(rules, hold, fires, on, again, count)
         self.switches.set()
         if off is not None:
             off()
@@ -266,7 +267,7 @@ class Table:
         hit = flying or (restarted and sum(row.failed.values()))
         self.judge(row, fired, hit, took, limit, errors, ended, one, silent, lines)
 
-    def hold(self, rules, hold, fires, on, count) -> tuple[int, int]:
+    def hold(self, rules, hold, fires, on, again, count) -> tuple[int, int]:
         """Switch on, and see it fire while requests are in flight."""
         start = count() if count else 0
         self.load.flying = 0
@@ -284,6 +285,9 @@ class Table:
             last = max(last, now)
             self.know_keys()
             time.sleep(0.05)
+        while again is not None and self.load.flying == 0 and time.monotonic() < end + hold:
+            again()
+            time.sleep(0.1)
         fired = number()
         time.sleep(0.1)  # for the requests that it hit
         return fired, self.load.flying
@@ -377,11 +381,11 @@ def keys(table: Table, victim: str) -> None:
     table.row("one key KEY_HANDLE_INVALID, once", f"C_SignInit 0x60 key={id_}", one=victim,
               silent=True)
     table.row("token full, and a renewal wants a key", "C_GenerateKeyPair capacity:1 count=*",
-              hold=2.0, on=lambda: renew(machine, victim), off=lambda: renewed(table, victim),
-              silent=True)
+              hold=2.0, on=lambda: renew(machine, victim), again=lambda: renew(machine, victim),
+              off=lambda: renewed(table, victim), silent=True)
     machine_calls = lambda: switches.calls("C_GenerateKeyPair")  # noqa: E731
     table.row("key replaced under load", hold=1.0, on=lambda: renewed(table, victim),
-              count=machine_calls, one=victim, silent=True)
+              again=lambda: renewed(table, victim), count=machine_calls, one=victim, silent=True)
     table.row("one key deleted", hold=2.0, on=lambda: delete_key(table, victim),
               off=lambda: renewed(table, victim), count=lambda: switches.errors, one=victim,
               limit=5.0)
