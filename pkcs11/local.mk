@@ -14,6 +14,7 @@ libtoken_la_SOURCES = \
 	pkcs11/hsm.c pkcs11/hsm.h \
 	pkcs11/isolate.c pkcs11/isolate.h \
 	pkcs11/keymap.c pkcs11/keymap.h \
+	pkcs11/keypair.c pkcs11/keypair.h \
 	pkcs11/leave.c pkcs11/leave.h \
 	pkcs11/login.c pkcs11/login.h \
 	pkcs11/module.c pkcs11/module.h \
