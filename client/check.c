@@ -3,8 +3,28 @@
 #include "stir/gate.h"
 #include "stir/jtext.h"
 #include "stir/original.h"
+#include "stir/rcd.h"
+#include "stir/vper.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+const char *
+check_blank_name(enum check_blank blank)
+{
+	static const char *const names[] = { [CHECK_PATH] = "path",
+		[CHECK_SCTS] = "scts",
+		[CHECK_TENANT] = "tenant",
+		[CHECK_PROFILE] = "profile",
+		[CHECK_ENCOMPASSING] = "encompassing",
+		[CHECK_ORIGINAL] = "original",
+		[CHECK_NAMESPACES] = "rph_namespaces",
+		[CHECK_ENTITY_ID] = "entity_id",
+		[CHECK_CONTENT] = "rcd_content" };
+	static_assert(ARRAY_LEN(names) == CHECK__BLANKS, "a name per blank");
+
+	return names[blank];
+}
 
 /* D-01: a ppt that the profile's class never signs. */
 static enum rc
@@ -43,6 +63,16 @@ take_defaults(const struct check *c, enum ppt ppt, json_t **out, struct fault *f
 	return originals_defaults(c->originals, ppt, out, f);
 }
 
+/* Local rules that the command was told. */
+static enum rc
+check_local(const struct check *c, const json_t *claims, struct fault *f)
+{
+	TRY(vper_check_entity(json_object_get(claims, "vper"), c->entity_id, f));
+	if (c->namespaces.len == 0)
+		return RC_OK;
+	return ppt_check_namespaces(claims, c->namespaces.item, c->namespaces.len, f);
+}
+
 static enum rc
 decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_t *claims,
     struct fault *f)
@@ -65,6 +95,8 @@ decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_
 	rc = c->originals == NULL ? RC_OK : originals_match(c->originals, &p, f);
 	if (rc == RC_OK)
 		rc = gate_decide(gate, &p, c->at_s, f);
+	if (rc == RC_OK)
+		rc = check_local(c, p.claims, f);
 	if (rc == RC_OK)
 		rc = check_originals(c, f);
 	passport_done(&p);
@@ -89,26 +121,79 @@ check_scope(const struct check *c, const struct chain *chain,
 	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL, "%s", why.detail);
 }
 
-enum rc
-check_judge(
-    const struct check *c, const struct chain *chain, struct span claims_text, struct fault *f)
+/* The socket's question with nothing known of the world: then only the agent can answer. */
+static bool
+needs_content(const json_t *claims, const struct constraints *k)
 {
-	struct gate_policy policy = { .third_party_rcd = c->third_party_rcd };
+	struct fault why = { 0 };
+
+	return json_object_get(claims, "rcdi") != NULL &&
+	       !(k != NULL && constraints_permits(k, "rcdi")) &&
+	       rcd_check_claims(claims, &why) == RC_OK &&
+	       rcd_check_content(claims, NULL, 0, &why) == RC_DENIED;
+}
+
+static unsigned
+blanks_of(const struct check *c, const struct chain *chain, enum ppt ppt, const json_t *claims)
+{
+	const struct constraints *k = chain->len > 0 ? chain->cert[0]->constraints : NULL;
+	unsigned all = 1U << CHECK_PATH | 1U << CHECK_SCTS | 1U << CHECK_TENANT;
+
+	if (c->profile == NULL)
+		all |= 1U << CHECK_PROFILE;
+	if (c->encompassing == NULL)
+		all |= 1U << CHECK_ENCOMPASSING;
+	if (c->originals == NULL && ppt_rule(ppt)->answers != ANSWERS_NOTHING)
+		all |= 1U << CHECK_ORIGINAL;
+	if (c->namespaces.len == 0 && json_object_get(claims, "rph") != NULL)
+		all |= 1U << CHECK_NAMESPACES;
+	if (c->entity_id == NULL && json_object_get(claims, "vper") != NULL)
+		all |= 1U << CHECK_ENTITY_ID;
+	if (needs_content(claims, k))
+		all |= 1U << CHECK_CONTENT;
+	return all;
+}
+
+static enum rc
+read_claims(struct span text, json_t **out, struct fault *f)
+{
+	TRY(jtext_read(text, out, f));
+	if (!json_is_object(*out)) /* as the socket says it of its member */
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "claims", "must be an object");
+	return RC_OK;
+}
+
+static enum rc
+judge(const struct check *c, const struct chain *chain, const struct profile_rule *profile,
+    enum ppt ppt, const json_t *claims, struct fault *f)
+{
+	const struct gate_policy policy = { .profile = profile,
+		.constraints = c->constraints,
+		.third_party_rcd = c->third_party_rcd,
+		.do_not_originate = c->do_not_originate,
+		.referenced = c->referenced };
 	AUTO(gate) *gate = NULL;
+
+	TRY(gate_open(chain, &policy, &gate, f));
+	TRY(check_scope(c, chain, profile, f));
+	return decide(c, gate, ppt, claims, f);
+}
+
+enum rc
+check_judge(const struct check *c, const struct chain *chain, struct span claims_text,
+    unsigned *blanks, struct fault *f)
+{
+	const struct profile_rule *profile =
+	    c->profile != NULL ? profile_find(c->profile) : NULL;
 	json_auto_t *claims = NULL;
 	enum ppt ppt = PPT_BASE;
+	enum rc rc;
 
-	if (c->profile != NULL)
-		policy.profile = profile_find(c->profile);
-	TRY(jtext_read(claims_text, &claims, f));
-	if (!json_is_object(claims)) /* as the socket says it of its member */
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "claims", "must be an object");
-	TRY(find_ppt(c, policy.profile, &ppt, f));
-	policy.do_not_originate = c->do_not_originate;
-	policy.referenced = c->referenced;
-	policy.constraints.assert_committed = c->salts != NULL;
-	policy.constraints.salts = c->salts;
-	TRY(gate_open(chain, &policy, &gate, f));
-	TRY(check_scope(c, chain, policy.profile, f));
-	return decide(c, gate, ppt, claims, f);
+	rc = read_claims(claims_text, &claims, f);
+	if (rc == RC_OK)
+		rc = find_ppt(c, profile, &ppt, f);
+	if (blanks != NULL)
+		*blanks = blanks_of(c, chain, ppt, claims);
+	TRY(rc);
+	return judge(c, chain, profile, ppt, claims, f);
 }

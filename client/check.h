@@ -13,18 +13,39 @@
 
 struct check {
 	const char *cert, *claims, *ppt, *profile;
-	struct text_list allowed, original;
-	const struct originals *originals; /* what they hold; NULL: none were given */
+	struct text_list allowed, original, namespaces;
+	const struct originals *originals;     /* what they hold; NULL: none were given */
+	struct constraints_policy constraints; /* the credential's switches, and its salts */
 	bool third_party_rcd;
-	const struct salts *salts;    /* committed values are asserted with them; NULL: never */
-	const char *do_not_originate; /* OID of the extension; NULL: none known */
+	const char *entity_id;		/* what vper.id is (D-63); NULL: not judged */
+	const char *do_not_originate;	/* OID of the extension; NULL: none known */
 	const struct tnset *referenced; /* the leaf's list by reference; NULL: not at hand */
 	const char *encompassing;	/* a name of encompass_find(); NULL: not judged */
 	int64_t at_s;
 };
 
-/* RC_OK: the agent would sign.  profile: NULL, or one that profile_find() knows. */
+/* What a request on the socket is judged by as well, and this verdict is not. */
+enum check_blank {
+	CHECK_PATH,	    /* to the trust anchors */
+	CHECK_SCTS,	    /* timestamps of transparency logs */
+	CHECK_TENANT,	    /* its numbers, callers, ppts, destinations, attestation, rate */
+	CHECK_PROFILE,	    /* none was named */
+	CHECK_ENCOMPASSING, /* the same */
+	CHECK_ORIGINAL,	    /* what a div, div-o or rsp answers was not given */
+	CHECK_NAMESPACES,   /* of rph; none were named */
+	CHECK_ENTITY_ID,    /* of vper; none was named */
+	CHECK_CONTENT,	    /* elsewhere, whose digests in rcdi only the agent knows */
+	CHECK__BLANKS
+};
+
+const char *check_blank_name(enum check_blank blank); /* "original" */
+
+/*
+ * RC_OK: the agent would sign.  profile: NULL, or one that profile_find()
+ * knows.  *blanks, also when it refuses: 1 << enum check_blank for all that was
+ * not judged; NULL: nobody asks.
+ */
 enum rc check_judge(const struct check *c, const struct chain *chain, struct span claims_text,
-    struct fault *f) MUST_CHECK;
+    unsigned *blanks, struct fault *f) MUST_CHECK;
 
 #endif

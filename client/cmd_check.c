@@ -15,16 +15,28 @@ text_or_null(const char *text)
 	return text[0] == 0 ? json_null() : json_string(text);
 }
 
+static json_t *
+names_of(unsigned blanks)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < CHECK__BLANKS; i++) {
+		if ((blanks >> i & 1) != 0)
+			(void)json_array_append_new(list, json_string(check_blank_name(i)));
+	}
+	return list;
+}
+
 static int
-answer(struct cli *cli, enum rc rc, const struct fault *f)
+answer(struct cli *cli, enum rc rc, unsigned blanks, const struct fault *f)
 {
 	json_t *out;
 
 	if (rc == RC_NO_MEMORY || rc == RC_BUG)
 		return cli_fault(cli, EXIT_FAILED, "cannot decide", f, NULL);
-	out = json_pack("{s:b, s:o, s:o, s:o}", "allow", rc == RC_OK, "reason",
+	out = json_pack("{s:b, s:o, s:o, s:o, s:o}", "allow", rc == RC_OK, "reason",
 	    text_or_null(f->reason), "detail", text_or_null(f->detail), "claim",
-	    text_or_null(f->claim));
+	    text_or_null(f->claim), "not_judged", names_of(blanks));
 	if (out == NULL || cli_print_json(cli, out) != EXIT_DONE)
 		return EXIT_FAILED;
 	return rc == RC_OK ? EXIT_DONE : EXIT_REFUSED;
@@ -32,28 +44,29 @@ answer(struct cli *cli, enum rc rc, const struct fault *f)
 
 static enum rc
 judge(struct check *c, const struct chain *chain, const struct token_list *list,
-    struct span claims, struct fault *f)
+    struct span claims, unsigned *blanks, struct fault *f)
 {
 	AUTO(originals) *originals = NULL;
 
 	if (list->len > 0)
 		TRY(originals_read(list->token, list->len, &originals, f));
 	c->originals = originals;
-	return check_judge(c, chain, claims, f);
+	return check_judge(c, chain, claims, blanks, f);
 }
 
 static int
-check(struct cli *cli, struct check *c)
+check(struct cli *cli, struct check *c, bool to_all_nines)
 {
 	AUTO_TOKENS originals = { 0 };
 	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES), claims = BUF_INIT(CLAIMS_MAX);
 	AUTO(chain) *chain = NULL;
+	unsigned blanks = 0;
 	struct fault f = { 0 };
 	enum rc rc;
 
 	if (cli_read(c->cert, &pem, &f) != RC_OK)
 		return cli_unread(cli, "cannot read the chain", &f, NULL);
-	if (chain_read_pem(buf_view(&pem), false, &chain, &f) != RC_OK)
+	if (chain_read_pem(buf_view(&pem), to_all_nines, &chain, &f) != RC_OK)
 		return cli_fault(cli, EXIT_FAILED, "the chain does not decode", &f,
 		    "give PEM certificates, leaf first");
 	if (token_list_add(&originals, &c->original, &f) != RC_OK)
@@ -62,49 +75,99 @@ check(struct cli *cli, struct check *c)
 	if (rc != RC_OK && rc != RC_INVALID)
 		return cli_unread(cli, "cannot read the claims", &f, NULL);
 	if (rc == RC_OK)
-		rc = judge(c, chain, &originals, buf_view(&claims), &f);
-	return answer(cli, rc, &f);
+		rc = judge(c, chain, &originals, buf_view(&claims), &blanks, &f);
+	return answer(cli, rc, blanks, &f);
+}
+
+/* What is read before anything is judged. */
+struct files {
+	const char *tn_list, *salts;
+	struct tnset *numbers;
+	struct salts *secret;
+};
+
+static void
+files_done(struct files *files)
+{
+	tnset_free(files->numbers);
+	salts_free(files->secret);
+}
+
+/* EXIT_DONE, or the failure that has been told. */
+static int
+read_files(struct cli *cli, struct files *files, struct check *c)
+{
+	struct fault f = { 0 };
+
+	if (files->tn_list != NULL &&
+	    cli_read_tn_list(files->tn_list, &files->numbers, &f) != RC_OK)
+		return cli_unread(cli, "cannot read the TNAuthList", &f, NULL);
+	if (files->salts != NULL && disclosure_salts(files->salts, &files->secret, &f) != RC_OK)
+		return cli_unread(cli, "cannot read the salts", &f, NULL);
+	c->referenced = files->numbers;
+	c->constraints.salts = files->secret;
+	return EXIT_DONE;
+}
+
+/* EXIT_DONE, or the usage that has been told. */
+static int
+check_usage(struct cli *cli, const struct check *c, const struct text_list *rest)
+{
+	enum encompass_mode ignored;
+
+	if (c->cert == NULL || c->claims == NULL || rest->len != 0)
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    "--cert CHAIN.pem and --claims FILE are due, and nothing else", NULL);
+	if (c->profile != NULL && profile_find(c->profile) == NULL)
+		return cli_fail(cli, EXIT_USAGE, "usage: no such profile", c->profile,
+		    "it is " PROFILE_NAMES);
+	if (c->encompassing != NULL && !encompass_find(c->encompassing, &ignored))
+		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", c->encompassing,
+		    "it is require, if-present or off");
+	/* As the configuration. */
+	if (c->constraints.commit_without_salt && !c->constraints.assert_committed)
+		return cli_fail(cli, EXIT_USAGE, "usage", "--commit-without-salt has a meaning",
+		    "only with --assert-committed");
+	return EXIT_DONE;
 }
 
 int
 cmd_check(struct cli *cli, int argc, char **argv)
 {
 	struct check c = { .at_s = -1 };
+	struct constraints_policy *p = &c.constraints;
 	struct text_list rest = { 0 };
-	AUTO(tnset) *referenced = NULL;
-	AUTO(salts) *salts = NULL;
-	const char *tn_list = NULL, *salts_file = NULL;
-	enum encompass_mode ignored;
+	__attribute__((cleanup(files_done))) struct files files = { 0 };
+	bool to_all_nines = false;
 	const struct option options[] = { { "--cert", OPTION_TEXT, &c.cert },
 		{ "--claims", OPTION_TEXT, &c.claims }, { "--ppt", OPTION_TEXT, &c.ppt },
 		{ "--at", OPTION_TIME, &c.at_s }, { "--profile", OPTION_TEXT, &c.profile },
 		{ "--allow-claim", OPTION_LIST, &c.allowed },
 		{ "--encompassing", OPTION_TEXT, &c.encompassing },
 		{ "--do-not-originate", OPTION_TEXT, &c.do_not_originate },
-		{ "--tn-list", OPTION_TEXT, &tn_list },
+		{ "--tn-list", OPTION_TEXT, &files.tn_list },
 		{ "--original", OPTION_LIST, &c.original },
-		{ "--salts", OPTION_TEXT, &salts_file },
+		{ "--salts", OPTION_TEXT, &files.salts },
+		{ "--assert-committed", OPTION_FLAG, &p->assert_committed },
+		{ "--commit-without-salt", OPTION_FLAG, &p->commit_without_salt },
+		{ "--rfc8226-strict-permitted", OPTION_FLAG, &p->rfc8226_strict_permitted },
+		{ "--normalise-permitted", OPTION_FLAG, &p->normalise_permitted },
+		{ "--accept-quoted-permitted", OPTION_FLAG, &p->accept_quoted_permitted },
+		{ "--allow-range-to-all-nines", OPTION_FLAG, &to_all_nines },
+		{ "--rph-namespace", OPTION_LIST, &c.namespaces },
+		{ "--entity-id", OPTION_TEXT, &c.entity_id },
 		{ "--third-party-rcd", OPTION_FLAG, &c.third_party_rcd }, { 0 } };
 	struct fault f = { 0 };
+	int status;
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
-	if (c.cert == NULL || c.claims == NULL || rest.len != 0)
-		return cli_fail(cli, EXIT_USAGE, "usage",
-		    "--cert CHAIN.pem and --claims FILE are due, and nothing else", NULL);
-	if (c.profile != NULL && profile_find(c.profile) == NULL)
-		return cli_fail(cli, EXIT_USAGE, "usage: no such profile", c.profile,
-		    "it is " PROFILE_NAMES);
-	if (c.encompassing != NULL && !encompass_find(c.encompassing, &ignored))
-		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", c.encompassing,
-		    "it is require, if-present or off");
-	if (tn_list != NULL && cli_read_tn_list(tn_list, &referenced, &f) != RC_OK)
-		return cli_unread(cli, "cannot read the TNAuthList", &f, NULL);
-	c.referenced = referenced;
-	if (salts_file != NULL && disclosure_salts(salts_file, &salts, &f) != RC_OK)
-		return cli_unread(cli, "cannot read the salts", &f, NULL);
-	c.salts = salts;
+	status = check_usage(cli, &c, &rest);
+	if (status == EXIT_DONE)
+		status = read_files(cli, &files, &c);
+	if (status != EXIT_DONE)
+		return status;
 	if (c.at_s < 0)
 		c.at_s = (int64_t)time(NULL);
-	return check(cli, &c);
+	return check(cli, &c, to_all_nines);
 }

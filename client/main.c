@@ -30,7 +30,11 @@ static const struct command {
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
 	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
 	    "	[--encompassing require|if-present|off] [--tn-list FILE]\n"
-	    "	[--do-not-originate OID] [--third-party-rcd] [--salts FILE]",
+	    "	[--do-not-originate OID] [--third-party-rcd] [--entity-id ID]\n"
+	    "	[--rph-namespace NS]... [--salts FILE] [--assert-committed]\n"
+	    "	[--commit-without-salt] [--rfc8226-strict-permitted]\n"
+	    "	[--normalise-permitted] [--accept-quoted-permitted]\n"
+	    "	[--allow-range-to-all-nines]",
 	    "would the agent sign these claims with this certificate" },
 	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",
 	    "print a certificate, request, token, list or number" },

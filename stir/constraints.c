@@ -62,6 +62,16 @@ constraints_names(const struct constraints *c, const char *claim)
 	return false;
 }
 
+bool
+constraints_permits(const struct constraints *c, const char *claim)
+{
+	for (size_t i = 0; i < c->permitteds; i++) {
+		if (strcmp(c->permitted[i].claim, claim) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* ---- text (D-12) -------------------------------------------------------------------- */
 
 enum rc

@@ -108,6 +108,9 @@ enum rc constraints_part(const json_t *claims, const struct permitted *p, const 
 /* Named in any list, in permittedValues whole or by a pointer into it (D-51). */
 bool constraints_names(const struct constraints *c, const char *claim);
 
+/* Does permittedValues list the claim whole: is every value of it compared? */
+bool constraints_permits(const struct constraints *c, const char *claim);
+
 /*
  * Is every part of this claim's value vetted (D-16)?  Either the claim is named
  * whole, or pointers name it or all of its members.

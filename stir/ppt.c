@@ -424,6 +424,40 @@ is_among(const char *const *names, size_t n, const char *name)
 	return false;
 }
 
+/* The part of an r-value before its dot (RFC 4412 section 3.1). */
+static bool
+is_within(const char *namespace, struct span r_value)
+{
+	size_t n = strlen(namespace);
+
+	return r_value.len > n && memcmp(r_value.ptr, namespace, n) == 0 &&
+	       r_value.ptr[n] == '.';
+}
+
+static bool
+is_within_any(const char *const *namespaces, size_t n, struct span r_value)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (is_within(namespaces[i], r_value))
+			return true;
+	}
+	return false;
+}
+
+enum rc
+ppt_check_namespaces(
+    const json_t *claims, const char *const *namespaces, size_t n, struct fault *f)
+{
+	const json_t *auth = json_object_get(json_object_get(claims, "rph"), "auth");
+
+	for (size_t i = 0; i < json_array_size(auth); i++) {
+		if (!is_within_any(namespaces, n, jtext_span(json_array_get(auth, i))))
+			return REFUSE(f, RC_DENIED, RPH_NOT_ALLOWED, "rph",
+			    "rph_namespaces of the credential does not name it");
+	}
+	return RC_OK;
+}
+
 bool
 ppt_is_base_claim(const char *name)
 {

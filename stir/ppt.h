@@ -92,6 +92,13 @@ bool ppt_may_carry(enum ppt p, const char *name);
 /* Check a claim that rides by its own specification, where there is one. */
 enum rc ppt_check_extra(const char *name, const json_t *value, struct fault *f) MUST_CHECK;
 
+/*
+ * Are all resource priorities of the claims in one of these namespaces ("ets",
+ * RFC 8443)?  No certificate speaks of them.  RC_DENIED rph_not_allowed.
+ */
+enum rc ppt_check_namespaces(
+    const json_t *claims, const char *const *namespaces, size_t n, struct fault *f) MUST_CHECK;
+
 /* orig, dest, iat: in every PASSporT. */
 bool ppt_is_base_claim(const char *name);
 

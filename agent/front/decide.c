@@ -559,17 +559,6 @@ of_constraints(const struct search *s, const struct candidate *c, struct fault *
 	return gate_decide(credential->gate, &s->d->passport, credential->not_before_s, f);
 }
 
-/* Then the constraints have compared it whole: the certificate is the authority. */
-static bool
-permits_rcdi(const struct constraints *k)
-{
-	for (size_t i = 0; k != NULL && i < k->permitteds; i++) {
-		if (strcmp(k->permitted[i].claim, "rcdi") == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What the operator pinned, and what was observed. */
 static size_t
 known_content(const struct search *s, const struct config_credential *cc,
@@ -597,11 +586,14 @@ of_content(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	const struct credential *credential = credential_of(s, c);
 	struct rcd_known known[CONFIG_MAX_CONTENT];
+	const struct constraints *k;
 
 	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
-	    credential->state != CREDENTIAL_READY ||
-	    permits_rcdi(gate_constraints(credential->gate)))
+	    credential->state != CREDENTIAL_READY)
 		return RC_OK;
+	k = gate_constraints(credential->gate);
+	if (k != NULL && constraints_permits(k, "rcdi"))
+		return RC_OK; /* compared whole: the certificate is the authority */
 	return rcd_check_content(
 	    s->d->passport.claims, known, known_content(s, config_of(s, c), known), f);
 }

@@ -180,30 +180,11 @@ policy_attest(const struct config_tenant *t, const struct config_credential *c,
 	return RC_OK;
 }
 
-static bool
-has_namespace(const struct config_strings *list, struct span r_value)
-{
-	for (size_t i = 0; i < list->len; i++) {
-		size_t n = strlen(list->item[i]);
-
-		if (r_value.len > n && memcmp(r_value.ptr, list->item[i], n) == 0 &&
-		    r_value.ptr[n] == '.')
-			return true;
-	}
-	return false;
-}
-
 enum rc
 policy_rph(const struct config_credential *c, const json_t *claims, struct fault *f)
 {
-	const json_t *auth = json_object_get(json_object_get(claims, "rph"), "auth");
-
-	for (size_t i = 0; i < json_array_size(auth); i++) {
-		if (!has_namespace(&c->rph_namespaces, jtext_span(json_array_get(auth, i))))
-			return REFUSE(f, RC_DENIED, RPH_NOT_ALLOWED, "rph",
-			    "rph_namespaces of credential '%s' does not name it", c->name);
-	}
-	return RC_OK;
+	return ppt_check_namespaces(
+	    claims, (const char *const *)c->rph_namespaces.item, c->rph_namespaces.len, f);
 }
 
 enum rc

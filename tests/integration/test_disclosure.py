@@ -280,8 +280,11 @@ def checked(entity: Entity) -> None:
                              "--claims", entity.path("call.json"), want=4))
     equal((told["reason"], told["claim"]), ("private_claim_in_clear", "pid"))
     true(entity.permitted["pid#commit-sha-256"][0] not in told["detail"], "a digest is told")
+    salted = ("check", "--cert", entity.path("leaf.pem"), "--salts", entity.path("salts"),
+              "--claims", entity.path("call.json"))
+    equal(json.loads(vesper(*salted, want=4))["reason"], "private_claim_in_clear")
     asserted = ("check", "--cert", entity.path("leaf.pem"), "--salts", entity.path("salts"),
-                "--claims")
+                "--assert-committed", "--claims")
     equal(json.loads(vesper(*asserted, entity.path("call.json")))["allow"], True)
     (entity.folder / "call.json").write_text(json.dumps({**BASE, "pid": 1}))
     equal(json.loads(vesper(*asserted, entity.path("call.json"), want=4))["reason"],

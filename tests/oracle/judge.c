@@ -121,8 +121,9 @@ judge(struct check *c, const struct chain *chain, struct span claims, struct fau
 	c->originals = originals;
 	if (salt_lines.len > 0)
 		TRY(salts_read(buf_view(&salt_lines), &salts, f));
-	c->salts = salts;
-	return check_judge(c, chain, claims, f);
+	c->constraints.salts = salts;
+	c->constraints.assert_committed = salts != NULL;
+	return check_judge(c, chain, claims, NULL, f);
 }
 
 static void

@@ -120,6 +120,63 @@ write_leaves(void)
 }
 
 static void
+write_secret(const char *name, const char *text)
+{
+	char path[128];
+
+	write_file(name, span_str(text));
+	snprintf(path, sizeof path, "%s/%s", w.dir, name);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+#define SALT "AAECAwQFBgcICQoLDA0ODw"
+
+/* A leaf whose permittedValues list one value of one claim. */
+static void
+write_permitted(const char *name, const char *claim, const char *value)
+{
+	AUTO_BUF one = BUF_INIT(100), der = BUF_INIT(1000);
+	AUTO_OSSL(X509) *leaf = NULL;
+	struct pki_spec s = leaf_spec();
+	struct permitted p = { (char *)(uintptr_t)claim, (char *[]){ (char *)(uintptr_t)value },
+		1 };
+	const struct constraints k = { .permitted = &p, .permitteds = 1 };
+
+	assert_int_equal(constraints_encode(&der, &k, NULL), RC_OK);
+	pki_tnauth_one(&one, CALLER);
+	s.tnauth = buf_view(&one);
+	s.jwt_constraints = buf_view(&der);
+	leaf = pki_issue(&s);
+	write_pem(name, leaf);
+}
+
+/* One of each switch that "vesper check" shares with a credential's section. */
+static void
+write_switched(void)
+{
+	/* 99999999990 and 9 more (RFC 8226 section 9, D-03) */
+	static const uint8_t nines[] = { 0x30, 0x14, 0xa1, 0x12, 0x30, 0x10, 0x16, 0x0b, '9',
+		'9', '9', '9', '9', '9', '9', '9', '9', '9', '0', 0x02, 0x01, 0x0a };
+	static const uint8_t salt[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+	AUTO_OSSL(X509) *leaf = NULL;
+	struct pki_spec s = leaf_spec();
+	json_auto_t *seven = json_integer(7);
+	char digest[PRIVACY_DIGEST_TEXT];
+
+	s.tnauth = span_of(nines, sizeof nines);
+	leaf = pki_issue(&s);
+	write_pem("nines.pem", leaf);
+	write_permitted("absent.pem", "pid", "7");
+	write_permitted("spaced.pem", "pid", "{\"b\":1, \"a\":2}");
+	write_permitted("quoted.pem", "pid", "\"x\"");
+	assert_int_equal(
+	    privacy_digest(span_of(salt, sizeof salt), seven, digest, NULL), RC_OK);
+	write_permitted("commit.pem", "pid#commit-sha-256", digest);
+	write_secret("salts", SALT " pid\n");
+	write_secret("others", SALT " pad\n");
+}
+
+static void
 write_logs(void)
 {
 	AUTO_BUF json = BUF_INIT(10000);
@@ -159,6 +216,7 @@ make_world(void **state)
 	w.root = pki_issue(&(struct pki_spec){ .cn = "Root", .key = w.root_key, .ca = true });
 	write_pem("root.pem", w.root);
 	write_leaves();
+	write_switched();
 	write_logs();
 	write_file("base.json", span_str(BASE));
 	write_file("shaken.json", span_str(SHAKEN));
@@ -188,7 +246,9 @@ drop_world(void **state)
 	static const char *const files[] = { "root.pem", "leaf.pem", "bound.pem", "sp.pem",
 		"passport.jwt", "identity.txt", "logs.json", "base.json", "shaken.json",
 		"rcd.json", "other.json", "twice.json", "broken.json", "stale.json", "list.der",
-		"dots.der", "list.json", "some.conf", "p384.csr", "stdin", "stdout", "stderr" };
+		"dots.der", "list.json", "some.conf", "p384.csr", "stdin", "stdout", "stderr",
+		"nines.pem", "absent.pem", "spaced.pem", "quoted.pem", "commit.pem", "salts",
+		"others" };
 	char path[128];
 
 	(void)state;
@@ -283,6 +343,12 @@ split(const char *line, char *argv[ARGV_MAX])
 	argv[n] = NULL;
 }
 
+#define WITH(more) \
+	"{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}," more "}"
+#define VPER \
+	"\"vper\":{\"id\":\"e-1\",\"glue\":[\"urn:glue:lei:5493001KJTIIGC8Y1R12\"],\"name\":" \
+	"\"A\"," \
+	"\"domain\":\"a.example\"}"
 #define RCD_Q "sha256-2lPcUAHvHocr1XW9ONn6/nW5oT6ZWs3v6LvRP0DhKCk"
 
 static struct run_case {
@@ -498,6 +564,88 @@ static struct run_case {
 	    { "\"reason\":\"malformed_json\"" }, NULL },
 	{ "check: claims that are a list", "check --cert @leaf.pem --claims @list.json", "", 4,
 	    { "\"reason\":\"invalid_member\"", "\"claim\":\"claims\"" }, NULL },
+	{ "check: not judged without a profile", "check --cert @leaf.pem --claims @base.json --at " NOW,
+	    "", 0, { "\"not_judged\":[\"path\",\"scts\",\"tenant\",\"profile\",\"encompassing\"]" },
+	    NULL },
+	{ "check: not judged with all that can be told",
+	    "check --cert @leaf.pem --claims @base.json --profile vesper-06 --encompassing off --at " NOW,
+	    "", 0, { "\"not_judged\":[\"path\",\"scts\",\"tenant\"]" }, NULL },
+	{ "check: not judged, and refused", "check --cert @leaf.pem --claims @other.json --at " NOW, "",
+	    4, { "\"allow\":false", "\"not_judged\":[\"path\"," }, NULL },
+	{ "check: a div whose original is not there", "check --cert @leaf.pem --claims - --ppt div --at "
+	    NOW, WITH("\"div\":{\"tn\":\"" CALLER "\"}"), 0,
+	    { "\"allow\":true", "\"encompassing\",\"original\"]" }, NULL },
+	{ "check: a div without div, nor its original", "check --cert @leaf.pem --claims @base.json "
+	    "--ppt div --at " NOW, "", 4, { "\"reason\":\"missing_claim\"", "\"original\"]" }, NULL },
+	{ "check: D-41 content elsewhere", "check --cert @leaf.pem --claims - --ppt rcd --at " NOW,
+	    WITH("\"rcd\":{\"nam\":\"Q\",\"icn\":\"https://a.example/i.png\"},\"rcdi\":{\"/icn\":\"" RCD_Q
+		 "\"}"), 0, { "\"allow\":true", "\"rcd_content\"]" }, NULL },
+	{ "check: D-08 absent", "check --cert @absent.pem --claims @base.json --at " NOW, "", 0,
+	    { "\"allow\":true" }, NULL },
+	{ "check: D-08 absent, --rfc8226-strict-permitted",
+	    "check --cert @absent.pem --claims @base.json --rfc8226-strict-permitted --at " NOW, "", 4,
+	    { "\"reason\":\"claim_missing_by_constraint\"", "\"claim\":\"pid\"" }, NULL },
+	{ "check: D-12 spaced", "check --cert @spaced.pem --claims - --at " NOW,
+	    WITH("\"pid\":{\"a\":2,\"b\":1}"), 4, { "\"reason\":\"credential_unusable\"" }, NULL },
+	{ "check: D-12 spaced, --normalise-permitted",
+	    "check --cert @spaced.pem --claims - --normalise-permitted --at " NOW,
+	    WITH("\"pid\":{\"a\":2,\"b\":1}"), 0, { "\"allow\":true" }, NULL },
+	{ "check: D-12 spaced, another value",
+	    "check --cert @spaced.pem --claims - --normalise-permitted --at " NOW,
+	    WITH("\"pid\":{\"a\":2,\"b\":2}"), 4, { "\"reason\":\"value_not_permitted\"" }, NULL },
+	{ "check: D-12 quoted", "check --cert @quoted.pem --claims - --at " NOW, WITH("\"pid\":\"x\""),
+	    4, { "\"reason\":\"value_not_permitted\"" }, NULL },
+	{ "check: D-12 quoted, --accept-quoted-permitted",
+	    "check --cert @quoted.pem --claims - --accept-quoted-permitted --at " NOW,
+	    WITH("\"pid\":\"x\""), 0, { "\"allow\":true" }, NULL },
+	{ "check: D-15 in clear", "check --cert @commit.pem --claims - --at " NOW, WITH("\"pid\":7"), 4,
+	    { "\"reason\":\"private_claim_in_clear\"", "\"claim\":\"pid\"" }, NULL },
+	{ "check: D-15 in clear, whatever the salts",
+	    "check --cert @commit.pem --claims - --salts @salts --at " NOW, WITH("\"pid\":7"), 4,
+	    { "\"reason\":\"private_claim_in_clear\"" }, NULL },
+	{ "check: D-15 --assert-committed without a salt",
+	    "check --cert @commit.pem --claims - --assert-committed --at " NOW, WITH("\"pid\":7"), 4,
+	    { "\"reason\":\"commitment_not_provable\"" }, NULL },
+	{ "check: D-15 --assert-committed with another's salt",
+	    "check --cert @commit.pem --claims - --assert-committed --salts @others --at " NOW,
+	    WITH("\"pid\":7"), 4, { "\"reason\":\"commitment_not_provable\"" }, NULL },
+	{ "check: D-15 --assert-committed with its salt",
+	    "check --cert @commit.pem --claims - --assert-committed --salts @salts --at " NOW,
+	    WITH("\"pid\":7"), 0, { "\"allow\":true" }, NULL },
+	{ "check: D-15 --assert-committed, another value",
+	    "check --cert @commit.pem --claims - --assert-committed --salts @salts --at " NOW,
+	    WITH("\"pid\":8"), 4, { "\"reason\":\"value_not_permitted\"" }, NULL },
+	{ "check: D-15 --commit-without-salt",
+	    "check --cert @commit.pem --claims - --assert-committed --commit-without-salt --at " NOW,
+	    WITH("\"pid\":7"), 0, { "\"allow\":true" }, NULL },
+	{ "check: --commit-without-salt alone",
+	    "check --cert @commit.pem --claims - --commit-without-salt --at " NOW, WITH("\"pid\":7"), 2,
+	    { NULL }, "--assert-committed" },
+	{ "check: D-03 to all nines", "check --cert @nines.pem --claims @base.json --at " NOW, "", 1,
+	    { NULL }, "chain" },
+	{ "check: D-03 --allow-range-to-all-nines",
+	    "check --cert @nines.pem --claims - --allow-range-to-all-nines --at " NOW,
+	    "{\"orig\":{\"tn\":\"99999999999\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}}", 0,
+	    { "\"allow\":true" }, NULL },
+	{ "check: D-03 outside of it",
+	    "check --cert @nines.pem --claims - --allow-range-to-all-nines --at " NOW,
+	    "{\"orig\":{\"tn\":\"99999999989\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}}", 4,
+	    { "\"reason\":\"tn_not_authorized\"" }, NULL },
+	{ "check: rph of no namespace that is told", "check --cert @sp.pem --claims - --ppt rph "
+	    "--profile shaken-sp --at " NOW, WITH("\"rph\":{\"auth\":[\"ets.0\"]}"), 0,
+	    { "\"allow\":true", "\"rph_namespaces\"]" }, NULL },
+	{ "check: --rph-namespace", "check --cert @sp.pem --claims - --ppt rph --profile shaken-sp "
+	    "--rph-namespace wps --rph-namespace ets --encompassing off --at " NOW,
+	    WITH("\"rph\":{\"auth\":[\"ets.0\"]}"), 0, { "\"allow\":true", "\"tenant\"]" }, NULL },
+	{ "check: --rph-namespace of another", "check --cert @sp.pem --claims - --ppt rph --profile "
+	    "shaken-sp --rph-namespace et --at " NOW, WITH("\"rph\":{\"auth\":[\"ets.0\"]}"), 4,
+	    { "\"reason\":\"rph_not_allowed\"" }, NULL },
+	{ "check: D-63 no --entity-id", "check --cert @leaf.pem --claims - --allow-claim vper --at " NOW,
+	    WITH(VPER), 0, { "\"allow\":true", "\"entity_id\"]" }, NULL },
+	{ "check: D-63 --entity-id", "check --cert @leaf.pem --claims - --allow-claim vper --entity-id "
+	    "e-1 --at " NOW, WITH(VPER), 0, { "\"allow\":true", "\"encompassing\"]" }, NULL },
+	{ "check: D-63 --entity-id of another", "check --cert @leaf.pem --claims - --allow-claim vper "
+	    "--entity-id e-2 --at " NOW, WITH(VPER), 4, { "\"claim\":\"vper/id\"" }, NULL },
 	{ "check: no chain", "check --cert @base.json --claims @base.json --at " NOW, "", 1, { NULL },
 	    "chain" },
 	{ "check: no such chain", "check --cert @nothing --claims @base.json", "", 6, { NULL },
