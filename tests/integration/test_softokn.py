@@ -1,0 +1,133 @@
+"""A second software token, NSS softokn behind p11-kit's proxy: another maker's reading of PKCS#11."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from cases import Cases, equal, true
+from world import process
+from world import unixhttp as http
+from world.machine import TOKEN_LABEL, Machine, wait_for
+
+ACME = "12025550100"
+CONNECTIONS, EACH = 8, 40
+LIBRARIES = [Path("/usr/lib") / machine for machine in
+             ("x86_64-linux-gnu", "aarch64-linux-gnu", "riscv64-linux-gnu", "")]
+
+
+def library(name: str) -> str | None:
+    return next((str(at / name) for at in LIBRARIES if (at / name).exists()), None)
+
+
+SOFTOKN, PROXY = library("libsoftokn3.so"), library("p11-kit-proxy.so")
+
+
+class Softokn(Machine):
+    """softokn takes its directory as an argument of C_Initialize, which p11-kit's proxy passes on.
+
+    The proxy reads the module's file below XDG_CONFIG_HOME; as root it would not.
+    """
+
+    def make_token(self) -> None:
+        super().make_token()  # PIN and lock file; the SoftHSM token stays unused
+        store, modules = self.dir / "nss", self.dir / "xdg" / "pkcs11" / "modules"
+        for folder in (store, modules):
+            folder.mkdir(parents=True)
+        pin = self.dir / "nss-pin"
+        pin.write_text(self.pin + "\n")
+        subprocess.run(["certutil", "-N", "-d", f"sql:{store}", "-f", str(pin)], check=True,
+                       capture_output=True)
+        pin.unlink()
+        self.give(store, "hsm_user", 0o700)
+        (modules.parent / "pkcs11.conf").write_text("user-config: only\n")
+        (modules / "softokn.module").write_text(
+            f"module: {SOFTOKN}\n"
+            f"x-init-reserved: configdir='sql:{store}' dbTokenDescription='{TOKEN_LABEL}'\n")
+        self.module = PROXY
+        self.environment = [f"XDG_CONFIG_HOME={self.dir / 'xdg'}"]
+
+
+def sign_all(machine: Machine) -> list:
+    """Requests of several connections at once; the answers that were none."""
+    bad = []
+
+    def run() -> None:
+        connection = http.UnixConnection(machine.socket)
+        body = {"tenant": "acme", "claims": {"orig": {"tn": ACME}, "dest": {"tn": ["12125550111"]}}}
+        for _ in range(EACH):
+            answer = http.request("", "POST", "/v1/passports", body, connection=connection)
+            if answer.status != 200:
+                bad.append((answer.status, answer.reason))
+
+    threads = [threading.Thread(target=run) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return bad
+
+
+def it_is_softokn(machine: Machine) -> None:
+    pids = process.roles(machine.agent.pid)["signer"]
+    equal(len(pids), 2)
+    for pid in pids:
+        true("libsoftokn3.so" in process.mappings(pid), f"signer {pid} did not load softokn")
+        true("libsofthsm2.so" not in process.mappings(pid), f"signer {pid} loaded SoftHSM too")
+
+
+def signs_at_once(machine: Machine) -> None:
+    """verify_signatures = all: a wrong signature would be no answer."""
+    before = machine.signatures()
+    equal(sign_all(machine)[:5], [])
+    equal(machine.signatures() - before, CONNECTIONS * EACH)
+
+
+def canary_sings(machine: Machine) -> None:
+    def sung() -> list[int]:
+        return [s["canaries"] for t in machine.status()["tokens"] for s in t["signers"]]
+    first = sung()
+    wait_for("a canary of each signer", lambda: all(b > a for a, b in zip(first, sung())), 60)
+
+
+def key_changes(machine: Machine) -> None:
+    """A renewal makes a key in the admin's process, which the signers must find."""
+    old = machine.credential("acme")["serial"]
+    answer = http.request(machine.admin_socket, "POST", "/v1/credentials/acme/main/renew", {})
+    equal(answer.status, 202)
+    wait_for("another certificate", lambda: machine.credential("acme")["serial"] != old, 60)
+    equal(sign_all(machine)[:5], [])
+
+
+def comes_back(machine: Machine) -> None:
+    """The keys are in the token and not in a process."""
+    serial = machine.credential("acme")["serial"]
+    machine.stop_agent()
+    machine.start_agent()
+    machine.wait_ready("acme")
+    equal(machine.credential("acme")["serial"], serial)
+    equal(sign_all(machine)[:5], [])
+
+
+def main() -> int:
+    missing = [name for name, at in (("libnss3", SOFTOKN), ("p11-kit-modules", PROXY),
+                                     ("libnss3-tools", shutil.which("certutil"))) if not at]
+    if missing:
+        print(f"1..0 # skipped: install {' '.join(missing)}")
+        return 77
+    cases = Cases("softokn")
+    with Softokn() as machine:
+        machine.start(lambda m: {"acme": m.enterprise()},
+                      token={"threads": 4, "canary_s": 1, "verify_signatures": '"all"'})
+        for function in (it_is_softokn, signs_at_once, canary_sings, key_changes, comes_back):
+            cases.case(function.__name__, function, machine)
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
