@@ -25,8 +25,10 @@ enum {
 	CONFIG_MAX_TENANTS = 20000,
 	CONFIG_MAX_TOKENS = 16,
 	CONFIG_MAX_FILE = 4 * 1024 * 1024,
-	CONFIG_MAX_CONTENT = 64,    /* rcd_content of one credential */
-	CONFIG_NAME_MAX = 63,	    /* [a-z0-9][a-z0-9._-]* */
+	CONFIG_MAX_CONTENT = 64, /* rcd_content of one credential */
+	CONFIG_NAME_MAX = 63,	 /* [a-z0-9][a-z0-9._-]* */
+	CONFIG_MAX_REKEY_DAYS = 3650,
+	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1, /* in rekey_days */
 	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
 };
 
@@ -140,6 +142,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	char *origid_value;		    /* ORIGID_FIXED: a UUID */
 	enum original_check original_check; /* of div, div-o and rsp */
 	unsigned renew_lifetime_s;	    /* notAfter asked for; 0: the CA decides */
+	unsigned rekey_days;		    /* a key serves so long; 0: for one certificate */
 };
 
 /* A list of user and of group ids. */

@@ -170,6 +170,15 @@ contents_json(const struct config_credential *c)
 	return list;
 }
 
+/* As it is written in the file. */
+static json_t *
+rekey_json(unsigned days)
+{
+	if (days == 0)
+		return json_string("every");
+	return days == CONFIG_REKEY_NEVER ? json_string("never") : json_sprintf("%u", days);
+}
+
 static json_t *
 credential_json(const struct config_credential *c)
 {
@@ -196,10 +205,12 @@ credential_json(const struct config_credential *c)
 	    "assert_committed", c->constraints_policy.assert_committed, "commit_without_salt",
 	    c->constraints_policy.commit_without_salt ? "allow" : "refuse");
 	json_auto_t *types = types_json(c);
+	json_auto_t *rekey = rekey_json(c->rekey_days);
 
 	json_object_update(out, rest);
 	json_object_update(out, types);
 	json_object_update(out, private);
+	json_object_set(out, "rekey", rekey);
 	return out;
 }
 

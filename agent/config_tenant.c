@@ -1,6 +1,7 @@
 #include "agent/config_parse.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "stir/ppt.h"
@@ -582,6 +583,28 @@ read_types(const struct section *s, struct config_credential *cred, struct fault
 	return read_origid(s, cred, f);
 }
 
+/* "every" certificate has a key of its own, or a key serves for so many days, or "never" ends. */
+static enum rc
+read_rekey(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	const char *text = section_text(s, "rekey");
+	char *end = NULL;
+	unsigned long days = 0;
+
+	if (strcmp(text, "every") == 0)
+		return RC_OK;
+	if (text[0] >= '1' && text[0] <= '9')
+		days = strtoul(text, &end, 10);
+	if (strcmp(text, "never") == 0)
+		days = CONFIG_REKEY_NEVER;
+	else if (end == NULL || *end != 0 || days > CONFIG_MAX_REKEY_DAYS)
+		return section_bad(s, "rekey", f,
+		    "'rekey' is \"every\", \"never\" or a number of days up to %d",
+		    CONFIG_MAX_REKEY_DAYS);
+	cred->rekey_days = (unsigned)days;
+	return RC_OK;
+}
+
 static enum rc
 read_credential(const struct config *c, const struct section *s, const struct config_tenant *t,
     struct config_credential *cred, struct fault *f)
@@ -600,6 +623,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_types(s, cred, f));
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
 	TRY(read_wanted_constraints(s, cred, f));
+	TRY(read_rekey(s, cred, f));
 	return section_uint(
 	    s, "renew_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->renew_lifetime_s, f);
 }

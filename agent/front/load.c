@@ -433,7 +433,9 @@ finish_install(const struct load *l, struct credset_place at)
 	rc = publish_missing(l, at, cred, &why);
 	if (rc == RC_OK && l->old == NULL &&
 	    pending_read(c, cred->tenant, cred->name, &p, NULL) == RC_OK &&
-	    memcmp(p.facts.key_id, cred->key_id, KEY_ID_LEN) == 0)
+	    memcmp(p.facts.key_id, cred->key_id, KEY_ID_LEN) == 0 &&
+	    /* else the same key is to serve once more */
+	    pending_since_s(c, cred->tenant, cred->name) <= cred->installed_at_s)
 		rc = pending_remove(c, cred->tenant, cred->name, &why);
 	if (rc != RC_OK)
 		log_fault(LEVEL_WARNING, "install_unfinished", &why);

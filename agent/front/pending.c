@@ -2,11 +2,12 @@
 
 #include <stdio.h>
 
+#include "agent/front/keyfile.h"
 #include "agent/front/retire.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 
-enum { PENDING_MODE = 0600, SUBJECT_MAX = 64 };
+enum { PENDING_MODE = 0600, SUBJECT_MAX = 64, DAY_S = 86400 };
 
 void
 pending_done(struct pending *p)
@@ -43,6 +44,14 @@ pending_read(const struct config *c, const char *tenant, const char *name, struc
 	*out = (struct pending){ der, facts };
 	der = BUF_INIT(0); /* theirs now */
 	return RC_OK;
+}
+
+int64_t
+pending_since_s(const struct config *c, const char *tenant, const char *name)
+{
+	struct store_path path = { 0 };
+
+	return file_of(c, tenant, name, &path, NULL) == RC_OK ? store_mtime(path.text) : 0;
 }
 
 enum rc
@@ -137,30 +146,114 @@ unmake(struct works *w, struct credset_place at, unsigned token,
 		log_fault(LEVEL_WARNING, "key_left", &why);
 }
 
+/* A request for this key, in the file. */
+static enum rc
+write_request(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_LEN],
+    const struct csr_template *t, struct fault *f)
+{
+	const struct config *c = w->set->config;
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+	struct store_path path = { 0 };
+
+	TRY(file_of(c, c->tenant[at.tenant].name, credset_config(w->set, at)->name, &path, f));
+	TRY(build(w, at, point, *t, &der, f));
+	return store_write(path.text, buf_view(&der), PENDING_MODE, f);
+}
+
+/* Its token and its age, before anything rests on it. */
+static enum rc
+write_keyfile(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
+    int64_t now_s, struct fault *f)
+{
+	struct keyfile k = { .made_s = now_s };
+	uint8_t key_id[KEY_ID_LEN];
+
+	key_id_of_point(point, key_id);
+	snprintf(k.token, sizeof k.token, "%s", w->set->config->token[token].name);
+	return keyfile_write(w->set->config, key_id, &k, f);
+}
+
+static void
+record_made(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_LEN])
+{
+	uint8_t key_id[KEY_ID_LEN];
+	char hex[2 * KEY_ID_LEN + 1];
+
+	key_id_of_point(point, key_id);
+	works_hex(key_id, KEY_ID_LEN, hex);
+	works_audit(w, "key_made", w->set->config->tenant[at.tenant].name,
+	    credset_config(w->set, at)->name, json_pack("{s:s}", "key", hex));
+}
+
 static enum rc
 make_new(struct works *w, struct credset_place at, const struct csr_template *t, int64_t now_s,
     struct fault *f)
 {
-	const struct config_tenant *tenant = &w->set->config->tenant[at.tenant];
-	const struct config_credential *cc = credset_config(w->set, at);
 	uint8_t point[P256_POINT_LEN] = { 0 };
-	AUTO_BUF der = BUF_INIT(PENDING_MAX);
-	struct store_path path = { 0 };
 	unsigned token = 0;
 	enum rc rc;
 
-	TRY(works_token_index(w, cc->token, &token, f));
-	TRY(file_of(w->set->config, tenant->name, cc->name, &path, f));
+	TRY(works_token_index(w, credset_config(w->set, at)->token, &token, f));
 	TRY(works_generate(w, token, point, f));
-	rc = build(w, at, point, *t, &der, f);
+	rc = write_keyfile(w, token, point, now_s, f);
 	/*
-	 * A crash before this line leaves a key that nothing names: it takes
-	 * room in the token, signs nothing, and is counted (unnamed.h).
+	 * A crash before the request is written leaves a key that nothing
+	 * refers to: it takes room in the token, signs nothing, and is counted
+	 * (unnamed.h).
 	 */
 	if (rc == RC_OK)
-		rc = store_write(path.text, buf_view(&der), PENDING_MODE, f);
-	if (rc != RC_OK)
+		rc = write_request(w, at, point, t, f);
+	if (rc == RC_OK)
+		record_made(w, at, point);
+	else
 		unmake(w, at, token, point, now_s);
+	return rc;
+}
+
+/* May the key in force serve for another certificate?  One of unknown age may not. */
+static bool
+key_stays(const struct works *w, struct credset_place at, int64_t now_s)
+{
+	const struct credential *c = credset_credential(w->set, at);
+	unsigned days = credset_config(w->set, at)->rekey_days, token = 0;
+	struct keyfile k = { .made_s = 0 };
+
+	if (days == 0 || c->state != CREDENTIAL_READY ||
+	    works_token_index(w, credset_config(w->set, at)->token, &token, NULL) != RC_OK ||
+	    token != c->token)
+		return false;
+	if (days == CONFIG_REKEY_NEVER)
+		return true;
+	return keyfile_read(w->set->config, c->key_id, &k, NULL) == RC_OK &&
+	       now_s >= k.made_s && now_s - k.made_s < (int64_t)days * DAY_S;
+}
+
+/* A key that the token has lost or refuses is no reason to go without a certificate. */
+static bool
+is_lost(const struct fault *f)
+{
+	return strcmp(f->reason, "no_key") == 0 || strcmp(f->reason, "key_refused") == 0;
+}
+
+static enum rc
+make_request(struct works *w, struct credset_place at, const struct csr_template *t,
+    int64_t now_s, struct fault *f)
+{
+	const char *tenant = w->set->config->tenant[at.tenant].name;
+	const char *name = credset_config(w->set, at)->name;
+	struct fault why = { .reason = "" };
+	enum rc rc;
+
+	TRY(allow_key(&w->allow, tenant, name, now_s, f));
+	rc = RC_NOT_FOUND;
+	if (key_stays(w, at, now_s))
+		rc = write_request(w, at, credset_credential(w->set, at)->point, t, &why);
+	if (rc == RC_NOT_FOUND || is_lost(&why))
+		rc = make_new(w, at, t, now_s, f);
+	else if (rc != RC_OK)
+		rc = FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc == RC_HSM || rc == RC_BUSY) /* no fault of the renewer's */
+		allow_key_back(&w->allow, tenant, name);
 	return rc;
 }
 
@@ -175,6 +268,7 @@ pending_make(struct works *w, struct credset_place at, struct span tnauth_der,
 		.constraints_der = constraints_der };
 	AUTO_PENDING old = { 0 };
 	struct fault why = { 0 };
+	bool in_force;
 	enum rc rc;
 
 	if (cc->constraints != NULL)
@@ -182,21 +276,17 @@ pending_make(struct works *w, struct credset_place at, struct span tnauth_der,
 	rc = pending_read(c, tenant->name, cc->name, &old, &why);
 	if (rc == RC_IO || rc == RC_NO_MEMORY)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
-	if (rc == RC_OK && key_in_force(w, at, old.facts.key_id))
-		rc = RC_NOT_FOUND; /* installed; the disk refused to let the file go */
-	if (rc == RC_OK && same_octets(&old, &t)) {
+	/* With a key that is to serve once; else it is installed, and the disk kept the file. */
+	in_force = rc == RC_OK && key_in_force(w, at, old.facts.key_id);
+	if (rc == RC_OK && same_octets(&old, &t) && (!in_force || key_stays(w, at, now_s))) {
 		*out = old;
 		old = (struct pending){ 0 };
 		return RC_OK;
 	}
-	TRY(allow_key(&w->allow, tenant->name, cc->name, now_s, f));
 	/* Recorded first: a crash in between must not lose the old key's end. */
-	if (rc == RC_OK)
+	if (rc == RC_OK && !in_force)
 		TRY(retire_note(w, old.facts.key_id, at, now_s, f));
-	rc = make_new(w, at, &t, now_s, f);
-	if (rc == RC_HSM || rc == RC_BUSY) /* no fault of the renewer's */
-		allow_key_back(&w->allow, tenant->name, cc->name);
-	TRY(rc);
+	TRY(make_request(w, at, &t, now_s, f));
 	return pending_read(c, tenant->name, cc->name, out, f);
 }
 

@@ -22,12 +22,16 @@ enum rc pending_read(const struct config *c, const char *tenant, const char *nam
 void pending_done(struct pending *p);
 #define AUTO_PENDING __attribute__((cleanup(pending_done))) struct pending
 
+/* When it was made, Unix seconds; 0: there is none. */
+int64_t pending_since_s(const struct config *c, const char *tenant, const char *name);
+
 enum rc pending_remove(
     const struct config *c, const char *tenant, const char *name, struct fault *f) MUST_CHECK;
 
 /*
- * The request for these octets: the outstanding one, or a new one with a new
- * key, whereupon the key of another outstanding one is retired.  A key whose
+ * The request for these octets: the outstanding one, or a new one, whereupon
+ * the key of another outstanding one is retired.  Its key is new, or the one
+ * in force as long as rekey lets that serve and the token has it.  A key whose
  * request cannot be written is destroyed.  RC_BUSY overloaded: too many keys
  * were made that never came into force (allow.h).
  */

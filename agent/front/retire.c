@@ -1,5 +1,6 @@
 #include "agent/front/retire.h"
 
+#include "agent/front/keyfile.h"
 #include "agent/front/pending.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
@@ -36,8 +37,11 @@ retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_pl
 	struct store_path dir = { 0 }, path = { 0 };
 	AUTO_BUF text = BUF_INIT(RETIRE_FILE_MAX);
 	char hex[2 * KEY_ID_LEN + 1];
-	json_auto_t *root = json_pack("{s:s, s:s, s:s, s:I}", "token", cc->token, "tenant",
-	    t->name, "credential", cc->name, "at", (json_int_t)at_s);
+	struct keyfile k = { .made_s = 0 };
+	bool known = keyfile_read(w->set->config, key_id, &k, NULL) == RC_OK;
+	json_auto_t *root =
+	    json_pack("{s:s, s:s, s:s, s:I}", "token", known ? k.token : cc->token, "tenant",
+		t->name, "credential", cc->name, "at", (json_int_t)at_s);
 
 	if (root == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a retired key");
@@ -143,7 +147,7 @@ destroy(struct works *w, const struct retiring *r, struct fault *f)
 	unsigned token = 0;
 
 	TRY(works_token_index(w, r->token, &token, f));
-	TRY(token_admin_destroy(w->token[token].admin, r->key_id, f));
+	TRY(works_discard(w, token, r->key_id, f));
 	more = json_pack("{s:s}", "key", r->hex);
 	works_audit(w, "key_retired", r->tenant, r->name, more);
 	return RC_OK;
@@ -200,8 +204,7 @@ retire_one(void *arg, const char *file, struct fault *f)
 	rc = retiring_read(path.text, file, &r, &why);
 	if (rc == RC_OK)
 		rc = retire_key(round, &r, &why);
-	/* A key that is gone already is what was wanted. */
-	if (rc == RC_OK || (rc == RC_NOT_FOUND && r.root != NULL))
+	if (rc == RC_OK)
 		return store_remove(path.text, f);
 	if (rc != RC_BUSY)
 		log_fault(LEVEL_WARNING, "retire", &why);

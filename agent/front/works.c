@@ -1,5 +1,6 @@
 #include "agent/front/works.h"
 
+#include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
@@ -147,9 +148,11 @@ works_discard(
 	struct fault why = { 0 };
 	enum rc rc = token_admin_destroy(w->token[token].admin, key_id, &why);
 
-	if (rc == RC_OK || rc == RC_NOT_FOUND)
-		return RC_OK;
-	return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (keyfile_remove(w->set->config, key_id, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "keyfile", &why);
+	return RC_OK;
 }
 
 enum rc

@@ -90,10 +90,7 @@ enum rc works_signed(struct works *w, unsigned token, enum rc rc, const struct f
 enum rc works_generate(
     struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
 
-/*
- * The end of a key that this process has just made and nothing names.  RC_OK
- * also when it is gone.
- */
+/* The end of a key that nothing needs, and of its file.  RC_OK also when it is gone. */
 enum rc works_discard(struct works *w, unsigned token, const uint8_t key_id[KEY_ID_LEN],
     struct fault *f) MUST_CHECK;
 

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <utime.h>
 
+#include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/ops.h"
 #include "agent/front/pending.h"
@@ -605,6 +607,142 @@ the_old_key_goes_after_the_overlap(void **state)
 	lab_close(&l);
 }
 
+/* ---- rekey ---- */
+
+struct rekey_case {
+	const char *name, *tenant;
+	bool lost;	/* the token has lost the key meanwhile */
+	bool unknown;	/* nothing says how old the key is */
+	int64_t made_s; /* what its file says; 0: as it was */
+	bool kept;	/* the second certificate is for the same key */
+} rekey_cases[] = {
+	{ "each certificate its key", VESPER(NUMBERS, ""), false, false, 0, false },
+	{ "each, in so many words", VESPER(NUMBERS, "rekey = every"), false, false, 0, false },
+	{ "never another", VESPER(NUMBERS, "rekey = never"), false, false, 0, true },
+	{ "never, however old", VESPER(NUMBERS, "rekey = never"), false, false, 1, true },
+	{ "never, of unknown age", VESPER(NUMBERS, "rekey = never"), false, true, 0, true },
+	{ "never, but it is lost", VESPER(NUMBERS, "rekey = never"), true, false, 0, false },
+	{ "a key of 2 days", VESPER(NUMBERS, "rekey = 2"), false, false, 0, true },
+	{ "within its days", VESPER(NUMBERS, "rekey = 2"), false, false,
+	    PKI_NOW - 2 * 86400 + 1, true },
+	{ "its days are over", VESPER(NUMBERS, "rekey = 2"), false, false, PKI_NOW - 2 * 86400,
+	    false },
+	{ "made in the future", VESPER(NUMBERS, "rekey = 2"), false, false, PKI_NOW + 1,
+	    false },
+	{ "days, of unknown age", VESPER(NUMBERS, "rekey = 2"), false, true, 0, false },
+};
+
+static void
+rekeys(void **state)
+{
+	const struct rekey_case *row = *state;
+	uint8_t first[KEY_ID_LEN];
+	struct keyfile k = { .made_s = 0 };
+	struct lab l;
+	bool kept;
+
+	bworld_tenant("acme", row->tenant);
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	memcpy(first, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	assert_int_equal(keyfile_read(l.works.set->config, first, &k, NULL), RC_OK);
+	assert_string_equal(k.token, "main");
+	assert_int_equal(k.made_s, now);
+	k.made_s = row->made_s;
+	if (row->made_s != 0)
+		assert_int_equal(keyfile_write(l.works.set->config, first, &k, NULL), RC_OK);
+	if (row->unknown)
+		assert_int_equal(keyfile_remove(l.works.set->config, first, NULL), RC_OK);
+	if (row->lost)
+		softadmin_drop(world.admin, first);
+	install_good(&l, "11", now + 86400);
+	assert_string_equal(serial_of(l.works.set, l.at), "11");
+	kept = memcmp(first, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN) == 0;
+	assert_int_equal(kept, row->kept);
+	assert_int_equal(audited("key_made"), row->kept ? 1 : 2);
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
+	assert_int_equal(softadmin_has(world.admin, first), row->kept);
+	if (!row->kept) /* its file goes with it */
+		assert_int_equal(
+		    keyfile_read(l.works.set->config, first, &k, NULL), RC_NOT_FOUND);
+	assert_int_equal(softadmin_keys(world.admin), 1);
+	lab_close(&l);
+}
+
+/* An order under way for the key in force outlives a restart; an installed one does not. */
+static void
+a_request_for_the_same_key_stays(void **state)
+{
+	struct lab l;
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+	struct utimbuf long_ago = { 1000, 1000 }, before_that = { 999, 999 };
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, "rekey = never"));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	lab_request(&l);
+	assert_memory_equal(
+	    l.pending.facts.key_id, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	buf_span(&der, buf_view(&l.pending.der));
+	lab_close(&l);
+	assert_int_equal(utime("state/front/tenants/acme/main/current.pem", &long_ago), 0);
+	lab_open(&l);
+	lab_request(&l);
+	assert_true(span_eq(buf_view(&der), buf_view(&l.pending.der)));
+	lab_close(&l);
+	assert_int_equal(utime("state/front/tenants/acme/main/pending.csr", &before_that), 0);
+	lab_open(&l);
+	assert_int_equal(pending_since_s(l.works.set->config, "acme", "main"), 0);
+	lab_close(&l);
+}
+
+static const struct keyfile_case {
+	const char *name, *text;
+	enum rc rc;
+} keyfile_cases[] = {
+	{ "good", "{\"token\":\"main\",\"made\":7}", RC_OK },
+	{ "none", NULL, RC_NOT_FOUND },
+	{ "empty", "", RC_INVALID },
+	{ "no JSON", "{\"token\":", RC_INVALID },
+	{ "no token", "{\"made\":7}", RC_INVALID },
+	{ "no age", "{\"token\":\"main\"}", RC_INVALID },
+	{ "more", "{\"token\":\"main\",\"made\":7,\"x\":1}", RC_INVALID },
+	{ "another type", "{\"token\":7,\"made\":7}", RC_INVALID },
+	{ "before time", "{\"token\":\"main\",\"made\":-1}", RC_INVALID },
+	{ "no name", "{\"token\":\"../x\",\"made\":7}", RC_INVALID },
+};
+
+static void
+files_of_keys(void **state)
+{
+	const uint8_t id[KEY_ID_LEN] = { 0xab };
+	char path[128] = "state/front/keys/ab";
+	struct fault f = { 0 };
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	memset(path + strlen(path), '0', 2 * (KEY_ID_LEN - 1));
+	memcpy(path + strlen("state/front/keys/") + 2 * KEY_ID_LEN, ".json", 6);
+	assert_int_equal(keyfile_write(l.works.set->config, id,
+			     &(struct keyfile){ .token = "main", .made_s = 7 }, &f),
+	    RC_OK);
+	assert_int_not_equal(store_mtime(path), 0);
+	for (size_t i = 0; i < ARRAY_LEN(keyfile_cases); i++) {
+		const struct keyfile_case *row = &keyfile_cases[i];
+		struct keyfile k = { .made_s = -7 };
+
+		bworld_file(path, row->text);
+		if (keyfile_read(l.works.set->config, id, &k, &f) != row->rc)
+			fail_msg("%s: %s", row->name, f.detail);
+		assert_int_equal(k.made_s, row->rc == RC_OK ? 7 : -7);
+	}
+	assert_int_equal(keyfile_remove(l.works.set->config, id, &f), RC_OK);
+	lab_close(&l);
+}
+
 /* However it is noted: not with a certificate in force, nor with a request outstanding. */
 static void
 a_needed_key_is_not_destroyed(void **state)
@@ -1085,7 +1223,8 @@ int
 main(void)
 {
 	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
-	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + 19] = {
+	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + ARRAY_LEN(rekey_cases) +
+				       21] = {
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
@@ -1093,6 +1232,8 @@ main(void)
 		STEP(constraints_narrowed_meanwhile),
 		STEP(after_a_roll_back_it_installs),
 		STEP(the_old_key_goes_after_the_overlap),
+		STEP(a_request_for_the_same_key_stays),
+		STEP(files_of_keys),
 		STEP(a_needed_key_is_not_destroyed),
 		STEP(other_octets_another_key),
 		STEP(published_files),
@@ -1107,10 +1248,13 @@ main(void)
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
 	};
-	size_t n = 19;
+	size_t n = 21;
 
 	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
 		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,
 			close_world, &install_cases[i] };
+	for (size_t i = 0; i < ARRAY_LEN(rekey_cases); i++)
+		tests[n++] = (struct CMUnitTest){ rekey_cases[i].name, rekeys, open_world,
+			close_world, &rekey_cases[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

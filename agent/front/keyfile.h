@@ -1,0 +1,31 @@
+/*
+ * What is known of a key beyond its certificate: the token that it was made
+ * in, and when.  STATE/front/keys/KEYID.json, written before anything refers
+ * to the key and removed when the key is destroyed.
+ *
+ * A key without such a file is as good as any: it is of unknown age, and in
+ * the token that the configuration names.
+ */
+#ifndef AGENT_FRONT_KEYFILE_H
+#define AGENT_FRONT_KEYFILE_H
+
+#include "agent/config.h"
+#include "stir/es256.h"
+
+struct keyfile {
+	char token[CONFIG_NAME_MAX + 1]; /* the name of its section */
+	int64_t made_s;			 /* Unix seconds */
+};
+
+enum rc keyfile_write(const struct config *c, const uint8_t key_id[KEY_ID_LEN],
+    const struct keyfile *k, struct fault *f) MUST_CHECK;
+
+/* RC_NOT_FOUND where there is none; RC_INVALID keyfile for one that is not as we write it. */
+enum rc keyfile_read(const struct config *c, const uint8_t key_id[KEY_ID_LEN],
+    struct keyfile *out, struct fault *f) MUST_CHECK;
+
+/* RC_OK also where there is none. */
+enum rc keyfile_remove(
+    const struct config *c, const uint8_t key_id[KEY_ID_LEN], struct fault *f) MUST_CHECK;
+
+#endif
