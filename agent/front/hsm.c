@@ -259,6 +259,34 @@ wants_asking(const struct key *k, uint64_t bit)
 	return k->wanted && (said & bit) == 0;
 }
 
+/* It looks for a key that it did not find at its start. */
+static bool
+is_searching(const struct process *p)
+{
+	return p->is.taught && p->learns > 0;
+}
+
+/*
+ * A process that starts has all keys before it.  One that is at work has to
+ * search, which in a big token stops it for a fifth of a second: one key and
+ * one process at a time, so that the others sign meanwhile.
+ */
+static bool
+may_learn(const struct process *p)
+{
+	const struct token *t = p->token;
+
+	if (!p->is.taught)
+		return p->learns < HSM_LEARN_WINDOW;
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		const struct process *other = t->process[i];
+
+		if (other != NULL && !other->is.draining && is_searching(other))
+			return false;
+	}
+	return true;
+}
+
 static void
 learn_more(struct process *p)
 {
@@ -267,7 +295,7 @@ learn_more(struct process *p)
 
 	if (!p->is.ready || p->is.draining)
 		return;
-	while (p->cursor < t->keys && p->learns < HSM_LEARN_WINDOW) {
+	while (p->cursor < t->keys && may_learn(p)) {
 		struct key *k = t->key[p->cursor];
 
 		if (wants_asking(k, bit)) {
@@ -281,6 +309,15 @@ learn_more(struct process *p)
 	}
 	if (p->cursor >= t->keys && p->learns == 0)
 		p->is.taught = true;
+}
+
+static void
+learn_token(struct token *t)
+{
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		if (t->process[i] != NULL)
+			learn_more(t->process[i]);
+	}
 }
 
 /*
@@ -324,25 +361,32 @@ load_of(const struct process *p, const struct hsm_call *c)
 	return p->is.signing + (failed_here ? HSM_MAX_SIGNING : 0);
 }
 
-/* The least loaded process for this call; *some says whether any could, were it not busy. */
+/*
+ * The least loaded process for this call; *some says whether any could, were
+ * it not busy.  One that searches gets it only where there is no other.
+ */
 static struct process *
 choose(const struct token *t, const struct hsm_call *c, bool *some)
 {
 	const struct key *k = find_key(t, c->key_id);
-	struct process *best = NULL;
+	struct process *best = NULL, *searching = NULL;
+	bool others = false;
 
 	*some = false;
 	for (unsigned i = 0; k != NULL && i < HSM_MAX_PROCESSES; i++) {
 		struct process *p = t->process[i];
+		struct process **kind;
 
 		if (!takes_calls(p) || (k->known >> i & 1) == 0)
 			continue;
 		*some = true;
+		others |= !is_searching(p);
+		kind = is_searching(p) ? &searching : &best;
 		if (p->is.signing < signing_limit(p) &&
-		    (best == NULL || load_of(p, c) < load_of(best, c)))
-			best = p;
+		    (*kind == NULL || load_of(p, c) < load_of(*kind, c)))
+			*kind = p;
 	}
-	return best;
+	return others ? best : searching;
 }
 
 static bool
@@ -1012,7 +1056,7 @@ process_ready(void *arg, uint32_t events)
 	if (p->blamed && p->live == 0)
 		report(p);
 	ask_stats_again(p);
-	learn_more(p);
+	learn_token(t);
 	fail_stranded(t);
 	pump(t);
 	freshen(h);
@@ -1188,12 +1232,8 @@ hsm_limits(struct hsm *h, unsigned max_waiting, unsigned timeout_ms)
 static void
 learn_everywhere(struct hsm *h)
 {
-	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++) {
-		for (unsigned n = 0; n < HSM_MAX_PROCESSES; n++) {
-			if (h->token[i].process[n] != NULL)
-				learn_more(h->token[i].process[n]);
-		}
-	}
+	for (unsigned i = 0; i < HSM_MAX_TOKENS; i++)
+		learn_token(&h->token[i]);
 }
 
 enum rc

@@ -26,6 +26,7 @@ struct fixture {
 	struct hsm *hsm;
 	unsigned ups, kills, killed_process;
 	unsigned changes;
+	int64_t patience_ms; /* of a call; 0: TIMEOUT_MS */
 };
 
 struct call {
@@ -241,7 +242,8 @@ static enum rc
 ask(struct fixture *x, struct call *c, uint8_t key, uint8_t digest, struct fault *f)
 {
 	*c = (struct call){ 0 };
-	c->is.deadline_ms = loop_now_ms(x->loop) + TIMEOUT_MS;
+	c->is.deadline_ms =
+	    loop_now_ms(x->loop) + (x->patience_ms != 0 ? x->patience_ms : TIMEOUT_MS);
 	c->is.done = on_done;
 	c->is.given = on_given;
 	memset(c->is.key_id, key, KEY_ID_LEN);
@@ -1119,6 +1121,145 @@ unwanted_keys_go(void **state)
 	close(s.fd);
 }
 
+/* ---- keys that come later ---- */
+
+/* Read what was sent and answer no LEARN but the first of *held. */
+static void
+hold_learn(struct fake *s, struct frame *held)
+{
+	struct frame frame;
+
+	while (frame_recv(s->fd, &frame, NULL) == RC_OK) {
+		if (frame.op == FRAME_LEARN) {
+			s->learnt++;
+			*held = frame;
+		} else if (frame.op == FRAME_SIGN) {
+			s->got[s->gots++] = frame;
+		} else {
+			say(s, frame);
+		}
+	}
+}
+
+static void
+be_patient(struct fixture *x)
+{
+	x->patience_ms = 60000;
+	hsm_limits(x->hsm, 8, 60000);
+}
+
+/* One key at one process at a time, and the others sign meanwhile. */
+static void
+later_keys_are_learnt_in_turn(void **state)
+{
+	struct fixture *x = *state;
+	struct fake s[2];
+	struct frame held = { .op = 0 };
+	struct call c[8];
+
+	be_patient(x);
+	want(x, 1);
+	s[0] = ready(x, 0);
+	s[1] = ready(x, 1);
+	want(x, 2);
+	want(x, 3);
+	hold_learn(&s[0], &held);
+	serve(&s[1]);
+	assert_int_equal(s[0].learnt, 2); /* of keys 1 and 2 */
+	assert_int_equal(s[1].learnt, 1);
+	for (size_t i = 0; i < 4; i++)
+		must_ask(x, &c[i], (uint8_t)i);
+	serve(&s[1]);
+	assert_int_equal(s[1].gots, 4); /* none goes to the one that searches */
+	for (size_t i = 4; i < 8; i++)
+		must_ask(x, &c[i], (uint8_t)i);
+	hold_learn(&s[0], &held);
+	assert_int_equal(s[0].gots, 0); /* not even when the other is full */
+	say(&s[0], held);
+	turn(x);
+	assert_true(hsm_ready(x->hsm, 0, key_of(2).key_id));
+	assert_false(hsm_ready(x->hsm, 0, key_of(3).key_id));
+	hold_learn(&s[0], &held);
+	assert_int_equal(s[0].learnt, 3); /* then the next, at the same one first */
+	serve(&s[1]);
+	assert_int_equal(s[1].learnt, 1);
+	say(&s[0], held);
+	turn(x);
+	serve(&s[1]);
+	assert_int_equal(s[1].learnt, 2); /* and now the other's turn */
+	for (unsigned n = 0; n < 4; n++) {
+		turn(x);
+		serve(&s[1]);
+	}
+	assert_int_equal(s[1].learnt, 3);
+	while (s[1].gots > 0)
+		answer(&s[1], FRAME_OK);
+	serve(&s[0]);
+	while (s[0].gots > 0)
+		answer(&s[0], FRAME_OK);
+	for (unsigned n = 0; n < 4; n++) {
+		turn(x);
+		serve(&s[0]);
+		serve(&s[1]);
+		while (s[0].gots + s[1].gots > 0)
+			answer(s[0].gots > 0 ? &s[0] : &s[1], FRAME_OK);
+	}
+	turn(x);
+	for (size_t i = 0; i < 8; i++)
+		is_good(&c[i], (uint8_t)i);
+	close(s[0].fd);
+	close(s[1].fd);
+}
+
+/* With one process there is nobody else: it signs between two searches. */
+static void
+the_only_one_signs_while_it_learns(void **state)
+{
+	struct fixture *x = *state;
+	struct frame held = { .op = 0 };
+	struct call c;
+	struct fake s;
+
+	be_patient(x);
+	want(x, 1);
+	s = ready(x, 0);
+	want(x, 2);
+	hold_learn(&s, &held);
+	must_ask(x, &c, 9);
+	hold_learn(&s, &held);
+	assert_int_equal(s.gots, 1);
+	answer(&s, FRAME_OK);
+	turn(x);
+	is_good(&c, 9);
+	close(s.fd);
+}
+
+/* One that dies over its search does not keep the others from theirs. */
+static void
+a_search_that_ends_badly(void **state)
+{
+	struct fixture *x = *state;
+	struct frame held = { .op = 0 };
+	struct fake s[2];
+
+	be_patient(x);
+	want(x, 1);
+	s[0] = ready(x, 0);
+	s[1] = ready(x, 1);
+	want(x, 2);
+	hold_learn(&s[0], &held);
+	serve(&s[1]);
+	assert_int_equal(s[1].learnt, 1);
+	close(s[0].fd);
+	turn(x);
+	turn_for(x, HSM_TICK_MS + 50);
+	serve(&s[1]);
+	turn(x);
+	assert_int_equal(s[1].learnt, 2);
+	assert_true(hsm_ready(x->hsm, 0, key_of(2).key_id));
+	close(s[1].fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /* ---- counters ---- */
@@ -1237,6 +1378,9 @@ main(void)
 		TEST(replaced),
 		TEST(attach_refuses),
 		TEST(unwanted_keys_go),
+		TEST(later_keys_are_learnt_in_turn),
+		TEST(the_only_one_signs_while_it_learns),
+		TEST(a_search_that_ends_badly),
 		TEST(fresh_counters),
 		TEST(fresh_is_not_the_answer_before),
 		TEST(fresh_does_not_wait_for_ever),
