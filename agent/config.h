@@ -119,6 +119,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	enum conveyance convey;
 	char *x5u;	   /* base URL, ends in "/": leaf fingerprint + ".pem" is appended */
 	char *publish_dir; /* where <fingerprint>.pem is put; NULL: published elsewhere */
+	bool publish_root; /* with the anchor at its end (D-47) */
 	unsigned publish_line;
 	bool identity; /* identity = none: no x5u needed, no Identity value made */
 	unsigned identity_max_bytes; /* 4096 */
@@ -130,6 +131,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	struct config_strings policies;	    /* OIDs, one of which its certificate must name */
 	struct config_content *rcd_content; /* D-41 */
 	size_t rcd_contents;
+	bool trust_content; /* rcd_content_unknown = trust: the caller's digests are taken */
 	bool allow_range_to_all_nines;		      /* D-03 */
 	struct constraints_policy constraints_policy; /* D-08, D-12, D-15; no salts */
 	struct secret_ref salts;	  /* of the commitments; only the front reads them */
@@ -137,6 +139,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	unsigned tnlist_max_age_s;	  /* of a TNAuthList by reference (D-46) */
 	enum unlisted_tn unlisted_tn;
 	bool third_party_rcd;		      /* D-52 */
+	bool attest_in_rsp;		      /* D-38, profile vesper-05 */
 	struct config_strings rph_namespaces; /* RFC 8443: "ets", "esnet"; empty: none */
 	enum origid_source origid;
 	char *origid_value;		    /* ORIGID_FIXED: a UUID */
@@ -218,6 +221,8 @@ struct config {
 	unsigned max_connections;      /* 16384 */
 	unsigned max_user_connections; /* of them, of one uid: half unless said */
 	unsigned max_waiting;	       /* 1024 per token */
+	/* How old an iat may be, how far ahead, how old that of a div (D-21): 60, 5, 10800. */
+	unsigned iat_past_s, iat_future_s, iat_diverted_s;
 	enum { AUDIT_SYNC_GROUP, AUDIT_SYNC_NONE } audit_sync;
 	struct config_token *token;
 	size_t tokens;

@@ -120,9 +120,11 @@ types_json(const struct config_credential *c)
 	static const char *const origid[] = { "caller", "fixed", "random" };
 	static const char *const check[] = { "compare", "cached" };
 
-	return json_pack("{s:b,s:o,s:s,s:s?,s:s}", "third_party_rcd", c->third_party_rcd,
-	    "rph_namespaces", strings_json(&c->rph_namespaces), "origid", origid[c->origid],
-	    "origid_value", c->origid_value, "original_check", check[c->original_check]);
+	return json_pack("{s:b,s:b,s:s,s:o,s:s,s:s?,s:s}", "third_party_rcd",
+	    c->third_party_rcd, "attest_in_rsp", c->attest_in_rsp, "rcd_content_unknown",
+	    c->trust_content ? "trust" : "refuse", "rph_namespaces",
+	    strings_json(&c->rph_namespaces), "origid", origid[c->origid], "origid_value",
+	    c->origid_value, "original_check", check[c->original_check]);
 }
 
 static json_t *
@@ -183,12 +185,12 @@ static json_t *
 credential_json(const struct config_credential *c)
 {
 	static const char *const unlisted[] = { "refuse", "B", "C" };
-	json_t *out = json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s?,s:o,s:s?,s:s,s:s?,s:s?,s:s}",
+	json_t *out = json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s?,s:o,s:s?,s:s,s:s?,s:s?,s:b,s:s}",
 	    "name", c->name, "profile", profile_rule(c->profile)->name, "token", c->token, "ca",
 	    c->ca, "authority", c->authority, "claim_agent", c->claim_agent, "constraints",
 	    constraints_json(c->constraints), "spc", c->spc, "conveyance",
 	    conveyance_name(c->convey), "x5u", c->x5u, "publish_dir", c->publish_dir,
-	    "identity", c->identity ? "header" : "none");
+	    "publish_root", c->publish_root, "identity", c->identity ? "header" : "none");
 	json_auto_t *rest = json_pack(
 	    "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:s,s:i,s:o,s:b,s:b,s:b,s:b,s:s,s:i}",
 	    "identity_max_bytes", (int)c->identity_max_bytes, "priority", (int)c->priority,
@@ -291,10 +293,10 @@ admin_json(const struct config *c)
 static json_t *
 top_json(const struct config *c)
 {
-	return json_pack(
-	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i,s:i,s:s,"
-	    "s:o,s:[],s:[],"
-	    "s:[],s:[],s:[]}",
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:"
+			 "i,s:i,s:i,s:i,s:i,s:s,"
+			 "s:o,s:[],s:[],"
+			 "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
 	    c->front_user, "hsm_user", c->hsm_user, "net_user", c->net_user, "trust_anchors",
 	    c->trust_anchors, "authority_anchors", c->authority_anchors, "ct_logs", c->ct_logs,
@@ -302,9 +304,10 @@ top_json(const struct config *c)
 	    "tnlist_tls_ca", c->tnlist_tls_ca, "original_chains", c->original_chains,
 	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
 	    (int)c->max_connections, "max_user_connections", (int)c->max_user_connections,
-	    "max_waiting", (int)c->max_waiting, "audit_sync",
-	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin", admin_json(c),
-	    "listen", "token", "ca", "authority", "tenant");
+	    "max_waiting", (int)c->max_waiting, "iat_past_s", (int)c->iat_past_s,
+	    "iat_future_s", (int)c->iat_future_s, "iat_diverted_s", (int)c->iat_diverted_s,
+	    "audit_sync", c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin",
+	    admin_json(c), "listen", "token", "ca", "authority", "tenant");
 }
 
 enum rc

@@ -16,6 +16,9 @@ enum {
 	MAX_BACKOFF_MS = 60000,
 	LOCAL_BACKOFF_MS = 1000,
 	NETWORK_BACKOFF_MS = 5000,
+	MAX_IAT_PAST_S = 600,
+	MAX_IAT_FUTURE_S = 60,
+	MAX_IAT_DIVERTED_S = 86400,
 	MAX_SOCKET_PATH = sizeof((struct sockaddr_un *)0)->sun_path - 1,
 };
 
@@ -466,6 +469,9 @@ read_limits(struct config *c, const struct section *top, struct fault *f)
 	if (section_has(top, "max_user_connections"))
 		TRY(section_uint(top, "max_user_connections", 1, c->max_connections,
 		    &c->max_user_connections, f));
+	TRY(section_uint(top, "iat_past_s", 1, MAX_IAT_PAST_S, &c->iat_past_s, f));
+	TRY(section_uint(top, "iat_future_s", 0, MAX_IAT_FUTURE_S, &c->iat_future_s, f));
+	TRY(section_uint(top, "iat_diverted_s", 0, MAX_IAT_DIVERTED_S, &c->iat_diverted_s, f));
 	TRY(section_uint(top, "max_waiting", 1, 65536, &c->max_waiting, f));
 	TRY(section_choice(top, "audit_sync", sync, &choice, f));
 	c->audit_sync = choice;

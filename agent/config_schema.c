@@ -1,5 +1,7 @@
 #include "agent/config_parse.h"
 
+#include "stir/passport.h"
+
 /* clang-format off */
 #define TEXT(name)	  CFG_STR(name, NULL, CFGF_NODEFAULT)
 #define TEXT_DEF(name, d) CFG_STR(name, d, CFGF_NONE)
@@ -51,6 +53,8 @@ cfg_opt_t config_main_options[] = {
 	TEXT("original_chains"),
 	NUMBER("request_timeout_ms", 5000), NUMBER("max_connections", 16384),
 	NUMBER("max_user_connections", 0),
+	NUMBER("iat_past_s", PASSPORT_PAST_S), NUMBER("iat_future_s", PASSPORT_FUTURE_S),
+	NUMBER("iat_diverted_s", PASSPORT_DIVERTED_S),
 	NUMBER("max_waiting", 1024), TEXT_DEF("audit_sync", "group"),
 	TEXT_DEF("admin_socket", "/run/vesper/admin.sock"),
 	TEXT("admin_user"), TEXT("admin_group"),
@@ -75,19 +79,20 @@ static cfg_opt_t constraints_options[] = {
 static cfg_opt_t credential_options[] = {
 	TEXT("profile"), TEXT("token"), TEXT("ca"), TEXT("authority"), TEXT("claim_agent"),
 	CFG_SEC("constraints", constraints_options, CFGF_MULTI),
-	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"),
+	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"), NO("publish_root"),
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
 	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
 	LIST("ppts"), LIST("dests"), TEXT_DEF("encompassing", "if-present"),
 	NUMBER("tnlist_max_age_s", 86400),
-	LIST("rcd_content"),
+	LIST("rcd_content"), TEXT_DEF("rcd_content_unknown", "refuse"),
 	LIST("policies"),
 	NO("allow_range_to_all_nines"), NO("rfc8226_strict_permitted"),
 	NO("normalise_permitted"), NO("accept_quoted_permitted"),
 	TEXT("salts"), NO("assert_committed"), TEXT_DEF("commit_without_salt", "refuse"),
 	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),
 	TEXT_DEF("rekey", "every"),
-	NO("third_party_rcd"), LIST("rph_namespaces"), TEXT_DEF("origid", "caller"),
+	NO("third_party_rcd"), NO("attest_in_rsp"), LIST("rph_namespaces"),
+	TEXT_DEF("origid", "caller"),
 	TEXT("origid_value"), TEXT_DEF("original_check", "compare"),
 	CFG_END()
 };

@@ -326,6 +326,7 @@ read_publication(const struct section *s, struct config_credential *cred, struct
 		    "\"none\"");
 	TRY(section_string(s, "publish_dir", &cred->publish_dir, f));
 	cred->publish_line = section_line(s, "publish_dir");
+	cred->publish_root = section_bool(s, "publish_root");
 	return section_uint(
 	    s, "identity_max_bytes", 512, MAX_IDENTITY_BYTES, &cred->identity_max_bytes, f);
 }
@@ -444,8 +445,12 @@ read_content(
 static enum rc
 read_contents(const struct section *s, struct config_credential *cred, struct fault *f)
 {
+	static const char *const ways[] = { "refuse", "trust", NULL };
 	size_t n = cfg_size(s->cfg, "rcd_content");
+	unsigned choice = 0;
 
+	TRY(section_choice(s, "rcd_content_unknown", ways, &choice, f));
+	cred->trust_content = choice == 1;
 	if (n == 0)
 		return RC_OK;
 	if (n > CONFIG_MAX_CONTENT)
@@ -561,6 +566,19 @@ read_origid(const struct section *s, struct config_credential *cred, struct faul
 	return RC_OK;
 }
 
+/* D-38: what it means there is draft -05's alone to say. */
+static enum rc
+read_attest_in_rsp(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	const struct profile_rule *rule = profile_rule(cred->profile);
+
+	cred->attest_in_rsp = section_bool(s, "attest_in_rsp");
+	if (cred->attest_in_rsp && !rule->attest_in_rsp)
+		return section_bad(s, "attest_in_rsp", f,
+		    "attest has no meaning in ppt rsp under profile %s", rule->name);
+	return RC_OK;
+}
+
 /* What belongs to single types of PASSporT. */
 static enum rc
 read_types(const struct section *s, struct config_credential *cred, struct fault *f)
@@ -568,6 +586,7 @@ read_types(const struct section *s, struct config_credential *cred, struct fault
 	static const char *const checks[] = { "compare", "cached", NULL };
 	unsigned choice = 0;
 
+	TRY(read_attest_in_rsp(s, cred, f));
 	cred->third_party_rcd = section_bool(s, "third_party_rcd");
 	TRY(section_strings(s, "rph_namespaces", &cred->rph_namespaces, f));
 	for (size_t i = 0; i < cred->rph_namespaces.len; i++) {

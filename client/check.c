@@ -42,9 +42,10 @@ find_ppt(
 static enum rc
 check_originals(const struct check *c, struct fault *f)
 {
-	const struct original_policy policy = {
-		.check = ORIGINAL_COMPARE, .without_anchors = true, .now_s = c->at_s
-	};
+	const struct original_policy policy = { .check = ORIGINAL_COMPARE,
+		.without_anchors = true,
+		.now_s = c->at_s,
+		.max_age_s = PASSPORT_DIVERTED_S };
 	size_t verified = 0;
 
 	return c->originals == NULL ? RC_OK
@@ -79,7 +80,8 @@ decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_
 {
 	struct passport_policy policy = { .now_s = c->at_s,
 		.iat_past_s = PASSPORT_PAST_S,
-		.iat_future_s = PASSPORT_FUTURE_S };
+		.iat_future_s = PASSPORT_FUTURE_S,
+		.iat_diverted_s = PASSPORT_DIVERTED_S };
 	struct passport p;
 	json_auto_t *instead = NULL;
 	const char **extra = NULL;
@@ -170,6 +172,7 @@ judge(const struct check *c, const struct chain *chain, const struct profile_rul
 	const struct gate_policy policy = { .profile = profile,
 		.constraints = c->constraints,
 		.third_party_rcd = c->third_party_rcd,
+		.attest_in_rsp = c->attest_in_rsp,
 		.do_not_originate = c->do_not_originate,
 		.referenced = c->referenced };
 	AUTO(gate) *gate = NULL;

@@ -156,6 +156,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--allow-range-to-all-nines", OPTION_FLAG, &to_all_nines },
 		{ "--rph-namespace", OPTION_LIST, &c.namespaces },
 		{ "--entity-id", OPTION_TEXT, &c.entity_id },
+		{ "--attest-in-rsp", OPTION_FLAG, &c.attest_in_rsp },
 		{ "--third-party-rcd", OPTION_FLAG, &c.third_party_rcd }, { 0 } };
 	struct fault f = { 0 };
 	int status;

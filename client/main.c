@@ -30,9 +30,9 @@ static const struct command {
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
 	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
 	    "	[--encompassing require|if-present|off] [--tn-list FILE]\n"
-	    "	[--do-not-originate OID] [--third-party-rcd] [--entity-id ID]\n"
-	    "	[--rph-namespace NS]... [--salts FILE] [--assert-committed]\n"
-	    "	[--commit-without-salt] [--rfc8226-strict-permitted]\n"
+	    "	[--do-not-originate OID] [--third-party-rcd] [--attest-in-rsp]\n"
+	    "	[--entity-id ID] [--rph-namespace NS]... [--salts FILE]\n"
+	    "	[--assert-committed] [--commit-without-salt] [--rfc8226-strict-permitted]\n"
 	    "	[--normalise-permitted] [--accept-quoted-permitted]\n"
 	    "	[--allow-range-to-all-nines]",
 	    "would the agent sign these claims with this certificate" },

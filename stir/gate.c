@@ -214,14 +214,14 @@ gate_uncovered(const struct gate *g, const struct passport *p)
 	return NULL;
 }
 
-/* D-38: attest says nothing about who is called, but for one profile. */
+/* D-38: attest says nothing about who is called, but for one profile, and there by a switch. */
 static enum rc
 decide_rsp(const struct gate *g, const struct passport *p, struct fault *f)
 {
 	const struct profile_rule *profile = g->policy.profile;
 
 	if (p->ppt != PPT_RSP || json_object_get(p->claims, "attest") == NULL ||
-	    (profile != NULL && profile->attest_in_rsp))
+	    (g->policy.attest_in_rsp && profile != NULL && profile->attest_in_rsp))
 		return RC_OK;
 	return REFUSE(
 	    f, RC_INVALID, UNKNOWN_CLAIM, "attest", "attest has no meaning in ppt rsp");

@@ -16,6 +16,7 @@ struct gate_policy {
 	const struct profile_rule *profile;    /* NULL: no profile's rules (vesper check) */
 	struct constraints_policy constraints; /* its salts are borrowed as the chain is */
 	bool third_party_rcd;	      /* rich call data about numbers of others (D-52) */
+	bool attest_in_rsp;	      /* where the profile knows it at all (D-38) */
 	const char *do_not_originate; /* dotted OID of that extension (D-42); NULL: none */
 	/*
 	 * The numbers of the leaf's list by reference (D-46), borrowed; NULL:

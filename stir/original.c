@@ -352,12 +352,12 @@ originals_match(const struct originals *o, const struct passport *p, struct faul
 /* ---- verifying ------------------------------------------------------------------------- */
 
 static enum rc
-check_age(const struct link *l, int64_t now_s, struct fault *f)
+check_age(const struct link *l, const struct original_policy *policy, struct fault *f)
 {
 	/* Both are below 2^53 in magnitude. */
-	int64_t age_s = now_s - l->p.iat_s;
+	int64_t age_s = policy->now_s - l->p.iat_s;
 
-	if (age_s > PASSPORT_DIVERTED_S || age_s < -ORIGINAL_FUTURE_S)
+	if (age_s > policy->max_age_s || age_s < -ORIGINAL_FUTURE_S)
 		return REFUSE(f, RC_DENIED, ORIGINAL_INVALID, "original",
 		    "stale_iat: iat is %lld s %s", (long long)(age_s > 0 ? age_s : -age_s),
 		    age_s > 0 ? "old" : "ahead");
@@ -408,7 +408,7 @@ verify_link(const struct link *l, const struct original_policy *policy, size_t *
 		.alone = true };
 	bool chained, before;
 
-	TRY(check_age(l, policy->now_s, f));
+	TRY(check_age(l, policy, f));
 	if (!l->x5c && l->x5u != NULL && policy->known != NULL)
 		in.chain = policy->known(policy->arg, span_str(l->x5u));
 	chained = l->x5c || in.chain != NULL;

@@ -39,6 +39,7 @@ struct original_policy {
 	void (*remember)(void *arg, struct span token, const struct chain *chain);
 	void *arg;
 	int64_t now_s;
+	int64_t max_age_s; /* of an iat: PASSPORT_DIVERTED_S (D-21) */
 };
 
 struct originals; /* opaque */
@@ -76,7 +77,7 @@ enum rc originals_match(
 
 /*
  * Verify them as a verification service does, each at its own iat, which is
- * at most PASSPORT_DIVERTED_S old.  *verified: how many have had their
+ * at most max_age_s old.  *verified: how many have had their
  * signature verified.  RC_DENIED original_invalid.
  */
 enum rc originals_verify(const struct originals *o, const struct original_policy *policy,

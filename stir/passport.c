@@ -347,8 +347,8 @@ read_iat(const json_t *iat, const struct ppt_rule *rule, const struct passport_p
 	if (!json_is_integer(iat))
 		return invalid(f, "iat", "iat is an integer");
 	iat_s = json_integer_value(iat);
-	if (rule->iat == IAT_OF_ORIGINAL && past_s < PASSPORT_DIVERTED_S)
-		past_s = PASSPORT_DIVERTED_S; /* RFC 8946 section 3, D-21 */
+	if (rule->iat == IAT_OF_ORIGINAL && past_s < policy->iat_diverted_s)
+		past_s = policy->iat_diverted_s; /* RFC 8946 section 3, D-21 */
 	/* Integers are below 2^53, so neither sum can overflow. */
 	if (iat_s < policy->now_s - past_s)
 		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s old",

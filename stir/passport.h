@@ -11,9 +11,10 @@
 enum { PASSPORT_MAX_DEST = 16, PASSPORT_MAX_BYTES = 65536, PASSPORT_MAX_URI = 512 };
 
 struct passport_policy {
-	int64_t now_s;	      /* Unix time */
-	int64_t iat_past_s;   /* how old an iat may be: PASSPORT_PAST_S */
-	int64_t iat_future_s; /* and how far ahead */
+	int64_t now_s;		/* Unix time */
+	int64_t iat_past_s;	/* how old an iat may be: PASSPORT_PAST_S */
+	int64_t iat_future_s;	/* and how far ahead */
+	int64_t iat_diverted_s; /* how old that of a div, if more: PASSPORT_DIVERTED_S */
 	const char *const
 	    *extra_claims; /* claims allowed beside the ppt's (D-51); may be NULL */
 	size_t extra;

@@ -42,7 +42,7 @@ struct profile_rule {
 	int64_t warn_lifetime_s;    /* warned above; 0: never */
 	bool vetted_claims;	    /* D-16: every further claim must be named */
 	bool constraints_wanted;    /* V-15: warned without a constraints extension */
-	bool attest_in_rsp;	    /* D-38: it has no meaning elsewhere */
+	bool attest_in_rsp;	    /* D-38: may be switched on; no meaning elsewhere */
 	bool codes_are_originators; /* D-45: of VESPER; a leaf's codes are no scope */
 	bool domain_bound;	    /* D-49: exactly one dNSName, the host of the x5u */
 };

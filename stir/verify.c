@@ -456,7 +456,8 @@ check_originals(struct run *r, const struct originals *o, struct finding *v, str
 		.anchors = r->in->anchors,
 		.known = r->in->known,
 		.arg = r->in->arg,
-		.now_s = r->in->at_s };
+		.now_s = r->in->at_s,
+		.max_age_s = PASSPORT_DIVERTED_S };
 	size_t verified = 0, n = originals_len(o);
 
 	TRY(originals_match(o, &r->passport, f));

@@ -69,6 +69,7 @@ credential_release(struct credential *c)
 	for (size_t i = 0; i < PPT__COUNT; i++)
 		free(c->header[i]);
 	free(c->x5u);
+	free(c->root_pem);
 	free(c->warning);
 	free(c->tenant);
 	free(c->name);

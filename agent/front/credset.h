@@ -60,6 +60,7 @@ struct credential {
 	int64_t installed_at_s;			  /* when the chain was written to disk */
 	size_t scts;				  /* valid ones, as judged at activation */
 	char fingerprint[CREDENTIAL_FINGERPRINT]; /* lower-case hex SHA-256 of the leaf */
+	char *root_pem; /* published behind the chain; NULL: not, or the chain has it */
 	char *x5u; /* whole URL, byte-equal to the header's; NULL where none is configured */
 	/*
 	 * base64url of the protected header, without the dot after it; NULL

@@ -156,8 +156,9 @@ prepare(struct search *s, struct fault *f)
 {
 	const char *extra[DECIDE_MAX_CLAIMS];
 	struct passport_policy policy = { .now_s = s->w->now_s,
-		.iat_past_s = PASSPORT_PAST_S,
-		.iat_future_s = PASSPORT_FUTURE_S,
+		.iat_past_s = s->w->set->config->iat_past_s,
+		.iat_future_s = s->w->set->config->iat_future_s,
+		.iat_diverted_s = s->w->set->config->iat_diverted_s,
 		.extra_claims = extra };
 	json_auto_t *instead = NULL;
 	const char *name;
@@ -589,7 +590,7 @@ of_content(const struct search *s, const struct candidate *c, struct fault *f)
 	const struct constraints *k;
 
 	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
-	    credential->state != CREDENTIAL_READY)
+	    config_of(s, c)->trust_content || credential->state != CREDENTIAL_READY)
 		return RC_OK;
 	k = gate_constraints(credential->gate);
 	if (k != NULL && constraints_permits(k, "rcdi"))

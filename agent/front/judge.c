@@ -63,9 +63,10 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	buf_printf(&text, "%s %u %u %u %u %u %u ", profile_rule(cc->profile)->name, j->token,
 	    cc->priority, (unsigned)cc->convey, cc->identity, cc->identity_max_bytes,
 	    cc->min_scts);
-	buf_printf(&text, "%d %d %d %d %d %d %d ", cc->allow_range_to_all_nines,
+	buf_printf(&text, "%d %d %d %d %d %d %d %d %d ", cc->allow_range_to_all_nines,
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
-	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd);
+	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd, cc->attest_in_rsp,
+	    cc->publish_root);
 	put_salts(&text, cc);
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
@@ -213,6 +214,21 @@ set_x5u(struct credential *c, const char *base, struct fault *f)
 	return c->x5u != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "x5u");
 }
 
+/* D-47: of a chain that came without it, for the file behind the x5u. */
+static enum rc
+set_root(const struct judge *j, struct credential *c, struct fault *f)
+{
+	const struct cert *anchor = chain_anchor(c->chain, j->set->anchors);
+	struct chain root = { .len = 1, .cert = { (struct cert *)(uintptr_t)anchor } };
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+
+	if (!credset_config(j->set, j->at)->publish_root || anchor == NULL)
+		return RC_OK;
+	TRY(chain_write_pem(&pem, &root, f));
+	c->root_pem = buf_steal(&pem);
+	return c->root_pem != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "a root");
+}
+
 static enum rc
 set_header(struct credential *c, enum ppt ppt, enum conveyance convey, struct fault *f)
 {
@@ -348,7 +364,8 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	struct gate_policy policy = { .profile = profile_rule(cc->profile),
 		.constraints = cc->constraints_policy,
 		.do_not_originate = j->set->config->do_not_originate,
-		.third_party_rcd = cc->third_party_rcd };
+		.third_party_rcd = cc->third_party_rcd,
+		.attest_in_rsp = cc->attest_in_rsp };
 	const X509 *issuer = NULL;
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
@@ -365,6 +382,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));
 	TRY(set_x5u(c, cc->x5u, f));
+	TRY(set_root(j, c, f));
 	TRY(set_headers(c, &j->set->config->tenant[j->at.tenant], cc, f));
 	TRY(lint_credential(cc, c, f));
 	if (!judge_digest(j, pem, c->judged))

@@ -58,9 +58,12 @@ publish_chain(const struct config *c, const struct config_credential *cc,
 
 	if (cc->publish_dir == NULL)
 		return RC_OK;
-	conveyed.len = judge_conveyed(cred->chain);
+	if (!cc->publish_root)
+		conveyed.len = judge_conveyed(cred->chain);
 	TRY(file_of(cc, cred, &path, f));
 	TRY(chain_write_pem(&pem, &conveyed, f));
+	if (cred->root_pem != NULL)
+		buf_str(&pem, cred->root_pem);
 	TRY(buf_check(&pem, f));
 	TRY(write_record(c, cred, path.text, f));
 	return store_write(path.text, buf_view(&pem), PUBLISH_MODE, f);

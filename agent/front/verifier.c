@@ -140,7 +140,8 @@ verify(struct verifier *v, struct verifier_task *t)
 			.remembered = is_remembered,
 			.remember = remember,
 			.arg = &look,
-			.now_s = t->now_s };
+			.now_s = t->now_s,
+			.max_age_s = t->set->config->iat_diverted_s };
 
 		if (now_ms() > t->deadline_ms)
 			(void)REFUSE(&it->fault, RC_TIMEOUT, OVERLOADED, "original",

@@ -208,6 +208,9 @@ make_config(size_t tenants, bool shaken)
 	struct config *c = calloc(1, sizeof *c);
 
 	must(c != NULL, "no memory");
+	c->iat_past_s = PASSPORT_PAST_S;
+	c->iat_future_s = PASSPORT_FUTURE_S;
+	c->iat_diverted_s = PASSPORT_DIVERTED_S;
 	c->token = calloc(1, sizeof *c->token);
 	c->tenant = calloc(tenants, sizeof *c->tenant);
 	must(c->token != NULL && c->tenant != NULL, "no memory");

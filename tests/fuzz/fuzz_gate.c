@@ -16,7 +16,10 @@ static enum rc
 decide(const struct gate *g, const json_t *claims, enum ppt ppt, int64_t now_s,
     struct passport *p, struct fault *f)
 {
-	struct passport_policy policy = { .now_s = now_s, .iat_past_s = 60, .iat_future_s = 5 };
+	struct passport_policy policy = { .now_s = now_s,
+		.iat_past_s = 60,
+		.iat_future_s = 5,
+		.iat_diverted_s = PASSPORT_DIVERTED_S };
 	AUTO_FREE const char **extra = NULL;
 	enum rc rc;
 

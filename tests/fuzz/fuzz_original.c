@@ -45,7 +45,9 @@ try_verify(const struct originals *o)
 	static const enum original_check checks[] = { ORIGINAL_COMPARE, ORIGINAL_CACHED };
 
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		struct original_policy policy = { .check = checks[i], .now_s = NOW };
+		struct original_policy policy = {
+			.check = checks[i], .now_s = NOW, .max_age_s = PASSPORT_DIVERTED_S
+		};
 		struct fault f = { 0 };
 		size_t verified = 0;
 

@@ -12,6 +12,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.now_s = 1700000000,
 		.iat_past_s = 60,
 		.iat_future_s = 5,
+		.iat_diverted_s = PASSPORT_DIVERTED_S,
 	};
 	json_auto_t *claims = NULL;
 	struct fault f = { 0 };

@@ -190,8 +190,8 @@ def _names(claims: dict, ppt: str | None, profile: str | None, further: set[str]
     own = BASE + kind.demanded + kind.own
     for name in claims:
         bound = name in BOUND and ppt not in BOUND[name]
-        # D-38: attest says nothing in a response, but to those of draft -05.
-        bound |= name == "attest" and ppt == "rsp" and profile != "vesper-05"
+        # D-38: attest says nothing in a response unless a switch says so.
+        bound |= name == "attest" and ppt == "rsp"
         if bound or (name not in own and (kind.closed or name not in further)):
             raise Refusal("unknown_claim", name)  # D-51
     for name in ("orig", "dest") + kind.demanded:

@@ -439,7 +439,7 @@ def beside_div(g: Family, p: Pair):
 
 @change("unknown_claim")
 def attest_in_answer(g: Family, p: Pair):
-    if p.ppt != "rsp" or p.profile == "vesper-05":
+    if p.ppt != "rsp":
         return None
     return with_claims(p.changed(allow=p.allow + ["attest"]), attest="A")
 

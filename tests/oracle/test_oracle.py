@@ -207,7 +207,7 @@ def command(q: oracle.Question, folder: Path) -> str:
     if q.salts:
         (folder / "salts").write_text("\n".join(q.salts) + "\n")
         (folder / "salts").chmod(0o600)
-        words += ["--salts", folder / "salts"]
+        words += ["--assert-committed", "--salts", folder / "salts"]
     done = subprocess.run(words, capture_output=True, timeout=60, check=False)
     if done.returncode == 1:
         return oracle.UNDECODABLE

@@ -82,6 +82,7 @@ static const char example_main[] =
     "ct_logs = \"ct-logs.json\"\n"
     "original_chains = \"chains\"\n"
     "request_timeout_ms = 5000\n"
+    "iat_past_s = 30 iat_future_s = 0 iat_diverted_s = 3600\n"
     "audit_sync = \"group\"\n"
     "/* a block\n comment */\n"
     "listen \"main\" { path = \"/run/vesper/vesper.sock\" mode = \"0666\" }\n"
@@ -115,6 +116,7 @@ static const char example_tenant[] =
     "    constraints { form = \"enhanced\" must_include = {\"rcd\"} must_exclude = {\"msgi\"}\n"
     "      permitted \"orig\" { values = {\"{\\\"tn\\\":\\\"12025550100\\\"}\"} } }\n"
     "    extra_claims = {\"rcd\"} priority = 0 min_scts = 1\n"
+    "    publish_root = yes rcd_content_unknown = \"trust\"\n"
     "    rcd_content = { \"https://example.com/a.png\", \"https://example.com/b.png "
     "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4=\" }\n"
     "  }\n"
@@ -134,6 +136,9 @@ check_example_main(const struct config *c)
 	assert_string_equal(c->state_dir, "../state");
 	assert_string_equal(c->original_chains, "chains");
 	assert_int_equal(c->request_timeout_ms, 5000);
+	assert_int_equal(c->iat_past_s, 30);
+	assert_int_equal(c->iat_future_s, 0);
+	assert_int_equal(c->iat_diverted_s, 3600);
 	assert_int_equal(c->max_waiting, 1024);
 	assert_int_equal(c->max_connections, 16384);
 	assert_int_equal(c->max_user_connections, 8192);
@@ -180,6 +185,9 @@ check_example_tenant(const struct config *c)
 	    cred->constraints->permitted[0].value[0], "{\"tn\":\"12025550100\"}");
 	assert_string_equal(cred->constraints->must_exclude[0], "msgi");
 	assert_int_equal(cred->rcd_contents, 2);
+	assert_true(cred->trust_content);
+	assert_true(cred->publish_root);
+	assert_false(cred->attest_in_rsp);
 	assert_false(cred->rcd_content[0].pinned);
 	assert_true(cred->rcd_content[1].pinned);
 	assert_string_equal(cred->rcd_content[1].uri, "https://example.com/b.png");
@@ -203,6 +211,8 @@ example_is_read(void **state)
 	text = json_dumps(shown, JSON_SORT_KEYS);
 	assert_non_null(strstr(text, "\"12025550110-12025550119\""));
 	assert_non_null(strstr(text, "\"vesper-06\""));
+	assert_non_null(strstr(text, "\"rcd_content_unknown\": \"trust\""));
+	assert_non_null(strstr(text, "\"iat_past_s\": 30"));
 	assert_non_null(strstr(text, "\"https://example.com/b.png "
 				     "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4\""));
 	/* Of a variable only the name is shown: its value may be a vendor's password. */
@@ -229,6 +239,12 @@ static struct main_case {
 	    "vesperd.conf:1: 'max_user_connections' is 0; write a number from 1 to 16384" },
 	{ "more for a user than for all", "max_connections = 10\nmax_user_connections = 11\n",
 	    "vesperd.conf:2: 'max_user_connections' is 11; write a number from 1 to 10" },
+	{ "D-21 no age at all", "iat_past_s = 0\n",
+	    "vesperd.conf:1: 'iat_past_s' is 0; write a number from 1 to 600" },
+	{ "D-21 far ahead", "iat_future_s = 61\n",
+	    "vesperd.conf:1: 'iat_future_s' is 61; write a number from 0 to 60" },
+	{ "D-21 days ago", "iat_diverted_s = 86401\n",
+	    "vesperd.conf:1: 'iat_diverted_s' is 86401; write a number from 0 to 86400" },
 	{ "repeated key", "max_waiting = 1\nmax_waiting = 1\n",
 	    "vesperd.conf:2: 'max_waiting' stands already on line 1" },
 	{ "duplicate section", "ca \"lab\" { directory = \"https://x/\" token = \"main\" }\n",
@@ -567,6 +583,21 @@ static struct tenant_case {
 		X5U
 		"constraints { permitted \"vper/name#sha-256\" { values = { \"ACME\" } } }"),
 	    "7: value 0 is no unpadded base64" },
+	{ "D-38 attest_in_rsp, vesper-05",
+	    TENANT("",
+		"profile = \"vesper-05\" token = \"main\" ca = \"lab\" authority = "
+		"\"numbers\"\n",
+		X5U "attest_in_rsp = yes"),
+	    NULL },
+	{ "D-38 attest_in_rsp, another profile",
+	    TENANT("", CREDENTIAL_HEAD, X5U "attest_in_rsp = yes"),
+	    "7: attest has no meaning in ppt rsp under profile vesper-06" },
+	{ "D-41 rcd_content_unknown",
+	    TENANT("", CREDENTIAL_HEAD, X5U "rcd_content_unknown = trust"), NULL },
+	{ "D-41 rcd_content_unknown, another word",
+	    TENANT("", CREDENTIAL_HEAD, X5U "rcd_content_unknown = allow"),
+	    "7: 'rcd_content_unknown' " },
+	{ "D-47 publish_root", TENANT("", CREDENTIAL_HEAD, X5U "publish_root = yes"), NULL },
 	{ "D-63 entity", TENANT("entity_id = \"e-1\"", CREDENTIAL_HEAD, X5U), NULL },
 	{ "D-63 empty entity", TENANT("entity_id = \"\"", CREDENTIAL_HEAD, X5U),
 	    "3: 'entity_id' " },

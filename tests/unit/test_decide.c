@@ -258,6 +258,9 @@ make_config(void)
 	struct config *c = calloc(1, sizeof *c);
 
 	assert_non_null(c);
+	c->iat_past_s = PASSPORT_PAST_S;
+	c->iat_future_s = PASSPORT_FUTURE_S;
+	c->iat_diverted_s = PASSPORT_DIVERTED_S;
 	c->token = calloc(1, sizeof *c->token);
 	c->tenant = calloc(ARRAY_LEN(specs), sizeof *c->tenant);
 	assert_true(c->token != NULL && c->tenant != NULL);
@@ -813,6 +816,74 @@ too_old_a_list(void **state)
 	refused_with(x, &plain, NOW, "credential_unusable");
 }
 
+/* Of the fixture's own configuration. */
+static struct config *
+config_in(struct fixture *x)
+{
+	return (struct config *)(uintptr_t)x->set->config;
+}
+
+static void
+passes(struct fixture *x, const struct decide_case *c)
+{
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	if (run(x, c, NOW, &d, &f) != RC_OK)
+		fail_msg("%s: %s: %s", c->claims, f.reason, f.detail);
+	decide_done(&d);
+}
+
+/* D-21: iat_past_s and iat_future_s, at their edges. */
+static void
+iat_windows(void **state)
+{
+	static const struct {
+		unsigned past_s, future_s;
+		const char *claims;
+		bool good;
+	} rows[] = { { 60, 5, MORE(N0, "'iat':1799999940"), true },
+		{ 60, 5, MORE(N0, "'iat':1799999939"), false },
+		{ 60, 5, MORE(N0, "'iat':1800000005"), true },
+		{ 60, 5, MORE(N0, "'iat':1800000006"), false },
+		{ 10, 0, MORE(N0, "'iat':1799999990"), true },
+		{ 10, 0, MORE(N0, "'iat':1799999989"), false },
+		{ 10, 0, MORE(N0, "'iat':1800000001"), false },
+		{ 600, 60, MORE(N0, "'iat':1799999400"), true },
+		{ 600, 60, MORE(N0, "'iat':1799999399"), false },
+		{ 600, 60, MORE(N0, "'iat':1800000060"), true },
+		{ 600, 60, MORE(N0, "'iat':1800000061"), false } };
+	struct fixture *x = *state;
+	struct decide_case c = plain;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		config_in(x)->iat_past_s = rows[i].past_s;
+		config_in(x)->iat_future_s = rows[i].future_s;
+		c.claims = rows[i].claims;
+		if (rows[i].good)
+			passes(x, &c);
+		else
+			refused_with(x, &c, NOW, "stale_iat");
+	}
+}
+
+/* D-41, rcd_content_unknown = trust: the caller's word on what is elsewhere, and no more. */
+static void
+content_on_trust(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case c = plain;
+	const struct config_tenant *pins = config_tenant_find(x->set->config, "pins");
+
+	c.uid = 1016;
+	c.claims = MORE("12025550194", RCD("https://example.com/x.png", D_ICON));
+	refused_with(x, &c, NOW, "rcd_content_unknown");
+	pins->credential[0].trust_content = true;
+	passes(x, &c);
+	c.claims = MORE("12025550194", "'rcd':{'nam':'Q'},'rcdi':{'/nam':'" D_ICON "'}");
+	refused_with(x, &c, NOW, "invalid_claim");
+}
+
 /* D-42: any extension of the certificate stands for the one that has no number yet. */
 static void
 does_not_originate(void **state)
@@ -1166,7 +1237,7 @@ never_observes_authority(void **state)
 #define NO_ORIGID      "{" TO(N0, "12125550111") ",'attest':'B'}"
 #define FIXED	       "00000000-0000-4000-8000-00000000000f"
 
-enum { CACHED = 1, THIRD = 2, ETS = 4, RANDOM_ID = 8, FIXED_ID = 16 };
+enum { CACHED = 1, THIRD = 2, ETS = 4, RANDOM_ID = 8, FIXED_ID = 16, LONG_AGO = 32 };
 
 static const struct type_case {
 	const char *name;
@@ -1206,6 +1277,14 @@ static const struct type_case {
 	    "original_mismatch", "iat" },
 	{ "original too old (D-21)", PPT_RSP, NULL, "{" TO(FAR, N0) "}",
 	    "{" TO(FAR, N0) ",'iat':1799989199}", 0, "original_invalid", "original" },
+	{ "original too old of a div (D-21)", PPT_DIV, "acme", DIVERTED(N0),
+	    "{" TO(FAR, N0) ",'iat':1799989199}", 0, "stale_iat", "iat" },
+	{ "iat_diverted_s (D-21)", PPT_DIV, "acme", DIVERTED(N0),
+	    "{" TO(FAR, N0) ",'iat':1799989199}", LONG_AGO, NULL, "acme/main" },
+	{ "iat_diverted_s of rsp (D-21)", PPT_RSP, NULL, "{" TO(FAR, N0) "}",
+	    "{" TO(FAR, N0) ",'iat':1799989199}", LONG_AGO, NULL, "acme/main" },
+	{ "older than iat_diverted_s (D-21)", PPT_DIV, "acme", DIVERTED(N0),
+	    "{" TO(FAR, N0) ",'iat':1799985599}", LONG_AGO, "stale_iat", "iat" },
 	{ "original_check = cached", PPT_DIV, "acme", DIVERTED(N0), CALL, CACHED,
 	    "original_invalid", "original" },
 
@@ -1266,6 +1345,8 @@ set_switches(struct fixture *x, const char *tenant, unsigned switches)
 	struct config_credential *c =
 	    config_tenant_find(x->set->config, tenant)->credential; /* not const in there */
 
+	config_in(x)->iat_diverted_s =
+	    (switches & LONG_AGO) != 0 ? 4 * 60 * 60 : PASSPORT_DIVERTED_S;
 	c->original_check = (switches & CACHED) != 0 ? ORIGINAL_CACHED : ORIGINAL_COMPARE;
 	c->third_party_rcd = (switches & THIRD) != 0;
 	c->origid = (switches & RANDOM_ID) != 0	 ? ORIGID_RANDOM
@@ -1389,6 +1470,8 @@ main(void)
 		TEST(types_of_passports),
 		TEST(rates),
 		TEST(does_not_originate),
+		TEST(iat_windows),
+		TEST(content_on_trust),
 		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),

@@ -26,7 +26,7 @@ enum { NOW = 1700000000, HOUR = 3600 };
 /* {"a":1}.{}.64 zero bytes */
 #define TOKEN "eyJhIjoxfQ.e30." ZERO64
 
-enum { PROVIDER = 1, THIRD_PARTY = 2, EXTRA = 4, NO_PROFILE = 8, VESPER_05 = 16 };
+enum { PROVIDER = 1, THIRD_PARTY = 2, EXTRA = 4, NO_PROFILE = 8, VESPER_05 = 16, IN_RSP = 32 };
 
 static struct table_case {
 	const char *name, *ppt, *claims;
@@ -147,9 +147,15 @@ static struct table_case {
 	{ "attest in rsp (D-38)",
 	    "rsp", "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}",
 	    EXTRA, "unknown_claim", "attest" },
-	{ "attest in rsp under vesper-05 (V-31, D-38)", "rsp",
-	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}", EXTRA | VESPER_05, NULL,
-	    NULL },
+	{ "attest in rsp under vesper-05, attest_in_rsp = no (V-31, D-38)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}", EXTRA | VESPER_05,
+	    "unknown_claim", "attest" },
+	{ "attest in rsp under vesper-05, attest_in_rsp = yes (V-31, D-38)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}",
+	    EXTRA | VESPER_05 | IN_RSP, NULL, NULL },
+	{ "attest in rsp under another profile, whatever the switch (D-38)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'attest':'A'}", EXTRA | IN_RSP,
+	    "unknown_claim", "attest" },
 	{ "rsp with rcd, named (V-32)", "rsp",
 	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'rcd':{'nam':'A'}}", EXTRA, NULL, NULL },
 	{ "msgi in base (RFC 9475 section 3.2)",
@@ -293,6 +299,7 @@ decide(const struct table_case *c, const struct gate *g, struct fault *f)
 	struct passport_policy policy = { .now_s = NOW,
 		.iat_past_s = 60,
 		.iat_future_s = 5,
+		.iat_diverted_s = PASSPORT_DIVERTED_S,
 		.extra_claims = extra,
 		.extra = (c->flags & EXTRA) != 0 ? ARRAY_LEN(extra) : 0 };
 	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
@@ -314,7 +321,8 @@ decides(void **state)
 							 : "atis-delegate";
 	const struct gate_policy policy = {
 		.profile = (c->flags & NO_PROFILE) != 0 ? NULL : profile_find(name),
-		.third_party_rcd = (c->flags & THIRD_PARTY) != 0
+		.third_party_rcd = (c->flags & THIRD_PARTY) != 0,
+		.attest_in_rsp = (c->flags & IN_RSP) != 0
 	};
 	__attribute__((cleanup(leaf_done))) struct leaf l;
 	AUTO(gate) *g = NULL;

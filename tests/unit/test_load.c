@@ -361,9 +361,9 @@ salts_of_a_credential(void **state)
 	works_done(&w);
 }
 
-/* A chain with the root in it: conveyed and published without (D-47). */
+/* What is published of a chain whose root was delivered, or was not. */
 static void
-anchor_is_not_conveyed(void **state)
+anchor_stays_or_goes(const char *tenant, bool delivered, size_t want)
 {
 	AUTO_CREDSET *set = NULL;
 	struct accounts accounts = { 0 };
@@ -373,25 +373,51 @@ anchor_is_not_conveyed(void **state)
 	struct bworld_cert spec;
 	char path[160];
 
-	(void)state;
-	bworld_tenant("acme", ACME(""));
+	bworld_tenant("acme", tenant);
 	bworld_tnauth(&tnauth, "12025550100");
 	spec = good(&tnauth);
 	bworld_issue(&world, &pem, &spec);
-	pki_pem(&pem, world.root);
+	if (delivered)
+		pki_pem(&pem, world.root);
 	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
 	assert_int_equal(
 	    load_set("vesperd.conf", NULL, now, &set, &accounts, NULL, NULL), RC_OK);
 	accounts_done(&accounts);
 	assert_int_equal(only(set)->state, CREDENTIAL_READY);
-	assert_int_equal(only(set)->chain->len, 2);
+	assert_int_equal(only(set)->chain->len, delivered ? 2 : 1);
 	h = header_of(only(set), PPT_BASE);
 	assert_int_equal(json_array_size(json_object_get(h, "x5c")), 1);
 	/* Not there before: load made up for it. */
 	snprintf(path, sizeof path, "www/%s.pem", only(set)->fingerprint);
 	assert_int_equal(store_read(path, 65536, &www, NULL), RC_OK);
 	assert_int_equal(chain_read_pem(buf_view(&www), false, &published, NULL), RC_OK);
-	assert_int_equal(published->len, 1);
+	assert_int_equal(published->len, want);
+	if (want == 2)
+		assert_int_equal(X509_cmp(published->cert[1]->x509, world.root), 0);
+}
+
+/* Conveyed and published without it (D-47). */
+static void
+anchor_is_not_conveyed(void **state)
+{
+	(void)state;
+	anchor_stays_or_goes(ACME(""), true, 1);
+}
+
+/* D-47 */
+static void
+publish_root_puts_it_into_the_file(void **state)
+{
+	(void)state;
+	anchor_stays_or_goes(ACME("publish_root = yes"), true, 2);
+}
+
+/* D-47 */
+static void
+publish_root_of_a_chain_without_it(void **state)
+{
+	(void)state;
+	anchor_stays_or_goes(ACME("publish_root = yes"), false, 2);
 }
 
 /* ---- reload ---- */
@@ -874,10 +900,12 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
 				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
-				       11] = {
+				       13] = {
 		STEP(headers),
 		STEP(salts_of_a_credential),
 		STEP(anchor_is_not_conveyed),
+		STEP(publish_root_puts_it_into_the_file),
+		STEP(publish_root_of_a_chain_without_it),
 		STEP(unchanged_is_shared),
 		STEP(a_bad_file_keeps_the_old),
 		STEP(another_key_follows),
@@ -887,7 +915,7 @@ main(void)
 		STEP(withdrawn_by_policy),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 11;
+	size_t n = 13;
 
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,

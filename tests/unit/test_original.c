@@ -275,9 +275,10 @@ matches(void **state)
 {
 	const struct match_case *c = *state;
 	json_auto_t *claims = json_of(c->claims), *instead = NULL;
-	struct passport_policy policy = {
-		.now_s = PKI_NOW, .iat_past_s = 60, .iat_future_s = 5
-	};
+	struct passport_policy policy = { .now_s = PKI_NOW,
+		.iat_past_s = 60,
+		.iat_future_s = 5,
+		.iat_diverted_s = PASSPORT_DIVERTED_S };
 	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
 	AUTO(originals) *o = NULL;
 	enum ppt ppt = PPT_BASE;
@@ -358,7 +359,8 @@ verifies(void **state)
 		.without_anchors = (c->flags & CHECK_ONLY) != 0,
 		.known = (c->flags & KNOWN) != 0 ? known : NULL,
 		.arg = &chain,
-		.now_s = PKI_NOW + c->age_s
+		.now_s = PKI_NOW + c->age_s,
+		.max_age_s = PASSPORT_DIVERTED_S
 	};
 	AUTO_BUF text = BUF_INIT(65536);
 	AUTO(originals) *o = NULL;

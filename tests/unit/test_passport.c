@@ -18,6 +18,7 @@ prepare(const json_t *claims, enum ppt ppt, struct passport *p, struct fault *f)
 		.now_s = NOW,
 		.iat_past_s = 60,
 		.iat_future_s = 5,
+		.iat_diverted_s = PASSPORT_DIVERTED_S,
 		.extra_claims = extra,
 		.extra = ARRAY_LEN(extra),
 	};

@@ -40,6 +40,9 @@ make_config(void)
 	struct config_tenant *t;
 
 	assert_non_null(c);
+	c->iat_past_s = PASSPORT_PAST_S;
+	c->iat_future_s = PASSPORT_FUTURE_S;
+	c->iat_diverted_s = PASSPORT_DIVERTED_S;
 	c->tenant = t = calloc(1, sizeof *t);
 	assert_non_null(t);
 	c->tenants = 1;

@@ -81,6 +81,7 @@ make_set(X509 *anchor, uint8_t judged_by)
 	assert_non_null(parts.config);
 	parts.config->tenant = calloc(1, sizeof *parts.config->tenant);
 	parts.config->tenants = 1;
+	parts.config->iat_diverted_s = PASSPORT_DIVERTED_S;
 	parts.config->tenant->credential = calloc(1, sizeof *parts.config->tenant->credential);
 	parts.config->tenant->credentials = 1;
 	parts.judged_by[0] = judged_by;
