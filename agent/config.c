@@ -367,6 +367,22 @@ config_ca_find(const struct config *c, const char *name)
 	return NULL;
 }
 
+const char *
+config_issuer_name(enum issuer issuer)
+{
+	static const char *const names[] = { [ISSUER_ACME] = "acme", [ISSUER_HAND] = "hand" };
+
+	return names[issuer];
+}
+
+enum issuer
+config_issuer(const struct config *c, const struct config_credential *cred)
+{
+	const struct config_ca *ca = cred->ca != NULL ? config_ca_find(c, cred->ca) : NULL;
+
+	return ca != NULL ? ca->issuer : ISSUER_HAND;
+}
+
 const struct config_authority *
 config_authority_find(const struct config *c, const char *name)
 {

@@ -68,9 +68,16 @@ struct config_token { /* token NAME { … } */
 	unsigned backoff_max_ms; /* between starts that fail; 1000, network: 5000 */
 };
 
+/* How certificates of a CA are had. */
+enum issuer {
+	ISSUER_ACME,
+	ISSUER_HAND, /* an operator carries request and chain; also without a ca */
+};
+
 struct config_ca { /* ca NAME { … } */
 	char *name;
-	char *directory; /* https URL */
+	enum issuer issuer;
+	char *directory; /* https URL; NULL unless ISSUER_ACME, as are the account's keys */
 	char *tls_ca;	 /* PEM file; NULL: the system's */
 	char *eab_kid;
 	struct secret_ref eab_key; /* base64url HMAC key */
@@ -265,6 +272,9 @@ void config_drop_tenants(struct config *c);
 
 const struct config_token *config_token_find(const struct config *c, const char *name);
 const struct config_ca *config_ca_find(const struct config *c, const char *name);
+const char *config_issuer_name(enum issuer issuer); /* "acme" */
+/* Of a credential: of its CA, without one ISSUER_HAND. */
+enum issuer config_issuer(const struct config *c, const struct config_credential *cred);
 const struct config_authority *config_authority_find(const struct config *c, const char *name);
 const struct config_tenant *config_tenant_find(const struct config *c, const char *name);
 const struct config_credential *config_credential_find(

@@ -273,13 +273,30 @@ read_ca_csr(const struct section *s, struct config_ca *ca, struct fault *f)
 	return section_string(s, "csr_organization", &ca->csr_organization, f);
 }
 
+/* What only ACME asks for must not stand where nobody would look at it. */
 static enum rc
-read_ca(const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
+refuse_acme_keys(const struct section *s, const char *issuer, struct fault *f)
+{
+	static const char *const keys[] = { "directory", "tls_ca", "eab_kid", "eab_key",
+		"contact", "terms_agreed", "token", "tkauth_response", "constraints_type",
+		"enhanced_type" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (section_has(s, keys[i]))
+			return section_bad(s, keys[i], f,
+			    "'%s' belongs to ACME: drop it, or issuer = \"%s\"", keys[i],
+			    issuer);
+	}
+	return RC_OK;
+}
+
+static enum rc
+read_acme(
+    const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
 {
 	static const char *const response[] = { "tkauth", "atc", "both", NULL };
 	unsigned choice = 0;
 
-	TRY(section_name(s, &ca->name, f));
 	TRY(section_url(s, "directory", &ca->directory, f));
 	if (ca->directory == NULL)
 		return section_bad(
@@ -295,7 +312,22 @@ read_ca(const struct config *c, const struct section *s, struct config_ca *ca, s
 	TRY(section_choice(s, "tkauth_response", response, &choice, f));
 	ca->tkauth_response = choice;
 	TRY(section_required(s, "constraints_type", &ca->constraints_type, f));
-	TRY(section_required(s, "enhanced_type", &ca->enhanced_type, f));
+	return section_required(s, "enhanced_type", &ca->enhanced_type, f);
+}
+
+static enum rc
+read_ca(const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	static const char *const issuers[] = { "acme", "hand", NULL };
+	unsigned choice = 0;
+
+	TRY(section_name(s, &ca->name, f));
+	TRY(section_choice(s, "issuer", issuers, &choice, f));
+	ca->issuer = choice;
+	if (ca->issuer == ISSUER_ACME)
+		TRY(read_acme(c, s, ca, f));
+	else
+		TRY(refuse_acme_keys(s, issuers[choice], f));
 	return read_ca_csr(s, ca, f);
 }
 

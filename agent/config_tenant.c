@@ -248,11 +248,13 @@ read_references(const struct config *c, const struct section *s, struct config_c
 	if (cred->claim_agent != NULL && config_authority_find(c, cred->claim_agent) == NULL)
 		return section_bad(s, "claim_agent", f,
 		    "there is no section authority \"%.60s\"", cred->claim_agent);
-	if (cred->ca != NULL && cred->authority == NULL)
+	if (config_issuer(c, cred) != ISSUER_ACME)
+		return RC_OK;
+	if (cred->authority == NULL)
 		return section_bad(s, "ca", f,
 		    "a credential with a ca needs an authority for its tokens; write authority "
 		    "= \"…\"");
-	if (cred->ca != NULL && c->authority_anchors == NULL)
+	if (c->authority_anchors == NULL)
 		return section_bad(s, "ca", f,
 		    "who signs the authority's tokens is not said; write authority_anchors = "
 		    "\"FILE.pem\" in vesperd.conf");
@@ -515,8 +517,8 @@ read_policies(const struct section *s, struct config_credential *cred, struct fa
 }
 
 static enum rc
-read_wanted_constraints(
-    const struct section *s, struct config_credential *cred, struct fault *f)
+read_wanted_constraints(const struct config *c, const struct section *s,
+    struct config_credential *cred, struct fault *f)
 {
 	size_t n = section_count(s, "constraints");
 	struct section k;
@@ -530,7 +532,7 @@ read_wanted_constraints(
 	if (n > 0) {
 		k = section_child(s, "constraints", 0);
 		TRY(read_constraints(&k, cred, f));
-		if (cred->ca != NULL && cred->claim_agent == NULL)
+		if (config_issuer(c, cred) == ISSUER_ACME && cred->claim_agent == NULL)
 			return section_bad(&k, NULL, f,
 			    "with a ca these need a claim agent for their token; write "
 			    "claim_agent = \"…\"");
@@ -641,7 +643,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_policies(s, cred, f));
 	TRY(read_types(s, cred, f));
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
-	TRY(read_wanted_constraints(s, cred, f));
+	TRY(read_wanted_constraints(c, s, cred, f));
 	TRY(read_rekey(s, cred, f));
 	return section_uint(
 	    s, "renew_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->renew_lifetime_s, f);

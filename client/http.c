@@ -12,6 +12,8 @@ http_request(struct buf *out, const char *method, const char *target, struct spa
 	if (body.len > 0)
 		buf_printf(
 		    out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
+	else if (strcmp(method, "GET") != 0) /* RFC 9110 section 8.6 */
+		buf_str(out, "Content-Length: 0\r\n");
 	buf_str(out, "\r\n");
 	buf_span(out, body);
 }

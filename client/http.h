@@ -16,7 +16,7 @@ enum {
 	HTTP_FIELDS_MAX = 64,
 };
 
-/* Append a request.  body.len 0 with method GET: no body. */
+/* Append a request.  body.len 0: no body, and its length is said unless the method is GET. */
 void http_request(struct buf *out, const char *method, const char *target, struct span body);
 
 struct http_answer {

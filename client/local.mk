@@ -16,6 +16,8 @@ libclient_la_SOURCES = \
 	client/jwe.c client/jwe.h \
 	client/cmd_commit.c client/cmd_disclose.c \
 	client/token.c client/token.h \
+	client/job.c client/job.h \
+	client/cmd_account.c client/cmd_cert.c \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
 	client/cmd_inspect.c client/cmd_rcd.c client/cmd_replay.c client/cmd_sign.c client/cmd_status.c \
 	client/cmd_verify.c client/cmd_version.c

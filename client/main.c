@@ -12,6 +12,14 @@ static const struct command {
 } commands[] = {
 	/* clang-format off */
 	{ "status", cmd_status, "", "how the agent, its tokens and credentials are" },
+	{ "cert", cmd_cert,
+	    "list\n"
+	    "   or: vesper cert show|renew TENANT/NAME\n"
+	    "   or: vesper cert csr TENANT/NAME [FILE]\n"
+	    "   or: vesper cert install TENANT/NAME CHAIN.pem|-",
+	    "certificates: list, renew, request and install by hand" },
+	{ "account", cmd_account, "list\n   or: vesper account show CA",
+	    "the ACME accounts, and the fingerprints of their keys" },
 	{ "sign", cmd_sign,
 	    "--orig TN --dest TN [--tenant T] [--credential C] [--ppt P]\n"
 	    "	[--attest A|B|C] [--origid UUID] [--div TN] [--original PASSPORT]...\n"

@@ -24,9 +24,14 @@ struct acme {
 static enum rc
 find_ca(const struct op_call *call, const struct config_ca **out, struct fault *f)
 {
-	*out = config_ca_find(call->w->set->config, op_text(call, "ca"));
-	if (*out == NULL)
+	const struct config_ca *ca = config_ca_find(call->w->set->config, op_text(call, "ca"));
+
+	if (ca == NULL)
 		return FAULT(f, RC_NOT_FOUND, "no_ca", "no such CA");
+	if (ca->issuer != ISSUER_ACME)
+		return REFUSE(
+		    f, RC_CONFLICT, CONFLICT, NULL, "CA '%s' does not speak ACME", ca->name);
+	*out = ca;
 	return RC_OK;
 }
 

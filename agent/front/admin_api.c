@@ -6,6 +6,7 @@
 #include "agent/front/fresh.h"
 #include "agent/front/jw.h"
 #include "agent/front/status.h"
+#include "stir/jtext.h"
 
 enum { METRICS_MAX_CREDENTIALS = 2000 };
 
@@ -17,7 +18,7 @@ answer_job(struct api_call *call, int status, const struct front_job *j)
 	static const char *const states[] = {
 		[JOB_RUNNING] = "running", [JOB_DONE] = "done", [JOB_FAILED] = "failed"
 	};
-	AUTO_BUF out = BUF_INIT(2048);
+	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2), result = BUF_INIT(CONN_ANSWER_MAX / 2);
 	bool failed = j->state == JOB_FAILED;
 
 	jw_open(&out, NULL, '{');
@@ -31,6 +32,8 @@ answer_job(struct api_call *call, int status, const struct front_job *j)
 		jw_int(&out, "ended", j->ended_s);
 	jw_str(&out, "reason", failed ? j->fault.reason : NULL);
 	jw_str(&out, "detail", failed ? j->fault.detail : NULL);
+	if (j->result != NULL && jtext_write(&result, j->result, NULL) == RC_OK)
+		jw_raw(&out, "result", buf_view(&result));
 	jw_close(&out, '}');
 	api_json(call, status, &out);
 }
@@ -67,15 +70,113 @@ admin_renew(struct api_call *call)
 	if (!status_find(call, &at))
 		return;
 	cc = credset_config(set, at);
-	if (cc->ca == NULL) {
+	if (config_issuer(set->config, cc) == ISSUER_HAND) {
 		(void)REFUSE(&f, RC_CONFLICT, CONFLICT, NULL,
-		    "credential '%s' has no ca: its certificates are installed by hand",
+		    "credential '%s' has no ca that is asked by itself: its certificates are "
+		    "installed by hand",
 		    cc->name);
 		api_problem(call, &f);
 		return;
 	}
 	answer_started(call,
 	    front_renew(call->front, set->config->tenant[at.tenant].name, cc->name, &f), &f);
+}
+
+/* Exactly the one member of the operation, or no body at all. */
+static enum rc
+hand_body(struct api_call *call, enum hand kind, json_t **out, struct fault *f)
+{
+	const char *member = hand_member(kind);
+	json_auto_t *body = NULL;
+	const json_t *value;
+
+	if (member == NULL)
+		return RC_OK;
+	TRY(api_body(call, &body, f));
+	value = json_object_get(body, member);
+	if (value == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_MEMBER, member, "'%s'", member);
+	if (!json_is_string(value))
+		return REFUSE(
+		    f, RC_INVALID, INVALID_MEMBER, member, "'%s' is no string", member);
+	if (json_object_size(body) != 1)
+		return REFUSE(f, RC_INVALID, UNKNOWN_MEMBER, NULL, "only '%s'", member);
+	*out = TAKE(body);
+	return RC_OK;
+}
+
+static void
+answer_hand(struct api_call *call, enum hand kind, const char *tenant, const char *name)
+{
+	struct fault f = { 0 };
+	json_t *body = NULL;
+
+	if (hand_body(call, kind, &body, &f) != RC_OK) {
+		api_problem(call, &f);
+		return;
+	}
+	answer_started(call,
+	    front_hand(call->front, kind, tenant, name, body, call->conn->caller.uid, &f), &f);
+}
+
+static void
+of_credential(struct api_call *call, enum hand kind)
+{
+	const struct credset *set = front_set(call->front);
+	struct credset_place at = { 0 };
+
+	if (status_find(call, &at))
+		answer_hand(call, kind, set->config->tenant[at.tenant].name,
+		    credset_config(set, at)->name);
+}
+
+void
+admin_csr(struct api_call *call)
+{
+	of_credential(call, HAND_CSR);
+}
+
+void
+admin_install(struct api_call *call)
+{
+	of_credential(call, HAND_INSTALL);
+}
+
+void
+admin_account(struct api_call *call)
+{
+	const struct config *c = front_set(call->front)->config;
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < c->cas; i++) {
+		if (span_is(call->part[0], c->ca[i].name)) {
+			answer_hand(call, HAND_ACCOUNT, c->ca[i].name, NULL);
+			return;
+		}
+	}
+	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no CA of that name");
+	api_problem(call, &f);
+}
+
+void
+admin_accounts(struct api_call *call)
+{
+	const struct config *c = front_set(call->front)->config;
+	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
+
+	jw_open(&out, NULL, '{');
+	jw_open(&out, "cas", '[');
+	for (size_t i = 0; i < c->cas; i++) {
+		jw_open(&out, NULL, '{');
+		jw_str(&out, "ca", c->ca[i].name);
+		jw_str(&out, "issuer", config_issuer_name(c->ca[i].issuer));
+		jw_str(&out, "directory", c->ca[i].directory);
+		jw_str(&out, "token", c->ca[i].token);
+		jw_close(&out, '}');
+	}
+	jw_close(&out, ']');
+	jw_close(&out, '}');
+	api_json(call, 200, &out);
 }
 
 static bool

@@ -1,6 +1,6 @@
 /*
  * The administration socket's routes: status of everything, metrics, reload,
- * renewal on demand.  api.c has checked who asks.
+ * renewal on demand, what is done by hand.  api.c has checked who asks.
  */
 #ifndef AGENT_FRONT_ADMIN_API_H
 #define AGENT_FRONT_ADMIN_API_H
@@ -9,6 +9,10 @@
 
 void admin_reload(struct api_call *call);
 void admin_renew(struct api_call *call);
+void admin_csr(struct api_call *call);
+void admin_install(struct api_call *call);
+void admin_account(struct api_call *call);
+void admin_accounts(struct api_call *call);
 void admin_job(struct api_call *call);
 void admin_metrics(struct api_call *call);
 

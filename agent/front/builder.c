@@ -19,11 +19,13 @@ enum {
 	MS_PER_S = 1000,
 };
 
-enum job_kind { JOB_RELOAD, JOB_RENEW };
+enum job_kind { JOB_RELOAD, JOB_RENEW, JOB_HAND };
 
 struct job {
 	enum job_kind kind;
+	enum hand hand;
 	uint64_t job;
+	json_t *body; /* JOB_HAND; may be NULL */
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
 };
 
@@ -32,8 +34,10 @@ struct event_node {
 	struct event_node *next;
 };
 
+/* An install that waits: the renewer's message, or with msg NULL a job. */
 struct parked {
 	json_t *msg;
+	struct job job;
 	int64_t at_s;
 };
 
@@ -245,13 +249,19 @@ audit(void *arg, json_t *record)
 static void
 renewer_close(struct builder *b)
 {
+	size_t kept = 0;
+
 	if (b->renewer_fd >= 0)
 		close(b->renewer_fd);
 	b->renewer_fd = -1;
 	/* Their answers have nobody to go to; a new renewer asks again. */
-	for (size_t i = 0; i < b->parkeds; i++)
-		json_decref(b->parked[i].msg);
-	b->parkeds = 0;
+	for (size_t i = 0; i < b->parkeds; i++) {
+		if (b->parked[i].msg != NULL)
+			json_decref(b->parked[i].msg);
+		else
+			b->parked[kept++] = b->parked[i];
+	}
+	b->parkeds = kept;
 }
 
 /* Takes the message. */
@@ -285,7 +295,8 @@ park(struct builder *b, json_t *msg, int64_t at_s)
 	json_t *busy;
 
 	if (b->parkeds < BUILDER_MAX_PARKED) {
-		b->parked[b->parkeds++] = (struct parked){ json_incref(msg), at_s };
+		b->parked[b->parkeds++] =
+		    (struct parked){ .msg = json_incref(msg), .at_s = at_s };
 		return;
 	}
 	busy = json_pack("{s:b, s:s, s:s, s:O}", "ok", 0, "reason",
@@ -307,6 +318,8 @@ serve(struct builder *b, json_t *msg)
 		answer(b, out);
 }
 
+static void run_job(struct builder *b, struct job *job);
+
 static void
 serve_parked(struct builder *b)
 {
@@ -325,6 +338,10 @@ serve_parked(struct builder *b)
 	for (size_t i = 0; i < dues; i++) {
 		if (builder_reload_waits(b)) { /* there is room: each was parked before */
 			b->parked[b->parkeds++] = due[i];
+			continue;
+		}
+		if (due[i].msg == NULL) {
+			run_job(b, &due[i].job);
 			continue;
 		}
 		serve(b, due[i].msg);
@@ -409,17 +426,34 @@ builder_reload(struct builder *b, uint64_t job, struct fault *f)
 	return put_job(b, &(struct job){ .kind = JOB_RELOAD, .job = job }, f);
 }
 
+static enum rc
+put_job_of(
+    struct builder *b, struct job *j, const char *tenant, const char *name, struct fault *f)
+{
+	if (strlen(tenant) > CONFIG_NAME_MAX || strlen(name) > CONFIG_NAME_MAX)
+		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+	memcpy(j->tenant, tenant, strlen(tenant) + 1);
+	memcpy(j->name, name, strlen(name) + 1);
+	return put_job(b, j, f);
+}
+
 enum rc
 builder_renew(
     struct builder *b, const char *tenant, const char *name, uint64_t job, struct fault *f)
 {
-	struct job j = { .kind = JOB_RENEW, .job = job };
+	return put_job_of(b, &(struct job){ .kind = JOB_RENEW, .job = job }, tenant, name, f);
+}
 
-	if (strlen(tenant) > CONFIG_NAME_MAX || strlen(name) > CONFIG_NAME_MAX)
-		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
-	memcpy(j.tenant, tenant, strlen(tenant) + 1);
-	memcpy(j.name, name, strlen(name) + 1);
-	return put_job(b, &j, f);
+enum rc
+builder_hand(struct builder *b, enum hand kind, const char *tenant, const char *name,
+    json_t *body, uint64_t job, struct fault *f)
+{
+	struct job j = { .kind = JOB_HAND, .hand = kind, .job = job, .body = body };
+	enum rc rc = put_job_of(b, &j, tenant, name != NULL ? name : "", f);
+
+	if (rc != RC_OK)
+		json_decref(body);
+	return rc;
 }
 
 static void
@@ -467,8 +501,9 @@ renew(struct builder *b, const struct job *job, struct fault *f)
 		(void)REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
 		return;
 	}
-	if (credset_config(b->works.set, at)->ca == NULL) {
-		(void)REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "the credential has no CA");
+	if (config_issuer(b->works.set->config, credset_config(b->works.set, at)) ==
+	    ISSUER_HAND) {
+		(void)REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "no CA is asked by itself");
 		return;
 	}
 	(void)renewer_send(b,
@@ -477,15 +512,56 @@ renew(struct builder *b, const struct job *job, struct fault *f)
 	    f);
 }
 
+/* RC_BUSY with *again_s: not now, then.  A result is there with RC_OK alone. */
+static enum rc
+by_hand(struct builder *b, const struct job *job, json_t **result, int64_t *again_s,
+    struct fault *f)
+{
+	struct hand_call call = { .w = &b->works,
+		.tenant = job->tenant,
+		.name = job->name,
+		.body = job->body,
+		.now_s = now_s() };
+	uint64_t before = b->works.set->generation;
+	json_auto_t *out = json_object();
+	enum rc rc = out != NULL ? hand_run(job->hand, &call, out, f)
+				 : FAULT(f, RC_NO_MEMORY, "no_memory", "a result");
+
+	*again_s = rc == RC_BUSY ? call.again_s : 0;
+	if (b->works.set->generation != before)
+		tell_changed(b);
+	if (rc == RC_OK)
+		*result = TAKE(out);
+	return rc;
+}
+
+static bool
+park_job(struct builder *b, struct job *job, int64_t at_s)
+{
+	if (at_s == 0 || b->parkeds == BUILDER_MAX_PARKED)
+		return false;
+	b->parked[b->parkeds++] = (struct parked){ .job = *job, .at_s = at_s };
+	job->body = NULL;
+	return true;
+}
+
+/* Takes the job's body. */
 static void
-run_job(struct builder *b, const struct job *job)
+run_job(struct builder *b, struct job *job)
 {
 	struct builder_event done = { .kind = BUILDER_JOB_DONE, .job = job->job };
+	int64_t again_s = 0;
 
-	if (job->kind == JOB_RELOAD)
-		reload(b, &done.fault);
-	else
-		renew(b, job, &done.fault);
+	switch (job->kind) {
+	case JOB_RELOAD: reload(b, &done.fault); break;
+	case JOB_RENEW: renew(b, job, &done.fault); break;
+	case JOB_HAND:
+		if (by_hand(b, job, &done.record, &again_s, &done.fault) == RC_BUSY &&
+		    park_job(b, job, again_s))
+			return;
+		break;
+	}
+	json_decref(job->body);
 	push_event(b, &done);
 }
 
@@ -708,6 +784,7 @@ void
 builder_free(struct builder *b)
 {
 	struct builder_event e;
+	struct job job;
 
 	if (b == NULL)
 		return;
@@ -715,8 +792,12 @@ builder_free(struct builder *b)
 		builder_stop(b);
 	while (builder_next(b, &e))
 		event_free(&e);
+	while (take_job(b, &job))
+		json_decref(job.body);
 	dispose_all(b);
 	renewer_close(b);
+	for (size_t i = 0; i < b->parkeds; i++)
+		json_decref(b->parked[i].job.body);
 	works_done(&b->works);
 	if (b->renewer_new >= 0)
 		close(b->renewer_new);

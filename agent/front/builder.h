@@ -11,6 +11,7 @@
 #define AGENT_FRONT_BUILDER_H
 
 #include "agent/front/credset.h"
+#include "agent/front/hand.h"
 #include "pkcs11/client.h"
 
 struct builder;
@@ -30,7 +31,11 @@ void builder_attach_renewer(struct builder *b, int fd);
 /* Jobs.  All return at once; RC_BUSY when 1,024 wait. */
 enum rc builder_reload(struct builder *b, uint64_t job, struct fault *f) MUST_CHECK;
 enum rc builder_renew(struct builder *b, const char *tenant, const char *name, uint64_t job,
-    struct fault *f) MUST_CHECK;			      /* tells the renewer: now */
+    struct fault *f) MUST_CHECK; /* tells the renewer: now */
+
+/* name may be NULL; body (NULL: none) is taken over, also on failure. */
+enum rc builder_hand(struct builder *b, enum hand kind, const char *tenant, const char *name,
+    json_t *body, uint64_t job, struct fault *f) MUST_CHECK;
 void builder_dispose(struct builder *b, struct credset *old); /* free it there */
 
 enum builder_event_kind {
@@ -48,7 +53,7 @@ enum builder_event_kind {
 	 */
 	BUILDER_PUBLISH,
 	BUILDER_RELOAD_FAILED, /* fault: the old set stays */
-	BUILDER_JOB_DONE,      /* job, fault (rc RC_OK when good) */
+	BUILDER_JOB_DONE,      /* job, fault (rc RC_OK when good), record: its result or NULL */
 	/*
 	 * record: a line for the audit, without seq, time and prev: event
 	 * ("install", "install_refused", "key_made", "key_retired"), tenant,

@@ -22,6 +22,8 @@
 const char front_version[] = PACKAGE_VERSION;
 
 static void take_builder_events(struct front *fr);
+static void record(struct front *fr, const char *event, const char *tenant, const char *reason,
+    struct buf *members);
 
 /* The descriptor, which belongs to somebody else now. */
 static int
@@ -54,22 +56,44 @@ start_job(struct front *fr, const char *kind)
 {
 	uint64_t id = ++fr->last_job;
 
+	json_decref(job_slot(fr, id)->result);
 	*job_slot(fr, id) = (struct front_job){
 		.id = id, .kind = kind, .state = JOB_RUNNING, .began_s = loop_time_s(fr->loop)
 	};
 	return id;
 }
 
+/* A request may be large: only what came of the last jobs is kept. */
 static void
-end_job(struct front *fr, uint64_t id, const struct fault *f)
+keep_result(struct front *fr, struct front_job *j, json_t *result)
+{
+	j->result = result;
+	if (result == NULL)
+		return;
+	for (size_t i = 0; i < FRONT_MAX_JOBS; i++) {
+		struct front_job *old = &fr->job[i];
+
+		if (old->result == NULL || old->id + FRONT_MAX_RESULTS > j->id)
+			continue;
+		json_decref(old->result);
+		old->result = NULL;
+	}
+}
+
+/* Takes the result, which may be NULL. */
+static void
+end_job(struct front *fr, uint64_t id, const struct fault *f, json_t *result)
 {
 	struct front_job *j = job_slot(fr, id);
 
-	if (id == 0 || j->id != id)
-		return; /* forgotten: more than FRONT_MAX_JOBS since */
+	if (id == 0 || j->id != id) { /* forgotten: more than FRONT_MAX_JOBS since */
+		json_decref(result);
+		return;
+	}
 	j->state = f->rc == RC_OK ? JOB_DONE : JOB_FAILED;
 	j->ended_s = loop_time_s(fr->loop);
 	j->fault = *f;
+	keep_result(fr, j, result);
 }
 
 uint64_t
@@ -83,7 +107,7 @@ front_reload(struct front *fr, struct fault *f)
 			loop_arm(fr->loop, &fr->publish_late, loop_now_ms(fr->loop));
 		return id;
 	}
-	end_job(fr, id, f);
+	end_job(fr, id, f, NULL);
 	return 0;
 }
 
@@ -94,7 +118,33 @@ front_renew(struct front *fr, const char *tenant, const char *name, struct fault
 
 	if (builder_renew(fr->builder, tenant, name, id, f) == RC_OK)
 		return id;
-	end_job(fr, id, f);
+	end_job(fr, id, f, NULL);
+	return 0;
+}
+
+/* Who asked for what is in the audit before it is done. */
+static void
+record_by_hand(
+    struct front *fr, enum hand kind, const char *tenant, const char *name, uid_t uid)
+{
+	AUTO_BUF members = BUF_INIT(1024);
+
+	jw_str(&members, "operation", hand_name(kind));
+	jw_str(&members, name != NULL ? "credential" : "ca", name != NULL ? name : tenant);
+	jw_uint(&members, "uid", uid);
+	record(fr, "by_hand", name != NULL ? tenant : NULL, NULL, &members);
+}
+
+uint64_t
+front_hand(struct front *fr, enum hand kind, const char *tenant, const char *name, json_t *body,
+    uid_t uid, struct fault *f)
+{
+	uint64_t id = start_job(fr, hand_name(kind));
+
+	record_by_hand(fr, kind, tenant, name, uid);
+	if (builder_hand(fr->builder, kind, tenant, name, body, id, f) == RC_OK)
+		return id;
+	end_job(fr, id, f, NULL);
 	return 0;
 }
 
@@ -375,7 +425,7 @@ take_builder_event(struct front *fr, struct builder_event *e)
 	switch (e->kind) {
 	case BUILDER_PUBLISH: publish(fr, e->set, e->wait_for_keys); break;
 	case BUILDER_RELOAD_FAILED: log_fault(LEVEL_ERR, "reload_failed", &e->fault); break;
-	case BUILDER_JOB_DONE: end_job(fr, e->job, &e->fault); break;
+	case BUILDER_JOB_DONE: end_job(fr, e->job, &e->fault, e->record); break;
 	case BUILDER_AUDIT:
 		record_line(fr, e->record);
 		json_decref(e->record);
@@ -790,5 +840,7 @@ front_close(struct front *fr)
 		builder_free(fr->builder);
 	for (size_t i = 0; i < FRONT_MAX_LISTEN; i++)
 		free(fr->door[i].tenant);
+	for (size_t i = 0; i < FRONT_MAX_JOBS; i++)
+		json_decref(fr->job[i].result);
 	loop_free(fr->loop);
 }

@@ -17,6 +17,7 @@ enum {
 	FRONT_MAX_LISTEN = 32,
 	FRONT_MAX_CHILDREN = 1 + HSM_MAX_TOKENS * (HSM_MAX_PROCESSES + 1) + 1,
 	FRONT_MAX_JOBS = 256,	 /* remembered */
+	FRONT_MAX_RESULTS = 16,	 /* … with what came of them */
 	FRONT_PUBLISH_MS = 5000, /* for new keys to be learnt */
 	FRONT_DRAIN_MS = 10000,
 };
@@ -33,6 +34,7 @@ struct front_job {
 	enum job_state state;
 	int64_t began_s, ended_s;
 	struct fault fault;
+	json_t *result; /* NULL: none, or forgotten */
 };
 
 struct front {
@@ -71,6 +73,9 @@ front_set(const struct front *fr)
 /* A job for the builder: 0 when it takes none. */
 uint64_t front_reload(struct front *fr, struct fault *f);
 uint64_t front_renew(struct front *fr, const char *tenant, const char *name, struct fault *f);
+/* For uid of the administrator; name may be NULL; body is taken over, also on failure. */
+uint64_t front_hand(struct front *fr, enum hand kind, const char *tenant, const char *name,
+    json_t *body, uid_t uid, struct fault *f);
 const struct front_job *front_job(const struct front *fr, uint64_t id);
 
 /* Is this the administrator?  By uid or group of the configuration in force. */

@@ -87,13 +87,13 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 	unsigned token = 0;
 	enum rc rc;
 
-	if (ca == NULL)
-		return FAULT(f, RC_DENIED, "no_ca", "the credential has no CA");
 	subject_of(cc, subject, &t);
-	t.organization = ca->csr_organization;
-	t.country = ca->csr_country;
-	t.basic_constraints = ca->csr_basic_constraints; /* D-34 */
-	t.key_usage = ca->csr_key_usage;
+	if (ca != NULL) { /* D-34 */
+		t.organization = ca->csr_organization;
+		t.country = ca->csr_country;
+		t.basic_constraints = ca->csr_basic_constraints;
+		t.key_usage = ca->csr_key_usage;
+	}
 	TRY(works_token_index(w, cc->token, &token, f));
 	TRY(works_key(w, token, point, &libctx, &key, f));
 	rc = csr_build(out, &t, libctx, key, &why);

@@ -143,7 +143,7 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	struct fault why = { 0 };
 	size_t bytes = ROW_BYTES;
 
-	if (cc->ca == NULL)
+	if (config_issuer(p->set->config, cc) == ISSUER_HAND)
 		return RC_OK;
 	if (want_of(t, cc, &want, &why) != RC_OK) {
 		credential_schedule(c, c->renew_at_s, why.detail);

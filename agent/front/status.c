@@ -118,6 +118,18 @@ put_problem(struct buf *out, const char *problem, const char *detail)
 	jw_close(out, '}');
 }
 
+/* Nobody asks a CA for it but the operator, who is told in time: a third of its life is left. */
+static bool
+awaits_operator(const struct shown *s)
+{
+	const struct credential *c = s->credential;
+	int64_t life_s = c->not_after_s - c->not_before_s;
+
+	return c->state == CREDENTIAL_READY &&
+	       config_issuer(front_set(s->front)->config, s->config) == ISSUER_HAND &&
+	       c->not_after_s - loop_time_s(s->front->loop) < life_s / 3;
+}
+
 static void
 put_problems(struct buf *out, const struct shown *s)
 {
@@ -133,6 +145,10 @@ put_problems(struct buf *out, const struct shown *s)
 		put_problem(out, "publish_dir", strerror(publish_error));
 	if (s->renewal[0] != 0)
 		put_problem(out, "renewal", s->renewal);
+	if (awaits_operator(s))
+		put_problem(out, "renewal_due",
+		    "its certificate ends and no CA is asked by itself: vesper cert csr, then "
+		    "vesper cert install");
 	jw_close(out, ']');
 }
 

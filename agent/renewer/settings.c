@@ -46,8 +46,12 @@ make_cas(struct settings *s, const struct io *io, struct store *store, struct fa
 	if (s->ca == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "settings");
 	for (size_t i = 0; i < s->config->cas; i++) {
-		s->ca[i].config = &s->config->ca[i];
-		TRY(acme_new(s->ca[i].config, io, store, &s->ca[i].acme, f));
+		struct ca_slot *slot = &s->ca[s->cas];
+
+		if (s->config->ca[i].issuer == ISSUER_HAND)
+			continue;
+		slot->config = &s->config->ca[i];
+		TRY(acme_new(slot->config, io, store, &slot->acme, f));
 		s->cas++;
 	}
 	return RC_OK;

@@ -17,6 +17,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_types.py \
 	tests/integration/test_replay.py \
 	tests/integration/test_audit.py \
+	tests/integration/test_enrol.py \
 	tests/integration/test_renewal.py \
 	tests/integration/test_refused.py \
 	tests/integration/test_softokn.py \
@@ -67,6 +68,7 @@ LAB_FILES = \
 	tests/lab/stirlab/verifier/service.py \
 	tests/lab/stirlab/verifier/transparency.py \
 	tests/lab/stirlab/web.py \
+	tests/lab/deskca.py \
 	tests/lab/verify.py \
 	tests/lab/wrong_requests.py
 EXTRA_DIST += $(LAB_FILES)
@@ -81,7 +83,8 @@ tests/integration/test_calls.log: tests/integration/test_reasons.log
 tests/integration/test_flood.log: tests/integration/test_calls.log
 tests/integration/test_replay.log: tests/integration/test_flood.log
 tests/integration/test_audit.log: tests/integration/test_replay.log
-tests/integration/test_renewal.log: tests/integration/test_audit.log
+tests/integration/test_enrol.log: tests/integration/test_audit.log
+tests/integration/test_renewal.log: tests/integration/test_enrol.log
 tests/integration/test_refused.log: tests/integration/test_renewal.log
 tests/integration/test_softokn.log: tests/integration/test_refused.log
 tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_softokn.log

@@ -338,6 +338,77 @@ waits_for_its_moment(void **state)
 	assert_true(b.tv_sec - a.tv_sec >= 1);
 }
 
+/* The next job that ends; sets that come before it are put in force. */
+static struct builder_event
+job_end(struct desk *d)
+{
+	for (;;) {
+		struct builder_event e = next_event(d);
+
+		if (e.kind == BUILDER_JOB_DONE)
+			return e;
+		assert_int_equal(e.kind, BUILDER_PUBLISH);
+		builder_confirm(d->b, e.set->generation, NULL);
+		builder_dispose(d->b, e.set);
+	}
+}
+
+static void
+by_hand(struct desk *d, enum hand kind, json_t *body, enum rc rc, const char *reason)
+{
+	struct builder_event e;
+
+	assert_int_equal(builder_hand(d->b, kind, "acme", "main", body, 20, NULL), RC_OK);
+	e = job_end(d);
+	if (e.fault.rc != rc || (reason != NULL && strcmp(e.fault.reason, reason) != 0))
+		fail_msg("%d %s: %s", e.fault.rc, e.fault.reason, e.fault.detail);
+	assert_int_equal(e.job, 20);
+	assert_int_equal(e.record != NULL, rc == RC_OK);
+	json_decref(e.record);
+}
+
+/* Through the same checks as the renewer's, and waiting for a notBefore the same way. */
+static void
+works_by_hand(void **state)
+{
+	struct desk *d = *state;
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct timespec a, b;
+	json_t *msg;
+
+	by_hand(d, HAND_CSR, NULL, RC_CONFLICT, "conflict"); /* it has an ACME CA */
+	by_hand(
+	    d, HAND_INSTALL, json_pack("{s:s}", "chain", "x"), RC_NOT_FOUND, "no_pending_csr");
+	certificate(d, &pem, "10", 2, 3600);
+	by_hand(d, HAND_INSTALL, json_pack("{s:s}", "chain", "x"), RC_INVALID, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	by_hand(d, HAND_INSTALL, json_pack("{s:s}", "chain", buf_text(&pem)), RC_OK, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true(b.tv_sec - a.tv_sec >= 1);
+	/* The renewer has something that it did not bring itself. */
+	msg = next_message(d);
+	assert_string_equal(text_of(msg, "event"), "changed");
+	json_decref(msg);
+	assert_int_equal(builder_hand(d->b, HAND_CSR, "acme", "other", NULL, 21, NULL), RC_OK);
+	assert_string_equal(job_end(d).fault.reason, "no_credential");
+}
+
+/* What waits for its moment is let go with the thread. */
+static void
+stops_while_it_waits(void **state)
+{
+	struct desk *d = *state;
+	AUTO_BUF pem = BUF_INIT(65536);
+	json_auto_t *ask = json_pack("{s:i,s:s}", "id", 1000, "op", "plan");
+
+	certificate(d, &pem, "10", 30, 3600);
+	assert_int_equal(builder_hand(d->b, HAND_INSTALL, "acme", "main",
+			     json_pack("{s:s}", "chain", buf_text(&pem)), 20, NULL),
+	    RC_OK);
+	assert_int_equal(channel_send(d->renewer, ask, NULL), RC_OK);
+	json_decref(next_message(d)); /* it was looked at and put aside */
+}
+
 static void
 jobs(void **state)
 {
@@ -519,6 +590,8 @@ main(void)
 		DESK(the_old_set_follows_one_that_is_late),
 		DESK(waits_for_its_moment),
 		DESK(jobs),
+		DESK(works_by_hand),
+		DESK(stops_while_it_waits),
 		DESK(a_reload_goes_first),
 		DESK(a_renewer_that_goes),
 		DESK(stops_in_the_middle),

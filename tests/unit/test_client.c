@@ -120,7 +120,7 @@ answers_cut(void **state)
 static void
 requests(void **state)
 {
-	AUTO_BUF get = BUF_INIT(1000), post = BUF_INIT(1000);
+	AUTO_BUF get = BUF_INIT(1000), post = BUF_INIT(1000), bare = BUF_INIT(1000);
 
 	(void)state;
 	http_request(&get, "GET", "/v1/status", span_of(NULL, 0));
@@ -129,6 +129,8 @@ requests(void **state)
 	http_request(&post, "POST", "/x", span_str("{}"));
 	assert_non_null(strstr(
 	    buf_text(&post), "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"));
+	http_request(&bare, "POST", "/x", span_of(NULL, 0));
+	assert_non_null(strstr(buf_text(&bare), "\r\nContent-Length: 0\r\n\r\n"));
 }
 
 /* ---- arguments ---------------------------------------------------------------------- */

@@ -347,6 +347,15 @@ static struct main_case {
 	{ "contact",
 	    "ca \"x\" { directory = \"https://h/\" token = \"main\" contact = { \"noc\" } }\n",
 	    "vesperd.conf:1: 'contact' holds URLs" },
+	{ "hand with a directory (D-34)",
+	    "ca \"x\" { issuer = \"hand\"\n directory = \"https://h/\" }\n",
+	    "vesperd.conf:2: 'directory' belongs to ACME: drop it, or issuer = \"hand\"" },
+	{ "hand with a token", "ca \"x\" { issuer = \"hand\"\n token = \"main\" }\n",
+	    "vesperd.conf:2: 'token' belongs to ACME" },
+	{ "issuer", "ca \"x\" {\n issuer = \"post\" }\n",
+	    "vesperd.conf:2: 'issuer' must be one of acme, hand" },
+	{ "acme without a directory", "ca \"x\" { issuer = \"acme\" token = \"main\" }\n",
+	    "vesperd.conf:1: 'directory' is missing" },
 	{ "dialect", "authority \"x\" { url = \"https://h\"\n dialect = \"odd\" }\n",
 	    "vesperd.conf:2: 'dialect' must be one of rfc9448, sti-pa" },
 	{ "boolean", "ca \"x\" { terms_agreed = maybe }\n",
@@ -683,6 +692,29 @@ ca_needs_authority_anchors(void **state)
 	f = (struct fault){ 0 };
 	if (read_config(&c, &f) != RC_OK)
 		fail_msg("%s", f.detail);
+	assert_int_equal(config_issuer(c, &c->tenant[0].credential[0]), ISSUER_HAND);
+}
+
+/* A section says what the requests look like; no authority is needed, nor a claim agent. */
+static void
+ca_by_hand(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", "\ntrust_anchors = \"trust-anchors.pem\"\n" MAIN_LAST
+			    "ca \"desk\" { issuer = \"hand\" csr_country = \"US\" }\n");
+	put("tenants.d/acme.conf",
+	    TENANT("",
+		"profile = \"vesper-06\" token = \"main\" ca = \"desk\"\n"
+		"constraints { must_include = { \"rcd\" } }\n",
+		X5U));
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	assert_int_equal(config_issuer(c, &c->tenant[0].credential[0]), ISSUER_HAND);
+	assert_string_equal(config_ca_find(c, "desk")->csr_country, "US");
+	assert_null(config_ca_find(c, "desk")->directory);
 }
 
 /* ---- several files ------------------------------------------------------------ */
@@ -886,6 +918,7 @@ main(void)
 			.test_func = tenant_judged,
 			.initial_state = &tenant_cases[i] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_needs_authority_anchors);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_by_hand);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(duplicate_tenant);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);

@@ -1,0 +1,45 @@
+/*
+ * What an operator asks for by hand on the administration socket and the
+ * builder thread does: a request for a CA that speaks no ACME, the chain that
+ * came of it, the account that an authority wants to know before anything is
+ * ordered.  Nothing is judged more mildly than what the renewer brings: the
+ * same functions are called.
+ */
+#ifndef AGENT_FRONT_HAND_H
+#define AGENT_FRONT_HAND_H
+
+#include "stir/fault.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct works;
+
+enum hand {
+	HAND_CSR,     /* of a credential: {"csr": PEM, "key": hex} */
+	HAND_INSTALL, /* body {"chain": PEM}: {"serial", "not_before", "not_after"} */
+	HAND_ACCOUNT, /* tenant is a CA: {"ca", "jwk", "jwk_fingerprint", "spki_fingerprint"} */
+	HAND__COUNT
+};
+
+struct hand_call {
+	struct works *w;
+	const char *tenant, *name;
+	const json_t *body; /* its members are of the types that the table demands */
+	int64_t now_s;
+	int64_t again_s; /* set with RC_BUSY where it is worth waiting until then */
+};
+
+const char *hand_name(enum hand kind); /* "csr" */
+
+/*
+ * The member that a body has to have, a string; NULL: there is no body.  The
+ * loop checks it before it gives the body away.
+ */
+const char *hand_member(enum hand kind);
+
+/* RC_OK with the members of the result put into it. */
+enum rc hand_run(
+    enum hand kind, struct hand_call *call, json_t *result, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# A CA that speaks no ACME: a request on standard input, its chain on standard output.
+"""deskca.py DIR [WRONG|aged]: the lab's STI CA in DIR/ca signs what is asked for.
+
+What an operator carries by hand, or a command does for the agent. WRONG is
+one of issue.WRONG_CERTIFICATES; aged: most of its life is over.
+"""
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from stirlab import constraints, issue, tnauth
+from stirlab.pki import Parties, pem_chain
+
+LIFETIME_S = 3600
+
+
+def extension(request: x509.CertificateSigningRequest, oid: str) -> bytes | None:
+    found = [e for e in request.extensions if e.oid.dotted_string == oid]
+    return found[0].value.value if found else None
+
+
+def chain_for(directory: str, text: bytes, wrong: frozenset[str], backdate_s: int) -> str:
+    request = x509.load_pem_x509_csr(text)
+    if not request.is_signature_valid:
+        raise ValueError("the request is not signed by its key")
+    numbers = extension(request, tnauth.OID)
+    if numbers is None:
+        raise ValueError("the request has no TNAuthList")
+    limits = extension(request, constraints.OID)
+    spki = request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    now = int(time.time())
+    issuer = issue.Issuer(Parties(str(Path(directory, "ca")), "127.0.0.1", "Lab"), [],
+                          lambda log: False)
+    return pem_chain(issuer.issue(issue.Wanted(
+        "delegate", numbers, spki, now - backdate_s, now + LIFETIME_S, "Lab Desk", "US",
+        (constraints.OID, limits) if limits else None, wrong=wrong)))
+
+
+def main() -> int:
+    wrong = frozenset(sys.argv[2:]) - {"aged"}
+    if len(sys.argv) < 2 or not wrong <= issue.WRONG_CERTIFICATES:
+        print("usage: deskca.py DIR [WRONG|aged]", file=sys.stderr)
+        return 2
+    try:
+        print(chain_for(sys.argv[1], sys.stdin.buffer.read(), wrong,
+                        3 * LIFETIME_S if "aged" in sys.argv else 60), end="")
+    except ValueError as problem:
+        print(f"deskca: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
