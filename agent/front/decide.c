@@ -24,6 +24,7 @@ struct search {
 	const struct tn *number; /* those that must be authorised, all of them */
 	size_t numbers;
 	const char *claim;     /* where they stand */
+	bool met;	       /* some tenant came into question, whatever it has */
 	bool proven;	       /* a delegate's PASSporT of the call covers it */
 	struct fault unproven; /* why one that was there does not */
 };
@@ -214,6 +215,7 @@ add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 {
 	const struct config_tenant *t = &s->w->set->config->tenant[tenant];
 
+	s->met = true;
 	for (size_t i = 0; i < t->credentials; i++) {
 		if (s->r->credential != NULL &&
 		    strcmp(s->r->credential, t->credential[i].name) != 0)
@@ -286,12 +288,16 @@ add_unlisted(struct search *s, const uint32_t *list, size_t n, const uint32_t *l
 }
 
 /*
- * Nobody has that number configured, but D-59 filters class and ppt before
- * the number: the view knows what the caller's tenants could sign at all.
+ * Nobody has a credential of that name; or nobody has that number configured,
+ * but D-59 filters class and ppt before the number: the view knows what the
+ * caller's tenants could sign at all.
  */
 static enum rc
 nobody(const struct search *s, struct fault *f)
 {
+	if (s->met)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "this caller's tenants have no such credential");
 	if ((s->w->view->ppts & 1U << s->r->ppt) == 0)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
 		    "no credential of this caller's tenants signs this ppt");
@@ -308,7 +314,8 @@ only_tenant(struct search *s, struct fault *f)
 	if (only == CALLER_NO_TENANT)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "whoever signs for a third party is named: give the tenant");
-	return add_tenant(s, only, lists(s, &s->w->set->config->tenant[only]), f);
+	TRY(add_tenant(s, only, lists(s, &s->w->set->config->tenant[only]), f));
+	return s->len > 0 ? RC_OK : nobody(s, f);
 }
 
 static enum rc
@@ -637,12 +644,14 @@ of_health(const struct search *s, const struct candidate *c, struct fault *f)
 
 typedef enum rc filter_fn(const struct search *s, const struct candidate *c, struct fault *f);
 
-/* Keep those that pass; when none does, the fault of the last. */
+/* Keep those that pass; when none does, the fault of the last.  None at all is none that passes. */
 static enum rc
 narrow(struct search *s, filter_fn *keep, struct fault *f)
 {
 	size_t kept = 0;
 	struct fault why = { 0 };
+
+	(void)REFUSE(&why, RC_DENIED, NO_CREDENTIAL, NULL, "no credential comes into question");
 
 	for (size_t i = 0; i < s->len; i++) {
 		struct fault mine = { 0 };
@@ -828,6 +837,7 @@ decide(const struct decide_world *w, const struct sign_request *r, struct decisi
 	s.number = NULL;
 	s.numbers = 0;
 	s.claim = NULL;
+	s.met = false;
 	s.proven = false;
 	s.unproven = (struct fault){ 0 };
 	*out = (struct decision){ .set = w->set };

@@ -453,6 +453,10 @@ static struct decide_case {
 	    "tenant_disabled", NULL },
 
 	/* class and ppt */
+	{ "no such credential, and no tenant named", 1000, PPT_BASE, NULL, "other", BASE(N0),
+	    "no_credential", NULL },
+	{ "no such credential of the only tenant, for a third party (D-52)", 1012, PPT_RCD,
+	    NULL, "other", MORE("13035550100", "'iss':'A','crn':'x'"), "no_credential", NULL },
 	{ "no such credential", 1000, PPT_BASE, "acme", "other", BASE(N0), "no_credential",
 	    NULL },
 	{ "delegate and shaken", 1003, PPT_SHAKEN, NULL, NULL, SHAKEN("12025550190", "A"),
