@@ -30,16 +30,14 @@ is_full(const struct hsm *h)
 }
 
 static enum frame_code
-generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
+generate_one(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 {
-	AUTO_FD lock = -1;
 	struct key key;
 
+	memset(frame->key_id, 0, sizeof frame->key_id);
 	memset(frame->body, 0, sizeof frame->body);
 	if (is_full(h))
 		return FRAME_FULL;
-	if (tokenlock_take(h->options->lock_file, CHANGE_LOCK_MS, &lock, NULL) != RC_OK)
-		return FRAME_BUSY;
 	if (s->handle == CK_INVALID_HANDLE)
 		*rv = session_open(s, &h->login);
 	if (*rv == CKR_OK)
@@ -51,6 +49,28 @@ generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	memcpy(frame->key_id, key.id, P256_ID);
 	memcpy(frame->body, key.point, P256_POINT);
 	return keymap_add(h->map, &key);
+}
+
+/* In one go: each change of a big token makes its signers look at all of it again. */
+static enum frame_code
+generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
+{
+	AUTO_FD lock = -1;
+	unsigned more = frame->body[0];
+
+	if (more >= FRAME_MAX_MADE)
+		return FRAME_BAD_FRAME;
+	if (tokenlock_take(h->options->lock_file, CHANGE_LOCK_MS, &lock, NULL) != RC_OK)
+		return FRAME_BUSY;
+	for (;; more--) {
+		enum frame_code code = generate_one(h, s, frame, rv);
+
+		frame->code = FRAME_OK;
+		frame->ck_rv = CKR_OK;
+		/* A peer that is gone is seen again by the answer to the last. */
+		if (code != FRAME_OK || more == 0 || !wire_send(h->fd, frame, 0))
+			return code;
+	}
 }
 
 static CK_RV

@@ -351,6 +351,40 @@ token_admin_generate(struct token_admin *a, uint8_t point[65], struct fault *f)
 }
 
 enum rc
+token_admin_generate_some(struct token_admin *a, unsigned n,
+    void (*each)(void *arg, const uint8_t point[65]), void *arg, unsigned *made,
+    struct fault *f)
+{
+	struct frame frame = { .op = FRAME_GENERATE }, request;
+	int64_t until_ms;
+
+	*made = 0;
+	if (n == 0 || n > FRAME_MAX_MADE)
+		return FAULT(f, RC_BUG, "bad_frame", "%u keys at once", n);
+	frame.body[0] = (uint8_t)(n - 1);
+	TRY(call(a, &frame, &until_ms, f));
+	request = frame;
+	for (;;) {
+		each(arg, frame.body);
+		if (++*made == n)
+			return RC_OK;
+		TRY(await_answer(a, &request, until_ms, &frame, f));
+		TRY(code_rc(&frame, f));
+	}
+}
+
+enum rc
+token_admin_stats(struct token_admin *a, struct frame_stats *out, struct fault *f)
+{
+	struct frame frame = { .op = FRAME_STATS };
+	int64_t until_ms;
+
+	TRY(call(a, &frame, &until_ms, f));
+	memcpy(out, frame.body, sizeof *out);
+	return RC_OK;
+}
+
+enum rc
 token_admin_destroy(struct token_admin *a, const uint8_t key_id[32], struct fault *f)
 {
 	struct frame frame = { .op = FRAME_DESTROY };

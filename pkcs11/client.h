@@ -57,6 +57,15 @@ enum { TOKEN_ADMIN_TIMEOUT_MS = 10000 };
 /* All may block up to timeout; RC_HSM hsm_unavailable, RC_TIMEOUT hsm_timeout, RC_BUSY. */
 enum rc token_admin_generate(
     struct token_admin *a, uint8_t point[65], struct fault *f) MUST_CHECK;
+/*
+ * Up to n (FRAME_MAX_MADE) keys in one go.  *made counts those that each() was
+ * called for, also where it failed after some.
+ */
+enum rc token_admin_generate_some(struct token_admin *a, unsigned n,
+    void (*each)(void *arg, const uint8_t point[65]), void *arg, unsigned *made,
+    struct fault *f) MUST_CHECK;
+enum rc token_admin_stats(
+    struct token_admin *a, struct frame_stats *out, struct fault *f) MUST_CHECK;
 enum rc token_admin_destroy(
     struct token_admin *a, const uint8_t key_id[32], struct fault *f) MUST_CHECK;
 enum rc token_admin_sign(struct token_admin *a, const uint8_t key_id[32],

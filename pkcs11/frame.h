@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-enum { FRAME_VERSION = 1, FRAME_KEY_ID = 32, FRAME_BODY = 96 };
+enum { FRAME_VERSION = 2, FRAME_KEY_ID = 32, FRAME_BODY = 96, FRAME_MAX_MADE = 16 };
 
 enum frame_op {
 	FRAME_HELLO = 1, /* answer only: body = struct frame_hello */
@@ -21,8 +21,13 @@ enum frame_op {
 	FRAME_LEARN,	 /* signer: body = 65-byte point; find the key, prove it lazily */
 	FRAME_FORGET,	 /* signer: drop a key from the map */
 	FRAME_STATS,	 /* -> struct frame_stats */
-	FRAME_GENERATE,	 /* admin: new P-256 key -> 65-byte point, key_id = its id */
-	FRAME_DESTROY,	 /* admin: destroy the private key */
+	/*
+	 * admin: new P-256 key -> 65-byte point, key_id = its id.  body[0]:
+	 * so many more in the same go, less than FRAME_MAX_MADE; an answer
+	 * each, until there is one that is not OK.
+	 */
+	FRAME_GENERATE,
+	FRAME_DESTROY, /* admin: destroy the private key */
 	FRAME_LIST, /* admin: one answer a key (code OK, key_id, body = point if known), then one
 			    with code FRAME_END */
 };
@@ -71,6 +76,8 @@ struct frame_stats {	     /* in body; counters since the process began */
 	uint64_t sign_ns; /* time in C_SignInit + C_Sign, all threads */
 	uint32_t keys;
 	uint32_t sessions;
+	uint32_t refused; /* private keys in the token that are not among keys */
+	uint32_t reserved;
 };
 
 #endif

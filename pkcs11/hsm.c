@@ -103,9 +103,8 @@ tell_stats(struct hsm *h, struct frame *answer)
 		.sign_ns = atomic_load(&h->sign_ns),
 		.sessions = atomic_load(&h->login.sessions),
 	};
-	uint32_t refused;
 
-	keymap_count(h->map, &stats.keys, &refused);
+	keymap_count(h->map, &stats.keys, &stats.refused);
 	_Static_assert(sizeof stats <= FRAME_BODY, "fits");
 	memcpy(answer->body, &stats, sizeof stats);
 }

@@ -83,6 +83,20 @@ judge(const struct raw_facts *raw, const CK_ATTRIBUTE *params, const CK_ATTRIBUT
 				     out->point, NULL) == RC_OK;
 }
 
+/*
+ * What the attributes say is a claim.  The proof is to ask for the private
+ * value and not even be told how long it is (PKCS#11 v2.40 section 5.7:
+ * C_GetAttributeValue of a sensitive or unextractable one).
+ */
+static bool
+is_told(struct keymap *map, CK_OBJECT_HANDLE object)
+{
+	CK_ATTRIBUTE value = { CKA_VALUE, NULL, 0 };
+	CK_RV rv = map->login->fn->C_GetAttributeValue(map->login->idle, object, &value, 1);
+
+	return rv == CKR_OK && value.ulValueLen != CK_UNAVAILABLE_INFORMATION;
+}
+
 static CK_RV
 inspect(struct keymap *map, CK_OBJECT_HANDLE object, struct key_facts *out)
 {
@@ -107,6 +121,7 @@ inspect(struct keymap *map, CK_OBJECT_HANDLE object, struct key_facts *out)
 	    rv != CKR_BUFFER_TOO_SMALL)
 		return rv;
 	judge(&raw, &a[7], &a[6], &a[5], &a[9], out);
+	out->acceptable = out->acceptable && !is_told(map, object);
 	return CKR_OK;
 }
 

@@ -19,7 +19,7 @@
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
 
-enum { PIN_MAX = 255, PADDED = 100, SMALL = 10 };
+enum { PIN_MAX = 255, PADDED = 100, SMALL = 10, SECRET_LEN = 32 };
 
 static CK_FUNCTION_LIST real, faulty;
 
@@ -57,7 +57,7 @@ static struct {
 	FORWARD(C_Logout, (CK_SESSION_HANDLE a), (a)) \
 	FORWARD(C_CreateObject, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c, CK_OBJECT_HANDLE *d), (a, b, c, d)) \
 	FORWARD(C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, handles_real(b))) \
-	FORWARD(C_GetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, handles_real(b), c, d)) \
+	OWN(C_GetAttributeValue) \
 	FORWARD(C_SetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, handles_real(b), c, d)) \
 	FORWARD(C_FindObjectsInit, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c), (a, b, c)) \
 	OWN(C_FindObjects) \
@@ -320,6 +320,24 @@ note_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle)
 	if (real.C_GetAttributeValue(session, handle, &a, 1) == CKR_OK &&
 	    class == CKO_PRIVATE_KEY)
 		handles_add(handle);
+}
+
+static CK_RV
+my_C_GetAttributeValue(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *list, CK_ULONG n)
+{
+	struct word w;
+	CK_RV rv = before(AT_C_GetAttributeValue, session, &w);
+
+	if (rv == CKR_OK)
+		rv =
+		    after(&w, real.C_GetAttributeValue(session, handles_real(object), list, n));
+	if (w.kind == WORD_TELLS && n == 1 && list[0].type == CKA_VALUE) {
+		rules_fired(&w);
+		list[0].ulValueLen = SECRET_LEN;
+		rv = CKR_OK;
+	}
+	return rv;
 }
 
 static CK_RV

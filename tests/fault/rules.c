@@ -58,6 +58,7 @@ static const struct {
 	{ "pad", WORD_PAD },
 	{ "flip", WORD_FLIP },
 	{ "short", WORD_SHORT },
+	{ "tells", WORD_TELLS },
 };
 
 /* A test that misspells a fault must not pass because nothing happens. */

@@ -33,6 +33,7 @@ enum word_kind {
 	WORD_PAD,
 	WORD_FLIP,
 	WORD_SHORT,
+	WORD_TELLS,
 };
 
 struct word {

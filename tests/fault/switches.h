@@ -36,6 +36,8 @@
  *	reshuffle	from now on the handles known so far mean other keys, each
  *			the next one; a search finds the new ones
  *	active		C_SignInit: another operation is active already
+ *	tells		C_GetAttributeValue: how long CKA_VALUE is, as a key that can
+ *			be read
  *	wrongkey	C_SignInit: with another private key
  *	small		C_Sign: into a buffer of 10 bytes
  *	pad		C_Sign: 100 bytes instead of the digest

@@ -33,7 +33,8 @@ struct softadmin {
 	struct connection connection[MAX_CONNECTIONS];
 	size_t connections, first; /* those before first are joined */
 	int fail;
-	size_t asked;
+	size_t asked, batches;
+	size_t room; /* it holds so many keys */
 	bool limp;
 	bool confuse;
 };
@@ -53,7 +54,7 @@ generate(struct softadmin *s, struct frame *f)
 {
 	struct softkey *k = &s->key[s->keys];
 
-	if (s->keys == MAX_KEYS)
+	if (s->keys >= s->room)
 		return FRAME_FULL;
 	k->key = pki_p256();
 	assert_int_equal(p256_point(k->key, k->point, NULL), RC_OK);
@@ -125,6 +126,31 @@ list(struct softadmin *s, int fd, const struct frame *f)
 }
 
 static uint8_t
+generate_some(struct softadmin *s, int fd, struct frame *f)
+{
+	unsigned more = f->body[0];
+
+	assert_true(more < FRAME_MAX_MADE);
+	if (more > 0)
+		s->batches++;
+	for (;; more--) {
+		f->code = generate(s, f);
+		if (f->code != FRAME_OK || more == 0)
+			return f->code;
+		(void)send(fd, f, sizeof *f, MSG_NOSIGNAL);
+	}
+}
+
+static uint8_t
+tell_stats(const struct softadmin *s, struct frame *f)
+{
+	struct frame_stats stats = { .keys = (uint32_t)s->keys };
+
+	memcpy(f->body, &stats, sizeof stats);
+	return FRAME_OK;
+}
+
+static uint8_t
 answer(struct softadmin *s, int fd, struct frame *f)
 {
 	if (f->op == FRAME_GENERATE)
@@ -134,7 +160,8 @@ answer(struct softadmin *s, int fd, struct frame *f)
 	if (s->fail != 0)
 		return (uint8_t)s->fail;
 	switch (f->op) {
-	case FRAME_GENERATE: return generate(s, f);
+	case FRAME_GENERATE: return generate_some(s, fd, f);
+	case FRAME_STATS: return tell_stats(s, f);
 	case FRAME_SIGN: return sign(s, f);
 	case FRAME_DESTROY: return destroy(s, f->key_id);
 	case FRAME_LIST: return list(s, fd, f);
@@ -173,6 +200,7 @@ softadmin_new(void)
 	struct softadmin *s = calloc(1, sizeof *s);
 
 	assert_non_null(s);
+	s->room = MAX_KEYS;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->greeted, NULL);
 	return s;
@@ -289,5 +317,24 @@ softadmin_limp(struct softadmin *s, bool on)
 {
 	pthread_mutex_lock(&s->lock);
 	s->limp = on;
+	pthread_mutex_unlock(&s->lock);
+}
+
+size_t
+softadmin_batches(struct softadmin *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->batches;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+void
+softadmin_room(struct softadmin *s, size_t keys)
+{
+	pthread_mutex_lock(&s->lock);
+	s->room = keys;
 	pthread_mutex_unlock(&s->lock);
 }

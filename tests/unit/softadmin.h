@@ -25,7 +25,9 @@ int softadmin_connect(struct softadmin *s, uint32_t generation);
 void softadmin_quiet(struct softadmin *s);
 
 size_t softadmin_keys(struct softadmin *s);
-size_t softadmin_asked(struct softadmin *s); /* GENERATE frames so far */
+size_t softadmin_asked(struct softadmin *s);	       /* GENERATE frames so far */
+size_t softadmin_batches(struct softadmin *s);	       /* of them, for more than one key */
+void softadmin_room(struct softadmin *s, size_t keys); /* it holds so many, at most 256 */
 bool softadmin_has(struct softadmin *s, const uint8_t key_id[32]);
 void softadmin_drop(struct softadmin *s, const uint8_t key_id[32]);
 

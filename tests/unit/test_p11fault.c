@@ -490,6 +490,69 @@ no_more_keys_than_allowed(void **state)
 	assert_int_equal(process_stop(&p), 0);
 }
 
+/* Several in one go, as many as there is room for; an answer each. */
+static void
+keys_in_one_go(void **state)
+{
+	static const char *const five[] = { "--label", "t", "--canary-s", "0", "--max-keys",
+		"5", NULL };
+	const uint8_t more[3] = { 2, 9, FRAME_MAX_MADE };
+	struct process p = { .pid = 0 };
+	struct frame answer;
+	uint8_t id[32] = { 0 };
+
+	process_up(&p, *state, "admin", five);
+	assert_int_equal(
+	    process_ask(&p, FRAME_GENERATE, NULL, &more[2], 1).code, FRAME_BAD_FRAME);
+	answer = process_ask(&p, FRAME_GENERATE, NULL, &more[0], 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(answer.code, FRAME_OK);
+		assert_memory_not_equal(answer.key_id, id, sizeof id);
+		memcpy(id, answer.key_id, sizeof id);
+		if (i < 2)
+			assert_true(process_answer(&p, &answer));
+	}
+	assert_int_equal(process_stats(&p).keys, 3);
+	answer = process_ask(&p, FRAME_GENERATE, NULL, &more[1], 1);
+	assert_int_equal(answer.code, FRAME_OK);
+	assert_true(process_answer(&p, &answer));
+	assert_int_equal(answer.code, FRAME_OK);
+	assert_true(process_answer(&p, &answer));
+	assert_int_equal(answer.code, FRAME_FULL);
+	assert_int_equal(process_stats(&p).keys, 5);
+	assert_int_equal(process_stop(&p), 0);
+}
+
+/* Its attributes say that it cannot be read, and it can. */
+static void
+a_key_that_can_be_read_is_refused(void **state)
+{
+	struct process admin, signer;
+	struct frame_hello hello;
+	struct lab *lab = *state;
+	struct made key;
+
+	process_up(&admin, lab, "admin", plain);
+	key = made_key(&admin);
+	lab_fault(lab, "C_GetAttributeValue tells count=*");
+	/* None is made that is like that. */
+	assert_int_not_equal(process_ask(&admin, FRAME_GENERATE, NULL, NULL, 0).code, FRAME_OK);
+	process_start(&signer, lab, "signer", plain);
+	assert_true(process_hello(&signer, &hello));
+	assert_int_equal(hello.keys, 0);
+	assert_int_equal(hello.refused, 1);
+	assert_int_equal(made_code(&signer, FRAME_LEARN, &key), FRAME_KEY_REFUSED);
+	assert_int_equal(made_code(&signer, FRAME_SIGN, &key), FRAME_KEY_REFUSED);
+	assert_int_equal(process_stop(&signer), 0);
+	lab_fault(lab, "");
+	(void)process_stop(&admin);
+	process_up(&signer, lab, "signer", plain);
+	assert_int_equal(made_code(&signer, FRAME_LEARN, &key), FRAME_OK);
+	made_signs(&signer, &key);
+	assert_int_equal(process_stats(&signer).keys, 1);
+	assert_int_equal(process_stop(&signer), 0);
+}
+
 /* ---- generation ------------------------------------------------------------------------ */
 
 static struct generate_case {
@@ -656,6 +719,8 @@ main(void)
 		PAIR(a_crash_costs_one_process),
 		ROW(a_refused_pin_is_tried_once),
 		ROW(no_more_keys_than_allowed),
+		ROW(keys_in_one_go),
+		ROW(a_key_that_can_be_read_is_refused),
 	};
 #undef ROW
 #undef PAIR

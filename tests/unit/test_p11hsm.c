@@ -391,6 +391,34 @@ check_request(struct token_admin *a, const uint8_t point[65])
 }
 
 static void
+count_point(void *arg, const uint8_t point[65])
+{
+	assert_int_equal(point[0], 4);
+	++*(unsigned *)arg;
+}
+
+static void
+some_at_once(struct token_admin *a)
+{
+	struct frame_stats stats = { .keys = 0 };
+	struct fault f = { 0 };
+	unsigned made = 7, seen = 0;
+
+	assert_int_equal(
+	    token_admin_generate_some(a, 0, count_point, &seen, &made, &f), RC_BUG);
+	assert_int_equal(
+	    token_admin_generate_some(a, FRAME_MAX_MADE + 1, count_point, &seen, &made, &f),
+	    RC_BUG);
+	assert_int_equal(made, 0);
+	assert_int_equal(token_admin_generate_some(a, 3, count_point, &seen, &made, &f), RC_OK);
+	assert_int_equal(made, 3);
+	assert_int_equal(seen, 3);
+	assert_int_equal(token_admin_stats(a, &stats, &f), RC_OK);
+	assert_int_equal(stats.keys, 4);
+	assert_int_equal(stats.refused, 0);
+}
+
+static void
 through_the_client(void **state)
 {
 	AUTO(token_admin) *a = NULL;
@@ -422,6 +450,7 @@ through_the_client(void **state)
 	assert_int_equal(token_admin_list(a, see, &seen, &f), RC_OK);
 	assert_int_equal(seen.n, 1);
 	assert_memory_equal(seen.id[0], id[1], 32);
+	some_at_once(a);
 	/* The process dies: the next call says so, and the one after has the new one. */
 	kill(admin.pid, SIGKILL);
 	assert_int_equal(process_wait(&admin), 128 + SIGKILL);
