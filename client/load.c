@@ -27,6 +27,7 @@ enum { STEP_BITS = 6, STEPS = 1 << STEP_BITS, BUCKETS = 64 * STEPS };
 struct connection {
 	int fd;
 	struct buf in;
+	uint32_t events;    /* what epoll is asked for */
 	size_t sent;	    /* of the request in flight */
 	bool busy;	    /* a request is in flight */
 	int64_t started_ns; /* when it was due: late sending counts as waiting */
@@ -91,7 +92,7 @@ static enum rc
 dial(struct load *l, struct connection *c, struct fault *f)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 
 	if (strlen(l->plan->path) >= sizeof to.sun_path)
 		return FAULT(f, RC_INVALID, "socket", "the path is too long");
@@ -104,6 +105,7 @@ dial(struct load *l, struct connection *c, struct fault *f)
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0 ||
 	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		return FAULT(f, RC_IO, "epoll", "%s", strerror(errno));
+	c->events = ev.events;
 	l->alive++;
 	return RC_OK;
 }
@@ -121,6 +123,23 @@ lose(struct load *l, struct connection *c)
 	c->busy = false;
 }
 
+/*
+ * Room is asked for only while some is missing: who always asks is woken, and
+ * lets the agent do the waking, each time that a request is read.
+ */
+static void
+want(struct load *l, struct connection *c, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = c };
+
+	if (c->fd < 0 || c->events == events)
+		return;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &ev) == 0)
+		c->events = events;
+	else
+		lose(l, c);
+}
+
 static void
 push(struct load *l, struct connection *c)
 {
@@ -132,10 +151,11 @@ push(struct load *l, struct connection *c)
 		if (n > 0)
 			c->sent += (size_t)n;
 		else if (errno == EAGAIN)
-			return;
+			break;
 		else if (errno != EINTR)
 			lose(l, c);
 	}
+	want(l, c, EPOLLIN | (c->busy && c->sent < r->len ? (uint32_t)EPOLLOUT : 0));
 }
 
 /* When the next request is due; INT64_MAX after the last. */
@@ -206,25 +226,21 @@ take_answer(struct load *l, struct connection *c, int64_t now)
 	return true;
 }
 
+/* Once: what is left shows again. */
 static void
 pull(struct load *l, struct connection *c)
 {
-	while (c->fd >= 0) {
-		uint8_t *room = buf_room(&c->in, READ_CHUNK);
-		ssize_t n = room == NULL ? 0 : recv(c->fd, room, READ_CHUNK, 0);
+	uint8_t *room = c->fd >= 0 ? buf_room(&c->in, READ_CHUNK) : NULL;
+	ssize_t n = room == NULL ? 0 : recv(c->fd, room, READ_CHUNK, 0);
 
-		if (n > 0) {
-			buf_grew(&c->in, (size_t)n);
-			if (take_answer(l, c, now_ns()))
-				start(l, c, now_ns());
-			continue;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0 || errno != EAGAIN)
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			lose(l, c);
 		return;
 	}
+	buf_grew(&c->in, (size_t)n);
+	if (take_answer(l, c, now_ns()))
+		start(l, c, now_ns());
 }
 
 /* ---- the run ------------------------------------------------------------------------------- */
@@ -269,8 +285,10 @@ turn(struct load *l)
 	for (int i = 0; i < n; i++) {
 		struct connection *c = events[i].data.ptr;
 
-		push(l, c);
-		pull(l, c);
+		if ((events[i].events & EPOLLOUT) != 0)
+			push(l, c);
+		if ((events[i].events & ~(uint32_t)EPOLLOUT) != 0)
+			pull(l, c);
 	}
 }
 

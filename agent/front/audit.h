@@ -65,7 +65,7 @@ enum rc audit_append(struct audit *a, const char *event, const char *tenant,
 /*
  * The same, but the record only waits in memory: it is written with the next
  * one that is not held, or by audit_start().  What is about to be signed is
- * held until its digest goes to a signer: those that wait for the token share
+ * held until a signer is about to work at its digest: those behind it share
  * one write and one sync, which begin when the first of them does.
  */
 enum rc audit_hold(struct audit *a, const char *event, const char *tenant,

@@ -7,6 +7,7 @@
 #include "agent/log.h"
 
 #define MAX_SLOTS 256 /* frames without an answer at one process */
+_Static_assert(MAX_SLOTS <= UINT8_MAX + 1, "struct process has them in octets");
 _Static_assert(MAX_SLOTS >= HSM_MAX_SIGNING + HSM_LEARN_WINDOW + 1, "and one STATS");
 
 enum {
@@ -65,6 +66,7 @@ struct process {
 	bool suspect;	      /* nothing came back for long: no further calls until it does */
 	bool blamed;	      /* a call passed its deadline */
 	bool killed;	      /* reported */
+	uint8_t order[MAX_SLOTS]; /* slot of the n'th frame that was sent, at n % MAX_SLOTS */
 };
 
 struct token {
@@ -222,6 +224,13 @@ free_slot(struct process *p)
 	return NULL;
 }
 
+/* Frames were sent to the process before it. */
+static uint64_t
+nth(const struct slot *s)
+{
+	return s->answers + s->ahead;
+}
+
 /* Send one frame and note it; false when the process takes none at the moment. */
 static bool
 send_frame(struct process *p, enum frame_op op, const uint8_t key_id[KEY_ID_LEN],
@@ -246,6 +255,7 @@ send_frame(struct process *p, enum frame_op op, const uint8_t key_id[KEY_ID_LEN]
 		.answers = p->answers,
 	};
 	memcpy(s->key_id, key_id, KEY_ID_LEN);
+	p->order[nth(s) % MAX_SLOTS] = (uint8_t)(s - p->slot);
 	if (out != NULL)
 		*out = s;
 	return true;
@@ -337,11 +347,17 @@ ahead(const struct process *p)
 	return calls < HSM_MAX_AHEAD ? (unsigned)calls : HSM_MAX_AHEAD;
 }
 
+/* At work or next to be: enough that no thread of it waits for our answer to come round. */
+static unsigned
+soon(const struct process *p)
+{
+	return p->is.threads * 2 + 2;
+}
+
 static unsigned
 signing_limit(const struct process *p)
 {
-	/* Enough that no thread of it waits for our answer to come round. */
-	unsigned n = p->is.threads * 2 + 2 + ahead(p);
+	unsigned n = soon(p) + ahead(p);
 
 	return n < HSM_MAX_SIGNING ? n : HSM_MAX_SIGNING;
 }
@@ -401,9 +417,20 @@ hand_over(struct process *p, struct hsm_call *c)
 	c->slot = (unsigned)(s - p->slot);
 	p->is.signing++;
 	p->live++;
-	if (c->given != NULL)
-		c->given(c);
+	if (c->coming != NULL && s->ahead < soon(p))
+		c->coming(c);
 	return true;
+}
+
+/* One more answer: the next of those that were further behind has come near. */
+static void
+draw_near(struct process *p)
+{
+	uint64_t next = p->answers + soon(p) - 1;
+	struct slot *s = &p->slot[p->order[next % MAX_SLOTS]];
+
+	if (s->id != 0 && nth(s) == next && s->call != NULL && s->call->coming != NULL)
+		s->call->coming(s->call);
 }
 
 /* ---- calls ---- */
@@ -990,6 +1017,7 @@ answered(struct process *p, const struct frame *frame)
 	p->outstanding--;
 	p->answers++;
 	p->suspect = false;
+	draw_near(p);
 	if (was.op == FRAME_LEARN) {
 		learnt(p, &was, frame);
 	} else if (was.op == FRAME_STATS) {

@@ -101,8 +101,12 @@ struct hsm_call {
 	/* Exactly once, never from within hsm_sign().  sig NULL: *f says why not. */
 	void (*done)(
 	    struct hsm_call *c, const uint8_t sig[ES256_SIG_LEN], const struct fault *f);
-	/* A signer has it now; from within hsm_sign() or later.  NULL: nobody asks. */
-	void (*given)(struct hsm_call *c);
+	/*
+	 * It is among the next that a signer works at; from within hsm_sign() or
+	 * later, or not at all where the signer overtakes others with it.  NULL:
+	 * nobody asks.
+	 */
+	void (*coming)(struct hsm_call *c);
 	/* The pool's own: */
 	struct hsm *hsm;
 	struct loop_timer timer;

@@ -323,6 +323,7 @@ settle(struct sign_batch *b)
 		finish(b);
 		return;
 	}
+	audit_start(b->desk->audit, last); /* it overtook others on its way */
 	b->unaudited = true;
 	loop_arm(b->desk->loop, &b->audit_late, b->job[0].call.deadline_ms);
 }
@@ -360,9 +361,12 @@ job_signed(struct hsm_call *call, const uint8_t sig[ES256_SIG_LEN], const struct
 }
 _Static_assert(offsetof(struct sign_job, call) == 0, "the call is the job");
 
-/* The record is written and synced while the token signs. */
+/*
+ * The record is written and synced while the token signs, and with it all that
+ * wait: those of digests that lie further behind need no sync of their own.
+ */
 static void
-job_given(struct hsm_call *call)
+job_coming(struct hsm_call *call)
 {
 	struct sign_job *j = (struct sign_job *)call;
 
@@ -392,7 +396,7 @@ batch_new(struct desk *d, const struct sign_call *call)
 		b->job[i].text = BUF_INIT(SIGN_TOKEN_MAX + 4096);
 		b->job[i].call.deadline_ms = loop_now_ms(d->loop) + timeout_ms;
 		b->job[i].call.done = job_signed;
-		b->job[i].call.given = job_given;
+		b->job[i].call.coming = job_coming;
 	}
 	b->next = d->batches;
 	if (d->batches != NULL)

@@ -31,7 +31,7 @@ struct fixture {
 
 struct call {
 	struct hsm_call is;
-	unsigned done, given;
+	unsigned done, coming;
 	bool good;
 	struct fault fault;
 	uint8_t sig[ES256_SIG_LEN];
@@ -55,9 +55,9 @@ on_changed(void *arg)
 }
 
 static void
-on_given(struct hsm_call *c)
+on_coming(struct hsm_call *c)
 {
-	((struct call *)c)->given++;
+	((struct call *)c)->coming++;
 }
 
 static void
@@ -245,7 +245,7 @@ ask(struct fixture *x, struct call *c, uint8_t key, uint8_t digest, struct fault
 	c->is.deadline_ms =
 	    loop_now_ms(x->loop) + (x->patience_ms != 0 ? x->patience_ms : TIMEOUT_MS);
 	c->is.done = on_done;
-	c->is.given = on_given;
+	c->is.coming = on_coming;
 	memset(c->is.key_id, key, KEY_ID_LEN);
 	memset(c->is.digest, digest, ES256_DIGEST_LEN);
 	return hsm_sign(x->hsm, &c->is, f);
@@ -527,30 +527,28 @@ on_told(struct hsm_fresh *w)
 	((struct question *)w)->done++;
 }
 
-/* How many of these calls a signer has. */
-static unsigned
-given(const struct call *c, size_t n)
+/* The first so many of these calls were told that they are among the next, each once. */
+static void
+first_are_coming(const struct call *c, size_t n, unsigned wanted)
 {
-	unsigned sum = 0;
-
 	for (size_t i = 0; i < n; i++)
-		sum += c[i].given;
-	return sum;
+		assert_int_equal(c[i].coming, i < wanted);
 }
 
-/* A call is told that a signer has it, then and not before; a fast signer has more of them. */
+/* A fast signer has more calls; told of their turn are the next ones, as it comes near. */
 static void
-given_to_a_signer(void **state)
+coming_to_a_signer(void **state)
 {
+	enum { NEXT = 4, CALLS = 24 };
 	static const struct {
 		uint64_t signatures, sign_ns;
-		unsigned given;
+		unsigned there;
 	} rows[] = {
-		{ 0, 0, 4 },		    /* nothing is known of it */
-		{ 1000, 3000000000, 4 },    /* 3 ms each */
-		{ 1000, 500000000, 4 + 2 }, /* 500 us */
-		{ 1000, 50000000, 4 + HSM_MAX_AHEAD },
-		{ 1, 1, 4 + HSM_MAX_AHEAD },
+		{ 0, 0, NEXT },		       /* nothing is known of it */
+		{ 1000, 3000000000, NEXT },    /* 3 ms each */
+		{ 1000, 500000000, NEXT + 2 }, /* 500 us */
+		{ 1000, 50000000, NEXT + HSM_MAX_AHEAD },
+		{ 1, 1, NEXT + HSM_MAX_AHEAD },
 	};
 	struct fixture *x = *state;
 	struct question q = { .is.done = on_told };
@@ -559,31 +557,54 @@ given_to_a_signer(void **state)
 	want(x, 1);
 	for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
 		struct fake s = ready(x, 0);
-		struct call c[24];
+		struct call c[CALLS];
 
 		s.stats.signatures = rows[r].signatures;
 		s.stats.sign_ns = rows[r].sign_ns;
 		hsm_fresh(x->hsm, &q.is);
 		serve(&s);
 		turn(x);
-		for (size_t i = 0; i < ARRAY_LEN(c); i++)
+		for (size_t i = 0; i < CALLS; i++)
 			must_ask(x, &c[i], (uint8_t)i);
-		assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given);
+		first_are_coming(c, CALLS, NEXT);
 		serve(&s);
-		assert_int_equal(s.gots, rows[r].given);
-		answer(&s, FRAME_OK);
-		turn(x);
-		assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given + 1);
-		while (at_signers(x) > 0) {
+		assert_int_equal(s.gots, rows[r].there);
+		for (unsigned n = 1; n <= CALLS; n++) {
 			serve(&s);
-			while (s.gots > 0)
-				answer(&s, FRAME_OK);
+			answer(&s, FRAME_OK);
 			turn(x);
+			assert_int_equal(c[n - 1].done, 1);
+			first_are_coming(c, CALLS, n + NEXT);
 		}
-		assert_int_equal(given(c, ARRAY_LEN(c)), ARRAY_LEN(c));
 		close(s.fd);
 		turn(x);
 	}
+}
+
+/* Who dies with the first signer comes again to the second; who was given up does not. */
+static void
+coming_again(void **state)
+{
+	struct fixture *x = *state;
+	struct fake a, b;
+	struct call c[2];
+
+	want(x, 1);
+	a = ready(x, 0);
+	must_ask(x, &c[0], 0);
+	must_ask(x, &c[1], 1);
+	b = ready(x, 1);
+	first_are_coming(c, 2, 2);
+	close(a.fd);
+	turn(x);
+	assert_int_equal(c[0].coming, 2);
+	assert_int_equal(c[1].coming, 2);
+	serve(&b);
+	answer(&b, FRAME_OK);
+	answer(&b, FRAME_OK);
+	turn(x);
+	assert_int_equal(c[0].coming, 2);
+	close(b.fd);
 }
 
 static void
@@ -909,13 +930,13 @@ late_by_waiting_blames_nobody(void **state)
 		loop_arm(x->loop, &c[i].is.timer, c[i].is.deadline_ms + SLOW_MS);
 	}
 	must_ask(x, &c[4], 4);
-	assert_int_equal(c[4].given, 0);
+	assert_int_equal(c[4].coming, 0);
 	turn_for(x, TIMEOUT_MS - 60);
 	serve(&s);
 	for (int i = 0; i < 4; i++)
 		answer(&s, FRAME_OK);
 	turn(x);
-	assert_int_equal(c[4].given, 1);
+	assert_int_equal(c[4].coming, 1);
 	turn_for(x, 100);
 	is_bad(&c[4], "hsm_timeout");
 	assert_true(hsm_ready(x->hsm, 0, key_of(1).key_id));
@@ -976,7 +997,7 @@ threads_of_a_hello(void **state)
 {
 	static const struct {
 		uint32_t threads;
-		unsigned given; /* of 200 calls; 0: the process is reported */
+		unsigned there; /* of 200 calls; 0: the process is reported */
 	} rows[] = {
 		{ 0, 4 },
 		{ 1, 4 },
@@ -1004,13 +1025,13 @@ threads_of_a_hello(void **state)
 		turn(x);
 		serve(&s);
 		turn(x);
-		assert_int_equal(x->kills, rows[r].given == 0 ? 1 : 0);
-		assert_int_equal(x->ups, rows[r].given == 0 ? 0 : 1);
+		assert_int_equal(x->kills, rows[r].there == 0 ? 1 : 0);
+		assert_int_equal(x->ups, rows[r].there == 0 ? 0 : 1);
 		for (size_t i = 0; i < ARRAY_LEN(c); i++)
 			assert_int_equal(ask(x, &c[i], 1, (uint8_t)i, &f),
-			    rows[r].given == 0 ? RC_HSM : RC_OK);
-		if (rows[r].given != 0)
-			assert_int_equal(given(c, ARRAY_LEN(c)), rows[r].given);
+			    rows[r].there == 0 ? RC_HSM : RC_OK);
+		if (rows[r].there != 0)
+			assert_int_equal(at_signers(x), rows[r].there);
 		close(s.fd);
 		tear_down(&own);
 	}
@@ -1360,7 +1381,8 @@ main(void)
 		TEST(death_tries_once_more),
 		TEST(death_of_the_last),
 		TEST(overload),
-		TEST(given_to_a_signer),
+		TEST(coming_to_a_signer),
+		TEST(coming_again),
 		TEST(deadline_blames_the_process),
 		TEST(hang_with_others),
 		TEST(a_hang_costs_no_request),
