@@ -189,6 +189,21 @@ gate_in_time(const struct gate *g, int64_t now_s, struct fault *f)
 	return RC_OK;
 }
 
+/* RFC 8224 section 6.1 step 3: what is dated outside of it, no verifier can accept. */
+enum rc
+gate_dated(const struct gate *g, int64_t iat_s, struct fault *f)
+{
+	if (iat_s < g->not_before_s)
+		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, "iat",
+		    "not valid before %lld, and iat is %lld", (long long)g->not_before_s,
+		    (long long)iat_s);
+	if (iat_s > g->not_after_s)
+		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, "iat",
+		    "not valid after %lld, and iat is %lld", (long long)g->not_after_s,
+		    (long long)iat_s);
+	return RC_OK;
+}
+
 static enum rc
 decide_class(const struct gate *g, enum ppt ppt, struct fault *f)
 {
@@ -324,14 +339,21 @@ gate_silent(const struct gate *g, const struct passport *p, struct fault *f)
 }
 
 enum rc
-gate_decide(const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f)
+gate_claims(const struct gate *g, const struct passport *p, struct fault *f)
 {
-	TRY(gate_in_time(g, now_s, f));
 	TRY(decide_class(g, p->ppt, f));
 	TRY(decide_number(g, p, f));
 	TRY(decide_rsp(g, p, f));
 	TRY(decide_constraints(g, p, f));
 	return decide_vetted(g, p, f);
+}
+
+enum rc
+gate_decide(const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f)
+{
+	TRY(gate_in_time(g, now_s, f));
+	TRY(gate_dated(g, p->iat_s, f));
+	return gate_claims(g, p, f);
 }
 
 /* ---- facts -------------------------------------------------------------------------- */

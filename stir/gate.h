@@ -47,13 +47,22 @@ DEFINE_FREEP(gate);
 /* Within the chain's validity now?  No allowance (D-44).  RC_EXPIRED credential_expired. */
 enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_CHECK;
 
+/* The same of the moment that a PASSporT is dated by; the claim is then iat. */
+enum rc gate_dated(const struct gate *g, int64_t iat_s, struct fault *f) MUST_CHECK;
+
 /*
  * The certificate's word on prepared claims, in the order of protocol.md
- * 3.10: validity, class and ppt, TNAuthList over the authorising number,
+ * 3.10: validity now and at iat, then what gate_claims() says.
+ */
+enum rc gate_decide(
+    const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f) MUST_CHECK;
+
+/*
+ * All but the time: class and ppt, TNAuthList over the authorising number,
  * constraints, the profile's claim rules (D-16).  Local policy (configured
  * numbers, attest cap) is the agent's.
  *
- * RC_EXPIRED credential_expired; RC_DENIED no_credential (class and ppt; with
+ * RC_DENIED no_credential (class and ppt; with
  * profile NULL every supported ppt is judged), tn_not_authorized,
  * claim_excluded, claim_missing_by_constraint, value_not_permitted,
  * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A
@@ -63,8 +72,7 @@ enum rc gate_in_time(const struct gate *g, int64_t now_s, struct fault *f) MUST_
  * tenant's configured ones.  Rich call data with iss is a third party's: it
  * needs third_party_rcd, and orig must not be covered (invalid_claim, D-52).
  */
-enum rc gate_decide(
-    const struct gate *g, const struct passport *p, int64_t now_s, struct fault *f) MUST_CHECK;
+enum rc gate_claims(const struct gate *g, const struct passport *p, struct fault *f) MUST_CHECK;
 
 /*
  * For a dry run, which must not tell whether a guess of a committed value is

@@ -508,12 +508,15 @@ credset_new(struct credset_base *base, struct credset **out, struct fault *f)
 	if (s != NULL) {
 		s->tenant = calloc(base->parts.config->tenants + 1, sizeof *s->tenant);
 		s->slot = calloc(base->slots + 1, sizeof(struct credential *));
+		s->before = calloc(base->slots + 1, sizeof(struct credential *));
 		s->x5u = x5u_new(base->slots);
 	}
-	if (s == NULL || s->tenant == NULL || s->slot == NULL || s->x5u == NULL) {
+	if (s == NULL || s->tenant == NULL || s->slot == NULL || s->before == NULL ||
+	    s->x5u == NULL) {
 		if (s != NULL) {
 			free(s->tenant);
 			free(s->slot);
+			free(s->before);
 			x5u_free(s->x5u);
 		}
 		free(s);
@@ -537,9 +540,12 @@ credset_release(struct credset *s)
 {
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < s->slots; i++)
+	for (size_t i = 0; i < s->slots; i++) {
 		credential_release(s->slot[i]);
+		credential_release(s->before[i]);
+	}
 	free(s->slot);
+	free(s->before);
 	free(s->tenant);
 	x5u_free(s->x5u);
 	contents_release(s->contents);
@@ -547,15 +553,51 @@ credset_release(struct credset *s)
 	free(s);
 }
 
+static size_t
+slot_of(const struct credset *s, struct credset_place at)
+{
+	return (size_t)(&s->tenant[at.tenant].credential[at.credential] - s->slot);
+}
+
+/* What a list by reference has lost since must not be signed with the older one (D-46). */
+static bool
+same_list(const struct credential *a, const struct credential *b)
+{
+	return a->list == NULL || (b->list != NULL && memcmp(a->list->digest, b->list->digest,
+							  sizeof a->list->digest) == 0);
+}
+
+static bool
+is_renewed_by(const struct credential *old, const struct credential *c)
+{
+	return old != NULL && old->state == CREDENTIAL_READY && c->state == CREDENTIAL_READY &&
+	       old->not_before_s < c->not_before_s && same_list(old, c);
+}
+
 void
 credset_put(struct credset *s, struct credset_place at, struct credential *c)
 {
-	struct credential **slot = &s->tenant[at.tenant].credential[at.credential];
+	size_t i = slot_of(s, at);
+	struct credential *old = s->slot[i];
 
-	x5u_remove(s, (size_t)(slot - s->slot));
-	credential_release(*slot);
-	*slot = c;
-	x5u_add(s, (size_t)(slot - s->slot));
+	x5u_remove(s, i);
+	credential_release(s->before[i]);
+	s->before[i] = NULL;
+	if (is_renewed_by(old, c))
+		s->before[i] = old;
+	else
+		credential_release(old);
+	s->slot[i] = c;
+	x5u_add(s, i);
+}
+
+void
+credset_put_before(struct credset *s, struct credset_place at, struct credential *c)
+{
+	size_t i = slot_of(s, at);
+
+	credential_release(s->before[i]);
+	s->before[i] = c;
 }
 
 void
@@ -575,10 +617,43 @@ credset_copy(const struct credset *s, struct credset **out, struct fault *f)
 	for (size_t i = 0; i < s->slots; i++) {
 		if (s->slot[i] != NULL)
 			copy->slot[i] = credential_ref(s->slot[i]);
+		if (s->before[i] != NULL)
+			copy->before[i] = credential_ref(s->before[i]);
 		x5u_add(copy, i);
 	}
 	if (s->contents != NULL)
 		credset_observe(copy, s->contents);
+	*out = TAKE(copy);
+	return RC_OK;
+}
+
+/* Its key is in the token, and its certificate valid. */
+static bool
+may_sign(const struct credential *before, const struct credential *now, int64_t now_s)
+{
+	bool has_key =
+	    before->token == now->token && memcmp(before->key_id, now->key_id, KEY_ID_LEN) == 0;
+
+	return now_s <= before->not_after_s &&
+	       (has_key || now_s <= now->installed_at_s + CREDENTIAL_BEFORE_S);
+}
+
+enum rc
+credset_forget(const struct credset *s, int64_t now_s, struct credset **out, bool *changed,
+    struct fault *f)
+{
+	AUTO_CREDSET *copy = NULL;
+	bool any = false;
+
+	TRY(credset_copy(s, &copy, f));
+	for (size_t i = 0; i < copy->slots; i++) {
+		if (copy->before[i] == NULL || may_sign(copy->before[i], copy->slot[i], now_s))
+			continue;
+		credential_release(copy->before[i]);
+		copy->before[i] = NULL;
+		any = true;
+	}
+	*changed = any;
 	*out = TAKE(copy);
 	return RC_OK;
 }
@@ -633,4 +708,30 @@ const struct config_credential *
 credset_config(const struct credset *s, struct credset_place at)
 {
 	return &s->config->tenant[at.tenant].credential[at.credential];
+}
+
+struct credential *
+credset_before(const struct credset *s, struct credset_place at, int64_t now_s)
+{
+	size_t i = slot_of(s, at);
+	struct credential *c = s->before[i];
+
+	return c != NULL && may_sign(c, s->slot[i], now_s) ? c : NULL;
+}
+
+struct credential *
+credset_dated(const struct credset *s, struct credset_place at, int64_t iat_s, int64_t now_s)
+{
+	struct credential *now = credset_credential(s, at), *before;
+
+	if (now->state != CREDENTIAL_READY || iat_s >= now->not_before_s)
+		return now;
+	before = credset_before(s, at, now_s);
+	return before != NULL && iat_s >= before->not_before_s ? before : now;
+}
+
+bool
+credset_serves(const struct credset *s, struct credset_place at, const struct credential *c)
+{
+	return c == credset_credential(s, at) || c == s->before[slot_of(s, at)];
 }

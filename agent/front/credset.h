@@ -26,6 +26,8 @@ enum {
 	CREDENTIAL_FINGERPRINT = 2 * 32 + 1,
 	CREDENTIAL_MAX_WARNINGS = 8,
 	CREDENTIAL_WARNING_MAX = 120,
+	CREDENTIAL_OVERLAP_S = 600, /* how long a key outlives its replacement */
+	CREDENTIAL_BEFORE_S = 540,  /* and how long of that it may still sign */
 };
 
 struct credential_warning { /* lint.h */
@@ -136,6 +138,11 @@ struct credset {
 	const struct credset_index *index;		   /* number -> tenants */
 	struct credset_tenant *tenant; /* same order as config->tenant: sorted by name */
 	struct credential **slot;      /* every tenant's credentials, one after the other */
+	/*
+	 * In the same order: the one that the present one has replaced lately,
+	 * for what is dated before it was valid.  NULL: none.
+	 */
+	struct credential **before;
 	size_t slots;
 	struct contents *contents; /* one reference; NULL: nothing is observed */
 	struct credset_x5u *x5u;   /* x5u -> credential */
@@ -178,6 +185,23 @@ struct credential *credset_credential(const struct credset *s, struct credset_pl
 const struct config_credential *credset_config(
     const struct credset *s, struct credset_place at);
 
+/*
+ * The one to sign with at now_s what is dated iat_s: that in force, but its
+ * predecessor where iat_s lies before its notBefore and within the other's
+ * validity, as long as that has its key.  A certificate has to be valid at
+ * both moments (RFC 8224 section 6.1), and so a renewal refuses nobody.
+ */
+struct credential *credset_dated(
+    const struct credset *s, struct credset_place at, int64_t iat_s, int64_t now_s);
+
+/* Is it the one in this place, or the one before it? */
+bool credset_serves(
+    const struct credset *s, struct credset_place at, const struct credential *c);
+
+/* The one before it, NULL: none, or none that may sign any more. */
+struct credential *credset_before(
+    const struct credset *s, struct credset_place at, int64_t now_s);
+
 /* ---- building, on the builder thread ---- */
 
 /* What a base is made of; everything but config may be NULL. */
@@ -209,8 +233,19 @@ credset_base_releasep(struct credset_base **b)
 enum rc credset_new(
     struct credset_base *base, struct credset **out, struct fault *f) MUST_CHECK;
 
-/* Before the set is published only; takes the reference of c, whose x5u is set, over. */
+/*
+ * Before the set is published only; takes the reference of c, whose x5u is
+ * set, over.  A certificate in force that it renews becomes the one before it;
+ * anything else, such as a list by reference that has changed, leaves none.
+ */
 void credset_put(struct credset *s, struct credset_place at, struct credential *c);
+
+/* The same for the one before it, after credset_put(). */
+void credset_put_before(struct credset *s, struct credset_place at, struct credential *c);
+
+/* The same set without those before that may not sign any more; *changed: there were some. */
+enum rc credset_forget(const struct credset *s, int64_t now_s, struct credset **out,
+    bool *changed, struct fault *f) MUST_CHECK;
 
 /* Before the set is published only; takes a reference of t. */
 void credset_observe(struct credset *s, struct contents *t);

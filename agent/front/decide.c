@@ -41,10 +41,13 @@ config_of(const struct search *s, const struct candidate *c)
 	return &tenant_of(s, c)->credential[c->credential];
 }
 
+/* Just renewed, the one before it signs what is dated before it. */
 static struct credential *
 credential_of(const struct search *s, const struct candidate *c)
 {
-	return s->w->set->tenant[c->tenant].credential[c->credential];
+	const struct credset_place at = { c->tenant, c->credential };
+
+	return credset_dated(s->w->set, at, s->d->passport.iat_s, s->w->now_s);
 }
 
 /* ---- rules that a tenant only observes ---- */
@@ -551,10 +554,7 @@ of_claims(const struct search *s, const struct candidate *c, struct fault *f)
 	return RC_OK;
 }
 
-/*
- * Everything the certificate says but the time, which D-59 puts under health:
- * so it is judged at a moment inside its validity.
- */
+/* Everything the certificate says but the time, which D-59 puts under health. */
 static enum rc
 of_constraints(const struct search *s, const struct candidate *c, struct fault *f)
 {
@@ -564,7 +564,7 @@ of_constraints(const struct search *s, const struct candidate *c, struct fault *
 		return RC_OK; /* of_health() says why */
 	if (s->r->dry_run)
 		TRY(gate_silent(credential->gate, &s->d->passport, f));
-	return gate_decide(credential->gate, &s->d->passport, credential->not_before_s, f);
+	return gate_claims(credential->gate, &s->d->passport, f);
 }
 
 /* What the operator pinned, and what was observed. */
@@ -629,6 +629,7 @@ of_health(const struct search *s, const struct candidate *c, struct fault *f)
 	if (credential->state != CREDENTIAL_READY)
 		return unusable(credential, f);
 	TRY(gate_in_time(credential->gate, s->w->now_s, f));
+	TRY(gate_dated(credential->gate, s->d->passport.iat_s, f));
 	if (credential->list != NULL && s->w->now_s - credential->list->fetched_at_s >
 					    (int64_t)config_of(s, c)->tnlist_max_age_s)
 		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
@@ -782,7 +783,7 @@ set_origid(struct search *s, struct fault *f)
 		TRY(random_uuid(&origid, f));
 	if (json_object_set_new(s->d->passport.claims, "origid", origid) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "origid");
-	return gate_decide(s->d->credential->gate, &s->d->passport, s->w->now_s, f);
+	return gate_claims(s->d->credential->gate, &s->d->passport, f);
 }
 
 static enum rc

@@ -229,24 +229,32 @@ dispose(void *arg, struct credset *set)
 	builder_dispose(((struct front *)arg)->builder, set);
 }
 
+static void
+add_key(struct hsm_key *list, size_t *len, const struct credential *c)
+{
+	struct hsm_key *key = &list[*len];
+
+	if (c->state != CREDENTIAL_READY)
+		return;
+	key->token = c->token;
+	memcpy(key->point, c->point, P256_POINT_LEN);
+	memcpy(key->key_id, c->key_id, KEY_ID_LEN);
+	++*len;
+}
+
 /* The keys of a set that is in force or shall be.  *out is malloc'd. */
 static enum rc
 keys_of(const struct credset *set, struct hsm_key **out, size_t *n, struct fault *f)
 {
-	AUTO_FREE struct hsm_key *list = calloc(set->slots + 1, sizeof *list);
+	AUTO_FREE struct hsm_key *list = calloc(2 * set->slots + 1, sizeof *list);
 	size_t len = 0;
 
 	if (list == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu keys", set->slots);
 	for (size_t i = 0; i < set->slots; i++) {
-		const struct credential *c = set->slot[i];
-
-		if (c->state != CREDENTIAL_READY)
-			continue;
-		list[len].token = c->token;
-		memcpy(list[len].point, c->point, P256_POINT_LEN);
-		memcpy(list[len].key_id, c->key_id, KEY_ID_LEN);
-		len++;
+		add_key(list, &len, set->slot[i]);
+		if (set->before[i] != NULL)
+			add_key(list, &len, set->before[i]);
 	}
 	*out = TAKE(list);
 	*n = len;

@@ -167,6 +167,22 @@ put_asked(struct buf *out, const struct sign_request *r, const struct caller *wh
 		jw_uint(out, "after", r->befores);
 }
 
+static const struct constraints *
+constraints_of(const struct credential *c)
+{
+	return c->state == CREDENTIAL_READY ? gate_constraints(c->gate) : NULL;
+}
+
+static bool
+keeps_private(const struct constraints *k)
+{
+	for (size_t n = 0; k != NULL && n < k->permitteds; n++) {
+		if (strchr(k->permitted[n].claim, '#') != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Some certificate of the tenant's keeps values from being seen (V-51): so does the trail. */
 static bool
 has_private_claims(const struct credset *set, const struct config_tenant *t)
@@ -175,13 +191,12 @@ has_private_claims(const struct credset *set, const struct config_tenant *t)
 
 	for (size_t i = 0; i < t->credentials; i++) {
 		const struct credential *c = all->credential[i];
-		const struct constraints *k =
-		    c->state == CREDENTIAL_READY ? gate_constraints(c->gate) : NULL;
+		const struct credential *before = set->before[all->credential - set->slot + i];
+		const struct constraints *k = constraints_of(c);
 
-		for (size_t n = 0; k != NULL && n < k->permitteds; n++) {
-			if (strchr(k->permitted[n].claim, '#') != NULL)
-				return true;
-		}
+		if (keeps_private(k) ||
+		    (before != NULL && keeps_private(constraints_of(before))))
+			return true;
 		if (t->credential[i].constraints != NULL && k == NULL)
 			return true; /* what it will keep private is not known yet */
 	}

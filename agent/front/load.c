@@ -393,6 +393,26 @@ keep_until_learnt(const struct load *l, const struct judge *j, struct credential
 	return put_off(l, j, kept, new, f);
 }
 
+/* The one that was replaced lately stays as it is, or as the new policy sees it. */
+static void
+carry_before(const struct load *l, const struct judge *j, struct credential *old)
+{
+	struct credential *made = credset_credential(l->set, j->at), *before, *kept = NULL;
+	const struct fault none = { 0 };
+	struct credset_place was;
+
+	if (old == NULL || made->state != CREDENTIAL_READY ||
+	    !credset_find(l->old, made->tenant, made->name, &was))
+		return;
+	before = credset_before(l->old, was, l->now_s);
+	if (before == NULL)
+		return;
+	if (made == old)
+		credset_put_before(l->set, j->at, credential_ref(before));
+	else if (keep_old(j, before, &none, &kept) == RC_OK)
+		credset_put_before(l->set, j->at, kept);
+}
+
 static enum rc
 load_one(const struct load *l, struct credset_place at, struct fault *f)
 {
@@ -415,6 +435,7 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	carry_schedule(old, made);
 	TRY(keep_until_learnt(l, &j, old, &made, f));
 	credset_put(l->set, at, TAKE(made));
+	carry_before(l, &j, old);
 	return RC_OK;
 }
 

@@ -12,8 +12,8 @@
 #include "agent/front/works.h"
 
 enum {
-	RETIRE_OVERLAP_S = 600, /* requests in flight, and a roll-back */
-	RETIRE_RETRY_S = 300,	/* after the token failed */
+	RETIRE_OVERLAP_S = CREDENTIAL_OVERLAP_S, /* requests in flight, and a roll-back */
+	RETIRE_RETRY_S = 300,			 /* after the token failed */
 };
 
 /* The key of this credential goes at at_s at the earliest. */

@@ -651,7 +651,7 @@ still_holds(const struct desk *d, const struct decision *x, struct fault *f)
 
 	if (now->config != x->set->config ||
 	    !credset_find(now, x->tenant->name, x->config->name, &at) ||
-	    credset_credential(now, at) != x->credential)
+	    !credset_serves(now, at, x->credential))
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
 		    "the configuration or the credential changed while the originals were "
 		    "verified: ask again");

@@ -251,6 +251,27 @@ take_changes(struct works *w)
 	list->len = kept;
 }
 
+/* Their keys are about to be destroyed: no signer is to be asked for them again. */
+static void
+forget_replaced(struct works *w, int64_t now_s)
+{
+	AUTO_CREDSET *set = NULL;
+	struct fault why = { 0 };
+	bool changed = false;
+	enum rc rc = credset_forget(w->set, now_s, &set, &changed, &why);
+
+	if (rc == RC_OK && !changed)
+		return;
+	if (rc == RC_OK)
+		rc = w->out.publish(w->out.arg, set, false, &why);
+	if (rc != RC_OK) { /* they may not sign any more whether they are there or not */
+		log_fault(LEVEL_WARNING, "replaced_kept", &why);
+		return;
+	}
+	credset_release(w->set);
+	w->set = TAKE(set);
+}
+
 int64_t
 works_due_s(const struct works *w)
 {
@@ -274,6 +295,7 @@ works_chores(struct works *w, int64_t now_s)
 		    w->changes.len > 0 ? now_s + WORKS_CHANGES_RETRY_S : INT64_MAX;
 	}
 	if (w->retire_at_s <= now_s) {
+		forget_replaced(w, now_s);
 		w->retire_at_s = INT64_MAX;
 		w->retire_at_s = retire_due(w, now_s);
 	}

@@ -532,13 +532,17 @@ class Family:
                     else {"tn": [decorated(rng, target)]}}
         return {"orig": orig, "dest": self._dest()}
 
+    def _dated(self, iat: int) -> int:
+        """The nearest moment that the certificate is valid at."""
+        return max(self.certificate.not_before, min(self.certificate.not_after, iat))
+
     def _claims(self, ppt: str | None, at: int) -> dict:
         rng = self.rng
         claims = {**self._parties(ppt), **self._own(ppt, at)}
         if rng.random() < 0.5:
-            claims["iat"] = at + rng.choice((0, 0, -60, 5, -1, 1, -59, 4))
+            claims["iat"] = self._dated(at + rng.choice((0, 0, -60, 5, -1, 1, -59, 4)))
             if ppt in ("div", "div-o"):
-                claims["iat"] = at + rng.choice((0, 5, -61, -3600, -10800))
+                claims["iat"] = self._dated(at + rng.choice((0, 5, -61, -3600, -10800)))
         if ppt in ("div", "div-o"):
             return claims
         if rng.random() < 0.25:
@@ -611,7 +615,7 @@ class Family:
         else:
             last = [plain(claims["div"]["tn"])]
             last += ["8" + digits(rng, 13)] if rng.random() < 0.3 else []
-            iat = claims.get("iat", pair.at - rng.choice((0, 1, 10800)))
+            iat = claims.get("iat", self._dated(pair.at - rng.choice((0, 1, 10800))))
         rng.shuffle(last)
         rows = [passport(orig, last, iat, rng.choice((None, "shaken")))]
         if rng.random() < 0.3 and pair.ppt != "div-o":  # which wraps one

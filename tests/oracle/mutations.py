@@ -518,6 +518,22 @@ def numbers_that_do_not_call(g: Family, p: Pair):
     return with_leaf(p, further=p.certificate.further + [(p.dno, False, b"\x05\x00")])
 
 
+@change("credential_expired")
+def dated_outside(g: Family, p: Pair):
+    """Valid now, and not at iat: RFC 8224 section 6.1 wants both."""
+    rng, c, iat = g.rng, p.certificate, p.claims.get("iat", p.at)
+    if iat < p.at:
+        return rng.choice((with_leaf(p, not_before=rng.randint(iat + 1, p.at)),
+                           with_leaf(p, issuer_validity=(iat + 1, 2208988800))))
+    if iat > p.at:
+        return rng.choice((with_leaf(p, not_after=rng.randint(p.at, iat - 1)),
+                           with_leaf(p, issuer_validity=(1577836800, iat - 1))))
+    if p.original or p.at not in (c.not_before, c.not_after):
+        return None
+    return with_claims(p, iat=p.at - rng.randint(1, 60) if p.at == c.not_before
+                       else p.at + rng.randint(1, 5))
+
+
 @change("credential_unusable")
 def beyond_the_issuer(g: Family, p: Pair):
     """RFC 9060 section 4.1: more than the certificate above holds, or (require) unproven."""

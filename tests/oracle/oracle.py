@@ -115,8 +115,9 @@ def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
     claims = claimset.prepare(claims, question.ppt, question.profile, question.at, further)
     if call:
         call.match(claims, question.ppt, question.at)
-    # D-44: no allowance at either end.
-    if not certificate.not_before <= question.at <= certificate.not_after:
+    # D-44: no allowance at either end.  RFC 8224 section 6.1: the Date, which iat is, as well.
+    if not all(certificate.not_before <= moment <= certificate.not_after
+               for moment in (question.at, claims["iat"])):
         return "credential_expired"
     reason = _authorised(question, certificate, claims)
     if reason:

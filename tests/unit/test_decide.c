@@ -289,8 +289,12 @@ put_tnauth(struct buf *out, const char *tenant, const char *tn)
 	assert_int_equal(tnauth_encode(out, e, n, NULL), RC_OK);
 }
 
+struct life {
+	int64_t from_s, to_s;
+};
+
 static void
-issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
+issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key, struct life life)
 {
 	AUTO_BUF tnauth = BUF_INIT(1000), constraints = BUF_INIT(4000), pem = BUF_INIT(20000);
 	struct gate_policy policy = { .profile = profile_rule(s->profile),
@@ -311,8 +315,8 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
 	}
 	spec.tnauth = buf_view(&tnauth);
 	spec.enhanced_constraints = buf_view(&constraints);
-	spec.not_before_s = NOW - DAY - 3600;
-	spec.not_after_s = s->expired ? NOW - 1 : NOW + DAY;
+	spec.not_before_s = life.from_s;
+	spec.not_after_s = life.to_s;
 	x = pki_issue(&spec);
 	pki_pem(&pem, x);
 	X509_free(x);
@@ -328,7 +332,8 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key)
 }
 
 static struct credential *
-make_credential(const struct spec *s, const struct spec_credential *k, EVP_PKEY *key)
+make_living(
+    const struct spec *s, const struct spec_credential *k, EVP_PKEY *key, struct life life)
 {
 	struct credential *c = NULL;
 
@@ -336,12 +341,19 @@ make_credential(const struct spec *s, const struct spec_credential *k, EVP_PKEY 
 	c->profile = k->profile;
 	c->priority = k->priority;
 	if (k->state == CREDENTIAL_READY) {
-		issue(c, k, key);
+		issue(c, k, key, life);
 		for (size_t p = 0; p < PPT__COUNT; p++)
 			c->header[p] = copy("e30");
 	} else if (k->why != NULL)
 		(void)FAULT(&c->why, RC_DENIED, k->why, "as it was judged");
 	return c;
+}
+
+static struct credential *
+make_credential(const struct spec *s, const struct spec_credential *k, EVP_PKEY *key)
+{
+	return make_living(
+	    s, k, key, (struct life){ NOW - DAY - 3600, k->expired ? NOW - 1 : NOW + DAY });
 }
 
 struct fixture {
@@ -1456,6 +1468,120 @@ types_of_passports(void **state)
 		ask_type(*state, &type_cases[ARRAY_LEN(type_cases) - 3]);
 }
 
+/* ---- a renewal ---- */
+
+/* A certificate of acme's that begins and ends then, with a key of its own. */
+static struct credential *
+renewed(int64_t not_before_s, int64_t not_after_s)
+{
+	EVP_PKEY *key = pki_p256();
+	struct credential *c = make_living(&specs[0], &specs[0].credential[0], key,
+	    (struct life){ not_before_s, not_after_s });
+
+	c->installed_at_s = NOW;
+	memcpy(c->key_id, c->chain->cert[0]->key_id, KEY_ID_LEN);
+	EVP_PKEY_free(key);
+	return c;
+}
+
+static const struct credential *
+signs(struct fixture *x, int64_t iat_s, int64_t now_s, struct fault *f)
+{
+	char claims[160];
+	struct decide_case c = plain;
+	struct decision d = { 0 };
+	const struct credential *by = NULL;
+
+	snprintf(claims, sizeof claims,
+	    "{'orig':{'tn':'" N0 "'},'dest':{'tn':['12125550111']},'iat':%lld}",
+	    (long long)iat_s);
+	c.claims = claims;
+	if (run(x, &c, now_s, &d, f) == RC_OK)
+		by = d.credential;
+	decide_done(&d);
+	return by;
+}
+
+static void
+dated_too_early(struct fixture *x, int64_t iat_s, int64_t now_s)
+{
+	struct fault f = { 0 };
+
+	assert_null(signs(x, iat_s, now_s, &f));
+	assert_string_equal(f.reason, "credential_expired");
+	assert_string_equal(f.claim, "iat");
+}
+
+/* RFC 8224 s6.1: both moments in one certificate, and no request is refused by a renewal. */
+static void
+renewal_refuses_nobody(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct credential *old, *new = renewed(NOW, NOW + DAY);
+
+	assert_true(credset_find(x->set, "acme", "main", &at));
+	old = credset_credential(x->set, at);
+	credset_put(x->set, at, new);
+	assert_ptr_equal(signs(x, NOW, NOW, NULL), new);
+	assert_ptr_equal(signs(x, NOW + 5, NOW, NULL), new);
+	for (int64_t s = 0; s <= 60; s++) {
+		assert_ptr_equal(signs(x, NOW + s - 60, NOW + s, NULL), s < 60 ? old : new);
+		assert_ptr_equal(signs(x, NOW + s, NOW + s, NULL), new);
+	}
+	/* Its key is gone before long; what is dated before the new one is then refused. */
+	assert_ptr_equal(credset_before(x->set, at, NOW + CREDENTIAL_BEFORE_S), old);
+	assert_null(credset_before(x->set, at, NOW + CREDENTIAL_BEFORE_S + 1));
+	assert_true(credset_serves(x->set, at, old) && credset_serves(x->set, at, new));
+}
+
+/* The first certificate: nobody could have signed that call then. */
+static void
+dated_before_the_first(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct credential *none = NULL;
+
+	assert_true(credset_find(x->set, "acme", "main", &at));
+	assert_int_equal(
+	    credential_new("acme", "main", CREDENTIAL_PENDING, &none, NULL), RC_OK);
+	credset_put(x->set, at, none);
+	credset_put(x->set, at, renewed(NOW, NOW + DAY));
+	assert_non_null(signs(x, NOW, NOW, NULL));
+	dated_too_early(x, NOW - 1, NOW);
+	dated_too_early(x, NOW - 60, NOW);
+	dated_too_early(x, NOW - 1, NOW + 59);
+	assert_non_null(signs(x, NOW, NOW + 60, NULL));
+}
+
+/* The one before has ended, or is not valid at iat either; or was put away with its list. */
+static void
+renewal_that_cannot_help(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct tnlist *list = calloc(1, sizeof *list);
+	struct credential *c;
+
+	assert_non_null(list);
+	assert_true(credset_find(x->set, "acme", "main", &at));
+	credset_put(x->set, at, renewed(NOW - 30, NOW + 20));
+	credset_put(x->set, at, renewed(NOW, NOW + DAY));
+	assert_non_null(signs(x, NOW - 30, NOW + 20, NULL));
+	dated_too_early(x, NOW - 31, NOW + 20); /* two before is not kept */
+	dated_too_early(x, NOW - 30, NOW + 21);
+	/* Of a list by reference that has changed, nothing older signs any more (D-46). */
+	atomic_init(&list->refs, 1);
+	c = renewed(NOW + 40, NOW + DAY);
+	credset_credential(x->set, at)->list = list;
+	credset_put(x->set, at, c);
+	dated_too_early(x, NOW + 39, NOW + 40);
+	/* Nor is one that is put in force again, as it was, its own predecessor. */
+	credset_put(x->set, at, renewed(NOW + 40, NOW + DAY));
+	dated_too_early(x, NOW + 39, NOW + 40);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -1467,6 +1593,9 @@ main(void)
 		TEST(clock_before_release),
 		TEST(signer_not_ready),
 		TEST(not_yet_valid),
+		TEST(renewal_refuses_nobody),
+		TEST(dated_before_the_first),
+		TEST(renewal_that_cannot_help),
 		TEST(identity_needed),
 		TEST(delegate_of_the_call),
 		TEST(lets_pass_what_it_observes),

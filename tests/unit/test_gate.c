@@ -286,13 +286,18 @@ time_is_exact(void **state)
 	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
 	gate_validity(g, &from, &to);
 	assert_true(from == NOW - 60 && to == NOW + 60);
-	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+	for (size_t i = 0; i < ARRAY_LEN(in); i++) {
 		assert_int_equal(gate_in_time(g, in[i], NULL), RC_OK);
+		assert_int_equal(gate_dated(g, in[i], NULL), RC_OK);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(out); i++) {
-		struct fault f = { 0 };
+		struct fault f = { 0 }, dated = { 0 };
 
 		assert_int_equal(gate_in_time(g, out[i], &f), RC_EXPIRED);
 		assert_string_equal(f.reason, "credential_expired");
+		assert_int_equal(gate_dated(g, out[i], &dated), RC_EXPIRED);
+		assert_string_equal(dated.reason, "credential_expired");
+		assert_string_equal(dated.claim, "iat");
 	}
 }
 

@@ -26,7 +26,15 @@ enum { NOW = 1700000000, HOUR = 3600 };
 /* {"a":1}.{}.64 zero bytes */
 #define TOKEN "eyJhIjoxfQ.e30." ZERO64
 
-enum { PROVIDER = 1, THIRD_PARTY = 2, EXTRA = 4, NO_PROFILE = 8, VESPER_05 = 16, IN_RSP = 32 };
+enum {
+	PROVIDER = 1,
+	THIRD_PARTY = 2,
+	EXTRA = 4,
+	NO_PROFILE = 8,
+	VESPER_05 = 16,
+	IN_RSP = 32,
+	BRIEF = 64
+};
 
 static struct table_case {
 	const char *name, *ppt, *claims;
@@ -256,6 +264,22 @@ static struct table_case {
 	{ "div-o, 3 h old (D-21)",
 	    "div-o", "{" BASE "," DIV ",'opt':'" TOKEN "','iat':1699989200}", 0,
 	    NULL, NULL },
+	/* BRIEF: the certificate is valid from 30 s ago until in 3 s. */
+	{ "dated by its first second (RFC 8224 s6.1)",
+	    NULL, "{" BASE ",'iat':1699999970}", BRIEF, NULL, NULL },
+	{ "dated before the certificate (RFC 8224 s6.1)",
+	    NULL, "{" BASE ",'iat':1699999969}", BRIEF, "credential_expired", "iat" },
+	{ "dated by its last second (RFC 8224 s6.1)",
+	    NULL, "{" BASE ",'iat':1700000003}", BRIEF, NULL, NULL },
+	{ "dated after the certificate (RFC 8224 s6.1)",
+	    NULL, "{" BASE ",'iat':1700000004}", BRIEF, "credential_expired", "iat" },
+	{ "div, dated before the certificate (RFC 8224 s6.1, D-21)",
+	    "div", "{" BASE "," DIV ",'iat':1699999969}", BRIEF, "credential_expired", "iat" },
+	{ "dated before the provider's certificate (RFC 8224 s6.1)", "shaken",
+	    "{" BASE ",'attest':'A','origid':'" UUID "','iat':1699999969}", PROVIDER | BRIEF,
+	    "credential_expired", "iat" },
+	{ "iat that no certificate could help", NULL, "{" BASE ",'iat':1699999939}", BRIEF,
+	    "stale_iat", "iat" },
 	{ "div, ahead", "div", "{" BASE "," DIV ",'iat':1700000006}", 0, "stale_iat", "iat" },
 
 	/* ---- without a profile, as vesper check has it ---- */
@@ -283,7 +307,7 @@ leaf_init(struct leaf *l, const char *hex)
 
 	*l = (struct leaf){ .cert = { .p256 = true,
 				.digital_signature = true,
-				.not_before_s = NOW - HOUR,
+				.not_before_s = NOW - 3 * HOUR,
 				.not_after_s = NOW + HOUR } };
 	assert_int_equal(
 	    tnauth_decode(unhex(hex, room, sizeof room), false, &l->cert.tnauth, NULL), RC_OK);
@@ -330,6 +354,10 @@ decides(void **state)
 	enum rc rc;
 
 	leaf_init(&l, provider ? CODE : NUMBERS);
+	if ((c->flags & BRIEF) != 0) {
+		l.cert.not_before_s = NOW - 30;
+		l.cert.not_after_s = NOW + 3;
+	}
 	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
 	rc = decide(c, g, &f);
 	if (c->reason == NULL && rc != RC_OK)

@@ -2,6 +2,7 @@
 #include "agent/front/install.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -123,6 +124,22 @@ install_good(struct lab *l, const char *serial, int64_t not_after_s)
 	lab_request(l);
 	spec = good_cert(l);
 	spec.serial = serial;
+	spec.not_after_s = not_after_s;
+	if (install_cert(l, &spec, &f) != RC_OK)
+		fail_msg("%s: %s (%s)", f.reason, f.detail, f.where);
+}
+
+/* One that begins now. */
+static void
+install_younger(struct lab *l, const char *serial, int64_t not_after_s)
+{
+	struct fault f = { 0 };
+	struct bworld_cert spec;
+
+	lab_request(l);
+	spec = good_cert(l);
+	spec.serial = serial;
+	spec.not_before_s = now;
 	spec.not_after_s = not_after_s;
 	if (install_cert(l, &spec, &f) != RC_OK)
 		fail_msg("%s: %s (%s)", f.reason, f.detail, f.where);
@@ -743,6 +760,64 @@ files_of_keys(void **state)
 	lab_close(&l);
 }
 
+/* RFC 8224 s6.1: the certificate before is there while its key is, across a reload too. */
+static void
+the_one_before_stays_a_while(void **state)
+{
+	const int64_t last_s = now + CREDENTIAL_BEFORE_S;
+	const struct credential *before;
+	struct fault f = { 0 };
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	assert_null(credset_before(l.works.set, l.at, now));
+	before = credset_credential(l.works.set, l.at);
+	install_younger(&l, "11", now + 86400);
+	assert_string_equal(serial_of(l.works.set, l.at), "11");
+	assert_ptr_equal(credset_before(l.works.set, l.at, last_s), before);
+	assert_int_equal(works_load(&l.works, now, NULL), RC_OK); /* nothing has changed */
+	assert_ptr_equal(credset_before(l.works.set, l.at, now), before);
+	bworld_tenant("acme", VESPER(NUMBERS, "priority = 7"));
+	/* The world's time is not the disk's. */
+	assert_int_equal(utimensat(AT_FDCWD, "state/front/tenants/acme/main/current.pem",
+			     (struct timespec[]){ { now, 0 }, { now, 0 } }, 0),
+	    0);
+	if (works_load(&l.works, now, &f) != RC_OK) /* judged anew */
+		fail_msg("%s", f.detail);
+	before = credset_before(l.works.set, l.at, now);
+	assert_string_equal(before->chain->cert[0]->serial, "10");
+	bworld_tenant("acme", VESPER(NUMBERS, "min_scts = 2"));
+	assert_int_equal(works_load(&l.works, now, NULL), RC_OK); /* nothing will do now */
+	assert_null(credset_before(l.works.set, l.at, now));
+	lab_close(&l);
+}
+
+/* No signer is asked for a key that is destroyed. */
+static void
+the_one_before_goes_with_its_key(void **state)
+{
+	unsigned published;
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	install_younger(&l, "11", now + 86400);
+	assert_non_null(credset_before(l.works.set, l.at, now));
+	published = world.published;
+	(void)works_chores(&l.works, now);
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S - 1);
+	assert_int_equal(world.published, published);
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
+	assert_int_equal(world.published, published + 1);
+	assert_null(l.works.set->before[0]);
+	lab_close(&l);
+}
+
 /* However it is noted: not with a certificate in force, nor with a request outstanding. */
 static void
 a_needed_key_is_not_destroyed(void **state)
@@ -1234,6 +1309,8 @@ main(void)
 		STEP(the_old_key_goes_after_the_overlap),
 		STEP(a_request_for_the_same_key_stays),
 		STEP(files_of_keys),
+		STEP(the_one_before_stays_a_while),
+		STEP(the_one_before_goes_with_its_key),
 		STEP(a_needed_key_is_not_destroyed),
 		STEP(other_octets_another_key),
 		STEP(published_files),
