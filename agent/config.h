@@ -168,12 +168,14 @@ struct config_callers {
  * of the number.  'A' 'B' 'C'; 0: that rule grants nothing.
  */
 struct config_attestation {
-	bool set;	     /* the section is there; else attest_max says all */
-	char listed;	     /* the tenant lists the number */
-	char delegate_proof; /* a delegate's PASSporT of the same call covers it */
-	char known_customer; /* the caller is one of known: 'B' or 'C' */
-	char otherwise;	     /* 'B' or 'C' */
-	bool lower;	     /* over_cap = lower: sign with what is granted */
+	bool set;		       /* the section is there; else attest_max says all */
+	char listed;		       /* the tenant lists the number */
+	char delegate_proof;	       /* a delegate's PASSporT of the same call covers it */
+	char known_customer;	       /* the caller is one of known: 'B' or 'C' */
+	char otherwise;		       /* 'B' or 'C' */
+	bool lower;		       /* over_cap = lower: sign with what is granted */
+	enum profile delegate_profile; /* of the certificates of such delegates */
+	enum encompass_mode delegate_encompassing; /* and their D-45 */
 	struct config_callers known;
 };
 

@@ -241,8 +241,10 @@ attestation_json(const struct config_attestation *a)
 {
 	if (!a->set)
 		return json_null();
-	return json_pack("{s:o,s:o,s:o,s:o,s:s,s:o,s:o}", "listed", letter_json(a->listed),
-	    "delegate_proof", letter_json(a->delegate_proof), "known_customer",
+	return json_pack("{s:o,s:o,s:s,s:s,s:o,s:o,s:s,s:o,s:o}", "listed",
+	    letter_json(a->listed), "delegate_proof", letter_json(a->delegate_proof),
+	    "delegate_profile", profile_rule(a->delegate_profile)->name,
+	    "delegate_encompassing", encompass_name(a->delegate_encompassing), "known_customer",
 	    letter_json(a->known_customer), "otherwise", letter_json(a->otherwise), "over_cap",
 	    a->lower ? "lower" : "refuse", "known_uid", ids_json(a->known.uid, a->known.uids),
 	    "known_gid", ids_json(a->known.gid, a->known.gids));

@@ -171,6 +171,48 @@ read_rules(const struct section *s, struct config_attestation *a, struct fault *
 	return RC_OK;
 }
 
+/* D-01: a class that has numbers; the strictest unless another is named. */
+static enum rc
+read_delegate_profile(const struct section *s, struct config_attestation *a, struct fault *f)
+{
+	const char *name = section_text(s, "delegate_profile");
+
+	for (unsigned p = 0; p < PROFILE__COUNT; p++) {
+		if (profile_rule(p)->cls == CLASS_DELEGATE &&
+		    strcmp(profile_rule(p)->name, name) == 0) {
+			a->delegate_profile = p;
+			return RC_OK;
+		}
+	}
+	return section_bad(s, "delegate_profile", f,
+	    "'delegate_profile' must be atis-delegate, vesper-05, vesper-06 or domain");
+}
+
+/* What the certificates of delegates are, whose PASSporTs prove their numbers. */
+static enum rc
+read_delegates(const struct config *c, const struct section *s, struct config_attestation *a,
+    struct fault *f)
+{
+	static const char *const modes[] = { "if-present", "require", "off", NULL };
+	const struct profile_rule *rule;
+	unsigned choice = 0;
+
+	TRY(read_delegate_profile(s, a, f));
+	TRY(section_choice(s, "delegate_encompassing", modes, &choice, f));
+	a->delegate_encompassing = (enum encompass_mode)choice;
+	if (a->delegate_proof == 0 &&
+	    (section_has(s, "delegate_profile") || section_has(s, "delegate_encompassing")))
+		return section_bad(s, NULL, f,
+		    "'delegate_profile' and 'delegate_encompassing' belong to delegate_proof");
+	rule = profile_rule(a->delegate_profile);
+	if (a->delegate_proof != 0 && rule->min_scts > 0 && c->ct_logs == NULL)
+		return section_bad(s, "delegate_proof", f,
+		    "delegates of profile %s have %u SCTs but vesperd.conf has no ct_logs = "
+		    "\"FILE\"; write that, or delegate_profile = \"atis-delegate\"",
+		    rule->name, rule->min_scts);
+	return RC_OK;
+}
+
 static enum rc
 read_attestation(
     struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
@@ -184,6 +226,7 @@ read_attestation(
 		    "'attest_max' and 'attestation' say the same thing; write one of them");
 	a->set = true;
 	TRY(read_rules(s, a, f));
+	TRY(read_delegates(r->c, s, a, f));
 	TRY(section_choice(s, "over_cap", over, &choice, f));
 	a->lower = choice == 1;
 	TRY(read_users(r, s, "known_user", &a->known.uid, &a->known.uids, f));

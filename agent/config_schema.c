@@ -101,6 +101,8 @@ static cfg_opt_t credential_options[] = {
 static cfg_opt_t attestation_options[] = {
 	TEXT("listed"), TEXT("delegate_proof"), TEXT("known_customer"), TEXT("otherwise"),
 	TEXT_DEF("over_cap", "refuse"), LIST("known_user"), LIST("known_group"),
+	TEXT_DEF("delegate_profile", "vesper-06"),
+	TEXT_DEF("delegate_encompassing", "if-present"),
 	CFG_END()
 };
 

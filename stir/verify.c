@@ -331,7 +331,8 @@ check_scope(const struct run *r, const struct cert *leaf, struct fault *f)
 			      : NULL,
 		.referenced = leaf->tnauth_by_reference ? r->in->referenced : NULL,
 		/* Beside numbers they name who originates (D-05). */
-		.codes_are_originators = list == NULL || !is_sp(list) };
+		.codes_are_originators =
+		    !r->in->codes_are_scope && (list == NULL || !is_sp(list)) };
 
 	return encompass_check(&e, r->in->encompassing, f);
 }

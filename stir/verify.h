@@ -47,6 +47,7 @@ struct verify_input {
 	void *arg;
 	bool alone;			  /* not even opt is looked into */
 	enum encompass_mode encompassing; /* D-45 */
+	bool codes_are_scope;		  /* those beside numbers: not in profiles of VESPER */
 	const struct tnset *referenced;	  /* the leaf's list by reference; NULL: not at hand */
 	const char *osp_spc;		  /* the provider that originated (V-74); may be NULL */
 };

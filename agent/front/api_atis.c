@@ -322,7 +322,8 @@ api_signing(struct api_call *call)
 			.len = 1,
 			.face = &face,
 			.plain = a.plain,
-			.request_id = call->request_id });
+			.request_id = call->request_id,
+			.keep = { a.root, a.claims } });
 	json_decref(a.claims);
 	json_decref(a.root);
 }

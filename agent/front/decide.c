@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/front/proof.h"
 #include "stir/jtext.h"
 #include "stir/vper.h"
 
@@ -23,10 +22,12 @@ struct search {
 	size_t len;
 	const struct tn *number; /* those that must be authorised, all of them */
 	size_t numbers;
-	const char *claim;     /* where they stand */
-	bool met;	       /* some tenant came into question, whatever it has */
-	bool proven;	       /* a delegate's PASSporT of the call covers it */
-	struct fault unproven; /* why one that was there does not */
+	const char *claim;	     /* where they stand */
+	bool met;		     /* some tenant came into question, whatever it has */
+	struct decide_charge charge; /* whose rate was asked */
+	bool counted;		     /* by charge() */
+	bool proven;		     /* a delegate's PASSporT of the call covers it */
+	struct fault unproven;	     /* why one that was there does not */
 };
 
 static const struct config_tenant *
@@ -71,13 +72,24 @@ observe(struct search *s, const struct config_tenant *t, enum observe_rule rule,
 	return RC_OK;
 }
 
+static void
+ask_rate(struct search *s, const struct config_tenant *t)
+{
+	size_t index = (size_t)(t - s->w->set->config->tenant);
+
+	if (s->charge.tenant == t)
+		return; /* once a request */
+	s->charge = (struct decide_charge){ .tenant = t };
+	(void)!policy_take(s->w->policy, index, s->w->now_ms, &s->charge.why);
+}
+
 static enum rc
 take_rate(struct search *s, const struct config_tenant *t, struct fault *f)
 {
-	enum rc rc =
-	    policy_take(s->w->policy, (size_t)(t - s->w->set->config->tenant), s->w->now_ms, f);
-
-	return observe(s, t, OBSERVE_RATE, rc, f);
+	ask_rate(s, t);
+	if (s->charge.why.rc != RC_OK && f != NULL)
+		*f = s->charge.why;
+	return observe(s, t, OBSERVE_RATE, s->charge.why.rc, f);
 }
 
 /* ---- syntax ---- */
@@ -208,7 +220,8 @@ static enum rc
 charge(struct search *s, struct fault *f)
 {
 	s->d->tenant = known_tenant(s);
-	if (s->d->tenant == NULL)
+	s->counted = s->d->tenant != NULL;
+	if (!s->counted)
 		return RC_OK; /* settle() takes, when it is known */
 	return take_rate(s, s->d->tenant, f);
 }
@@ -356,33 +369,71 @@ candidates(struct search *s, struct fault *f)
 
 /* ---- a delegate's word on the number ---- */
 
-static bool
+/* A tenant that would attest by it; NULL: none. */
+static const struct config_tenant *
 wants_proof(const struct search *s)
 {
 	if (s->r->befores == 0 && s->r->delegate_passport.len == 0)
-		return false;
+		return NULL;
+	if (policy_attest_of(s->d->passport.claims) == 0)
+		return NULL;
 	for (size_t i = 0; i < s->len; i++) {
 		if (policy_takes_proof(tenant_of(s, &s->list[i])))
-			return policy_attest_of(s->d->passport.claims) != 0;
+			return tenant_of(s, &s->list[i]);
 	}
-	return false;
+	return NULL;
 }
 
 /* One that proves nothing counts as none: what it was for is refused, and says why. */
-static void
-prove(struct search *s)
+static enum rc
+take_proof(struct search *s, struct fault *f)
 {
 	const struct sign_request *r = s->r;
+	enum rc rc;
+
+	if (r->proof == NULL && r->charge != NULL && !s->counted)
+		TRY(take_rate(s, wants_proof(s), f)); /* what may have been in its way */
+	if (r->proof == NULL)
+		return REFUSE(f, RC_BUSY, OVERLOADED, "delegate",
+		    "the delegate's PASSporT was not verified: ask again");
+	rc = proof_judge(r->proof, &s->d->passport, &s->unproven);
+	s->proven = rc == RC_OK;
+	if (rc == RC_OK || rc == RC_DENIED)
+		return RC_OK;
+	*f = s->unproven;
+	return rc;
+}
+
+static enum rc
+prove(struct search *s, struct fault *f)
+{
 	const struct decision *delegate;
 
-	if (!wants_proof(s))
-		return;
-	delegate = decide_delegate(r, &s->d->passport);
+	if (wants_proof(s) == NULL)
+		return RC_OK;
+	delegate = decide_delegate(s->r, &s->d->passport);
 	s->proven = delegate != NULL;
-	s->d->rests_on = s->proven ? (size_t)(delegate - r->before) + 1 : 0;
-	if (!s->proven && r->delegate_passport.len > 0)
-		s->proven = proof_read(s->w->set, r->delegate_passport, &s->d->passport,
-				s->w->now_s, &s->unproven) == RC_OK;
+	s->d->rests_on = s->proven ? (size_t)(delegate - s->r->before) + 1 : 0;
+	if (s->proven || s->r->delegate_passport.len == 0)
+		return RC_OK;
+	return take_proof(s, f);
+}
+
+/* Tenants in question may ask different things: then all of them. */
+static void
+join_policies(const struct search *s, struct proof_policy *out)
+{
+	struct proof_policy p = { .encompassing = ENCOMPASS_OFF };
+
+	for (size_t i = 0; i < s->len; i++) {
+		const struct config_attestation *a = &tenant_of(s, &s->list[i])->attestation;
+		struct proof_policy one = proof_policy_of(
+		    profile_rule(a->delegate_profile), a->delegate_encompassing);
+
+		if (policy_takes_proof(tenant_of(s, &s->list[i])))
+			proof_policy_join(&p, &one);
+	}
+	*out = p;
 }
 
 static bool
@@ -790,12 +841,11 @@ static enum rc
 settle(struct search *s, struct fault *f)
 {
 	const struct candidate *c = &s->list[0];
-	bool counted = s->d->tenant != NULL; /* by charge() */
 
 	s->d->tenant = tenant_of(s, c);
 	s->d->config = config_of(s, c);
 	s->d->credential = credential_of(s, c);
-	if (!counted)
+	if (!s->counted)
 		TRY(take_rate(s, s->d->tenant, f));
 	TRY(observe_chosen(s, c, f));
 	TRY(vper_check_entity(json_object_get(s->d->passport.claims, "vper"),
@@ -805,49 +855,89 @@ settle(struct search *s, struct fault *f)
 	return attest(s, c, f);
 }
 
+/* As far as it goes without what only a certificate or a delegate says. */
+static enum rc
+find(struct search *s, struct fault *f)
+{
+	if (s->w->now_s < DECIDE_RELEASE_S)
+		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,
+		    "the clock of this host is before this program was made");
+	TRY(charge(s, f));
+	TRY(prepare(s, f));
+	return candidates(s, f);
+}
+
 static enum rc
 decide_in(struct search *s, struct fault *f)
 {
 	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_originator,
 		of_claims, of_constraints, of_content, of_health };
 
-	if (s->w->now_s < DECIDE_RELEASE_S)
-		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,
-		    "the clock of this host is before this program was made");
-	TRY(charge(s, f));
-	TRY(prepare(s, f));
-	TRY(candidates(s, f));
-	prove(s);
+	TRY(find(s, f));
+	TRY(prove(s, f));
 	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
 		TRY(narrow(s, filters[i], f));
 	TRY(choose(s, f));
 	return settle(s, f);
 }
 
+/* The list is long and need not be cleared. */
+static void
+begin(struct search *s, const struct decide_world *w, const struct sign_request *r,
+    struct decision *out)
+{
+	s->w = w;
+	s->r = r;
+	s->d = out;
+	s->len = 0;
+	s->number = NULL;
+	s->numbers = 0;
+	s->claim = NULL;
+	s->met = false;
+	s->charge = r->charge != NULL ? *r->charge : (struct decide_charge){ 0 };
+	s->counted = false;
+	s->proven = false;
+	s->unproven = (struct fault){ 0 };
+	*out = (struct decision){ .set = w->set };
+}
+
 enum rc
 decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
     struct fault *f)
 {
-	struct search s; /* the list is long and need not be cleared */
+	struct search s;
 	enum rc rc;
 
-	s.w = w;
-	s.r = r;
-	s.d = out;
-	s.len = 0;
-	s.number = NULL;
-	s.numbers = 0;
-	s.claim = NULL;
-	s.met = false;
-	s.proven = false;
-	s.unproven = (struct fault){ 0 };
-	*out = (struct decision){ .set = w->set };
+	begin(&s, w, r, out);
 	rc = decide_in(&s, f);
 	if (rc != RC_OK) {
 		out->config = NULL;
 		out->credential = NULL;
 	}
 	return rc;
+}
+
+bool
+decide_wants_proof(const struct decide_world *w, const struct sign_request *r,
+    struct proof_policy *policy, struct decide_charge *charge)
+{
+	struct search s;
+	struct decision d;
+	const struct config_tenant *t = NULL;
+	struct fault ignored = { 0 }; /* decide() says it again */
+
+	begin(&s, w, r, &d);
+	if (r->delegate_passport.len > 0 && find(&s, &ignored) == RC_OK)
+		t = wants_proof(&s);
+	if (t != NULL && !s.counted)
+		ask_rate(&s, t);
+	if (t != NULL && s.charge.why.rc != RC_OK && !observes(t, OBSERVE_RATE))
+		t = NULL;
+	if (t != NULL)
+		join_policies(&s, policy);
+	*charge = s.charge;
+	decide_done(&d);
+	return t != NULL;
 }
 
 const struct decision *

@@ -8,8 +8,15 @@
 
 #include "agent/front/caller.h"
 #include "agent/front/policy.h"
+#include "agent/front/proof.h"
 
 enum { DECIDE_MAX_CANDIDATES = 256, DECIDE_MAX_CLAIMS = 64 };
+
+/* What a request has cost its tenant before it is decided: decide_wants_proof(). */
+struct decide_charge {
+	const struct config_tenant *tenant; /* NULL: none yet */
+	struct fault why;		    /* its rate refused; RC_OK: it did not */
+};
 
 /* What is asked, whichever route it came by. */
 struct sign_request {
@@ -22,8 +29,10 @@ struct sign_request {
 	 * What a shaken PASSporT may attest by where it is not among before: a
 	 * delegate's PASSporT or Identity value that the caller has from elsewhere.
 	 */
-	struct span delegate_passport; /* empty: none */
-	bool needs_identity;	       /* the answer is an Identity value and nothing else */
+	struct span delegate_passport;	    /* empty: none */
+	const struct proof *proof;	    /* what it shows; NULL: it was not verified */
+	const struct decide_charge *charge; /* NULL: nothing yet */
+	bool needs_identity; /* the answer is an Identity value and nothing else */
 	bool dry_run;
 	const char *request_id;
 	/* What was decided before for the same call, refusals too; see decide_delegate(). */
@@ -96,6 +105,19 @@ struct decision {
 enum rc decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
     struct fault *f) MUST_CHECK;
 void decide_done(struct decision *d);
+
+/*
+ * Before the decision: does it depend on the delegate's PASSporT that came
+ * with the request?  Then that is to be verified by *policy (what all tenants
+ * in question ask), and r->proof set; without, the decision is RC_BUSY
+ * overloaded.  What came of it counts in the decision: a fault of RC_DENIED is
+ * a PASSporT that proves nothing, any other one refuses the request.
+ *
+ * Nothing is verified for who has no rate left: the request is counted here,
+ * and *charge, set in any case, is for r->charge.
+ */
+bool decide_wants_proof(const struct decide_world *w, const struct sign_request *r,
+    struct proof_policy *policy, struct decide_charge *charge);
 
 /*
  * The holder of p's orig number has shown its right to use it in this very

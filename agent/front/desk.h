@@ -12,6 +12,7 @@
 #include "agent/front/snapshot.h"
 #include "agent/front/verifier.h"
 
+struct prove;
 struct sign_batch;
 struct sign_wait;
 
@@ -37,6 +38,7 @@ struct desk {
 	struct desk_stats stats;
 	/* Refusals that are not recorded one by one, since the last record. */
 	uint64_t uncounted[REASON__COUNT];
+	struct prove *proves; /* prove.c's own: waiting for a delegate's PASSporT */
 	/* sign.c's own: */
 	struct sign_batch *batches; /* all of them */
 	struct sign_wait *waits;    /* for their originals to be verified */

@@ -25,6 +25,7 @@ libfront_la_SOURCES = \
 	agent/front/replay.c agent/front/replay.h \
 	agent/front/problem.c agent/front/problem.h \
 	agent/front/proof.c agent/front/proof.h \
+	agent/front/prove.c agent/front/prove.h \
 	agent/front/sign.c agent/front/sign.h \
 	agent/front/snapshot.h \
 	agent/front/status.c agent/front/status.h \

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/front/journal.h"
+#include "agent/front/prove.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
@@ -490,13 +491,12 @@ key_ready(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN])
 	return hsm_ready(((struct desk *)arg)->hsm, token, key_id);
 }
 
-static enum rc
-decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
+static struct decide_world
+world_of(struct desk *d, struct conn *c)
 {
-	struct desk *d = w->desk;
-	struct conn *c = w->conn;
 	const struct credset *set = d->now->set;
-	struct decide_world world = { .set = set,
+
+	return (struct decide_world){ .set = set,
 		.policy = d->policy,
 		.caller = &c->caller,
 		.view = caller_see(&c->caller, set, &c->view),
@@ -504,6 +504,12 @@ decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
 		.arg = d,
 		.now_s = loop_time_s(d->loop),
 		.now_ms = loop_now_ms(d->loop) };
+}
+
+static enum rc
+decide_one(struct sign_work *w, size_t i, struct decision *x, struct fault *f)
+{
+	struct decide_world world = world_of(w->desk, w->conn);
 	struct sign_request r = w->request[i];
 
 	r.before = w->decision;
@@ -775,6 +781,8 @@ wait_fill(struct sign_wait *wait, const struct sign_work *w)
 		wait->work.decision[k] = w->decision[k];
 		wait->request[i] = w->request[i];
 		wait->request[i].request_id = b->request_id;
+		wait->request[i].proof = NULL; /* they are decided */
+		wait->request[i].charge = NULL;
 		if (is_unproven(w, k)) {
 			wait->of_item[t->items] = k;
 			t->item[t->items++] =
@@ -839,24 +847,72 @@ carry_out(struct sign_work *w, const struct sign_call *call)
 	conclude(w);
 }
 
-void
-sign_start(struct desk *d, struct conn *c, const struct sign_call *call)
+static void
+begin(struct sign_batch *b, struct conn *c, const struct sign_call *call)
 {
 	struct sign_work w; /* long, and cleared as far as it is used */
-	struct fault f = { 0 };
 
-	w.desk = d;
+	w.desk = b->desk;
 	w.conn = c;
 	w.who = &c->caller;
 	w.known = false;
 	w.request = call->request;
 	w.len = 0;
-	w.batch = batch_new(d, call);
-	if (w.batch != NULL) {
-		carry_out(&w, call);
-		return;
+	w.batch = b;
+	carry_out(&w, call);
+}
+
+/* By what is in force now; nothing was decided before. */
+static void
+proven(void *arg, struct conn *c, const struct sign_call *call)
+{
+	struct sign_batch *b = arg;
+	struct snapshot *now = snapshot_use(b->desk->now);
+
+	snapshot_leave(b->snapshot);
+	b->snapshot = now;
+	if (c != NULL)
+		begin(b, c, call);
+	else
+		batch_free(b);
+}
+
+static enum rc
+start_proving(
+    struct sign_batch *b, struct conn *c, const struct sign_call *call, struct fault *f)
+{
+	struct decide_world world = world_of(b->desk, c);
+	struct sign_call mine = *call;
+
+	mine.request_id = b->request_id;
+	return prove(b->desk, c, &world, &mine, b->job[0].call.deadline_ms, proven, b, f);
+}
+
+static enum rc
+start(struct desk *d, struct conn *c, const struct sign_call *call, struct fault *f)
+{
+	struct sign_batch *b = batch_new(d, call);
+	enum rc rc;
+
+	if (b == NULL)
+		return REFUSE(f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the request");
+	if (!prove_is_due(call)) {
+		begin(b, c, call);
+		return RC_OK;
 	}
-	(void)REFUSE(&f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for the request");
+	rc = start_proving(b, c, call, f);
+	if (rc != RC_OK)
+		batch_free(b);
+	return rc;
+}
+
+void
+sign_start(struct desk *d, struct conn *c, const struct sign_call *call)
+{
+	struct fault f = { 0 };
+
+	if (start(d, c, call, &f) == RC_OK)
+		return;
 	count_fault(d, &f);
 	answer_fault(
 	    c, call->face, &f, &(struct sign_answers){ .request_id = call->request_id });
@@ -880,6 +936,7 @@ sign_count_refused(struct desk *d, const struct fault *f)
 void
 sign_drop(struct desk *d)
 {
+	prove_drop(d);
 	while (d->waits != NULL)
 		wait_free(d->waits);
 	while (d->batches != NULL)

@@ -1,7 +1,8 @@
 /*
  * A signing request, of one PASSporT or of all those of a call, from the
- * decision to the answer: everything is decided and built first, the originals
- * of a div, div-o or rsp verified by the verifier thread, the audit records
+ * decision to the answer: what a delegate's PASSporT proves is found out first
+ * (prove.h), everything is decided and built, the originals of a div, div-o or
+ * rsp verified by the verifier thread, the audit records
  * appended, the digests sent to signers at the same time, and one answer goes
  * out when the signatures are there and the records are on disk.
  *
@@ -58,8 +59,8 @@ struct sign_call {
 	bool plain;		/* the caller wants the one bare Identity value */
 	const char *request_id; /* of every one */
 	/*
-	 * What the requests borrow from, where one of them has originals: a
-	 * reference is kept while these are verified.
+	 * What the requests borrow from, where one of them has originals or a
+	 * delegate's PASSporT: a reference is kept while these are verified.
 	 */
 	json_t *keep[SIGN_CALL_KEEP]; /* NULL: nothing */
 };

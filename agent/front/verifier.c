@@ -42,7 +42,22 @@ struct verifier {
 struct look {
 	struct verifier *v;
 	const struct credset *set;
+	const struct proof_policy *policy; /* NULL: an original */
 };
+
+/* What one is good for, the other need not be. */
+static bool
+digest_policy(const struct proof_policy *p, EVP_MD_CTX *md)
+{
+	uint8_t text[] = { p != NULL, 0, 0, 0 };
+
+	if (p != NULL) {			/* the lifetime is judged each time */
+		text[1] = (uint8_t)p->min_scts; /* a few */
+		text[2] = (uint8_t)p->encompassing;
+		text[3] = p->codes_are_scope;
+	}
+	return EVP_DigestUpdate(md, text, sizeof text) == 1;
+}
 
 static bool
 digest_parts(const struct look *l, struct span token, const struct chain *c, EVP_MD_CTX *md,
@@ -53,7 +68,7 @@ digest_parts(const struct look *l, struct span token, const struct chain *c, EVP
 	if (EVP_Q_digest(NULL, "SHA256", NULL, token.ptr, token.len, inner, NULL) != 1 ||
 	    EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ||
 	    EVP_DigestUpdate(md, credset_judged_by(l->set), DIGEST_LEN) != 1 ||
-	    EVP_DigestUpdate(md, inner, sizeof inner) != 1)
+	    EVP_DigestUpdate(md, inner, sizeof inner) != 1 || !digest_policy(l->policy, md))
 		return false;
 	for (size_t i = 0; c != NULL && i < c->len; i++) { /* DER says itself where it ends */
 		if (EVP_DigestUpdate(md, c->cert[i]->der, c->cert[i]->der_len) != 1)
@@ -128,27 +143,60 @@ now_ms(void)
 }
 
 static void
+verify_originals(
+    const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+{
+	const struct original_policy policy = { .check = it->check,
+		.anchors = t->set->anchors,
+		.known = known_chain,
+		.remembered = is_remembered,
+		.remember = remember,
+		.arg = (void *)(uintptr_t)look,
+		.now_s = t->now_s,
+		.max_age_s = t->set->config->iat_diverted_s };
+
+	(void)!originals_verify(it->originals, &policy, &it->verified, &it->fault);
+}
+
+static void
+verify_delegate(
+    const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+{
+	const struct proof_input in = { .text = it->delegate,
+		.policy = &it->policy,
+		.anchors = t->set->anchors,
+		.ctlogs = t->set->ctlogs,
+		.known = known_chain,
+		.remembered = is_remembered,
+		.remember = remember,
+		.arg = (void *)(uintptr_t)look,
+		.now_s = t->now_s };
+
+	(void)!proof_verify(&in, &it->claims, &it->fault);
+}
+
+static void
+verify_item(const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+{
+	if (now_ms() > t->deadline_ms)
+		(void)REFUSE(&it->fault, RC_TIMEOUT, OVERLOADED,
+		    it->originals != NULL ? "original" : "delegate",
+		    "it was not verified in time");
+	else if (it->originals != NULL)
+		verify_originals(t, it, look);
+	else
+		verify_delegate(t, it, look);
+}
+
+static void
 verify(struct verifier *v, struct verifier_task *t)
 {
-	struct look look = { v, t->set };
-
 	for (size_t i = 0; i < t->items; i++) {
 		struct verifier_item *it = &t->item[i];
-		const struct original_policy policy = { .check = it->check,
-			.anchors = t->set->anchors,
-			.known = known_chain,
-			.remembered = is_remembered,
-			.remember = remember,
-			.arg = &look,
-			.now_s = t->now_s,
-			.max_age_s = t->set->config->iat_diverted_s };
+		const struct look look = { v, t->set,
+			it->originals != NULL ? NULL : &it->policy };
 
-		if (now_ms() > t->deadline_ms)
-			(void)REFUSE(&it->fault, RC_TIMEOUT, OVERLOADED, "original",
-			    "the originals were not verified in time");
-		else
-			(void)!originals_verify(
-			    it->originals, &policy, &it->verified, &it->fault);
+		verify_item(t, it, &look);
 	}
 	/* Here and not on the loop: it may be the last reference. */
 	credset_release(t->set);
@@ -226,9 +274,9 @@ verifier_post(struct verifier *v, struct verifier_task *t, struct credset *set, 
 
 	pthread_mutex_lock(&v->lock);
 	if (v->waiting == VERIFIER_MAX_WAITING) {
-		rc = REFUSE(f, RC_BUSY, OVERLOADED, "original",
-		    "%d requests wait for their originals to be verified",
-		    VERIFIER_MAX_WAITING);
+		rc = REFUSE(f, RC_BUSY, OVERLOADED,
+		    t->item[0].originals != NULL ? "original" : "delegate",
+		    "%d requests wait for PASSporTs to be verified", VERIFIER_MAX_WAITING);
 	} else {
 		t->set = credset_ref(set);
 		put(&v->asked, t);

@@ -1,19 +1,21 @@
 /*
  * The verifier thread: signatures and chains of the PASSporTs that a div,
- * div-o or rsp answers (stir/original.h), which cost far more than a decision.
+ * div-o or rsp answers (stir/original.h), and of those that delegates prove
+ * their numbers by (proof.h), which cost far more than a decision.
  * Apart from the builder, whose installs a call must not wait for.
  *
  * What was found good is remembered by the digest of all that it depends on:
- * token, chain, trust anchors.  So nothing is ever to be forgotten when these
+ * token, chain, trust anchors and logs, policy.  So nothing is ever to be forgotten when these
  * change; the age is judged anew each time.
  *
  * The loop posts a task and is told by verifier_fd() and verifier_take().
- * Requests without originals never touch it.
+ * Requests with neither never touch it.
  */
 #ifndef AGENT_FRONT_VERIFIER_H
 #define AGENT_FRONT_VERIFIER_H
 
 #include "agent/front/credset.h"
+#include "agent/front/proof.h"
 #include "stir/original.h"
 
 enum {
@@ -23,10 +25,13 @@ enum {
 };
 
 struct verifier_item {
-	const struct originals *originals;
+	const struct originals *originals; /* NULL: it is a delegate's PASSporT */
 	enum original_check check;
+	struct span delegate;
+	struct proof_policy policy;
 	/* The answer: */
 	size_t verified;
+	json_t *claims; /* of the delegate's PASSporT: a new reference */
 	struct fault fault;
 };
 

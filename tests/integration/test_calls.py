@@ -169,6 +169,25 @@ def attested_by_the_delegate(machine: Machine) -> None:
         equal(answer.json["results"][-1]["reason"], "tn_not_authorized", answer.body.decode())
 
 
+def attested_by_a_supplied_delegate(machine: Machine) -> None:
+    """The holder's PASSporT comes with the request: verified with its SCTs, and of this call."""
+    held = machine.sign(ACME, tenant="acme")
+    ask = {"tenant": "prov", "ppt": "shaken",
+           "claims": {**CALL["claims"], "attest": "A", "origid": ORIGID}}
+    for i, text in enumerate((held.json["identity"], held.json["passport"])):
+        answer = machine.ask("POST", "/v1/passports", {**ask, "delegate": text},
+                             headers={"X-RequestID": f"supplied-{i}"})
+        equal(answer.status, 200, answer.body.decode())
+        equal(payload(answer.json["passport"])["attest"], "A")
+        own = records(machine, f"supplied-{i}", 1)[0]
+        equal(own["attest"], {"asked": "A", "granted": "A", "rule": "delegate_proof"})
+    elsewhere = machine.sign(ACME, tenant="acme", claims={"dest": {"tn": ["12125550119"]}})
+    with machine.untouched():
+        for text in (held.json["passport"][:-4] + "AAAA", elsewhere.json["passport"]):
+            answer = machine.ask("POST", "/v1/passports", {**ask, "delegate": text})
+            equal((answer.status, answer.reason), (403, "tn_not_authorized"))
+
+
 def attested_by_none(machine: Machine) -> None:
     """The holder was allowed, but its PASSporT is too long to be given out: nothing rests on it."""
     shaken = {"tenant": "prov", "ppt": "shaken", "claims": {"attest": "A", "origid": ORIGID}}
@@ -411,7 +430,8 @@ def main() -> int:
         machine.start(tenants, request_timeout_ms=1500)
         for function in (both_are_signed, iat_is_that_of_all, claims_of_their_own,
                          as_many_as_allowed, best_effort, each_counts_for_the_rate,
-                         by_the_command, attested_by_the_delegate, attested_by_none, observed):
+                         by_the_command, attested_by_the_delegate,
+                         attested_by_a_supplied_delegate, attested_by_none, observed):
             cases.case(function.__name__, function, machine)
         for name, *rest in REFUSED:
             cases.refusal(f"all or nothing: {name}", all_or_nothing, machine, *rest)

@@ -41,7 +41,7 @@ EXTRA_tests_unit_test_builder_DEPENDENCIES = vesper-hsm
 UNIT_TESTS += tests/unit/test_front
 tests_unit_test_front_SOURCES = tests/unit/test_front.c $(BWORLD)
 tests_unit_test_front_LDADD = $(BUILDER_LDADD)
-tests_unit_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify
+tests_unit_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify,--wrap=proof_verify
 
 UNIT_TESTS += tests/unit/test_peers
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c tests/unit/tree.h $(PKI)

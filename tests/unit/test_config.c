@@ -15,8 +15,8 @@ static char home[] = "/tmp/vesper-config-XXXXXX";
 #define MAIN_REST \
 	"trust_anchors = \"trust-anchors.pem\" authority_anchors = " \
 	"\"authority.pem\"\n" MAIN_LAST
-#define MAIN_LAST \
-	"ct_logs = 'ct-logs.json'\n" \
+#define MAIN_LAST "ct_logs = 'ct-logs.json'\n" MAIN_PARTS
+#define MAIN_PARTS \
 	"token \"main\" {\n" \
 	"  module = \"/usr/lib/softhsm/libsofthsm2.so\" label = \"vesper\"\n" \
 	"  pin = \"file:secrets/pin\"\n" \
@@ -418,6 +418,19 @@ static struct tenant_case {
 			   "known_customer = \"B\" known_user = { \"1000\" } "
 			   "otherwise = \"C\" over_cap = \"lower\"")),
 	    NULL },
+	{ "good, delegates of a profile",
+	    SP_WITH(ATTEST("delegate_proof = \"A\" delegate_profile = \"atis-delegate\" "
+			   "delegate_encompassing = \"require\"")),
+	    NULL },
+	{ "delegates of a class without numbers",
+	    SP_WITH(ATTEST("delegate_proof = \"A\" delegate_profile = \"shaken-sp\"")),
+	    "3: 'delegate_profile' must be atis-delegate" },
+	{ "delegate_encompassing (D-45)",
+	    SP_WITH(ATTEST("delegate_proof = \"A\" delegate_encompassing = \"on\"")),
+	    "3: 'delegate_encompassing' must be one of if-present, require, off" },
+	{ "a profile of no delegates",
+	    SP_WITH(ATTEST("listed = \"A\" delegate_profile = \"domain\"")),
+	    "3: 'delegate_profile' and 'delegate_encompassing' belong" },
 	{ "attestation beside attest_max",
 	    SP_WITH("attest_max = \"A\"\n" ATTEST("listed = \"A\"")),
 	    "4: 'attest_max' and 'attestation' say the same thing" },
@@ -717,6 +730,30 @@ ca_by_hand(void **state)
 	assert_null(config_ca_find(c, "desk")->directory);
 }
 
+/* A delegate's proof is judged by SCTs, or by name without (V-11). */
+static void
+proof_needs_logs(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", "trust_anchors = \"trust-anchors.pem\" authority_anchors = "
+			    "\"authority.pem\"\n" MAIN_PARTS);
+	put("tenants.d/acme.conf", SP_WITH(ATTEST("delegate_proof = \"A\"")));
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_string_equal(f.detail,
+	    "tenants.d/acme.conf:3: delegates of profile vesper-06 have 1 SCTs but "
+	    "vesperd.conf "
+	    "has no ct_logs = \"FILE\"; write that, or delegate_profile = \"atis-delegate\"");
+	put("tenants.d/acme.conf",
+	    SP_WITH(ATTEST("delegate_proof = \"A\" delegate_profile = \"atis-delegate\"")));
+	f = (struct fault){ 0 };
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	assert_int_equal(c->tenant[0].attestation.delegate_profile, PROFILE_ATIS_DELEGATE);
+}
+
 /* ---- several files ------------------------------------------------------------ */
 
 static void
@@ -905,7 +942,7 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 10];
+	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 12];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -919,6 +956,7 @@ main(void)
 			.initial_state = &tenant_cases[i] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_needs_authority_anchors);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_by_hand);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proof_needs_logs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(duplicate_tenant);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);

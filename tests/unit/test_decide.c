@@ -993,6 +993,197 @@ grants(void **state)
 	decide_done(&delegate);
 }
 
+/* ---- a delegate's PASSporT that came with the request ---- */
+
+static struct supplied_case {
+	const char *name;
+	const char *claims;
+	enum rc rc; /* of its verification */
+	const char *
+	    delegate; /* RC_OK: its claims, canonical; else why not; NULL: it was not verified */
+	const char *reason, *detail; /* NULL: signed */
+	char granted;
+} supplied_cases[] = {
+	{ "proves an unlisted number", SHAKEN(N0, "A"), RC_OK, BASE(N0), NULL, NULL, 'A' },
+	{ "of another number", SHAKEN(N0, "A"), RC_OK, BASE("12025550101"), "tn_not_authorized",
+	    "not among those", 0 },
+	{ "of another destination", SHAKEN(N0, "A"), RC_OK,
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}}", "tn_not_authorized",
+	    "not among those", 0 },
+	{ "proves nothing", SHAKEN(N0, "A"), RC_DENIED, "bad", "tn_not_authorized",
+	    "not among those", 0 },
+	{ "proves nothing, and the list says enough", SHAKEN("12025550196", "B"), RC_DENIED,
+	    "bad", NULL, NULL, 'B' },
+	{ "proves nothing, and is lowered", SHAKEN("12025550196", "A"), RC_DENIED, "bad", NULL,
+	    NULL, 'B' },
+	{ "proves a listed number", SHAKEN("12025550196", "A"), RC_OK, BASE("12025550196"),
+	    NULL, NULL, 'A' },
+	{ "was not verified in time", SHAKEN(N0, "A"), RC_TIMEOUT, "late", "overloaded", "late",
+	    0 },
+	{ "found no room", SHAKEN("12025550196", "B"), RC_BUSY, "full", "overloaded", "full",
+	    0 },
+	{ "was not verified at all", SHAKEN("12025550196", "B"), RC_OK, NULL, "overloaded",
+	    "not verified", 0 },
+};
+
+static void
+supplied(void **state)
+{
+	const struct supplied_case *c = *state;
+	struct caller who = { .uid = 1013, .gid = 100 };
+	json_auto_t *claims = json_of(c->claims);
+	__attribute__((cleanup(proof_done))) struct proof proof = { 0 };
+	struct decision d = { 0 };
+	struct sign_request r = { .ppt = PPT_SHAKEN,
+		.claims = claims,
+		.delegate_passport = span_str("its text"),
+		.proof = c->delegate != NULL ? &proof : NULL,
+		.request_id = "t" };
+	struct fault f = { 0 };
+	enum rc rc;
+
+	if (c->rc != RC_OK)
+		(void)fault_set(&proof.fault, c->rc,
+		    reason_token(
+			c->rc == RC_DENIED ? REASON_ATTEST_NOT_ALLOWED : REASON_OVERLOADED),
+		    "delegate", FAULT_HERE, "%s", c->delegate);
+	else if (c->delegate != NULL)
+		proof.claims = json_of(c->delegate);
+	rc = run_as(shared, &who, &r, NOW, &d, &f);
+	if (c->reason == NULL) {
+		assert_string_equal(f.detail, "");
+		assert_int_equal(d.attest.granted, c->granted);
+		assert_int_equal(d.rests_on, 0);
+	} else {
+		assert_int_not_equal(rc, RC_OK);
+		assert_string_equal(f.reason, c->reason);
+		assert_non_null(strstr(f.detail, c->detail));
+	}
+	decide_done(&d);
+}
+
+static struct config_tenant *
+tenant_at(struct fixture *x, const char *name)
+{
+	return (struct config_tenant *)(uintptr_t)config_tenant_find(x->set->config, name);
+}
+
+static bool
+wants(struct fixture *x, uid_t uid, struct sign_request *r, struct proof_policy *p,
+    struct decide_charge *charge)
+{
+	struct caller who = { .uid = uid, .gid = 100 };
+	struct caller_view view = { 0 };
+	const struct decide_world w = { .set = x->set,
+		.policy = x->policy,
+		.caller = &who,
+		.view = caller_see(&who, x->set, &view),
+		.key_ready = key_ready,
+		.arg = x,
+		.now_s = NOW };
+
+	r->charge = NULL;
+	return decide_wants_proof(&w, r, p, charge);
+}
+
+/* Only where it counts, and by what all ask who would count it. */
+static void
+wants_a_proof(void **state)
+{
+	struct fixture *x = *state;
+	json_auto_t *shaken = json_of(SHAKEN(N0, "A")), *base = json_of(BASE(N0));
+	struct sign_request r = { .ppt = PPT_SHAKEN,
+		.claims = shaken,
+		.delegate_passport = span_str("its text"),
+		.request_id = "t" };
+	struct proof_policy p = { 0 };
+	struct decide_charge charge = { 0 };
+
+	tenant_at(x, "prov")->attestation.delegate_profile = PROFILE_ATIS_DELEGATE;
+	tenant_at(x, "prov")->attestation.delegate_encompassing = ENCOMPASS_REQUIRE;
+	tenant_at(x, "provc")->attestation.delegate_proof = 'C';
+	tenant_at(x, "provc")->attestation.delegate_profile = PROFILE_VESPER_06;
+	assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK); /* who is asked */
+	assert_true(wants(x, 1013, &r, &p, &charge));
+	assert_int_equal(p.min_scts, 1);
+	assert_int_equal(p.encompassing, ENCOMPASS_REQUIRE);
+	assert_true(p.codes_are_scope);
+	r.tenant = "provc";
+	assert_true(wants(x, 1013, &r, &p, &charge));
+	assert_int_equal(p.encompassing, ENCOMPASS_IF_PRESENT);
+	assert_false(p.codes_are_scope);
+	r.tenant = "prov";
+	assert_true(wants(x, 1013, &r, &p, &charge));
+	assert_int_equal(p.min_scts, 0);
+	r.delegate_passport = span_of(NULL, 0);
+	assert_false(wants(x, 1013, &r, &p, &charge));
+	r.delegate_passport = span_str("its text");
+	r.tenant = "osp"; /* not the caller's */
+	assert_false(wants(x, 1013, &r, &p, &charge));
+	r.tenant = NULL;
+	r.claims = base;
+	assert_false(wants(x, 1013, &r, &p, &charge));
+	r.ppt = PPT_BASE;
+	assert_false(wants(x, 1013, &r, &p, &charge));
+	r.ppt = PPT_SHAKEN;
+	r.claims = shaken;
+	tenant_at(x, "prov")->attestation.delegate_proof = 0;
+	tenant_at(x, "provc")->attestation.delegate_proof = 0;
+	assert_false(wants(x, 1013, &r, &p, &charge));
+}
+
+/* What is verified is counted first, and once. */
+static void
+proofs_count_for_the_rate(void **state)
+{
+	static const char *const named[] = { NULL, "prov" };
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		struct fixture *x = *state;
+		struct caller who = { .uid = 1013, .gid = 100 };
+		json_auto_t *claims = json_of(SHAKEN("12025550196", "B"));
+		struct proof proof = { 0 };
+		struct sign_request r = { .ppt = PPT_SHAKEN,
+			.tenant = named[i],
+			.claims = claims,
+			.delegate_passport = span_str("its text"),
+			.request_id = "t" };
+		struct proof_policy p = { 0 };
+		struct decide_charge charge = { 0 };
+		struct decision d = { 0 };
+		struct fault f = { 0 };
+
+		tenant_at(x, "prov")->rate = 1;
+		assert_int_equal(
+		    policy_adopt(x->policy, x->set, (int64_t)i * 5000, NULL), RC_OK);
+		assert_true(wants(x, 1013, &r, &p, &charge));
+		(void)REFUSE(&proof.fault, RC_DENIED, ATTEST_NOT_ALLOWED, NULL, "nothing");
+		r.proof = &proof;
+		r.charge = &charge;
+		assert_int_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
+		decide_done(&d);
+		r.proof = NULL;
+		assert_false(wants(x, 1013, &r, &p, &charge));
+		r.charge = &charge;
+		assert_int_equal(run_as(x, &who, &r, NOW, &d, &f), RC_BUSY);
+		assert_string_equal(f.reason, "rate_limited");
+		decide_done(&d);
+		/* Only observed, it is said once and stands in nobody's way. */
+		tenant_at(x, "prov")->observe = 1u << OBSERVE_RATE;
+		assert_true(wants(x, 1013, &r, &p, &charge));
+		r.proof = &proof;
+		r.charge = &charge;
+		f = (struct fault){ 0 };
+		assert_int_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
+		assert_int_equal(d.observeds, 1);
+		assert_string_equal(d.observed[0].why.reason, "rate_limited");
+		decide_done(&d);
+		tenant_at(x, "prov")->observe = 0;
+		tenant_at(x, "prov")->rate = 0;
+		assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK);
+	}
+}
+
 /* D-05 */
 static void
 attest_table(void **state)
@@ -1587,7 +1778,8 @@ renewal_that_cannot_help(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(granted_cases)];
+	struct CMUnitTest
+	    tests[ARRAY_LEN(cases) + ARRAY_LEN(granted_cases) + ARRAY_LEN(supplied_cases)];
 	const struct CMUnitTest more[] = {
 		TEST(dry_run_is_silent),
 		TEST(clock_before_release),
@@ -1605,6 +1797,8 @@ main(void)
 		TEST(does_not_originate),
 		TEST(iat_windows),
 		TEST(content_on_trust),
+		TEST(wants_a_proof),
+		TEST(proofs_count_for_the_rate),
 		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),
@@ -1617,6 +1811,7 @@ main(void)
 
 	ROWS(tests, n, cases, decides);
 	ROWS(tests, n, granted_cases, grants);
+	ROWS(tests, n, supplied_cases, supplied);
 	failed = cmocka_run_group_tests(tests, share_up, share_down);
 	return failed + cmocka_run_group_tests(more, NULL, NULL);
 }

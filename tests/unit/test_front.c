@@ -482,9 +482,22 @@ __wrap_originals_verify(const struct originals *o, const struct original_policy 
 	return __real_originals_verify(o, policy, verified, f);
 }
 
+enum rc __real_proof_verify(const struct proof_input *in, json_t **claims, struct fault *f);
+enum rc __wrap_proof_verify(const struct proof_input *in, json_t **claims, struct fault *f);
+
+enum rc
+__wrap_proof_verify(const struct proof_input *in, json_t **claims, struct fault *f)
+{
+	pthread_mutex_lock(&door.lock);
+	while (door.shut)
+		pthread_cond_wait(&door.opened, &door.lock);
+	pthread_mutex_unlock(&door.lock);
+	return __real_proof_verify(in, claims, f);
+}
+
 /* acme/main signs: its certificate is in force, and a signer has its key. */
 static struct signer
-make_signable(void)
+make_signable_with(const char *more)
 {
 	AUTO_BUF pem = BUF_INIT(65536);
 	char allow[512];
@@ -492,13 +505,19 @@ make_signable(void)
 
 	certificate(&pem, "10");
 	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
-	snprintf(
-	    allow, sizeof allow, "allow_user = { \"%u\" }\n" TENANT(""), (unsigned)getuid());
+	snprintf(allow, sizeof allow, "allow_user = { \"%u\" }\n%s" TENANT(""),
+	    (unsigned)getuid(), more);
 	bworld_tenant("acme", allow);
 	reload_at_once();
 	s = attach_signer(1, FRAME_OK);
 	serve_until_taught(&s);
 	return s;
+}
+
+static struct signer
+make_signable(void)
+{
+	return make_signable_with("");
 }
 
 /* Somebody's call to 12025550100, which goes on to 13035550100; its chain is elsewhere. */
@@ -523,25 +542,33 @@ put_div(struct buf *body, int64_t iat_s)
 }
 
 static struct exchange *
-ask_div(const char *id, int64_t iat_s)
+ask_body(const char *id, struct span body)
 {
 	struct exchange *x = calloc(1, sizeof *x);
 	struct caller who = { .uid = getuid() };
-	AUTO_BUF body = BUF_INIT(8192), text = BUF_INIT(16384);
+	AUTO_BUF text = BUF_INIT(16384);
 	int pair[2];
 
 	assert_non_null(x);
-	put_div(&body, iat_s);
 	buf_printf(&text,
 	    "POST /v1/passports?dry_run=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 	    "Content-Type: application/json\r\nX-RequestID: %s\r\nContent-Length: %zu\r\n\r\n",
 	    id, body.len);
-	buf_span(&text, buf_view(&body));
+	buf_span(&text, body);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	assert_int_equal(conn_open(&fr.callers, pair[0], &who, false, NULL), RC_OK);
 	x->fd = pair[1];
 	assert_int_equal(send(x->fd, text.ptr, text.len, 0), text.len);
 	return x;
+}
+
+static struct exchange *
+ask_div(const char *id, int64_t iat_s)
+{
+	AUTO_BUF body = BUF_INIT(8192);
+
+	put_div(&body, iat_s);
+	return ask_body(id, buf_view(&body));
 }
 
 static bool
@@ -677,6 +704,130 @@ originals_at_the_end(void **state)
 	close(s.fd);
 }
 
+/* ---- delegates' PASSporTs ---- */
+
+#define PROOFS \
+	"attestation { listed = \"A\" delegate_proof = \"A\" delegate_profile = " \
+	"\"atis-delegate\" }\n"
+
+/* Its class does not sign it: the decision is seen by that. */
+static struct exchange *
+ask_shaken(const char *id)
+{
+	static const char body[] =
+	    "{\"tenant\":\"acme\",\"ppt\":\"shaken\",\"delegate\":\"a.b.c\",\"claims\":{"
+	    "\"orig\":{\"tn\":\"12025550100\"},\"dest\":{\"tn\":[\"13035550100\"]},"
+	    "\"attest\":\"A\",\"origid\":\"123e4567-e89b-12d3-a456-426655440000\"}}";
+
+	return ask_body(id, span_of(body, sizeof body - 1));
+}
+
+static bool
+is_proving(void *arg)
+{
+	(void)arg;
+	return fr.desk.proves != NULL;
+}
+
+static bool
+is_nothing_proved(void *arg)
+{
+	return fr.desk.proves == NULL && is_nothing_left(arg);
+}
+
+static bool
+is_batch_there(void *arg)
+{
+	(void)arg;
+	return fr.callers.open == 1 && fr.callers.busy == 1;
+}
+
+/* The loop serves others meanwhile, and nothing is decided before. */
+static void
+proofs_wait_elsewhere(void **state)
+{
+	struct signer s = make_signable_with(PROOFS);
+	struct exchange *x;
+	int status = 0;
+
+	(void)state;
+	set_door(true);
+	x = ask_shaken("proof");
+	(void)turn_until(is_proving, NULL);
+	json_decref(get("/health/live", false, &status));
+	assert_int_equal(status, 200);
+	assert_int_equal(count_in_trail("\"request_id\":\"proof\""), 0);
+	set_door(false);
+	expect_answer(x, "HTTP/1.1 403 ", "no_credential");
+	(void)turn_until(is_nothing_proved, NULL);
+	(void)turn_until(is_in_trail, (void *)(uintptr_t) "\"request_id\":\"proof\"");
+	assert_int_equal(count_in_trail("\"delegate\":true"), 1);
+	close(s.fd);
+}
+
+static void
+proofs_have_a_deadline(void **state)
+{
+	struct signer s = make_signable_with(PROOFS);
+	struct config *c = (struct config *)(uintptr_t)front_set(&fr)->config;
+
+	(void)state;
+	c->request_timeout_ms = 50;
+	set_door(true);
+	expect_answer(ask_shaken("late"), "HTTP/1.1 503 ", "overloaded");
+	assert_null(fr.desk.batches);
+	assert_non_null(fr.desk.proves); /* the verifier still reads it */
+	set_door(false);
+	(void)turn_until(is_nothing_proved, NULL);
+	close(s.fd);
+}
+
+/* Who has gone has asked for nothing; what was verified by other rules counts for nothing. */
+static void
+proofs_of_before(void **state)
+{
+	struct signer s = make_signable_with(PROOFS);
+	struct exchange *gone, *x;
+
+	(void)state;
+	set_door(true);
+	gone = ask_shaken("gone");
+	(void)turn_until(is_proving, NULL);
+	close(gone->fd);
+	free(gone);
+	(void)turn_until(is_all_closed, NULL);
+	x = ask_shaken("before");
+	(void)turn_until(is_batch_there, NULL);
+	reload_at_once();
+	set_door(false);
+	expect_answer(x, "HTTP/1.1 503 ", "the configuration changed");
+	(void)turn_until(is_nothing_proved, NULL);
+	(void)turn_until(is_in_trail, (void *)(uintptr_t) "\"overloaded\":1");
+	assert_int_equal(count_in_trail("\"request_id\":\"gone\""), 0);
+	close(s.fd);
+}
+
+/* close_front() finds them in whatever state they are. */
+static void
+proofs_at_the_end(void **state)
+{
+	struct signer s = make_signable_with(PROOFS);
+
+	(void)state;
+	set_door(true);
+	for (int i = 0; i < 3; i++) {
+		struct exchange *x = ask_shaken("end");
+
+		(void)turn_until(is_proving, NULL);
+		close(x->fd);
+		free(x);
+	}
+	assert_int_equal(loop_turn(fr.loop, 5, NULL), RC_OK);
+	assert_non_null(fr.desk.proves);
+	set_door(false);
+	close(s.fd);
+}
+
 int
 main(void)
 {
@@ -693,6 +844,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    originals_outlive_caller_and_set, open_front, close_front),
 		cmocka_unit_test_setup_teardown(originals_at_the_end, open_front, close_front),
+		cmocka_unit_test_setup_teardown(proofs_wait_elsewhere, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    proofs_have_a_deadline, open_front, close_front),
+		cmocka_unit_test_setup_teardown(proofs_of_before, open_front, close_front),
+		cmocka_unit_test_setup_teardown(proofs_at_the_end, open_front, close_front),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,18 @@ original(EVP_PKEY *key, bool x5c)
 	return o;
 }
 
+/* The same as text, by which a delegate proves its number. */
+static void
+put_delegate(struct buf *out, EVP_PKEY *key)
+{
+	AUTO_BUF header = BUF_INIT(20000);
+
+	buf_str(&header, "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5c\":");
+	pki_x5c(&header, &w.leaf, 1);
+	buf_str(&header, "}");
+	pki_jws(out, buf_text(&header), CLAIMS, key);
+}
+
 static unsigned told;
 
 static void
@@ -203,6 +215,29 @@ outcome(struct verifier *v, struct credset *set, const struct originals *o, int6
 	return -1;
 }
 
+/* Does this prove a number, by a policy that wants so many SCTs? */
+static bool
+is_proven(
+    struct verifier *v, struct credset *set, struct span text, unsigned min_scts, int64_t age_s)
+{
+	struct verifier_task t = {
+		.item = { { .delegate = text, .policy = { .min_scts = min_scts } } },
+		.items = 1,
+		.now_s = PKI_NOW + age_s,
+		.deadline_ms = INT64_MAX,
+		.done = done
+	};
+	bool yes;
+
+	told = 0;
+	assert_int_equal(verifier_post(v, &t, set, NULL), RC_OK);
+	take_until(v, 1);
+	yes = t.item[0].fault.rc == RC_OK;
+	assert_int_equal(t.item[0].claims != NULL, yes);
+	json_decref(t.item[0].claims);
+	return yes;
+}
+
 static struct verifier *
 open_verifier(void)
 {
@@ -241,6 +276,36 @@ remembers_what_was_good(void **state)
 	originals_free(x5c);
 	originals_free(x5u);
 	originals_free(bad);
+	verifier_free(v);
+}
+
+/* By its own policy: what was good as an original, or by less, is verified again. */
+static void
+delegates_are_remembered_apart(void **state)
+{
+	struct verifier *v = open_verifier();
+	struct originals *o;
+	AUTO_BUF good = BUF_INIT(40000), bad = BUF_INIT(40000);
+	struct span text;
+
+	(void)state;
+	put_delegate(&good, w.leaf_key);
+	put_delegate(&bad, w.other_key);
+	text = buf_view(&good);
+	assert_int_equal(originals_read(&text, 1, &o, NULL), RC_OK);
+	assert_int_equal(outcome(v, w.set, o, 0), 1);
+	assert_false(is_proven(v, w.set, text, 1, 0)); /* it has no SCT */
+	assert_true(is_proven(v, w.set, text, 0, 0));
+	assert_int_equal(verifier_remembered(v), 0);
+	assert_true(is_proven(v, w.set, text, 0, 60));
+	assert_int_equal(verifier_remembered(v), 1);
+	assert_false(is_proven(v, w.set, text, 0, 61));
+	assert_false(is_proven(v, w.set, text, 1, 0));
+	assert_false(is_proven(v, w.others, text, 0, 0));
+	assert_false(is_proven(v, w.set, buf_view(&bad), 0, 0));
+	assert_false(is_proven(v, w.set, buf_view(&bad), 0, 0));
+	assert_int_equal(verifier_remembered(v), 2); /* and too old */
+	originals_free(o);
 	verifier_free(v);
 }
 
@@ -320,6 +385,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(remembers_what_was_good),
+		cmocka_unit_test(delegates_are_remembered_apart),
 		cmocka_unit_test(queue_is_bounded),
 		cmocka_unit_test(too_late_is_not_begun),
 		cmocka_unit_test(ends_in_the_middle),
