@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REQUEST_MAX = 131072, PROCESSES_MAX = 256, STAT_MAX = 1024, NAME_TEXT = 32 };
+enum { BODIES_MAX = 64 * 1024 * 1024, PROCESSES_MAX = 256, STAT_MAX = 1024, NAME_TEXT = 32 };
 
 struct bench {
-	const char *tenant;
+	const char *tenant, *bodies; /* a file of bodies, one a line; NULL: as the rest says */
 	struct claims_options claims;
 	unsigned connections;
 	double seconds, rate;
@@ -264,6 +264,86 @@ build_request(const struct bench *b, struct buf *out, struct fault *f)
 	return buf_check(out, f);
 }
 
+/* What is sent: one text, and where each request of it lies. */
+struct requests {
+	struct buf text;
+	struct span *item;
+	size_t len;
+};
+
+static void
+requests_done(struct requests *r)
+{
+	buf_free(&r->text);
+	free(r->item);
+}
+
+static size_t
+count_lines(struct span text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += text.ptr[i] == '\n';
+	return n;
+}
+
+/* A body is what stands before a line feed; at first only the lengths are known. */
+static enum rc
+put_bodies(struct requests *r, struct span text, struct fault *f)
+{
+	size_t lines = count_lines(text);
+
+	if (lines == 0)
+		return FAULT(f, RC_INVALID, "usage", "a file of bodies has one a line");
+	r->item = calloc(lines, sizeof *r->item);
+	if (r->item == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu requests", lines);
+	while (r->len < lines) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t before = r->text.len;
+
+		http_request(&r->text, "POST", "/v1/passports",
+		    span_cut(&text, (size_t)(end - text.ptr)));
+		span_cut(&text, 1);
+		r->item[r->len++].len = r->text.len - before;
+	}
+	return RC_OK;
+}
+
+static enum rc
+read_bodies(struct requests *r, const char *path, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(BODIES_MAX);
+
+	TRY(cli_read(path, &text, f));
+	return put_bodies(r, buf_view(&text), f);
+}
+
+static enum rc
+build_one(const struct bench *b, struct requests *r, struct fault *f)
+{
+	r->item = calloc(1, sizeof *r->item);
+	if (r->item == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "request");
+	TRY(build_request(b, &r->text, f));
+	r->item[r->len++].len = r->text.len;
+	return RC_OK;
+}
+
+static enum rc
+build_all(const struct bench *b, struct requests *r, struct fault *f)
+{
+	struct span rest;
+
+	TRY(b->bodies != NULL ? read_bodies(r, b->bodies, f) : build_one(b, r, f));
+	TRY(buf_check(&r->text, f));
+	rest = buf_view(&r->text);
+	for (size_t i = 0; i < r->len; i++)
+		r->item[i] = span_cut(&rest, r->item[i].len);
+	return RC_OK;
+}
+
 static const char *
 socket_path(const struct cli *cli)
 {
@@ -300,15 +380,16 @@ try_to_connect(const struct cli *cli)
 static int
 bench(struct cli *cli, const struct bench *b)
 {
-	AUTO_BUF request = BUF_INIT(REQUEST_MAX);
+	__attribute__((cleanup(
+	    requests_done))) struct requests requests = { .text = BUF_INIT(2 * BODIES_MAX) };
 	struct processes all = { .len = 0 };
 	struct vesper_client *client;
 	struct load_result r = { 0 };
 	struct fault f = { 0 };
 	int status = EXIT_DONE;
 
-	if (build_request(b, &request, &f) != RC_OK)
-		return cli_fault(cli, EXIT_FAILED, "the claims", &f, NULL);
+	if (build_all(b, &requests, &f) != RC_OK)
+		return cli_fault(cli, EXIT_FAILED, "the requests", &f, NULL);
 	status = try_to_connect(cli);
 	if (status != EXIT_DONE)
 		return status;
@@ -317,7 +398,8 @@ bench(struct cli *cli, const struct bench *b)
 		find_processes(client, &all);
 	vesper_close(client);
 	if (load_run(&(struct load_plan){ .path = socket_path(cli),
-			 .request = buf_view(&request),
+			 .request = requests.item,
+			 .requests = requests.len,
 			 .connections = b->connections,
 			 .seconds = b->seconds,
 			 .rate = b->rate },
@@ -346,6 +428,7 @@ cmd_bench(struct cli *cli, int argc, char **argv)
 		{ "--ppt", OPTION_TEXT, &b.claims.ppt },
 		{ "--attest", OPTION_TEXT, &b.claims.attest },
 		{ "--claims", OPTION_TEXT, &b.claims.file },
+		{ "--bodies", OPTION_TEXT, &b.bodies },
 		{ "--connections", OPTION_NUMBER, &b.connections },
 		{ "--seconds", OPTION_REAL, &b.seconds }, { "--rate", OPTION_REAL, &b.rate },
 		{ 0 } };
@@ -353,9 +436,10 @@ cmd_bench(struct cli *cli, int argc, char **argv)
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
-	if (rest.len != 0 || b.claims.orig == NULL || b.claims.dest.len == 0)
-		return cli_fail(
-		    cli, EXIT_USAGE, "usage", "--orig TN and --dest TN are due", NULL);
+	if (rest.len != 0 ||
+	    (b.bodies == NULL && (b.claims.orig == NULL || b.claims.dest.len == 0)))
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    "--orig TN and --dest TN are due, or --bodies FILE", NULL);
 	if (b.seconds < 0.05 || b.seconds > 86400)
 		return cli_fail(cli, EXIT_USAGE, "usage", "--seconds is 0.05 to 86400", NULL);
 	if (load_bounds(b.connections, &f) != RC_OK)

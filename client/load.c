@@ -28,7 +28,7 @@ struct connection {
 	int fd;
 	struct buf in;
 	uint32_t events;    /* what epoll is asked for */
-	size_t sent;	    /* of the request in flight */
+	struct span rest;   /* of the request in flight, not sent yet */
 	bool busy;	    /* a request is in flight */
 	int64_t started_ns; /* when it was due: late sending counts as waiting */
 };
@@ -41,7 +41,7 @@ struct load {
 	int epoll;
 	uint64_t *histogram;
 	int64_t begin_ns, end_ns;
-	uint64_t due; /* requests given out so far, under a rate */
+	uint64_t due; /* requests given out so far */
 };
 
 static int64_t
@@ -143,19 +143,17 @@ want(struct load *l, struct connection *c, uint32_t events)
 static void
 push(struct load *l, struct connection *c)
 {
-	const struct span *r = &l->plan->request;
-
-	while (c->fd >= 0 && c->busy && c->sent < r->len) {
-		ssize_t n = send(c->fd, r->ptr + c->sent, r->len - c->sent, MSG_NOSIGNAL);
+	while (c->fd >= 0 && c->rest.len > 0) {
+		ssize_t n = send(c->fd, c->rest.ptr, c->rest.len, MSG_NOSIGNAL);
 
 		if (n > 0)
-			c->sent += (size_t)n;
+			span_cut(&c->rest, (size_t)n);
 		else if (errno == EAGAIN)
 			break;
 		else if (errno != EINTR)
 			lose(l, c);
 	}
-	want(l, c, EPOLLIN | (c->busy && c->sent < r->len ? (uint32_t)EPOLLOUT : 0));
+	want(l, c, EPOLLIN | (c->rest.len > 0 ? (uint32_t)EPOLLOUT : 0));
 }
 
 /* When the next request is due; INT64_MAX after the last. */
@@ -176,9 +174,8 @@ start(struct load *l, struct connection *c, int64_t now)
 
 	if (c->fd < 0 || c->busy || due > now)
 		return;
-	l->due++;
+	c->rest = l->plan->request[l->due++ % l->plan->requests];
 	c->busy = true;
-	c->sent = 0;
 	c->started_ns = due;
 	push(l, c);
 }

@@ -1,6 +1,6 @@
 /*
  * A load of requests over many kept-alive connections: an epoll client that
- * sends one prepared request again and again and measures the answers.
+ * sends prepared requests, in turn and again, and measures the answers.
  */
 #ifndef CLIENT_LOAD_H
 #define CLIENT_LOAD_H
@@ -10,8 +10,9 @@
 enum { LOAD_CONNECTIONS_MAX = 10000 };
 
 struct load_plan {
-	const char *path; /* of the socket */
-	struct span request;
+	const char *path;	    /* of the socket */
+	const struct span *request; /* borrowed */
+	size_t requests;	    /* 1 and more */
 	unsigned connections;
 	double seconds;
 	double rate; /* requests a second over all connections; 0: as fast as answers come */

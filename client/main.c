@@ -64,7 +64,7 @@ static const struct command {
 	    "judge past requests by the present configuration" },
 	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
 	{ "bench", cmd_bench,
-	    "--orig TN --dest TN [--tenant T] [--connections N] [--seconds N]\n"
+	    "--orig TN --dest TN|--bodies FILE [--tenant T] [--connections N] [--seconds N]\n"
 	    "	[--rate R] [--ppt P] [--attest A|B|C]",
 	    "load a running agent and measure it" },
 	{ "version", cmd_version, "", "print the version" },

@@ -13,3 +13,10 @@ tests_bench_decisions_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_L
 	$(CONFUSE_LIBS)
 TESTS += tests/bench/test_decisions.py
 EXTRA_DIST += tests/bench/test_decisions.py
+
+# Many keys with their certificates, for a row of scripts/bench.
+check_PROGRAMS += tests/bench/crowd
+tests_bench_crowd_SOURCES = tests/bench/crowd.c tests/unit/spec.h tests/unit/pki.c \
+	tests/unit/pki.h tests/unit/cm.h
+tests_bench_crowd_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS)
+tests_bench_crowd_LDADD = libtoken.la libtokenclient.la $(UNIT_LDADD) -lpthread -ldl
