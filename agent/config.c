@@ -272,6 +272,7 @@ credential_done(struct config_credential *cred)
 	strings_done(&cred->policies);
 	strings_done(&cred->rph_namespaces);
 	free(cred->origid_value);
+	free(cred->third_party_iss);
 }
 
 void

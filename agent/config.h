@@ -146,6 +146,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	unsigned tnlist_max_age_s;	  /* of a TNAuthList by reference (D-46) */
 	enum unlisted_tn unlisted_tn;
 	bool third_party_rcd;		      /* D-52 */
+	char *third_party_iss;		      /* with it: the only iss */
 	bool attest_in_rsp;		      /* D-38, profile vesper-05 */
 	struct config_strings rph_namespaces; /* RFC 8443: "ets", "esnet"; empty: none */
 	enum origid_source origid;

@@ -544,12 +544,26 @@ read_wanted_constraints(const struct config *c, const struct section *s,
 	return RC_OK;
 }
 
+/* A claim's rule on the text of a key. */
+static enum rc
+check_as_claim(const struct section *s, const char *key, const char *text, enum ppt ppt,
+    const char *claim, struct fault *f)
+{
+	json_auto_t *value = json_string(text);
+	struct fault why = { 0 };
+
+	if (value == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", key);
+	if (ppt_claim(ppt, claim)->check(claim, value, &why) == RC_OK)
+		return RC_OK;
+	return section_bad(s, key, f, "'%s' is no %s: %s", key, claim, why.detail);
+}
+
 /* D-48 */
 static enum rc
 read_origid(const struct section *s, struct config_credential *cred, struct fault *f)
 {
 	static const char *const sources[] = { "caller", "fixed", "random", NULL };
-	json_auto_t *value = NULL;
 	unsigned choice = 0;
 
 	TRY(section_choice(s, "origid", sources, &choice, f));
@@ -560,12 +574,22 @@ read_origid(const struct section *s, struct config_credential *cred, struct faul
 		    "origid = fixed and origid_value = \"UUID\" go together");
 	if (cred->origid_value == NULL)
 		return RC_OK;
-	value = json_string(cred->origid_value);
-	if (value == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "origid_value");
-	if (ppt_claim(PPT_SHAKEN, "origid")->check("origid", value, NULL) != RC_OK)
-		return section_bad(s, "origid_value", f, "'origid_value' is no UUID");
-	return RC_OK;
+	return check_as_claim(s, "origid_value", cred->origid_value, PPT_SHAKEN, "origid", f);
+}
+
+/* D-52 */
+static enum rc
+read_third_party(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	cred->third_party_rcd = section_bool(s, "third_party_rcd");
+	TRY(section_string(s, "third_party_iss", &cred->third_party_iss, f));
+	if (cred->third_party_rcd != (cred->third_party_iss != NULL))
+		return section_bad(s,
+		    section_has(s, "third_party_rcd") ? "third_party_rcd" : "third_party_iss",
+		    f, "third_party_rcd = yes and third_party_iss = \"NAME\" go together");
+	if (cred->third_party_iss == NULL)
+		return RC_OK;
+	return check_as_claim(s, "third_party_iss", cred->third_party_iss, PPT_RCD, "iss", f);
 }
 
 /* D-38: what it means there is draft -05's alone to say. */
@@ -589,7 +613,7 @@ read_types(const struct section *s, struct config_credential *cred, struct fault
 	unsigned choice = 0;
 
 	TRY(read_attest_in_rsp(s, cred, f));
-	cred->third_party_rcd = section_bool(s, "third_party_rcd");
+	TRY(read_third_party(s, cred, f));
 	TRY(section_strings(s, "rph_namespaces", &cred->rph_namespaces, f));
 	for (size_t i = 0; i < cred->rph_namespaces.len; i++) {
 		const char *name = cred->rph_namespaces.item[i];

@@ -171,7 +171,7 @@ judge(const struct check *c, const struct chain *chain, const struct profile_rul
 {
 	const struct gate_policy policy = { .profile = profile,
 		.constraints = c->constraints,
-		.third_party_rcd = c->third_party_rcd,
+		.third_party_iss = c->third_party_iss,
 		.attest_in_rsp = c->attest_in_rsp,
 		.do_not_originate = c->do_not_originate,
 		.referenced = c->referenced };

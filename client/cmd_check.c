@@ -157,7 +157,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--rph-namespace", OPTION_LIST, &c.namespaces },
 		{ "--entity-id", OPTION_TEXT, &c.entity_id },
 		{ "--attest-in-rsp", OPTION_FLAG, &c.attest_in_rsp },
-		{ "--third-party-rcd", OPTION_FLAG, &c.third_party_rcd }, { 0 } };
+		{ "--third-party-iss", OPTION_TEXT, &c.third_party_iss }, { 0 } };
 	struct fault f = { 0 };
 	int status;
 

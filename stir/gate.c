@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stir/jtext.h"
+
 struct gate {
 	const struct chain *chain; /* borrowed */
 	const struct cert *leaf;
 	struct gate_policy policy;
 	int64_t not_before_s, not_after_s; /* that the whole chain shares */
+	char *third_party_iss;		   /* its own copy of the policy's */
 	char **named;			   /* claims that the constraints name */
 	size_t nameds;
 	bool does_not_originate;
@@ -24,6 +27,7 @@ gate_free(struct gate *g)
 	for (size_t i = 0; i < g->nameds; i++)
 		free(g->named[i]);
 	free(g->named);
+	free(g->third_party_iss);
 	free(g);
 }
 
@@ -168,6 +172,11 @@ gate_open(const struct chain *chain, const struct gate_policy *policy, struct ga
 	g->does_not_originate = policy->do_not_originate != NULL &&
 				cert_has_extension(g->leaf, policy->do_not_originate);
 	chain_validity(chain, &g->not_before_s, &g->not_after_s);
+	if (policy->third_party_iss != NULL) {
+		g->third_party_iss = strdup(policy->third_party_iss);
+		if (g->third_party_iss == NULL)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "a gate");
+	}
 	if (g->leaf->constraints != NULL)
 		TRY(collect_named(g, g->leaf->constraints, f));
 	*out = TAKE(g);
@@ -249,12 +258,15 @@ decide_third_party(const struct gate *g, const struct passport *p, struct fault 
 	const struct profile_rule *profile = g->policy.profile;
 	bool sp = profile != NULL && profile->cls == CLASS_SP;
 
-	if (!g->policy.third_party_rcd)
+	if (g->third_party_iss == NULL)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "rich call data of a third party is not configured");
 	if (!sp && gate_uncovered(g, p) == NULL)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
 		    "the certificate covers orig: its holder is no third party");
+	if (!span_is(jtext_span(json_object_get(p->claims, "iss")), g->third_party_iss))
+		return REFUSE(f, RC_DENIED, VALUE_NOT_PERMITTED, "iss",
+		    "iss is not the name that is configured (third_party_iss)");
 	return RC_OK;
 }
 

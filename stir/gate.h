@@ -15,7 +15,8 @@
 struct gate_policy {
 	const struct profile_rule *profile;    /* NULL: no profile's rules (vesper check) */
 	struct constraints_policy constraints; /* its salts are borrowed as the chain is */
-	bool third_party_rcd;	      /* rich call data about numbers of others (D-52) */
+	/* Who speaks in rich call data about numbers of others (D-52); NULL: nobody. */
+	const char *third_party_iss;
 	bool attest_in_rsp;	      /* where the profile knows it at all (D-38) */
 	const char *do_not_originate; /* dotted OID of that extension (D-42); NULL: none */
 	/*
@@ -36,7 +37,8 @@ struct gate;
  * profile is bound to a domain.  Path and SCTs are judged
  * apart (chain.h, sct.h).
  *
- * The chain is borrowed and must outlive the gate, as what policy points to.
+ * The chain is borrowed and must outlive the gate, as what policy points to
+ * but its texts.
  * RC_DENIED credential_unusable.
  */
 enum rc gate_open(const struct chain *chain, const struct gate_policy *policy,
@@ -70,7 +72,8 @@ enum rc gate_decide(
  * provider code never authorises a number (D-05);
  * under class sp the number rule counts as passed, its numbers are the
  * tenant's configured ones.  Rich call data with iss is a third party's: it
- * needs third_party_rcd, and orig must not be covered (invalid_claim, D-52).
+ * needs third_party_iss, which iss is (value_not_permitted), and orig must not
+ * be covered (invalid_claim, D-52).
  */
 enum rc gate_claims(const struct gate *g, const struct passport *p, struct fault *f) MUST_CHECK;
 

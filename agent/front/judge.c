@@ -67,6 +67,8 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
 	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd, cc->attest_in_rsp,
 	    cc->publish_root);
+	if (cc->third_party_rcd)
+		buf_printf(&text, "%zu:%s ", strlen(cc->third_party_iss), cc->third_party_iss);
 	put_salts(&text, cc);
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
@@ -364,7 +366,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	struct gate_policy policy = { .profile = profile_rule(cc->profile),
 		.constraints = cc->constraints_policy,
 		.do_not_originate = j->set->config->do_not_originate,
-		.third_party_rcd = cc->third_party_rcd,
+		.third_party_iss = cc->third_party_rcd ? cc->third_party_iss : NULL,
 		.attest_in_rsp = cc->attest_in_rsp };
 	const X509 *issuer = NULL;
 

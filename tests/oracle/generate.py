@@ -32,6 +32,7 @@ VALUES = ("high", "low", "", " high", "High", "5", "true", "null", '"high"', '{"
           {"a": 1}, {"b": 2, "a": 1}, {"a": {"z": None, "y": [True, "x"]}}, [1, 2], [2, 1],
           ["high"], {"high": "low"}, {"\U0001f600": 1, "\uffee": 2, "z": 3}, {"": ""},
           {"a/b": {"~": [0, {"m": "n"}]}}, [[], [[]], {}], {"nam": "ACME", "icn": "https://a/b"})
+ISSUERS = ("Zorin Industries", "zorin industries", "Zorin", "é", "e\u0301", "A=B", "5")
 TEXTS = tuple(v for v in VALUES if isinstance(v, str) and (v.isprintable() or v == "\u2028"))
 
 
@@ -187,7 +188,7 @@ class Pair:
     profile: str | None
     allow: list[str] = field(default_factory=list)
     original: list[str] = field(default_factory=list)
-    third: bool = False  # third parties' rich call data is switched on
+    third: str | None = None  # whose rich call data about numbers of others may be signed
     dno: str | None = None
     encompassing: str | None = None
     salts: list[str] = field(default_factory=list)
@@ -602,8 +603,8 @@ class Family:
             pair.claims.update({name: self.whole[name] for name, _ in self.committed})
         if (ppt == "rcd" and self.profile not in ("shaken-sp", "vesper-06") and
                 "orig" not in self.values and rng.random() < 0.2):
-            pair.third = True  # rich call data about another's number (D-52)
-            pair.claims.update(orig={"tn": "5" + digits(rng, 13)}, iss="Zorin Industries")
+            pair.third = rng.choice(ISSUERS)  # rich call data about another's number (D-52)
+            pair.claims.update(orig={"tn": "5" + digits(rng, 13)}, iss=pair.third)
         return pair
 
     def _answered(self, pair: Pair) -> None:

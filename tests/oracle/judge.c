@@ -4,7 +4,7 @@
  *
  *	chain\tLEN\n<PEM>	the chain of the pairs that follow
  *	pair\tLEN[\tKEY=VALUE]…\n<claims>	the options of the command: ppt, profile, at,
- *		encompassing, dno, third=1; allow, original and salt (a line of --salts) again and again
+ *		encompassing, dno, third; allow, original and salt (a line of --salts) again and again
  *
  * Each pair is answered by allow, refuse, undecodable (the chain; exit status
  * 1 of the command) or failed, then reason, claim and detail, tabs between.
@@ -84,7 +84,7 @@ take_switch(struct check *c, char *text)
 	else if (strcmp(text, "dno") == 0)
 		c->do_not_originate = value;
 	else if (strcmp(text, "third") == 0)
-		c->third_party_rcd = true;
+		c->third_party_iss = value;
 	else if (strcmp(text, "allow") == 0)
 		add(&c->allowed, value);
 	else if (strcmp(text, "original") == 0)

@@ -499,7 +499,16 @@ def third_party(g: Family, p: Pair):
         return None
     number = generate.digits(g.rng, 14) if g.rng.random() < 0.5 and "orig" not in g.values else \
         p.claims["orig"]["tn"]
-    return with_claims(p.changed(third=False), iss="Zorin Industries", orig={"tn": number})
+    return with_claims(p.changed(third=None), iss="Zorin Industries", orig={"tn": number})
+
+
+@change("value_not_permitted")
+def another_third_party(g: Family, p: Pair):
+    """D-52: whoever may speak about numbers of others has one name."""
+    if not p.third:
+        return None
+    return with_claims(p, iss=g.rng.choice([n for n in (*generate.ISSUERS, p.third + " ")
+                                            if n != p.third]))
 
 
 @change("invalid_claim")
@@ -507,7 +516,7 @@ def no_third_party(g: Family, p: Pair):
     """Who holds the number is no third party; and a third party has a name."""
     if p.ppt != "rcd" or p.third or p.profile in ("shaken-sp", "vesper-06"):
         return None
-    return with_claims(p.changed(third=True), iss=g.rng.choice(("Zorin", "", None, 5, ["Zorin"])))
+    return with_claims(p.changed(third="Zorin"), iss=g.rng.choice(("Zorin", "", None, 5, ["Zorin"])))
 
 
 @change("tn_not_authorized")

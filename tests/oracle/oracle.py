@@ -36,7 +36,7 @@ class Question:
     profile: str | None = None
     allow: list[str] = field(default_factory=list)
     original: list[str] = field(default_factory=list)
-    third: bool = False
+    third: str | None = None  # who speaks about numbers of others
     dno: str | None = None
     encompassing: str | None = None
     salts: list[str] = field(default_factory=list)  # lines: base64, a space, the path
@@ -98,7 +98,9 @@ def _authorised(question: Question, certificate: leaf.Leaf, claims: dict) -> str
     if "iss" in claims:
         if not question.third:
             return "tn_not_authorized"
-        return "invalid_claim" if covered and question.profile != "shaken-sp" else None
+        if covered and question.profile != "shaken-sp":
+            return "invalid_claim"
+        return None if claims["iss"] == question.third else "value_not_permitted"
     if not covered:
         return "tn_not_authorized"
     if question.dno in certificate.oids and claimset.TYPES[question.ppt].authority == "orig":

@@ -82,7 +82,7 @@ class Judge:
         words += [f"profile={q.profile}"] if q.profile else []
         words += [f"allow={name}" for name in q.allow]
         words += [f"original={text}" for text in q.original]
-        words += ["third=1"] if q.third else []
+        words += [f"third={q.third}"] if q.third else []
         words += [f"dno={q.dno}"] if q.dno else []
         words += [f"encompassing={q.encompassing}"] if q.encompassing else []
         words += [f"salt={line}" for line in q.salts]
@@ -200,8 +200,12 @@ def command(q: oracle.Question, folder: Path) -> str:
     words += [f"--ppt={q.ppt}"] if q.ppt is not None else []
     words += [f"--profile={q.profile}"] if q.profile else []
     words += [f"--allow-claim={name}" for name in q.allow]
-    words += [f"--original={text}" for text in q.original]
-    words += ["--third-party-rcd"] if q.third else []
+    for n, text in enumerate(q.original):
+        if "." not in text:  # else it would be the name of a file
+            (folder / f"original{n}").write_text(text)
+            text = folder / f"original{n}"
+        words.append(f"--original={text}")
+    words += [f"--third-party-iss={q.third}"] if q.third else []
     words += [f"--do-not-originate={q.dno}"] if q.dno else []
     words += [f"--encompassing={q.encompassing}"] if q.encompassing else []
     if q.salts:

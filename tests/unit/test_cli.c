@@ -577,6 +577,17 @@ static struct run_case {
 	    { "\"allow\":true", "\"encompassing\",\"original\"]" }, NULL },
 	{ "check: a div without div, nor its original", "check --cert @leaf.pem --claims @base.json "
 	    "--ppt div --at " NOW, "", 4, { "\"reason\":\"missing_claim\"", "\"original\"]" }, NULL },
+	{ "check: D-52 a third party", "check --cert @leaf.pem --claims - --ppt rcd --at " NOW
+	    " --third-party-iss Zorin", "{\"orig\":{\"tn\":\"13035550100\"},\"dest\":{\"tn\":[\"1\"]},"
+	    "\"iss\":\"Zorin\",\"crn\":\"x\"}", 0, { "\"allow\":true" }, NULL },
+	{ "check: D-52 a third party of another name",
+	    "check --cert @leaf.pem --claims - --ppt rcd --at " NOW " --third-party-iss Zorin",
+	    "{\"orig\":{\"tn\":\"13035550100\"},\"dest\":{\"tn\":[\"1\"]},\"iss\":\"Z\",\"crn\":\"x\"}",
+	    4, { "\"reason\":\"value_not_permitted\"", "\"claim\":\"iss\"" }, NULL },
+	{ "check: D-52 a third party, none is configured",
+	    "check --cert @leaf.pem --claims - --ppt rcd --at " NOW,
+	    "{\"orig\":{\"tn\":\"13035550100\"},\"dest\":{\"tn\":[\"1\"]},\"iss\":\"Z\",\"crn\":\"x\"}",
+	    4, { "\"reason\":\"tn_not_authorized\"", "\"claim\":\"orig\"" }, NULL },
 	{ "check: D-41 content elsewhere", "check --cert @leaf.pem --claims - --ppt rcd --at " NOW,
 	    WITH("\"rcd\":{\"nam\":\"Q\",\"icn\":\"https://a.example/i.png\"},\"rcdi\":{\"/icn\":\"" RCD_Q
 		 "\"}"), 0, { "\"allow\":true", "\"rcd_content\"]" }, NULL },

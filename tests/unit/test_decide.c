@@ -298,7 +298,7 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key, stru
 {
 	AUTO_BUF tnauth = BUF_INIT(1000), constraints = BUF_INIT(4000), pem = BUF_INIT(20000);
 	struct gate_policy policy = { .profile = profile_rule(s->profile),
-		.third_party_rcd = true }; /* the configuration's word is judged before */
+		.third_party_iss = "A" }; /* third_party_rcd is judged before */
 	struct constraints *wanted = NULL;
 	struct pki_spec spec = { .cn = "leaf", .key = key };
 	struct fault f = { 0 };
@@ -1497,6 +1497,9 @@ static const struct type_case {
 
 	{ "third party (D-52)", PPT_RCD, "osp", "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL,
 	    THIRD, NULL, "osp/main" },
+	{ "third party of another name (D-52)", PPT_RCD, "osp",
+	    "{" TO(FAR, "1") ",'iss':'B','crn':'x'}", NULL, THIRD, "value_not_permitted",
+	    "iss" },
 	{ "third party under vesper-06 (D-16)", PPT_RCD, "acme",
 	    "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL, THIRD, "claim_not_vetted", "iss" },
 	{ "third_party_rcd is not set (D-52)", PPT_RCD, "acme",

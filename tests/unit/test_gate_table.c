@@ -104,11 +104,23 @@ static struct table_case {
 	{ "third party, not configured (D-52)", "rcd",
 	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'A','crn':'x'}", 0, "tn_not_authorized",
 	    "orig" },
+	{ "third party of another name (RFC 9795 s10.1, D-52)", "rcd",
+	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'ACME','crn':'x'}", THIRD_PARTY,
+	    "value_not_permitted", "iss" },
+	{ "third party, its name in small letters (D-52)", "rcd",
+	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'zorin industries','crn':'x'}",
+	    THIRD_PARTY, "value_not_permitted", "iss" },
+	{ "third party, its name and more (D-52)", "rcd",
+	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'Zorin Industries ','crn':'x'}",
+	    THIRD_PARTY, "value_not_permitted", "iss" },
 	{ "third party without iss (RFC 9795 s10.1, D-52)",
 	    "rcd", "{'orig':{'tn':'13035550100'}," DEST ",'crn':'x'}",
 	    THIRD_PARTY, "tn_not_authorized", "orig" },
 	{ "third party of a covered number (D-52)", "rcd", "{" BASE ",'iss':'A','crn':'x'}",
 	    THIRD_PARTY, "invalid_claim", "iss" },
+	{ "provider as third party of another name (D-52)", "rcd",
+	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'ACME','crn':'x'}",
+	    PROVIDER | THIRD_PARTY, "value_not_permitted", "iss" },
 	{ "iss in base (RFC 9795 s12.1, D-52)",
 	    NULL, "{" BASE ",'iss':'A'}", EXTRA, "unknown_claim", "iss" },
 
@@ -345,7 +357,7 @@ decides(void **state)
 							 : "atis-delegate";
 	const struct gate_policy policy = {
 		.profile = (c->flags & NO_PROFILE) != 0 ? NULL : profile_find(name),
-		.third_party_rcd = (c->flags & THIRD_PARTY) != 0,
+		.third_party_iss = (c->flags & THIRD_PARTY) != 0 ? "Zorin Industries" : NULL,
 		.attest_in_rsp = (c->flags & IN_RSP) != 0
 	};
 	__attribute__((cleanup(leaf_done))) struct leaf l;
