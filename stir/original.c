@@ -145,7 +145,9 @@ read_link(struct span text, struct link *out, struct fault *f)
 static enum rc
 add(struct originals *o, struct span text, struct fault *f)
 {
-	for (bool nested = false; text.len > 0; nested = true) {
+	bool nested = false;
+
+	do {
 		struct link *l = &o->link[o->links];
 		struct fault why = { 0 };
 
@@ -157,7 +159,8 @@ add(struct originals *o, struct span text, struct fault *f)
 		l->nested = nested;
 		o->links++;
 		text = jtext_span(json_object_get(l->p.claims, "opt"));
-	}
+		nested = true;
+	} while (text.len > 0);
 	return RC_OK;
 }
 

@@ -85,13 +85,17 @@ put_named(struct buf *out, char name, EVP_PKEY *key, X509 *x5c)
 	fail_msg("no token '%c'", name);
 }
 
-/* A letter a token; "(cb" is a div-o like c with b in its opt, and so on inwards. */
+/* A letter a token, "-" none of any length; "(cb" is a div-o like c with b in its opt, and so on inwards. */
 static void
 put_spelt(struct buf *out, const char **spec)
 {
 	AUTO_BUF inner = BUF_INIT(65536), claims = BUF_INIT(65536);
 	const char *outer;
 
+	if (**spec == '-') {
+		++*spec;
+		return;
+	}
 	if (**spec != '(') {
 		put_named(out, *(*spec)++, leaf_key, NULL);
 		return;
@@ -161,6 +165,9 @@ static struct read_case {
 	{ "unknown type", "p", 0, false, "original_invalid", "unsupported_ppt" },
 	{ "orig is a URI (D-26)", "q", 0, false, "original_invalid", "domain" },
 	{ "dest.tn a string", "a", 0, false, "original_invalid", "arrays" },
+	{ "an empty text", "-", 0, false, "original_invalid", "" },
+	{ "an empty text before one that is good", "-b", 0, false, "original_invalid", "" },
+	{ "an empty text behind one that is good", "b-", 0, false, "original_invalid", "" },
 	{ "too many", "bbbbbbbbb", 0, false, "original_invalid", "more than 8" },
 };
 
