@@ -605,6 +605,19 @@ read_attest_in_rsp(const struct section *s, struct config_credential *cred, stru
 	return RC_OK;
 }
 
+/* D-26: a provider's numbers are configured, and its code says nothing of a domain. */
+static enum rc
+read_orig_uri(const struct section *s, struct config_credential *cred, struct fault *f)
+{
+	const struct profile_rule *rule = profile_rule(cred->profile);
+
+	cred->orig_uri = section_bool(s, "orig_uri");
+	if (cred->orig_uri && rule->cls == CLASS_SP)
+		return section_bad(
+		    s, "orig_uri", f, "profile %s signs for numbers alone", rule->name);
+	return RC_OK;
+}
+
 /* What belongs to single types of PASSporT. */
 static enum rc
 read_types(const struct section *s, struct config_credential *cred, struct fault *f)
@@ -614,6 +627,7 @@ read_types(const struct section *s, struct config_credential *cred, struct fault
 
 	TRY(read_attest_in_rsp(s, cred, f));
 	TRY(read_third_party(s, cred, f));
+	TRY(read_orig_uri(s, cred, f));
 	TRY(section_strings(s, "rph_namespaces", &cred->rph_namespaces, f));
 	for (size_t i = 0; i < cred->rph_namespaces.len; i++) {
 		const char *name = cred->rph_namespaces.item[i];

@@ -81,7 +81,8 @@ decide(const struct check *c, const struct gate *gate, enum ppt ppt, const json_
 	struct passport_policy policy = { .now_s = c->at_s,
 		.iat_past_s = PASSPORT_PAST_S,
 		.iat_future_s = PASSPORT_FUTURE_S,
-		.iat_diverted_s = PASSPORT_DIVERTED_S };
+		.iat_diverted_s = PASSPORT_DIVERTED_S,
+		.orig_uri = c->orig_uri };
 	struct passport p;
 	json_auto_t *instead = NULL;
 	const char **extra = NULL;
@@ -173,6 +174,7 @@ judge(const struct check *c, const struct chain *chain, const struct profile_rul
 		.constraints = c->constraints,
 		.third_party_iss = c->third_party_iss,
 		.attest_in_rsp = c->attest_in_rsp,
+		.orig_uri = c->orig_uri,
 		.do_not_originate = c->do_not_originate,
 		.referenced = c->referenced };
 	AUTO(gate) *gate = NULL;

@@ -156,6 +156,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--allow-range-to-all-nines", OPTION_FLAG, &to_all_nines },
 		{ "--rph-namespace", OPTION_LIST, &c.namespaces },
 		{ "--entity-id", OPTION_TEXT, &c.entity_id },
+		{ "--orig-uri", OPTION_FLAG, &c.orig_uri },
 		{ "--attest-in-rsp", OPTION_FLAG, &c.attest_in_rsp },
 		{ "--third-party-iss", OPTION_TEXT, &c.third_party_iss }, { 0 } };
 	struct fault f = { 0 };

@@ -38,7 +38,7 @@ static const struct command {
 	    "--cert CHAIN.pem --claims FILE [--ppt P] [--at TIME]\n"
 	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
 	    "	[--encompassing require|if-present|off] [--tn-list FILE]\n"
-	    "	[--do-not-originate OID] [--third-party-iss NAME] [--attest-in-rsp]\n"
+	    "	[--do-not-originate OID] [--third-party-iss NAME] [--attest-in-rsp] [--orig-uri]\n"
 	    "	[--entity-id ID] [--rph-namespace NS]... [--salts FILE]\n"
 	    "	[--assert-committed] [--commit-without-salt] [--rfc8226-strict-permitted]\n"
 	    "	[--normalise-permitted] [--accept-quoted-permitted]\n"

@@ -270,6 +270,22 @@ decide_third_party(const struct gate *g, const struct passport *p, struct fault 
 	return RC_OK;
 }
 
+/* RFC 8224 section 8.4: the domain is what the certificate names, letter case aside (D-26). */
+static enum rc
+decide_domain(const struct gate *g, const struct passport *p, struct fault *f)
+{
+	const struct profile_rule *profile = g->policy.profile;
+
+	if (!g->policy.orig_uri || (profile != NULL && profile->cls == CLASS_SP))
+		return REFUSE(
+		    f, RC_INVALID, INVALID_CLAIM, "orig", "orig.uri is not configured");
+	if (g->leaf->dns_name != NULL &&
+	    strcasecmp(strchr(p->orig_uri, '@') + 1, g->leaf->dns_name) == 0)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+	    "the host of orig.uri is not the one dNSName of the certificate");
+}
+
 /* RFC 8224 section 6.1: no authority, no signature. */
 static enum rc
 decide_number(const struct gate *g, const struct passport *p, struct fault *f)
@@ -283,6 +299,8 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 	if (g->does_not_originate && ppt_rule(p->ppt)->by == AUTHORISED_BY_ORIG)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "the certificate says that its numbers do not originate calls");
+	if (p->orig_uri != NULL)
+		return decide_domain(g, p, f);
 	if (profile != NULL && profile->cls == CLASS_SP)
 		return RC_OK; /* one code since activation; numbers are configured (D-05) */
 	outside = gate_uncovered(g, p);

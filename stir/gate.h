@@ -17,6 +17,7 @@ struct gate_policy {
 	struct constraints_policy constraints; /* its salts are borrowed as the chain is */
 	/* Who speaks in rich call data about numbers of others (D-52); NULL: nobody. */
 	const char *third_party_iss;
+	bool orig_uri;		      /* of the certificate's one dNSName (D-26) */
 	bool attest_in_rsp;	      /* where the profile knows it at all (D-38) */
 	const char *do_not_originate; /* dotted OID of that extension (D-42); NULL: none */
 	/*

@@ -115,19 +115,6 @@ canonical(const json_t *value, const char *claim, struct tn *out, struct fault *
 	return RC_OK;
 }
 
-/* RFC 8225 section 5.2.1: exactly one identity. */
-static enum rc
-read_orig(const json_t *orig, struct tn *out, struct fault *f)
-{
-	if (!json_is_object(orig))
-		return invalid(f, "orig", "orig is an object");
-	if (json_object_get(orig, "uri") != NULL)
-		return invalid(f, "orig", "orig.uri needs authority over a domain");
-	if (json_object_size(orig) != 1 || json_object_get(orig, "tn") == NULL)
-		return invalid(f, "orig", "orig has one member, tn");
-	return canonical(json_object_get(orig, "tn"), "orig", out, f);
-}
-
 static int
 by_text(const void *a, const void *b)
 {
@@ -249,6 +236,67 @@ is_normal(const char *uri)
 		return true;
 	return at != NULL && at > user && memchr(user, ':', (size_t)(at - user)) == NULL &&
 	       is_normal_user(uri, at) && is_normal_host(at + 1);
+}
+
+/*
+ * RFC 8224 section 8.1: such a user is a telephone number whatever the host,
+ * and a domain gives no right to it.  user is in normal form.
+ */
+static bool
+is_number(const char *user, const char *end)
+{
+	char text[PASSPORT_MAX_URI];
+	struct tn number = { 0 };
+	size_t n = 0;
+
+	for (; user < end && n < sizeof text; user++) {
+		if (*user != '%') {
+			text[n++] = *user;
+			continue;
+		}
+		text[n++] = (char)(hex_value(user[1]) * 16 + hex_value(user[2]));
+		user += 2;
+	}
+	if (memchr(text, ';', n) != NULL) /* parameters of a telephone-subscriber */
+		n = (size_t)((char *)memchr(text, ';', n) - text);
+	return n > 0 &&
+	       (text[0] == '+' || tn_canonical(span_of(text, n), &number, NULL) == RC_OK);
+}
+
+/* D-26 */
+static enum rc
+check_orig_uri(const json_t *value, struct fault *f)
+{
+	const char *uri = json_string_value(value), *user, *at;
+
+	if (uri == NULL || !is_uri(jtext_span(value)) ||
+	    (strncmp(uri, "sip:", 4) != 0 && strncmp(uri, "sips:", 5) != 0) || !is_normal(uri))
+		return invalid(
+		    f, "orig", "orig.uri is sip:user@host in lower case, and no more");
+	user = strchr(uri, ':') + 1;
+	at = strchr(uri, '@');
+	if (is_number(user, at))
+		return invalid(f, "orig", "the user of orig.uri is a telephone number: use tn");
+	return RC_OK;
+}
+
+/* RFC 8225 section 5.2.1: exactly one identity. */
+static enum rc
+read_orig(const json_t *orig, bool may_be_uri, struct tn *out, struct fault *f)
+{
+	const json_t *uri = json_object_get(orig, "uri");
+
+	if (!json_is_object(orig))
+		return invalid(f, "orig", "orig is an object");
+	if (uri != NULL && !may_be_uri)
+		return invalid(f, "orig", "orig.uri needs authority over a domain");
+	if (json_object_size(orig) != 1)
+		return invalid(f, "orig", "orig has one member, tn");
+	if (uri != NULL)
+		return check_orig_uri(uri, f);
+	if (json_object_get(orig, "tn") == NULL)
+		return invalid(f, "orig", "orig has one member, tn");
+	return canonical(json_object_get(orig, "tn"), "orig", out, f);
 }
 
 static int
@@ -397,13 +445,18 @@ put_dest(const struct passport *p, const struct dest *d, struct fault *f)
 	return put_list(dest, "uri", d->uri, d->uris, f);
 }
 
+/* uri: of the caller's orig; NULL: it is a number. */
 static enum rc
-put_base(const struct passport *p, const struct dest *d, struct fault *f)
+put_base(struct passport *p, const json_t *uri, const struct dest *d, struct fault *f)
 {
 	json_t *orig = json_object();
 
 	TRY(put(p->claims, "orig", orig, f));
-	TRY(put(orig, "tn", json_string(p->orig.text), f));
+	if (uri != NULL)
+		TRY(put(orig, "uri", json_string(json_string_value(uri)), f));
+	else
+		TRY(put(orig, "tn", json_string(p->orig.text), f));
+	p->orig_uri = json_string_value(json_object_get(orig, "uri"));
 	TRY(put_dest(p, d, f));
 	return put(p->claims, "iat", json_integer(p->iat_s), f);
 }
@@ -469,9 +522,10 @@ fill(const json_t *claims, const struct passport_policy *policy, struct passport
 	const struct ppt_rule *rule = ppt_rule(p->ppt);
 	bool diverted = ppt_claim(p->ppt, "div") != NULL;
 	const json_t *div = diverted ? json_object_get(claims, "div") : NULL;
+	const json_t *orig = json_object_get(claims, "orig");
 	struct dest d = { 0 };
 
-	TRY(read_orig(json_object_get(claims, "orig"), &p->orig, f));
+	TRY(read_orig(orig, policy->orig_uri && rule->orig_uri, &p->orig, f));
 	TRY(read_dest(json_object_get(claims, "dest"), policy->lenient, p, &d, f));
 	TRY(check_dest(rule, p, &d, f));
 	TRY(read_div(div, p, f));
@@ -479,7 +533,7 @@ fill(const json_t *claims, const struct passport_policy *policy, struct passport
 	p->claims = json_object();
 	if (p->claims == NULL)
 		return no_memory(f);
-	TRY(put_base(p, &d, f));
+	TRY(put_base(p, json_object_get(orig, "uri"), &d, f));
 	TRY(put_div(div, p, f));
 	TRY(put_rest(claims, policy->lenient, p, f));
 	if (policy->defaults != NULL)
@@ -488,6 +542,8 @@ fill(const json_t *claims, const struct passport_policy *policy, struct passport
 		TRY(rule->together(p->claims, f));
 	TRY(rcd_check_claims(p->claims, f)); /* RFC 9795 section 6, whatever the ppt */
 	p->third_party = p->ppt == PPT_RCD && json_object_get(p->claims, "iss") != NULL;
+	if (p->third_party && p->orig_uri != NULL)
+		return invalid(f, "orig", "a third party speaks of a telephone number");
 	return RC_OK;
 }
 

@@ -24,7 +24,8 @@ struct passport_policy {
 	 * NULL: nothing.
 	 */
 	const json_t *defaults;
-	bool lenient; /* a verifier's: claims that nobody knows are carried */
+	bool orig_uri; /* a SIP URI in orig, where the ppt may have one (D-26) */
+	bool lenient;  /* a verifier's: claims that nobody knows are carried */
 };
 
 /* How far from a signer's clock an iat may be, and how old that of a div (D-21). */
@@ -35,22 +36,27 @@ struct passport {
 	enum ppt ppt;
 	json_t *claims; /* owned: orig, dest (sorted), iat and the rest */
 	int64_t iat_s;
-	struct tn orig; /* orig.tn */
-	struct tn div;	/* div.tn; of length 0 where there is none */
+	struct tn orig;	      /* orig.tn; of length 0 where orig is a URI */
+	const char *orig_uri; /* in claims: sip:user@host in normal form; NULL: a tn */
+	struct tn div;	      /* div.tn; of length 0 where there is none */
 	struct tn dest[PASSPORT_MAX_DEST];
 	size_t dests;	  /* tn destinations */
 	bool third_party; /* rich call data of somebody else: iss names the signer (D-52) */
 };
 
-/* The n numbers that the certificate must cover, all of them; at least one. */
+/*
+ * The n numbers that the certificate must cover, all of them; at least one.  A
+ * URI in orig is one of length 0, which nothing covers.
+ */
 const struct tn *passport_authorising(const struct passport *p, size_t *n);
 
 /*
  * Check and canonicalise a caller's claims for one ppt.  The input is not
  * changed; its further values are shared by reference.  An absent iat is
  * now_s.  Refusals: unknown_claim, missing_claim, invalid_claim, invalid_tn,
- * stale_iat, each with its claim.  orig.uri and div.uri are refused (D-26);
- * dest.uri is carried as it stands, sorted, but not in rsp, which dest
+ * stale_iat, each with its claim.  div.uri is refused, and orig.uri where
+ * policy or ppt have none (D-26), which is sip:user@host with a user that is
+ * no telephone number; dest.uri is carried as it stands, sorted, but not in rsp, which dest
  * authorises.
  */
 enum rc passport_prepare(const json_t *claims, enum ppt ppt,

@@ -290,7 +290,7 @@ enum { DELEGATE = 1u << CLASS_DELEGATE, SP = 1u << CLASS_SP };
 static const struct ppt_rule rules[] = {
 	[PPT_BASE] = {
 		.name = NULL, .classes = DELEGATE, .claims = base_claims,
-		.speaks_for_orig = true,
+		.speaks_for_orig = true, .orig_uri = true,
 	},
 	[PPT_SHAKEN] = {
 		.name = "shaken", .classes = SP, .claims = shaken_claims,
@@ -299,7 +299,7 @@ static const struct ppt_rule rules[] = {
 	},
 	[PPT_RCD] = {
 		.name = "rcd", .classes = DELEGATE | SP, .claims = rcd_claims,
-		.together = rcd_check_present, .speaks_for_orig = true,
+		.together = rcd_check_present, .speaks_for_orig = true, .orig_uri = true,
 		.least = sizeof ",\"crn\":\"x\"" - 1,
 	},
 	[PPT_DIV] = {
@@ -319,7 +319,7 @@ static const struct ppt_rule rules[] = {
 		.by = AUTHORISED_BY_DEST, .answers = ANSWERS_CALL,
 	},
 	[PPT_MSG] = {
-		.name = "msg", .classes = DELEGATE, .claims = msg_claims,
+		.name = "msg", .classes = DELEGATE, .claims = msg_claims, .orig_uri = true,
 	},
 	[PPT_RPH] = {
 		.name = "rph", .classes = SP, .claims = rph_claims,

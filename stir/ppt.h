@@ -65,6 +65,7 @@ struct ppt_rule {
 	size_t max_dests;		 /* identities in dest; 0: as many as fit */
 	bool closed;			 /* no further claim, whatever the configuration says */
 	bool needs_x5u;			 /* RFC 8946 section 3 */
+	bool orig_uri;			 /* orig may be a SIP URI (D-26) */
 	bool speaks_for_orig;		 /* it says that the holder of orig makes the call */
 	size_t least;			 /* bytes of the shortest further claims */
 	claims_check *together;		 /* NULL: nothing but each alone */

@@ -128,7 +128,9 @@ find_ppt(struct run *r, struct fault *f)
 static enum rc
 prepare(struct run *r, struct fault *f)
 {
-	const struct passport_policy policy = { .now_s = r->iat_s, .lenient = true };
+	const struct passport_policy policy = {
+		.now_s = r->iat_s, .lenient = true, .orig_uri = true
+	};
 	enum rc rc =
 	    passport_prepare(r->out->claims, r->ppt, &policy, &r->passport, &r->claims_fault);
 
@@ -295,6 +297,19 @@ covers(const struct run *r, const struct cert *leaf, const struct tn *tn)
 	return elsewhere != NULL && tn->len > 0 && tnset_has(elsewhere, tn_key(tn));
 }
 
+/* RFC 8224 section 8.4, D-26 */
+static enum rc
+check_domain(const struct run *r, const struct cert *leaf, struct finding *v, struct fault *f)
+{
+	const char *host = strchr(r->passport.orig_uri, '@') + 1;
+
+	if (leaf->dns_name == NULL || strcasecmp(host, leaf->dns_name) != 0)
+		return FAULT(f, RC_DENIED, "tn_not_authorized",
+		    "the host of orig.uri is not the one dNSName of the certificate");
+	SAY(v, VERDICT_PASS, "%.100s is the certificate's dNSName", host);
+	return RC_OK;
+}
+
 static enum rc
 check_authority(struct run *r, const struct cert *leaf, struct finding *v, struct fault *f)
 {
@@ -308,6 +323,8 @@ check_authority(struct run *r, const struct cert *leaf, struct finding *v, struc
 		return FAULT(f, RC_DENIED, "tn_not_authorized",
 		    cls == CLASS_SP ? "a provider's certificate does not sign this ppt"
 				    : "this ppt needs a certificate of one provider code");
+	if (r->passport.orig_uri != NULL)
+		return check_domain(r, leaf, v, f);
 	if (cls == CLASS_SP) {
 		SAY(v, VERDICT_PASS, "provider %s", tnauth_at(list, 0)->spc);
 		return RC_OK;

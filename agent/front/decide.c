@@ -175,7 +175,8 @@ prepare(struct search *s, struct fault *f)
 		.iat_past_s = s->w->set->config->iat_past_s,
 		.iat_future_s = s->w->set->config->iat_future_s,
 		.iat_diverted_s = s->w->set->config->iat_diverted_s,
-		.extra_claims = extra };
+		.extra_claims = extra,
+		.orig_uri = true }; /* of_uri() judges */
 	json_auto_t *instead = NULL;
 	const char *name;
 	json_t *value;
@@ -250,6 +251,8 @@ static bool
 lists(const struct search *s, const struct config_tenant *t)
 {
 	for (size_t i = 0; i < s->numbers; i++) {
+		if (s->number[i].len == 0) /* a URI */
+			return false;
 		if (t->numbers == NULL || !tnset_has(t->numbers, tn_key(&s->number[i])))
 			return false;
 	}
@@ -321,12 +324,15 @@ nobody(const struct search *s, struct fault *f)
 	    "the number is not among those configured for this caller's tenants");
 }
 
-/* The number is somebody else's, so it cannot lead to a tenant (D-52). */
+/* The number is somebody else's (D-52), or it is none: it cannot lead to a tenant. */
 static enum rc
 only_tenant(struct search *s, struct fault *f)
 {
 	size_t only = s->w->view->only;
 
+	if (only == CALLER_NO_TENANT && s->d->passport.orig_uri != NULL)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "orig",
+		    "orig.uri leads to no tenant: name it");
 	if (only == CALLER_NO_TENANT)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "whoever signs for a third party is named: give the tenant");
@@ -347,7 +353,7 @@ any_tenant(struct search *s, struct fault *f)
 	if (!s->w->view->enabled)
 		return REFUSE(
 		    f, RC_DENIED, TENANT_DISABLED, NULL, "this caller's tenants are disabled");
-	if (s->d->passport.third_party)
+	if (s->d->passport.third_party || s->d->passport.orig_uri != NULL)
 		return only_tenant(s, f);
 	n = credset_lookup(s->w->set, tn_key(s->number), found, CREDSET_MAX_OVERLAP);
 	TRY(add_if_callers(s, found, n, true, f));
@@ -497,6 +503,21 @@ of_third_party(const struct search *s, const struct candidate *c, struct fault *
 	return RC_OK;
 }
 
+/* D-26; whose domain it is the gate asks the certificate. */
+static enum rc
+of_uri(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	if (config_of(s, c)->orig_uri && credential_of(s, c)->state == CREDENTIAL_PENDING)
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, "orig",
+		    "credential '%s' of tenant '%s' has no certificate yet",
+		    config_of(s, c)->name, tenant_of(s, c)->name);
+	if (config_of(s, c)->orig_uri)
+		return RC_OK;
+	return REFUSE(f, RC_INVALID, INVALID_CLAIM, "orig",
+	    "orig.uri needs authority over a domain: credential '%s' has no orig_uri",
+	    config_of(s, c)->name);
+}
+
 /* D-05 is about attestation alone: a div for a number not covered is refused (D-39). */
 static bool
 may_be_unlisted(const struct search *s, const struct candidate *c)
@@ -515,6 +536,8 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 
 	if (s->d->passport.third_party)
 		return of_third_party(s, c, f);
+	if (s->d->passport.orig_uri != NULL)
+		return of_uri(s, c, f);
 	if (!c->listed && !(sp && may_be_unlisted(s, c)))
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
 		    "the number is not among those configured for tenant '%s'",
@@ -949,6 +972,7 @@ decide_delegate(const struct sign_request *r, const struct passport *p)
 		if (d->credential != NULL &&
 		    profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
 		    ppt_rule(d->passport.ppt)->speaks_for_orig && !d->passport.third_party &&
+		    d->passport.orig_uri == NULL &&
 		    tn_key(&d->passport.orig) == tn_key(&p->orig) &&
 		    json_equal(json_object_get(d->passport.claims, "dest"),
 			json_object_get(p->claims, "dest")))

@@ -227,7 +227,9 @@ put_request(struct buf *out, const struct sign_request *r, const struct caller *
 	jw_uint(out, "gid", who->gid);
 	jw_int(out, "pid", who->pid);
 	if (d->prepared) {
-		jw_str(out, "orig", d->passport.orig.text);
+		jw_str(out, "orig",
+		    d->passport.orig_uri != NULL ? d->passport.orig_uri
+						 : d->passport.orig.text);
 		jw_uint(out, "dests", d->passport.dests);
 		if (d->passport.dests > 0)
 			jw_str(out, "dest", d->passport.dest[0].text);

@@ -63,10 +63,10 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	buf_printf(&text, "%s %u %u %u %u %u %u ", profile_rule(cc->profile)->name, j->token,
 	    cc->priority, (unsigned)cc->convey, cc->identity, cc->identity_max_bytes,
 	    cc->min_scts);
-	buf_printf(&text, "%d %d %d %d %d %d %d %d %d ", cc->allow_range_to_all_nines,
+	buf_printf(&text, "%d %d %d %d %d %d %d %d %d %d ", cc->allow_range_to_all_nines,
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
 	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd, cc->attest_in_rsp,
-	    cc->publish_root);
+	    cc->publish_root, cc->orig_uri);
 	if (cc->third_party_rcd)
 		buf_printf(&text, "%zu:%s ", strlen(cc->third_party_iss), cc->third_party_iss);
 	put_salts(&text, cc);
@@ -367,7 +367,8 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 		.constraints = cc->constraints_policy,
 		.do_not_originate = j->set->config->do_not_originate,
 		.third_party_iss = cc->third_party_rcd ? cc->third_party_iss : NULL,
-		.attest_in_rsp = cc->attest_in_rsp };
+		.attest_in_rsp = cc->attest_in_rsp,
+		.orig_uri = cc->orig_uri };
 	const X509 *issuer = NULL;
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));

@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts/check-standards"
 DOC = "docs/STANDARDS.md"
 MK = "tests/local.mk"
 CODE = "stir/a.c"
+SCHEMA = "agent/config_schema.c"
 UNIT = "tests/unit/test_a.c"
 PYTHON = "tests/integration/test_b.py"
 FUZZ = "tests/fuzz/fuzz_a.c"
@@ -24,6 +25,7 @@ FUZZ = "tests/fuzz/fuzz_a.c"
 TREE = {
     MK: "TESTS += tests/unit/test_a tests/fuzz/fuzz_a tests/integration/test_b.py\n",
     CODE: "int\nfirst(void)\n{\n}\n",
+    SCHEMA: "\tNO(\"a_key\"), TEXT(\"key\"),\n",
     FUZZ: "/* bytes in, V-05 */\nint x;\n",
     DOC: """
 | clause | what | code | test |
@@ -36,6 +38,7 @@ TREE = {
 | V-06 | Python | `stir/a.c:first` | `tests/integration/test_b.py:"row"`, `tests/integration/test_b.py:said` |
 | V-07 | absent | not implemented: no need | - |
 | V-08 | untested | `stir/a.c:first` | not yet |
+| D-01 | by `a_key = yes`, `key` | `stir/a.c:first` | not yet |
 | RFC 8226 s9 DER | a section | `stir/a.c:first` | `tests/unit/test_a.c:"section"` |
 | RFC 8226 s9.1 | sections | `stir/a.c:first` | `tests/unit/test_a.c:"section"`, `tests/unit/test_a.c:"long"` |
 """,
@@ -139,6 +142,8 @@ CASES = [
     ("no code and no reason", DOC, "not implemented: no need", "later", "not said why"),
     ("no test and not said", DOC, "| not yet |", "| - |", "not said so"),
     ("no reference", DOC, "`tests/fuzz/fuzz_a.c`", "`a b`", "this is no reference"),
+    ("a switch that is no key", SCHEMA, "\"key\"", "\"keys\"", "has no key key"),
+    ("a switch with a value that is no key", SCHEMA, "\"a_key\"", "\"b_key\"", "has no key a_key"),
     ("another head", DOC, "| what | code | test |", "| what | test | code |",
      "a table with the head"),
 ]

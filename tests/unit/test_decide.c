@@ -900,6 +900,43 @@ content_on_trust(void **state)
 	refused_with(x, &c, NOW, "invalid_claim");
 }
 
+/* D-26: by its name and the switch; it leads to a tenant only where there is one. */
+static void
+origin_is_a_uri(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case c = plain;
+	struct credset_place at = { 0 };
+	const struct gate_policy policy = { .profile = profile_rule(PROFILE_VESPER_06),
+		.orig_uri = true };
+	struct config_credential *cc;
+	struct credential *mine;
+	struct cert *leaf;
+
+	assert_true(credset_find(x->set, "acme", "main", &at));
+	mine = credset_credential(x->set, at);
+	leaf = mine->chain->cert[0];
+	cc = &config_in(x)->tenant[at.tenant].credential[at.credential];
+	c.claims = "{'orig':{'uri':'sip:a@b.example'},'dest':{'tn':['12125550111']}}";
+	c.tenant = "acme";
+	refused_with(x, &c, NOW, "invalid_claim");
+	cc->orig_uri = true;
+	refused_with(x, &c, NOW, "invalid_claim"); /* the gate was opened without */
+	gate_free(mine->gate);
+	mine->gate = NULL;
+	assert_int_equal(gate_open(mine->chain, &policy, &mine->gate, NULL), RC_OK);
+	refused_with(x, &c, NOW, "tn_not_authorized");
+	leaf->dns_name = copy("b.example"); /* freed with it */
+	passes(x, &c);
+	cc->orig_uri = false;
+	refused_with(x, &c, NOW, "invalid_claim");
+	cc->orig_uri = true;
+	c.tenant = NULL;
+	refused_with(x, &c, NOW, "invalid_claim"); /* several tenants */
+	c.uid = 9;
+	refused_with(x, &c, NOW, "caller_not_allowed");
+}
+
 /* D-42: any extension of the certificate stands for the one that has no number yet. */
 static void
 does_not_originate(void **state)
@@ -1802,6 +1839,7 @@ main(void)
 		TEST(content_on_trust),
 		TEST(wants_a_proof),
 		TEST(proofs_count_for_the_rate),
+		TEST(origin_is_a_uri),
 		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),

@@ -10,11 +10,12 @@ enum { NOW = 1700000000, HOUR = 3600 };
 #define NUMBERS "3014a112301016 0b3132303235353530313030 020104" /* 12025550100 to …103 */
 #define CODE	"3008a006160431323334"				 /* 1234 */
 
-#define ORIG "'orig':{'tn':'12025550100'}"
-#define DEST "'dest':{'tn':['12125550111']}"
-#define BASE ORIG "," DEST
-#define DIV  "'div':{'tn':'12025550100'}"
-#define UUID "123e4567-e89b-12d3-a456-426655440000"
+#define AT(host) "'orig':{'uri':'sip:a@" host "'}"
+#define ORIG	 "'orig':{'tn':'12025550100'}"
+#define DEST	 "'dest':{'tn':['12125550111']}"
+#define BASE	 ORIG "," DEST
+#define DIV	 "'div':{'tn':'12025550100'}"
+#define UUID	 "123e4567-e89b-12d3-a456-426655440000"
 /* RFC 8225 section 9.1 */
 #define DIG1	 "021ACC5427ABEB9C533F3E4B652E7D463F5442CD54F17A03A27DF9B07F4619B2"
 #define DIG2	 "4AADB9B13F82183B540212DF3E5D496B19E57CAB3E4B652E7D463F5442CD54F1"
@@ -33,7 +34,9 @@ enum {
 	NO_PROFILE = 8,
 	VESPER_05 = 16,
 	IN_RSP = 32,
-	BRIEF = 64
+	BRIEF = 64,
+	URI = 128,
+	NAMED = 256
 };
 
 static struct table_case {
@@ -94,6 +97,30 @@ static struct table_case {
 	    "invalid_claim", "dest" },
 	{ "orig a URI (D-26)", NULL, "{'orig':{'uri':'sip:a@b'}," DEST "}", 0, "invalid_claim",
 	    "orig" },
+	{ "orig a URI, orig_uri = yes and its dNSName (RFC 8224 s8.4, D-26)", NULL,
+	    "{" AT("b.example") "," DEST "}", URI | NAMED, NULL, NULL },
+	{ "orig a URI, its dNSName, orig_uri = no (D-26)", NULL, "{" AT("b.example") "," DEST "}", NAMED,
+	    "invalid_claim", "orig" },
+	{ "orig a URI, no dNSName (D-26)", NULL, "{" AT("b.example") "," DEST "}", URI,
+	    "tn_not_authorized", "orig" },
+	{ "orig a URI of another host (D-26)", NULL, "{" AT("c.example") "," DEST "}", URI | NAMED,
+	    "tn_not_authorized", "orig" },
+	{ "orig a URI of a host below (D-26)", NULL, "{" AT("a.b.example") "," DEST "}", URI | NAMED,
+	    "tn_not_authorized", "orig" },
+	{ "orig a URI of a host above (D-26)", NULL, "{" AT("example") "," DEST "}", URI | NAMED,
+	    "tn_not_authorized", "orig" },
+	{ "orig a URI, rcd by a provider (D-26)", "rcd", "{" AT("b.example") "," DEST ",'crn':'x'}",
+	    URI | NAMED | PROVIDER, "invalid_claim", "orig" },
+	{ "orig a URI, of a third party (D-26, D-52)", "rcd",
+	    "{" AT("b.example") "," DEST ",'crn':'x','iss':'A'}", URI | NAMED | THIRD_PARTY,
+	    "invalid_claim", "orig" },
+	{ "orig a URI in div (D-26)", "div", "{" AT("b.example") "," DEST "," DIV "}", URI | NAMED,
+	    "invalid_claim", "orig" },
+	{ "orig a URI in rsp (D-26)", "rsp", "{" AT("b.example") ",'dest':{'tn':['12025550101']}}",
+	    URI | NAMED, "invalid_claim", "orig" },
+	{ "orig a URI and a number (RFC 8225 s5.2.1, D-26)", NULL,
+	    "{'orig':{'tn':'12025550100','uri':'sip:a@b.example'}," DEST "}", URI | NAMED,
+	    "invalid_claim", "orig" },
 	{ "div a URI (D-26)",
 	    "div", "{" BASE ",'div':{'uri':'sip:a@b'}}", 0, "invalid_claim", "div" },
 
@@ -337,6 +364,7 @@ decide(const struct table_case *c, const struct gate *g, struct fault *f)
 		.iat_future_s = 5,
 		.iat_diverted_s = PASSPORT_DIVERTED_S,
 		.extra_claims = extra,
+		.orig_uri = (c->flags & URI) != 0,
 		.extra = (c->flags & EXTRA) != 0 ? ARRAY_LEN(extra) : 0 };
 	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
 	json_auto_t *claims = json_of(c->claims);
@@ -346,6 +374,8 @@ decide(const struct table_case *c, const struct gate *g, struct fault *f)
 	TRY(passport_prepare(claims, ppt, &policy, &p, f));
 	return gate_decide(g, &p, NOW, f);
 }
+
+static char name_of_leaf[] = "B.example";
 
 static void
 decides(void **state)
@@ -358,7 +388,8 @@ decides(void **state)
 	const struct gate_policy policy = {
 		.profile = (c->flags & NO_PROFILE) != 0 ? NULL : profile_find(name),
 		.third_party_iss = (c->flags & THIRD_PARTY) != 0 ? "Zorin Industries" : NULL,
-		.attest_in_rsp = (c->flags & IN_RSP) != 0
+		.attest_in_rsp = (c->flags & IN_RSP) != 0,
+		.orig_uri = (c->flags & URI) != 0
 	};
 	__attribute__((cleanup(leaf_done))) struct leaf l;
 	AUTO(gate) *g = NULL;
@@ -370,6 +401,8 @@ decides(void **state)
 		l.cert.not_before_s = NOW - 30;
 		l.cert.not_after_s = NOW + 3;
 	}
+	if ((c->flags & NAMED) != 0)
+		l.cert.dns_name = name_of_leaf;
 	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
 	rc = decide(c, g, &f);
 	if (c->reason == NULL && rc != RC_OK)

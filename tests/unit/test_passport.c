@@ -342,6 +342,68 @@ header(void **state)
 	assert_string_equal(buf_text(&out), c->out);
 }
 
+/* What a switched-on orig.uri may be, and its claim where it may not. */
+static struct uri_case {
+	const char *name, *uri;
+	enum ppt ppt;
+	bool good;
+} uri_cases[] = {
+	{ "D-26 sip", "sip:alice@example.com", PPT_BASE, true },
+	{ "D-26 sips", "sips:alice@example.com", PPT_MSG, true },
+	{ "D-26 digits among letters", "sip:a2025550100@example.com", PPT_BASE, true },
+	{ "D-26 shaken speaks of numbers", "sip:alice@example.com", PPT_SHAKEN, false },
+	{ "D-26 tel", "tel:+12025550100", PPT_BASE, false },
+	{ "D-26 mailto", "mailto:alice@example.com", PPT_BASE, false },
+	{ "D-26 another scheme", "https://alice@example.com", PPT_BASE, false },
+	{ "D-26 a number (RFC 8224 s8.1)", "sip:12025550100@example.com", PPT_BASE, false },
+	{ "D-26 a number with a plus", "sip:+12025550100@example.com", PPT_BASE, false },
+	{ "D-26 a plus and letters", "sip:+1800flowers@example.com", PPT_BASE, false },
+	{ "D-26 a number, plus escaped", "sip:%2b12025550100@example.com", PPT_BASE, false },
+	{ "D-26 a number with separators", "sip:202-555-0100@example.com", PPT_BASE, false },
+	{ "D-26 a number with parameters", "sip:2025550100;ext=5@example.com", PPT_BASE,
+	    false },
+	{ "D-26 a code of the dial pad", "sip:*67@example.com", PPT_BASE, false },
+	{ "D-26 a code, escaped", "sip:%2367@example.com", PPT_BASE, false },
+	{ "D-26 upper case", "sip:Alice@example.com", PPT_BASE, false },
+	{ "D-26 upper case in the host", "sip:alice@Example.com", PPT_BASE, false },
+	{ "D-26 no user", "sip:example.com", PPT_BASE, false },
+	{ "D-26 a port", "sip:alice@example.com:5060", PPT_BASE, false },
+	{ "D-26 parameters", "sip:alice@example.com;user=phone", PPT_BASE, false },
+	{ "D-26 two hosts", "sip:alice@example.com@b.example", PPT_BASE, false },
+};
+
+static void
+origin_uri(void **state)
+{
+	const struct uri_case *c = *state;
+	const struct passport_policy policy = {
+		.now_s = NOW, .iat_past_s = 60, .iat_future_s = 5, .orig_uri = true
+	};
+	json_auto_t *claims =
+	    json_pack("{s:{s:s}, s:{s:[s]}}", "orig", "uri", c->uri, "dest", "tn", "1");
+	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+	struct fault f = { 0 };
+	enum rc rc;
+
+	if (c->ppt == PPT_SHAKEN) {
+		json_object_set_new(claims, "attest", json_string("A"));
+		json_object_set_new(
+		    claims, "origid", json_string("123e4567-e89b-12d3-a456-426655440000"));
+	}
+	rc = passport_prepare(claims, c->ppt, &policy, &p, &f);
+	if (!c->good) {
+		assert_int_equal(rc, RC_INVALID);
+		assert_string_equal(f.reason, "invalid_claim");
+		assert_string_equal(f.claim, "orig");
+		return;
+	}
+	assert_int_equal(rc, RC_OK);
+	assert_int_equal(p.orig.len, 0);
+	assert_string_equal(p.orig_uri, c->uri);
+	assert_ptr_equal(p.orig_uri,
+	    json_string_value(json_object_get(json_object_get(p.claims, "orig"), "uri")));
+}
+
 /* RFC 8225 appendix A: both parts as printed there (RFC 8225 s6). */
 static void
 published_signing_input(void **state)
@@ -378,13 +440,14 @@ too_large_a_buffer_is_refused(void **state)
 int
 main(void)
 {
-	struct CMUnitTest
-	    tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + ARRAY_LEN(header_cases) + 3];
+	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) +
+				ARRAY_LEN(header_cases) + ARRAY_LEN(uri_cases) + 3];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
 	ROWS(tests, n, bad_cases, bad);
 	ROWS(tests, n, header_cases, header);
+	ROWS(tests, n, uri_cases, origin_uri);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_extra_claim_needs_a_text);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(published_signing_input);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(too_large_a_buffer_is_refused);

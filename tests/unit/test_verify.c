@@ -98,8 +98,13 @@ enum {
 	FETCHED = 131072,
 	OTHER_TYP = 262144,
 	OTHER_ALG = 524288,
-	NO_ALG = 1048576
+	NO_ALG = 1048576,
+	NAMED = 2097152 /* a dNSName */
 };
+
+#define URI_AT(host) \
+	"{\"dest\":{\"tn\":[\"" CALLEE "\"]},\"iat\":" IAT ",\"orig\":{\"uri\":\"sip:a@" host \
+	"\"}}"
 
 static struct verify_case {
 	const char *name;
@@ -144,6 +149,14 @@ static struct verify_case {
 	{ "59 seconds old", WITH_SCT, NULL, "", NULL, NULL, NULL, PKI_NOW + 60, true, 0,
 	    VERIFY_FRESHNESS, VERDICT_PASS, "60 s old" },
 
+	{ "orig a URI of the dNSName (D-26)", NAMED | WITH_SCT, URI_AT("b.example"), "", NULL, NULL, NULL, 0, true,
+	    0, VERIFY_AUTHORITY, VERDICT_PASS, "b.example" },
+	{ "orig a URI of another host (D-26)", NAMED | WITH_SCT, URI_AT("c.example"), "", NULL, NULL, NULL, 0, false,
+	    437, VERIFY_AUTHORITY, VERDICT_FAIL, "dNSName" },
+	{ "orig a URI, no dNSName (D-26)", WITH_SCT, URI_AT("b.example"), "", NULL, NULL, NULL, 0, false,
+	    437, VERIFY_AUTHORITY, VERDICT_FAIL, "dNSName" },
+	{ "orig a URI, a number in signalling (RFC 8224 s6.2)", NAMED | WITH_SCT, URI_AT("b.example"), "", NULL, CALLER,
+	    NULL, 0, false, 438, VERIFY_SIGNALLING, VERDICT_FAIL, "orig_mismatch" },
 	{ "not a token (RFC 8224 s4)", 0, "x", NULL, "garbage", NULL, NULL, 0, false, 438,
 	    VERIFY_PARSE, VERDICT_FAIL, "jws_syntax" },
 	{ "later steps are skipped", 0, "x", NULL, "garbage", NULL, NULL, 0, false, 438,
@@ -300,6 +313,8 @@ make_leaf(unsigned flags)
 		s.enhanced_constraints = span_of(no_iat, sizeof no_iat);
 	if ((flags & BOTH) != 0)
 		s.jwt_constraints = span_of(must_rcd, sizeof must_rcd);
+	if ((flags & NAMED) != 0)
+		s.san = "DNS:b.example";
 	if ((flags & WITH_SCT) != 0) {
 		pki_sct(&sct, &s, w.log_key,
 		    PKI_NOW * 1000 + ((flags & FUTURE_SCT) != 0 ? 1000 : 999));
