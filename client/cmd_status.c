@@ -236,6 +236,8 @@ print_credential(const json_t *c)
 		printf("  %s: %s", why, text(c, "detail"));
 	else if (text(c, "detail")[0] != 0) /* in force, but not renewed */
 		printf("  %s", text(c, "detail"));
+	if (yes(c, "imported"))
+		printf("  imported key: the next renewal makes one in the token");
 	putchar('\n');
 }
 

@@ -15,6 +15,8 @@ libclient_la_SOURCES = \
 	client/disclosure.c client/disclosure.h \
 	client/jwe.c client/jwe.h \
 	client/cmd_commit.c client/cmd_disclose.c \
+	client/program.c client/program.h \
+	client/provision.c client/provision.h client/cmd_hsm.c client/cmd_key.c \
 	client/token.c client/token.h \
 	client/job.c client/job.h \
 	client/cmd_account.c client/cmd_cert.c \

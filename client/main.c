@@ -62,6 +62,19 @@ static const struct command {
 	    "seal salts of commitments to one relying party" },
 	{ "replay", cmd_replay, "[-c FILE] [--enforce] [--uid UID] [--all] LOG...|-",
 	    "judge past requests by the present configuration" },
+	{ "hsm", cmd_hsm,
+	    "list|init|set-pin|objects|store-cert|test|bench [TOKEN] [-c FILE]\n"
+	    "	[--pin REF] [--so-pin REF] [--new-pin REF] [--so] [--cert FILE]\n"
+	    "	[--threads N] [--seconds N] [--read-write]\n"
+	    "	[--module PATH [--label L] [--serial S] [--lock-file PATH]\n"
+	    "	[--environment K=V]...]\n"
+	    "TOKEN: its name in the configuration, or a PKCS#11 URI; REF: file:PATH,\n"
+	    "credential:NAME or ask",
+	    "tokens: make, try and measure them, set PINs, see what is there" },
+	{ "key", cmd_key,
+	    "import KEY.pem [-c FILE] [--pin REF]\n"
+	    "	[--credential TENANT/NAME --cert CHAIN.pem | --token TOKEN | --module PATH ...]",
+	    "bring a key of a file into the token, until the first renewal" },
 	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
 	{ "bench", cmd_bench,
 	    "--orig TN --dest TN|--bodies FILE [--tenant T] [--connections N] [--seconds N]\n"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "pkcs11/p11rc.h"
-#include "pkcs11/pin.h"
 
 enum { LOGIN_MAX_SLOTS = 256 };
 
@@ -19,22 +18,31 @@ unpad(const CK_UTF8CHAR *text, size_t len, char *out)
 }
 
 static bool
+is_wanted(const char *wanted, const char *is)
+{
+	return wanted == NULL || strcmp(wanted, is) == 0;
+}
+
+static bool
 matches(struct login *l, const CK_TOKEN_INFO *info, const struct login_options *o)
 {
+	char model[sizeof info->model + 1];
+
 	unpad(info->label, sizeof info->label, l->label);
 	unpad(info->serialNumber, sizeof info->serialNumber, l->serial);
 	unpad(info->manufacturerID, sizeof info->manufacturerID, l->manufacturer);
+	unpad(info->model, sizeof info->model, model);
 	if ((info->flags & CKF_TOKEN_INITIALIZED) == 0)
 		return false;
-	return (o->label == NULL || strcmp(o->label, l->label) == 0) &&
-	       (o->serial == NULL || strcmp(o->serial, l->serial) == 0);
+	return is_wanted(o->label, l->label) && is_wanted(o->serial, l->serial) &&
+	       is_wanted(o->manufacturer, l->manufacturer) && is_wanted(o->model, model);
 }
 
 static enum rc
 no_token(const struct login_options *o, struct fault *f)
 {
 	return FAULT(f, RC_NOT_FOUND, "token_not_found",
-	    "no token with label '%s' and serial '%s': compare with vesper-hsm-admin list",
+	    "no token with label '%s' and serial '%s': compare with vesper hsm list",
 	    o->label != NULL ? o->label : "(any)", o->serial != NULL ? o->serial : "(any)");
 }
 
@@ -69,17 +77,18 @@ find_slot(struct login *l, const struct login_options *o, CK_TOKEN_INFO *info, s
 }
 
 static enum rc
-check_flags(const CK_TOKEN_INFO *info, struct fault *f)
+check_flags(const CK_TOKEN_INFO *info, bool by_hand, struct fault *f)
 {
 	if ((info->flags & CKF_USER_PIN_INITIALIZED) == 0)
 		return FAULT(f, RC_DENIED, "pin_missing",
-		    "the token has no user PIN: set one with vesper-hsm-admin init");
+		    "the token has no user PIN: set one with vesper hsm set-pin --so-pin");
 	if ((info->flags & CKF_USER_PIN_LOCKED) != 0)
 		return FAULT(f, RC_DENIED, "pin_locked",
-		    "the user PIN is locked: the security officer must unlock it");
-	if ((info->flags & CKF_USER_PIN_FINAL_TRY) != 0)
+		    "the user PIN is locked: unlock it with vesper hsm set-pin --so-pin");
+	if ((info->flags & CKF_USER_PIN_FINAL_TRY) != 0 && !by_hand)
 		return FAULT(f, RC_DENIED, "pin_final_try",
-		    "one more wrong PIN locks the token: log in by hand first");
+		    "one more wrong PIN locks the token: log in by hand first, with vesper hsm "
+		    "test --pin ask");
 	return RC_OK;
 }
 
@@ -108,6 +117,16 @@ try_login(struct login *l, const struct login_options *o, struct pin *pin, struc
 	return login_result(rv, l, o, f);
 }
 
+static enum rc
+take_pin(const struct login_options *o, struct pin *out, struct fault *f)
+{
+	if (o->given == NULL)
+		return pin_read(o->pin, out, f);
+	pin_lock(out);
+	*out = *o->given;
+	return RC_OK;
+}
+
 enum rc
 login_start(struct login *l, struct module *m, const struct login_options *o, struct fault *f)
 {
@@ -117,8 +136,8 @@ login_start(struct login *l, struct module *m, const struct login_options *o, st
 
 	*l = (struct login){ .module = m, .fn = m->fn, .read_write = o->read_write };
 	TRY(find_slot(l, o, &info, f));
-	TRY(check_flags(&info, f));
-	TRY(pin_read(o->pin, &pin, f));
+	TRY(check_flags(&info, o->by_hand, f));
+	TRY(take_pin(o, &pin, f));
 	rv = login_session(l, &l->idle);
 	if (rv != CKR_OK)
 		return FAULT(f, RC_HSM, "login", "C_OpenSession: %s", p11rc_name(rv));

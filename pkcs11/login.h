@@ -9,6 +9,7 @@
 #define PKCS11_LOGIN_H
 
 #include "pkcs11/module.h"
+#include "pkcs11/pin.h"
 
 #include <stdatomic.h>
 
@@ -23,8 +24,11 @@ struct login {
 };
 
 struct login_options {
-	const char *label, *serial; /* NULL: any; both must match */
-	const char *pin;	    /* reference */
+	const char *label, *serial;	  /* NULL: any; all that are there must match */
+	const char *manufacturer, *model; /* likewise */
+	const char *pin;		  /* reference */
+	const struct pin *given;	  /* instead of it: read already */
+	bool by_hand;			  /* it was typed: the last try is the operator's */
 	const char *state_dir;
 	bool read_write;
 };

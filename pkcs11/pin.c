@@ -75,6 +75,20 @@ has_control(const struct pin *pin)
 	return false;
 }
 
+enum rc
+pin_check_line(struct pin *pin, const char *source, struct fault *f)
+{
+	if (pin->len > 0 && pin->bytes[pin->len - 1] == '\n')
+		pin->len--;
+	if (pin->len == 0 || pin->len > PIN_MAX || has_control(pin))
+		return FAULT(f, RC_INVALID, "pin_source",
+		    "%s: empty, longer than %d bytes, or not one line of text: put the PIN "
+		    "there",
+		    source, PIN_MAX);
+	pin->bytes[pin->len] = 0;
+	return RC_OK;
+}
+
 static enum rc
 read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 {
@@ -90,15 +104,7 @@ read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 			break;
 		pin->len += (size_t)n;
 	}
-	if (pin->len > 0 && pin->bytes[pin->len - 1] == '\n')
-		pin->len--;
-	if (pin->len == 0 || pin->len > PIN_MAX || has_control(pin))
-		return FAULT(f, RC_INVALID, "pin_source",
-		    "%s: empty, longer than %d bytes, or not one line of text: put the PIN "
-		    "there",
-		    ref, PIN_MAX);
-	pin->bytes[pin->len] = 0;
-	return RC_OK;
+	return pin_check_line(pin, ref, f);
 }
 
 /* Not of the PIN: a short PIN would be found from its hash. */
@@ -135,14 +141,20 @@ read_pin(const char *ref, struct pin *pin, struct fault *f)
 	return hash_source(ref, &st, pin->source, f);
 }
 
+void
+pin_lock(struct pin *pin)
+{
+	/* A limit of zero on locked memory is an operator's choice, not a reason to stop. */
+	(void)mlock(pin, sizeof *pin);
+}
+
 enum rc
 pin_read(const char *ref, struct pin *out, struct fault *f)
 {
 	enum rc rc;
 
+	pin_lock(out);
 	*out = (struct pin){ .len = 0 };
-	/* A limit of zero on locked memory is an operator's choice, not a reason to stop. */
-	(void)mlock(out, sizeof *out);
 	rc = read_pin(ref, out, f);
 	if (rc != RC_OK)
 		pin_wipe(out);

@@ -27,6 +27,12 @@ struct pin {
 enum rc pin_read(const char *ref, struct pin *out, struct fault *f) MUST_CHECK;
 void pin_wipe(struct pin *pin);
 
+/* Keep it out of swap, until pin_wipe. */
+void pin_lock(struct pin *pin);
+
+/* One line of text is in it, with or without its newline, which is dropped; source for people. */
+enum rc pin_check_line(struct pin *pin, const char *source, struct fault *f) MUST_CHECK;
+
 /*
  * RC_DENIED "pin_refused" when this very source was refused by the token of
  * this serial before.  Prepares the record, so that a refusal can always be

@@ -3,6 +3,7 @@
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static void
@@ -10,6 +11,10 @@ uri_done(P11KitUri **uri)
 {
 	p11_kit_uri_free(*uri);
 }
+
+#define AUTO_URI __attribute__((cleanup(uri_done))) P11KitUri
+
+/* ---- parse --------------------------------------------------------------------- */
 
 /* A field that the URI does not have starts with a zero; an empty value is all blanks. */
 static enum rc
@@ -29,41 +34,100 @@ text_of(const char *name, const CK_UTF8CHAR *field, size_t len, char *out, struc
 	return RC_OK;
 }
 
-static bool
-blank(const CK_UTF8CHAR *field)
-{
-	return field[0] == 0;
-}
-
 /* What would be parsed and not looked at is a mistake of whoever wrote it. */
 static enum rc
 only_a_token(P11KitUri *uri, struct fault *f)
 {
-	const CK_TOKEN_INFO *token = p11_kit_uri_get_token_info(uri);
 	CK_ULONG objects = 0;
 
 	(void)p11_kit_uri_get_attributes(uri, &objects);
 	if (p11_kit_uri_get_pin_value(uri) != NULL)
 		return FAULT(f, RC_INVALID, "uri",
 		    "a PIN in a URI is seen by everybody: give it by --pin file:PATH");
-	if (p11_kit_uri_get_pin_source(uri) != NULL)
-		return FAULT(f, RC_INVALID, "uri", "the PIN is given by --pin, not in the URI");
-	if (p11_kit_uri_get_module_path(uri) != NULL ||
-	    p11_kit_uri_get_module_name(uri) != NULL)
-		return FAULT(f, RC_INVALID, "uri", "the module is given by --module");
+	if (p11_kit_uri_get_module_name(uri) != NULL)
+		return FAULT(f, RC_INVALID, "uri",
+		    "a module is found by its path alone: module-path=/PATH");
 	if (p11_kit_uri_get_slot_id(uri) != (CK_SLOT_ID)-1)
 		return FAULT(f, RC_INVALID, "uri", "slot numbers move: name label and serial");
-	if (objects > 0 || !blank(token->manufacturerID) || !blank(token->model) ||
-	    p11_kit_uri_any_unrecognized(uri))
-		return FAULT(f, RC_INVALID, "uri", "only token= and serial= are understood");
+	if (objects > 0 || p11_kit_uri_any_unrecognized(uri))
+		return FAULT(f, RC_INVALID, "uri",
+		    "only token=, serial=, manufacturer=, model=, module-path= and "
+		    "pin-source= are understood");
+	return RC_OK;
+}
+
+/* p11-kit keeps query attributes that it does not know to itself. */
+static enum rc
+known_query(const char *text, struct fault *f)
+{
+	static const char *const known[] = { "module-path=", "pin-source=" };
+	const char *at = strchr(text, '?');
+
+	while (at != NULL) {
+		bool found = false;
+
+		at++;
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			found = found || strncmp(at, known[i], strlen(known[i])) == 0;
+		if (!found)
+			return FAULT(f, RC_INVALID, "uri",
+			    "after the '?' only module-path= and pin-source= are understood");
+		at = strchr(at, '&');
+	}
+	return RC_OK;
+}
+
+static enum rc
+copy_path(const char *name, const char *prefix, const char *path, char out[URI_PATH_MAX],
+    struct fault *f)
+{
+	int n = snprintf(out, URI_PATH_MAX, "%s%s", prefix, path);
+
+	if (n < 0 || n >= URI_PATH_MAX)
+		return FAULT(f, RC_INVALID, "uri", "%s is too long", name);
+	if (path[0] != '/')
+		return FAULT(f, RC_INVALID, "uri", "%s is not an absolute path", name);
+	return RC_OK;
+}
+
+static enum rc
+paths_of(P11KitUri *uri, struct token_uri *out, struct fault *f)
+{
+	static const char scheme[] = "file:";
+	const char *module = p11_kit_uri_get_module_path(uri);
+	const char *pin = p11_kit_uri_get_pin_source(uri);
+
+	out->module[0] = 0;
+	out->pin[0] = 0;
+	if (module != NULL)
+		TRY(copy_path("module-path", "", module, out->module, f));
+	if (pin == NULL)
+		return RC_OK;
+	/* RFC 7512 section 2.3: a file: URI or a path; a command after '|' is not run here. */
+	if (strncmp(pin, scheme, strlen(scheme)) == 0)
+		pin += strlen(scheme);
+	return copy_path("pin-source", scheme, pin, out->pin, f);
+}
+
+static enum rc
+fields_of(P11KitUri *uri, struct token_uri *out, struct fault *f)
+{
+	const CK_TOKEN_INFO *t = p11_kit_uri_get_token_info(uri);
+
+	TRY(text_of("token", t->label, sizeof t->label, out->label, f));
+	TRY(text_of("serial", t->serialNumber, sizeof t->serialNumber, out->serial, f));
+	TRY(text_of(
+	    "manufacturer", t->manufacturerID, sizeof t->manufacturerID, out->manufacturer, f));
+	TRY(text_of("model", t->model, sizeof t->model, out->model, f));
+	if (out->label[0] == 0 && out->serial[0] == 0)
+		return FAULT(f, RC_INVALID, "uri", "neither token= nor serial=");
 	return RC_OK;
 }
 
 enum rc
 token_uri_parse(const char *text, struct token_uri *out, struct fault *f)
 {
-	__attribute__((cleanup(uri_done))) P11KitUri *uri = p11_kit_uri_new();
-	const CK_TOKEN_INFO *token;
+	AUTO_URI *uri = p11_kit_uri_new();
 	struct token_uri found;
 	int rc;
 
@@ -73,15 +137,86 @@ token_uri_parse(const char *text, struct token_uri *out, struct fault *f)
 	if (rc != P11_KIT_URI_OK) /* not repeated: there may be a PIN in it */
 		return FAULT(f, RC_INVALID, "uri", "%s", p11_kit_uri_message(rc));
 	TRY(only_a_token(uri, f));
-	/* Every query attribute we know was refused by name; p11-kit keeps unknown ones to itself. */
-	if (strchr(text, '?') != NULL)
-		return FAULT(f, RC_INVALID, "uri", "nothing is understood after the '?'");
-	token = p11_kit_uri_get_token_info(uri);
-	TRY(text_of("token", token->label, sizeof token->label, found.label, f));
-	TRY(text_of(
-	    "serial", token->serialNumber, sizeof token->serialNumber, found.serial, f));
-	if (found.label[0] == 0 && found.serial[0] == 0)
-		return FAULT(f, RC_INVALID, "uri", "neither token= nor serial=");
+	TRY(known_query(text, f));
+	TRY(fields_of(uri, &found, f));
+	TRY(paths_of(uri, &found, f));
 	*out = found;
 	return RC_OK;
+}
+
+/* ---- format -------------------------------------------------------------------- */
+
+static void
+set_field(const char *text, CK_UTF8CHAR *field, size_t len)
+{
+	size_t n = strlen(text);
+
+	if (n == 0)
+		return; /* stays "any" */
+	memset(field, ' ', len);
+	memcpy(field, text, n < len ? n : len);
+}
+
+static void
+set_token(P11KitUri *uri, const struct token_uri *t)
+{
+	CK_TOKEN_INFO *info = p11_kit_uri_get_token_info(uri);
+
+	set_field(t->label, info->label, sizeof info->label);
+	set_field(t->serial, info->serialNumber, sizeof info->serialNumber);
+	set_field(t->manufacturer, info->manufacturerID, sizeof info->manufacturerID);
+	set_field(t->model, info->model, sizeof info->model);
+}
+
+static enum rc
+write_uri(P11KitUri *uri, P11KitUriType type, char out[URI_TEXT_MAX], struct fault *f)
+{
+	AUTO_FREE char *text = NULL;
+	int rc = p11_kit_uri_format(uri, type, &text);
+
+	if (rc != P11_KIT_URI_OK)
+		return FAULT(f, RC_INVALID, "uri", "%s", p11_kit_uri_message(rc));
+	if (strlen(text) >= URI_TEXT_MAX)
+		return FAULT(f, RC_INVALID, "uri", "too long");
+	memcpy(out, text, strlen(text) + 1);
+	return RC_OK;
+}
+
+enum rc
+token_uri_format(const struct token_uri *t, char out[URI_TEXT_MAX], struct fault *f)
+{
+	AUTO_URI *uri = p11_kit_uri_new();
+
+	if (uri == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "URI");
+	set_token(uri, t);
+	return write_uri(uri, P11_KIT_URI_FOR_TOKEN, out, f);
+}
+
+static enum rc
+set_attribute(P11KitUri *uri, CK_ATTRIBUTE_TYPE type, struct span value, struct fault *f)
+{
+	CK_ATTRIBUTE a = { .type = type,
+		.pValue = (void *)(uintptr_t)value.ptr,
+		.ulValueLen = (CK_ULONG)value.len };
+
+	if (value.len == 0 || p11_kit_uri_set_attribute(uri, &a) == P11_KIT_URI_OK)
+		return RC_OK;
+	return FAULT(f, RC_NO_MEMORY, "no_memory", "URI");
+}
+
+enum rc
+key_uri_format(const struct token_uri *t, struct span id, struct span label,
+    char out[URI_TEXT_MAX], struct fault *f)
+{
+	static const CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	AUTO_URI *uri = p11_kit_uri_new();
+
+	if (uri == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "URI");
+	set_token(uri, t);
+	TRY(set_attribute(uri, CKA_CLASS, span_of((const uint8_t *)&class, sizeof class), f));
+	TRY(set_attribute(uri, CKA_ID, id, f));
+	TRY(set_attribute(uri, CKA_LABEL, label, f));
+	return write_uri(uri, P11_KIT_URI_FOR_OBJECT_ON_TOKEN, out, f);
 }

@@ -58,9 +58,10 @@ struct credential {
 	struct salts *salts; /* of its commitments, borrowed by the gate; NULL: none */
 	uint8_t point[P256_POINT_LEN];
 	uint8_t key_id[KEY_ID_LEN];
-	int64_t not_before_s, not_after_s;	  /* of the whole chain */
-	int64_t installed_at_s;			  /* when the chain was written to disk */
-	size_t scts;				  /* valid ones, as judged at activation */
+	bool imported;			   /* the key was brought into the token (keyfile.h) */
+	int64_t not_before_s, not_after_s; /* of the whole chain */
+	int64_t installed_at_s;		   /* when the chain was written to disk */
+	size_t scts;			   /* valid ones, as judged at activation */
 	char fingerprint[CREDENTIAL_FINGERPRINT]; /* lower-case hex SHA-256 of the leaf */
 	char *root_pem; /* published behind the chain; NULL: not, or the chain has it */
 	char *x5u; /* whole URL, byte-equal to the header's; NULL where none is configured */

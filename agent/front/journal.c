@@ -261,6 +261,8 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 	jw_str(members, "credential", x->config->name);
 	jw_str(members, "serial", x->credential->chain->cert[0]->serial);
 	jw_hex(members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
+	if (x->credential->imported)
+		jw_bool(members, "imported", true);
 	jw_hex(members, "digest", span_of(digest, ES256_DIGEST_LEN));
 	put_request(members, r, who, x);
 	TRY(buf_check(members, f));

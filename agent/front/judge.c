@@ -1,5 +1,6 @@
 #include "agent/front/judge.h"
 
+#include "agent/front/keyfile.h"
 #include "agent/front/lint.h"
 #include "agent/front/policy.h"
 #include "agent/front/works.h"
@@ -324,6 +325,7 @@ set_headers(struct credential *c, const struct config_tenant *t,
 static enum rc
 take_facts(const struct judge *j, struct credential *c, struct fault *f)
 {
+	struct keyfile k = { .imported = false };
 	const struct config_credential *cc = credset_config(j->set, j->at);
 	const struct cert *leaf = c->chain->cert[0];
 	uint8_t digest[32] = { 0 };
@@ -339,6 +341,7 @@ take_facts(const struct judge *j, struct credential *c, struct fault *f)
 	/* RFC 8555 section 11.1, D-32 */
 	if (accounts_has_key(j->accounts, c->key_id))
 		return FAULT(f, RC_DENIED, "account_key", "the key is an ACME account's");
+	c->imported = keyfile_read(j->set->config, c->key_id, &k, NULL) == RC_OK && k.imported;
 	return RC_OK;
 }
 

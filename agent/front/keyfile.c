@@ -27,7 +27,8 @@ keyfile_write(const struct config *c, const uint8_t key_id[KEY_ID_LEN], const st
 	json_auto_t *root =
 	    json_pack("{s:s, s:I}", "token", k->token, "made", (json_int_t)k->made_s);
 
-	if (root == NULL)
+	if (root == NULL ||
+	    (k->imported && json_object_set_new(root, "imported", json_true()) != 0))
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a key's file");
 	TRY(path_of(c, key_id, &path, f));
 	TRY(jtext_write(&text, root, f));
@@ -45,15 +46,18 @@ keyfile_read(const struct config *c, const uint8_t key_id[KEY_ID_LEN], struct ke
 	struct keyfile k = { .made_s = 0 };
 	const char *token = NULL;
 	json_int_t made = 0;
+	int imported = 0;
 
 	TRY(path_of(c, key_id, &path, f));
 	TRY(store_read(path.text, KEYFILE_MAX, &text, f));
 	if (jtext_read(buf_view(&text), &root, NULL) != RC_OK ||
-	    json_unpack(root, "{s:s, s:I!}", "token", &token, "made", &made) != 0 ||
+	    json_unpack(root, "{s:s, s:I, s?b!}", "token", &token, "made", &made, "imported",
+		&imported) != 0 ||
 	    !store_name_ok(token) || made < 0)
 		return FAULT(f, RC_INVALID, "keyfile", "%s: not as we write it", path.text);
 	memcpy(k.token, token, strlen(token) + 1);
 	k.made_s = made;
+	k.imported = imported != 0;
 	*out = k;
 	return RC_OK;
 }

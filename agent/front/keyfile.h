@@ -1,7 +1,8 @@
 /*
  * What is known of a key beyond its certificate: the token that it was made
- * in, and when.  STATE/front/keys/KEYID.json, written before anything refers
- * to the key and removed when the key is destroyed.
+ * in, and when, or that it was brought there.  STATE/front/keys/KEYID.json,
+ * written before anything refers to the key and removed when the key is
+ * destroyed.  "vesper key import" writes it for a key that it brings.
  *
  * A key without such a file is as good as any: it is of unknown age, and in
  * the token that the configuration names.
@@ -15,6 +16,7 @@
 struct keyfile {
 	char token[CONFIG_NAME_MAX + 1]; /* the name of its section */
 	int64_t made_s;			 /* Unix seconds */
+	bool imported;			 /* from a key file: it may be elsewhere too */
 };
 
 enum rc keyfile_write(const struct config *c, const uint8_t key_id[KEY_ID_LEN],

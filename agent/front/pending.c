@@ -210,7 +210,8 @@ make_new(struct works *w, struct credset_place at, const struct csr_template *t,
 	return rc;
 }
 
-/* May the key in force serve for another certificate?  One of unknown age may not. */
+/* May the key in force serve for another certificate?  One of unknown age may not, nor one
+ * that came from a file: its renewal is what it waits for. */
 static bool
 key_stays(const struct works *w, struct credset_place at, int64_t now_s)
 {
@@ -218,7 +219,7 @@ key_stays(const struct works *w, struct credset_place at, int64_t now_s)
 	unsigned days = credset_config(w->set, at)->rekey_days, token = 0;
 	struct keyfile k = { .made_s = 0 };
 
-	if (days == 0 || c->state != CREDENTIAL_READY ||
+	if (days == 0 || c->state != CREDENTIAL_READY || c->imported ||
 	    works_token_index(w, credset_config(w->set, at)->token, &token, NULL) != RC_OK ||
 	    token != c->token)
 		return false;

@@ -206,6 +206,7 @@ put_chain(struct buf *out, const struct credential *c)
 		jw_null(out, "not_after");
 	}
 	jw_str(out, "x5u", there ? c->x5u : NULL);
+	jw_bool(out, "imported", c->imported);
 }
 
 /* V-73: the codes of a delegate's certificate say who is expected to sign its calls. */

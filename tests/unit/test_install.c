@@ -686,6 +686,32 @@ rekeys(void **state)
 	lab_close(&l);
 }
 
+/* A key from a file serves, is marked, and gives way to the first renewal whatever rekey says. */
+static void
+imported_gives_way(void **state)
+{
+	const struct keyfile k = { .token = "main", .made_s = now, .imported = true };
+	uint8_t first[KEY_ID_LEN];
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, "rekey = never"));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	memcpy(first, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	assert_false(credset_credential(l.works.set, l.at)->imported);
+	assert_int_equal(keyfile_write(l.works.set->config, first, &k, NULL), RC_OK);
+	lab_close(&l);
+	lab_open(&l); /* another start */
+	assert_true(credset_credential(l.works.set, l.at)->imported);
+	install_good(&l, "11", now + 86400);
+	assert_string_equal(serial_of(l.works.set, l.at), "11");
+	assert_false(credset_credential(l.works.set, l.at)->imported);
+	assert_memory_not_equal(
+	    first, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	lab_close(&l);
+}
+
 /* An order under way for the key in force outlives a restart; an installed one does not. */
 static void
 a_request_for_the_same_key_stays(void **state)
@@ -719,12 +745,15 @@ static const struct keyfile_case {
 	enum rc rc;
 } keyfile_cases[] = {
 	{ "good", "{\"token\":\"main\",\"made\":7}", RC_OK },
+	{ "imported", "{\"token\":\"main\",\"made\":7,\"imported\":true}", RC_OK },
 	{ "none", NULL, RC_NOT_FOUND },
 	{ "empty", "", RC_INVALID },
 	{ "no JSON", "{\"token\":", RC_INVALID },
 	{ "no token", "{\"made\":7}", RC_INVALID },
 	{ "no age", "{\"token\":\"main\"}", RC_INVALID },
 	{ "more", "{\"token\":\"main\",\"made\":7,\"x\":1}", RC_INVALID },
+	{ "imported by word", "{\"token\":\"main\",\"made\":7,\"imported\":\"yes\"}",
+	    RC_INVALID },
 	{ "another type", "{\"token\":7,\"made\":7}", RC_INVALID },
 	{ "before time", "{\"token\":\"main\",\"made\":-1}", RC_INVALID },
 	{ "no name", "{\"token\":\"../x\",\"made\":7}", RC_INVALID },
@@ -1311,6 +1340,7 @@ main(void)
 		STEP(files_of_keys),
 		STEP(the_one_before_stays_a_while),
 		STEP(the_one_before_goes_with_its_key),
+		STEP(imported_gives_way),
 		STEP(a_needed_key_is_not_destroyed),
 		STEP(other_octets_another_key),
 		STEP(published_files),

@@ -176,54 +176,97 @@ der_of_signatures(void **state)
 /* ---- URIs ----------------------------------------------------------------------------- */
 
 static const struct {
-	const char *uri, *label, *serial; /* label NULL: refused */
+	const char *uri, *label, *serial, *module, *pin, *model;
 } uris[] = {
-	{ "pkcs11:token=main", "main", "" },
-	{ "pkcs11:token=my%20token;serial=00ab", "my token", "00ab" },
-	{ "pkcs11:serial=123", "", "123" },
-	{ "pkcs11:", NULL, NULL },
-	{ "pkcs11:token=", NULL, NULL },
-	{ "pkcs12:token=a", NULL, NULL },
-	{ "token=a", NULL, NULL },
-	{ "", NULL, NULL },
-	{ "pkcs11:token=a%2", NULL, NULL },
-	{ "pkcs11:token=a?pin-value=1234", NULL, NULL },
-	{ "pkcs11:token=a;pin-value=1234", NULL, NULL },
-	{ "pkcs11:token=a?pin-source=file:/x", NULL, NULL },
-	{ "pkcs11:token=a?module-path=/x.so", NULL, NULL },
-	{ "pkcs11:token=a?module-name=x", NULL, NULL },
-	{ "pkcs11:token=a?x-vendor=1", NULL, NULL },
-	{ "pkcs11:token=a;x-vendor=1", NULL, NULL },
-	{ "pkcs11:token=a;unknown=1", NULL, NULL },
-	{ "pkcs11:token=a;slot-id=1", NULL, NULL },
-	{ "pkcs11:token=a;model=m", NULL, NULL },
-	{ "pkcs11:token=a;manufacturer=m", NULL, NULL },
-	{ "pkcs11:token=a;object=o", NULL, NULL },
-	{ "pkcs11:token=a;id=%01", NULL, NULL },
-	{ "pkcs11:token=a;type=private", NULL, NULL },
-	{ "pkcs11:token=0123456789012345678901234567890123", NULL, NULL },
+	{ "pkcs11:token=main", "main", "", "", "", "" },
+	{ "pkcs11:token=my%20token;serial=00ab", "my token", "00ab", "", "", "" },
+	{ "pkcs11:serial=123", "", "123", "", "", "" },
+	{ "pkcs11:token=a;model=m;manufacturer=some%20one", "a", "", "", "", "m" },
+	{ "pkcs11:token=a?pin-source=file:/x", "a", "", "", "file:/x", "" },
+	{ "pkcs11:token=a?pin-source=/x", "a", "", "", "file:/x", "" },
+	{ "pkcs11:token=a?module-path=/x.so&pin-source=/x%20y", "a", "", "/x.so", "file:/x y",
+	    "" },
+};
+
+static const char *const refused_uris[] = {
+	"pkcs11:",
+	"pkcs11:token=",
+	"pkcs12:token=a",
+	"token=a",
+	"",
+	"pkcs11:token=a%2",
+	"pkcs11:token=a?pin-value=1234",
+	"pkcs11:token=a;pin-value=1234",
+	"pkcs11:model=m;manufacturer=m",
+	"pkcs11:token=a;model=",
+	"pkcs11:token=a?pin-source=%7Cecho%201234",
+	"pkcs11:token=a?pin-source=file:x",
+	"pkcs11:token=a?module-path=x.so",
+	"pkcs11:token=a?module-path=/x.so&x-vendor=1",
+	"pkcs11:token=a?module-path=/x.so&pin-value=1234",
+	"pkcs11:token=a?",
+	"pkcs11:token=a?module-name=x",
+	"pkcs11:token=a?x-vendor=1",
+	"pkcs11:token=a;x-vendor=1",
+	"pkcs11:token=a;unknown=1",
+	"pkcs11:token=a;slot-id=1",
+	"pkcs11:token=a;object=o",
+	"pkcs11:token=a;id=%01",
+	"pkcs11:token=a;type=private",
+	"pkcs11:token=0123456789012345678901234567890123",
 };
 
 static void
 token_uris(void **state)
 {
+	struct token_uri out;
+
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
-		struct token_uri out = { .label = "untouched" };
 		struct fault f = { 0 };
-		enum rc rc = token_uri_parse(uris[i].uri, &out, &f);
 
-		if (rc != (uris[i].label != NULL ? RC_OK : RC_INVALID))
-			fail_msg("%s: %s", uris[i].uri, rc_name(rc));
-		if (rc == RC_OK) {
-			assert_string_equal(out.label, uris[i].label);
-			assert_string_equal(out.serial, uris[i].serial);
-			continue;
-		}
+		if (token_uri_parse(uris[i].uri, &out, &f) != RC_OK)
+			fail_msg("%s: %s", uris[i].uri, f.detail);
+		assert_string_equal(out.label, uris[i].label);
+		assert_string_equal(out.serial, uris[i].serial);
+		assert_string_equal(out.module, uris[i].module);
+		assert_string_equal(out.pin, uris[i].pin);
+		assert_string_equal(out.model, uris[i].model);
+	}
+	out = (struct token_uri){ .label = "untouched" };
+	for (size_t i = 0; i < ARRAY_LEN(refused_uris); i++) {
+		struct fault f = { 0 };
+
+		if (token_uri_parse(refused_uris[i], &out, &f) != RC_INVALID)
+			fail_msg("%s was taken", refused_uris[i]);
 		assert_string_equal(f.reason, "uri");
 		assert_string_equal(out.label, "untouched");
 		assert_null(strstr(f.detail, "1234"));
 	}
+}
+
+/* What is printed can be given back. */
+static void
+uris_back(void **state)
+{
+	static const uint8_t id[] = { 0x00, 0x25, 0xff };
+	struct token_uri t = { .label = "my;token %", .serial = "00ab", .model = "M?" }, again;
+	char text[URI_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(token_uri_format(&t, text, NULL), RC_OK);
+	assert_null(strchr(text, ' '));
+	assert_int_equal(token_uri_parse(text, &again, NULL), RC_OK);
+	assert_string_equal(again.label, t.label);
+	assert_string_equal(again.serial, t.serial);
+	assert_string_equal(again.model, t.model);
+	assert_string_equal(again.manufacturer, "");
+	assert_int_equal(
+	    key_uri_format(&t, span_of(id, sizeof id), span_str("k"), text, NULL), RC_OK);
+	assert_non_null(strstr(text, "id=%00%25%FF"));
+	assert_non_null(strstr(text, "type=private"));
+	assert_non_null(strstr(text, "object=k"));
+	assert_int_equal(token_uri_parse(text, &again, NULL), RC_INVALID);
 }
 
 /* ---- text of a token ---------------------------------------------------------------------- */
@@ -278,6 +321,7 @@ main(void)
 		cmocka_unit_test(signatures),
 		cmocka_unit_test(der_of_signatures),
 		cmocka_unit_test(token_uris),
+		cmocka_unit_test(uris_back),
 		cmocka_unit_test(shown_text),
 	};
 

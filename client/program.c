@@ -1,0 +1,103 @@
+#include "client/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+void
+words_add(struct words *w, const char *word)
+{
+	if (word == NULL)
+		return;
+	w->full = w->full || w->len == PROGRAM_WORDS - 1;
+	if (!w->full)
+		w->item[w->len++] = (char *)(uintptr_t)word;
+}
+
+void
+words_pair(struct words *w, const char *option, const char *value)
+{
+	if (value == NULL)
+		return;
+	words_add(w, option);
+	words_add(w, value);
+}
+
+void
+program_find(const char *name, char out[PROGRAM_PATH])
+{
+	size_t len = strlen(name);
+	ssize_t n = readlink("/proc/self/exe", out, PROGRAM_PATH - 1);
+	char *slash;
+
+	if (n > 0) {
+		out[n] = 0;
+		slash = strrchr(out, '/');
+		if (slash != NULL && (size_t)(slash + 1 - out) + len < PROGRAM_PATH) {
+			memcpy(slash + 1, name, len + 1);
+			if (access(out, X_OK) == 0)
+				return;
+		}
+	}
+	snprintf(out, PROGRAM_PATH, "%s/%s", LIBEXECDIR, name);
+}
+
+static bool
+too_many(const struct words *args, const struct words *env)
+{
+	return args->full || (env != NULL && env->full);
+}
+
+static int
+not_started(const struct cli *cli, const char *path, int error)
+{
+	return cli_fail(
+	    cli, EXIT_FAILED, path, strerror(error), "install the agent completely");
+}
+
+static void
+be_quiet(const struct cli *cli)
+{
+	int fd = cli->quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDOUT_FILENO);
+	close(fd);
+}
+
+int
+program_become(
+    const struct cli *cli, const char *path, const struct words *args, const struct words *env)
+{
+	if (too_many(args, env))
+		return cli_fail(cli, EXIT_USAGE, "usage", "too many arguments", NULL);
+	be_quiet(cli);
+	(void)execve(path, args->item, env != NULL ? env->item : environ);
+	return not_started(cli, path, errno);
+}
+
+int
+program_run(
+    const struct cli *cli, const char *path, const struct words *args, const struct words *env)
+{
+	int error, status = 0;
+	pid_t pid;
+
+	if (too_many(args, env))
+		return cli_fail(cli, EXIT_USAGE, "usage", "too many arguments", NULL);
+	be_quiet(cli);
+	error =
+	    posix_spawn(&pid, path, NULL, NULL, args->item, env != NULL ? env->item : environ);
+	if (error != 0)
+		return not_started(cli, path, error);
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return not_started(cli, path, errno);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}

@@ -1,0 +1,391 @@
+"""What an operator does to a token: vesper hsm, and a key that is brought from a file."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (BestAvailableEncryption, Encoding,
+                                                          NoEncryption, PrivateFormat)
+from cryptography.x509.oid import NameOID
+
+from cases import Cases, equal, true
+from world import unixhttp as http
+from world.machine import BUILD, PYTHON, TOKEN_LABEL, TOP, Machine, is_root, quote, wait_for
+
+OLD, ACME = "13035550100", "12025550100"
+TNAUTHLIST = "1.3.6.1.5.5.7.1.26"
+VESPER = str(BUILD / "vesper")
+
+
+class Done:
+    def __init__(self, code: int, out: str, err: str):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+
+def run(*args: str, env: dict | None = None, cwd: Path | None = None) -> Done:
+    # A session of its own has no terminal to ask at, whoever runs the tests.
+    done = subprocess.run([VESPER, *args], capture_output=True, text=True, timeout=120, check=False,
+                          stdin=subprocess.DEVNULL, start_new_session=True, cwd=cwd,
+                          env={"PATH": os.environ["PATH"], **(env or {})})
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def answered(*args: str, say: list[str | int]) -> tuple[int, str]:
+    """The same at a terminal: say is typed at each ": ", a number is a signal to its group.
+
+    Returns the exit status and what the terminal showed.
+    """
+    pid, tty = pty.fork()
+    if pid == 0:
+        os.execve(VESPER, [VESPER, *args], {"PATH": os.environ["PATH"]})
+    shown, todo, end = b"", list(say), time.monotonic() + 60
+    asked = 0
+    while time.monotonic() < end:
+        ready = select.select([tty], [], [], 0.1)[0]
+        try:
+            more = os.read(tty, 4096) if ready else None
+        except OSError:  # EIO: the other end is closed
+            break
+        if more == b"":
+            break
+        shown += more or b""
+        if todo and len(re.findall(rb": $", shown[asked:])) == 1:
+            asked = len(shown)
+            word = todo.pop(0)
+            if isinstance(word, int):
+                os.killpg(pid, word)
+            else:
+                os.write(tty, word.encode() + b"\n")
+    status = os.waitpid(pid, 0)[1]
+    os.close(tty)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+def refused(done: Done, code: int, *words: str) -> None:
+    """One line says what, why and what to do."""
+    equal(done.code, code, done.err or done.out)
+    lines = [line for line in done.err.splitlines() if line.startswith("vesper")]
+    equal(len(lines), 1, done.err)
+    for word in words:
+        true(word in lines[0], f"{word!r} in {lines[0]!r}")
+
+
+# ---- tokens of one's own: no configuration --------------------------------------------
+
+class Bench:
+    """A SoftHSM token directory and PIN files."""
+
+    def __init__(self, machine: Machine):
+        self.dir = machine.dir / "bench"
+        (self.dir / "tokens").mkdir(parents=True)
+        conf = self.dir / "softhsm2.conf"
+        conf.write_text(f"directories.tokendir = {self.dir / 'tokens'}\nlog.level = ERROR\n")
+        for name, text in (("pin", "482913"), ("so", "77120034"), ("new", "135790"),
+                           ("bad", "000000")):
+            self.file(name, text)
+        self.how = ["--module", machine.module, "--environment", f"SOFTHSM2_CONF={conf}",
+                    "--lock-file", "lock"]
+
+    def file(self, name: str, text: str, mode: int = 0o600) -> None:
+        path = self.dir / name
+        path.write_text(text + "\n")
+        path.chmod(mode)
+
+    def hsm(self, *args: str) -> Done:
+        return run("hsm", *args, *self.how, cwd=self.dir)
+
+
+def init(bench: Bench) -> None:
+    made = bench.hsm("init", "--label", "mine", "--so-pin", "file:so", "--pin", "file:pin", "--json")
+    equal(made.code, 0, made.err)
+    copies = list((bench.dir / "tokens").glob("*/token.object.copy"))
+    equal(len(copies), 1, "the copy of token.object")
+    true(copies[0].read_bytes() == copies[0].with_suffix("").read_bytes(), "is as it is now")
+    listed = bench.hsm("list", "--json").json["tokens"]
+    mine = next(t for t in listed if t["label"] == "mine")
+    equal(mine["serial"], made.json["serial"])
+    true("user-pin-set" in mine["flags"], str(mine))
+    # What is printed can be given back, with the module and the PIN in it.
+    uri = f"{mine['uri']}?module-path={bench.how[1]}&pin-source=file:{bench.dir}/pin"
+    done = run("hsm", "objects", uri, *bench.how[2:], "--json", cwd=bench.dir)
+    equal(done.code, 0, done.err)
+    equal(done.json["keys"], [])
+    again = bench.hsm("init", "--label", "mine", "--so-pin", "file:so", "--pin", "file:pin")
+    refused(again, 1, "token_exists", "not erased")
+
+
+def tries_and_measures(bench: Bench) -> None:
+    mine = ["--label", "mine", "--pin", "file:pin"]
+    done = bench.hsm("test", *mine, "--threads", "4", "--json")
+    equal(done.code, 0, done.err)
+    equal([(s["step"], s["ok"]) for s in done.json["steps"]],
+          [(s, True) for s in ("module", "login", "mechanisms", "keys", "sessions", "generate",
+                               "sign", "destroy")])
+    done = bench.hsm("bench", *mine, "--threads", "2", "--seconds", "1", "--json")
+    equal(done.code, 0, done.err)
+    true(done.json["signatures"] > 0 and done.json["threads"] == 2, done.out)
+    true(done.json["p50_us"] <= done.json["p99_us"], done.out)
+    equal(bench.hsm("objects", *mine, "--json").json["keys"], [], "what the trials left")
+
+
+def pins(bench: Bench) -> None:
+    mine = ["--label", "mine"]
+    user = [*mine, "--pin", "file:pin"]
+    refused(bench.hsm("set-pin", *mine, "--pin", "file:bad", "--new-pin", "file:new"), 4,
+            "pin_refused", "CKR_PIN_INCORRECT")
+    equal(bench.hsm("test", *user).code, 0)
+    equal(bench.hsm("set-pin", *user, "--new-pin", "file:new").code, 0)
+    refused(bench.hsm("test", *user), 4, "pin_refused")
+    refused(bench.hsm("set-pin", *mine, "--so-pin", "file:bad", "--new-pin", "file:pin"), 4,
+            "pin_refused", "security officer")
+    done = bench.hsm("set-pin", *mine, "--so-pin", "file:so", "--new-pin", "file:pin", "--json")
+    equal((done.code, done.json["pin"]), (0, "user"), done.err)
+    equal(bench.hsm("test", *user).code, 0)
+    done = bench.hsm("set-pin", *mine, "--so", "--so-pin", "file:so", "--new-pin", "file:new")
+    equal(done.code, 0, done.err)
+    refused(bench.hsm("set-pin", *mine, "--so-pin", "file:so", "--new-pin", "file:pin"), 4,
+            "pin_refused")
+    equal(bench.hsm("set-pin", *mine, "--so-pin", "file:new", "--new-pin", "file:pin").code, 0)
+
+
+def certificate_for(key: ec.EllipticCurvePrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Bench")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(
+        key.public_key()).serial_number(1).not_valid_before(now).not_valid_after(
+        now + datetime.timedelta(days=1)).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def key_pem(key, passphrase: bytes | None = None) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption() if passphrase is None
+                             else BestAvailableEncryption(passphrase))
+
+
+def certificate_beside_its_key(bench: Bench) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    bench.file("key.pem", key_pem(key).decode())
+    bench.file("cert.pem", certificate_for(key).decode(), 0o644)
+    mine = ["--label", "mine", "--pin", "file:pin"]
+    store = ["store-cert", *mine, "--cert", "cert.pem"]
+    refused(bench.hsm(*store), 6, "no_key")
+    done = run("key", "import", "key.pem", *mine, *bench.how, "--json", cwd=bench.dir)
+    equal((done.code, done.json["imported"]), (0, True), done.err)
+    again = run("key", "import", "key.pem", *mine, *bench.how, "--json", cwd=bench.dir)
+    equal((again.code, again.json["imported"]), (0, False), again.err)
+    equal([bench.hsm(*store, "--json").json["stored"] for _ in range(2)], [True, False])
+    there = bench.hsm("objects", *mine, "--json").json
+    equal([(k["id"], k["origin"], k["sensitive"], k["extractable"], k["sign"])
+           for k in there["keys"]], [(done.json["id"], "imported", True, False, True)])
+    true(there["keys"][0]["label"].startswith("vesper-imported-"), str(there))
+    equal([c["id"] for c in there["certificates"]], [done.json["id"]])
+
+
+def other_keys(bench: Bench) -> None:
+    mine = ["--label", "mine", "--pin", "file:pin", *bench.how]
+    rows = [("p384", key_pem(ec.generate_private_key(ec.SECP384R1())).decode(), 0o600, 2, "P-256"),
+            ("text", "no key", 0o600, 2, "key_file"),
+            ("locked", key_pem(ec.generate_private_key(ec.SECP256R1()), b"x").decode(), 0o600, 2,
+             "no terminal"),
+            ("open", key_pem(ec.generate_private_key(ec.SECP256R1())).decode(), 0o640, 4,
+             "others may have the key"),
+            ("huge", "x" * 70000, 0o600, 2, "65536")]
+    for name, text, mode, code, word in rows:
+        bench.file(name, text, mode)
+        refused(run("key", "import", name, *mine, cwd=bench.dir), code, word)
+    refused(run("key", "import", "absent", *mine, cwd=bench.dir), 6, "No such file")
+    equal(len(bench.hsm("objects", "--label", "mine", "--pin", "file:pin", "--json").json["keys"]), 1)
+
+
+def wrong_use(bench: Bench) -> None:
+    mine = ["--label", "mine"]
+    bench.file("loose", "482913", 0o644)
+    rows = [(["frob"], 2, "usage"), ([], 2, "usage"), (["list", "a", "b"], 2, "usage"),
+            (["list", "--frob"], 2, "unknown option"), (["objects"], 2, "which token"),
+            (["init", "--label", "other", "--pin", "482913", "--so-pin", "file:so"], 2, "never itself"),
+            (["test", "--label", "none", "--pin", "file:pin"], 6, "vesper hsm list"),
+            (["test", *mine, "--pin", "file:loose"], 2, "chmod"),
+            (["test", *mine, "--pin", "file:absent"], 2, "put the PIN there"),
+            (["test", *mine], 2, "no terminal"),
+            (["test", *mine, "--pin", "ask"], 2, "no terminal"),
+            (["test", *mine, "--pin", "file:pin", "--threads", "65"], 2, "1 to 64"),
+            (["bench", *mine, "--pin", "file:pin", "--seconds", "601"], 2, "1 to 600"),
+            (["test", "pkcs11:token=mine?pin-value=482913"], 2, "seen by everybody"),
+            (["store-cert", *mine, "--pin", "file:pin"], 2, "--cert"),
+            (["store-cert", *mine, "--pin", "file:pin", "--cert", "pin"], 2, "certificate"),
+            (["store-cert", *mine, "--pin", "file:pin", "--cert", "none"], 6, "none"),
+            (["set-pin", *mine, "--so", "--pin", "file:pin", "--new-pin", "file:new"], 2, "--so-pin")]
+    for args, code, word in rows:
+        done = bench.hsm(*args)
+        equal(done.code, code, f"{args}: {done.err}")
+        true(word in done.err, f"{args}: {word!r} in {done.err!r}")
+        true("482913" not in done.err + done.out, f"{args}: the PIN is shown")
+    refused(run("hsm", "list", "--module", "libsofthsm2.so"), 2, "absolute path")
+    refused(run("hsm", "list", "--module", "/etc/passwd"), 1, "module_init")
+    refused(run("hsm", "list", "-c", "/no/such.conf"), 2, "/no: No such")
+
+
+def at_the_terminal(bench: Bench) -> None:
+    """Without echo; twice for a new one; nothing is done where the two differ."""
+    how = [arg if arg != "lock" else str(bench.dir / "lock") for arg in bench.how]
+    mine = ["--label", "mine"]
+    code, shown = answered("hsm", "objects", *mine, *how, say=["482913"])
+    equal(code, 0, shown)
+    true("PIN of the user: " in shown and "482913" not in shown, shown)
+    code, shown = answered("hsm", "set-pin", *mine, "--pin", f"file:{bench.dir}/pin", *how,
+                           say=["24680", "24681"])
+    equal(code, 2, shown)
+    true("differ" in shown and "2468" not in shown, shown)
+    equal(bench.hsm("test", *mine, "--pin", "file:pin").code, 0)
+    code, shown = answered("hsm", "objects", *mine, *how, say=[""])
+    equal(code, 2, shown)
+    code, shown = answered("hsm", "objects", *mine, *how, say=[signal.SIGINT])
+    equal(code, -signal.SIGINT, shown)
+
+
+# ---- the token of an agent that runs ----------------------------------------------------
+
+def config(machine: Machine) -> list[str]:
+    return ["-c", str(machine.config / "vesperd.conf")]
+
+
+def beside_the_agent(machine: Machine) -> None:
+    """By the section's name or alone; as its user, under its lock; requests are answered."""
+    listed = run("hsm", "list", "main", *config(machine), "--json")
+    equal(listed.code, 0, listed.err)
+    true(TOKEN_LABEL in [t["label"] for t in listed.json["tokens"]], listed.out)
+    there = run("hsm", "objects", *config(machine), "--json").json["keys"]
+    labels = [k["label"] for k in there]
+    true("vesper-canary" in labels and {k["origin"] for k in there} == {"generated"}, str(there))
+    done = run("hsm", "test", "main", *config(machine), "--json")
+    equal((done.code, done.json["ok"]), (0, True), done.err)
+    equal(machine.sign(ACME, tenant="acme").status, 200)
+    measured = run("hsm", "bench", "--seconds", "1", *config(machine))
+    equal(measured.code, 0, measured.err)
+    equal([k["label"] for k in run("hsm", "objects", *config(machine), "--json").json["keys"]], labels)
+    refused(run("hsm", "test", "other", *config(machine)), 6, "other")
+    refused(run("hsm", "test", "main", "--label", "x", *config(machine)), 2, "--module")
+    if is_root():
+        owners = {path.stat().st_uid for path in (machine.dir / "token").rglob("*")}
+        equal(len(owners), 1, "the token's files belong to its user")
+
+
+def not_tried_twice(machine: Machine) -> None:
+    """A PIN of the configuration that the token refuses is recorded for the agent too."""
+    pin = machine.config / "secrets" / "pin"
+    machine.stop_agent()
+    machine.secret("pin", "000000", "hsm_user")
+    refused(run("hsm", "test", *config(machine)), 4, "CKR_PIN_INCORRECT")
+    refused(run("hsm", "test", *config(machine)), 4, "refused before")
+    machine.secret("pin", machine.pin, "hsm_user")
+    equal(run("hsm", "test", *config(machine)).code, 0)
+    true(pin.exists(), "the PIN's file")
+    machine.start_agent()
+    machine.wait_ready("acme")
+
+
+def old(machine: Machine) -> str:
+    """Certificates by hand, and a key that is to be used as long as can be."""
+    return (f'tenant "old" {{\n\tnumbers = {{ "{OLD}" }}\n'
+            f'\tallow_user = {quote([str(os.geteuid())])}\n'
+            '\tcredential "main" {\n\t\tprofile = "atis-delegate"\n\t\ttoken = "main"\n'
+            '\t\trekey = "never"\n'
+            f"\t\tx5u = {quote(machine.info['repository'] + 'certs/')}\n"
+            '\t\tpublish_dir = "../lab/www/certs"\n\t}\n}\n')
+
+
+def issued(machine: Machine, request: str) -> str:
+    done = subprocess.run([PYTHON, str(TOP / "tests/lab/deskca.py"), str(machine.lab_dir)],
+                          input=request, capture_output=True, text=True, timeout=60, check=False)
+    equal(done.returncode, 0, done.stderr)
+    return done.stdout
+
+
+def request_for(key: ec.EllipticCurvePrivateKey) -> str:
+    number = b"\x16" + bytes([len(OLD)]) + OLD.encode()
+    one = b"\xa2" + bytes([len(number)]) + number
+    return x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(
+        x509.UnrecognizedExtension(x509.ObjectIdentifier(TNAUTHLIST),
+                                   b"\x30" + bytes([len(one)]) + one), False).sign(
+        key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def a_bridge(machine: Machine, bench: Bench) -> None:
+    """Key and certificate of a file serve, are called imported, and give way to a renewal."""
+    key, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    bench.file("old.pem", key_pem(key).decode())
+    bench.file("other.pem", key_pem(other).decode())
+    bench.file("chain.pem", issued(machine, request_for(key)), 0o644)
+    to = ["--credential", "old/main", "--cert", "chain.pem", *config(machine)]
+    keys = len(run("hsm", "objects", *config(machine), "--json").json["keys"])
+    refused(run("key", "import", "other.pem", *to, cwd=bench.dir), 2, "another key")
+    refused(run("key", "import", "old.pem", "--credential", "old/none", "--cert", "chain.pem",
+                *config(machine), cwd=bench.dir), 6, "no credential")
+    equal(len(run("hsm", "objects", *config(machine), "--json").json["keys"]), keys)
+    done = run("key", "import", "old.pem", *to, cwd=bench.dir)
+    equal(done.code, 0, done.err)
+    http.request(machine.admin_socket, "POST", "/v1/reload", b"")
+    wait_for("the key", lambda: machine.credential("old")["signable"], 60)
+    equal(machine.credential("old")["imported"], True)
+    equal(machine.credential("acme")["imported"], False)
+    status = run("status", env={"VESPER_ADMIN_SOCKET": machine.admin_socket}).out
+    equal([line.split()[0] for line in status.splitlines() if "imported key" in line], ["old/main"])
+    equal(machine.sign(OLD, tenant="old").status, 200)
+    equal(machine.sign(ACME, tenant="acme").status, 200)
+    signs = [r for r in machine.audit() if r["event"] == "sign"]
+    equal({r["tenant"] for r in signs if r.get("imported")}, {"old"})
+    equal({r["tenant"] for r in signs if not r.get("imported")}, {"acme"})
+    refused(run("key", "import", "old.pem", *to, cwd=bench.dir), 1, "has a certificate")
+
+
+def the_first_renewal(machine: Machine) -> None:
+    """Though rekey says never."""
+    admin = {"VESPER_ADMIN_SOCKET": machine.admin_socket}
+    chain = machine.dir / "renewed.pem"
+    request = run("cert", "csr", "old/main", env=admin)
+    equal(request.code, 0, request.err)
+    chain.write_text(issued(machine, request.out))
+    done = run("cert", "install", "old/main", str(chain), env=admin)
+    equal(done.code, 0, done.err)
+    equal(machine.credential("old")["imported"], False)
+    equal(machine.sign(OLD, tenant="old").status, 200)
+    last = [r for r in machine.audit() if r["event"] == "sign"][-1]
+    equal((last["tenant"], "imported" in last), ("old", False))
+
+
+def main() -> int:
+    cases = Cases("hsm")
+    with Machine() as machine:
+        machine.start(lambda m: {"acme": m.enterprise(), "old": old(m)}, wait=False)
+        machine.wait_ready("acme")
+        bench = Bench(machine)
+        for function in (init, tries_and_measures, pins, certificate_beside_its_key, other_keys,
+                         wrong_use, at_the_terminal):
+            cases.case(function.__name__, function, bench)
+        for function in (beside_the_agent, not_tried_twice):
+            cases.case(function.__name__, function, machine)
+        cases.case("a_bridge", a_bridge, machine, bench)
+        cases.case("the_first_renewal", the_first_renewal, machine)
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
