@@ -405,12 +405,34 @@ gate_extra_claims(const struct gate *g, const char *const *list, size_t n, const
 	return RC_OK;
 }
 
+static bool
+covers_by_value(const struct gate *g, const struct tn *tn)
+{
+	return g->leaf->tnauth != NULL && tnauth_covers(g->leaf->tnauth, tn);
+}
+
+bool
+gate_rests_on_reference(const struct gate *g, const struct passport *p)
+{
+	const struct profile_rule *profile = g->policy.profile;
+	size_t n = 0;
+	const struct tn *tn = passport_authorising(p, &n);
+
+	if (p->third_party || (profile != NULL && profile->cls == CLASS_SP))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!covers_by_value(g, &tn[i]))
+			return true;
+	}
+	return false;
+}
+
 bool
 gate_covers(const struct gate *g, const struct tn *tn)
 {
 	const struct tnset *elsewhere = g->policy.referenced;
 
-	if (g->leaf->tnauth != NULL && tnauth_covers(g->leaf->tnauth, tn))
+	if (covers_by_value(g, tn))
 		return true;
 	return elsewhere != NULL && tn->len > 0 && tnset_has(elsewhere, tn_key(tn));
 }

@@ -99,6 +99,12 @@ const struct tn *gate_uncovered(const struct gate *g, const struct passport *p);
 /* Is the number in the certificate's list, by value or by reference? */
 bool gate_covers(const struct gate *g, const struct tn *tn);
 
+/*
+ * Is there an authorising number that the list by reference alone covers?  Not
+ * where the certificate's numbers are not asked (class sp, a third party).
+ */
+bool gate_rests_on_reference(const struct gate *g, const struct passport *p);
+
 /* NULL where the list is by reference alone. */
 const struct tnauth *gate_tnauth(const struct gate *g);
 const struct constraints *gate_constraints(const struct gate *g); /* NULL: none */

@@ -695,6 +695,23 @@ unusable(const struct credential *credential, struct fault *f)
 	    credential->why.detail);
 }
 
+/* D-46: what the certificate holds by value does not age. */
+static enum rc
+of_list(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+	int64_t most_s = (int64_t)config_of(s, c)->tnlist_max_age_s;
+
+	if (credential->list == NULL ||
+	    s->w->now_s - credential->list->fetched_at_s <= most_s ||
+	    !gate_rests_on_reference(credential->gate, &s->d->passport))
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, s->claim,
+	    "credential '%s' has the number by reference alone, and that TNAuthList is older "
+	    "than tnlist_max_age_s",
+	    credential->name);
+}
+
 static enum rc
 of_health(const struct search *s, const struct candidate *c, struct fault *f)
 {
@@ -704,12 +721,7 @@ of_health(const struct search *s, const struct candidate *c, struct fault *f)
 		return unusable(credential, f);
 	TRY(gate_in_time(credential->gate, s->w->now_s, f));
 	TRY(gate_dated(credential->gate, s->d->passport.iat_s, f));
-	if (credential->list != NULL && s->w->now_s - credential->list->fetched_at_s >
-					    (int64_t)config_of(s, c)->tnlist_max_age_s)
-		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
-		    "credential '%s': its TNAuthList by reference is older than "
-		    "tnlist_max_age_s",
-		    credential->name);
+	TRY(of_list(s, c, f));
 	if (!s->w->key_ready(s->w->arg, credential->token, credential->key_id))
 		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL,
 		    "no signer of token '%s' has the key ready",

@@ -806,30 +806,54 @@ strangers_share_one_rate(void **state)
 	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_BUSY);
 }
 
-/* D-46: to the second; a list that is too old stops the credential, whatever else it has. */
+/* A list by reference beside the certificate's own, which holds N0. */
+static struct tnlist *
+refer(struct credential *c, const char *numbers)
+{
+	struct gate_policy policy = { .profile = profile_rule(PROFILE_VESPER_06) };
+	struct tnlist *list = calloc(1, sizeof *list);
+	struct tn_interval in;
+
+	assert_non_null(list);
+	atomic_init(&list->refs, 1);
+	assert_int_equal(tnset_parse(span_str(numbers), &in, NULL), RC_OK);
+	assert_int_equal(tnset_build(&in, 1, &list->numbers, NULL), RC_OK);
+	policy.referenced = list->numbers;
+	gate_free(c->gate);
+	c->gate = NULL;
+	assert_int_equal(gate_open(c->chain, &policy, &c->gate, NULL), RC_OK);
+	c->list = list; /* freed with it */
+	return list;
+}
+
+/* D-46: to the second, and only of numbers that nothing else covers. */
 static void
 too_old_a_list(void **state)
 {
 	struct fixture *x = *state;
 	struct credset_place at = { 0 };
-	struct credential *c;
-	struct tnlist *list = calloc(1, sizeof *list);
+	struct decide_case far = plain, near = plain, neither = plain;
 	struct decision d = { 0 };
+	struct tnlist *list;
 
-	assert_non_null(list);
-	atomic_init(&list->refs, 1);
 	assert_true(credset_find(x->set, "acme", "main", &at));
-	c = credset_credential(x->set, at);
-	c->list = list; /* freed with it */
+	list = refer(credset_credential(x->set, at), "12025550100-12025550101");
 	((struct config *)(uintptr_t)x->set->config)
 	    ->tenant[at.tenant]
 	    .credential[at.credential]
 	    .tnlist_max_age_s = 600;
+	far.claims = BASE("12025550101");
+	near.claims = BASE(N0); /* by value as well */
+	neither.claims = BASE("12025550102");
 	list->fetched_at_s = NOW - 600;
-	assert_int_equal(run(x, &plain, NOW, &d, NULL), RC_OK);
+	assert_int_equal(run(x, &far, NOW, &d, NULL), RC_OK);
 	decide_done(&d);
+	refused_with(x, &neither, NOW, "number_pending");
 	list->fetched_at_s = NOW - 601;
-	refused_with(x, &plain, NOW, "credential_unusable");
+	refused_with(x, &far, NOW, "credential_unusable");
+	refused_with(x, &neither, NOW, "number_pending");
+	assert_int_equal(run(x, &near, NOW, &d, NULL), RC_OK);
+	decide_done(&d);
 }
 
 /* Of the fixture's own configuration. */
