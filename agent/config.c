@@ -166,6 +166,41 @@ open_dir(struct config *c, const char *file, int *dir, struct fault *f)
 	return RC_OK;
 }
 
+static size_t
+keys_in(const struct config *c, const char *token)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->tenants; i++) {
+		const struct config_tenant *t = &c->tenant[i];
+
+		for (size_t k = 0; k < t->credentials; k++)
+			n += strcmp(t->credential[k].token, token) == 0;
+	}
+	return n;
+}
+
+/* What is configured needs a key each, the accounts too, and a renewal a second one. */
+static enum rc
+check_room(const struct config *c, const struct section *top, struct fault *f)
+{
+	for (size_t i = 0; i < c->tokens; i++) {
+		const struct config_token *t = &c->token[i];
+		struct section s = section_child(top, "token", i);
+		size_t keys = t->max_keys != 0 ? keys_in(c, t->name) : 0, accounts = 0;
+
+		for (size_t k = 0; k < c->cas; k++)
+			accounts +=
+			    c->ca[k].token != NULL && strcmp(c->ca[k].token, t->name) == 0;
+		if (t->max_keys != 0 && keys + accounts + (keys > 0) > t->max_keys)
+			return section_bad(&s, "max_keys", f,
+			    "'max_keys' is %u, and %zu credentials, %zu accounts and a renewal "
+			    "need %zu; put some of them in another token",
+			    t->max_keys, keys, accounts, keys + accounts + (keys > 0));
+	}
+	return RC_OK;
+}
+
 enum rc
 config_read(const char *file, struct config **out, struct fault *f)
 {
@@ -186,6 +221,7 @@ config_read(const char *file, struct config **out, struct fault *f)
 	TRY(config_read_main(&r, &top, f));
 	TRY(read_tenants(&r, f));
 	TRY(check_listen_tenants(c, &top, f));
+	TRY(check_room(c, &top, f));
 	*out = TAKE(c);
 	return RC_OK;
 }

@@ -89,6 +89,13 @@ is_false(const json_t *status, const char *part, const char *member)
 	return json_is_false(json_object_get(json_object_get(status, part), member));
 }
 
+/* "" where it is not told. */
+static const char *
+room_of(const json_t *token)
+{
+	return text(json_object_get(token, "capacity"), "state");
+}
+
 static void
 judge_token(const json_t *token, struct complaints *c)
 {
@@ -97,6 +104,12 @@ judge_token(const json_t *token, struct complaints *c)
 	if (is_false(token, "admin", "up"))
 		complain(c, "token ", text(token, "name"),
 		    ": its admin is down, no key can be made and no certificate asked for");
+	if (strcmp(room_of(token), "full") == 0)
+		complain(c, "token ", text(token, "name"),
+		    " is full: no key can be made and no certificate renewed");
+	else if (strcmp(room_of(token), "low") == 0)
+		complain(c, "token ", text(token, "name"),
+		    " is nearly full: see max_keys and rekey in vesperd.conf(5)");
 }
 
 /* An agent of before says nothing but the state of the certificate. */
@@ -168,6 +181,19 @@ print_head(const json_t *s)
 		printf("isolation  reduced: %s\n", text(isolation, "detail"));
 }
 
+static void
+print_capacity(const json_t *c)
+{
+	if (!json_is_integer(json_object_get(c, "keys")))
+		return;
+	printf("  %lld keys", number(c, "keys"));
+	if (json_is_integer(json_object_get(c, "max_keys")))
+		printf(" of %lld, %lld free", number(c, "max_keys"), number(c, "free"));
+	if (number(c, "spare") > 0)
+		printf(", %lld made ahead", number(c, "spare"));
+	putchar('\n');
+}
+
 /* What runs for a token is shown to the administrator alone. */
 static void
 print_token(const json_t *t, bool all)
@@ -193,6 +219,7 @@ print_token(const json_t *t, bool all)
 	    : yes(admin, "up") ? "up"
 			       : "down",
 	    signatures, errors);
+	print_capacity(json_object_get(t, "capacity"));
 }
 
 static void

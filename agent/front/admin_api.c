@@ -343,6 +343,32 @@ put_tokens(struct buf *out, const struct front *fr)
 	}
 }
 
+/* What is known of it: a token that was not asked yet, or says no maximum, has no line. */
+static void
+put_capacity(struct buf *out, const struct front *fr)
+{
+	const struct config *c = front_set(fr)->config;
+	struct builder_status b = { 0 };
+
+	builder_status(fr->builder, &b);
+	family(out, "vesper_hsm_keys", "gauge", "Private keys in the token, whoever's.");
+	for (size_t i = 0; i < c->tokens; i++) {
+		if (b.room[i].known)
+			buf_printf(out, "vesper_hsm_keys{token=\"%s\"} %u\n", c->token[i].name,
+			    b.room[i].keys);
+	}
+	family(out, "vesper_hsm_keys_max", "gauge", "Private keys the token may hold.");
+	for (size_t i = 0; i < c->tokens; i++) {
+		if (c->token[i].max_keys != 0)
+			buf_printf(out, "vesper_hsm_keys_max{token=\"%s\"} %u\n",
+			    c->token[i].name, c->token[i].max_keys);
+	}
+	family(out, "vesper_hsm_full", "gauge", "1: a tenth of the room or less; 2: none.");
+	for (size_t i = 0; i < c->tokens; i++)
+		buf_printf(out, "vesper_hsm_full{token=\"%s\"} %d\n", c->token[i].name,
+		    (int)b.room[i].room);
+}
+
 static void
 put_signers(struct buf *out, const struct front *fr)
 {
@@ -422,6 +448,7 @@ answer_metrics(struct api_call *call)
 	put_requests(&out, &fr->desk.stats);
 	put_histogram(&out, &fr->desk.stats);
 	put_tokens(&out, fr);
+	put_capacity(&out, fr);
 	put_signers(&out, fr);
 	family(&out, "vesper_certificate_ready", "gauge", "The credential can be used.");
 	put_validity(&out, fr, true);

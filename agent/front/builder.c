@@ -631,6 +631,14 @@ take_renewer(struct builder *b)
 	b->renewer_fd = fd;
 }
 
+static struct builder_room
+room_of(const struct works_token *t)
+{
+	return (struct builder_room){
+		.known = t->sized, .keys = t->keys, .spares = t->spares, .room = t->room
+	};
+}
+
 static void
 note_status(struct builder *b)
 {
@@ -639,6 +647,7 @@ note_status(struct builder *b)
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
 		b->status.counted[i] = b->works.token[i].counted;
 		b->status.unnamed[i] = b->works.token[i].unnamed;
+		b->status.room[i] = room_of(&b->works.token[i]);
 	}
 	pthread_mutex_unlock(&b->lock);
 }

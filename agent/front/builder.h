@@ -10,8 +10,8 @@
 #ifndef AGENT_FRONT_BUILDER_H
 #define AGENT_FRONT_BUILDER_H
 
-#include "agent/front/credset.h"
 #include "agent/front/hand.h"
+#include "agent/front/works.h"
 #include "pkcs11/client.h"
 
 struct builder;
@@ -89,6 +89,12 @@ struct builder_status {
 	bool admin[CONFIG_MAX_TOKENS];
 	bool counted[CONFIG_MAX_TOKENS];
 	size_t unnamed[CONFIG_MAX_TOKENS]; /* keys that nothing names, when counted */
+	struct builder_room {
+		bool known;
+		unsigned keys; /* in the token, whoever's */
+		size_t spares; /* of them, made ahead */
+		enum works_room room;
+	} room[CONFIG_MAX_TOKENS];
 	int64_t reloaded_s;
 	struct fault reload_fault; /* RC_OK: good */
 };

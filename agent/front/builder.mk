@@ -20,6 +20,7 @@ libfront_la_SOURCES += \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/publish.c agent/front/publish.h \
 	agent/front/retire.c agent/front/retire.h \
+	agent/front/spare.c agent/front/spare.h \
 	agent/front/unnamed.c agent/front/unnamed.h \
 	agent/front/allow.c agent/front/allow.h \
 	agent/front/store.c agent/front/store.h \

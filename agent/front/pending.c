@@ -4,6 +4,7 @@
 
 #include "agent/front/keyfile.h"
 #include "agent/front/retire.h"
+#include "agent/front/spare.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 
@@ -163,9 +164,9 @@ write_request(struct works *w, struct credset_place at, const uint8_t point[P256
 /* Its token and its age, before anything rests on it. */
 static enum rc
 write_keyfile(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
-    int64_t now_s, struct fault *f)
+    int64_t made_s, struct fault *f)
 {
-	struct keyfile k = { .made_s = now_s };
+	struct keyfile k = { .made_s = made_s };
 	uint8_t key_id[KEY_ID_LEN];
 
 	key_id_of_point(point, key_id);
@@ -185,28 +186,36 @@ record_made(struct works *w, struct credset_place at, const uint8_t point[P256_P
 	    credset_config(w->set, at)->name, json_pack("{s:s}", "key", hex));
 }
 
+static bool
+is_lost(const struct fault *f)
+{
+	return strcmp(f->reason, "no_key") == 0 || strcmp(f->reason, "key_refused") == 0;
+}
+
 static enum rc
 make_new(struct works *w, struct credset_place at, const struct csr_template *t, int64_t now_s,
     struct fault *f)
 {
-	uint8_t point[P256_POINT_LEN] = { 0 };
+	struct works_spare key = { .made_s = 0 };
 	unsigned token = 0;
 	enum rc rc;
 
 	TRY(works_token_index(w, credset_config(w->set, at)->token, &token, f));
-	TRY(works_generate(w, token, point, f));
-	rc = write_keyfile(w, token, point, now_s, f);
+	TRY(spare_take(w, token, now_s, &key, f));
+	rc = write_keyfile(w, token, key.point, key.made_s, f);
 	/*
 	 * A crash before the request is written leaves a key that nothing
 	 * refers to: it takes room in the token, signs nothing, and is counted
 	 * (unnamed.h).
 	 */
 	if (rc == RC_OK)
-		rc = write_request(w, at, point, t, f);
+		rc = write_request(w, at, key.point, t, f);
 	if (rc == RC_OK)
-		record_made(w, at, point);
+		record_made(w, at, key.point);
 	else
-		unmake(w, at, token, point, now_s);
+		unmake(w, at, token, key.point, now_s);
+	if (rc != RC_OK && is_lost(f))
+		spare_drop(w, token); /* the others are no better */
 	return rc;
 }
 
@@ -229,13 +238,6 @@ key_stays(const struct works *w, struct credset_place at, int64_t now_s)
 	       now_s >= k.made_s && now_s - k.made_s < (int64_t)days * DAY_S;
 }
 
-/* A key that the token has lost or refuses is no reason to go without a certificate. */
-static bool
-is_lost(const struct fault *f)
-{
-	return strcmp(f->reason, "no_key") == 0 || strcmp(f->reason, "key_refused") == 0;
-}
-
 static enum rc
 make_request(struct works *w, struct credset_place at, const struct csr_template *t,
     int64_t now_s, struct fault *f)
@@ -249,6 +251,7 @@ make_request(struct works *w, struct credset_place at, const struct csr_template
 	rc = RC_NOT_FOUND;
 	if (key_stays(w, at, now_s))
 		rc = write_request(w, at, credset_credential(w->set, at)->point, t, &why);
+	/* One that the token has lost or refuses is no reason to go without a certificate. */
 	if (rc == RC_NOT_FOUND || is_lost(&why))
 		rc = make_new(w, at, t, now_s, f);
 	else if (rc != RC_OK)

@@ -225,5 +225,8 @@ retire_due(struct works *w, int64_t now_s)
 		log_fault(LEVEL_WARNING, "retire", &why);
 		round_next(&round, now_s + RETIRE_RETRY_S);
 	}
+	if (round.destroyed > 0 && round.destroyed < RETIRE_BATCH &&
+	    round.next_s < now_s + RETIRE_TOGETHER_S)
+		return now_s + RETIRE_TOGETHER_S;
 	return round.next_s;
 }

@@ -14,6 +14,11 @@
 enum {
 	RETIRE_OVERLAP_S = CREDENTIAL_OVERLAP_S, /* requests in flight, and a roll-back */
 	RETIRE_RETRY_S = 300,			 /* after the token failed */
+	/*
+	 * What falls due within it goes together: each change of a big token
+	 * makes its signers look at all of it again.
+	 */
+	RETIRE_TOGETHER_S = 60,
 };
 
 /* The key of this credential goes at at_s at the earliest. */

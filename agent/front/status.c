@@ -321,6 +321,29 @@ pid_of(const struct front *fr, enum role_kind role, unsigned token)
 	return 0;
 }
 
+static void
+put_capacity(struct buf *out, const struct builder_room *r, unsigned max_keys)
+{
+	static const char *const room[] = { "ok", "low", "full" };
+
+	jw_open(out, "capacity", '{');
+	jw_str(out, "state", room[r->room]);
+	if (r->known)
+		jw_uint(out, "keys", r->keys);
+	else
+		jw_null(out, "keys");
+	jw_uint(out, "spare", r->spares);
+	if (max_keys != 0)
+		jw_uint(out, "max_keys", max_keys);
+	else
+		jw_null(out, "max_keys");
+	if (max_keys != 0 && r->known)
+		jw_uint(out, "free", r->keys < max_keys ? max_keys - r->keys : 0);
+	else
+		jw_null(out, "free");
+	jw_close(out, '}');
+}
+
 /* Callers see whether a token is up; what runs there is the administrator's. */
 static void
 put_token(struct buf *out, const struct api_call *call, unsigned i,
@@ -344,6 +367,8 @@ put_token(struct buf *out, const struct api_call *call, unsigned i,
 	jw_close(out, '}');
 	if (call->conn->admin && i < CONFIG_MAX_TOKENS && builder->counted[i])
 		jw_uint(out, "unnamed_keys", builder->unnamed[i]);
+	if (call->conn->admin && i < CONFIG_MAX_TOKENS)
+		put_capacity(out, &builder->room[i], front_set(fr)->config->token[i].max_keys);
 	jw_close(out, '}');
 }
 

@@ -1,6 +1,7 @@
 #include "agent/front/unnamed.h"
 
 #include "agent/front/pending.h"
+#include "agent/front/spare.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/chain.h"
@@ -77,6 +78,17 @@ name(struct look *l, const uint8_t key_id[KEY_ID_LEN])
 		at->named = true;
 }
 
+static void
+name_spare(struct look *l, const struct works_token *t)
+{
+	uint8_t key_id[KEY_ID_LEN];
+
+	for (size_t i = 0; i < t->spares; i++) {
+		key_id_of_point(t->spare[i].point, key_id);
+		name(l, key_id);
+	}
+}
+
 /* What is in memory: no file has to be read for it. */
 static void
 name_in_force(struct look *l)
@@ -91,6 +103,8 @@ name_in_force(struct look *l)
 		name(l, w->changes.item[i].made->key_id);
 	for (size_t i = 0; i < w->accounts.len; i++)
 		name(l, w->accounts.item[i].key_id);
+	for (unsigned t = 0; t < CONFIG_MAX_TOKENS; t++)
+		name_spare(l, &w->token[t]);
 }
 
 static void
@@ -185,6 +199,7 @@ look_at(struct works *w, unsigned token)
 		    w->set->config->token[token].name, n);
 	t->unnamed = n;
 	t->counted = true;
+	spare_count(w, token);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include "agent/front/load.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
+#include "agent/front/spare.h"
 #include "agent/front/unnamed.h"
 #include "agent/log.h"
 
@@ -75,10 +76,11 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	AUTO_CREDSET *set = NULL;
 	struct accounts accounts = { 0 };
 	struct load_changes changes = { 0 };
+	bool first = w->set == NULL;
 	enum rc rc = RC_OK;
 
 	TRY(load_set(w->config_file, w->set, now_s, &set, &accounts, &changes, f));
-	if (w->set != NULL)
+	if (!first)
 		rc = w->out.publish(w->out.arg, set, false, f);
 	if (rc != RC_OK) {
 		accounts_done(&accounts);
@@ -92,6 +94,8 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->changes_at_s = changes.len > 0 ? now_s : INT64_MAX;
 	credset_release(w->set);
 	w->set = TAKE(set);
+	if (first)
+		spare_load(w);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
@@ -152,6 +156,7 @@ works_discard(
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	if (keyfile_remove(w->set->config, key_id, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "keyfile", &why);
+	spare_count(w, token);
 	return RC_OK;
 }
 

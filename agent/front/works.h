@@ -16,12 +16,28 @@
 #include "pkcs11/client.h"
 #include "pkcs11/provider.h"
 
+enum { WORKS_SPARES = 16, WORKS_LOW_PART = 10 };
+
+enum works_room { WORKS_ROOM, WORKS_LOW, WORKS_FULL }; /* LOW: a tenth of max_keys or less */
+
+struct works_spare { /* spare.h */
+	uint8_t point[P256_POINT_LEN];
+	int64_t made_s;
+};
+
 struct works_token {
 	struct token_admin *admin;
 	struct token_provider *provider;
 	struct fault failed; /* why the last signature was not had: EVP does not carry it */
 	bool counted;
 	size_t unnamed; /* keys in it that nothing of ours names, when counted */
+	bool sized;
+	unsigned keys; /* private keys in it, whoever's, when sized */
+	enum works_room room;
+	struct works_spare spare[WORKS_SPARES];
+	size_t spares;
+	unsigned asked; /* keys, since asked_at_s */
+	int64_t asked_at_s;
 };
 
 enum { WORKS_CHANGES_RETRY_S = 60 };

@@ -33,7 +33,7 @@ struct softadmin {
 	struct connection connection[MAX_CONNECTIONS];
 	size_t connections, first; /* those before first are joined */
 	int fail;
-	size_t asked, batches;
+	size_t asked, batches, made;
 	size_t room; /* it holds so many keys */
 	bool limp;
 	bool confuse;
@@ -60,6 +60,7 @@ generate(struct softadmin *s, struct frame *f)
 	assert_int_equal(p256_point(k->key, k->point, NULL), RC_OK);
 	key_id_of_point(k->point, k->id);
 	s->keys++;
+	s->made++;
 	memcpy(f->key_id, k->id, KEY_ID_LEN);
 	memcpy(f->body, k->point, P256_POINT_LEN);
 	return FRAME_OK;
@@ -337,4 +338,15 @@ softadmin_room(struct softadmin *s, size_t keys)
 	pthread_mutex_lock(&s->lock);
 	s->room = keys;
 	pthread_mutex_unlock(&s->lock);
+}
+
+size_t
+softadmin_made(struct softadmin *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->made;
+	pthread_mutex_unlock(&s->lock);
+	return n;
 }

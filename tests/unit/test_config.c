@@ -896,6 +896,45 @@ bit_flips(void **state)
 	}
 }
 
+/* A key each, an account's, and one for a renewal. */
+static void
+room_for_the_keys(void **state)
+{
+	static const struct {
+		unsigned max_keys;
+		const char *expect; /* NULL: good */
+	} rows[] = {
+		{ 0, NULL },
+		{ 3, NULL },
+		{ 2, "vesperd.conf:3: 'max_keys' is 2, and 1 credentials, 1 accounts" },
+		{ 1, "vesperd.conf:3: 'max_keys' is 1" },
+	};
+
+	(void)state;
+	put("tenants.d/acme.conf", TENANT("", CREDENTIAL_HEAD, X5U));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(config) *c = NULL;
+		struct fault f = { 0 };
+		char text[2048];
+
+		snprintf(text, sizeof text,
+		    "trust_anchors = \"a.pem\" authority_anchors = \"b.pem\" ct_logs = "
+		    "\"c\"\n"
+		    "token \"main\" { module = \"/m.so\" label = \"v\" pin = \"file:p\"\n"
+		    "max_keys = %u }\n"
+		    "ca \"lab\" { directory = \"https://h/\" token = \"main\" }\n"
+		    "authority \"numbers\" { url = \"https://h/\" }\n",
+		    rows[i].max_keys);
+		put("vesperd.conf", text);
+		assert_int_equal(
+		    read_config(&c, &f), rows[i].expect == NULL ? RC_OK : RC_INVALID);
+		if (rows[i].expect != NULL &&
+		    strncmp(f.detail, rows[i].expect, strlen(rows[i].expect)) != 0)
+			fail_msg("%s", f.detail);
+	}
+	drop("tenants.d/acme.conf");
+}
+
 enum { MANY = 20000 };
 
 static void
@@ -959,7 +998,7 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 12];
+	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 13];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -979,6 +1018,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(too_large_file);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(missing_file);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(room_for_the_keys);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_prefix);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bit_flips);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(many_tenants);

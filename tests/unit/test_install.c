@@ -15,6 +15,7 @@
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
+#include "agent/front/spare.h"
 #include "agent/front/store.h"
 #include "agent/front/unnamed.h"
 #include "agent/front/want.h"
@@ -352,6 +353,15 @@ count_refused(void *arg, const char *name, struct fault *f)
 	return RC_OK;
 }
 
+static enum rc
+count_file(void *arg, const char *name, struct fault *f)
+{
+	(void)name;
+	(void)f;
+	++*(unsigned *)arg;
+	return RC_OK;
+}
+
 static unsigned
 refused_files(void)
 {
@@ -621,6 +631,34 @@ the_old_key_goes_after_the_overlap(void **state)
 	assert_false(softadmin_has(world.admin, old));
 	assert_true(softadmin_has(world.admin, fresh));
 	assert_int_equal(audited("key_retired"), 1);
+	lab_close(&l);
+}
+
+/* Those that fall due one after the other go together. */
+static void
+old_keys_go_together(void **state)
+{
+	uint8_t old[3][KEY_ID_LEN];
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t point[P256_POINT_LEN];
+
+		assert_int_equal(works_generate(&l.works, 0, point, NULL), RC_OK);
+		key_id_of_point(point, old[i]);
+		assert_int_equal(
+		    retire_note(&l.works, old[i], l.at, now + 100 + i, NULL), RC_OK);
+	}
+	(void)works_chores(&l.works, now + 100);
+	assert_false(softadmin_has(world.admin, old[0]));
+	assert_int_equal(l.works.retire_at_s, now + 100 + RETIRE_TOGETHER_S);
+	(void)works_chores(&l.works, now + 102);
+	assert_int_equal(softadmin_keys(world.admin), 2);
+	(void)works_chores(&l.works, now + 100 + RETIRE_TOGETHER_S);
+	assert_int_equal(softadmin_keys(world.admin), 0);
 	lab_close(&l);
 }
 
@@ -1182,7 +1220,7 @@ unnamed_keys_are_counted_and_kept(void **state)
 	install_good(&l, "10", now + 43200);
 	install_good(&l, "11", now + 43300); /* the first one retires */
 	lab_request(&l);
-	assert_int_equal(softadmin_keys(world.admin), 4);
+	assert_int_equal(softadmin_keys(world.admin), 6); /* two of them spare */
 	assert_int_equal(unnamed(&l), 0);
 	assert_int_equal(works_generate(&l.works, 0, lost, NULL), RC_OK); /* and a crash */
 	key_id_of_point(lost, lost_id);
@@ -1305,6 +1343,257 @@ old_or_new(void **state)
 	assert_true(at > 30);
 }
 
+/* ---- keys made ahead ---- */
+
+static unsigned
+spare_files(void)
+{
+	unsigned n = 0;
+	enum rc rc = store_each("state/front/spare", count_file, &n, NULL);
+
+	assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
+	return n;
+}
+
+static struct works_spare
+take_spare(struct lab *l, int64_t at_s)
+{
+	struct works_spare key = { .made_s = 0 };
+	struct fault f = { 0 };
+
+	if (spare_take(&l->works, 0, at_s, &key, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	return key;
+}
+
+/* The world's configuration with more in the token's section. */
+static void
+configure_token(const char *more)
+{
+	AUTO_BUF text = BUF_INIT(65536), out = BUF_INIT(65536);
+	static const char mark[] = "lock_file = \"token.lock\"";
+	const char *at;
+
+	assert_int_equal(store_read("vesperd.conf", 65536, &text, NULL), RC_OK);
+	at = strstr(buf_text(&text), mark);
+	assert_non_null(at);
+	at += strlen(mark);
+	buf_put(&out, text.ptr, (size_t)(at - buf_text(&text)));
+	buf_str(&out, more);
+	buf_str(&out, at);
+	bworld_file("vesperd.conf", buf_text(&out));
+}
+
+/* Many at once are made in few goes; each is given out once, a restart in between or not. */
+static void
+many_keys_few_goes(void **state)
+{
+	enum { MANY = 60 };
+	struct works_spare got[MANY];
+	size_t frames;
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (unsigned i = 0; i < MANY; i++) {
+		if (i == MANY / 2) {
+			lab_close(&l);
+			lab_open(&l);
+		}
+		got[i] = take_spare(&l, now);
+		assert_int_equal(got[i].made_s, now);
+		assert_int_equal(spare_files(), l.works.token[0].spares);
+		for (unsigned k = 0; k < i; k++)
+			assert_memory_not_equal(got[k].point, got[i].point, P256_POINT_LEN);
+	}
+	frames = softadmin_asked(world.admin);
+	assert_true(frames <= 16);
+	assert_true(softadmin_batches(world.admin) >= 6);
+	assert_int_equal(softadmin_keys(world.admin), MANY + l.works.token[0].spares);
+	assert_int_equal(unnamed(&l), MANY); /* but not the spare ones */
+	lab_close(&l);
+}
+
+static void
+few_keys_one_by_one(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (int64_t at_s = now; at_s < now + 5 * SPARE_WINDOW_S; at_s += SPARE_WINDOW_S / 2)
+		(void)take_spare(&l, at_s);
+	(void)take_spare(&l, now - 3600); /* the clock was set */
+	assert_int_equal(softadmin_batches(world.admin), 0);
+	assert_int_equal(softadmin_keys(world.admin), 11);
+	lab_close(&l);
+}
+
+/* Half of the room stays, and it is said before there is none. */
+static void
+a_small_token(void **state)
+{
+	struct works_spare key;
+	struct fault f = { 0 };
+	struct lab l;
+
+	(void)state;
+	configure_token(" max_keys = 20");
+	softadmin_room(world.admin, 20);
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (unsigned i = 0; i < 18; i++) {
+		(void)take_spare(&l, now);
+		assert_true(l.works.token[0].sized);
+		assert_int_equal(l.works.token[0].keys, softadmin_keys(world.admin));
+		assert_int_equal(l.works.token[0].room,
+		    softadmin_keys(world.admin) < 18 ? WORKS_ROOM : WORKS_LOW);
+		assert_true(i < 16 || l.works.token[0].spares <= 1);
+	}
+	(void)take_spare(&l, now);
+	key = take_spare(&l, now);
+	assert_int_equal(l.works.token[0].room, WORKS_FULL);
+	assert_int_equal(spare_take(&l.works, 0, now, &key, &f), RC_BUSY);
+	assert_string_equal(f.reason, "token_full");
+	{
+		uint8_t key_id[KEY_ID_LEN];
+
+		key_id_of_point(key.point, key_id);
+		assert_int_equal(works_discard(&l.works, 0, key_id, &f), RC_OK);
+	}
+	assert_int_equal(l.works.token[0].room, WORKS_LOW);
+	(void)take_spare(&l, now);
+	lab_close(&l);
+}
+
+/* A token that says itself when it is full: what it made is used. */
+static void
+a_token_that_fills_up(void **state)
+{
+	struct works_spare key = { .made_s = 0 }, last;
+	uint8_t key_id[KEY_ID_LEN];
+	struct fault f = { 0 };
+	struct lab l;
+
+	(void)state;
+	softadmin_room(world.admin, 4);
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (unsigned i = 0; i < 4; i++)
+		last = take_spare(&l, now);
+	assert_int_equal(l.works.token[0].room, WORKS_FULL);
+	assert_int_equal(l.works.token[0].spares, 0);
+	assert_int_equal(spare_take(&l.works, 0, now, &key, &f), RC_BUSY);
+	assert_string_equal(f.reason, "token_full");
+	softadmin_fail(world.admin, FRAME_REBUILD);
+	assert_int_equal(spare_take(&l.works, 0, now, &key, &f), RC_HSM);
+	assert_int_equal(l.works.token[0].keys, 4); /* as last told */
+	softadmin_fail(world.admin, 0);
+	key_id_of_point(last.point, key_id);
+	assert_int_equal(works_discard(&l.works, 0, key_id, &f), RC_OK);
+	assert_int_equal(l.works.token[0].room, WORKS_ROOM);
+	lab_close(&l);
+}
+
+/* Whichever call of the disk fails: every key is given out, named by a file, or gone. */
+static void
+no_spare_key_without_a_file(void **state)
+{
+	unsigned at = 0;
+	bool through = false;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	while (!through) {
+		struct works_spare key = { .made_s = 0 };
+		size_t before;
+		struct lab l;
+		unsigned given;
+
+		lab_open(&l);
+		before = softadmin_keys(world.admin) - l.works.token[0].spares;
+		l.works.token[0].asked_at_s = now;
+		l.works.token[0].asked = 5;
+		crash_arm(CRASH_FAIL, ++at);
+		given = spare_take(&l.works, 0, now, &key, NULL) == RC_OK;
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		assert_int_equal(
+		    softadmin_keys(world.admin), before + given + l.works.token[0].spares);
+		if (given)
+			assert_int_equal(spare_files(), l.works.token[0].spares);
+		spare_drop(&l.works, 0);
+		assert_int_equal(spare_files(), 0);
+		assert_int_equal(softadmin_keys(world.admin), before + given);
+		lab_close(&l);
+	}
+	assert_true(at > 4);
+}
+
+/* The token was made anew under them: no credential waits for what is not there. */
+static void
+spare_keys_that_are_lost(void **state)
+{
+	uint8_t key_id[KEY_ID_LEN];
+	struct fault f = { 0 };
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	for (unsigned i = 0; i < 3; i++)
+		(void)take_spare(&l, now);
+	assert_int_equal(l.works.token[0].spares, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		key_id_of_point(l.works.token[0].spare[i].point, key_id);
+		softadmin_drop(world.admin, key_id);
+	}
+	assert_int_equal(try_request(&l, &f), RC_NOT_FOUND);
+	assert_string_equal(f.reason, "no_key");
+	assert_int_equal(l.works.token[0].spares, 0);
+	assert_int_equal(spare_files(), 0);
+	assert_int_equal(try_request(&l, &f), RC_OK);
+	lab_close(&l);
+}
+
+/* What lies there and is none of ours, or in use, is not used. */
+static void
+spare_files_that_will_not_do(void **state)
+{
+	static const char *const texts[] = { "", "{}", "{\"token\":\"main\"}",
+		"{\"token\":\"main\",\"point\":\"BA\",\"made\":1}",
+		"{\"token\":\"none\",\"point\":\"BA\",\"made\":1}" };
+	char from[STORE_PATH_MAX], to[STORE_PATH_MAX], hex[2 * KEY_ID_LEN + 1];
+	uint8_t key_id[KEY_ID_LEN];
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	for (unsigned i = 0; i < 2; i++)
+		(void)take_spare(&l, now);
+	assert_int_equal(l.works.token[0].spares, 2);
+	key_id_of_point(l.works.token[0].spare[0].point, key_id);
+	works_hex(key_id, KEY_ID_LEN, hex);
+	snprintf(from, sizeof from, "state/front/spare/%s.json", hex);
+	lab_close(&l);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		snprintf(to, sizeof to, "state/front/spare/%zu.json", i);
+		bworld_file(to, texts[i]);
+	}
+	lab_open(&l);
+	assert_int_equal(l.works.token[0].spares, 2);
+	lab_close(&l);
+	/* Under another key's name. */
+	assert_int_equal(rename(from, "state/front/spare/9.json"), 0);
+	lab_open(&l);
+	assert_int_equal(l.works.token[0].spares, 1);
+	lab_close(&l);
+}
+
 static int
 open_world(void **state)
 {
@@ -1328,7 +1617,7 @@ main(void)
 {
 	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
 	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + ARRAY_LEN(rekey_cases) +
-				       21] = {
+				       29] = {
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
@@ -1336,6 +1625,14 @@ main(void)
 		STEP(constraints_narrowed_meanwhile),
 		STEP(after_a_roll_back_it_installs),
 		STEP(the_old_key_goes_after_the_overlap),
+		STEP(old_keys_go_together),
+		STEP(many_keys_few_goes),
+		STEP(few_keys_one_by_one),
+		STEP(a_small_token),
+		STEP(a_token_that_fills_up),
+		STEP(no_spare_key_without_a_file),
+		STEP(spare_keys_that_are_lost),
+		STEP(spare_files_that_will_not_do),
 		STEP(a_request_for_the_same_key_stays),
 		STEP(files_of_keys),
 		STEP(the_one_before_stays_a_while),
@@ -1355,7 +1652,7 @@ main(void)
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
 	};
-	size_t n = 21;
+	size_t n = 29;
 
 	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
 		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,
