@@ -10,14 +10,28 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding, PublicFormat, load_pem_private_key)
 
 from stirlab import constraints, issue, tnauth
-from stirlab.pki import Parties, pem_chain
+from stirlab.pki import Identity, pem_chain
 
 LIFETIME_S = 3600
+ISSUERS = ("sti-root", "sti-ca", "foreign-root", "foreign")
+
+
+def parties(directory: Path) -> SimpleNamespace:
+    """What an issuer needs of the lab's parties; nothing is made, unlike in pki.Parties."""
+    found = SimpleNamespace()
+    for name in ISSUERS:
+        certificate = (directory / f"{name}.pem").read_bytes()
+        key = (directory / f"{name}.key").read_bytes()
+        setattr(found, name.replace("-", "_"), Identity(
+            load_pem_private_key(key, None), x509.load_pem_x509_certificate(certificate)))
+    return found
 
 
 def extension(request: x509.CertificateSigningRequest, oid: str) -> bytes | None:
@@ -35,8 +49,7 @@ def chain_for(directory: str, text: bytes, wrong: frozenset[str], backdate_s: in
     limits = extension(request, constraints.OID)
     spki = request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     now = int(time.time())
-    issuer = issue.Issuer(Parties(str(Path(directory, "ca")), "127.0.0.1", "Lab"), [],
-                          lambda log: False)
+    issuer = issue.Issuer(parties(Path(directory, "ca")), [], lambda log: False)
     return pem_chain(issuer.issue(issue.Wanted(
         "delegate", numbers, spki, now - backdate_s, now + LIFETIME_S, "Lab Desk", "US",
         (constraints.OID, limits) if limits else None, wrong=wrong)))
