@@ -263,6 +263,7 @@ static void
 ca_done(struct config_ca *ca)
 {
 	free(ca->name);
+	strings_done(&ca->command);
 	free(ca->directory);
 	free(ca->tls_ca);
 	free(ca->eab_kid);
@@ -407,7 +408,9 @@ config_ca_find(const struct config *c, const char *name)
 const char *
 config_issuer_name(enum issuer issuer)
 {
-	static const char *const names[] = { [ISSUER_ACME] = "acme", [ISSUER_HAND] = "hand" };
+	static const char *const names[] = {
+		[ISSUER_ACME] = "acme", [ISSUER_COMMAND] = "command", [ISSUER_HAND] = "hand"
+	};
 
 	return names[issuer];
 }

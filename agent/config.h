@@ -71,12 +71,14 @@ struct config_token { /* token NAME { … } */
 /* How certificates of a CA are had. */
 enum issuer {
 	ISSUER_ACME,
-	ISSUER_HAND, /* an operator carries request and chain; also without a ca */
+	ISSUER_COMMAND, /* request on its standard input, chain on its output */
+	ISSUER_HAND,	/* an operator carries request and chain; also without a ca */
 };
 
 struct config_ca { /* ca NAME { … } */
 	char *name;
 	enum issuer issuer;
+	struct config_strings command; /* ISSUER_COMMAND: absolute path, arguments */
 	char *directory; /* https URL; NULL unless ISSUER_ACME, as are the account's keys */
 	char *tls_ca;	 /* PEM file; NULL: the system's */
 	char *eab_kid;

@@ -60,12 +60,12 @@ ca_json(const struct config_ca *ca)
 	static const char *const response[] = { "tkauth", "atc", "both" };
 
 	return json_pack(
-	    "{s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:o,s:b,s:s?,s:s?,s:s?,s:s?,s:b,s:b,s:s?,s:s?}",
-	    "name", ca->name, "issuer", config_issuer_name(ca->issuer), "directory",
-	    ca->directory, "tls_ca", ca->tls_ca, "eab_kid", ca->eab_kid, "eab_key",
-	    ca->eab_key.text, "contact", strings_json(&ca->contact), "terms_agreed",
-	    ca->terms_agreed, "token", ca->token, "tkauth_response",
-	    ca->issuer == ISSUER_ACME ? response[ca->tkauth_response] : NULL,
+	    "{s:s,s:s,s:o,s:s?,s:s?,s:s?,s:s?,s:o,s:b,s:s?,s:s?,s:s?,s:s?,s:b,s:b,s:s?,s:s?}",
+	    "name", ca->name, "issuer", config_issuer_name(ca->issuer), "command",
+	    strings_json(&ca->command), "directory", ca->directory, "tls_ca", ca->tls_ca,
+	    "eab_kid", ca->eab_kid, "eab_key", ca->eab_key.text, "contact",
+	    strings_json(&ca->contact), "terms_agreed", ca->terms_agreed, "token", ca->token,
+	    "tkauth_response", ca->issuer == ISSUER_ACME ? response[ca->tkauth_response] : NULL,
 	    "constraints_type", ca->constraints_type, "enhanced_type", ca->enhanced_type,
 	    "csr_basic_constraints", ca->csr_basic_constraints, "csr_key_usage",
 	    ca->csr_key_usage, "csr_country", ca->csr_country, "csr_organization",

@@ -14,6 +14,7 @@ enum {
 	MAX_PROCESSES = 32,
 	MAX_THREADS = 64,
 	MAX_BACKOFF_MS = 60000,
+	MAX_COMMAND = 32,
 	LOCAL_BACKOFF_MS = 1000,
 	NETWORK_BACKOFF_MS = 5000,
 	MAX_IAT_PAST_S = 600,
@@ -315,10 +316,28 @@ read_acme(
 	return section_required(s, "enhanced_type", &ca->enhanced_type, f);
 }
 
+/* The supervisor runs it as it stands: no shell, no search, nothing put in. */
+static enum rc
+read_command(const struct section *s, struct config_strings *out, struct fault *f)
+{
+	TRY(section_strings(s, "command", out, f));
+	if (out->len == 0)
+		return section_bad(s, NULL, f,
+		    "'command' is missing; write command = { \"/PATH/PROGRAM\", "
+		    "\"ARGUMENT\" }");
+	if (out->item[0][0] != '/')
+		return section_bad(
+		    s, "command", f, "'command' begins with the absolute path of a program");
+	if (out->len > MAX_COMMAND)
+		return section_bad(
+		    s, "command", f, "'command' has more than %d words", MAX_COMMAND);
+	return RC_OK;
+}
+
 static enum rc
 read_ca(const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
 {
-	static const char *const issuers[] = { "acme", "hand", NULL };
+	static const char *const issuers[] = { "acme", "command", "hand", NULL };
 	unsigned choice = 0;
 
 	TRY(section_name(s, &ca->name, f));
@@ -328,6 +347,10 @@ read_ca(const struct config *c, const struct section *s, struct config_ca *ca, s
 		TRY(read_acme(c, s, ca, f));
 	else
 		TRY(refuse_acme_keys(s, issuers[choice], f));
+	if (ca->issuer == ISSUER_COMMAND)
+		TRY(read_command(s, &ca->command, f));
+	else if (section_has(s, "command"))
+		return section_bad(s, "command", f, "'command' needs issuer = \"command\"");
 	return read_ca_csr(s, ca, f);
 }
 

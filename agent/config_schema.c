@@ -27,7 +27,7 @@ static cfg_opt_t token_options[] = {
 };
 
 static cfg_opt_t ca_options[] = {
-	TEXT_DEF("issuer", "acme"),
+	TEXT_DEF("issuer", "acme"), LIST("command"),
 	TEXT("directory"), TEXT("tls_ca"), TEXT("eab_kid"), TEXT("eab_key"),
 	LIST("contact"), NO("terms_agreed"), TEXT("token"),
 	TEXT_DEF("tkauth_response", "tkauth"),

@@ -47,7 +47,18 @@ enum control_kind {
 	CONTROL_CHILD, /* a role (re)started: role, pid, restarts */
 	/* front -> supervisor */
 	CONTROL_UP, /* a signer said hello: token, process, generation */
+	/* renewer -> supervisor */
+	CONTROL_HOOK, /* run a command: hook, name, serial; fd: its standard input and output */
+	/* supervisor -> renewer */
+	CONTROL_HOOK_END, /* it ended: serial, status */
 };
+
+/* Commands of the configuration, by the section that names them. */
+enum hook_kind {
+	HOOK_ISSUE = 1, /* ca: a request in PEM to its chain */
+};
+
+enum { CONTROL_NAME = 64, HOOK_NOT_RUN = 255 };
 
 struct control {
 	uint32_t kind;
@@ -58,6 +69,10 @@ struct control {
 	uint32_t pid;
 	uint32_t restarts;
 	uint32_t isolated; /* CONTROL_CHILD: 1 when it runs as a user of its own */
+	uint32_t hook;	   /* CONTROL_HOOK: enum hook_kind */
+	uint32_t serial;   /* … the renewer's number for it */
+	uint32_t status;   /* CONTROL_HOOK_END: exit status, 128 + signal, HOOK_NOT_RUN */
+	char name[CONTROL_NAME];
 };
 
 enum role_kind { ROLE_FRONT, ROLE_SIGNER, ROLE_ADMIN, ROLE_RENEWER, ROLE__COUNT };

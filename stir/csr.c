@@ -1,6 +1,7 @@
 #include "stir/csr.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 
 #include "stir/der.h"
@@ -288,4 +289,19 @@ csr_done(struct csr_facts *c)
 	c->subject = NULL;
 	buf_free(&c->tnauth_der);
 	buf_free(&c->constraints_der);
+}
+
+enum rc
+csr_pem(struct span der, struct buf *out, struct fault *f)
+{
+	AUTO_OSSL(BIO) *bio = BIO_new(BIO_s_mem());
+	char *text = NULL;
+	long len;
+
+	if (bio == NULL ||
+	    PEM_write_bio(bio, PEM_STRING_X509_REQ, "", der.ptr, (long)der.len) <= 0)
+		return FAULT_OPENSSL(f, RC_NO_MEMORY, "no_memory", "PEM");
+	len = BIO_get_mem_data(bio, &text);
+	buf_put(out, text, (size_t)len);
+	return buf_check(out, f);
 }

@@ -25,6 +25,9 @@ struct csr_template {
 enum rc csr_build(struct buf *out, const struct csr_template *t, OSSL_LIB_CTX *libctx,
     EVP_PKEY *key, struct fault *f) MUST_CHECK;
 
+/* The request as PEM, for people and for programs. */
+enum rc csr_pem(struct span der, struct buf *out, struct fault *f) MUST_CHECK;
+
 /*
  * What an existing request asks for, signature verified.  RC_INVALID csr,
  * csr_extension, p256_curve; RC_DENIED "signature".

@@ -1,7 +1,6 @@
 #include "agent/front/hand.h"
 
 #include <assert.h>
-#include <openssl/pem.h>
 
 #include "agent/front/acme_ops.h"
 #include "agent/front/pending.h"
@@ -27,15 +26,10 @@ as_op(struct hand_call *call, op_fn *op, json_t *members, json_t *result, struct
 static enum rc
 put_pem(json_t *result, struct span der, struct fault *f)
 {
-	AUTO_OSSL(BIO) *bio = BIO_new(BIO_s_mem());
-	char *text = NULL;
-	long len;
+	AUTO_BUF pem = BUF_INIT(2 * PENDING_MAX);
 
-	if (bio == NULL ||
-	    PEM_write_bio(bio, PEM_STRING_X509_REQ, "", der.ptr, (long)der.len) <= 0)
-		return FAULT_OPENSSL(f, RC_NO_MEMORY, "no_memory", "PEM");
-	len = BIO_get_mem_data(bio, &text);
-	return op_put(result, "csr", json_stringn(text, (size_t)len), f);
+	TRY(csr_pem(der, &pem, f));
+	return op_put(result, "csr", json_stringn((const char *)pem.ptr, pem.len), f);
 }
 
 /* An order that the renewer has under way must not lose its request to another one. */

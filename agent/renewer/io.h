@@ -9,6 +9,7 @@
 #ifndef AGENT_RENEWER_IO_H
 #define AGENT_RENEWER_IO_H
 
+#include "agent/role.h"
 #include "stir/buf.h"
 
 #include <jansson.h>
@@ -53,6 +54,13 @@ typedef void io_http_done(
 /* RC_OK with the answer, or the front's refusal (RC_DENIED, or what problem_of_refusal() says). */
 typedef void io_ask_done(void *arg, enum rc rc, const json_t *answer, const struct fault *f);
 
+/*
+ * What a command wrote to its standard output, borrowed, with RC_OK.  RC_NET:
+ * it could not be run, or did not end well, and may another time; RC_TIMEOUT;
+ * RC_DENIED: it said that it is no use to ask again.
+ */
+typedef void io_run_done(void *arg, enum rc rc, struct span output, const struct fault *f);
+
 struct io {
 	void *ctx;
 	enum rc (*http)(void *ctx, const struct http_request *r, io_http_done *done, void *arg,
@@ -60,6 +68,9 @@ struct io {
 	/* message is borrowed; "id" is added on the way. */
 	enum rc (*ask)(void *ctx, const json_t *message, io_ask_done *done, void *arg,
 	    struct fault *f) MUST_CHECK;
+	/* The command of the section of that kind and name; input is copied.  RC_BUSY. */
+	enum rc (*run)(void *ctx, enum hook_kind kind, const char *name, struct span input,
+	    io_run_done *done, void *arg, struct fault *f) MUST_CHECK;
 	int64_t (*now_ms)(void *ctx); /* Unix time in milliseconds */
 };
 

@@ -9,8 +9,8 @@
 
 struct ca_slot {
 	const struct config_ca *config;
-	struct acme *acme;
-	unsigned busy; /* steps under way */
+	struct acme *acme; /* NULL: ISSUER_COMMAND */
+	unsigned busy;	   /* steps under way */
 };
 
 /* All that comes of one reading of the configuration. */
@@ -82,6 +82,7 @@ enum rc step_finalize(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_poll(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_download(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_install(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_issue(struct job *j, struct fault *f) MUST_CHECK;
 
 /* How a step ends: exactly one of these for each that was started. */
 void job_next(struct job *j);				   /* the table's next state, at once */

@@ -17,6 +17,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/problem.c agent/renewer/problem.h \
 	agent/renewer/record.c agent/renewer/record.h \
 	agent/renewer/renew.c agent/renewer/renew.h \
+	agent/renewer/runner.c agent/renewer/runner.h \
 	agent/renewer/schedule.c agent/renewer/schedule.h \
 	agent/renewer/settings.c \
 	agent/renewer/steps.c \

@@ -19,6 +19,7 @@
 #include "agent/renewer/lists.h"
 #include "agent/renewer/observe.h"
 #include "agent/renewer/renew.h"
+#include "agent/renewer/runner.h"
 #include "agent/role.h"
 
 enum { EXIT_USAGE = 2, FILE_SIZE_MAX = 16 * 1024 * 1024 };
@@ -35,6 +36,7 @@ struct renewer {
 	struct renew *renew;
 	struct observe *observe;
 	struct lists *lists;
+	struct runner *runner;
 	struct io io;
 	bool stopping;
 };
@@ -87,6 +89,14 @@ io_ask(void *ctx, const json_t *message, io_ask_done *done, void *arg, struct fa
 	return ask_send(((struct renewer *)ctx)->ask, message, done, arg, f);
 }
 
+static enum rc
+io_run(void *ctx, enum hook_kind kind, const char *name, struct span input, io_run_done *done,
+    void *arg, struct fault *f)
+{
+	return runner_start(
+	    ((struct renewer *)ctx)->runner, kind, name, input, wall_ms(NULL), done, arg, f);
+}
+
 /* A bad configuration leaves the old one in force. */
 static void
 reload(struct renewer *r)
@@ -137,11 +147,14 @@ start(struct renewer *r, const struct options *o, struct fault *f)
 	struct config *config = NULL;
 
 	r->file = o->config;
-	r->io = (struct io){ .ctx = r, .http = io_http, .ask = io_ask, .now_ms = wall_ms };
+	r->io = (struct io){
+		.ctx = r, .http = io_http, .ask = io_ask, .run = io_run, .now_ms = wall_ms
+	};
 	TRY(role_become(o->user, false, f));
 	json_object_seed(0);
 	TRY(httpc_new(&r->http, f));
 	TRY(ask_new(ROLE_FD_PEER, on_event, r, &r->ask, f));
+	TRY(runner_new(ROLE_FD_CONTROL, &r->runner, f));
 	TRY(config_read(o->config, &config, f));
 	/* store_open() wants a path of the tree, which renew_new() takes over. */
 	if (store_open(config->state_dir, &r->store, f) != RC_OK) {
@@ -170,6 +183,7 @@ stop(struct renewer *r)
 		lists_stop(r->lists);
 	ask_free(r->ask);
 	httpc_free(r->http);
+	runner_free(r->runner);
 	renew_free(r->renew);
 	observe_free(r->observe);
 	lists_free(r->lists);
@@ -195,6 +209,8 @@ run_control(struct renewer *r, struct fault *f)
 			reload(r);
 		if (c.kind == CONTROL_DRAIN)
 			r->stopping = true;
+		if (c.kind == CONTROL_HOOK_END)
+			runner_ended(r->runner, &c);
 	}
 }
 
@@ -208,7 +224,7 @@ static enum rc
 loop(struct renewer *r, struct fault *f)
 {
 	while (!r->stopping) {
-		struct curl_waitfd fds[] = {
+		struct curl_waitfd fds[2 + RUNNER_MAX] = {
 			{ .fd = ROLE_FD_PEER, .events = CURL_WAIT_POLLIN },
 			{ .fd = ROLE_FD_CONTROL, .events = CURL_WAIT_POLLIN },
 		};
@@ -219,8 +235,9 @@ loop(struct renewer *r, struct fault *f)
 
 		/* What was just asked goes out before the wait. */
 		TRY(ask_run(r->ask, wall_ms(NULL), f));
-		TRY(httpc_wait(r->http, fds, ARRAY_LEN(fds), wait_ms, f));
+		TRY(httpc_wait(r->http, fds, 2 + runner_fds(r->runner, fds + 2), wait_ms, f));
 		TRY(run_control(r, f));
+		runner_turn(r->runner, wall_ms(NULL));
 		TRY(ask_run(r->ask, wall_ms(NULL), f));
 	}
 	return RC_OK;

@@ -183,6 +183,8 @@ take_authz(struct record *r, const json_t *list, struct fault *f)
 static enum rc
 check_state(const struct record *r, struct fault *f)
 {
+	if (r->state == RENEW_ISSUE)
+		return RC_OK;
 	if (r->state >= RENEW_CHALLENGE && (r->order == NULL || r->authzs == 0))
 		return BAD(f, "a state beyond order without an order");
 	if (r->state >= RENEW_CHALLENGE && r->finalize == NULL)

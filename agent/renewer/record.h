@@ -22,7 +22,8 @@
 	X(FINALIZE, "finalize") \
 	X(POLL, "poll")		/* look until the certificate is issued */ \
 	X(DOWNLOAD, "download") /* fetch the chain */ \
-	X(INSTALL, "install")	/* the front checks it and puts it in force */
+	X(INSTALL, "install")	/* the front checks it and puts it in force */ \
+	X(ISSUE, "issue")	/* request, chain of a command, install: for CAs without ACME */
 
 enum renew_state {
 #define X(name, text) RENEW_##name,

@@ -22,6 +22,7 @@ static const struct {
 	[RENEW_POLL]      = { step_poll,      RENEW_DOWNLOAD,  RENEW_POLL },
 	[RENEW_DOWNLOAD]  = { step_download,  RENEW_INSTALL,   RENEW_DOWNLOAD },
 	[RENEW_INSTALL]   = { step_install,   RENEW_IDLE,      RENEW_DOWNLOAD },
+	[RENEW_ISSUE]     = { step_issue,     RENEW_IDLE,      RENEW_ISSUE },
 	/* clang-format on */
 };
 static_assert(ARRAY_LEN(steps) == RENEW__COUNT, "a row per state");
@@ -763,7 +764,7 @@ has_ca(struct job *j, struct ca_slot *slot, int64_t *wake_ms)
 		set_problem(j, "no_ca: the configuration has no such ca section");
 		return false;
 	}
-	if (acme_ready(slot->acme))
+	if (slot->acme == NULL || acme_ready(slot->acme))
 		return true;
 	if (acme_fault(slot->acme)->rc != RC_OK)
 		problem_of_fault(j, acme_fault(slot->acme));
@@ -803,6 +804,12 @@ start_step(struct job *j, struct ca_slot *slot, int64_t now)
 	struct fault f = { 0 };
 	enum rc rc;
 
+	/* The CA's section was changed from one way to the other. */
+	if (j->rec.state != RENEW_IDLE &&
+	    (j->rec.state == RENEW_ISSUE) != (slot->acme == NULL)) {
+		reset(j);
+		return;
+	}
 	if (j->unsaved && !save(j)) {
 		set_problem(j, "io: the state directory cannot be written");
 		j->rec.wake_ms = now + RENEW_SAVE_AGAIN_MS;
@@ -824,7 +831,7 @@ run_steps(struct renew *r, int64_t now, int64_t *wake_ms)
 	for (size_t i = 0; i < n; i++) {
 		struct ca_slot *slot = settings_ca(r->set, r->ready[i]->plan.ca);
 
-		if (slot->busy >= RENEW_CA_STEPS)
+		if (slot->busy >= (slot->acme != NULL ? RENEW_CA_STEPS : RENEW_COMMANDS))
 			continue;
 		start_step(r->ready[i], slot, now);
 		/* It may have gone on at once, or wait for less than the tick. */
@@ -837,7 +844,9 @@ static bool
 is_quiet(const struct renew *r)
 {
 	for (size_t i = 0; i < r->set->cas; i++) {
-		if (r->set->ca[i].busy > 0 || acme_busy(r->set->ca[i].acme))
+		const struct ca_slot *slot = &r->set->ca[i];
+
+		if (slot->busy > 0 || (slot->acme != NULL && acme_busy(slot->acme)))
 			return false;
 	}
 	return true;
@@ -871,8 +880,10 @@ follow_clock(struct renew *r, int64_t now)
 		j->rec.wake_ms = j->rec.wake_ms > back ? j->rec.wake_ms - back : 0;
 		j->seen_ms -= back;
 	}
-	for (size_t i = 0; i < r->set->cas; i++)
-		acme_clock_back(r->set->ca[i].acme, back);
+	for (size_t i = 0; i < r->set->cas; i++) {
+		if (r->set->ca[i].acme != NULL)
+			acme_clock_back(r->set->ca[i].acme, back);
+	}
 	r->plan_wake_ms -= back;
 }
 
@@ -951,7 +962,7 @@ on_renew(struct renew *r, const json_t *event)
 		return;
 	j->asked = j->rec.state == RENEW_IDLE;
 	j->rec.wake_ms = 0;
-	if (slot != NULL)
+	if (slot != NULL && slot->acme != NULL)
 		acme_retry(slot->acme);
 	log_state(j, "renewal_asked_for", LEVEL_NOTICE);
 }

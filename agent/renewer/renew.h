@@ -6,6 +6,10 @@
  *	idle -> token -> claims-token -> order -> challenge -> csr ->
  *	finalize -> poll -> download -> install -> idle
  *
+ * or, where a command stands in the place of the CA,
+ *
+ *	idle -> issue -> idle
+ *
  * A failure that may pass goes back by the table and waits on a ladder; one
  * that trying again does not cure ends the order and is an alarm.  At most
  * RENEW_CA_STEPS steps of one CA are under way; begun renewals come first,
@@ -22,6 +26,7 @@
 
 enum {
 	RENEW_CA_STEPS = 16,
+	RENEW_COMMANDS = 2,	  /* of one CA's command at once */
 	RENEW_REPORTS = 4,	  /* schedule reports under way */
 	RENEW_TICK_MS = 1000,	  /* the plan is looked at at least this often */
 	RENEW_ORDER_ATTEMPTS = 6, /* failures before an order is given up */

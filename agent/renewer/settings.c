@@ -51,7 +51,8 @@ make_cas(struct settings *s, const struct io *io, struct store *store, struct fa
 		if (s->config->ca[i].issuer == ISSUER_HAND)
 			continue;
 		slot->config = &s->config->ca[i];
-		TRY(acme_new(slot->config, io, store, &slot->acme, f));
+		if (slot->config->issuer == ISSUER_ACME)
+			TRY(acme_new(slot->config, io, store, &slot->acme, f));
 		s->cas++;
 	}
 	return RC_OK;

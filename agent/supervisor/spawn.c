@@ -17,6 +17,8 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_RENEWER] = "vesper-renewer",
 };
 
+static const char hook_program[] = "vesper-hook";
+
 enum rc
 spawn_high_fd(int *fd, struct fault *f)
 {
@@ -232,6 +234,34 @@ spawn_role(const struct spawn_context *s, const struct child *c, int peer, int c
 	return check(err, path, f);
 }
 
+enum rc
+spawn_hook(const struct spawn_context *s, const struct config_strings *command, int fd,
+    pid_t *pid, struct fault *f)
+{
+	__attribute__((cleanup(actions_cleanup))) posix_spawn_file_actions_t actions;
+	__attribute__((cleanup(attr_cleanup))) posix_spawnattr_t attr;
+	struct vector args = { .len = 0 }, env = { .len = 0 };
+	char path[PATH_LEN];
+	int n = snprintf(path, sizeof path, "%s/%s", s->role_dir, hook_program);
+
+	if (n < 0 || n >= PATH_LEN)
+		return FAULT(f, RC_INVALID, "spawn", "path of %s too long", hook_program);
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawnattr_init(&attr);
+	TRY(place(&actions, fd, STDIN_FILENO, f));
+	TRY(place(&actions, fd, STDOUT_FILENO, f));
+	TRY(set_attributes(&attr, f));
+	push(&args, hook_program);
+	push_pair(&args, "--user", role_user(s, ROLE_RENEWER));
+	push(&args, "--");
+	for (size_t i = 0; i < command->len; i++)
+		push(&args, command->item[i]);
+	push(&env, "PATH=/usr/local/bin:/usr/bin:/bin");
+	if (args.full)
+		return FAULT(f, RC_INVALID, "spawn", "more than %d arguments", MAX_ENV);
+	return check(posix_spawn(pid, path, &actions, &attr, args.item, env.item), path, f);
+}
+
 /* ---- where the programs are ---------------------------------------------------- */
 
 enum rc
@@ -255,6 +285,10 @@ spawn_find_roles(char **dir, struct fault *f)
 			return FAULT(f, RC_NOT_FOUND, "spawn",
 			    "%s: %s; install the agent completely", front, strerror(errno));
 	}
+	snprintf(front, sizeof front, "%s/%s", self, hook_program);
+	if (access(front, X_OK) != 0)
+		return FAULT(f, RC_NOT_FOUND, "spawn", "%s: %s; install the agent completely",
+		    front, strerror(errno));
 	*dir = strdup(self);
 	return *dir != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "role directory");
 }

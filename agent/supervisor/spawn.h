@@ -32,6 +32,13 @@ enum rc spawn_high_fd(int *fd, struct fault *f) MUST_CHECK;
 enum rc spawn_role(const struct spawn_context *s, const struct child *c, int peer, int control,
     pid_t *pid, struct fault *f) MUST_CHECK;
 
+/*
+ * A command of the configuration, by vesper-hook, which makes it the renewer's
+ * user: fd is its standard input and output, our stderr its stderr.
+ */
+enum rc spawn_hook(const struct spawn_context *s, const struct config_strings *command, int fd,
+    pid_t *pid, struct fault *f) MUST_CHECK;
+
 /* The directory of the role programs: beside vesperd itself, else LIBEXECDIR.  malloc'd. */
 enum rc spawn_find_roles(char **dir, struct fault *f) MUST_CHECK;
 

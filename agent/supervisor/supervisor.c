@@ -14,6 +14,7 @@
 
 #include "agent/log.h"
 #include "agent/supervisor/breaker.h"
+#include "agent/supervisor/hook.h"
 
 enum {
 	CHILD_FRONT = 0, /* places in the table; token processes follow */
@@ -31,6 +32,8 @@ struct supervisor {
 	size_t children;
 	uint32_t generation[CONFIG_MAX_TOKENS];
 	struct breaker breaker[CONFIG_MAX_TOKENS];
+	struct hooks hooks;
+	int64_t hook_ms;		  /* when one of them has run too long; 0: none runs */
 	bool pin_told[CONFIG_MAX_TOKENS]; /* its PIN was refused, and that was said */
 	int signals;
 	bool draining, killed;
@@ -443,15 +446,54 @@ ended(struct supervisor *s, struct child *c, int status)
 	close_control(c);
 	if (c->role == ROLE_FRONT)
 		front_ended(s, now);
+	if (c->role == ROLE_RENEWER)
+		hook_kill_all(&s->hooks);
+}
+
+/* A word that is lost there is a time-out here: the renewer waits no longer than we do. */
+static void
+tell_hook_end(struct supervisor *s, const struct control *m)
+{
+	const struct child *c = &s->child[CHILD_RENEWER];
+	struct fault f = { 0 };
+
+	log_event(m->status == 0 ? LEVEL_INFO : LEVEL_WARNING, "hook_ended",
+	    "serial=%u status=%u", (unsigned)m->serial, (unsigned)m->status);
+	if (m->serial != 0 && c->control >= 0 && control_send(c->control, m, -1, &f) != RC_OK)
+		log_fault(LEVEL_WARNING, "control_lost", &f);
+}
+
+static void
+run_hook(struct supervisor *s, const struct control *m, int fd)
+{
+	struct control end = {
+		.kind = CONTROL_HOOK_END, .serial = m->serial, .status = HOOK_NOT_RUN
+	};
+	struct fault f = { 0 };
+
+	if (!s->draining && m->serial != 0 &&
+	    hook_start(&s->hooks, s->spawn, m, fd, now_ms(), &f) == RC_OK) {
+		log_event(LEVEL_INFO, "hook_started", "serial=%u name=%s", (unsigned)m->serial,
+		    m->name);
+		return;
+	}
+	log_event(LEVEL_ERR, "hook_not_started", "serial=%u detail=\"%s\"", (unsigned)m->serial,
+	    s->draining ? "stopping" : f.detail);
+	tell_hook_end(s, &end);
 }
 
 static void
 reap(struct supervisor *s)
 {
+	struct control end = { 0 };
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (hook_ended(&s->hooks, pid, status, &end)) {
+			tell_hook_end(s, &end);
+			continue;
+		}
 		for (size_t i = 0; i < s->children; i++) {
 			if (s->child[i].pid == pid)
 				ended(s, &s->child[i], status);
@@ -535,8 +577,10 @@ read_control(struct supervisor *s, struct child *c)
 
 		if (rc == RC_NOT_FOUND)
 			return;
+		if (rc == RC_OK && c->role == ROLE_RENEWER && m.kind == CONTROL_HOOK)
+			run_hook(s, &m, fd);
 		if (fd >= 0)
-			close(fd); /* nobody sends us one */
+			close(fd);
 		if (rc == RC_IO)
 			control_lost(c);
 		else if (rc != RC_OK)
@@ -594,6 +638,7 @@ drain(struct supervisor *s)
 	notify(s, "STOPPING=1");
 	s->draining = true;
 	s->drain_ms = now_ms();
+	hook_kill_all(&s->hooks);
 	front_of(s)->kill_ms = s->drain_ms + SUPERVISOR_FRONT_MS;
 	tell(front_of(s), CONTROL_DRAIN);
 	tell(&s->child[CHILD_RENEWER], CONTROL_DRAIN);
@@ -667,6 +712,7 @@ wait_ms(const struct supervisor *s)
 		sooner(&at, s->breaker[t].down_ms != 0 ? now + OUTAGE_LOOK_MS : 0);
 	if (s->announce_later)
 		sooner(&at, now + RETRY_MS);
+	sooner(&at, s->hook_ms);
 	if (s->draining && !s->killed)
 		sooner(&at, s->drain_ms + SUPERVISOR_DRAIN_MS);
 	return at <= now ? 0 : (int)(at - now);
@@ -714,6 +760,7 @@ loop(struct supervisor *s)
 		} else if (!s->killed && now_ms() >= s->drain_ms + SUPERVISOR_DRAIN_MS) {
 			kill_all(s);
 		}
+		s->hook_ms = hook_overdue(&s->hooks, now_ms());
 		wait_once(s);
 		kill_overdue(s);
 	}

@@ -3,7 +3,7 @@
  * the new ends of its pairs, kill what the front calls hung, drain and stop.
  *
  * It parses nothing that a caller, the network or a token sent: only fixed
- * messages of the front (struct control) reach it.  One thread.
+ * messages of the front and the renewer (struct control) reach it.  One thread.
  */
 #ifndef AGENT_SUPERVISOR_SUPERVISOR_H
 #define AGENT_SUPERVISOR_SUPERVISOR_H

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import shutil
 import subprocess
 import sys
 
@@ -21,6 +23,61 @@ def desk(machine: Machine, ca: str = "") -> str:
             '\tcredential "main" {\n\t\tprofile = "atis-delegate"\n\t\ttoken = "main"\n'
             f"\t\tx5u = {quote(machine.info['repository'] + 'certs/')}\n"
             f'\t\tpublish_dir = "../lab/www/certs"\n{ca}\t}}\n}}\n')
+
+
+class Printer:
+    """A CA behind a command (issuer = command), which does what the file "how" says."""
+
+    NUMBER = "14045550100"
+    SCRIPT = """#!/bin/sh
+cd {dir} && echo run >>runs && id -un >who
+case $(cat how) in
+good) exec {python} deskca.py lab ;;
+refuse) echo "not today" >&2; exit 77 ;;
+fail) exit 3 ;;
+rubbish) echo hello ;;
+silent) exec cat >/dev/null ;;
+*) exec {python} deskca.py lab "$(cat how)" ;;
+esac
+"""
+
+    def __init__(self, machine: Machine):
+        self.machine, self.dir = machine, machine.dir / "printer"
+
+    def make(self) -> None:
+        """All that it needs lies where the renewer's user may look."""
+        keys = self.dir / "lab" / "ca"
+        keys.mkdir(parents=True)
+        shutil.copytree(TOP / "tests/lab/stirlab", self.dir / "stirlab",
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(TOP / "tests/lab/deskca.py", self.dir)
+        for path in (self.machine.lab_dir / "ca").iterdir():
+            if path.stem in ("sti-root", "sti-ca", "foreign-root", "foreign"):
+                shutil.copy(path, keys)
+        script = self.dir / "issue"
+        script.write_text(self.SCRIPT.format(dir=self.dir, python=PYTHON))
+        self.how("good")
+        self.machine.give(self.dir, "net_user", 0o755)
+        script.chmod(0o755)
+        conf = self.machine.config / "vesperd.conf"
+        conf.write_text(conf.read_text() + f'ca "printer" {{ issuer = "command"\n'
+                        f"\tcommand = {{ {quote(str(script))} }} csr_country = \"US\" }}\n")
+
+    def how(self, what: str) -> None:
+        (self.dir / "how").write_text(what)
+
+    def runs(self) -> int:
+        return len((self.dir / "runs").read_text().splitlines())
+
+    def tenant(self) -> str:
+        return desk(self.machine, '\t\tca = "printer"\n').replace(
+            'tenant "desk"', 'tenant "press"').replace(DESK, self.NUMBER)
+
+
+def tenants(machine: Machine) -> dict[str, str]:
+    printer = Printer(machine)
+    printer.make()
+    return {"osp": machine.provider(), "desk": desk(machine), "press": printer.tenant()}
 
 
 def vesper(machine: Machine, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
@@ -163,6 +220,50 @@ def template_of_the_ca(machine: Machine) -> None:
     equal(vesper(machine, "account", "show", "desk").returncode, 4, "no account without ACME")
 
 
+# ---- a command in the place of the CA ----
+
+def by_command(machine: Machine) -> None:
+    """It comes by itself, is renewed like any other, and runs as the renewer's user."""
+    printer = Printer(machine)
+    machine.wait_ready("press")
+    equal(machine.sign(printer.NUMBER, tenant="press").status, 200)
+    who = (printer.dir / "who").read_text().strip()
+    equal(who, machine_user(machine, "net_user"))
+    before = machine.credential("press")["serial"]
+    good(machine, "cert", "renew", "press/main")
+    wait_for("the next one", lambda: machine.credential("press")["serial"] != before, 60)
+    equal(machine.sign(printer.NUMBER, tenant="press").status, 200)
+
+
+def machine_user(machine: Machine, role: str) -> str:
+    line = next((x for x in (machine.config / "vesperd.conf").read_text().splitlines()
+                 if x.startswith(role + " ")), None)
+    return line.split('"')[1] if line else pwd.getpwuid(os.geteuid()).pw_name
+
+
+# what the command does, what status says of it
+COMMAND_FAULTS = [("refuse", "command_refused"), ("fail", "command_failed"),
+                  ("rubbish", "chain_"), ("silent", "command_output"),
+                  ("other-key", "key_mismatch"), ("wider-tnauthlist", "tnauthlist_differs")]
+
+
+def wrong_command(machine: Machine, how: str, reason: str) -> None:
+    """The old one stays in force, status says why, and it is not asked again in a loop."""
+    printer = Printer(machine)
+    serial, runs = machine.credential("press")["serial"], printer.runs()
+    printer.how(how)
+    good(machine, "cert", "renew", "press/main")
+    wait_for(f"{reason} in status", lambda: any(
+        p["problem"] == "renewal" and reason in p["detail"]
+        for p in machine.credential("press")["problems"]), 60)
+    equal(machine.credential("press")["serial"], serial)
+    true(runs < printer.runs() <= runs + 4, f"{printer.runs() - runs} runs")
+    printer.how("good")
+    good(machine, "cert", "renew", "press/main")
+    wait_for("the next one", lambda: machine.credential("press")["serial"] != serial, 60)
+    equal([p for p in machine.credential("press")["problems"] if p["problem"] == "renewal"], [])
+
+
 # ---- accounts ----
 
 # D-29
@@ -192,7 +293,7 @@ def listed(machine: Machine) -> None:
 def main() -> int:
     cases = Cases("enrol")
     with Machine() as machine:
-        machine.start(lambda m: {"osp": m.provider(), "desk": desk(m)}, wait=False)
+        machine.start(tenants, wait=False)
         machine.wait_ready("osp")
         cases.case("the same request", the_same_request, machine)
         for wrong, reason in WRONG:
@@ -205,6 +306,9 @@ def main() -> int:
         for name, body, reason in BODIES:
             cases.refusal(f"body: {name}", body_is_strict, machine, body, reason)
         cases.refusal("not for callers", not_for_callers, machine)
+        cases.case("by command", by_command, machine)
+        for how, reason in COMMAND_FAULTS:
+            cases.refusal(f"command: {how}", wrong_command, machine, how, reason)
         cases.case("template of the CA (D-34)", template_of_the_ca, machine)
         cases.case("both fingerprints (D-29)", both_fingerprints, machine)
         cases.case("listed", listed, machine)

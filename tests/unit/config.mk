@@ -17,3 +17,8 @@ tests_unit_test_supervisor_LDADD = libsupervisor.la $(AGENT_LDADD)
 
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c tests/unit/cm.h
 tests_unit_test_channel_LDADD = $(AGENT_LDADD)
+
+UNIT_TESTS += tests/unit/test_hook
+tests_unit_test_hook_SOURCES = tests/unit/test_hook.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_hook_LDADD = libsupervisor.la $(AGENT_LDADD)
+EXTRA_tests_unit_test_hook_DEPENDENCIES = vesper-hook

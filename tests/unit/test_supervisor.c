@@ -251,6 +251,7 @@ make_home_tree(void)
 	copy_program("tests/unit/role_standin", "bin/vesper-front", 0755);
 	assert_int_equal(symlink("vesper-front", at("bin/vesper-hsm")), 0);
 	assert_int_equal(symlink("vesper-front", at("bin/vesper-renewer")), 0);
+	assert_int_equal(symlink("vesper-front", at("bin/vesper-hook")), 0);
 	put("conf/vesperd.conf", CONFIG_TEXT);
 	put_anchors();
 	put("conf/pin", "1234\n");

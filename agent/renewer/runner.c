@@ -1,0 +1,237 @@
+#include "agent/renewer/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+struct run {
+	uint32_t serial; /* 0: a free place */
+	int fd;
+	struct buf input, output;
+	size_t written;
+	bool heard; /* the supervisor said how it ended */
+	bool whole; /* nothing more comes */
+	uint32_t status;
+	int64_t end_ms;
+	io_run_done *done;
+	void *arg;
+};
+
+struct runner {
+	int control;
+	uint32_t last_serial;
+	bool stopping;
+	struct run run[RUNNER_MAX];
+};
+
+enum rc
+runner_new(int control, struct runner **out, struct fault *f)
+{
+	struct runner *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "commands");
+	r->control = control;
+	for (size_t i = 0; i < RUNNER_MAX; i++)
+		r->run[i].fd = -1;
+	*out = r;
+	return RC_OK;
+}
+
+/* The place is free before done() runs, which may start another. */
+static void
+finish(struct run *run, enum rc rc, const struct fault *f)
+{
+	struct run was = *run;
+
+	*run = (struct run){ .fd = -1 };
+	if (was.fd >= 0)
+		close(was.fd);
+	was.done(was.arg, rc, rc == RC_OK ? buf_view(&was.output) : span_of(NULL, 0), f);
+	buf_wipe(&was.input);
+	buf_wipe(&was.output);
+}
+
+void
+runner_free(struct runner *r)
+{
+	struct fault f = { 0 };
+
+	if (r == NULL)
+		return;
+	r->stopping = true;
+	(void)FAULT(&f, RC_CONFLICT, "stopping", "the renewer stops");
+	for (size_t i = 0; i < RUNNER_MAX; i++) {
+		if (r->run[i].serial != 0)
+			finish(&r->run[i], RC_CONFLICT, &f);
+	}
+	free(r);
+}
+
+static struct run *
+find(struct runner *r, uint32_t serial)
+{
+	for (size_t i = 0; i < RUNNER_MAX; i++) {
+		if (r->run[i].serial == serial)
+			return &r->run[i];
+	}
+	return NULL;
+}
+
+static enum rc
+make_pair(int *ours, int *theirs, struct fault *f)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return FAULT(f, RC_IO, "io", "socketpair: %s", strerror(errno));
+	*ours = pair[0];
+	*theirs = pair[1];
+	/* Theirs stays as a program expects its standard input to be. */
+	if (fcntl(*ours, F_SETFL, O_NONBLOCK) != 0)
+		return FAULT(f, RC_IO, "io", "F_SETFL: %s", strerror(errno));
+	return RC_OK;
+}
+
+enum rc
+runner_start(struct runner *r, enum hook_kind kind, const char *name, struct span input,
+    int64_t now_ms, io_run_done *done, void *arg, struct fault *f)
+{
+	struct control c = { .kind = CONTROL_HOOK, .hook = kind };
+	__attribute__((cleanup(buf_wipe))) struct buf data = BUF_INIT(input.len);
+	struct run *run = find(r, 0);
+	AUTO_FD ours = -1, theirs = -1;
+
+	if (r->stopping || run == NULL)
+		return FAULT(f, RC_BUSY, "command_busy", "%d commands run", RUNNER_MAX);
+	if (strlen(name) >= sizeof c.name)
+		return FAULT(f, RC_BUG, "internal_error", "a name");
+	memcpy(c.name, name, strlen(name) + 1);
+	TRY(make_pair(&ours, &theirs, f));
+	buf_span(&data, input);
+	TRY(buf_check(&data, f));
+	c.serial = r->last_serial == UINT32_MAX ? 1 : r->last_serial + 1;
+	TRY(control_send(r->control, &c, theirs, f));
+	r->last_serial = c.serial;
+	*run = (struct run){ .serial = c.serial,
+		.fd = ours,
+		.input = data,
+		.output = BUF_INIT(RUNNER_OUTPUT_MAX),
+		.end_ms = now_ms + RUNNER_TOTAL_MS,
+		.done = done,
+		.arg = arg };
+	ours = -1; /* run's from here on, as is the data */
+	data = BUF_INIT(0);
+	return RC_OK;
+}
+
+unsigned
+runner_fds(const struct runner *r, struct curl_waitfd fds[RUNNER_MAX])
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < RUNNER_MAX; i++) {
+		const struct run *run = &r->run[i];
+
+		if (run->serial == 0 || run->whole)
+			continue;
+		fds[n++] = (struct curl_waitfd){ .fd = run->fd,
+			.events = CURL_WAIT_POLLIN |
+				  (run->written < run->input.len ? CURL_WAIT_POLLOUT : 0) };
+	}
+	return n;
+}
+
+void
+runner_ended(struct runner *r, const struct control *c)
+{
+	struct run *run = c->serial != 0 ? find(r, c->serial) : NULL;
+
+	if (run == NULL)
+		return;
+	run->heard = true;
+	run->status = c->status;
+}
+
+/* A command need not read what it is given; how it ends says whether that was well. */
+static void
+write_some(struct run *run)
+{
+	struct span rest = buf_view(&run->input);
+	ssize_t n;
+
+	if (run->written > run->input.len)
+		return; /* closed already */
+	span_cut(&rest, run->written);
+	n = rest.len > 0 ? send(run->fd, rest.ptr, rest.len, MSG_NOSIGNAL) : 0;
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	run->written = n < 0 ? run->input.len : run->written + (size_t)n;
+	if (run->written < run->input.len)
+		return;
+	run->written = run->input.len + 1;
+	(void)shutdown(run->fd, SHUT_WR);
+}
+
+static void
+read_some(struct run *run)
+{
+	uint8_t chunk[4096];
+	ssize_t n = 0;
+
+	while (run->output.rc == RC_OK && (n = read(run->fd, chunk, sizeof chunk)) > 0)
+		buf_put(&run->output, chunk, (size_t)n);
+	run->whole =
+	    run->output.rc != RC_OK || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	OPENSSL_cleanse(chunk, sizeof chunk);
+}
+
+static enum rc
+outcome(const struct run *run, struct fault *f)
+{
+	if (run->status == RUNNER_EXIT_REFUSED)
+		return FAULT(f, RC_DENIED, "command_refused",
+		    "the command refuses (exit %d); what it says is in the log of vesperd",
+		    RUNNER_EXIT_REFUSED);
+	if (run->status == HOOK_NOT_RUN)
+		return FAULT(f, RC_NET, "command_not_run",
+		    "vesperd did not run the command: it takes its words at its start");
+	if (run->status != 0)
+		return FAULT(f, RC_NET, "command_failed",
+		    "the command ended with %u; what it says is in the log of vesperd",
+		    (unsigned)run->status);
+	if (run->output.rc != RC_OK)
+		return FAULT(f, RC_INVALID, "command_output", "more than %d bytes",
+		    (int)RUNNER_OUTPUT_MAX);
+	return RC_OK;
+}
+
+static void
+turn(struct run *run, int64_t now_ms)
+{
+	struct fault f = { 0 };
+
+	if (!run->whole) {
+		write_some(run);
+		read_some(run);
+	}
+	/* Something that it started may hold the descriptor: its own end is enough. */
+	if (run->heard)
+		finish(run, outcome(run, &f), &f);
+	else if (now_ms >= run->end_ms)
+		finish(run,
+		    FAULT(&f, RC_TIMEOUT, "command_timeout", "the command does not end"), &f);
+}
+
+void
+runner_turn(struct runner *r, int64_t now_ms)
+{
+	for (size_t i = 0; i < RUNNER_MAX; i++) {
+		if (r->run[i].serial != 0)
+			turn(&r->run[i], now_ms);
+	}
+}

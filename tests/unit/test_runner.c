@@ -1,0 +1,276 @@
+/* What the renewer gives a command and takes from it, with a supervisor that the test plays. */
+#include "agent/renewer/runner.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/cm.h"
+#include "tests/unit/rows.h"
+
+enum { LATE_MS = RUNNER_TOTAL_MS + 1 };
+
+struct world {
+	struct runner *r;
+	int control, ours; /* the supervisor's ends */
+	struct control asked;
+	int fd; /* of the command */
+	unsigned done;
+	enum rc rc;
+	char reason[40], output[64];
+	size_t len;
+};
+
+static void
+world_open(struct world *w)
+{
+	int pair[2];
+	struct fault f = { 0 };
+
+	*w = (struct world){ .fd = -1 };
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	w->control = pair[0];
+	w->ours = pair[1];
+	assert_int_equal(runner_new(w->control, &w->r, &f), RC_OK);
+}
+
+static void
+world_close(struct world *w)
+{
+	runner_free(w->r);
+	close(w->control);
+	close(w->ours);
+	if (w->fd >= 0)
+		close(w->fd);
+}
+
+static void
+on_done(void *arg, enum rc rc, struct span output, const struct fault *f)
+{
+	struct world *w = arg;
+
+	w->done++;
+	w->rc = rc;
+	w->len = output.len;
+	snprintf(w->reason, sizeof w->reason, "%s", rc != RC_OK ? f->reason : "");
+	snprintf(w->output, sizeof w->output, "%.*s", (int)output.len,
+	    output.len > 0 ? (const char *)output.ptr : "");
+}
+
+static void
+start(struct world *w, const char *input)
+{
+	struct fault f = { 0 };
+
+	if (runner_start(w->r, HOOK_ISSUE, "printer", span_str(input), 0, on_done, w, &f) !=
+	    RC_OK)
+		fail_msg("%s", f.detail);
+	assert_int_equal(control_recv(w->ours, &w->asked, &w->fd, &f), RC_OK);
+	assert_true(w->fd >= 0);
+}
+
+static void
+end(struct world *w, uint32_t status)
+{
+	runner_ended(
+	    w->r, &(struct control){
+		      .kind = CONTROL_HOOK_END, .serial = w->asked.serial, .status = status });
+	runner_turn(w->r, 1);
+}
+
+/* ---- how it ends ---- */
+
+static struct end_case {
+	const char *name, *output;
+	uint32_t status;
+	enum rc rc;
+	const char *reason;
+} ends[] = {
+	{ "well", "chain", 0, RC_OK, "" },
+	{ "well, without a word", "", 0, RC_OK, "" },
+	{ "badly", "chain", 1, RC_NET, "command_failed" },
+	{ "killed", "chain", 137, RC_NET, "command_failed" },
+	{ "not there", "", 127, RC_NET, "command_failed" },
+	{ "refused for good", "no", RUNNER_EXIT_REFUSED, RC_DENIED, "command_refused" },
+	{ "not run", "", HOOK_NOT_RUN, RC_NET, "command_not_run" },
+};
+
+static void
+ends_so(void **state)
+{
+	const struct end_case *c = *state;
+	struct world w;
+	char text[16] = "";
+
+	world_open(&w);
+	start(&w, "request");
+	assert_int_equal(w.asked.kind, CONTROL_HOOK);
+	assert_int_equal(w.asked.hook, HOOK_ISSUE);
+	assert_string_equal(w.asked.name, "printer");
+	assert_int_not_equal(w.asked.serial, 0);
+	runner_turn(w.r, 1);
+	assert_int_equal(read(w.fd, text, sizeof text), 7);
+	assert_string_equal(text, "request");
+	assert_int_equal(read(w.fd, text, sizeof text), 0); /* closed behind the last byte */
+	assert_int_equal(write(w.fd, c->output, strlen(c->output)), strlen(c->output));
+	runner_turn(w.r, 1);
+	assert_int_equal(w.done, 0); /* not before the supervisor says how */
+	end(&w, c->status);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.rc, c->rc);
+	assert_string_equal(w.reason, c->reason);
+	assert_string_equal(w.output, c->rc == RC_OK ? c->output : "");
+	end(&w, 0);
+	assert_int_equal(w.done, 1);
+	world_close(&w);
+}
+
+/* Written right before the end: all of it is taken. */
+static void
+last_words(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	start(&w, "");
+	assert_int_equal(write(w.fd, "last", 4), 4);
+	close(w.fd);
+	w.fd = -1;
+	end(&w, 0);
+	assert_string_equal(w.output, "last");
+	world_close(&w);
+}
+
+/* Something that the command left behind holds the descriptor. */
+static void
+the_descriptor_stays_open(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	start(&w, "x");
+	assert_int_equal(write(w.fd, "done", 4), 4);
+	end(&w, 0);
+	assert_int_equal(w.rc, RC_OK);
+	assert_string_equal(w.output, "done");
+	world_close(&w);
+}
+
+static void
+too_much(void **state)
+{
+	static char much[65536];
+	struct world w;
+	size_t sent = 0;
+
+	(void)state;
+	world_open(&w);
+	start(&w, "x");
+	assert_int_equal(fcntl(w.fd, F_SETFL, O_NONBLOCK), 0);
+	while (sent <= RUNNER_OUTPUT_MAX) {
+		ssize_t n = write(w.fd, much, sizeof much);
+
+		if (n > 0)
+			sent += (size_t)n;
+		runner_turn(w.r, 1);
+	}
+	end(&w, 0);
+	assert_int_equal(w.rc, RC_INVALID);
+	assert_string_equal(w.reason, "command_output");
+	world_close(&w);
+}
+
+static void
+no_end(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	start(&w, "x");
+	runner_turn(w.r, RUNNER_TOTAL_MS - 1);
+	assert_int_equal(w.done, 0);
+	runner_turn(w.r, LATE_MS);
+	assert_int_equal(w.rc, RC_TIMEOUT);
+	world_close(&w);
+}
+
+/* What it does not read is no failure: its exit status says. */
+static void
+does_not_read(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	start(&w, "x");
+	assert_int_equal(shutdown(w.fd, SHUT_RD), 0);
+	runner_turn(w.r, 1);
+	end(&w, 0);
+	assert_int_equal(w.rc, RC_OK);
+	world_close(&w);
+}
+
+static void
+another_serial(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	start(&w, "x");
+	runner_ended(w.r, &(struct control){ .serial = w.asked.serial + 1 });
+	runner_ended(w.r, &(struct control){ .serial = 0 });
+	runner_turn(w.r, 1);
+	assert_int_equal(w.done, 0);
+	runner_free(w.r);
+	w.r = NULL;
+	assert_int_equal(w.done, 1);
+	assert_string_equal(w.reason, "stopping");
+	world_close(&w);
+}
+
+static void
+so_many(void **state)
+{
+	struct world w;
+	struct curl_waitfd fds[RUNNER_MAX];
+	struct fault f = { 0 };
+
+	(void)state;
+	world_open(&w);
+	for (size_t i = 0; i < RUNNER_MAX; i++) {
+		assert_int_equal(
+		    runner_start(w.r, HOOK_ISSUE, "x", span_str("y"), 0, on_done, &w, &f),
+		    RC_OK);
+	}
+	assert_int_equal(runner_fds(w.r, fds), RUNNER_MAX);
+	assert_int_equal(
+	    runner_start(w.r, HOOK_ISSUE, "x", span_str("y"), 0, on_done, &w, &f), RC_BUSY);
+	assert_string_equal(f.reason, "command_busy");
+	world_close(&w);
+	assert_int_equal(w.done, RUNNER_MAX);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[32] = {
+		cmocka_unit_test(last_words),
+		cmocka_unit_test(the_descriptor_stays_open),
+		cmocka_unit_test(too_much),
+		cmocka_unit_test(no_end),
+		cmocka_unit_test(does_not_read),
+		cmocka_unit_test(another_serial),
+		cmocka_unit_test(so_many),
+	};
+	size_t n = 7;
+
+	ROWS(tests, n, ends, ends_so);
+	return _cmocka_run_group_tests("runner", tests, n, NULL, NULL);
+}
