@@ -171,7 +171,12 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
     struct credential **out, struct fault *f)
 {
 	AUTO_FREE char *wanted = NULL;
-	struct judge j = { in->w->set, &in->w->accounts, in->at, 0, in->now_s, true, &wanted };
+	struct judge j = { .set = in->w->set,
+		.accounts = &in->w->accounts,
+		.at = in->at,
+		.now_s = in->now_s,
+		.strict_time = true,
+		.wanted = &wanted };
 	AUTO(chain) *chain = NULL;
 	AUTO_CREDENTIAL *c = NULL;
 

@@ -142,6 +142,16 @@ check_path(
 	return chain_verify(chain, j->set->anchors, at_s, issuer, f);
 }
 
+static enum rc
+find_list(const struct judge *j, const struct tnlist_of *of, const char *url,
+    struct tnlist **out, struct fault *f)
+{
+	if (j->list == NULL || strcmp(j->list->url, url) != 0)
+		return tnlist_read(of, url, out, f);
+	*out = tnlist_ref(j->list);
+	return RC_OK;
+}
+
 /* D-46: what the renewer has fetched before; one that is absent is asked for. */
 static enum rc
 take_list(const struct judge *j, struct credential *c, struct fault *f)
@@ -153,7 +163,7 @@ take_list(const struct judge *j, struct credential *c, struct fault *f)
 
 	if (!leaf->tnauth_by_reference || leaf->tnauth_url == NULL)
 		return RC_OK;
-	if (tnlist_read(&of, leaf->tnauth_url, &c->list, &why) == RC_OK)
+	if (find_list(j, &of, leaf->tnauth_url, &c->list, &why) == RC_OK)
 		return credential_want_list(c, leaf->tnauth_url, c->list->due_s, f);
 	if (why.rc != RC_NOT_FOUND && why.rc != RC_INVALID)
 		return FAULT(f, why.rc, why.reason, "%s", why.detail);

@@ -422,7 +422,11 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	struct credential *old = old_of(l, t->name, cc->name);
 	AUTO_CREDENTIAL *made = NULL;
 	AUTO_FREE char *wanted = NULL;
-	struct judge j = { l->set, l->accounts, at, 0, l->now_s, false, &wanted };
+	struct judge j = { .set = l->set,
+		.accounts = l->accounts,
+		.at = at,
+		.now_s = l->now_s,
+		.wanted = &wanted };
 	struct store_path path = { 0 };
 	struct fault why = { 0 };
 

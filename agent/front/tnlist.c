@@ -67,6 +67,25 @@ tnlist_make(const struct tnlist_of *of, const char *url, struct span der, int64_
 	return RC_OK;
 }
 
+enum rc
+tnlist_common(
+    const struct tnlist *a, const struct tnlist *b, struct tnlist **out, struct fault *f)
+{
+	AUTO_TNLIST *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a list");
+	atomic_init(&l->refs, 1);
+	atomic_init(&l->fetched_at_s, b->fetched_at_s);
+	atomic_init(&l->due_s, b->due_s);
+	l->url = strdup(b->url);
+	if (l->url == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a list");
+	TRY(tnset_intersect(a->numbers, b->numbers, &l->numbers, f));
+	*out = TAKE(l);
+	return RC_OK;
+}
+
 /* ---- on disk: a line with the URL, one with two times, then the octets ---- */
 
 static enum rc

@@ -52,6 +52,14 @@ int64_t tnlist_due_s(const struct tnlist_of *of, int64_t fetched_at_s, int64_t f
 enum rc tnlist_make(const struct tnlist_of *of, const char *url, struct span der,
     int64_t fetched_at_s, int64_t fresh_s, struct tnlist **out, struct fault *f) MUST_CHECK;
 
+/*
+ * What both lists hold, as old as the second: for what a list has lost where
+ * the whole of it is refused.  It is like no octets, so that the next fetch is
+ * news.
+ */
+enum rc tnlist_common(const struct tnlist *a, const struct tnlist *b, struct tnlist **out,
+    struct fault *f) MUST_CHECK;
+
 /* STATE/front/tenants/T/C/tnlist-HASH.der; HASH is SHA-256 of the URL. */
 enum rc tnlist_write(const struct tnlist_of *of, const char *url, struct span der,
     int64_t fetched_at_s, int64_t fresh_s, struct fault *f) MUST_CHECK;

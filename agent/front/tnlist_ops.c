@@ -50,28 +50,56 @@ struct arrival {
 	int64_t now_s, fresh_s;
 };
 
-/* What lies on disk, judged with the new list. */
+/* The certificate in force, in the octets on disk where it lies there. */
 static enum rc
-judge_again(const struct arrival *a, struct credential *present, struct fault *f)
+read_present(const struct arrival *a, const struct credential *c, struct buf *pem,
+    struct store_path *path, struct fault *f)
 {
-	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
-	struct judge j = {
-		.set = a->w->set, .accounts = &a->w->accounts, .at = a->at, .now_s = a->now_s
-	};
+	AUTO(chain) *chain = NULL;
+	const struct cert *leaf = c->state == CREDENTIAL_READY ? c->chain->cert[0] : NULL;
+	enum rc rc;
+
+	TRY(load_path(a->of.config, a->of.tenant, a->of.name, path, f));
+	rc = store_read(path->text, CHAIN_MAX_BYTES, pem, f);
+	if (leaf == NULL)
+		return rc;
+	if (rc == RC_OK && chain_read_pem(buf_view(pem), true, &chain, NULL) == RC_OK &&
+	    span_eq(span_of(chain->cert[0]->der, chain->cert[0]->der_len),
+		span_of(leaf->der, leaf->der_len)))
+		return RC_OK;
+	*f = (struct fault){ 0 };
+	buf_clear(pem);
+	TRY(chain_write_pem(pem, c->chain, f));
+	return buf_check(pem, f);
+}
+
+/* What is there, judged with that list and put in force. */
+static enum rc
+judge_again(
+    const struct arrival *a, struct credential *present, struct tnlist *list, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(2 * CHAIN_MAX_BYTES);
+	struct judge j = { .set = a->w->set,
+		.accounts = &a->w->accounts,
+		.at = a->at,
+		.now_s = a->now_s,
+		.list = list };
 	struct store_path path = { 0 };
 	struct credential *made = NULL;
 	char problem[CREDENTIAL_PROBLEM_MAX];
+	bool ready = present->state == CREDENTIAL_READY;
 
 	TRY(works_token_index(a->w, a->of.credential->token, &j.token, f));
-	TRY(load_path(a->of.config, a->of.tenant, a->of.name, &path, f));
-	if (store_read(path.text, CHAIN_MAX_BYTES, &pem, f) == RC_NOT_FOUND)
+	if (read_present(a, present, &pem, &path, f) == RC_NOT_FOUND)
 		return RC_OK; /* it waits for an install */
 	TRY(f->rc);
 	TRY(judge_chain(&j, buf_view(&pem), &made, f));
-	made->installed_at_s = store_mtime(path.text);
+	made->installed_at_s = ready ? present->installed_at_s : store_mtime(path.text);
+	if (ready && made->why.rc == RC_OK)
+		made->why = present->why; /* of another one on disk */
 	credential_problem(present, problem);
 	credential_schedule(made, present->renew_at_s, problem);
-	return works_put(a->w, a->at, made, f);
+	return ready ? works_change(a->w, a->at, made, f) : works_put(a->w, a->at, made, f);
 }
 
 /* Is it the list of the certificate in force, or of one on disk that it kept from force? */
@@ -83,24 +111,96 @@ concerns(const struct arrival *a, const struct credential *c)
 	return c->state == CREDENTIAL_UNUSABLE || (own != NULL && strcmp(own, a->url) == 0);
 }
 
+/* Nothing of it may be signed: the certificate is out of force until the next list. */
+static enum rc
+put_away(const struct arrival *a, const struct credential *present, const struct fault *why,
+    struct fault *f)
+{
+	struct credential *c = NULL;
+	enum rc rc;
+
+	TRY(credential_new(a->of.tenant, a->of.name, CREDENTIAL_UNUSABLE, &c, f));
+	c->token = present->token;
+	c->profile = present->profile;
+	c->priority = present->priority;
+	c->why = *why;
+	rc = credential_want_list(c, a->url, a->now_s + LISTS_AGAIN_S, f);
+	if (rc != RC_OK) {
+		credential_release(c);
+		return rc;
+	}
+	log_event(LEVEL_WARNING, "credential_unusable",
+	    "tenant=%s credential=%s reason=%s detail=\"%s\"", a->of.tenant, a->of.name,
+	    why->reason, why->detail);
+	return works_change(a->w, a->at, c, f);
+}
+
+/*
+ * The list is there and cannot be put in force.  What it has gained waits for
+ * one that can; what it has lost must not be signed any more (D-46).
+ */
+static enum rc
+take_losses(const struct arrival *a, struct credential *c, struct tnlist *list,
+    const struct fault *why, struct fault *f)
+{
+	AUTO_TNLIST *both = NULL;
+	struct fault again = { 0 };
+
+	if (c->state != CREDENTIAL_READY || c->list == NULL)
+		return RC_OK; /* it signs nothing by reference */
+	if (tnset_within(c->list->numbers, list->numbers)) {
+		c->list->fetched_at_s = a->now_s;
+		return RC_OK;
+	}
+	TRY(tnlist_common(c->list, list, &both, f));
+	if (judge_again(a, c, both, &again) == RC_OK)
+		return RC_OK;
+	return put_away(a, c, why, f);
+}
+
+/* A list that is on no disk must not be followed by an older one after a restart. */
+static enum rc
+keep(const struct arrival *a, struct span der, struct fault *f)
+{
+	if (tnlist_write(&a->of, a->url, der, a->now_s, a->fresh_s, f) != RC_OK)
+		tnlist_sweep(&a->of, NULL);
+	return f->rc;
+}
+
+static enum rc
+put_in_force(
+    const struct arrival *a, struct credential *c, struct tnlist *list, struct fault *f)
+{
+	struct fault why = { 0 }, worse = { 0 };
+
+	if (judge_again(a, c, list, &why) == RC_OK)
+		return RC_OK;
+	if (take_losses(a, c, list, &why, &worse) != RC_OK)
+		log_fault(LEVEL_ERR, "tnlist_losses", &worse);
+	return FAULT(f, why.rc, why.reason, "%s", why.detail);
+}
+
 static enum rc
 take(const struct arrival *a, struct span der, struct fault *f)
 {
 	struct credential *c = credset_credential(a->w->set, a->at);
 	AUTO_TNLIST *list = NULL;
+	struct fault kept = { 0 };
 
 	TRY(tnlist_make(&a->of, a->url, der, a->now_s, a->fresh_s, &list, f));
-	TRY(tnlist_write(&a->of, a->url, der, a->now_s, a->fresh_s, f));
+	(void)!keep(a, der, &kept);
 	c->list_due_s = list->due_s;
 	if (c->list != NULL && strcmp(c->list->url, a->url) == 0 &&
 	    memcmp(c->list->digest, list->digest, sizeof list->digest) == 0) {
 		c->list->fetched_at_s = a->now_s;
 		c->list->due_s = list->due_s;
-		return RC_OK;
+	} else {
+		log_event(LEVEL_NOTICE, "tnlist", "tenant=%s credential=%s numbers=%llu",
+		    a->of.tenant, a->of.name, (unsigned long long)tnset_count(list->numbers));
+		if (concerns(a, c))
+			TRY(put_in_force(a, c, list, f));
 	}
-	log_event(LEVEL_NOTICE, "tnlist", "tenant=%s credential=%s numbers=%llu", a->of.tenant,
-	    a->of.name, (unsigned long long)tnset_count(list->numbers));
-	return concerns(a, c) ? judge_again(a, c, f) : RC_OK;
+	return kept.rc == RC_OK ? RC_OK : FAULT(f, kept.rc, kept.reason, "%s", kept.detail);
 }
 
 /* ---- its parts ---- */

@@ -18,7 +18,8 @@ op_fn lists_op;
 
 /*
  * One part, in order; offset 0 begins anew.  With the last one the list is
- * decoded, on disk and in force before the answer.  With a problem no octets:
+ * decoded, on disk and in force before the answer; one that cannot be put in
+ * force takes away what it has lost all the same.  With a problem no octets:
  * what is known stays.  RC_CONFLICT conflict for a part that does not follow.
  */
 op_fn list_op;

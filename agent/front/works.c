@@ -172,18 +172,31 @@ works_token_index(const struct works *w, const char *name, unsigned *out, struct
 	return FAULT(f, RC_BUG, "config", "no token section '%s'", name);
 }
 
-enum rc
-works_put(struct works *w, struct credset_place at, struct credential *c, struct fault *f)
+static enum rc
+put(struct works *w, struct credset_place at, struct credential *c, bool wait_for_keys,
+    struct fault *f)
 {
 	AUTO_CREDENTIAL *made = c;
 	AUTO_CREDSET *set = NULL;
 
 	TRY(credset_copy(w->set, &set, f));
 	credset_put(set, at, TAKE(made));
-	TRY(w->out.publish(w->out.arg, set, true, f));
+	TRY(w->out.publish(w->out.arg, set, wait_for_keys, f));
 	credset_release(w->set);
 	w->set = TAKE(set);
 	return RC_OK;
+}
+
+enum rc
+works_put(struct works *w, struct credset_place at, struct credential *c, struct fault *f)
+{
+	return put(w, at, c, true, f);
+}
+
+enum rc
+works_change(struct works *w, struct credset_place at, struct credential *c, struct fault *f)
+{
+	return put(w, at, c, false, f);
 }
 
 void

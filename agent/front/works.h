@@ -121,6 +121,10 @@ enum rc works_token_index(
 enum rc works_put(
     struct works *w, struct credset_place at, struct credential *c, struct fault *f) MUST_CHECK;
 
+/* The same without waiting: for a credential whose key is in force already. */
+enum rc works_change(
+    struct works *w, struct credset_place at, struct credential *c, struct fault *f) MUST_CHECK;
+
 /* {"event", "tenant", "credential"} and what is in more (taken; may be NULL). */
 void works_audit(
     struct works *w, const char *event, const char *tenant, const char *name, json_t *more);

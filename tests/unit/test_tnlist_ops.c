@@ -1,6 +1,9 @@
 /* The renewer's operations on TNAuthLists by reference, over a certificate on disk */
 #include "agent/front/tnlist_ops.h"
 
+#include <glob.h>
+#include <sys/stat.h>
+
 #include "agent/front/store.h"
 #include "stir/b64.h"
 #include "tests/unit/bworld.h"
@@ -17,11 +20,12 @@ struct lab {
 	struct works works;
 };
 
+/* parent: the numbers of a CA in between; NULL: none is. */
 static int
-open_lab(void **state)
+open_below(void **state, const char *parent)
 {
 	struct lab *l = calloc(1, sizeof *l);
-	AUTO_BUF pem = BUF_INIT(65536);
+	AUTO_BUF pem = BUF_INIT(65536), above = BUF_INIT(4096);
 	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
 	uint8_t point[P256_POINT_LEN];
 	struct bworld_cert spec = {
@@ -29,6 +33,9 @@ open_lab(void **state)
 	};
 
 	assert_non_null(l);
+	if (parent != NULL)
+		bworld_tnauth(&above, parent);
+	spec.parent = buf_view(&above);
 	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	bworld_open(&l->world);
 	bworld_tenant("acme", acme);
@@ -37,6 +44,18 @@ open_lab(void **state)
 	bworld_works(&l->world, &l->works, now);
 	*state = l;
 	return 0;
+}
+
+static int
+open_lab(void **state)
+{
+	return open_below(state, NULL);
+}
+
+static int
+open_capped(void **state)
+{
+	return open_below(state, "12025550100-12025550102");
 }
 
 static int
@@ -161,6 +180,63 @@ follows_its_list(void **state)
 	assert_true(covers(l, "12025550102"));
 }
 
+/*
+ * D-46: a list of which the parent does not hold all is not put in force, but
+ * what it has lost is not signed any more; and nothing, where nothing is left.
+ */
+static void
+losses_count_always(void **state)
+{
+	struct lab *l = *state;
+
+	assert_null(whole(l, "12025550100,12025550101", now));
+	assert_string_equal(whole(l, "12025550100,12025550103", now + 700), "chain_scope");
+	assert_true(covers(l, "12025550100"));
+	assert_false(covers(l, "12025550101"));
+	assert_false(covers(l, "12025550103"));
+	assert_int_equal(only(l)->list->fetched_at_s, now + 700);
+	assert_int_equal(only(l)->list_due_s, now + 700 + LISTS_AGAIN_S);
+	/* The same again is tried again, and with nothing lost only its age is news. */
+	assert_string_equal(whole(l, "12025550100,12025550103", now + 1400), "chain_scope");
+	assert_true(covers(l, "12025550100"));
+	assert_int_equal(only(l)->list->fetched_at_s, now + 1400);
+	assert_string_equal(whole(l, "12025550103", now + 2100), "chain_scope");
+	assert_int_equal(only(l)->state, CREDENTIAL_UNUSABLE);
+	assert_string_equal(only(l)->why.reason, "chain_scope");
+	assert_int_equal(due(l, now + 2100 + LISTS_AGAIN_S), 1);
+	assert_null(whole(l, "12025550100,12025550102", now + 2800));
+	assert_true(covers(l, "12025550100") && covers(l, "12025550102"));
+	/* The set that is in force without its file, too (D-46). */
+	assert_int_equal(store_remove(FILE_PATH, NULL), RC_OK);
+	assert_null(whole(l, "12025550102", now + 3500));
+	assert_true(covers(l, "12025550102"));
+	assert_false(covers(l, "12025550100"));
+}
+
+/* In force all the same; and no older one is left for a restart. */
+static void
+a_list_that_cannot_be_written(void **state)
+{
+	struct lab *l = *state;
+	glob_t found = { 0 };
+
+	assert_null(whole(l, "12025550100,12025550101", now));
+	assert_int_equal(
+	    glob("state/front/tenants/acme/main/tnlist-*.der", 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	assert_int_equal(unlink(found.gl_pathv[0]), 0);
+	assert_int_equal(mkdir(found.gl_pathv[0], 0700), 0);
+	assert_string_equal(whole(l, "12025550100", now + 700), "io");
+	assert_true(covers(l, "12025550100"));
+	assert_false(covers(l, "12025550101"));
+	assert_int_equal(only(l)->list_due_s, now + 700 + LISTS_AGAIN_S);
+	(void)rmdir(found.gl_pathv[0]);
+	globfree(&found);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 700);
+	assert_string_equal(only(l)->why.reason, "tnlist_missing");
+}
+
 static void
 parts_follow_each_other(void **state)
 {
@@ -222,6 +298,8 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
 		TEST(in_force_with_its_list),
 		TEST(follows_its_list),
+		cmocka_unit_test_setup_teardown(losses_count_always, open_capped, close_lab),
+		TEST(a_list_that_cannot_be_written),
 		TEST(parts_follow_each_other),
 		TEST(refuses_what_it_must),
 		TEST(a_problem_leaves_what_is_known),
