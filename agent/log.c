@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stir/text.h"
+
 enum { LINE_MAX_LEN = 1024, ROLE_MAX = 16 };
 
 /* Set once before any thread; only read afterwards. */
@@ -17,16 +19,6 @@ log_open(const char *role, enum log_level max)
 {
 	snprintf(log_role, sizeof log_role, "%s", role);
 	log_max = max;
-}
-
-/* What a peer or a file sent must not start a line of its own or move the cursor. */
-static void
-flatten(char *s)
-{
-	for (; *s != 0; s++) {
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = ' ';
-	}
 }
 
 /* One write a line, so that the lines of several processes do not mix. */
@@ -41,7 +33,8 @@ emit(char *line, size_t used)
 	while (used > 0 && line[used - 1] == ' ')
 		used--;
 	line[used] = 0;
-	flatten(line);
+	/* What a peer or a file sent must not start a line of its own or move the cursor. */
+	text_flatten(line);
 	line[used] = '\n';
 	do
 		n = write(STDERR_FILENO, line, used + 1);

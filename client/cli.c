@@ -7,15 +7,22 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "stir/text.h"
 #include "stir/tnauth.h"
+
+enum { CLI_WHY_MAX = 4096 };
 
 /* ---- saying ------------------------------------------------------------------- */
 
 int
 cli_fail(const struct cli *cli, int status, const char *what, const char *why, const char *todo)
 {
+	char plain[CLI_WHY_MAX];
+
+	snprintf(plain, sizeof plain, "%s", why);
+	text_flatten(plain); /* a file's words, or a peer's */
 	fprintf(stderr, "vesper%s%s: %s: %s%s%s\n", cli->command == NULL ? "" : " ",
-	    cli->command == NULL ? "" : cli->command, what, why, todo == NULL ? "" : "; ",
+	    cli->command == NULL ? "" : cli->command, what, plain, todo == NULL ? "" : "; ",
 	    todo == NULL ? "" : todo);
 	return status;
 }
@@ -109,6 +116,17 @@ cli_unanswered(const struct cli *cli, const char *what, const struct vesper_erro
 	return cli_fail(cli, EXIT_FAILED, what, why, NULL);
 }
 
+/* The same value, which moves no terminal's cursor. */
+static bool
+put_line(const char *json)
+{
+	__attribute__((cleanup(buf_wipe))) struct buf out = BUF_INIT(SIZE_MAX);
+
+	text_put_json(&out, span_str(json));
+	buf_byte(&out, '\n');
+	return buf_check(&out, NULL) == RC_OK && fwrite(out.ptr, 1, out.len, stdout) == out.len;
+}
+
 int
 cli_print_json(const struct cli *cli, json_t *object)
 {
@@ -122,7 +140,7 @@ cli_print_json(const struct cli *cli, json_t *object)
 	    json_object_update_missing(whole, rest) != 0)
 		return cli_fail(cli, EXIT_FAILED, "cannot answer", "no memory", NULL);
 	text = json_dumps(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-	ok = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
+	ok = text != NULL && put_line(text) && fflush(stdout) == 0;
 	free(text);
 	if (!ok)
 		return cli_fail(

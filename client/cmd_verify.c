@@ -196,9 +196,11 @@ print_table(const struct cli *cli, const struct verify_result *r)
 	for (enum verify_step s = 0; s < VERIFY__COUNT; s++) {
 		bool fails = r->step[s].verdict == VERDICT_FAIL;
 
-		printf("%2d %-12s %s%-7s%s %s\n", (int)s + 1, verify_step_name(s),
+		printf("%2d %-12s %s%-7s%s ", (int)s + 1, verify_step_name(s),
 		    fails ? cli_bold(cli) : "", verdict_name(r->step[s].verdict),
-		    fails ? cli_plain(cli) : "", r->step[s].detail);
+		    fails ? cli_plain(cli) : "");
+		show_plain(r->step[s].detail);
+		putchar('\n');
 	}
 	if (r->pass)
 		puts("PASS");

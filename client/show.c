@@ -6,6 +6,7 @@
 
 #include "client/cli.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 static json_t *
 hex_text(struct span bytes)
@@ -154,15 +155,29 @@ show_cert(const struct cert *c)
 
 /* ---- for people --------------------------------------------------------------------- */
 
+void
+show_plain(const char *text)
+{
+	uint32_t point = 0;
+
+	for (struct span s = span_str(text); s.len > 0;) {
+		size_t n = text_char(s, &point);
+
+		if (n == 0 || text_is_hidden(point))
+			putchar('?');
+		else
+			fwrite(s.ptr, 1, n, stdout);
+		span_cut(&s, n == 0 ? 1 : n);
+	}
+}
+
 static void
 print_scalar(const json_t *value)
 {
 	char *text;
 
 	if (json_is_string(value)) {
-		/* Control characters of a foreign text do not reach the terminal. */
-		for (const char *p = json_string_value(value); *p != 0; p++)
-			putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+		show_plain(json_string_value(value));
 		return;
 	}
 	text = json_dumps(value, JSON_ENCODE_ANY);

@@ -21,6 +21,9 @@ json_t *show_strings(char *const *item, size_t n);
 
 json_t *show_cert(const struct cert *c);
 
+/* Print text with '?' for what a person would not see. */
+void show_plain(const char *text);
+
 /*
  * Print a JSON value as people read it: one member a line, nested ones
  * indented, no quotes around text.

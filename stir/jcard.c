@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 /* ---- URIs --------------------------------------------------------------------------- */
 
@@ -115,6 +116,19 @@ all_strings(const json_t *array)
 	return json_array_size(array) > 0;
 }
 
+/* RFC 7095 section 3.3.1.3: a structured value is an array, perhaps of arrays. */
+static bool
+all_shown(const json_t *value)
+{
+	if (json_is_string(value))
+		return text_is_shown(jtext_span(value), true);
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		if (!all_shown(json_array_get(value, i)))
+			return false;
+	}
+	return true;
+}
+
 /* RFC 7095 section 3.4: a value is a string, or several are an array. */
 static bool
 are_parameters(const json_t *value)
@@ -126,7 +140,8 @@ are_parameters(const json_t *value)
 	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
 		const json_t *v = json_object_iter_value(i);
 
-		if (!json_is_string(v) && !(json_is_array(v) && all_strings(v)))
+		if ((!json_is_string(v) && !(json_is_array(v) && all_strings(v))) ||
+		    !all_shown(v))
 			return false;
 	}
 	return true;
@@ -144,6 +159,8 @@ check_value(
 {
 	if (json_is_object(value) || json_is_null(value))
 		return wrong(claim, i, "a value is an object or null", f);
+	if (!all_shown(value))
+		return wrong(claim, i, "a value has characters that nobody sees", f);
 	if (is_of_type(property, "uri") && uri_kind_of(value) == URI_NONE)
 		return wrong(claim, i, "a URI is https without a fragment, data, or a name", f);
 	return RC_OK;

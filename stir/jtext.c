@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "stir/jquick.h"
+#include "stir/text.h"
 
 /* RFC 7493 section 2.2: what every parser holds exactly. */
 #define INTEGER_MAX ((json_int_t)9007199254740991)
@@ -314,13 +315,5 @@ jtext_span(const json_t *string)
 bool
 jtext_is_shown(const json_t *value)
 {
-	struct span s = jtext_span(value);
-
-	if (!json_is_string(value))
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	}
-	return true;
+	return json_is_string(value) && text_is_shown(jtext_span(value), false);
 }

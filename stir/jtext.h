@@ -46,7 +46,7 @@ jtext_walk(const json_t *object)
 /* The bytes of a JSON string, borrowed; empty for another type. */
 struct span jtext_span(const json_t *string);
 
-/* A string to be shown to people: no control may move their cursor. */
+/* A string to be shown to people on one line: text_is_shown(). */
 bool jtext_is_shown(const json_t *value);
 
 #endif

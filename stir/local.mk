@@ -5,7 +5,8 @@ libbase_la_SOURCES = \
 	stir/attr.h stir/ossl.h stir/span.h \
 	stir/fault.c stir/fault.h \
 	stir/buf.c stir/buf.h \
-	stir/b64.c stir/b64.h
+	stir/b64.c stir/b64.h \
+	stir/text.c stir/text.h
 
 libstir_la_SOURCES = \
 	stir/der.c stir/der.h

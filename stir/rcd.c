@@ -25,8 +25,9 @@ check_nam(const char *claim, const json_t *nam, struct fault *f)
 {
 	if (nam == NULL)
 		return invalid(f, claim, "nam is required, \"\" where there is no name");
-	return jtext_is_shown(nam) ? RC_OK
-				   : invalid(f, claim, "nam is a string without controls");
+	return jtext_is_shown(nam)
+		   ? RC_OK
+		   : invalid(f, claim, "nam is a string of characters that are seen");
 }
 
 /* RFC 9795 section 5.1.2: canonical as RFC 8224 section 8.3 has it. */
@@ -103,8 +104,9 @@ rcd_check(const char *name, const json_t *rcd, struct fault *f)
 enum rc
 rcd_check_crn(const char *name, const json_t *crn, struct fault *f)
 {
-	return jtext_is_shown(crn) ? RC_OK
-				   : invalid(f, name, "crn is a string without controls");
+	return jtext_is_shown(crn)
+		   ? RC_OK
+		   : invalid(f, name, "crn is a string of characters that are seen");
 }
 
 /* RFC 9795 section 10: names the third party. */
@@ -113,7 +115,8 @@ rcd_check_iss(const char *name, const json_t *iss, struct fault *f)
 {
 	return jtext_is_shown(iss) && json_string_length(iss) > 0
 		   ? RC_OK
-		   : invalid(f, name, "iss is a string that is not empty");
+		   : invalid(
+			 f, name, "iss is a string of characters that are seen, and not empty");
 }
 
 enum rc

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "stir/text.h"
+
 struct segment {
 	uint64_t lo, hi; /* keys, both inside */
 	uint32_t first;	 /* one tenant: the tenant itself; else where its list starts */
@@ -85,18 +87,6 @@ credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX])
 	pthread_mutex_unlock(&c->problem_lock);
 }
 
-/* A CA's words on an operator's terminal: no C0, DEL or C1 control, which move its cursor. */
-static void
-flatten(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p != 0; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			*p = ' ';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-			p[0] = p[1] = ' ';
-	}
-}
-
 void
 credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem)
 {
@@ -106,7 +96,7 @@ credential_schedule(struct credential *c, int64_t renew_at_s, const char *proble
 	while (len > 0 && ((unsigned char)problem[len] & 0xc0) == 0x80)
 		len--; /* not within a character of UTF-8 */
 	memcpy(text, problem, len);
-	flatten(text);
+	text_flatten(text); /* a CA's words on an operator's terminal */
 	c->renew_at_s = renew_at_s;
 	pthread_mutex_lock(&c->problem_lock);
 	memcpy(c->problem, text, sizeof text);

@@ -7,7 +7,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { TALLY_MS = 1000, RECORD_MAX = 16384 };
+enum { TALLY_MS = 1000, RECORD_MAX = 32768 };
 
 enum reason
 journal_reason(const char *token)

@@ -1,6 +1,7 @@
 #include "agent/front/jw.h"
 
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 static void
 begin(struct buf *out, const char *key)
@@ -29,26 +30,6 @@ jw_close(struct buf *out, char bracket)
 	buf_byte(out, (uint8_t)bracket);
 }
 
-/* Length of the UTF-8 character at the start of s; 0 when there is none (RFC 3629). */
-static size_t
-utf8_len(struct span s)
-{
-	uint8_t c = s.ptr[0], lo = 0x80, hi = 0xbf;
-	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	if (n == 0 || n > s.len)
-		return 0;
-	lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-	hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-	for (size_t i = 1; i < n; i++) {
-		if (s.ptr[i] < lo || s.ptr[i] > hi)
-			return 0;
-		lo = 0x80;
-		hi = 0xbf;
-	}
-	return n;
-}
-
 static void
 put_char(struct buf *out, uint8_t c)
 {
@@ -66,17 +47,19 @@ put_char(struct buf *out, uint8_t c)
 static void
 put_text(struct buf *out, struct span text)
 {
+	uint32_t point = 0;
+
 	while (text.len > 0) {
 		size_t n = jtext_plain(text); /* in one piece */
 
 		buf_span(out, span_cut(&text, n));
 		if (text.len == 0)
 			break;
-		n = utf8_len(text);
+		n = text_char(text, &point);
 		if (n == 1)
 			put_char(out, text.ptr[0]);
 		else if (n > 1)
-			buf_put(out, text.ptr, n);
+			text_put_json(out, span_of(text.ptr, n)); /* for a terminal, too */
 		else
 			buf_byte(out, '?');
 		span_cut(&text, n == 0 ? 1 : n);
@@ -152,5 +135,5 @@ void
 jw_raw(struct buf *out, const char *key, struct span text)
 {
 	begin(out, key);
-	buf_span(out, text);
+	text_put_json(out, text);
 }

@@ -463,6 +463,10 @@ log_some(void)
 	log_event(LEVEL_DEBUG, "hidden", "x=%d", 1);
 	log_event(LEVEL_NOTICE, "shown", "x=%s", "a\n<3>role=forged");
 	log_event(LEVEL_ERR, "bare", "%s", "");
+	log_event(LEVEL_NOTICE, "turned", "x=%s",
+	    "a\xc2\x9b"
+	    "1mb\xe2\x80\xae"
+	    "c\xff");
 	(void)FAULT(&f, RC_IO, "some_reason", "he said \"no\"\r\n");
 	log_fault(LEVEL_WARNING, "failed", &f);
 }
@@ -487,6 +491,8 @@ log_lines(void **state)
 	assert_null(strstr(out, "hidden"));
 	assert_int_equal(strncmp(out, "<5>role=test event=shown x=a <3>role=forged\n", 44), 0);
 	assert_non_null(strstr(out, "\n<3>role=test event=bare\n"));
+	/* C1, an override of direction, what is not UTF-8 */
+	assert_non_null(strstr(out, "event=turned x=a  1mb   c?\n"));
 	assert_non_null(strstr(out, "\n<4>role=test event=failed rc=io reason=some_reason "
 				    "detail=\"he said 'no'  \" at="));
 	assert_true(capture(log_long, out, sizeof out) <= 1024);

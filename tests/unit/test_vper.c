@@ -53,6 +53,10 @@ static struct claim_case {
 	    "vper/glue" },
 	{ "V-47 empty name", "{'id':'1'," GLUE ",'name':'','domain':'a.b'}", "vper/name" },
 	{ "V-47 name an object", "{'id':'1'," GLUE ",'name':{},'domain':'a.b'}", "vper/name" },
+	{ "V-47 name turned around", "{'id':'1'," GLUE ",'name':'a\\u202eb','domain':'a.b'}",
+	    "vper/name" },
+	{ "V-45 id with C1", "{'id':'1\\u009b'," GLUE ",'name':'a','domain':'a.b'}",
+	    "vper/id" },
 	{ "V-47 name of 513",
 	    "{'id':'1'," GLUE
 	    ",'name':'x" TEXT64 TEXT64 TEXT64 TEXT64 TEXT64 TEXT64 TEXT64 TEXT64

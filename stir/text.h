@@ -1,0 +1,42 @@
+/*
+ * Text that people are shown: its characters in UTF-8, and which of them move
+ * a cursor, turn the order of what is read, or are not seen at all.  What a
+ * text means is not judged here, nor which letters look like others.
+ *
+ * Pure.
+ */
+#ifndef STIR_TEXT_H
+#define STIR_TEXT_H
+
+#include "stir/buf.h"
+
+/*
+ * The octets of the well-formed character at the start of s, which is not
+ * empty (RFC 3629 section 3); 0: there is none.  *point is set where it is.
+ */
+size_t text_char(struct span s, uint32_t *point);
+
+/*
+ * Is it one of those that a person does not see: a control (C0, DEL, C1), a
+ * line or paragraph separator, an override or isolate of direction, whatever
+ * Unicode has as default-ignorable, or no character at all?
+ */
+bool text_is_hidden(uint32_t point);
+
+/*
+ * UTF-8 without any of them.  A joiner (U+200C, U+200D) may stand between two
+ * letters of the scripts that are written with it, from Arabic to Sinhala.
+ * lines: a line feed may be there as well.
+ */
+bool text_is_shown(struct span s, bool lines);
+
+/* For a line on a terminal: what is hidden becomes blanks, what is not UTF-8 '?'. */
+void text_flatten(char *s);
+
+/*
+ * Append JSON text, or a part of it, with DEL and what is hidden beyond ASCII as
+ * \uXXXX: the same value, and safe on a terminal.
+ */
+void text_put_json(struct buf *out, struct span json);
+
+#endif
