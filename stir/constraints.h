@@ -84,6 +84,17 @@ enum rc constraints_check(const struct constraints *c, const struct constraints_
 const char *constraints_oddity(const struct constraints *c, size_t n);
 
 /*
+ * The constraints taken apart, once for many decisions: names, paths and values
+ * are sorted, so that a decision costs no more than the logarithm of their
+ * number for each part of the claims.  Borrows c; never changes once made.
+ */
+struct constraints_plan;
+enum rc constraints_plan(
+    const struct constraints *c, struct constraints_plan **out, struct fault *f) MUST_CHECK;
+void constraints_plan_free(struct constraints_plan *p);
+DEFINE_FREEP(constraints_plan);
+
+/*
  * Are these claims inside the constraints?  RC_DENIED with claim_excluded,
  * claim_missing_by_constraint, value_not_permitted, private_claim_in_clear or
  * commitment_not_provable, and the claim or its part.  A commitment that
@@ -91,6 +102,9 @@ const char *constraints_oddity(const struct constraints *c, size_t n);
  * verifier may go on from it (V-68).
  * The detail never shows a permitted value, a digest or a salt.
  */
+enum rc constraints_judge(const struct constraints_plan *plan,
+    const struct constraints_policy *p, const json_t *claims, struct fault *f) MUST_CHECK;
+/* The same for who decides once; RC_NO_MEMORY as well. */
 enum rc constraints_evaluate(const struct constraints *c, const struct constraints_policy *p,
     const json_t *claims, struct fault *f) MUST_CHECK;
 
@@ -98,7 +112,7 @@ enum rc constraints_evaluate(const struct constraints *c, const struct constrain
  * Do the claims carry something that the certificate only commits to?  *out
  * is the entry, NULL when there is none.
  */
-enum rc constraints_committed(const struct constraints *c, const json_t *claims,
+enum rc constraints_committed(const struct constraints_plan *plan, const json_t *claims,
     const struct permitted **out, struct fault *f) MUST_CHECK;
 
 /* The claim, or the part of it, that p is about; *out NULL: it is not there. */
@@ -106,7 +120,9 @@ enum rc constraints_part(const json_t *claims, const struct permitted *p, const 
     struct fault *f) MUST_CHECK;
 
 /* Named in any list, in permittedValues whole or by a pointer into it (D-51). */
-bool constraints_names(const struct constraints *c, const char *claim);
+bool constraints_names(const struct constraints_plan *plan, const char *claim);
+/* One of those names, some of them twice; NULL behind the last. */
+const char *constraints_name_at(const struct constraints_plan *plan, size_t i);
 
 /* Does permittedValues list the claim whole: is every value of it compared? */
 bool constraints_permits(const struct constraints *c, const char *claim);
@@ -115,7 +131,8 @@ bool constraints_permits(const struct constraints *c, const char *claim);
  * Is every part of this claim's value vetted (D-16)?  Either the claim is named
  * whole, or pointers name it or all of its members.
  */
-bool constraints_vets(const struct constraints *c, const char *claim, const json_t *value);
+bool constraints_vets(
+    const struct constraints_plan *plan, const char *claim, const json_t *value);
 
 /* orig, dest or iat in mustExclude: for a verifier as if there were no extension (D-09). */
 bool constraints_exclude_base(const struct constraints *c);

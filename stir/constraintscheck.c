@@ -195,11 +195,10 @@ check_intersection(const struct constraints *c, const struct permitted *p,
 
 /* Would this value of a whole claim be let through by the entries that point into it? */
 static enum rc
-fits_parts(const struct constraints *c, const char *claim, const char *text,
+fits_parts(const struct constraints_plan *entries, const char *claim, const char *text,
     const struct constraints_policy *policy, bool *yes, struct fault *f)
 {
 	struct constraints_policy without = *policy;
-	struct constraints only = *c; /* its entries, not its lists */
 	json_auto_t *value = NULL, *claims = json_object();
 	struct fault why = { 0 };
 
@@ -212,8 +211,7 @@ fits_parts(const struct constraints *c, const char *claim, const char *text,
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
 	without.salts = NULL; /* activation does not depend on which salts are here */
 	without.rfc8226_strict_permitted = false; /* the other claims are not asked about */
-	only.must_includes = only.must_excludes = 0;
-	*yes = constraints_evaluate(&only, &without, claims, &why) == RC_OK ||
+	*yes = constraints_judge(entries, &without, claims, &why) == RC_OK ||
 	       fault_is(&why, REASON_COMMITMENT_NOT_PROVABLE);
 	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
 				      : RC_OK;
@@ -221,16 +219,30 @@ fits_parts(const struct constraints *c, const char *claim, const char *text,
 
 /* RFC 9118 section 8: a demanded claim of which no permitted value can be sent. */
 static enum rc
-check_whole(const struct constraints *c, const struct permitted *p,
-    const struct constraints_policy *policy, struct fault *f)
+check_whole(const struct constraints *c, const struct constraints_plan *entries,
+    const struct permitted *p, const struct constraints_policy *policy, struct fault *f)
 {
 	bool fits = !constraints_has(c->must_include, c->must_includes, p->claim);
 
 	for (size_t i = 0; i < p->values && !fits; i++)
-		TRY(fits_parts(c, p->claim, p->value[i], policy, &fits, f));
+		TRY(fits_parts(entries, p->claim, p->value[i], policy, &fits, f));
 	if (!fits)
 		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
 		    "demanded, but none of its values fits the entries for it and its parts");
+	return RC_OK;
+}
+
+static enum rc
+check_wholes(
+    const struct constraints *c, const struct constraints_policy *policy, struct fault *f)
+{
+	struct constraints only = *c; /* its entries, not its lists */
+	AUTO(constraints_plan) *entries = NULL;
+
+	only.must_includes = only.must_excludes = 0;
+	TRY(constraints_plan(&only, &entries, f));
+	for (size_t i = 0; i < c->permitteds; i++)
+		TRY(check_whole(c, entries, &c->permitted[i], policy, f));
 	return RC_OK;
 }
 
@@ -281,9 +293,7 @@ constraints_check(
 		TRY(check_encoding(c, &c->permitted[i], f));
 		TRY(check_demand(c, &c->permitted[i], p, f));
 	}
-	for (size_t i = 0; i < c->permitteds; i++)
-		TRY(check_whole(c, &c->permitted[i], p, f));
-	return RC_OK;
+	return check_wholes(c, p, f);
 }
 
 const char *

@@ -1,7 +1,7 @@
 /*
  * What the files of claim constraints share: reading and writing
  * (constraintsder.c), activation (constraintscheck.c), decision
- * (constraints.c).  For these three only.
+ * (constraintsplan.c), comparison (constraints.c).  For these only.
  */
 #ifndef STIR_CONSTRAINTSPARTS_H
 #define STIR_CONSTRAINTSPARTS_H

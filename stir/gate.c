@@ -11,8 +11,7 @@ struct gate {
 	struct gate_policy policy;
 	int64_t not_before_s, not_after_s; /* that the whole chain shares */
 	char *third_party_iss;		   /* its own copy of the policy's */
-	char **named;			   /* claims that the constraints name */
-	size_t nameds;
+	struct constraints_plan *plan;	   /* NULL: no constraints */
 	bool does_not_originate;
 };
 
@@ -24,9 +23,7 @@ gate_free(struct gate *g)
 {
 	if (g == NULL)
 		return;
-	for (size_t i = 0; i < g->nameds; i++)
-		free(g->named[i]);
-	free(g->named);
+	constraints_plan_free(g->plan);
 	free(g->third_party_iss);
 	free(g);
 }
@@ -118,42 +115,6 @@ check_facts(const struct cert *leaf, const struct gate_policy *policy, struct fa
 	return check_lifetime(leaf, policy->profile, f);
 }
 
-static enum rc
-add_named(struct gate *g, const char *name, size_t len, struct fault *f)
-{
-	char *claim = strndup(name, len);
-
-	if (claim == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a claim name");
-	g->named[g->nameds++] = claim;
-	return RC_OK;
-}
-
-static enum rc
-collect_named(struct gate *g, const struct constraints *c, struct fault *f)
-{
-	size_t most = c->must_includes + c->must_excludes + 2 * c->permitteds;
-
-	g->named = calloc(most, sizeof *g->named);
-	if (g->named == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "claim names");
-	for (size_t i = 0; i < c->must_includes; i++)
-		TRY(add_named(g, c->must_include[i], strlen(c->must_include[i]), f));
-	/* D-51: named too, so that claim_excluded is said and not unknown_claim. */
-	for (size_t i = 0; i < c->must_excludes; i++)
-		TRY(add_named(g, c->must_exclude[i], strlen(c->must_exclude[i]), f));
-	for (size_t i = 0; i < c->permitteds; i++) {
-		const char *name = c->permitted[i].claim;
-		struct privacy_name n = { 0 };
-
-		/* "vper/name#sha-256" is about the claim vper, or a claim of that name. */
-		TRY(add_named(g, name, strlen(name), f));
-		TRY(privacy_name(name, &n, f));
-		TRY(add_named(g, name, n.claim.len, f));
-	}
-	return RC_OK;
-}
-
 enum rc
 gate_open(const struct chain *chain, const struct gate_policy *policy, struct gate **out,
     struct fault *f)
@@ -178,7 +139,7 @@ gate_open(const struct chain *chain, const struct gate_policy *policy, struct ga
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "a gate");
 	}
 	if (g->leaf->constraints != NULL)
-		TRY(collect_named(g, g->leaf->constraints, f));
+		TRY(constraints_plan(g->leaf->constraints, &g->plan, f));
 	*out = TAKE(g);
 	return RC_OK;
 }
@@ -314,8 +275,6 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 static enum rc
 decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 {
-	const struct constraints *c = g->leaf->constraints;
-
 	if (g->policy.profile == NULL || !g->policy.profile->vetted_claims)
 		return RC_OK;
 	for (void *i = json_object_iter(p->claims); i != NULL;
@@ -324,7 +283,8 @@ decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 
 		if (ppt_is_structural(name))
 			continue;
-		if (c == NULL || !constraints_vets(c, name, json_object_iter_value(i)))
+		if (g->plan == NULL ||
+		    !constraints_vets(g->plan, name, json_object_iter_value(i)))
 			return REFUSE(f, RC_DENIED, CLAIM_NOT_VETTED, name,
 			    "the certificate's constraints do not name it"); /* V-16, V-21 */
 	}
@@ -335,12 +295,11 @@ decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 static enum rc
 decide_constraints(const struct gate *g, const struct passport *p, struct fault *f)
 {
-	const struct constraints *c = g->leaf->constraints;
 	struct fault why = { 0 };
 	enum rc rc = RC_OK;
 
-	if (c != NULL)
-		rc = constraints_evaluate(c, &g->policy.constraints, p->claims, &why);
+	if (g->plan != NULL)
+		rc = constraints_judge(g->plan, &g->policy.constraints, p->claims, &why);
 	if (rc == RC_OK)
 		return RC_OK;
 	return fault_set(f, rc, why.reason, why.claim, why.where, "certificate %.20s: %s",
@@ -355,9 +314,9 @@ gate_silent(const struct gate *g, const struct passport *p, struct fault *f)
 	char path[sizeof f->claim];
 
 	/* Where none may be sent, gate_decide() says so whatever the value is. */
-	if (g->leaf->constraints == NULL || !g->policy.constraints.assert_committed)
+	if (g->plan == NULL || !g->policy.constraints.assert_committed)
 		return RC_OK;
-	TRY(constraints_committed(g->leaf->constraints, p->claims, &entry, f));
+	TRY(constraints_committed(g->plan, p->claims, &entry, f));
 	if (entry == NULL)
 		return RC_OK;
 	TRY(privacy_name(entry->claim, &n, f));
@@ -392,16 +351,20 @@ enum rc
 gate_extra_claims(const struct gate *g, const char *const *list, size_t n, const char ***out,
     size_t *len, struct fault *f)
 {
-	const char **all = calloc(n + g->nameds + 1, sizeof *all);
+	size_t named = 0;
+	const char **all;
 
+	while (g->plan != NULL && constraints_name_at(g->plan, named) != NULL)
+		named++;
+	all = calloc(n + named + 1, sizeof *all);
 	if (all == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "claim names");
 	for (size_t i = 0; i < n; i++)
 		all[i] = list[i];
-	for (size_t i = 0; i < g->nameds; i++)
-		all[n + i] = g->named[i];
+	for (size_t i = 0; i < named; i++)
+		all[n + i] = constraints_name_at(g->plan, i);
 	*out = all;
-	*len = n + g->nameds;
+	*len = n + named;
 	return RC_OK;
 }
 
@@ -425,6 +388,12 @@ gate_rests_on_reference(const struct gate *g, const struct passport *p)
 			return true;
 	}
 	return false;
+}
+
+bool
+gate_names(const struct gate *g, const char *claim)
+{
+	return g->plan != NULL && constraints_names(g->plan, claim);
 }
 
 bool

@@ -93,6 +93,9 @@ enum rc gate_silent(const struct gate *g, const struct passport *p, struct fault
 enum rc gate_extra_claims(const struct gate *g, const char *const *list, size_t n,
     const char ***out, size_t *len, struct fault *f) MUST_CHECK;
 
+/* Is it one of the claims that the certificate's constraints name? */
+bool gate_names(const struct gate *g, const char *claim);
+
 /* The first authorising number that the TNAuthList does not cover; NULL: all are. */
 const struct tn *gate_uncovered(const struct gate *g, const struct passport *p);
 

@@ -1,7 +1,7 @@
 # values: numbers, lists, constraints, claims
 libstir_la_SOURCES += \
 	stir/constraints.c stir/constraints.h stir/constraintsparts.h \
-	stir/constraintscheck.c stir/constraintsder.c \
+	stir/constraintscheck.c stir/constraintsder.c stir/constraintsplan.c \
 	stir/gate.c stir/gate.h \
 	stir/identity.c stir/identity.h \
 	stir/jcard.c stir/jcard.h \

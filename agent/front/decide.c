@@ -596,14 +596,11 @@ static bool
 is_extra(
     const struct config_credential *cc, const struct credential *credential, const char *name)
 {
-	const struct constraints *k =
-	    credential->state == CREDENTIAL_READY ? gate_constraints(credential->gate) : NULL;
-
 	for (size_t i = 0; i < cc->extra_claims.len; i++) {
 		if (strcmp(cc->extra_claims.item[i], name) == 0)
 			return true;
 	}
-	return k != NULL && constraints_names(k, name);
+	return credential->state == CREDENTIAL_READY && gate_names(credential->gate, name);
 }
 
 /* D-51 */

@@ -24,7 +24,8 @@ enum {
 	ROUNDS = 7,
 	DECISIONS = 20000, /* of a round */
 	LONG_LIST = 4000,
-	CLAIMS_MAX = 4096,
+	CLAIMS_MAX = 65536,
+	VALUES = 80, /* of a constraint that has a long list */
 };
 #define ORIGID "123e4567-e89b-12d3-a456-426655440000"
 #define DEST   "12125550111"
@@ -96,32 +97,64 @@ numbers_of(size_t tenants, size_t t)
 
 /* ---- certificates ---- */
 
+struct kind { /* what a certificate is like */
+	size_t entries;
+	size_t constraints;
+	bool shaken;
+	bool vetted; /* all are about parts of one claim, with long lists (D-16) */
+};
+
+/* n parts of one claim, each with many values, of which the last is there. */
+static void
+put_parts(struct buf *text, size_t n)
+{
+	buf_str(text, "{'p':[");
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(text, "%s['c/m%02zu'", i > 0 ? "," : "", i);
+		for (size_t k = 0; k < VALUES; k++)
+			buf_printf(text, ",'v%02zu'", k);
+		buf_str(text, "]");
+	}
+	buf_str(text, "]}");
+}
+
 /* n constraints, of which five speak of claims that are there. */
 static void
-put_constraints(struct buf *out, size_t n, bool shaken, const struct tn *orig)
+put_claims(struct buf *text, size_t n, bool shaken, const struct tn *orig)
+{
+	buf_str(text, shaken ? "{'i':['attest','origid'],'p':[['attest','A','B','C']"
+			     : "{'i':['orig','dest'],'p':[['c00','x']");
+	buf_printf(text, ",['orig','{\\\"tn\\\":\\\"%s\\\"}']", orig->text);
+	buf_str(text, ",['dest','{\\\"tn\\\":[\\\"" DEST "\\\"]}']");
+	for (size_t i = 5; i < n; i++)
+		buf_printf(text, ",['c%02zu','x','y']", i);
+	buf_str(text, "]}");
+}
+
+static void
+put_constraints(struct buf *out, const struct kind *k, const struct tn *orig)
 {
 	AUTO_BUF text = BUF_INIT(CLAIMS_MAX);
 	struct constraints *c;
 
-	if (n == 0)
+	if (k->constraints == 0)
 		return;
-	buf_str(&text, shaken ? "{'i':['attest','origid'],'p':[['attest','A','B','C']"
-			      : "{'i':['orig','dest'],'p':[['c00','x']");
-	buf_printf(&text, ",['orig','{\\\"tn\\\":\\\"%s\\\"}']", orig->text);
-	buf_str(&text, ",['dest','{\\\"tn\\\":[\\\"" DEST "\\\"]}']");
-	for (size_t i = 5; i < n; i++)
-		buf_printf(&text, ",['c%02zu','x','y']", i);
-	buf_str(&text, "]}");
+	if (k->vetted)
+		put_parts(&text, k->constraints);
+	else
+		put_claims(&text, k->constraints, k->shaken, orig);
 	c = make(buf_text(&text), CONSTRAINTS_JWT);
 	must(constraints_encode(out, c, NULL) == RC_OK, "constraints");
 	constraints_free(c);
 }
 
-struct kind { /* what a certificate is like */
-	size_t entries;
-	size_t constraints;
-	bool shaken;
-};
+static enum profile
+profile_of(const struct kind *k)
+{
+	return k->shaken   ? PROFILE_SHAKEN_SP
+	       : k->vetted ? PROFILE_VESPER_06
+			   : PROFILE_ATIS_DELEGATE;
+}
 
 /* The tenant's numbers, and others of nobody up to so many entries. */
 static void
@@ -152,7 +185,7 @@ issue(struct buf *pem, const struct kind *k, size_t tenants, size_t t)
 		pki_tnauth_spc(&list, "1234");
 	else
 		put_list(&list, k, tenants, t);
-	put_constraints(&constraints, k->constraints, k->shaken, &orig);
+	put_constraints(&constraints, k, &orig);
 	spec.tnauth = buf_view(&list);
 	spec.jwt_constraints = buf_view(&constraints);
 	spec.not_before_s = NOW - 3600;
@@ -165,13 +198,11 @@ issue(struct buf *pem, const struct kind *k, size_t tenants, size_t t)
 static struct credential *
 activate(const struct kind *k, struct span pem, const char *tenant)
 {
-	struct gate_policy policy = {
-		.profile = profile_rule(k->shaken ? PROFILE_SHAKEN_SP : PROFILE_ATIS_DELEGATE)
-	};
+	struct gate_policy policy = { .profile = profile_rule(profile_of(k)) };
 	struct credential *c = NULL;
 
 	must(credential_new(tenant, "main", CREDENTIAL_READY, &c, NULL) == RC_OK, "memory");
-	c->profile = k->shaken ? PROFILE_SHAKEN_SP : PROFILE_ATIS_DELEGATE;
+	c->profile = profile_of(k);
 	must(chain_read_pem(pem, false, &c->chain, NULL) == RC_OK, "a chain");
 	must(gate_open(c->chain, &policy, &c->gate, NULL) == RC_OK, "a gate");
 	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
@@ -182,7 +213,7 @@ activate(const struct kind *k, struct span pem, const char *tenant)
 /* ---- the set ---- */
 
 static void
-fill_tenant(struct config_tenant *t, size_t tenants, size_t i, bool shaken)
+fill_tenant(struct config_tenant *t, size_t tenants, size_t i, const struct kind *k)
 {
 	char name[32];
 
@@ -199,11 +230,11 @@ fill_tenant(struct config_tenant *t, size_t tenants, size_t i, bool shaken)
 	t->credentials = 1;
 	t->credential[0].name = copy("main");
 	t->credential[0].token = copy("main");
-	t->credential[0].profile = shaken ? PROFILE_SHAKEN_SP : PROFILE_ATIS_DELEGATE;
+	t->credential[0].profile = profile_of(k);
 }
 
 static struct config *
-make_config(size_t tenants, bool shaken)
+make_config(size_t tenants, const struct kind *k)
 {
 	struct config *c = calloc(1, sizeof *c);
 
@@ -217,7 +248,7 @@ make_config(size_t tenants, bool shaken)
 	c->token[0].name = copy("main");
 	c->tokens = 1;
 	for (; c->tenants < tenants; c->tenants++)
-		fill_tenant(&c->tenant[c->tenants], tenants, c->tenants, shaken);
+		fill_tenant(&c->tenant[c->tenants], tenants, c->tenants, k);
 	return c;
 }
 
@@ -230,7 +261,7 @@ struct costs {
 static struct credset *
 make_set(const struct kind *k, size_t tenants, size_t certificates, struct costs *costs)
 {
-	struct credset_parts parts = { .config = make_config(tenants, k->shaken) };
+	struct credset_parts parts = { .config = make_config(tenants, k) };
 	struct credset_base *base = NULL;
 	struct credset *set = NULL;
 	int64_t began = now_ns();
@@ -272,16 +303,34 @@ ready(void *arg, unsigned token, const uint8_t *id)
 	return true;
 }
 
+static void
+add_parts(json_t *claims, size_t n)
+{
+	json_t *parts = json_object();
+	char name[32], value[16];
+
+	snprintf(value, sizeof value, "v%02d", VALUES - 1);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "m%02zu", i);
+		json_object_set_new(parts, name, json_string(value));
+	}
+	must(json_object_set_new(claims, "c", parts) == 0, "no memory");
+}
+
 static json_t *
-claims_of(size_t tenants, size_t t, bool shaken)
+claims_of(size_t tenants, size_t t, const struct kind *k)
 {
 	struct tn orig;
+	json_t *claims;
 
 	number_of(tenants, t, 0, &orig);
-	if (shaken)
+	if (k->shaken)
 		return json_pack("{s:{s:s},s:{s:[s]},s:s,s:s}", "orig", "tn", orig.text, "dest",
 		    "tn", DEST, "attest", "A", "origid", ORIGID);
-	return json_pack("{s:{s:s},s:{s:[s]}}", "orig", "tn", orig.text, "dest", "tn", DEST);
+	claims = json_pack("{s:{s:s},s:{s:[s]}}", "orig", "tn", orig.text, "dest", "tn", DEST);
+	if (k->vetted)
+		add_parts(claims, k->constraints);
+	return claims;
 }
 
 static int64_t
@@ -305,7 +354,8 @@ round_ns(const struct decide_world *w, json_t *const *claims, size_t n, bool sha
 
 /* Of several certificates in turn, so that not all is in the nearest cache. */
 static int64_t
-decision_ns(const struct credset *set, size_t tenants, size_t certificates, bool shaken)
+decision_ns(
+    const struct credset *set, size_t tenants, size_t certificates, const struct kind *k)
 {
 	struct policy *policy = NULL;
 	struct caller who = { .uid = UID };
@@ -321,9 +371,9 @@ decision_ns(const struct credset *set, size_t tenants, size_t certificates, bool
 	w.policy = policy;
 	w.view = caller_see(&who, set, &view);
 	for (size_t i = 0; i < certificates; i++)
-		claims[i] = claims_of(tenants, i * 7919 % certificates, shaken);
+		claims[i] = claims_of(tenants, i * 7919 % certificates, k);
 	for (size_t i = 0; i < ROUNDS; i++)
-		took[i] = round_ns(&w, claims, certificates, shaken);
+		took[i] = round_ns(&w, claims, certificates, k->shaken);
 	qsort(took, ROUNDS, sizeof took[0], by_value);
 	for (size_t i = 0; i < certificates; i++)
 		json_decref(claims[i]);
@@ -373,9 +423,11 @@ run(const struct kind *k, size_t tenants, size_t certificates)
 {
 	struct costs costs = { 0 };
 	struct credset *set = make_set(k, tenants, certificates, &costs);
-	const char *what = k->shaken ? "decision, shaken" : "decision, base";
+	const char *what = k->shaken   ? "decision, shaken"
+			   : k->vetted ? "decision, parts"
+				       : "decision, base";
 
-	tell(what, tenants * EACH, k, decision_ns(set, tenants, certificates, k->shaken));
+	tell(what, tenants * EACH, k, decision_ns(set, tenants, certificates, k));
 	if (certificates > 1)
 		tell("activation, a certificate", tenants * EACH, k, costs.activate_ns);
 	credset_release(set);
@@ -384,7 +436,7 @@ run(const struct kind *k, size_t tenants, size_t certificates)
 static void
 growth(size_t most)
 {
-	const struct kind one = { 1, 0, false };
+	const struct kind one = { 1, 0, false, false };
 
 	for (size_t tenants = 10; tenants <= most; tenants *= 10) {
 		struct costs costs = { 0 };
@@ -403,11 +455,14 @@ run_all(size_t tenants, size_t certificates)
 
 	growth(tenants);
 	for (size_t c = 0; c < ARRAY_LEN(constraints); c++) {
-		run(&(struct kind){ 1, constraints[c], true }, tenants, 1);
+		run(&(struct kind){ 1, constraints[c], true, false }, tenants, 1);
 		for (size_t e = 0; e < ARRAY_LEN(entries); e++)
-			run(&(struct kind){ entries[e], constraints[c], false }, tenants, 1);
+			run(&(struct kind){ entries[e], constraints[c], false, false }, tenants,
+			    1);
 	}
-	run(&(struct kind){ EACH, 5, false }, tenants, certificates);
+	run(&(struct kind){ 1, 5, false, true }, tenants, 1);
+	run(&(struct kind){ 1, 50, false, true }, tenants, 1);
+	run(&(struct kind){ EACH, 5, false, false }, tenants, certificates);
 }
 
 int

@@ -68,6 +68,7 @@ decisions(struct span in)
 	static const struct constraints_policy policy = { 0 };
 	AUTO(constraints) *c = NULL;
 	json_auto_t *claims = NULL;
+	AUTO(constraints_plan) *plan = NULL;
 	const struct permitted *entry = NULL;
 	struct fault f = { 0 };
 	struct span der;
@@ -87,8 +88,9 @@ decisions(struct span in)
 	    constraints_check(c, &policy, NULL) != RC_OK)
 		return;
 	/* What is only committed to is never sent in clear. */
-	if (constraints_evaluate(c, &policy, claims, &f) == RC_OK &&
-	    constraints_committed(c, claims, &entry, NULL) == RC_OK && entry != NULL)
+	if (constraints_plan(c, &plan, NULL) == RC_OK &&
+	    constraints_judge(plan, &policy, claims, &f) == RC_OK &&
+	    constraints_committed(plan, claims, &entry, NULL) == RC_OK && entry != NULL)
 		abort();
 }
 

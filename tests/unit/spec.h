@@ -27,7 +27,7 @@ json_of(const char *text)
 static inline void
 put_names(struct buf *seq, uint8_t member, const json_t *names)
 {
-	AUTO_BUF list = BUF_INIT(8192), wrapped = BUF_INIT(8192);
+	AUTO_BUF list = BUF_INIT(65536), wrapped = BUF_INIT(65536);
 
 	if (names == NULL)
 		return;
@@ -40,7 +40,7 @@ put_names(struct buf *seq, uint8_t member, const json_t *names)
 static inline void
 put_permitted(struct buf *list, const json_t *entry)
 {
-	AUTO_BUF values = BUF_INIT(8192), one = BUF_INIT(8192);
+	AUTO_BUF values = BUF_INIT(65536), one = BUF_INIT(65536);
 
 	for (size_t i = 1; i < json_array_size(entry); i++)
 		der_put(&values, DER_UTF8_STRING, jtext_span(json_array_get(entry, i)));
@@ -53,8 +53,8 @@ static inline struct constraints *
 make(const char *text, enum constraints_form form)
 {
 	json_auto_t *spec = json_of(text);
-	AUTO_BUF seq = BUF_INIT(8192), list = BUF_INIT(8192), wrapped = BUF_INIT(8192),
-		 der = BUF_INIT(8192);
+	AUTO_BUF seq = BUF_INIT(65536), list = BUF_INIT(65536), wrapped = BUF_INIT(65536),
+		 der = BUF_INIT(65536);
 	const json_t *permitted = json_object_get(spec, "p");
 	struct constraints *c = NULL;
 

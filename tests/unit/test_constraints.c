@@ -647,9 +647,11 @@ committed(void **state)
 	const struct committed_case *c = *state;
 	AUTO(constraints) *made = make(c->spec, CONSTRAINTS_JWT);
 	json_auto_t *claims = json_of(c->claims);
+	AUTO(constraints_plan) *plan = NULL;
 	const struct permitted *entry = NULL;
 
-	assert_int_equal(constraints_committed(made, claims, &entry, NULL), RC_OK);
+	assert_int_equal(constraints_plan(made, &plan, NULL), RC_OK);
+	assert_int_equal(constraints_committed(plan, claims, &entry, NULL), RC_OK);
 	if (c->entry == NULL)
 		assert_null(entry);
 	else
@@ -696,6 +698,12 @@ static struct vets_case {
 	    true },
 	{ "deeper, one missing", "{'p':[['vper/a/x','1']]}", "{'a':{'x':1,'y':2}}", true,
 	    false },
+	{ "a longer name beside it", "{'p':[['vper/ab','1'],['vper/a-','1']]}", "{'a':1}", true,
+	    false },
+	{ "the whole among its parts", "{'p':[['vper/b','1'],['vper','2'],['vper/a','1']]}",
+	    "{'a':1,'c':1}", true, true },
+	{ "an entry of another claim", "{'p':[['vper2/a','1'],['vper-/a','1']]}", "{'a':1}",
+	    false, false },
 	{ "elements", "{'p':[['vper/0','1'],['vper/1','2']]}", "[1,2]", true, true },
 	{ "one element more", "{'p':[['vper/0','1']]}", "[1,2]", true, false },
 	{ "escaped", "{'p':[['vper/a~1b','1']]}", "{'a/b':1}", true, true },
@@ -719,8 +727,41 @@ vets(void **state)
 	AUTO(constraints) *made = make(c->spec, CONSTRAINTS_ENHANCED);
 	json_auto_t *value = json_of(c->value);
 
-	assert_int_equal(constraints_names(made, "vper"), c->named);
-	assert_int_equal(constraints_vets(made, "vper", value), c->vetted);
+	AUTO(constraints_plan) *plan = NULL;
+
+	assert_int_equal(constraints_plan(made, &plan, NULL), RC_OK);
+	assert_int_equal(constraints_names(plan, "vper"), c->named);
+	assert_int_equal(constraints_vets(plan, "vper", value), c->vetted);
+}
+
+/* Sorted as they are, each value is found, and nothing beside it. */
+static void
+long_lists(void **state)
+{
+	enum { VALUES = 300 };
+	AUTO_BUF spec = BUF_INIT(16384);
+	struct constraints_policy quoted = { .accept_quoted_permitted = true };
+	AUTO(constraints) *made = NULL;
+	AUTO(constraints_plan) *plan = NULL;
+
+	(void)state;
+	buf_str(&spec, "{'p':[['c'");
+	for (int i = 0; i < VALUES; i++) /* not in order, of different lengths */
+		buf_printf(&spec, ",'%d'", i * 7919 % VALUES * 3 + 1);
+	buf_str(&spec, "]]}");
+	made = make(buf_text(&spec), CONSTRAINTS_JWT);
+	assert_int_equal(constraints_plan(made, &plan, NULL), RC_OK);
+	for (int i = -1; i <= VALUES * 3 + 1; i++) {
+		json_auto_t *claims = json_pack("{s:i}", "c", i), *text;
+		enum rc want = i > 0 && i % 3 == 1 && i < VALUES * 3 ? RC_OK : RC_DENIED;
+		char digits[16];
+
+		snprintf(digits, sizeof digits, "%d", i);
+		text = json_pack("{s:s}", "c", digits);
+		assert_int_equal(constraints_judge(plan, &quoted, claims, NULL), want);
+		assert_int_equal(constraints_judge(plan, &quoted, text, NULL), want);
+		json_decref(text);
+	}
 }
 
 /* ---- comparison ------------------------------------------------------------------------- */
@@ -803,7 +844,7 @@ main(void)
 				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(salted_cases) +
 				ARRAY_LEN(vets_cases) + ARRAY_LEN(within_cases) +
 				ARRAY_LEN(detail_cases) + ARRAY_LEN(committed_cases) +
-				ARRAY_LEN(oddity_cases) + 6];
+				ARRAY_LEN(oddity_cases) + 7];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decode);
@@ -821,5 +862,6 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(encode_refuses);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(check_details_show_no_value);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(within_nothing);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(long_lists);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
