@@ -144,6 +144,10 @@ api_native_put(struct buf *out, const struct sign_answer *a)
 	jw_str(out, "serial", a->serial);
 	if (a->attest != 0)
 		jw_span(out, "attest", span_of(&a->attest, 1));
+	if (a->originals != 0) {
+		jw_uint(out, "originals", a->originals);
+		jw_uint(out, "originals_verified", a->originals_verified);
+	}
 	jw_int(out, "not_after", a->not_after_s);
 }
 

@@ -25,7 +25,8 @@ struct sign_job {
 	struct buf text;     /* the passport, then what makes it an Identity value */
 	size_t signature_at; /* where the signature's text goes */
 	size_t passport_len;
-	char attest;			 /* as granted */
+	char attest; /* as granted */
+	size_t originals, originals_verified;
 	const struct sign_job *rests_on; /* what its attestation was granted for; NULL: none */
 	struct fault fault;		 /* why it is not given out */
 	uint64_t seq;			 /* of its "sign" record; 0: none */
@@ -155,6 +156,8 @@ answer_of(const struct sign_job *j)
 	a.serial = j->credential->chain->cert[0]->serial;
 	a.not_after_s = j->credential->not_after_s;
 	a.attest = j->attest;
+	a.originals = j->originals;
+	a.originals_verified = j->originals_verified;
 	if (a.dry_run)
 		return a;
 	a.passport = span_of(j->text.ptr, j->passport_len);
@@ -553,6 +556,10 @@ record(struct sign_work *w)
 		struct sign_request r = w->request[w->of[k]];
 
 		r.befores = k;
+		if (x->originals != NULL) {
+			j->originals = originals_len(x->originals);
+			j->originals_verified = x->originals_verified;
+		}
 		if (j->fault.rc == RC_OK && journal_allowed(w->desk, w->who, &r, x,
 						j->call.digest, &j->seq, &j->fault) == RC_OK)
 			continue;

@@ -31,7 +31,8 @@ struct sign_answer {
 	struct span identity; /* empty: the credential makes none, or a dry run */
 	const char *tenant, *credential, *serial;
 	int64_t not_after_s;
-	char attest; /* as granted; 0 where the ppt does not attest */
+	char attest;			      /* as granted; 0 where the ppt does not attest */
+	size_t originals, originals_verified; /* 0 of 0 where the ppt answers none */
 	bool dry_run;
 };
 

@@ -119,6 +119,7 @@ def recorded(machine: Machine) -> None:
                           "claims": to(CALLER, NEXT, div={"tn": CALLED})},
                          headers={"X-RequestID": "div-1"})
     equal(answer.status, 200, answer.body.decode())
+    equal((answer.json["originals"], answer.json["originals_verified"]), (1, 1))
     record = wait_for("the record", lambda: next(
         (r for r in machine.audit() if r["request_id"] == "div-1"), None), 10)
     equal((record["ppt"], record["div"], record["originals"], record["originals_verified"]),
@@ -162,9 +163,19 @@ def divert(machine: Machine, request_id: str):
                        headers={"X-RequestID": request_id})
 
 
-def not_known(machine: Machine) -> None:
+def by_claims_alone(machine: Machine) -> None:
     """The provider that signed the original is another party from now on."""
     machine.write_tenant("osp", 'tenant "osp" {\n}\n')
+    reload(machine)
+    answer = divert(machine, "compared-1")
+    equal(answer.status, 200, answer.body.decode())
+    equal((answer.json["originals"], answer.json["originals_verified"]), (1, 0))
+    record = wait_for("the record", lambda: next(
+        (r for r in machine.audit() if r["request_id"] == "compared-1"), None), 10)
+    equal((record["event"], record["originals"], record["originals_verified"]), ("sign", 1, 0))
+
+
+def not_known(machine: Machine) -> None:
     machine.write_tenant("acme", machine.enterprise(
         "acme", (CALLED, CALLER), credential='\t\toriginal_check = "cached"'))
     reload(machine)
@@ -220,6 +231,7 @@ def main() -> int:
         equal("x5c" in header(attested), False)
         cases.refusal("damaged", damaged, machine)
         cases.refusal("of_another", of_another, machine)
+        cases.case("by_claims_alone", by_claims_alone, machine)
         cases.refusal("not_known", not_known, machine)
         cases.refusal("of_another_key", of_another_key, machine)
         cases.case("of_another_party", of_another_party, machine)
