@@ -160,7 +160,7 @@ open_web(void **state)
 	struct web *w = calloc(1, sizeof *w);
 
 	assert_non_null(w);
-	w->io = (struct io){ w, web_http, web_ask, web_now };
+	w->io = (struct io){ .ctx = w, .http = web_http, .ask = web_ask, .now_ms = web_now };
 	w->now_ms = START_MS;
 	configure(uri, ARRAY_LEN(uri));
 	assert_int_equal(observe_new(&w->io, &w->o, NULL), RC_OK);
