@@ -4,7 +4,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_jtext tests/fuzz/fuzz_tnauth tests/fuzz/fuzz_constraints \
 	tests/fuzz/fuzz_identity tests/fuzz/fuzz_chain tests/fuzz/fuzz_jws \
 	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport \
-	tests/fuzz/fuzz_gate tests/fuzz/fuzz_original tests/fuzz/fuzz_rcd tests/fuzz/fuzz_verify \
+	tests/fuzz/fuzz_gate tests/fuzz/fuzz_decide tests/fuzz/fuzz_original tests/fuzz/fuzz_rcd tests/fuzz/fuzz_verify \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_atis \
 	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
@@ -30,6 +30,9 @@ tests_fuzz_fuzz_sct_SOURCES = tests/fuzz/fuzz_sct.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_gate_SOURCES = tests/fuzz/fuzz_gate.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_decide_SOURCES = tests/fuzz/fuzz_decide.c tests/fuzz/home.c \
+	tests/fuzz/home.h tests/fuzz/asked_native.c tests/fuzz/asked_atis.c \
+	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_rcd_SOURCES = tests/fuzz/fuzz_rcd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_original_SOURCES = tests/fuzz/fuzz_original.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c $(FUZZ_MAIN)
@@ -63,6 +66,7 @@ tests_fuzz_fuzz_sct_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_csr_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_gate_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_decide_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_rcd_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_original_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_verify_LDADD = $(FUZZ_LDADD)
