@@ -17,6 +17,20 @@ die() {
 	exit 1
 }
 
+# Why the tests failed that the output of a "make check" names: the last lines
+# of the log of each.
+#	failed_tests OUTPUT DIR
+failed_tests() {
+	local each log
+	printf '== failed tests:\n'
+	for each in $(sed -n -E 's/^(FAIL|ERROR): ([^ ]*).*/\2/p' "$1" | sort -u); do
+		printf '\n---- %s\n' "$each"
+		for log in "$2/${each%.py}.log" "$2/$each.log"; do
+			[ ! -f "$log" ] || { tail -n 40 "$log"; break; }
+		done
+	done
+}
+
 # Runs a long step: its output goes to a log, a terminal sees the seconds
 # count, anything else sees one line when it begins and one when it ends.
 step() {
@@ -38,7 +52,11 @@ step() {
 		say "$what: $((SECONDS - began))s$([ $rc -eq 0 ] || echo ' FAILED')"
 	fi
 	if [ $rc -ne 0 ]; then
-		tail -n 60 "$log" >&2
+		if grep -q '^== failed tests:$' "$log"; then
+			sed -n '/^== failed tests:$/,$p' "$log" | tail -n 600 >&2
+		else
+			tail -n 60 "$log" >&2
+		fi
 		printf '== the whole log: %s\n' "$log" >&2
 	fi
 	return $rc
