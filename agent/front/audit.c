@@ -20,11 +20,18 @@ enum {
 	MAX_BATCH = 128 * 1024 * 1024, /* the same with numbers and hashes */
 	MAX_OPEN = 16 * 1024 * 1024,   /* an open record, which names all tenants */
 	RETRY_S = 1,
+	NUMBERINGS = 64,
 };
 
 /* What waits: records without their numbers, each behind its head. */
 struct head {
 	uint32_t stamp, tenant, cause, members;
+	uint64_t of; /* ticket; 0: none */
+};
+
+/* From this ticket on, lines and tickets count alike: an open record came between. */
+struct numbering {
+	uint64_t ticket, seq;
 };
 
 struct queue {
@@ -62,7 +69,9 @@ struct audit {
 	struct auditdir dir;
 	struct auditchain *chain;
 	struct auditfile file;
-	struct auditmark lost; /* what the next open record says is gone */
+	struct auditmark lost;			/* what the next open record says is gone */
+	struct numbering numbering[NUMBERINGS]; /* the last of them, in turn */
+	size_t numberings;
 	struct queue batch;
 	struct buf lines;
 };
@@ -118,7 +127,35 @@ next_record(struct span *in, struct auditrecord *r)
 	r->tenant = span_cut(in, h.tenant);
 	r->cause = span_cut(in, h.cause);
 	r->members = span_cut(in, h.members);
+	r->of = h.of;
 	return true;
+}
+
+/* What is written again after a failure is noted again, and the newest counts. */
+static void
+number_batch(struct audit *a, uint64_t seq)
+{
+	const struct numbering now = { a->batch.last - a->batch.records + 1, seq };
+	const struct numbering *last =
+	    &a->numbering[(a->numberings + NUMBERINGS - 1) % NUMBERINGS];
+
+	if (a->batch.records == 0 ||
+	    (a->numberings > 0 && seq - now.ticket == last->seq - last->ticket))
+		return;
+	a->numbering[a->numberings++ % NUMBERINGS] = now;
+}
+
+/* The seq of the line that a ticket became; 0: not known any more. */
+static uint64_t
+seq_of(const struct audit *a, uint64_t ticket)
+{
+	for (size_t n = a->numberings; n > 0 && a->numberings - n < NUMBERINGS; n--) {
+		const struct numbering *at = &a->numbering[(n - 1) % NUMBERINGS];
+
+		if (at->ticket <= ticket)
+			return at->seq + (ticket - at->ticket);
+	}
+	return 0;
 }
 
 /* Undo the numbers of records, so that they can be written elsewhere. */
@@ -140,9 +177,12 @@ render_batch(struct audit *a, struct buf *out, struct fault *f)
 	struct auditmark mark = auditchain_mark(a->chain);
 	struct auditrecord r;
 
+	number_batch(a, mark.seq + 1);
 	for (struct span rest = in; next_record(&rest, &r); in = rest) {
-		enum rc rc = auditchain_render(a->chain, &r, out, f);
+		enum rc rc;
 
+		r.of = r.of != 0 ? seq_of(a, r.of) : 0;
+		rc = auditchain_render(a->chain, &r, out, f);
 		if (rc != RC_OK) {
 			take_back(a, &mark, span_of(all.ptr, all.len - in.len));
 			return rc;
@@ -657,9 +697,9 @@ since(const struct buf *b, size_t *at)
 /* One record as it waits: its head, then its parts. */
 static enum rc
 put_record(struct buf *out, const char *event, const char *tenant, const char *request_id,
-    const char *reason, struct span members, struct fault *f)
+    const char *reason, struct span members, uint64_t of, struct fault *f)
 {
-	struct head h = { .members = (uint32_t)members.len };
+	struct head h = { .members = (uint32_t)members.len, .of = of };
 	size_t start = out->len, at = start + sizeof h;
 
 	buf_put(out, &h, sizeof h);
@@ -725,9 +765,9 @@ audit_go_on(struct audit *a)
 		hand_over(a);
 }
 
-enum rc
-audit_hold(struct audit *a, const char *event, const char *tenant, const char *request_id,
-    const char *reason, struct span members, uint64_t *seq, struct fault *f)
+static enum rc
+hold(struct audit *a, const char *event, const char *tenant, const char *request_id,
+    const char *reason, struct span members, uint64_t of, uint64_t *seq, struct fault *f)
 {
 	size_t before = a->held.bytes.len;
 	enum rc rc;
@@ -738,7 +778,7 @@ audit_hold(struct audit *a, const char *event, const char *tenant, const char *r
 		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%d records wait for the disk",
 		    AUDIT_MAX_WAITING);
 	TRY(check_members(members, f));
-	rc = put_record(&a->held.bytes, event, tenant, request_id, reason, members, f);
+	rc = put_record(&a->held.bytes, event, tenant, request_id, reason, members, of, f);
 	if (rc != RC_OK) {
 		a->held.bytes.len = before; /* what waits is whole; this record is refused */
 		a->held.bytes.rc = RC_OK;
@@ -751,12 +791,26 @@ audit_hold(struct audit *a, const char *event, const char *tenant, const char *r
 }
 
 enum rc
+audit_hold(struct audit *a, const char *event, const char *tenant, const char *request_id,
+    const char *reason, struct span members, uint64_t *seq, struct fault *f)
+{
+	return hold(a, event, tenant, request_id, reason, members, 0, seq, f);
+}
+
+enum rc
+audit_append_of(struct audit *a, const char *event, const char *tenant, const char *request_id,
+    const char *reason, struct span members, uint64_t of, uint64_t *seq, struct fault *f)
+{
+	TRY(hold(a, event, tenant, request_id, reason, members, of, seq, f));
+	audit_start(a, *seq);
+	return RC_OK;
+}
+
+enum rc
 audit_append(struct audit *a, const char *event, const char *tenant, const char *request_id,
     const char *reason, struct span members, uint64_t *seq, struct fault *f)
 {
-	TRY(audit_hold(a, event, tenant, request_id, reason, members, seq, f));
-	audit_start(a, *seq);
-	return RC_OK;
+	return audit_append_of(a, event, tenant, request_id, reason, members, 0, seq, f);
 }
 
 int

@@ -63,6 +63,15 @@ enum rc audit_append(struct audit *a, const char *event, const char *tenant,
     struct fault *f) MUST_CHECK;
 
 /*
+ * The same of a record about an earlier one, by its ticket: the line has that
+ * one's seq as its last member, "of".  It is left out where that is not known
+ * any more: 64 files were begun since.
+ */
+enum rc audit_append_of(struct audit *a, const char *event, const char *tenant,
+    const char *request_id, const char *reason, struct span members, uint64_t of, uint64_t *seq,
+    struct fault *f) MUST_CHECK;
+
+/*
  * The same, but the record only waits in memory: it is written with the next
  * one that is not held, or by audit_start().  What is about to be signed is
  * held until a signer is about to work at its digest: those behind it share

@@ -187,6 +187,10 @@ put_line(const struct auditchain *c, const struct auditrecord *r, uint64_t tenan
 	if (r->members.len > 0)
 		buf_byte(out, ',');
 	buf_span(out, r->members);
+	if (r->of != 0) {
+		buf_str(out, ",\"of\":");
+		buf_uint(out, r->of);
+	}
 	buf_byte(out, '}');
 }
 

@@ -27,6 +27,7 @@ struct auditrecord {
 	struct span tenant;  /* a string with its quotes, or null */
 	struct span cause;   /* "request_id":…,"reason":… */
 	struct span members; /* further members or nothing */
+	uint64_t of;	     /* one more, the seq of the record that it is about; 0: none */
 };
 
 /* Append the record's line with its newline, and go on from it. */

@@ -324,8 +324,7 @@ journal_failed(struct desk *d, const char *tenant, const char *credential,
 	uint64_t seq;
 
 	jw_str(&members, "credential", credential);
-	jw_uint(&members, "of", of);
-	if (audit_append(d->audit, "sign_failed", tenant, request_id, why->reason,
-		buf_view(&members), &seq, NULL) != RC_OK)
+	if (audit_append_of(d->audit, "sign_failed", tenant, request_id, why->reason,
+		buf_view(&members), of, &seq, NULL) != RC_OK)
 		journal_count(d, why);
 }

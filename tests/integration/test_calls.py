@@ -395,6 +395,9 @@ def no_signer_answers(machine: Machine) -> None:
     true("retry-after" in answer.headers, "no Retry-After")
     own = records(machine, "hung-1", 4)
     equal(sorted(r["event"] for r in own), ["sign", "sign", "sign_failed", "sign_failed"])
+    signs = {r["seq"]: (r["tenant"], r["credential"]) for r in own if r["event"] == "sign"}
+    fails = {r["of"]: (r["tenant"], r["credential"]) for r in own if r["event"] == "sign_failed"}
+    equal(fails, signs)  # each by the seq of its line
     wait_for("signing again", lambda: machine.ask("POST", URL, CALL).status == 200, 15)
 
 

@@ -665,6 +665,66 @@ a_file_taken_away_is_left(void **state)
 	assert_non_null(strstr(buf_text(&newest), "{\"seq\":4,"));
 }
 
+static uint64_t
+failed_after(struct audit *a, uint64_t of)
+{
+	uint64_t ticket = 0;
+
+	assert_int_equal(audit_append_of(a, "sign_failed", "acme", "r-1", "hsm_timeout",
+			     span_str("\"credential\":\"main\""), of, &ticket, NULL),
+	    RC_OK);
+	return ticket;
+}
+
+/* The whole line of that seq in this file ends so. */
+static void
+assert_of(struct buf *file, unsigned seq, unsigned of)
+{
+	char head[32], tail[64];
+	const char *line, *end;
+
+	snprintf(head, sizeof head, "{\"seq\":%u,", seq);
+	snprintf(tail, sizeof tail, ",\"credential\":\"main\",\"of\":%u}", of);
+	line = strstr(buf_text(file), head);
+	assert_non_null(line);
+	end = strchr(line, '\n');
+	assert_non_null(end);
+	assert_memory_equal(end - strlen(tail), tail, strlen(tail));
+}
+
+/* It names a line and not a ticket: over open records, a second try and a restart. */
+static void
+of_is_the_seq_of_a_line(void **state)
+{
+	struct audit *a = open_audit();
+	char path[MAX_FILES][128];
+	AUTO_BUF text = BUF_INIT(MAX_TRAIL);
+	uint64_t first = hold(a), second = append(a, "acme"), third;
+
+	(void)state;
+	(void)failed_after(a, first);
+	wait_durable(a, failed_after(a, second));
+	list_files(path);
+	read_file(path[0], &text);
+	assert_of(&text, 4, 2);
+	assert_of(&text, 5, 3);
+	take_away(path[0], MOVED);
+	third = append(a, "acme"); /* 6 is tried, and is the open record of the next file */
+	wait_durable(a, failed_after(a, third));
+	wait_durable(a, failed_after(a, second));
+	audit_close(a);
+	buf_clear(&text);
+	read_file(path[list_files(path) - 1], &text);
+	assert_of(&text, 8, 7);
+	assert_of(&text, 9, 3);
+	a = open_audit();
+	wait_durable(a, failed_after(a, append(a, "acme")));
+	audit_close(a);
+	buf_clear(&text);
+	read_file(path[list_files(path) - 1], &text);
+	assert_of(&text, 12, 11);
+}
+
 /* Without its directory nothing is taken; with a new one of the name it goes on. */
 static void
 a_directory_taken_away_refuses(void **state)
@@ -882,7 +942,7 @@ int
 main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + ARRAY_LEN(taken_cases) +
-				ARRAY_LEN(memory_cases) + 17];
+				ARRAY_LEN(memory_cases) + 18];
 	size_t n = 0;
 
 	ROWS(tests, n, tamper_cases, tampering_is_found);
@@ -894,6 +954,7 @@ main(void)
 	}
 	tests[n++] = (struct CMUnitTest)DIR_TEST(one_record);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(held_until_started);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(of_is_the_seq_of_a_line);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(any_text_stays_one_line);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(goes_on_after_a_restart);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(many_records_share_a_sync);
