@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stir/uri.h"
+
 /* ---- files ---------------------------------------------------------------- */
 
 static enum rc
@@ -263,33 +265,22 @@ section_secret(
 	return out->text != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "%s", key);
 }
 
-static bool
-is_url_text(const char *p)
-{
-	for (; *p != 0; p++) {
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f ||
-		    strchr("\"<>\\^`{|}", *p) != NULL)
-			return false;
-	}
-	return true;
-}
-
 enum rc
 section_url(const struct section *s, const char *key, char **out, struct fault *f)
 {
 	const char *text = section_text(s, key);
-	size_t host;
+	struct uri_https u = { 0 };
 
 	if (text == NULL)
 		return RC_OK;
 	if (strncmp(text, "https://", 8) != 0)
 		return section_bad(s, key, f, "'%s' must be an https:// URL", key);
-	host = strcspn(text + 8, "/?#");
-	if (!is_url_text(text) || host == 0 || text[8] == ':')
-		return section_bad(s, key, f, "'%s' is not a URL: https://HOST/PATH", key);
-	if (memchr(text + 8, '@', host) != NULL || strchr(text, '#') != NULL)
+	if (memchr(text + 8, '@', strcspn(text + 8, "/?#")) != NULL ||
+	    strchr(text, '#') != NULL)
 		return section_bad(
 		    s, key, f, "'%s' must not hold a user name or a fragment", key);
+	if (!uri_read_https(span_str(text), &u))
+		return section_bad(s, key, f, "'%s' is not a URL: https://HOST/PATH", key);
 	return section_string(s, key, out, f);
 }
 

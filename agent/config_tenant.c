@@ -6,6 +6,7 @@
 
 #include "stir/ppt.h"
 #include "stir/tnauth.h"
+#include "stir/uri.h"
 #include "stir/vper.h"
 
 enum {
@@ -265,14 +266,11 @@ read_references(const struct config *c, const struct section *s, struct config_c
 static enum rc
 check_x5u(const struct section *s, const char *url, struct fault *f)
 {
-	size_t host = strcspn(url + 8, "/");
-	const char *bracket = memchr(url + 8, ']', host);
-	const char *name_end = bracket != NULL ? bracket : url + 8;
-	const char *port = memchr(name_end, ':', (size_t)(url + 8 + host - name_end));
+	struct uri_https u = { 0 };
 
 	if (strchr(url, '?') != NULL)
 		return section_bad(s, "x5u", f, "'x5u' must not have a query");
-	if (port != NULL && strncmp(port, ":443/", 5) != 0 && strncmp(port, ":8443/", 6) != 0)
+	if (!uri_read_https(span_str(url), &u) || (u.port != 443 && u.port != 8443))
 		return section_bad(s, "x5u", f, "'x5u' must use port 443 or 8443");
 	if (url[strlen(url) - 1] != '/')
 		return section_bad(s, "x5u", f,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/cli.h"
+#include "stir/digest.h"
 #include "stir/jtext.h"
 #include "stir/text.h"
 
@@ -113,7 +114,7 @@ show_fingerprint(const struct cert *c)
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 
-	if (SHA256(c->der, c->der_len, hash) == NULL)
+	if (digest_sha256(span_of(c->der, c->der_len), hash, NULL) != RC_OK)
 		return NULL;
 	return hex_text(span_of(hash, sizeof hash));
 }

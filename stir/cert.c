@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "stir/b64.h"
+#include "stir/uri.h"
 
 enum { OID_TEXT = 80, NAME_MAX_TEXT = CERT_MAX_DER * 4, URL_MAX = 2048 };
 
@@ -237,18 +238,14 @@ static void
 take_url(struct cert *c, const GENERAL_NAME *at)
 {
 	const ASN1_IA5STRING *uri = at->d.uniformResourceIdentifier;
+	struct uri_https ignored = { 0 };
 	struct span text;
 
 	if (at->type != GEN_URI || c->tnauth_url != NULL)
 		return;
 	text = span_of(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri));
-	if (text.len > URL_MAX || text.len <= 8 ||
-	    strncasecmp((const char *)text.ptr, "https://", 8) != 0)
+	if (text.len > URL_MAX || !uri_read_https(text, &ignored))
 		return;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f)
-			return;
-	}
 	c->tnauth_url = strndup((const char *)text.ptr, text.len);
 }
 

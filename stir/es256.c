@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "stir/b64.h"
+#include "stir/digest.h"
 #include "stir/jtext.h"
 
 enum { P256_FIELD = 32, DER_SIG_MAX = 80, SPKI_MAX = 256 };
@@ -21,7 +22,7 @@ insist(bool ok)
 static void
 sha256(struct span in, uint8_t out[SHA256_DIGEST_LENGTH])
 {
-	insist(SHA256(in.ptr, in.len, out) != NULL);
+	insist(digest_sha256(in, out, NULL) == RC_OK);
 }
 
 enum rc

@@ -1,16 +1,13 @@
 #include "stir/identity.h"
 
-static bool
-is_alnum(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+#include "stir/ascii.h"
+#include "stir/uri.h"
 
 /* RFC 3261 section 25.1 token. */
 static bool
 is_token_char(uint8_t c)
 {
-	return is_alnum(c) || (c != 0 && strchr("-.!%*_+`'~", c) != NULL);
+	return ascii_is_alnum(c) || (c != 0 && strchr("-.!%*_+`'~", c) != NULL);
 }
 
 static bool
@@ -27,23 +24,7 @@ is_token(struct span s)
 static bool
 is_digest_char(uint8_t c)
 {
-	return is_alnum(c) || (c != 0 && strchr("-_+/.", c) != NULL);
-}
-
-/* absoluteURI: a scheme, and nothing that would end it inside angle brackets. */
-static bool
-is_info(struct span uri)
-{
-	const uint8_t *colon = uri.len == 0 ? NULL : memchr(uri.ptr, ':', uri.len);
-
-	if (colon == NULL || colon == uri.ptr || !is_alnum(uri.ptr[0]))
-		return false;
-	for (size_t i = 0; i < uri.len; i++) {
-		if (uri.ptr[i] <= 0x20 || uri.ptr[i] > 0x7e ||
-		    strchr("<>\"", uri.ptr[i]) != NULL)
-			return false;
-	}
-	return true;
+	return ascii_is_alnum(c) || (c != 0 && strchr("-_+/.", c) != NULL);
 }
 
 static enum rc
@@ -75,7 +56,7 @@ check_passport(struct span s, bool *compact, struct fault *f)
 enum rc
 identity_tail(struct buf *out, const char *info, const char *ppt, struct fault *f)
 {
-	if (!is_info(span_str(info)))
+	if (!uri_is_absolute(span_str(info)))
 		return syntax(f, "info is no absolute URI");
 	if (ppt != NULL && !is_token(span_str(ppt)))
 		return syntax(f, "ppt is no token");
@@ -161,7 +142,7 @@ cut_angle(struct span *in, struct span *out, struct fault *f)
 		return syntax(f, "info is a URI in angle brackets");
 	*out = span_cut(in, (size_t)(end - in->ptr));
 	span_cut(in, 1);
-	return is_info(*out) ? RC_OK : syntax(f, "info is no absolute URI");
+	return uri_is_absolute(*out) ? RC_OK : syntax(f, "info is no absolute URI");
 }
 
 static bool

@@ -1,46 +1,12 @@
 #include "stir/jcard.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "stir/jtext.h"
 #include "stir/text.h"
+#include "stir/uri.h"
 
 /* ---- URIs --------------------------------------------------------------------------- */
-
-/* RFC 3986 section 2: the octets that a URI is made of. */
-static bool
-is_uri_text(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.ptr[i];
-
-		if (c <= 0x20 || c > 0x7e || strchr("<>\"\\^`{|}", c) != NULL)
-			return false;
-	}
-	return true;
-}
-
-static bool
-has_scheme(struct span s, const char *scheme)
-{
-	size_t n = strlen(scheme);
-
-	return s.len > n + 1 && strncasecmp((const char *)s.ptr, scheme, n) == 0 &&
-	       s.ptr[n] == ':';
-}
-
-/* RFC 3986 section 3.2: a host, perhaps a port, never a user. */
-static bool
-has_host(struct span s)
-{
-	struct span rest = { s.ptr + strlen("https://"), s.len - strlen("https://") };
-	size_t n = 0;
-
-	while (n < rest.len && strchr("/?#", rest.ptr[n]) == NULL)
-		n++;
-	return n > 0 && rest.ptr[0] != ':' && memchr(rest.ptr, '@', n) == NULL;
-}
 
 /*
  * Content is named in one spelling, in lower case up to its host: a digest is
@@ -49,9 +15,10 @@ has_host(struct span s)
 static bool
 is_https(struct span s)
 {
-	return s.len > strlen("https://") && s.len <= URI_MAX_CONTENT &&
-	       memcmp(s.ptr, "https://", strlen("https://")) == 0 && has_host(s) &&
-	       memchr(s.ptr, '#', s.len) == NULL;
+	struct uri_https u = { 0 };
+
+	return s.len <= URI_MAX_CONTENT && uri_read_https(s, &u) &&
+	       memcmp(s.ptr, "https://", strlen("https://")) == 0;
 }
 
 /* RFC 2397: "data:" [ media type ] [ ";base64" ] "," data */
@@ -68,14 +35,14 @@ uri_kind_of(const json_t *value)
 		"xmpp" };
 	struct span s = jtext_span(value);
 
-	if (!is_uri_text(s))
+	if (!uri_is_text(s))
 		return URI_NONE;
-	if (has_scheme(s, "https"))
+	if (uri_has_scheme(s, "https"))
 		return is_https(s) ? URI_CONTENT : URI_NONE;
-	if (has_scheme(s, "data"))
+	if (uri_has_scheme(s, "data"))
 		return is_data(s) ? URI_INLINE : URI_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (has_scheme(s, names[i]))
+		if (uri_has_scheme(s, names[i]))
 			return URI_NAME;
 	}
 	return URI_NONE;

@@ -6,6 +6,8 @@ libbase_la_SOURCES = \
 	stir/fault.c stir/fault.h \
 	stir/buf.c stir/buf.h \
 	stir/b64.c stir/b64.h \
+	stir/ascii.h \
+	stir/digest.c stir/digest.h \
 	stir/text.c stir/text.h
 
 libstir_la_SOURCES = \

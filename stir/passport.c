@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "stir/ascii.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
 #include "stir/rcd.h"
+#include "stir/uri.h"
 
 static enum rc
 no_memory(struct fault *f)
@@ -150,39 +152,9 @@ read_dest_tn(const json_t *list, struct passport *p, struct fault *f)
 }
 
 static bool
-is_alpha(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* RFC 3986: scheme ":" and no octet that a URI cannot have. */
-static bool
 is_uri(struct span uri)
 {
-	bool scheme = false;
-
-	if (uri.len == 0 || uri.len > PASSPORT_MAX_URI || !is_alpha(uri.ptr[0]))
-		return false;
-	for (size_t i = 0; i < uri.len; i++) {
-		uint8_t c = uri.ptr[i];
-
-		if (c <= 0x20 || c > 0x7e || strchr("<>\"\\^`{|}", c) != NULL)
-			return false;
-		if (c == ':')
-			scheme = true;
-		else if (!scheme && !is_alpha(c) && strchr("0123456789+-.", c) == NULL)
-			return false;
-	}
-	return scheme && uri.ptr[uri.len - 1] != ':';
-}
-
-static int
-hex_value(char c)
-{
-	const char *digits = "0123456789abcdef",
-		   *at = c == '\0' ? NULL : strchr(digits, c | 0x20);
-
-	return at == NULL ? -1 : (int)(at - digits);
+	return uri.len <= PASSPORT_MAX_URI && uri_is_absolute(uri);
 }
 
 /* In lower case; escaped is only what has to be (RFC 3986 section 6.2.2.2). */
@@ -196,12 +168,11 @@ is_normal_user(const char *p, const char *end)
 			return false;
 		if (*p != '%')
 			continue;
-		if (end - p < 3 || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+		if (end - p < 3 || ascii_hex((uint8_t)p[1]) < 0 || ascii_hex((uint8_t)p[2]) < 0)
 			return false;
-		octet = hex_value(p[1]) * 16 + hex_value(p[2]);
-		if (octet < 0x80 &&
-		    (is_alpha((uint8_t)octet) ||
-			(octet != 0 && strchr("0123456789-._~", octet) != NULL)))
+		octet = ascii_hex((uint8_t)p[1]) * 16 + ascii_hex((uint8_t)p[2]);
+		if (octet < 0x80 && (ascii_is_alnum((uint8_t)octet) ||
+					(octet != 0 && strchr("-._~", octet) != NULL)))
 			return false;
 		p += 2;
 	}
@@ -254,7 +225,8 @@ is_number(const char *user, const char *end)
 			text[n++] = *user;
 			continue;
 		}
-		text[n++] = (char)(hex_value(user[1]) * 16 + hex_value(user[2]));
+		text[n++] =
+		    (char)(ascii_hex((uint8_t)user[1]) * 16 + ascii_hex((uint8_t)user[2]));
 		user += 2;
 	}
 	if (memchr(text, ';', n) != NULL) /* parameters of a telephone-subscriber */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "stir/ascii.h"
 #include "stir/es256.h"
 #include "stir/jtext.h"
 #include "stir/rcd.h"
@@ -11,18 +12,6 @@ static enum rc
 invalid(struct fault *f, const char *name, const char *what)
 {
 	return REFUSE(f, RC_INVALID, INVALID_CLAIM, name, "%s", what);
-}
-
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_alnum(uint8_t c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* ---- shaken -------------------------------------------------------------------------- */
@@ -38,12 +27,6 @@ check_attest(const char *name, const json_t *value, struct fault *f)
 	return invalid(f, name, "attest is \"A\", \"B\" or \"C\"");
 }
 
-static bool
-is_hex(uint8_t c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* RFC 8588 section 5: a UUID, RFC 9562 section 4; its spelling stays the caller's (D-48). */
 static enum rc
 check_uuid(const char *name, const json_t *value, struct fault *f)
@@ -53,7 +36,7 @@ check_uuid(const char *name, const json_t *value, struct fault *f)
 	bool good = s.len == sizeof form - 1;
 
 	for (size_t i = 0; i < s.len && good; i++)
-		good = form[i] == '-' ? s.ptr[i] == '-' : is_hex(s.ptr[i]);
+		good = form[i] == '-' ? s.ptr[i] == '-' : ascii_hex(s.ptr[i]) >= 0;
 	if (!good)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, name, "%s is a UUID", name);
 	return RC_OK;
@@ -72,7 +55,7 @@ is_index(const json_t *hi)
 	for (size_t i = 0; i < s.len; i++) {
 		bool inside = i > 0 && i + 1 < s.len && s.ptr[i - 1] != '.';
 
-		if (!is_digit(s.ptr[i]) && !(s.ptr[i] == '.' && inside))
+		if (!ascii_is_digit(s.ptr[i]) && !(s.ptr[i] == '.' && inside))
 			return false;
 	}
 	return true;
@@ -144,7 +127,7 @@ is_r_value(struct span s)
 		if (s.ptr[i] == '.' && part > 0) {
 			dots++;
 			part = (size_t)-1;
-		} else if (!is_alnum(s.ptr[i]) && strchr("!%*_+`'~-", s.ptr[i]) == NULL) {
+		} else if (!ascii_is_alnum(s.ptr[i]) && strchr("!%*_+`'~-", s.ptr[i]) == NULL) {
 			return false;
 		}
 	}
@@ -200,7 +183,7 @@ is_fingerprint(const json_t *one)
 	if (hex == 0 || dig.len != hex || json_object_size(one) != 2)
 		return false;
 	for (size_t i = 0; i < dig.len; i++) {
-		if (!is_digit(dig.ptr[i]) && !(dig.ptr[i] >= 'A' && dig.ptr[i] <= 'F'))
+		if (!ascii_is_digit(dig.ptr[i]) && !(dig.ptr[i] >= 'A' && dig.ptr[i] <= 'F'))
 			return false;
 	}
 	return true;

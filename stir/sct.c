@@ -7,6 +7,7 @@
 
 #include "stir/b64.h"
 #include "stir/der.h"
+#include "stir/digest.h"
 #include "stir/jtext.h"
 
 enum {
@@ -68,9 +69,7 @@ read_key(struct ctlog *log, const json_t *text, struct fault *f)
 		      : p256_point(log->key, (uint8_t[P256_POINT_LEN]){ 0 }, NULL) == RC_OK;
 	if (!allowed)
 		return FAULT(f, RC_INVALID, "ctlogs", "a log's key is not P-256 or RSA 2048");
-	if (SHA256(der.ptr, der.len, log->id) == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "digest");
-	return RC_OK;
+	return digest_sha256(buf_view(&der), log->id, f);
 }
 
 /* A log id that is written beside the key must be that key's. */
@@ -333,7 +332,7 @@ issuer_hash(const X509 *issuer, uint8_t out[SHA256_DIGEST_LENGTH], struct fault 
 {
 	unsigned char *spki = NULL;
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(issuer), &spki);
-	bool ok = len > 0 && SHA256(spki, (size_t)len, out) != NULL;
+	bool ok = len > 0 && digest_sha256(span_of(spki, (size_t)len), out, NULL) == RC_OK;
 
 	OPENSSL_free(spki);
 	return ok ? RC_OK : FAULT_OPENSSL(f, RC_NO_MEMORY, "no_memory", "issuer's key");

@@ -15,4 +15,5 @@ libstir_la_SOURCES += \
 	stir/tn.c stir/tn.h \
 	stir/tnauth.c stir/tnauth.h \
 	stir/tnset.c stir/tnset.h \
+	stir/uri.c stir/uri.h \
 	stir/vper.c stir/vper.h

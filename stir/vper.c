@@ -2,27 +2,22 @@
 
 #include <stdio.h>
 
+#include "stir/ascii.h"
 #include "stir/jtext.h"
 
 static const char *const members[] = { "id", "glue", "name", "domain" };
 
 static bool
-is_alnum(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool
 is_glue_char(uint8_t c)
 {
-	return is_alnum(c) || c == '+' || c == '-' || c == '.';
+	return ascii_is_alnum(c) || c == '+' || c == '-' || c == '.';
 }
 
 /* authority = ALPHA / DIGIT, then letters, digits, "+", "-", "."; we produce lower case. */
 static bool
 is_authority(struct span s)
 {
-	if (s.len == 0 || s.len > GLUE_MAX_AUTHORITY || !is_alnum(s.ptr[0]))
+	if (s.len == 0 || s.len > GLUE_MAX_AUTHORITY || !ascii_is_alnum(s.ptr[0]))
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		if (!is_glue_char(s.ptr[i]) || (s.ptr[i] >= 'A' && s.ptr[i] <= 'Z'))
@@ -37,7 +32,7 @@ is_external(struct span s)
 {
 	if (s.len == 0 || s.len > GLUE_MAX_EXTERNAL)
 		return false;
-	if (!is_alnum(s.ptr[0]) && s.ptr[0] != '-')
+	if (!ascii_is_alnum(s.ptr[0]) && s.ptr[0] != '-')
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		if (!is_glue_char(s.ptr[i]))
@@ -72,7 +67,7 @@ is_label(struct span s)
 	if (s.len == 0 || s.len > LABEL_MAX || s.ptr[0] == '-' || s.ptr[s.len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		if (!is_alnum(s.ptr[i]) && s.ptr[i] != '-')
+		if (!ascii_is_alnum(s.ptr[i]) && s.ptr[i] != '-')
 			return false;
 	}
 	return true;

@@ -11,6 +11,7 @@
 #include "agent/front/store.h"
 #include "agent/front/want.h"
 #include "agent/log.h"
+#include "stir/digest.h"
 
 enum { INSTALL_MODE = 0600, REFUSED_NAME_MAX = 96 };
 
@@ -291,7 +292,7 @@ refused_name(const struct install *in, char out[REFUSED_NAME_MAX])
 		snprintf(out, REFUSED_NAME_MAX, "refused-%s.pem", chain->cert[0]->serial);
 		return;
 	}
-	(void)EVP_Q_digest(NULL, "SHA256", NULL, in->pem.ptr, in->pem.len, digest, NULL);
+	(void)!digest_sha256(in->pem, digest, NULL);
 	snprintf(out, REFUSED_NAME_MAX, "refused-x%02x%02x%02x%02x.pem", digest[0], digest[1],
 	    digest[2], digest[3]);
 }

@@ -7,6 +7,7 @@
 #include "agent/log.h"
 #include "agent/secret.h"
 #include "stir/b64.h"
+#include "stir/digest.h"
 
 enum {
 	JUDGE_HEADER_MAX = 65536,
@@ -25,14 +26,6 @@ judge_conveyed(const struct chain *c)
 	return n;
 }
 
-static enum rc
-sha256(struct span in, uint8_t out[32], struct fault *f)
-{
-	if (EVP_Q_digest(NULL, "SHA256", NULL, in.ptr, in.len, out, NULL) != 1)
-		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
-	return RC_OK;
-}
-
 #define WIPED __attribute__((cleanup(buf_wipe))) struct buf
 
 static enum rc
@@ -49,7 +42,7 @@ put_salts(struct buf *out, const struct config_credential *cc)
 	uint8_t digest[32] = { 0 };
 
 	if (cc->salts.text != NULL && read_salts(cc, &text, NULL) == RC_OK &&
-	    sha256(buf_view(&text), digest, NULL) == RC_OK)
+	    digest_sha256(buf_view(&text), digest, NULL) == RC_OK)
 		buf_put(out, digest, sizeof digest);
 }
 
@@ -79,7 +72,8 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	    j->set->config->do_not_originate != NULL ? j->set->config->do_not_originate : "-");
 	buf_byte(&text, '\n');
 	buf_span(&text, pem);
-	return buf_check(&text, NULL) == RC_OK && sha256(buf_view(&text), out, NULL) == RC_OK;
+	return buf_check(&text, NULL) == RC_OK &&
+	       digest_sha256(buf_view(&text), out, NULL) == RC_OK;
 }
 
 /* ---- path, time, SCTs ---- */
@@ -346,7 +340,7 @@ take_facts(const struct judge *j, struct credential *c, struct fault *f)
 	memcpy(c->point, leaf->point, P256_POINT_LEN);
 	memcpy(c->key_id, leaf->key_id, KEY_ID_LEN);
 	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
-	TRY(sha256(span_of(leaf->der, leaf->der_len), digest, f));
+	TRY(digest_sha256(span_of(leaf->der, leaf->der_len), digest, f));
 	works_hex(digest, sizeof digest, c->fingerprint);
 	/* RFC 8555 section 11.1, D-32 */
 	if (accounts_has_key(j->accounts, c->key_id))

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "agent/log.h"
+#include "stir/uri.h"
 
 enum { DAY_S = 86400 };
 
@@ -47,10 +48,10 @@ lint_has_policy(const struct cert *c, const char *oid)
 bool
 lint_is_host(const char *url, const char *dns_name)
 {
-	const char *host = url + strlen("https://");
-	size_t len = strcspn(host, ":/");
+	struct uri_https u = { 0 };
 
-	return len == strlen(dns_name) && strncasecmp(host, dns_name, len) == 0;
+	return uri_read_https(span_str(url), &u) && u.host.len == strlen(dns_name) &&
+	       strncasecmp((const char *)u.host.ptr, dns_name, u.host.len) == 0;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "agent/front/publish.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
+#include "stir/digest.h"
 
 enum { ANCHORS_FILE_MAX = 4 * 1024 * 1024, CTLOGS_FILE_MAX = 4 * 1024 * 1024 };
 
@@ -93,9 +94,7 @@ read_parts(const char *config_file, struct credset_parts *p, struct fault *f)
 		TRY(peers_load(p->config->original_chains, &p->peers, f));
 	buf_byte(&seen, 0); /* never empty */
 	TRY(buf_check(&seen, f));
-	if (EVP_Q_digest(NULL, "SHA256", NULL, seen.ptr, seen.len, p->judged_by, NULL) != 1)
-		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
-	return RC_OK;
+	return digest_sha256(buf_view(&seen), p->judged_by, f);
 }
 
 static enum rc

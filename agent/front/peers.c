@@ -6,6 +6,7 @@
 #include "agent/front/store.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
+#include "stir/digest.h"
 
 enum { DIGEST_LEN = 32, DIGEST_HEX = 2 * DIGEST_LEN };
 
@@ -49,8 +50,7 @@ peers_find(const struct peers *p, struct span x5u)
 	uint8_t digest[DIGEST_LEN];
 	const struct peer *found;
 
-	if (p == NULL || p->len == 0 ||
-	    EVP_Q_digest(NULL, "SHA256", NULL, x5u.ptr, x5u.len, digest, NULL) != 1)
+	if (p == NULL || p->len == 0 || digest_sha256(x5u, digest, NULL) != RC_OK)
 		return NULL;
 	found = bsearch(digest, p->item, p->len, sizeof *p->item, by_digest);
 	return found != NULL ? found->chain : NULL;

@@ -4,6 +4,7 @@
 
 #include "agent/front/store.h"
 #include "agent/log.h"
+#include "stir/digest.h"
 #include "stir/ossl.h"
 #include "stir/tnauth.h"
 
@@ -38,14 +39,6 @@ tnlist_due_s(const struct tnlist_of *of, int64_t fetched_at_s, int64_t fresh_s)
 	return fetched_at_s + (fresh_s > TNLIST_LEAST_S ? fresh_s : TNLIST_LEAST_S);
 }
 
-static enum rc
-sha256(struct span in, uint8_t out[32], struct fault *f)
-{
-	if (EVP_Q_digest(NULL, "SHA256", NULL, in.ptr, in.len, out, NULL) != 1)
-		return FAULT_OPENSSL(f, RC_BUG, "internal_error", "SHA-256");
-	return RC_OK;
-}
-
 enum rc
 tnlist_make(const struct tnlist_of *of, const char *url, struct span der, int64_t fetched_at_s,
     int64_t fresh_s, struct tnlist **out, struct fault *f)
@@ -60,7 +53,7 @@ tnlist_make(const struct tnlist_of *of, const char *url, struct span der, int64_
 	l->url = strdup(url);
 	if (l->url == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a list");
-	TRY(sha256(der, l->digest, f));
+	TRY(digest_sha256(der, l->digest, f));
 	TRY(tnauth_decode_numbers(
 	    der, of->credential->allow_range_to_all_nines, &l->numbers, f));
 	*out = TAKE(l);
@@ -94,7 +87,7 @@ name_of(const char *url, char out[FILE_NAME_MAX], struct fault *f)
 	uint8_t digest[32] = { 0 };
 	size_t at = 7;
 
-	TRY(sha256(span_str(url), digest, f));
+	TRY(digest_sha256(span_str(url), digest, f));
 	memcpy(out, "tnlist-", 8);
 	for (size_t i = 0; i < sizeof digest; i++, at += 2)
 		snprintf(out + at, 3, "%02x", digest[i]);

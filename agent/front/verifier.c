@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stir/digest.h"
 #include "stir/ossl.h"
 
 enum { DIGEST_LEN = 32, WAYS = 4 };
@@ -65,7 +66,7 @@ digest_parts(const struct look *l, struct span token, const struct chain *c, EVP
 {
 	uint8_t inner[DIGEST_LEN];
 
-	if (EVP_Q_digest(NULL, "SHA256", NULL, token.ptr, token.len, inner, NULL) != 1 ||
+	if (digest_sha256(token, inner, NULL) != RC_OK ||
 	    EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ||
 	    EVP_DigestUpdate(md, credset_judged_by(l->set), DIGEST_LEN) != 1 ||
 	    EVP_DigestUpdate(md, inner, sizeof inner) != 1 || !digest_policy(l->policy, md))

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "stir/ascii.h"
+
 #define ACME_ERROR "urn:ietf:params:acme:error:"
 
 /* clang-format off */
@@ -38,18 +40,12 @@ static const struct kind {
 };
 /* clang-format on */
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static size_t
 digits_at(const char *s)
 {
 	size_t n = 0;
 
-	while (is_digit(s[n]))
+	while (ascii_is_digit((uint8_t)s[n]))
 		n++;
 	return n;
 }
@@ -80,14 +76,15 @@ problem_text(char out[PROBLEM_TEXT], const char *text)
 
 			if (len > WORD) {
 				for (size_t i = 0; i < WORD_SHOWN && n < PROBLEM_TEXT - 1; i++)
-					out[n++] = is_digit(p[i]) ? '*' : fit(p[i]);
+					out[n++] =
+					    ascii_is_digit((uint8_t)p[i]) ? '*' : fit(p[i]);
 				if (n == PROBLEM_TEXT - 1)
 					break;
 				p += len - 1;
 				c = '~';
 			}
 		}
-		if (!is_digit(c))
+		if (!ascii_is_digit((uint8_t)c))
 			hide = shown = 0;
 		else if (hide == 0)
 			hide = digits_at(p);

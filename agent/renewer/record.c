@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/renewer/store.h"
+#include "stir/uri.h"
 
 enum { RECORD_VERSION = 1, RECORD_FAILURES_MAX = 1000000 };
 
@@ -71,30 +72,15 @@ record_file(char out[2 * CONFIG_NAME_MAX + 2], const char *tenant, const char *n
 bool
 url_is_https(const char *url)
 {
-	const char *host = url + 8;
-	size_t len = strlen(url), authority;
+	struct uri_https ignored = { 0 };
 
-	if (len > HTTP_URL_MAX || strncmp(url, "https://", 8) != 0)
-		return false;
-	authority = strcspn(host, "/?#");
-	if (authority == 0 || memchr(host, '@', authority) != NULL || strchr(url, '#') != NULL)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (url[i] <= 0x20 || url[i] >= 0x7f || url[i] == '\\' || url[i] == '"')
-			return false;
-	}
-	return true;
+	return strlen(url) <= HTTP_URL_MAX && uri_read_https(span_str(url), &ignored);
 }
 
 bool
 url_same_origin(const char *a, const char *b)
 {
-	size_t n = strlen("https://");
-
-	if (!url_is_https(a) || !url_is_https(b))
-		return false;
-	n += strcspn(a + n, "/?");
-	return strncmp(a, b, n) == 0 && (b[n] == 0 || b[n] == '/' || b[n] == '?');
+	return url_is_https(a) && url_is_https(b) && uri_same_origin(span_str(a), span_str(b));
 }
 
 static json_t *

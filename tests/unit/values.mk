@@ -1,4 +1,8 @@
 # unit tests: values
+UNIT_TESTS += tests/unit/test_uri
+tests_unit_test_uri_SOURCES = tests/unit/test_uri.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_uri_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_text
 tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
