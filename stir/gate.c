@@ -291,6 +291,15 @@ decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 	return RC_OK;
 }
 
+/* orig is held to values, and whoever asks for a div or rsp cannot choose it. */
+static bool
+is_about_caller(const struct passport *p, const struct fault *why)
+{
+	return ppt_rule(p->ppt)->by != AUTHORISED_BY_ORIG &&
+	       fault_is(why, REASON_VALUE_NOT_PERMITTED) &&
+	       (strcmp(why->claim, "orig") == 0 || strncmp(why->claim, "orig/", 5) == 0);
+}
+
 /* The constraints' word, and whose they are: several certificates may cover a number. */
 static enum rc
 decide_constraints(const struct gate *g, const struct passport *p, struct fault *f)
@@ -302,6 +311,13 @@ decide_constraints(const struct gate *g, const struct passport *p, struct fault 
 		rc = constraints_judge(g->plan, &g->policy.constraints, p->claims, &why);
 	if (rc == RC_OK)
 		return RC_OK;
+	if (is_about_caller(p, &why))
+		return fault_set(f, rc, why.reason, why.claim, why.where,
+		    "certificate %.20s: permittedValues of %s hold orig, which in %s is "
+		    "another "
+		    "party's: only a credential that leaves orig free can sign it",
+		    g->leaf->serial, constraints_form_name(g->leaf->constraints->form),
+		    ppt_text(p->ppt));
 	return fault_set(f, rc, why.reason, why.claim, why.where, "certificate %.20s: %s",
 	    g->leaf->serial, why.detail);
 }

@@ -443,6 +443,56 @@ decide(void **state)
 	assert_null(strstr(f.detail, "2025550"));
 }
 
+/* orig held to a number of one's own: what does not sign by orig is told what it takes (V-20). */
+static void
+hint_where_orig_is_held(void **state)
+{
+	static const struct {
+		enum ppt ppt;
+		const char *constraints, *claims, *claim;
+		bool hint;
+	} rows[] = {
+		{ PPT_DIV, "{'p':[['orig','{\\\"tn\\\":\\\"12025550100\\\"}']]}",
+		    "{'orig':{'tn':'911'},'dest':{'tn':['1']},'div':{'tn':'12025550100'}}",
+		    "orig", true },
+		{ PPT_RSP, "{'p':[['orig/tn','12025550100']]}",
+		    "{'orig':{'tn':'911'},'dest':{'tn':['12025550100']}}", "orig/tn", true },
+		{ PPT_BASE, "{'p':[['orig/tn','911']]}",
+		    "{'orig':{'tn':'12025550100'},'dest':{'tn':['1']}}", "orig/tn", false },
+		{ PPT_RSP, "{'p':[['dest/tn/0','911']]}",
+		    "{'orig':{'tn':'911'},'dest':{'tn':['12025550100']}}", "dest/tn/0", false },
+		{ PPT_RSP, "{'p':[['orig-x','a']]}",
+		    "{'orig':{'tn':'911'},'dest':{'tn':['12025550100']},'orig-x':'b'}",
+		    "orig-x", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static const char *const extra[] = { "orig-x" };
+		const struct passport_policy prepared = {
+			.now_s = NOW, .extra_claims = extra, .extra = 1
+		};
+		struct gate_policy policy = { .profile = profile("atis-delegate") };
+		__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+		json_auto_t *claims = json_of(rows[i].claims);
+		AUTO(gate) *g = NULL;
+		AUTO_LEAF l;
+		struct fault f = { 0 };
+
+		leaf_init(&l, NUMBER, rows[i].constraints);
+		assert_int_equal(
+		    passport_prepare(claims, rows[i].ppt, &prepared, &p, NULL), RC_OK);
+		assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+		assert_int_equal(gate_decide(g, &p, NOW, &f), RC_DENIED);
+		assert_string_equal(f.reason, "value_not_permitted");
+		assert_string_equal(f.claim, rows[i].claim);
+		assert_int_equal(strstr(f.detail, "leaves orig free") != NULL, rows[i].hint);
+		assert_null(strstr(f.detail, "911"));
+		assert_null(strstr(f.detail, "2025550"));
+		assert_true(strlen(f.detail) + 1 < sizeof f.detail); /* whole */
+	}
+}
+
 /* ---- claims that may ride (D-51) -------------------------------------------------------- */
 
 static bool
@@ -486,7 +536,7 @@ extra_claims(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 4];
+	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 5];
 	size_t n = 0;
 
 	ROWS(tests, n, open_cases, opens);
@@ -495,5 +545,6 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_is_exact);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_are_a_union);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(extra_claims);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(hint_where_orig_is_held);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
