@@ -19,6 +19,8 @@ from spell import Raw, spell
 NOW = 1790000000
 HEX = "0123456789abcdef"
 DNO = "1.3.6.1.4.1.99999.7"  # doNotOriginate, whose OID is not assigned (D-42)
+PROFILES = (None, None, None, "vesper-06", "vesper-06", "vesper-06", "atis-delegate", "vesper-05",
+            "domain", "shaken-sp")
 # What each class signs (D-01); the first of them twice as often.
 DELEGATE = (None, None, "rcd", "div", "div-o", "rsp", "msg")
 PPTS = {None: (None, "shaken", "shaken", "rcd", "div", "div-o", "rsp", "msg", "rph"),
@@ -33,7 +35,7 @@ VALUES = ("high", "low", "", " high", "High", "5", "true", "null", '"high"', '{"
           ["high"], {"high": "low"}, {"\U0001f600": 1, "\uffee": 2, "z": 3}, {"": ""},
           {"a/b": {"~": [0, {"m": "n"}]}}, [[], [[]], {}], {"nam": "ACME", "icn": "https://a/b"})
 ISSUERS = ("Zorin Industries", "zorin industries", "Zorin", "é", "e\u0301", "A=B", "5")
-TEXTS = tuple(v for v in VALUES if isinstance(v, str) and (v.isprintable() or v == "\u2028"))
+TEXTS = (*(v for v in VALUES if isinstance(v, str) and v.isprintable()), "\u0915\u094d\u200d\u0937")
 
 
 def text_of(value) -> str:
@@ -231,10 +233,9 @@ def decorated(rng: random.Random, number: str) -> str:
 class Family:
     """One certificate, and what may be asked of it."""
 
-    def __init__(self, rng: random.Random):
+    def __init__(self, rng: random.Random, profiles: tuple = PROFILES):
         self.rng = rng
-        self.profile = rng.choice((None, None, None, "vesper-06", "vesper-06", "vesper-06",
-                                   "atis-delegate", "vesper-05", "domain", "shaken-sp"))
+        self.profile = rng.choice(profiles)
         self.allow: list[str] = []
         self.entries: list[tuple] = []
         self.pool: list[str] = []  # numbers inside

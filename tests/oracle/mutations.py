@@ -337,8 +337,9 @@ def content_without_digest(g: Family, p: Pair):
 def wrong_reason_of_call(g: Family, p: Pair):
     if "crn" not in p.claims:
         return None
-    return with_claims(p, crn=g.rng.choice((5, None, ["x"], {"crn": "x"}, True, "a\tb",
-                                                "\x7f", "x\n")))
+    return with_claims(p, crn=g.rng.choice((
+        5, None, ["x"], {"crn": "x"}, True, "a\tb", "\x7f", "x\n", "\x85", "\u2028", "a\u202eb",
+        "\u2067", "a\u200bb", "\ufeffx", "\xad", "a\u200db", "\u0915\u200d", "\U000e0041")))
 
 
 @change("invalid_claim")
@@ -653,6 +654,13 @@ def no_passport(g: Family, p: Pair):
         seal({"typ": "passport"}, good), seal({"alg": "ES256"}, good)))
     claims = {n: v for n, v in p.claims.items() if n != "opt"}
     return p.changed(claims=claims, original=[bad])
+
+
+@change("original_invalid")
+def answers_nothing_as_well(g: Family, p: Pair):
+    """An empty text is no PASSporT, and not to be passed over."""
+    return p.changed(original=g.rng.choice((["", *p.original], [*p.original, ""]))) \
+        if p.original else None
 
 
 @change("invalid_member")

@@ -17,9 +17,19 @@ class Bad(Exception):
     """args: the claim."""
 
 
+# Controls, separators of lines, what turns the direction, and the rest of Unicode's
+# Default_Ignorable_Code_Point; noncharacters.
+HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|[" +
+    "".join(chr(plane << 16 | 0xfffe) + chr(plane << 16 | 0xffff) for plane in range(17)) + "]")
+JOINED = re.compile("(?<=[\u0620-\u0dff])[\u200c\u200d](?=[\u0620-\u0dff])")
+
+
 def is_display(value) -> bool:
-    """A string that can be shown: docs/PROTOCOL.md, for nam and crn."""
-    return isinstance(value, str) and not re.search("[\x00-\x1f\x7f]", value)
+    """A string that can be shown: docs/PROTOCOL.md, crn."""
+    return isinstance(value, str) and not HIDDEN.search(JOINED.sub("", value))
 
 
 def _is_https(value) -> bool:
