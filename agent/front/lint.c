@@ -7,7 +7,7 @@
 #include "agent/log.h"
 #include "stir/uri.h"
 
-enum { DAY_S = 86400 };
+enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
 
 struct lint {
 	const struct config_credential *config;
@@ -60,9 +60,12 @@ lifetime(struct lint *l)
 	int64_t life_s = l->leaf->not_after_s - l->leaf->not_before_s;
 
 	if (l->rule->warn_lifetime_s > 0 && life_s > l->rule->warn_lifetime_s)
-		warn(l, "long_lived", "valid for %.1f days; profile %s wants %lld at most",
-		    (double)life_s / DAY_S, l->rule->name,
-		    (long long)(l->rule->warn_lifetime_s / DAY_S));
+		warn(l, "long_lived",
+		    "valid for %lld days %02lld:%02lld:%02lld; profile %s wants %lld days at "
+		    "most",
+		    (long long)(life_s / DAY_S), (long long)(life_s % DAY_S / HOUR_S),
+		    (long long)(life_s % HOUR_S / MINUTE_S), (long long)(life_s % MINUTE_S),
+		    l->rule->name, (long long)(l->rule->warn_lifetime_s / DAY_S));
 }
 
 /* Which are demanded elsewhere, the judge asks (judge.c). */

@@ -362,22 +362,3 @@ pki_tnauth_spc(struct buf *out, const char *spc)
 {
 	tnauth_entry(out, 0, spc);
 }
-
-bool
-pki_vector(struct buf *out, const char *path)
-{
-	const char *dir = getenv("VESPER_VECTORS");
-	char name[512];
-	uint8_t chunk[4096];
-	size_t n;
-	FILE *file;
-
-	snprintf(name, sizeof name, "%s/%s", dir != NULL ? dir : "../shared/vectors", path);
-	file = fopen(name, "r");
-	if (file == NULL)
-		return false;
-	while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-		buf_put(out, chunk, n);
-	fclose(file);
-	return buf_check(out, NULL) == RC_OK;
-}

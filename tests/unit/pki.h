@@ -69,7 +69,4 @@ void pki_x5c(struct buf *out, X509 *const *x, size_t n);
 void pki_tnauth_one(struct buf *out, const char *tn);
 void pki_tnauth_spc(struct buf *out, const char *spc);
 
-/* A published vector, or false when the vectors are not at hand. */
-bool pki_vector(struct buf *out, const char *path);
-
 #endif

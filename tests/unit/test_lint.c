@@ -120,6 +120,34 @@ warned(void **state)
 	lint_log(c);
 }
 
+/* To the second, or it would say of 90 days that they are more than 90. */
+static void
+life_is_exact(void **state)
+{
+	static const struct {
+		int64_t life_s;
+		const char *says;
+	} rows[] = { { 90 * DAY_S + 1, "valid for 90 days 00:00:01; " },
+		{ 91 * DAY_S - 1, "valid for 90 days 23:59:59; " },
+		{ 365 * DAY_S + 3723, "valid for 365 days 01:02:03; " } };
+	struct config_credential cc = { .profile = PROFILE_ATIS_DELEGATE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct lint_case t = { .life_s = rows[i].life_s, .cn = "x" };
+		AUTO_CREDENTIAL *c = NULL;
+
+		assert_int_equal(
+		    credential_new("acme", "main", CREDENTIAL_READY, &c, NULL), RC_OK);
+		(void)leaf_of(c, &t);
+		assert_int_equal(lint_credential(&cc, c, NULL), RC_OK);
+		assert_int_equal(c->warnings, 1);
+		assert_ptr_equal(
+		    strstr(c->warning[0].detail, rows[i].says), c->warning[0].detail);
+		assert_non_null(strstr(c->warning[0].detail, "90 days at most"));
+	}
+}
+
 /* Claim constraints that hold, and that their issuer should not have written. */
 static void
 odd_constraints(void **state)
@@ -176,11 +204,12 @@ hosts(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(lint_cases) + 2];
+	static struct CMUnitTest tests[ARRAY_LEN(lint_cases) + 3];
 	size_t n = 0;
 
 	ROWS(tests, n, lint_cases, warned);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(hosts);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(odd_constraints);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(life_is_exact);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
