@@ -9,8 +9,6 @@
 
 #include "agent/config_parse.h"
 
-#define TENANTS_DIR "tenants.d"
-
 static void
 config_file_cleanup(struct config_file *cf)
 {
@@ -40,10 +38,10 @@ read_tenant_file(
     struct config_reader *r, const char *name, struct config_tenant *t, struct fault *f)
 {
 	AUTO_CONFIG_FILE cf = { 0 };
-	char path[NAME_MAX + sizeof TENANTS_DIR + 1];
+	char path[NAME_MAX + sizeof CONFIG_TENANTS_DIR + 1];
 	struct section top, s;
 
-	snprintf(path, sizeof path, "%s/%s", TENANTS_DIR, name);
+	snprintf(path, sizeof path, "%s/%s", CONFIG_TENANTS_DIR, name);
 	TRY(config_file_read(&cf, r->dir, path, config_tenant_options, f));
 	top = config_file_top(&cf);
 	if (section_count(&top, "tenant") == 0)
@@ -95,16 +93,16 @@ name_list_cleanup(struct name_list *l)
 static enum rc
 list_tenants(const struct config_reader *r, struct name_list *l, struct fault *f)
 {
-	int n = scandirat(r->dir, TENANTS_DIR, &l->entry, is_tenant_file, by_bytes);
+	int n = scandirat(r->dir, CONFIG_TENANTS_DIR, &l->entry, is_tenant_file, by_bytes);
 
 	if (n < 0 && errno == ENOENT)
 		return RC_OK;
 	if (n < 0)
-		return FAULT(f, RC_IO, "config", "%s: %s", TENANTS_DIR, strerror(errno));
+		return config_unreadable(CONFIG_TENANTS_DIR, f);
 	l->len = (size_t)n;
 	if (l->len > CONFIG_MAX_TENANTS)
-		return FAULT(f, RC_INVALID, "config", "%s: %zu files; at most %d", TENANTS_DIR,
-		    l->len, CONFIG_MAX_TENANTS);
+		return FAULT(f, RC_INVALID, "config", "%s: %zu files; at most %d",
+		    CONFIG_TENANTS_DIR, l->len, CONFIG_MAX_TENANTS);
 	return RC_OK;
 }
 
@@ -141,7 +139,7 @@ check_listen_tenants(const struct config *c, const struct section *top, struct f
 			continue;
 		s = section_child(top, "listen", i);
 		return section_bad(&s, "tenant", f,
-		    "there is no tenant '%.60s' in " TENANTS_DIR, c->listen[i].tenant);
+		    "there is no tenant '%.60s' in " CONFIG_TENANTS_DIR, c->listen[i].tenant);
 	}
 	return RC_OK;
 }
@@ -317,6 +315,7 @@ config_tenant_done(struct config_tenant *t)
 {
 	free(t->name);
 	free(t->file);
+	free(t->numbers_file);
 	tnset_free(t->numbers);
 	free(t->allow_uid);
 	free(t->allow_gid);

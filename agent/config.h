@@ -197,6 +197,7 @@ struct config_tenant { /* tenant NAME { … } */
 	unsigned line;
 	bool enabled;
 	struct tnset *numbers; /* numbers and numbers_file together; NULL: none */
+	char *numbers_file;    /* NULL: none */
 	uid_t *allow_uid;
 	size_t allow_uids;
 	gid_t *allow_gid;
@@ -272,6 +273,13 @@ DEFINE_FREEP(config);
  */
 enum rc config_check_files(
     const struct config *c, int dir, bool may_read, struct fault *f) MUST_CHECK;
+
+/*
+ * Could this process read again what c was read from, as a role will?
+ * RC_INVALID "config" names the first file that it may not open, the user and
+ * what to do.
+ */
+enum rc config_check_readable(const struct config *c, int dir, struct fault *f) MUST_CHECK;
 
 /* Forget the tenants: for the supervisor, which has no use for them. */
 void config_drop_tenants(struct config *c);

@@ -1,6 +1,11 @@
 /* Are the files that the configuration names what they should be? */
 #include "agent/config.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "agent/config_parse.h"
 #include "stir/chain.h"
 #include "stir/sct.h"
@@ -41,9 +46,6 @@ check(int dir, const struct named_file *n, bool may_read, struct fault *f)
 	rc = config_slurp(dir, n->path, CONFIG_MAX_FILE, &text, &why);
 	if (rc == RC_IO && !may_read)
 		return RC_OK;
-	if (rc == RC_IO)
-		return FAULT(f, RC_INVALID, "config",
-		    "%s %s; make it readable for the front's user", n->key, why.detail);
 	if (rc != RC_OK) /* the name is in it, and what to do */
 		return FAULT(f, RC_INVALID, "config", "%s %s", n->key, why.detail);
 	if (n->is(buf_view(&text), &why) == RC_OK)
@@ -64,5 +66,35 @@ config_check_files(const struct config *c, int dir, bool may_read, struct fault 
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		TRY(check(dir, &files[i], may_read, f));
+	return RC_OK;
+}
+
+/* ---- what the configuration was read from ---- */
+
+/* One that has gone meanwhile is another matter. */
+static enum rc
+check_open(int dir, const char *name, int flags, struct fault *f)
+{
+	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+	struct fault why = { 0 };
+
+	if (fd >= 0 || errno == ENOENT)
+		return RC_OK;
+	(void)!config_unreadable(name, &why);
+	return FAULT(f, RC_INVALID, "config", "%s", why.detail);
+}
+
+enum rc
+config_check_readable(const struct config *c, int dir, struct fault *f)
+{
+	const char *slash = strrchr(c->file, '/');
+
+	TRY(check_open(dir, slash != NULL ? slash + 1 : c->file, 0, f));
+	TRY(check_open(dir, CONFIG_TENANTS_DIR, O_DIRECTORY, f));
+	for (size_t i = 0; i < c->tenants; i++) {
+		TRY(check_open(dir, c->tenant[i].file, 0, f));
+		if (c->tenant[i].numbers_file != NULL)
+			TRY(check_open(dir, c->tenant[i].numbers_file, 0, f));
+	}
 	return RC_OK;
 }

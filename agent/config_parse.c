@@ -38,6 +38,19 @@ slurp_fd(int fd, const char *name, size_t size, struct buf *out, struct fault *f
 }
 
 enum rc
+config_unreadable(const char *name, struct fault *f)
+{
+	int err = errno;
+	const struct passwd *pw = err == EACCES ? getpwuid(geteuid()) : NULL;
+
+	if (err != EACCES)
+		return FAULT(f, RC_IO, "config", "%s: %s", name, strerror(err));
+	return FAULT(f, RC_IO, "config",
+	    "%s: %s; make it, and what it stands in, readable for user %s", name, strerror(err),
+	    pw != NULL ? pw->pw_name : "of this process");
+}
+
+enum rc
 config_slurp(int dir, const char *name, size_t max, struct buf *out, struct fault *f)
 {
 	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -47,7 +60,7 @@ config_slurp(int dir, const char *name, size_t max, struct buf *out, struct faul
 		return FAULT(f, RC_NOT_FOUND, "config",
 		    "%s: %s; create it, or correct its name", name, strerror(errno));
 	if (fd < 0)
-		return FAULT(f, RC_IO, "config", "%s: %s", name, strerror(errno));
+		return config_unreadable(name, f);
 	if (fstat(fd, &st) != 0)
 		return FAULT(f, RC_IO, "config", "%s: %s", name, strerror(errno));
 	if (!S_ISREG(st.st_mode))

@@ -32,6 +32,11 @@ enum rc config_file_read(struct config_file *cf, int dir, const char *name, cfg_
 void config_file_done(struct config_file *cf);
 struct section config_file_top(const struct config_file *cf);
 
+#define CONFIG_TENANTS_DIR "tenants.d"
+
+/* RC_IO for what errno says of a file; where it may not be read: by whom, and what to do. */
+enum rc config_unreadable(const char *name, struct fault *f);
+
 /* Read a regular file of at most max bytes below dir. RC_NOT_FOUND, RC_IO, RC_INVALID. */
 enum rc config_slurp(
     int dir, const char *name, size_t max, struct buf *out, struct fault *f) MUST_CHECK;

@@ -103,6 +103,7 @@ read_numbers(const struct config_reader *r, const struct section *s, struct conf
 	AUTO_BUF list = BUF_INIT(MAX_INTERVALS * sizeof(struct tn_interval));
 	size_t n;
 
+	TRY(section_string(s, "numbers_file", &t->numbers_file, f));
 	TRY(inline_numbers(s, &list, f));
 	TRY(file_numbers(r, s, &list, f));
 	n = list.len / sizeof(struct tn_interval);

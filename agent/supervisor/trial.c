@@ -11,7 +11,7 @@
 
 #include "agent/supervisor/place.h"
 
-/* ---- the front's eyes ---- */
+/* ---- a role's eyes ---- */
 
 struct guise {
 	bool worn;
@@ -33,11 +33,11 @@ failed(const char *what, struct fault *f)
 	return FAULT(f, RC_IO, "start", "%s: %s", what, strerror(errno));
 }
 
-/* An ordinary user is the front already; a user that is missing is said elsewhere. */
+/* An ordinary user is every role already; a user that is missing is said elsewhere. */
 static enum rc
-put_on(struct guise *g, const struct config *c, struct fault *f)
+put_on(struct guise *g, const char *user, struct fault *f)
 {
-	const struct passwd *pw = geteuid() == 0 ? getpwnam(c->front_user) : NULL;
+	const struct passwd *pw = geteuid() == 0 ? getpwnam(user) : NULL;
 
 	if (pw == NULL || pw->pw_uid == 0)
 		return RC_OK;
@@ -51,9 +51,9 @@ put_on(struct guise *g, const struct config *c, struct fault *f)
 	if (getgroups(g->groups, g->group) != g->groups)
 		return failed("getgroups", f);
 	g->worn = true;
-	if (initgroups(c->front_user, pw->pw_gid) != 0 || setegid(pw->pw_gid) != 0 ||
+	if (initgroups(user, pw->pw_gid) != 0 || setegid(pw->pw_gid) != 0 ||
 	    seteuid(pw->pw_uid) != 0)
-		return failed("to look as the front's user", f);
+		return failed("to look as a role's user", f);
 	return RC_OK;
 }
 
@@ -69,19 +69,29 @@ take_off(struct guise *g, struct fault *f)
 	return RC_OK;
 }
 
-enum rc
-trial_files(const struct config *c, bool test, struct fault *f)
+/* front: it reads more than the configuration. */
+static enum rc
+look_as(const struct config *c, const char *user, bool front, bool test, struct fault *f)
 {
 	AUTO_GUISE g = { 0 };
 	struct fault why = { 0 };
-	enum rc rc = put_on(&g, c, f);
+	enum rc rc = put_on(&g, user, f);
 
-	if (rc == RC_OK)
+	if (rc == RC_OK && g.worn)
+		rc = config_check_readable(c, AT_FDCWD, f);
+	if (rc == RC_OK && front)
 		rc = config_check_files(c, AT_FDCWD, g.worn || !test, f);
 	if (take_off(&g, &why) == RC_OK)
 		return rc;
 	*f = why;
 	return why.rc;
+}
+
+enum rc
+trial_files(const struct config *c, bool test, struct fault *f)
+{
+	TRY(look_as(c, c->front_user, true, test, f));
+	return look_as(c, c->net_user, false, test, f);
 }
 
 /* ---- what -t says ---- */
@@ -235,7 +245,7 @@ warn_as_front(const struct config *c)
 	AUTO_GUISE g = { 0 };
 	struct fault why = { 0 };
 
-	if (put_on(&g, c, &why) == RC_OK)
+	if (put_on(&g, c->front_user, &why) == RC_OK)
 		warn_publishing(c);
 	if (take_off(&g, &why) != RC_OK || why.rc != RC_OK)
 		fprintf(stderr, "vesperd: warning: %s\n", why.detail);

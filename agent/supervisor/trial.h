@@ -3,7 +3,7 @@
  * that the front cannot do without, and what -t finds missing.
  *
  * In the configuration's directory and before the first role: as root it
- * looks with the front's eyes for a moment and is root again afterwards.
+ * looks with a role's eyes for a moment and is root again afterwards.
  */
 #ifndef AGENT_SUPERVISOR_TRIAL_H
 #define AGENT_SUPERVISOR_TRIAL_H
@@ -11,9 +11,10 @@
 #include "agent/config.h"
 
 /*
- * The anchors and the list of logs, as the front will read them: without one
- * of them it could only be started again and again.  RC_INVALID config.  With
- * test, files that this user may not read are not judged.
+ * The configuration, as front and renewer will read it, the anchors and the
+ * list of logs, as the front will: without one of them a role could only be
+ * started again and again.  RC_INVALID config.  With test, files that this user
+ * may not read are not judged.
  */
 enum rc trial_files(const struct config *c, bool test, struct fault *f) MUST_CHECK;
 

@@ -950,10 +950,55 @@ shared_files_of_others(void **state)
 	assert_int_equal(chmod(at("conf/anchors.pem"), 0600), 0);
 	start_daemon();
 	assert_int_equal(exit_status(WAIT_MS), 2);
-	assert_true(logged("trust_anchors anchors.pem: Permission denied; make it readable"));
+	assert_true(logged("trust_anchors anchors.pem: Permission denied; make it, and"));
+	assert_true(logged("readable for user daemon"));
 	/* Somebody else who tries the file knows nothing of that. */
 	(void)unlink(at("log"));
 	run_daemon(65533, test);
+	assert_int_equal(exit_status(WAIT_MS), 0);
+}
+
+/* The configuration itself: a role that cannot read it would be started for ever. */
+static void
+configuration_of_others(void **state)
+{
+	static const struct {
+		const char *file;
+		int mode;
+		const char *says;
+	} rows[] = {
+		{ "conf/vesperd.conf", 0600, "vesperd.conf: Permission denied" },
+		{ "conf/tenants.d", 0700, "tenants.d: Permission denied" },
+		{ "conf/tenants.d/acme.conf", 0600, "tenants.d/acme.conf: Permission denied" },
+		{ "conf/numbers", 0600, "numbers: Permission denied" },
+		{ "conf", 0700, "vesperd.conf: Permission denied" },
+	};
+	const char *const test[] = { "-t", "-c", config_path, NULL };
+
+	(void)state;
+	if (!is_root()) {
+		skip();
+		return;
+	}
+	assert_int_equal(mkdir(at("conf/tenants.d"), 0755), 0);
+	put("conf/numbers", "12025550100\n");
+	put("conf/tenants.d/acme.conf", "tenant \"acme\" { numbers_file = \"numbers\" }\n");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct stat st;
+
+		assert_int_equal(stat(at(rows[i].file), &st), 0);
+		assert_int_equal(chmod(at(rows[i].file), (mode_t)rows[i].mode), 0);
+		(void)unlink(at("log"));
+		run_daemon(getuid(), test);
+		assert_int_equal(exit_status(WAIT_MS), 2);
+		assert_true(logged(rows[i].says));
+		assert_true(logged("readable for user daemon"));
+		start_daemon();
+		assert_int_equal(exit_status(WAIT_MS), 2);
+		assert_int_equal(chmod(at(rows[i].file), st.st_mode & 07777), 0);
+	}
+	(void)unlink(at("log"));
+	run_daemon(getuid(), test);
 	assert_int_equal(exit_status(WAIT_MS), 0);
 }
 
@@ -1070,6 +1115,7 @@ main(int argc, char **argv)
 		PROCESS_TEST(check_only),
 		PROCESS_TEST(shared_files_first),
 		PROCESS_TEST(shared_files_of_others),
+		PROCESS_TEST(configuration_of_others),
 		PROCESS_TEST(check_says_what_cannot_be),
 		PROCESS_TEST(check_says_what_is_empty),
 		PROCESS_TEST(usage_errors),
