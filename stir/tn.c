@@ -13,9 +13,9 @@ static const char alphabet[] = "0123456789*#";
 static int
 digit_of(uint8_t c)
 {
-	const char *at = c == '\0' ? NULL : strchr(alphabet, c);
-
-	return at == NULL ? -1 : (int)(at - alphabet);
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c == '*' ? 10 : c == '#' ? 11 : -1;
 }
 
 static enum rc

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "agent/front/headers.h"
 #include "stir/text.h"
 
 struct segment {
@@ -68,8 +69,10 @@ credential_release(struct credential *c)
 	free(c->list_url);
 	salts_free(c->salts);
 	chain_free(c->chain);
-	for (size_t i = 0; i < PPT__COUNT; i++)
+	for (size_t i = 0; i < PPT__COUNT; i++) {
 		free(c->header[i]);
+		header_made_free(c->made[i]);
+	}
 	free(c->x5u);
 	free(c->root_pem);
 	free(c->warning);

@@ -30,6 +30,8 @@ enum {
 	CREDENTIAL_BEFORE_S = 540,  /* and how long of that it may still sign */
 };
 
+struct header_made;
+
 struct credential_warning { /* lint.h */
 	const char *what;
 	char detail[CREDENTIAL_WARNING_MAX];
@@ -71,6 +73,7 @@ struct credential {
 	 * an x5u that is not there, or would always be too large.
 	 */
 	char *header[PPT__COUNT];
+	struct header_made *made[PPT__COUNT]; /* headers.c's own; NULL: not asked for yet */
 	struct credential_warning *warning;
 	size_t warnings;
 	uint8_t judged[32]; /* digest of what it was judged by: equal means nothing changed */

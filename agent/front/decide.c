@@ -735,8 +735,9 @@ narrow(struct search *s, filter_fn *keep, struct fault *f)
 	size_t kept = 0;
 	struct fault why = { 0 };
 
-	(void)REFUSE(&why, RC_DENIED, NO_CREDENTIAL, NULL, "no credential comes into question");
-
+	if (s->len == 0)
+		return REFUSE(
+		    f, RC_DENIED, NO_CREDENTIAL, NULL, "no credential comes into question");
 	for (size_t i = 0; i < s->len; i++) {
 		struct fault mine = { 0 };
 

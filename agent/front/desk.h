@@ -43,6 +43,7 @@ struct desk {
 	struct sign_batch *batches; /* all of them */
 	struct sign_wait *waits;    /* for their originals to be verified */
 	struct buf body;	    /* of the answer that is being written */
+	struct buf claims;	    /* of the PASSporT that is being built */
 	/* journal.c's own: */
 	uint64_t told[OBSERVE__COUNT]; /* of stats.observed, what the log knows */
 	struct loop_timer tally;

@@ -289,7 +289,6 @@ put_in_force(struct front *fr, struct credset *set)
 	}
 	hsm_want_only(fr->desk.hsm, keys, n);
 	hsm_limits(fr->desk.hsm, set->config->max_waiting, set->config->request_timeout_ms);
-	headers_clear(fr->desk.headers);
 	fr->max_open = set->config->max_connections;
 	fr->max_user = set->config->max_user_connections;
 	fr->desk.now = next;

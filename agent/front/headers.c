@@ -4,20 +4,17 @@
 
 #include "stir/identity.h"
 
-enum { HEADERS_SLOTS = 4096, HEADERS_TAIL_MAX = 4096 };
-
-struct slot {
-	struct credential *credential; /* one reference */
-	enum ppt ppt;
-	EVP_MD_CTX *after; /* the state behind header and dot */
-	size_t len;	   /* of the header */
-	struct buf tail;
-};
+enum { HEADERS_TAIL_MAX = 4096 };
 
 struct headers {
 	EVP_MD *sha256; /* fetched once: a fetch by name takes a lock for each digest */
 	EVP_MD_CTX *work;
-	struct slot slot[HEADERS_SLOTS];
+};
+
+struct header_made {
+	EVP_MD_CTX *after; /* the state behind header and dot */
+	size_t len;	   /* of the header */
+	struct buf tail;
 };
 
 enum rc
@@ -26,7 +23,7 @@ headers_new(struct headers **out, struct fault *f)
 	AUTO(headers) *h = calloc(1, sizeof *h);
 
 	if (h == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "header cache");
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "headers");
 	h->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	h->work = EVP_MD_CTX_new();
 	if (h->sha256 == NULL || h->work == NULL)
@@ -35,31 +32,24 @@ headers_new(struct headers **out, struct fault *f)
 	return RC_OK;
 }
 
-static void
-empty(struct slot *s)
-{
-	EVP_MD_CTX_free(s->after);
-	buf_free(&s->tail);
-	credential_release(s->credential);
-	*s = (struct slot){ 0 };
-}
-
-void
-headers_clear(struct headers *h)
-{
-	for (size_t i = 0; i < HEADERS_SLOTS; i++)
-		empty(&h->slot[i]);
-}
-
 void
 headers_free(struct headers *h)
 {
 	if (h == NULL)
 		return;
-	headers_clear(h);
 	EVP_MD_CTX_free(h->work);
 	EVP_MD_free(h->sha256);
 	free(h);
+}
+
+void
+header_made_free(struct header_made *m)
+{
+	if (m == NULL)
+		return;
+	EVP_MD_CTX_free(m->after);
+	buf_free(&m->tail);
+	free(m);
 }
 
 static enum rc
@@ -73,25 +63,23 @@ hash_header(struct headers *h, struct span text, EVP_MD_CTX *after, struct fault
 }
 
 static enum rc
-fill(struct headers *h, struct slot *s, struct credential *c, enum ppt ppt, struct fault *f)
+make(struct headers *h, const struct credential *c, enum ppt ppt, struct header_made **out,
+    struct fault *f)
 {
-	AUTO_OSSL(EVP_MD_CTX) *after = EVP_MD_CTX_new();
-	AUTO_BUF tail = BUF_INIT(HEADERS_TAIL_MAX);
+	AUTO(header_made) *m = calloc(1, sizeof *m);
 
 	if (c->header[ppt] == NULL)
 		return REFUSE(f, RC_BUG, INTERNAL, NULL, "no header for the ppt");
-	if (after == NULL)
-		return FAULT_OPENSSL(f, RC_NO_MEMORY, "no_memory", "SHA256");
-	TRY(hash_header(h, span_str(c->header[ppt]), after, f));
+	if (m != NULL)
+		m->after = EVP_MD_CTX_new();
+	if (m == NULL || m->after == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a header");
+	m->len = strlen(c->header[ppt]);
+	m->tail = BUF_INIT(HEADERS_TAIL_MAX);
+	TRY(hash_header(h, span_of(c->header[ppt], m->len), m->after, f));
 	if (c->x5u != NULL)
-		TRY(identity_tail(&tail, c->x5u, ppt_rule(ppt)->name, f));
-	empty(s);
-	s->credential = credential_ref(c);
-	s->ppt = ppt;
-	s->after = TAKE(after);
-	s->len = strlen(c->header[ppt]);
-	s->tail = tail;
-	tail = BUF_INIT(0); /* handed over */
+		TRY(identity_tail(&m->tail, c->x5u, ppt_rule(ppt)->name, f));
+	*out = TAKE(m);
 	return RC_OK;
 }
 
@@ -99,15 +87,12 @@ enum rc
 headers_find(
     struct headers *h, struct credential *c, enum ppt ppt, struct header *out, struct fault *f)
 {
-	size_t hash = ((uintptr_t)c >> 4) * 31 + (size_t)ppt;
-	struct slot *s = &h->slot[hash % HEADERS_SLOTS];
-
-	if (s->credential != c || s->ppt != ppt)
-		TRY(fill(h, s, c, ppt, f));
+	if (c->made[ppt] == NULL)
+		TRY(make(h, c, ppt, &c->made[ppt], f));
 	*out = (struct header){
-		.text = span_of(c->header[ppt], s->len),
-		.tail = buf_view(&s->tail),
-		.after = s->after,
+		.text = span_of(c->header[ppt], c->made[ppt]->len),
+		.tail = buf_view(&c->made[ppt]->tail),
+		.after = c->made[ppt]->after,
 	};
 	return RC_OK;
 }

@@ -3,7 +3,8 @@
  * the PASSporT, the SHA-256 state after it, so that a request hashes only its
  * claims, and what makes the PASSporT an Identity value.
  *
- * A small cache, loop thread only.  It holds a reference of each credential.
+ * Made at the first request, kept in the credential.  Loop thread only; a
+ * credential that nobody uses any more is freed by any.
  */
 #ifndef AGENT_FRONT_HEADERS_H
 #define AGENT_FRONT_HEADERS_H
@@ -15,10 +16,11 @@ enum rc headers_new(struct headers **out, struct fault *f) MUST_CHECK;
 void headers_free(struct headers *h);
 DEFINE_FREEP(headers);
 
-/* Forget everything: the credentials of a set that is no longer in force must be let go. */
-void headers_clear(struct headers *h);
+struct header_made;
+void header_made_free(struct header_made *m);
+DEFINE_FREEP(header_made);
 
-/* One of them, until the next headers_find(). */
+/* One of them, as long as the credential. */
 struct header {
 	struct span text; /* base64url */
 	struct span tail; /* of the Identity value; empty: the credential makes none */

@@ -203,22 +203,24 @@ has_private_claims(const struct credset *set, const struct config_tenant *t)
 	return false;
 }
 
-/* What "vesper replay" judges again. */
+/* What "vesper replay" judges again; text: the claims where they were written already. */
 static void
-put_claims(struct buf *out, const struct decision *d)
+put_claims(struct buf *out, const struct decision *d, struct span text)
 {
-	AUTO_BUF text = BUF_INIT(JOURNAL_CLAIMS_MAX);
+	AUTO_BUF own = BUF_INIT(JOURNAL_CLAIMS_MAX);
 
-	if (d->prepared && d->tenant != NULL && !has_private_claims(d->set, d->tenant) &&
-	    jtext_write(&text, d->passport.claims, NULL) == RC_OK &&
-	    buf_check(&text, NULL) == RC_OK)
-		jw_raw(out, "claims", buf_view(&text));
+	if (!d->prepared || d->tenant == NULL || has_private_claims(d->set, d->tenant))
+		return;
+	if (text.len == 0 && jtext_write(&own, d->passport.claims, NULL) == RC_OK)
+		text = buf_view(&own);
+	if (text.len > 0 && text.len <= JOURNAL_CLAIMS_MAX)
+		jw_raw(out, "claims", text);
 }
 
 /* Who asked, and for which call; whole numbers are the audit's business. */
 static void
 put_request(struct buf *out, const struct sign_request *r, const struct caller *who,
-    const struct decision *d)
+    const struct decision *d, struct span claims)
 {
 	jw_str(out, "ppt", ppt_text(r->ppt));
 	if (d->tenant != NULL && d->tenant->entity_id != NULL) /* D-63 */
@@ -245,14 +247,13 @@ put_request(struct buf *out, const struct sign_request *r, const struct caller *
 	put_attest(out, &d->attest);
 	put_observed(out, d);
 	put_asked(out, r, who);
-	put_claims(out, d);
+	put_claims(out, d, claims);
 	put_context(out, r->context);
 }
 
 enum rc
 journal_allowed(struct desk *d, const struct caller *who, const struct sign_request *r,
-    const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
-    struct fault *f)
+    const struct decision *x, const struct journal_signed *what, uint64_t *seq, struct fault *f)
 {
 	struct buf *members = &d->members;
 
@@ -263,8 +264,8 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 	jw_hex(members, "key", span_of(x->credential->key_id, KEY_ID_LEN));
 	if (x->credential->imported)
 		jw_bool(members, "imported", true);
-	jw_hex(members, "digest", span_of(digest, ES256_DIGEST_LEN));
-	put_request(members, r, who, x);
+	jw_hex(members, "digest", span_of(what->digest, ES256_DIGEST_LEN));
+	put_request(members, r, who, x, what->claims);
 	TRY(buf_check(members, f));
 	for (size_t i = 0; i < x->observeds; i++)
 		d->stats.observed[x->observed[i].rule]++;
@@ -308,7 +309,7 @@ journal_refused(struct desk *d, const struct caller *who, bool known,
 	jw_str(&members, "claim", why->claim[0] != 0 ? why->claim : NULL);
 	if (r->dry_run)
 		jw_bool(&members, "dry_run", true);
-	put_request(&members, r, who, x);
+	put_request(&members, r, who, x, (struct span){ 0 });
 	/* A refusal stands with or without its record. */
 	if (buf_check(&members, NULL) != RC_OK ||
 	    audit_append(d->audit, "refuse", x->tenant != NULL ? x->tenant->name : NULL,

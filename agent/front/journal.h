@@ -20,12 +20,18 @@ enum {
 void journal_open(struct desk *d);  /* starts the once-a-second record */
 void journal_close(struct desk *d); /* the last such record */
 
+/* What is about to be signed. */
+struct journal_signed {
+	const uint8_t *digest; /* ES256_DIGEST_LEN */
+	struct span claims;    /* as JSON */
+};
+
 /*
  * "sign", or "dry_run": the digest may be signed once this is on disk.  *seq is
  * the record's ticket.
  */
 enum rc journal_allowed(struct desk *d, const struct caller *who, const struct sign_request *r,
-    const struct decision *x, const uint8_t digest[ES256_DIGEST_LEN], uint64_t *seq,
+    const struct decision *x, const struct journal_signed *what, uint64_t *seq,
     struct fault *f) MUST_CHECK;
 
 /*

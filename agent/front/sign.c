@@ -12,7 +12,7 @@
 enum {
 	RETRY_AFTER_S = 1,
 	SIGN_BODY_KEPT = 256 * 1024,
-	SIGN_PAYLOAD_USUAL = 1024, /* claims and signature of most PASSporTs */
+	SIGN_PAYLOAD_USUAL = 2048, /* claims twice and signature of most PASSporTs */
 };
 
 /* One signature of a batch. */
@@ -22,9 +22,10 @@ struct sign_job {
 	const struct config_tenant *tenant; /* in the snapshot, as the next two */
 	const struct config_credential *config;
 	struct credential *credential;
-	struct buf text;     /* the passport, then what makes it an Identity value */
+	/* The passport, then what makes it an Identity value, then the claims as JSON. */
+	struct buf text;
 	size_t signature_at; /* where the signature's text goes */
-	size_t passport_len;
+	size_t passport_len, identity_len;
 	char attest; /* as granted */
 	size_t originals, originals_verified;
 	const struct sign_job *rests_on; /* what its attestation was granted for; NULL: none */
@@ -161,8 +162,8 @@ answer_of(const struct sign_job *j)
 	if (a.dry_run)
 		return a;
 	a.passport = span_of(j->text.ptr, j->passport_len);
-	if (j->text.len > j->passport_len)
-		a.identity = buf_view(&j->text);
+	if (j->identity_len > j->passport_len)
+		a.identity = span_of(j->text.ptr, j->identity_len);
 	return a;
 }
 
@@ -419,22 +420,24 @@ static enum rc
 build_text(struct sign_job *j, const struct decision *x, const struct header *header,
     struct span *payload, struct fault *f)
 {
+	struct buf *claims = &j->batch->desk->claims;
 	size_t payload_at = header->text.len + 1;
 
+	claims->max = PASSPORT_MAX_BYTES;
+	buf_clear(claims);
+	TRY(jtext_write(claims, x->passport.claims, f));
 	(void)buf_room(&j->text, payload_at + SIGN_PAYLOAD_USUAL + header->tail.len);
 	buf_span(&j->text, header->text);
 	buf_byte(&j->text, '.');
-	TRY(jtext_write(&j->text, x->passport.claims, f));
-	if (j->text.len - payload_at > PASSPORT_MAX_BYTES)
-		return FAULT(f, RC_INVALID, "too_large", "more than %d bytes of claims",
-		    PASSPORT_MAX_BYTES);
-	b64_encode_from(&j->text, B64_URL, payload_at);
+	b64_encode(&j->text, B64_URL, buf_view(claims));
 	j->signature_at = j->text.len + 1;
 	buf_byte(&j->text, '.');
 	if (buf_room(&j->text, SIGN_SIG_TEXT) != NULL)
 		buf_grew(&j->text, SIGN_SIG_TEXT);
 	j->passport_len = j->text.len;
 	buf_span(&j->text, header->tail);
+	j->identity_len = j->text.len;
+	buf_span(&j->text, buf_view(claims)); /* for the record */
 	TRY(buf_check(&j->text, f));
 	*payload = span_of(j->text.ptr + payload_at, j->signature_at - 1 - payload_at);
 	return RC_OK;
@@ -443,10 +446,11 @@ build_text(struct sign_job *j, const struct decision *x, const struct header *he
 static enum rc
 check_size(const struct sign_job *j, struct fault *f)
 {
-	if (j->config->identity_max_bytes == 0 || j->text.len <= j->config->identity_max_bytes)
+	if (j->config->identity_max_bytes == 0 ||
+	    j->identity_len <= j->config->identity_max_bytes)
 		return RC_OK;
 	return REFUSE(f, RC_DENIED, IDENTITY_TOO_LARGE, NULL,
-	    "%zu bytes, and identity_max_bytes of credential '%s' is %u", j->text.len,
+	    "%zu bytes, and identity_max_bytes of credential '%s' is %u", j->identity_len,
 	    j->config->name, j->config->identity_max_bytes);
 }
 
@@ -546,6 +550,16 @@ decide_pass(struct sign_work *w, bool shaken)
 	}
 }
 
+static enum rc
+record_one(struct sign_work *w, struct sign_job *j, const struct sign_request *r,
+    const struct decision *x)
+{
+	struct journal_signed what = { j->call.digest, buf_view(&j->text) };
+
+	span_cut(&what.claims, j->identity_len);
+	return journal_allowed(w->desk, w->who, r, x, &what, &j->seq, &j->fault);
+}
+
 /* A record for each; all of them before the first digest leaves. */
 static void
 record(struct sign_work *w)
@@ -560,8 +574,7 @@ record(struct sign_work *w)
 			j->originals = originals_len(x->originals);
 			j->originals_verified = x->originals_verified;
 		}
-		if (j->fault.rc == RC_OK && journal_allowed(w->desk, w->who, &r, x,
-						j->call.digest, &j->seq, &j->fault) == RC_OK)
+		if (j->fault.rc == RC_OK && record_one(w, j, &r, x) == RC_OK)
 			continue;
 		journal_refused(w->desk, w->who, w->known, &r, x, &j->fault);
 	}
@@ -949,5 +962,6 @@ sign_drop(struct desk *d)
 	while (d->batches != NULL)
 		batch_free(d->batches);
 	buf_free(&d->body);
+	buf_free(&d->claims);
 	buf_free(&d->members);
 }

@@ -361,6 +361,17 @@ any_text_stays_one_line(void **state)
 	assert_int_equal(
 	    audit_append(a, "x", NULL, NULL, NULL, span_str("\"a\":1\n"), &ticket, &f), RC_BUG);
 	assert_string_equal(f.reason, "audit_record");
+	for (size_t len = 1; len <= 20; len++) {
+		for (size_t at = 0; at < len; at++) {
+			uint8_t members[20] = { 0 };
+
+			memset(members, ' ', len);
+			members[at] = at % 2 == 0 ? 0x1f : 0;
+			assert_int_equal(audit_append(a, "x", NULL, NULL, NULL,
+					     span_of(members, len), &ticket, &f),
+			    RC_BUG);
+		}
+	}
 	wait_durable(a, ticket);
 	audit_close(a);
 
