@@ -382,6 +382,9 @@ bench(struct cli *cli, const struct bench *b)
 {
 	__attribute__((cleanup(
 	    requests_done))) struct requests requests = { .text = BUF_INIT(2 * BODIES_MAX) };
+	struct load_plan plan = {
+		.connections = b->connections, .seconds = b->seconds, .rate = b->rate
+	};
 	struct processes all = { .len = 0 };
 	struct vesper_client *client;
 	struct load_result r = { 0 };
@@ -393,17 +396,14 @@ bench(struct cli *cli, const struct bench *b)
 	status = try_to_connect(cli);
 	if (status != EXIT_DONE)
 		return status;
+	plan.request = requests.item;
+	plan.requests = requests.len;
 	client = status_client(cli);
 	if (client != NULL)
 		find_processes(client, &all);
 	vesper_close(client);
-	if (load_run(&(struct load_plan){ .path = socket_path(cli),
-			 .request = requests.item,
-			 .requests = requests.len,
-			 .connections = b->connections,
-			 .seconds = b->seconds,
-			 .rate = b->rate },
-		&r, &f) != RC_OK)
+	if (load_to_path(&plan, socket_path(cli), &f) != RC_OK ||
+	    load_run(&plan, &r, &f) != RC_OK)
 		return cli_fault(cli,
 		    f.rc == RC_NET	 ? EXIT_UNREACHABLE
 		    : f.rc == RC_INVALID ? EXIT_USAGE

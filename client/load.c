@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -91,17 +90,13 @@ quantile_us(const uint64_t *histogram, uint64_t total, double q)
 static enum rc
 dial(struct load *l, struct connection *c, struct fault *f)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const struct load_plan *plan = l->plan;
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 
-	if (strlen(l->plan->path) >= sizeof to.sun_path)
-		return FAULT(f, RC_INVALID, "socket", "the path is too long");
-	memcpy(to.sun_path, l->plan->path, strlen(l->plan->path));
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->fd = socket(plan->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Connecting blocks while the listener's queue is full; nothing is measured yet. */
-	if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&to, sizeof to) != 0)
-		return FAULT(
-		    f, RC_NET, "connect", "%.100s: %s", l->plan->path, strerror(errno));
+	if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&plan->to, plan->to_len) != 0)
+		return FAULT(f, RC_NET, "connect", "%s", strerror(errno));
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0 ||
 	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		return FAULT(f, RC_IO, "epoll", "%s", strerror(errno));
@@ -340,6 +335,19 @@ prepare(struct load *l, struct fault *f)
 		l->conn[i] = (struct connection){ .fd = -1, .in = BUF_INIT(ANSWER_MAX) };
 	for (unsigned i = 0; i < l->conns; i++)
 		TRY(dial(l, &l->conn[i], f));
+	return RC_OK;
+}
+
+enum rc
+load_to_path(struct load_plan *plan, const char *path, struct fault *f)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof to.sun_path)
+		return FAULT(f, RC_NET, "connect", "%.100s: the path is too long", path);
+	memcpy(to.sun_path, path, strlen(path));
+	memcpy(&plan->to, &to, sizeof to);
+	plan->to_len = sizeof to;
 	return RC_OK;
 }
 

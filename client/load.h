@@ -5,12 +5,15 @@
 #ifndef CLIENT_LOAD_H
 #define CLIENT_LOAD_H
 
+#include <sys/socket.h>
+
 #include "stir/buf.h"
 
 enum { LOAD_CONNECTIONS_MAX = 10000 };
 
 struct load_plan {
-	const char *path;	    /* of the socket */
+	struct sockaddr_storage to;
+	socklen_t to_len;
 	const struct span *request; /* borrowed */
 	size_t requests;	    /* 1 and more */
 	unsigned connections;
@@ -25,6 +28,9 @@ struct load_result {
 	int last_status; /* of the last answer that was not good */
 	char last_body[512];
 };
+
+/* A Unix socket's address; RC_NET connect for a path that is too long for one. */
+enum rc load_to_path(struct load_plan *plan, const char *path, struct fault *f) MUST_CHECK;
 
 /* 1 to LOAD_CONNECTIONS_MAX, else RC_INVALID usage. */
 enum rc load_bounds(unsigned connections, struct fault *f) MUST_CHECK;

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
+from world.faults import Switches
 from world.machine import BUILD, TOP, Machine, quote
 
 ORIG, DEST = "12025550142", "12125550111"
@@ -55,31 +58,77 @@ def lab_config() -> dict:
     return config
 
 
-def one_number(machine: Machine, n: int) -> str:
-    """A tenant with one number, for a start with many credentials."""
-    first = int(RANGES[n // 100].split("-")[0])
-    return "\n".join([
-        f'tenant "t{n:04}" {{', f'\tnumbers = {{ "{first + n % 100}" }}',
-        f"\tallow_user = {quote([str(os.geteuid())])}", '\tcredential "main" {',
-        '\t\tprofile = "vesper-05"', '\t\tconveyance = "x5u"', '\t\ttoken = "main"',
-        '\t\tca = "lab"', '\t\tauthority = "numbers"',
-        f"\t\tx5u = {quote(machine.info['repository'] + 'certs/')}",
-        '\t\tpublish_dir = "../lab/www/certs"', "\t}", "}", ""])
+class Agent:
+    """A running agent and its load."""
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+
+    def arguments(self, tenant: str) -> list[str]:
+        """Of vesper bench: what is asked for."""
+        raise NotImplementedError
+
+    def front_pid(self) -> int:
+        agent = self.machine.agent.pid
+        for task in Path(f"/proc/{agent}/task").iterdir():
+            for pid in (task / "children").read_text().split():
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "vesper-front":
+                    return int(pid)
+        raise SystemExit("bench: no vesper-front below vesperd")
+
+    def ready(self) -> int:
+        """Credentials that can sign now."""
+        try:
+            status = self.machine.status()
+        except (OSError, ValueError):
+            return 0
+        return sum(c["signable"] for c in status["credentials"])
+
+    def wait_for_all(self, many: int, limit_s: float = 300) -> None:
+        until = time.monotonic() + limit_s
+        while self.ready() < many:
+            if time.monotonic() > until:
+                raise SystemExit(f"bench: only {self.ready()} of {many} credentials are ready")
+            time.sleep(0.2)
+
+    def load(self, seconds: float, connections: int, tenant: str = "both",
+             rate: float = 0) -> dict:
+        """vesper bench; its answer."""
+        m = self.machine
+        done = subprocess.run(
+            [str(BUILD / "vesper"), "bench", *self.arguments(tenant), "--connections",
+             str(connections), "--seconds", str(seconds), "--rate", str(rate), "--json"],
+            capture_output=True, text=True, env={**os.environ, "VESPER_SOCKET": m.socket,
+                                                 "VESPER_ADMIN_SOCKET": m.admin_socket})
+        if done.returncode != 0:
+            raise SystemExit(f"bench: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
 
 
-class Fixture:
-    """A running agent: with the tenants "both" and "x5u", or with so many of one number each."""
+class Fixture(Agent):
+    """With the tenants "both" and "x5u"; sign_ms: each signature takes so much longer."""
 
-    def __init__(self, work: Path, many: int = 0, **settings):
-        self.machine = Machine(work, lab_config())
+    def __init__(self, work: Path, sign_ms: int = 0, **settings):
+        super().__init__(Machine(work, lab_config()))
         self.machine.own_directory = True
         self.claims = work / "claims.json"
-        self.many = many
         self.settings = settings
+        self.env: dict = {}  # of another process with the same module
+        if sign_ms:
+            self.slow_down(work, sign_ms)
+
+    def slow_down(self, work: Path, sign_ms: int) -> None:
+        """By the module of the tests' faults in front of the token's own."""
+        m = self.machine
+        slow = work / "p11fault.so"
+        shutil.copy(BUILD / "tests/fault/.libs/p11fault.so", slow)
+        slow.chmod(0o755)
+        Switches(work / "faults").set(f"C_Sign delay:{sign_ms} count=*")
+        self.env = {"VESPER_FAULT": str(work / "faults"), "VESPER_FAULT_MODULE": m.module}
+        m.environment = [f"{key}={value}" for key, value in self.env.items()]
+        m.module = str(slow)
 
     def tenants(self, machine: Machine) -> dict[str, str]:
-        if self.many:
-            return {f"t{n:04}": one_number(machine, n) for n in range(self.many)}
         return {"both": tenant(machine, "both", "vesper-06", "both"),
                 "x5u": tenant(machine, "x5u", "vesper-05", "x5u")}
 
@@ -87,7 +136,7 @@ class Fixture:
         self.machine.__enter__()
         try:
             self.machine.start(self.tenants, wait=False, **self.settings)
-            self.machine.wait_ready(*self.tenants(self.machine), timeout=60 + 2 * self.many)
+            self.machine.wait_ready(*self.tenants(self.machine), timeout=60)
         except BaseException:
             self.machine.tell()
             self.machine.close()
@@ -98,24 +147,6 @@ class Fixture:
     def __exit__(self, *error) -> None:
         self.machine.__exit__(*error)
 
-    def front_pid(self) -> int:
-        agent = self.machine.agent.pid
-        for task in Path(f"/proc/{agent}/task").iterdir():
-            for pid in (task / "children").read_text().split():
-                if Path(f"/proc/{pid}/comm").read_text().strip() == "vesper-front":
-                    return int(pid)
-        raise SystemExit("bench: no vesper-front below vesperd")
-
-    def load(self, seconds: float, connections: int, tenant: str = "both",
-             rate: float = 0) -> dict:
-        """vesper bench; its answer."""
-        m = self.machine
-        done = subprocess.run(
-            [str(BUILD / "vesper"), "bench", "--tenant", tenant, "--orig", ORIG, "--dest", DEST,
-             "--ppt", "rcd", "--claims", str(self.claims), "--connections", str(connections),
-             "--seconds", str(seconds), "--rate", str(rate), "--json"],
-            capture_output=True, text=True, env={**os.environ, "VESPER_SOCKET": m.socket,
-                                                 "VESPER_ADMIN_SOCKET": m.admin_socket})
-        if done.returncode != 0:
-            raise SystemExit(f"bench: {done.stdout}{done.stderr}")
-        return json.loads(done.stdout)
+    def arguments(self, tenant: str) -> list[str]:
+        return ["--tenant", tenant, "--orig", ORIG, "--dest", DEST, "--ppt", "rcd", "--claims",
+                str(self.claims)]

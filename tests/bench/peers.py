@@ -1,8 +1,9 @@
-"""Others that sign with a key in a token: p11-kit server, and ssh-agent with a PKCS#11 key."""
+"""Others that sign: p11-kit server and ssh-agent with a key in the token, secsipidx with a file's."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import statistics
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 from measure import raw
-from world.machine import TOKEN_LABEL, Machine, end
+from world.machine import BUILD, TOKEN_LABEL, Machine, end, wait_for
 
 P11_CLIENT = Path("/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so")
 IDENTITIES, IDENTITIES_ANSWER, SIGN, SIGN_ANSWER = 11, 12, 13, 14  # of the agent protocol
@@ -37,7 +38,7 @@ def p11_server(machine: Machine):
 
 def p11_kit(machine: Machine, seconds: float) -> dict:
     with p11_server(machine) as env:
-        return raw(machine, seconds, 2, str(P11_CLIENT), env)
+        return raw(machine, seconds, 2, module=str(P11_CLIENT), env=env)
 
 
 class SshAgent:
@@ -104,3 +105,33 @@ def make_ssh_key(machine: Machine) -> None:
                     "--login", "--pin", machine.pin, "--keypairgen", "--key-type",
                     "EC:prime256v1", "--label", "ssh", "--id", "55"], check=True,
                    capture_output=True, env=machine.softhsm_env())
+
+
+SECSIPIDX = ("127.83.73.80", 18473)  # of the loopback
+ASKED = "12025550142,12125550111,A,,https://certs.example/cert.pem"
+
+
+def answers(address: tuple) -> bool:
+    try:
+        socket.create_connection(address, 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def secsipidx(folder: Path, seconds: float, connections: int) -> dict:
+    """SHAKEN over HTTP with a key in a file: no token, no audit, and its claims are not checked."""
+    key = folder / "secsipidx-key.pem"
+    subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
+                    str(key)], check=True, capture_output=True)
+    host, port = SECSIPIDX
+    server = subprocess.Popen(["secsipidx", "-http-srv", f"{host}:{port}", "-fprvkey", str(key)],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for("secsipidx", lambda: answers(SECSIPIDX), 10, lambda: server.poll() is None)
+        done = subprocess.run([str(BUILD / "tests/bench/httpload"), host, str(port),
+                               "/v1/sign-csv", ASKED, str(connections), str(seconds)],
+                              check=True, capture_output=True, text=True)
+        return json.loads(done.stdout)
+    finally:
+        end(server)

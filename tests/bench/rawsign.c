@@ -1,13 +1,16 @@
 /*
  * Raw C_SignInit + C_Sign in a loop: the yardstick of every speed claim.
  *
- *	rawsign MODULE LABEL PIN-FILE SECONDS
+ *	rawsign MODULE LABEL PIN-FILE SECONDS [THREADS [KEYS]]
  *
- * One process, one session, the first private key of the token; prints
- * {"signatures":…,"seconds":…,"cpu_seconds":…,"p50_us":…,"p99_us":…}.
+ * One process; for each thread (1) a session; the first KEYS private keys of
+ * the token (1) in turn.  Prints {"keys":…,"signatures":…,"seconds":…,
+ * "cpu_seconds":…,"p50_us":…,"p99_us":…}.
  */
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +19,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLES_MAX = 4000000, SLOTS_MAX = 64, PIN_MAX = 256 };
+enum {
+	SAMPLES_MAX = 4000000,
+	SLOTS_MAX = 64,
+	PIN_MAX = 256,
+	THREADS_MAX = 64,
+	KEYS_MAX = 100000
+};
 
 static uint32_t sample_ns[SAMPLES_MAX];
+static atomic_size_t samples;
+static CK_OBJECT_HANDLE key[KEYS_MAX];
+static size_t keys;
 
 static uint64_t
 now_ns(void)
@@ -92,22 +104,22 @@ login(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, const char *pin_file)
 	need(p11->C_Login(session, CKU_USER, pin, len), "C_Login");
 }
 
-static CK_OBJECT_HANDLE
-find_key(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session)
+static void
+find_keys(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, size_t wanted)
 {
 	CK_OBJECT_CLASS cls = CKO_PRIVATE_KEY;
-	CK_ATTRIBUTE wanted = { CKA_CLASS, &cls, sizeof cls };
-	CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-	CK_ULONG n = 0;
+	CK_ATTRIBUTE template = { CKA_CLASS, &cls, sizeof cls };
+	CK_ULONG n = 1;
 
-	need(p11->C_FindObjectsInit(session, &wanted, 1), "C_FindObjectsInit");
-	need(p11->C_FindObjects(session, &key, 1, &n), "C_FindObjects");
+	need(p11->C_FindObjectsInit(session, &template, 1), "C_FindObjectsInit");
+	for (; keys < wanted && n > 0; keys += n)
+		need(p11->C_FindObjects(session, key + keys, wanted - keys, &n),
+		    "C_FindObjects");
 	need(p11->C_FindObjectsFinal(session), "C_FindObjectsFinal");
-	if (n == 0) {
+	if (keys == 0) {
 		fprintf(stderr, "rawsign: no private key\n");
 		exit(1);
 	}
-	return key;
 }
 
 static int
@@ -128,50 +140,107 @@ cpu_seconds(void)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
+struct worker {
+	CK_FUNCTION_LIST *p11;
+	CK_SESSION_HANDLE session;
+	pthread_t thread;
+	size_t first; /* key */
+	uint64_t end_ns;
+};
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+	CK_MECHANISM ecdsa = { CKM_ECDSA, NULL, 0 };
+	unsigned char digest[32] = { 1 }, sig[64];
+	uint64_t last = now_ns();
+
+	for (size_t i = w->first; last < w->end_ns; i++) {
+		CK_ULONG len = sizeof sig;
+		uint64_t now;
+		size_t at;
+
+		digest[i % 32]++;
+		need(w->p11->C_SignInit(w->session, &ecdsa, key[i % keys]), "C_SignInit");
+		need(w->p11->C_Sign(w->session, digest, sizeof digest, sig, &len), "C_Sign");
+		now = now_ns();
+		at = atomic_fetch_add_explicit(&samples, 1, memory_order_relaxed);
+		if (at < SAMPLES_MAX)
+			sample_ns[at] = (uint32_t)(now - last);
+		last = now;
+	}
+	return NULL;
+}
+
+/* In threads beside the first, which is this one; seconds until the last was done. */
+static double
+run(struct worker *worker, size_t threads, double seconds)
+{
+	uint64_t began = now_ns(), end = began + (uint64_t)(seconds * 1e9);
+
+	for (size_t i = 0; i < threads; i++) {
+		worker[i].end_ns = end;
+		worker[i].first = i * keys / threads;
+	}
+	for (size_t i = 1; i < threads; i++) {
+		if (pthread_create(&worker[i].thread, NULL, work, &worker[i]) != 0)
+			exit(1);
+	}
+	work(&worker[0]);
+	for (size_t i = 1; i < threads; i++)
+		pthread_join(worker[i].thread, NULL);
+	return (double)(now_ns() - began) / 1e9;
+}
+
+static void
+print(double seconds, double cpu_s)
+{
+	size_t n = samples < SAMPLES_MAX ? samples : SAMPLES_MAX;
+
+	qsort(sample_ns, n, sizeof sample_ns[0], by_value);
+	printf("{\"keys\":%zu,\"signatures\":%zu,\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
+	       "\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+	    keys, (size_t)samples, seconds, cpu_s, sample_ns[n / 2] / 1e3,
+	    sample_ns[n * 99 / 100] / 1e3);
+	fflush(stdout);
+}
+
+static size_t
+number(const char *text, size_t max)
+{
+	unsigned long n = strtoul(text, NULL, 10);
+
+	return n < 1 ? 1 : n > max ? max : n;
+}
+
 int
 main(int argc, char **argv)
 {
-	CK_MECHANISM ecdsa = { CKM_ECDSA, NULL, 0 };
-	unsigned char digest[32] = { 1 }, sig[64];
+	static struct worker worker[THREADS_MAX];
+	size_t threads = argc > 5 ? number(argv[5], THREADS_MAX) : 1;
 	CK_FUNCTION_LIST *p11;
-	CK_SESSION_HANDLE session = 0;
-	CK_OBJECT_HANDLE key;
-	uint64_t begin, end, last;
-	double cpu;
-	size_t n = 0;
+	CK_SLOT_ID slot;
+	double cpu_s, seconds;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: rawsign MODULE LABEL PIN-FILE SECONDS\n");
+	if (argc < 5 || argc > 7) {
+		fprintf(
+		    stderr, "usage: rawsign MODULE LABEL PIN-FILE SECONDS [THREADS [KEYS]]\n");
 		return 2;
 	}
 	p11 = load(argv[1]);
-	need(p11->C_OpenSession(
-		 find_slot(p11, argv[2]), CKF_SERIAL_SESSION, NULL, NULL, &session),
-	    "C_OpenSession");
-	login(p11, session, argv[3]);
-	key = find_key(p11, session);
-
-	cpu = cpu_seconds();
-	begin = last = now_ns();
-	end = begin + (uint64_t)(strtod(argv[4], NULL) * 1e9);
-	while (last < end && n < SAMPLES_MAX) {
-		CK_ULONG len = sizeof sig;
-		uint64_t now;
-
-		digest[n % 32]++;
-		need(p11->C_SignInit(session, &ecdsa, key), "C_SignInit");
-		need(p11->C_Sign(session, digest, sizeof digest, sig, &len), "C_Sign");
-		now = now_ns();
-		sample_ns[n++] = (uint32_t)(now - last);
-		last = now;
+	slot = find_slot(p11, argv[2]);
+	for (size_t i = 0; i < threads; i++) {
+		worker[i].p11 = p11;
+		need(p11->C_OpenSession(
+			 slot, CKF_SERIAL_SESSION, NULL, NULL, &worker[i].session),
+		    "C_OpenSession");
 	}
-	cpu = cpu_seconds() - cpu;
-	qsort(sample_ns, n, sizeof sample_ns[0], by_value);
-	printf("{\"signatures\":%zu,\"seconds\":%.3f,\"cpu_seconds\":%.3f,\"p50_us\":%.1f,"
-	       "\"p99_us\":%.1f}\n",
-	    n, (double)(last - begin) / 1e9, cpu, sample_ns[n / 2] / 1e3,
-	    sample_ns[n * 99 / 100] / 1e3);
-	fflush(stdout);
+	login(p11, worker[0].session, argv[3]);
+	find_keys(p11, worker[0].session, argc > 6 ? number(argv[6], KEYS_MAX) : 1);
+	cpu_s = cpu_seconds();
+	seconds = run(worker, threads, strtod(argv[4], NULL));
+	print(seconds, cpu_seconds() - cpu_s);
 	p11->C_Finalize(NULL);
 	_exit(0); /* SoftHSM's destructors and OpenSSL's do not agree on an order */
 }
