@@ -7,6 +7,8 @@ enum { HTTPS_PORT = 443, PORT_MAX = 65535, PORT_DIGITS = 5 };
 static bool
 is_octet(uint8_t c)
 {
+	if (ascii_is_alnum(c))
+		return true;
 	return c > 0x20 && c < 0x7f && strchr("\"<>\\^`{|}", c) == NULL;
 }
 
