@@ -120,6 +120,34 @@ is_of_type(const json_t *property, const char *type)
 	return span_is(jtext_span(json_array_get(property, 2)), type);
 }
 
+/* RFC 6350 sections 6.1.3, 6.2.4, 6.6.3, 6.7.5 and 6.7.8: a URI, and read by whoever shows it. */
+static bool
+is_of_uris(const json_t *property)
+{
+	static const char *const names[] = { "photo", "logo", "sound", "source", "url" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (span_is(jtext_span(json_array_get(property, 0)), names[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An address of which a reader of another type than text could take content
+ * that no digest protects.
+ */
+static bool
+has_address(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		if (has_address(json_array_get(value, i)))
+			return true;
+	}
+	return uri_has_scheme(jtext_span(value), "http") ||
+	       uri_has_scheme(jtext_span(value), "https");
+}
+
 static enum rc
 check_value(
     const json_t *property, const json_t *value, size_t i, const char *claim, struct fault *f)
@@ -130,6 +158,8 @@ check_value(
 		return wrong(claim, i, "a value has characters that nobody sees", f);
 	if (is_of_type(property, "uri") && uri_kind_of(value) == URI_NONE)
 		return wrong(claim, i, "a URI is https without a fragment, data, or a name", f);
+	if (!is_of_type(property, "uri") && !is_of_type(property, "text") && has_address(value))
+		return wrong(claim, i, "an address is of type uri", f);
 	return RC_OK;
 }
 
@@ -142,6 +172,11 @@ check_property(const json_t *property, size_t i, const char *claim, struct fault
 		return wrong(claim, i, "name and type are lower case", f);
 	if (!are_parameters(json_array_get(property, 1)))
 		return wrong(claim, i, "the parameters are no object of strings", f);
+	/* RFC 7095 section 3.4: the type stands in its own place, and nowhere else. */
+	if (json_object_get(json_array_get(property, 1), "value") != NULL)
+		return wrong(claim, i, "a parameter that gives the type again", f);
+	if (is_of_uris(property) && !is_of_type(property, "uri"))
+		return wrong(claim, i, "its type is uri", f);
 	for (size_t k = PROPERTY_VALUES; k < json_array_size(property); k++)
 		TRY(check_value(property, json_array_get(property, k), i, claim, f));
 	return RC_OK;
