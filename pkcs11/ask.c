@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,21 +21,33 @@ note(int number)
 	got = number;
 }
 
+struct signals {
+	struct sigaction action[ARRAY_LEN(caught)];
+	sigset_t mask;
+};
+
+/* They are let in while we wait and at no other time, so that none comes just before. */
 static void
-catch_all(struct sigaction was[ARRAY_LEN(caught)])
+catch_all(struct signals *was)
 {
-	struct sigaction now = { .sa_handler = note }; /* no SA_RESTART: read() returns */
+	struct sigaction now = { .sa_handler = note };
+	sigset_t all;
 
 	got = 0;
-	for (size_t i = 0; i < ARRAY_LEN(caught); i++)
-		(void)sigaction(caught[i], &now, &was[i]);
+	sigemptyset(&all);
+	for (size_t i = 0; i < ARRAY_LEN(caught); i++) {
+		sigaddset(&all, caught[i]);
+		(void)sigaction(caught[i], &now, &was->action[i]);
+	}
+	(void)sigprocmask(SIG_BLOCK, &all, &was->mask);
 }
 
 static void
-let_go(const struct sigaction was[ARRAY_LEN(caught)])
+let_go(const struct signals *was)
 {
+	(void)sigprocmask(SIG_SETMASK, &was->mask, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(caught); i++)
-		(void)sigaction(caught[i], &was[i], NULL);
+		(void)sigaction(caught[i], &was->action[i], NULL);
 	if (got != 0)
 		(void)raise(got);
 }
@@ -47,10 +60,13 @@ say(int fd, const char *text)
 
 /* A terminal gives a line at a time. */
 static enum rc
-read_line(int fd, struct pin *out, struct fault *f)
+read_line(int fd, const struct signals *was, struct pin *out, struct fault *f)
 {
-	ssize_t n = read(fd, out->bytes, sizeof out->bytes);
+	struct pollfd typed = { .fd = fd, .events = POLLIN };
+	ssize_t n = -1;
 
+	if (ppoll(&typed, 1, NULL, &was->mask) > 0)
+		n = read(fd, out->bytes, sizeof out->bytes);
 	if (n < 0)
 		return FAULT(f, RC_INVALID, "pin_source", "the terminal: %s", strerror(errno));
 	out->len = (size_t)n;
@@ -60,7 +76,7 @@ read_line(int fd, struct pin *out, struct fault *f)
 static enum rc
 ask_silently(int fd, const char *what, struct pin *out, struct fault *f)
 {
-	struct sigaction was[ARRAY_LEN(caught)];
+	struct signals was;
 	struct termios seen, silent;
 	enum rc rc;
 
@@ -69,15 +85,15 @@ ask_silently(int fd, const char *what, struct pin *out, struct fault *f)
 	silent = seen;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ICANON | ECHONL;
-	catch_all(was);
+	catch_all(&was);
 	if (tcsetattr(fd, TCSAFLUSH, &silent) != 0) {
-		let_go(was);
+		let_go(&was);
 		return FAULT(f, RC_INVALID, "pin_source", "the terminal: %s", strerror(errno));
 	}
 	say(fd, what);
-	rc = read_line(fd, out, f);
+	rc = read_line(fd, &was, out, f);
 	(void)tcsetattr(fd, TCSAFLUSH, &seen);
-	let_go(was);
+	let_go(&was);
 	return rc;
 }
 

@@ -73,6 +73,8 @@ def answered(*args: str, say: list[str | int]) -> tuple[int, str]:
                 os.killpg(pid, word)
             else:
                 os.write(tty, word.encode() + b"\n")
+    else:
+        os.kill(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
     os.close(tty)
     return os.waitstatus_to_exitcode(status), shown.decode()
