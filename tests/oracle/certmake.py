@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -91,6 +92,15 @@ class Certificate:
     both: bool = False  # the constraints in both extensions
 
 
+def issuer_name(c: Certificate) -> str:
+    """Of another name where it is another certificate: nobody then takes one for the other."""
+    if c.key == "ca":
+        what = (c.not_before, c.not_after, tuple(c.entries or ()))
+    else:
+        what = (*c.issuer_validity, tuple(c.parent or ()))
+    return "Oracle CA " + hashlib.sha256(repr(what).encode()).hexdigest()[:12]
+
+
 TNAUTHLIST, JWTCC, EJWTCC = (f"1.3.6.1.5.5.7.1.{n}" for n in (26, 27, 33))
 
 
@@ -120,6 +130,7 @@ class Maker:
     def __init__(self):
         self.ca_key = ec.generate_private_key(ec.SECP256R1())
         self.keys = {"p256": _spki(ec.generate_private_key(ec.SECP256R1())),
+                     "another": _spki(ec.generate_private_key(ec.SECP256R1())),
                      "p384": _spki(ec.generate_private_key(ec.SECP384R1())),
                      "k256": _spki(ec.generate_private_key(ec.SECP256K1())),
                      "rsa": _spki(rsa.generate_private_key(65537, 2048))}
@@ -160,18 +171,21 @@ class Maker:
         self.serial += 1
         algorithm = tlv(0x30, oid("1.2.840.10045.4.3.2"))
         tbs = tlv(0x30, tlv(0xA0, integer(2)), integer(self.serial), algorithm,
-                  _name("Oracle CA"), tlv(0x30, _time(c.not_before), _time(c.not_after)),
+                  _name(issuer_name(c)), tlv(0x30, _time(c.not_before), _time(c.not_after)),
                   _name(subject), self.keys[c.key], self._extensions(c))
         signature = self.ca_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
         return tlv(0x30, tbs, algorithm, tlv(3, b"\0", signature))
 
     def chain(self, c: Certificate) -> str:
         """The leaf and its issuer, which many share."""
+        return self.pem(c) + self.issuer(c)
+
+    def issuer(self, c: Certificate) -> str:
         what = (*c.issuer_validity, tuple(c.parent or ()))
         if what not in self.issuers:
             ca = Certificate(c.parent, None, *c.issuer_validity, key="ca", ca=True, usage=0x06)
-            self.issuers[what] = self.pem(ca, subject="Oracle CA")
-        return self.pem(c) + self.issuers[what]
+            self.issuers[what] = self.pem(ca, subject=issuer_name(ca))
+        return self.issuers[what]
 
     def pem(self, c: Certificate, subject: str = "SHAKEN 1234") -> str:
         text = base64.encodebytes(self.der(c, subject)).decode().replace("\n", "")

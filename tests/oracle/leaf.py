@@ -14,6 +14,7 @@ import tnlist
 TNAUTHLIST, JWTCC, EJWTCC = (f"1.3.6.1.5.5.7.1.{n}" for n in (26, 27, 33))
 TNLIST = "1.3.6.1.5.5.7.48.14"
 WEEK_S = 7 * 86400
+NO_LIST = "no TNAuthList"
 # What a signer processes, or may pass over, when it is marked critical.
 PROCESSED = {"2.5.29.15", "2.5.29.19", TNAUTHLIST, JWTCC, EJWTCC,
              "2.5.29.14", "2.5.29.35", "2.5.29.17", "2.5.29.37", "2.5.29.32", "2.5.29.31"}
@@ -83,7 +84,7 @@ class Leaf:
         if JWTCC in values and EJWTCC in values:
             self.problems.append("both constraint extensions")  # D-07
         if self.numbers is None:
-            self.problems.append("no TNAuthList")  # V-14
+            self.problems.append(NO_LIST)  # V-14
 
     def _constrain(self, octets: bytes, enhanced: bool) -> None:
         try:

@@ -1,0 +1,343 @@
+#!/usr/bin/python3
+"""The oracle and the front judge the same requests: configuration and state
+directory on disk, a request's octets, a verdict and what would be signed.
+
+Every disagreement is printed and left as a case file; those of
+tests/oracle/requests are asked first, each time.  ORACLE_SEED, ORACLE_PAIRS,
+ORACLE_WORKERS, ORACLE_FAMILY as in test_oracle.py.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import certmake  # noqa: E402
+import generate  # noqa: E402
+import house  # noqa: E402
+import local  # noqa: E402
+import localchanges  # noqa: E402
+import oracle  # noqa: E402
+import settle  # noqa: E402
+
+BUILD = Path(os.environ.get("top_builddir", ".")).resolve()
+SANITIZED = os.environ.get("SANITIZER", "no") != "no"
+PAIRS = int(os.environ.get("ORACLE_PAIRS", 2000 if SANITIZED else 8000))
+SEED = os.environ.get("ORACLE_SEED") or str(int(time.time()))
+WORKERS = int(os.environ.get("ORACLE_WORKERS", 2))
+PAIRS_PER_FAMILY = 40
+LEAST = 500 if PAIRS >= 100000 else 125  # of each reason, in 100,000; few vary more
+SHOWN = 10
+REASONS = list(localchanges.CHANGES)
+# What few families can be refused for is tried more often.
+WEIGHTS = [{"claim_not_vetted": 12, "commitment_not_provable": 22, "private_claim_in_clear": 12,
+            "rph_not_allowed": 16, "value_not_permitted": 10, "attest_not_allowed": 13,
+            "rcd_content_unknown": 28, "original_mismatch": 7, "claim_excluded": 5,
+            "tn_not_authorized": 4, "credential_unusable": 4, "missing_original": 4,
+            "original_invalid": 4, "claim_missing_by_constraint": 3, "invalid_claim": 4,
+            "originator_not_listed": 5, "sct_policy": 3, "ambiguous_credential": 2,
+            "credential_expired": 2, "number_pending": 2,
+            "missing_claim": 2}.get(reason, 1) for reason in REASONS]
+
+
+@dataclasses.dataclass
+class Asked:
+    family: int
+    name: str  # of the change; "" for the request that it starts from
+    house: house.House
+    ask: local.Ask
+    expected: local.Verdict
+    got: str = ""
+    detail: str = ""
+
+    @property
+    def agreed(self) -> bool:
+        return self.got == self.expected.line()
+
+
+class Certificates:
+    """PEM and leaf of each, once; in a case file it stands as PEM."""
+
+    def __init__(self, maker: certmake.Maker):
+        self.maker = maker
+        self.known: dict[int, tuple] = {}
+
+    def _look(self, c) -> tuple:
+        if id(c) not in self.known:
+            pem = c if isinstance(c, str) else self.maker.chain(c)
+            self.known[id(c)] = (c, pem, oracle.read_leaf(pem))
+        return self.known[id(c)]
+
+    def pem(self, c) -> str:
+        return self._look(c)[1]
+
+    def leaf(self, c: house.Credential) -> tuple:
+        return local.health(c, None if c.certificate is None else self._look(c.certificate)[2])
+
+    def anchors(self, h: house.House) -> str:
+        rows = {self.maker.issuer(c.certificate) for t in h.tenants for c in t.credentials
+                if c.certificate is not None}
+        return "".join(sorted(rows)) or self.maker.issuer(certmake.Certificate(None, None, 0, 1))
+
+
+class Decider:
+    """The front's decision in a process of its own."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([BUILD / "tests/oracle/decider"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.folder = Path(tempfile.mkdtemp(prefix="oracle-"))
+        self.house = None
+        self.process.stdin.write(f"enter\t{self.folder}\n".encode())
+
+    def _line(self) -> str:
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the decider has ended: {self.process.wait(60)}")
+        return line.decode("utf-8", "replace").rstrip("\n")
+
+    def enter(self, h: house.House, anchors: str, pem_of) -> None:
+        if h == self.house:
+            return
+        self.house, out = h, b""
+        lists = house.write(h, self.folder, anchors, pem_of)
+        for tenant, name, fetched_at, der in lists:
+            out += (f"list\t{len(der)}\t{tenant}\t{name}\t{house.REFERENCE}\t{fetched_at}\n"
+                    .encode() + der)
+        self.process.stdin.write(out + f"load\t{generate.NOW}\n".encode())
+        self.process.stdin.flush()
+        answer = self._line()
+        if answer != "loaded":
+            raise SystemExit(f"a configuration is not taken: {answer}\n{self.folder}")
+
+    def ask(self, a: local.Ask) -> tuple:
+        words = ["ask", str(len(a.body)), f"uid={a.uid}", f"gid={a.gid}", f"at={a.at}",
+                 f"times={a.times}", f"query={a.query}"]
+        words += [f"group={g}" for g in a.groups] + (["atis=1"] if a.atis else [])
+        words += [f"door={a.door}"] if a.door else []
+        words += ["opens=1"] if a.door_opens else []
+        words += [f"keyless={t}/{c}" for t, c in a.keyless]
+        self.process.stdin.write("\t".join(words).encode() + b"\n" + a.body)
+        self.process.stdin.flush()
+        kind, rest = self._line().split("\t", 1)
+        if kind == "allow":
+            tenant, name, observed, payload = rest.split("\t", 3)
+            return "\t".join((oracle.ALLOW, tenant, name, ",".join(sorted(filter(
+                None, observed.split(",")))), payload)), ""
+        reason, claim, detail = rest.split("\t", 2)
+        return reason, f"{claim}: {detail}"
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        if self.process.wait(60) != 0:
+            raise SystemExit(f"the decider ended with {self.process.returncode}")
+        shutil.rmtree(self.folder)
+
+
+# ---- families --------------------------------------------------------------------------
+
+class Bench:
+    def __init__(self, seed: str):
+        self.seed = seed
+        self.decider = Decider()
+        self.maker = certmake.Maker()
+
+    def family(self, index: int) -> list[Asked]:
+        rng = random.Random(f"{self.seed}/decision/{index}")
+        home, certificates, out = settle.Home(rng), Certificates(self.maker), []
+        while len(out) < PAIRS_PER_FAMILY:
+            base = home.base()
+            out.append(self._ask(index, "", base, rng, certificates, {oracle.ALLOW}))
+            name, changed, wanted = self._change(home, base, rng)
+            out.append(self._ask(index, name, changed, rng, certificates, wanted))
+        return out
+
+    def _change(self, home: settle.Home, base: settle.Setting, rng) -> tuple:
+        """One change that applies; where another might sign instead, any verdict will do."""
+        while True:
+            reason = rng.choices(REASONS, WEIGHTS)[0]
+            change = rng.choice(localchanges.CHANGES[reason])
+            changed = change(home, base)
+            if changed is None:
+                continue
+            wanted = {reason} | localchanges.MAYBE.get(change.__name__, set())
+            if base.tenant.dests is not None or base.tenant.credentials[0].dests is not None:
+                wanted.add("dest_not_allowed")  # which is looked at before the constraints
+            if reason in ("credential_unusable", "sct_policy"):
+                wanted.add("unknown_claim")  # which only the certificate had named
+            return change.__name__, changed, wanted if base.alone else None
+
+    def _ask(self, index: int, name: str, s: settle.Setting, rng, certificates, wanted) -> Asked:
+        h, ask = s.house(), s.ask(rng)
+        verdict = local.judge(h, ask, certificates.leaf)
+        if wanted is not None and verdict.reason not in wanted:
+            raise AssertionError(
+                f"family {index}, {name or 'base'}: the oracle says {verdict.reason}, the "
+                f"generator means {wanted}: {ask} {h}")
+        asked = Asked(index, name, h, ask, verdict)
+        self.decider.enter(h, certificates.anchors(h), certificates.pem)
+        asked.got, asked.detail = self.decider.ask(ask)
+        if not asked.agreed:
+            asked.house = portable(h, certificates)
+        return asked
+
+
+def work(seed: str, indexes: range, out) -> None:
+    """One worker: counts by reason, counts by change, what was observed, disagreements."""
+    try:
+        bench = Bench(seed)
+        reasons, names, watched = (collections.Counter() for _ in range(3))
+        wrong = []
+        for index in indexes:
+            asked = bench.family(index)
+            reasons.update(a.expected.reason for a in asked)
+            names.update(a.name for a in asked if a.name and a.expected.reason != oracle.ALLOW)
+            watched.update(rule for a in asked for rule in a.expected.observed)
+            wrong += [a for a in asked if not a.agreed]
+        bench.decider.close()
+        out.put((reasons, names, watched, wrong))
+    except BaseException as problem:
+        out.put(f"{type(problem).__name__}: {problem}")
+        raise
+
+
+def run(families: range) -> tuple:
+    queue = multiprocessing.Queue()
+    workers = [multiprocessing.Process(target=work, args=(SEED, families[i::WORKERS], queue))
+               for i in range(WORKERS)]
+    for worker in workers:
+        worker.start()
+    found = [queue.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    if any(isinstance(part, str) for part in found):
+        raise SystemExit("\n".join(part for part in found if isinstance(part, str)))
+    return (*(sum((p[i] for p in found), collections.Counter()) for i in range(3)),
+            sum((p[3] for p in found), []))
+
+
+# ---- cases -----------------------------------------------------------------------------
+
+def portable(h: house.House, certificates: Certificates) -> house.House:
+    """With certificates as PEM."""
+    def one(c: house.Credential) -> house.Credential:
+        return c if c.certificate is None else dataclasses.replace(
+            c, certificate=certificates.pem(c.certificate))
+    return dataclasses.replace(h, tenants=tuple(dataclasses.replace(
+        t, credentials=tuple(map(one, t.credentials))) for t in h.tenants))
+
+
+def _frozen(value):
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _made(kind, row: dict):
+    return kind(**{name: _frozen(value) for name, value in row.items()})
+
+
+def read_case(case: dict) -> tuple[house.House, local.Ask]:
+    tenants = []
+    for row in case["house"]["tenants"]:
+        credentials = tuple(_made(house.Credential, c) for c in row.pop("credentials"))
+        tenants.append(dataclasses.replace(_made(house.Tenant, row), credentials=credentials))
+    ask = _made(local.Ask, {**case["ask"], "body": case["ask"]["body"].encode("latin-1")})
+    return house.House(tuple(tenants), case["house"]["dno"]), ask
+
+
+def case_of(a: Asked) -> dict:
+    def less(row: dict) -> dict:
+        """Without what stands at its default."""
+        fields = {f.name: f.default for kind in (house.Credential, house.Tenant, local.Ask)
+                  for f in dataclasses.fields(kind)}
+        return {n: v for n, v in row.items() if n in ("certificate", "credentials") or
+                fields.get(n) != v}
+    rows = dataclasses.asdict(a.house)
+    for t in rows["tenants"]:
+        t["credentials"] = [less(c) for c in t["credentials"]]
+    ask = dataclasses.asdict(a.ask)
+    return {"why": "", "expected": a.expected.line(),
+            "ask": {**less(ask), "body": a.ask.body.decode("latin-1")},
+            "house": {"dno": rows["dno"], "tenants": [less(t) for t in rows["tenants"]]}}
+
+
+def last_certificate(pem: str) -> str:
+    mark = "-----BEGIN CERTIFICATE-----"
+    return mark + pem.rsplit(mark, 1)[1]
+
+
+def replay(say) -> None:
+    """Everything that was once wrong."""
+    files = sorted((HERE / "requests").glob("*.json"))
+    decider, certificates = Decider(), Certificates(certmake.Maker())
+    for file in files:
+        case = json.loads(file.read_text())
+        h, ask = read_case(case)
+        anchors = "".join(last_certificate(c.certificate) for t in h.tenants
+                          for c in t.credentials if c.certificate is not None)
+        decider.enter(h, anchors, certificates.pem)
+        got = local.judge(h, ask, certificates.leaf).line(), decider.ask(ask)[0]
+        say(got == (case["expected"],) * 2, f"request {file.stem}: oracle and front say "
+            f"{' and '.join(got)}; it is {case['expected']}: {case['why']}")
+    decider.close()
+    say(bool(files), f"{len(files)} fixed requests")
+
+
+def report(wrong: list[Asked]) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="oracle-wrong-"))
+    kinds = {(a.name, a.expected.reason, a.got.partition("\t")[0]): a for a in wrong}
+    for number, a in enumerate(list(kinds.values())[:SHOWN]):
+        print(f"# family {a.family}, {a.name or 'unchanged'}: the oracle says\n#   "
+              f"{a.expected.line()}\n# the front\n#   {a.got} {a.detail}")
+        (folder / f"{number}-{a.name}.json").write_text(json.dumps(case_of(a), indent=1) + "\n")
+    print(f"# {collections.Counter((a.name, a.expected.reason, a.got[:24]) for a in wrong)}")
+    print(f"# written to {folder}")
+
+
+def main() -> int:
+    failed = 0
+
+    def say(good: bool, text: str) -> None:
+        nonlocal failed
+        failed += not good
+        print(f"{'ok' if good else 'not ok'} - {text}", flush=True)
+
+    began = time.monotonic()
+    families = range(max(1, -(-PAIRS // PAIRS_PER_FAMILY)))
+    if "ORACLE_FAMILY" in os.environ:
+        families = range(int(os.environ["ORACLE_FAMILY"]), int(os.environ["ORACLE_FAMILY"]) + 1)
+    print(f"# ORACLE_SEED={SEED} ORACLE_PAIRS={PAIRS}", flush=True)
+    replay(say)
+    reasons, names, watched, wrong = run(families)
+    total = sum(reasons.values())
+    for what, counts in (("", reasons), ("  by ", names), ("  observed ", watched)):
+        for name, n in sorted(counts.items()):
+            print(f"#   {what}{name} {n}")
+    if wrong:
+        report(wrong)
+    say(not wrong, f"oracle and front agree on {total - len(wrong)} of {total} requests")
+    if len(families) > 1:
+        share = 100 * reasons[oracle.ALLOW] / total
+        say(total >= PAIRS and 30 <= share <= 70, f"{total} requests, {share:.1f} % allowed")
+        least = min(REASONS, key=lambda reason: reasons[reason])
+        say(reasons[least] * 100000 >= LEAST * PAIRS,
+            f"each of {len(REASONS)} reasons comes up, the rarest is {least} with {reasons[least]}")
+    print(f"# {time.monotonic() - began:.1f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
