@@ -150,6 +150,7 @@ struct config_credential { /* credential NAME { … } inside a tenant */
 	bool third_party_rcd;		      /* D-52 */
 	char *third_party_iss;		      /* with it: the only iss */
 	bool attest_in_rsp;		      /* D-38, profile vesper-05 */
+	bool rcd_without_rcdi;		      /* RFC 9795 section 4 left aside */
 	bool orig_uri;			      /* D-26, class delegate */
 	struct config_strings rph_namespaces; /* RFC 8443: "ets", "esnet"; empty: none */
 	enum origid_source origid;

@@ -123,10 +123,10 @@ types_json(const struct config_credential *c)
 	static const char *const origid[] = { "caller", "fixed", "random" };
 	static const char *const check[] = { "compare", "cached" };
 
-	return json_pack("{s:b,s:s?,s:b,s:b,s:s,s:o,s:s,s:s?,s:s}", "third_party_rcd",
-	    c->third_party_rcd, "third_party_iss", c->third_party_iss, "attest_in_rsp",
-	    c->attest_in_rsp, "orig_uri", c->orig_uri, "rcd_content_unknown",
-	    c->trust_content ? "trust" : "refuse", "rph_namespaces",
+	return json_pack("{s:b,s:b,s:s?,s:b,s:b,s:s,s:o,s:s,s:s?,s:s}", "rcd_without_rcdi",
+	    c->rcd_without_rcdi, "third_party_rcd", c->third_party_rcd, "third_party_iss",
+	    c->third_party_iss, "attest_in_rsp", c->attest_in_rsp, "orig_uri", c->orig_uri,
+	    "rcd_content_unknown", c->trust_content ? "trust" : "refuse", "rph_namespaces",
 	    strings_json(&c->rph_namespaces), "origid", origid[c->origid], "origid_value",
 	    c->origid_value, "original_check", check[c->original_check]);
 }

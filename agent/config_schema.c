@@ -92,7 +92,7 @@ static cfg_opt_t credential_options[] = {
 	TEXT("salts"), NO("assert_committed"), TEXT_DEF("commit_without_salt", "refuse"),
 	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),
 	TEXT_DEF("rekey", "every"),
-	NO("third_party_rcd"), TEXT("third_party_iss"), NO("attest_in_rsp"), NO("orig_uri"),
+	NO("third_party_rcd"), TEXT("third_party_iss"), NO("attest_in_rsp"), NO("rcd_without_rcdi"), NO("orig_uri"),
 	LIST("rph_namespaces"),
 	TEXT_DEF("origid", "caller"),
 	TEXT("origid_value"), TEXT_DEF("original_check", "compare"),

@@ -625,6 +625,7 @@ read_types(const struct section *s, struct config_credential *cred, struct fault
 	unsigned choice = 0;
 
 	TRY(read_attest_in_rsp(s, cred, f));
+	cred->rcd_without_rcdi = section_bool(s, "rcd_without_rcdi");
 	TRY(read_third_party(s, cred, f));
 	TRY(read_orig_uri(s, cred, f));
 	TRY(section_strings(s, "rph_namespaces", &cred->rph_namespaces, f));

@@ -174,6 +174,7 @@ judge(const struct check *c, const struct chain *chain, const struct profile_rul
 		.constraints = c->constraints,
 		.third_party_iss = c->third_party_iss,
 		.attest_in_rsp = c->attest_in_rsp,
+		.rcd_without_rcdi = c->rcd_without_rcdi,
 		.orig_uri = c->orig_uri,
 		.do_not_originate = c->do_not_originate,
 		.referenced = c->referenced };

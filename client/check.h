@@ -16,7 +16,7 @@ struct check {
 	struct text_list allowed, original, namespaces;
 	const struct originals *originals;     /* what they hold; NULL: none were given */
 	struct constraints_policy constraints; /* the credential's switches, and its salts */
-	bool attest_in_rsp, orig_uri;
+	bool attest_in_rsp, rcd_without_rcdi, orig_uri;
 	const char *third_party_iss;	/* D-52; NULL: no third parties' rich call data */
 	const char *entity_id;		/* what vper.id is (D-63); NULL: not judged */
 	const char *do_not_originate;	/* OID of the extension; NULL: none known */

@@ -158,6 +158,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--entity-id", OPTION_TEXT, &c.entity_id },
 		{ "--orig-uri", OPTION_FLAG, &c.orig_uri },
 		{ "--attest-in-rsp", OPTION_FLAG, &c.attest_in_rsp },
+		{ "--rcd-without-rcdi", OPTION_FLAG, &c.rcd_without_rcdi },
 		{ "--third-party-iss", OPTION_TEXT, &c.third_party_iss }, { 0 } };
 	struct fault f = { 0 };
 	int status;

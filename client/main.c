@@ -41,7 +41,7 @@ static const struct command {
 	    "	[--do-not-originate OID] [--third-party-iss NAME] [--attest-in-rsp] [--orig-uri]\n"
 	    "	[--entity-id ID] [--rph-namespace NS]... [--salts FILE]\n"
 	    "	[--assert-committed] [--commit-without-salt] [--rfc8226-strict-permitted]\n"
-	    "	[--normalise-permitted] [--accept-quoted-permitted]\n"
+	    "	[--rcd-without-rcdi] [--normalise-permitted] [--accept-quoted-permitted]\n"
 	    "	[--allow-range-to-all-nines]",
 	    "would the agent sign these claims with this certificate" },
 	{ "inspect", cmd_inspect, "[--type TYPE] [--hex] FILE|-",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "stir/jtext.h"
+#include "stir/rcd.h"
 
 struct gate {
 	const struct chain *chain; /* borrowed */
@@ -350,7 +351,8 @@ gate_claims(const struct gate *g, const struct passport *p, struct fault *f)
 	TRY(decide_number(g, p, f));
 	TRY(decide_rsp(g, p, f));
 	TRY(decide_constraints(g, p, f));
-	return decide_vetted(g, p, f);
+	TRY(decide_vetted(g, p, f));
+	return g->policy.rcd_without_rcdi ? RC_OK : rcd_check_integrity(p->claims, f);
 }
 
 enum rc

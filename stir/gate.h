@@ -19,6 +19,7 @@ struct gate_policy {
 	const char *third_party_iss;
 	bool orig_uri;		      /* of the certificate's one dNSName (D-26) */
 	bool attest_in_rsp;	      /* where the profile knows it at all (D-38) */
+	bool rcd_without_rcdi;	      /* though it refers to content elsewhere */
 	const char *do_not_originate; /* dotted OID of that extension (D-42); NULL: none */
 	/*
 	 * The numbers of the leaf's list by reference (D-46), borrowed; NULL:
@@ -62,12 +63,12 @@ enum rc gate_decide(
 
 /*
  * All but the time: class and ppt, TNAuthList over the authorising number,
- * constraints, the profile's claim rules (D-16).  Local policy (configured
+ * constraints, the profile's claim rules (D-16), then an rcdi where rcd refers
+ * to content elsewhere (RC_INVALID missing_claim).  Local policy (configured
  * numbers, attest cap) is the agent's.
  *
- * RC_DENIED no_credential (class and ppt; with
- * profile NULL every supported ppt is judged), tn_not_authorized,
- * claim_excluded, claim_missing_by_constraint, value_not_permitted,
+ * RC_DENIED no_credential (class and ppt; with profile NULL every supported
+ * ppt is judged), tn_not_authorized, claim_excluded, claim_missing_by_constraint, value_not_permitted,
  * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A
  * certificate that says doNotOriginate signs no orig (D-42).  A service
  * provider code never authorises a number (D-05);

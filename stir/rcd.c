@@ -398,6 +398,21 @@ rcd_check_claims(const json_t *claims, struct fault *f)
 	return RC_OK;
 }
 
+enum rc
+rcd_check_integrity(const json_t *claims, struct fault *f)
+{
+	const json_t *rcd = json_object_get(claims, "rcd");
+	struct refs r;
+
+	if (rcd == NULL || json_object_get(claims, "rcdi") != NULL)
+		return RC_OK;
+	TRY(refs_of(rcd, &r, f));
+	if (r.n == 0)
+		return RC_OK;
+	return REFUSE(f, RC_INVALID, MISSING_CLAIM, "rcdi",
+	    "%s of rcd refers to content elsewhere: send its digest", r.list[0].pointer);
+}
+
 /* ---- content elsewhere (D-41) ------------------------------------------------------- */
 
 /* The first from at on; n: none. */

@@ -39,6 +39,12 @@ enum rc rcd_check_present(const json_t *claims, struct fault *f) MUST_CHECK;
  */
 enum rc rcd_check_claims(const json_t *claims, struct fault *f) MUST_CHECK;
 
+/*
+ * RFC 9795 section 4, mode 2: rcd that refers to content elsewhere has an
+ * rcdi.  RC_INVALID missing_claim "rcdi".
+ */
+enum rc rcd_check_integrity(const json_t *claims, struct fault *f) MUST_CHECK;
+
 /* ---- digests ------------------------------------------------------------------------ */
 
 enum rcd_hash { RCD_SHA256, RCD_SHA384, RCD_SHA512, RCD__HASHES };

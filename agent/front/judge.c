@@ -61,6 +61,7 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
 	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd, cc->attest_in_rsp,
 	    cc->publish_root, cc->orig_uri);
+	buf_printf(&text, "%d ", cc->rcd_without_rcdi);
 	if (cc->third_party_rcd)
 		buf_printf(&text, "%zu:%s ", strlen(cc->third_party_iss), cc->third_party_iss);
 	put_salts(&text, cc);
@@ -375,6 +376,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 		.do_not_originate = j->set->config->do_not_originate,
 		.third_party_iss = cc->third_party_rcd ? cc->third_party_iss : NULL,
 		.attest_in_rsp = cc->attest_in_rsp,
+		.rcd_without_rcdi = cc->rcd_without_rcdi,
 		.orig_uri = cc->orig_uri };
 	const X509 *issuer = NULL;
 

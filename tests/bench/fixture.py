@@ -46,7 +46,8 @@ def tenant(machine: Machine, name: str, profile: str, conveyance: str) -> str:
         f"\t\tprofile = {quote(profile)}", f"\t\tconveyance = {quote(conveyance)}",
         '\t\ttoken = "main"', '\t\tca = "lab"', '\t\tauthority = "numbers"',
         '\t\tclaim_agent = "claims"', f"\t\tx5u = {quote(machine.info['repository'] + 'certs/')}",
-        '\t\tpublish_dir = "../lab/www/certs"', '\t\tidentity_max_bytes = 8192', constraints(),
+        '\t\tpublish_dir = "../lab/www/certs"', '\t\tidentity_max_bytes = 8192', "\t\trcd_without_rcdi = yes",
+        constraints(),
         "\t}", "}", ""])
 
 

@@ -497,8 +497,9 @@ check_content(const struct verdict *v)
 	const char *icon = json_string_value(json_object_get(rcd, "icn"));
 	const json_t *rcdi = json_object_get(v->payload, "rcdi");
 
-	if (rcdi == NULL || icon == NULL || strncmp(icon, "https://", 8) != 0)
+	if (icon == NULL || strncmp(icon, "https://", 8) != 0)
 		return;
+	must(rcdi != NULL); /* RFC 9795 section 4 */
 	must(v->credential->content && strcmp(icon, HOME_URI) == 0 &&
 	     strncmp(text_at(rcdi, "/icn"), HOME_DIGEST, strlen(HOME_DIGEST)) == 0);
 }

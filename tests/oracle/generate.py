@@ -13,6 +13,7 @@ import json
 import random
 from dataclasses import dataclass, field, replace
 
+import richcall
 from certmake import Certificate, Constraints
 from spell import Raw, spell
 
@@ -99,7 +100,7 @@ ICONS = ("https://example.com/a.png", "data:image/png;base64,iVBORw0KGgo=", "htt
 
 
 def rich(rng: random.Random) -> dict:
-    """An rcd, and mostly its rcdi."""
+    """An rcd, and mostly its rcdi; always where it refers to content elsewhere."""
     rcd = {"nam": rng.choice(("ACME", "", "Her Majesty's \"Q\"", "Ü/~"))}
     if rng.random() < 0.3:
         rcd["apn"] = digits(rng, rng.choice((11, 3)))
@@ -111,7 +112,7 @@ def rich(rng: random.Random) -> dict:
     elif card < 0.5:
         rcd["jcl"] = "https://example.com/card.json"
     claims = {"rcd": rcd}
-    if rng.random() < 0.7:
+    if rng.random() < 0.7 or richcall.references(rcd):
         claims["rcdi"] = integrity(rng, rcd)
     return claims
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import generate
+import richcall
 from certmake import ia5, integer, tlv, tn_list
 from generate import VALUES, Family, Pair, octets, same, text_of
 from spell import Raw, spell
@@ -274,6 +275,15 @@ def answered_by_uri(g: Family, p: Pair):
 
 def _digits(text: str) -> str:
     return "".join(c for c in text if c in "0123456789*#")
+
+
+@change("missing_claim")
+def elsewhere_without_digests(g: Family, p: Pair):
+    """RFC 9795 section 4: what lies elsewhere is not referred to without rcdi."""
+    if "rcdi" not in p.claims or "rcdi" in g.include or \
+            not richcall.references(p.claims["rcd"]):
+        return None
+    return without(p, "rcdi")
 
 
 @change("missing_claim")

@@ -15,6 +15,7 @@ import constraint
 import jsontext
 import leaf
 import originals
+import richcall
 
 ALLOW = "allow"
 UNDECODABLE = "undecodable"  # exit status 1 of "vesper check"
@@ -132,4 +133,7 @@ def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
         for name in set(claims) - STRUCTURAL:
             if not (constraints and constraints.vetted(name, claims[name])):
                 return "claim_not_vetted"
+    # RFC 9795 section 4, mode 2: what is referred to has a digest.
+    if "rcd" in claims and "rcdi" not in claims and richcall.references(claims["rcd"]):
+        return "missing_claim"
     return ALLOW

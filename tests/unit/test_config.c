@@ -640,6 +640,7 @@ static struct tenant_case {
 	    TENANT(
 		"", CREDENTIAL_HEAD, X5U "third_party_rcd = yes third_party_iss = \"a\\tb\""),
 	    "7: 'third_party_iss' is no iss" },
+	{ "rcd_without_rcdi", TENANT("", CREDENTIAL_HEAD, X5U "rcd_without_rcdi = yes"), NULL },
 	{ "D-41 rcd_content_unknown",
 	    TENANT("", CREDENTIAL_HEAD, X5U "rcd_content_unknown = trust"), NULL },
 	{ "D-41 rcd_content_unknown, another word",

@@ -24,6 +24,9 @@ enum { NOW = 1700000000, HOUR = 3600 };
 #define ZERO32 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define ZERO48 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define ZERO64 ZERO48 "AAAAAAAAAAAAAAAAAAAAAA"
+#define CARD(uri) \
+	"['vcard',[['version',{},'text','4.0'],['fn',{},'text','Q']," \
+	"['photo',{},'uri','" uri "']]]"
 /* {"a":1}.{}.64 zero bytes */
 #define TOKEN "eyJhIjoxfQ.e30." ZERO64
 
@@ -36,7 +39,8 @@ enum {
 	IN_RSP = 32,
 	BRIEF = 64,
 	URI = 128,
-	NAMED = 256
+	NAMED = 256,
+	NO_RCDI = 512
 };
 
 static struct table_case {
@@ -123,6 +127,35 @@ static struct table_case {
 	    "invalid_claim", "orig" },
 	{ "div a URI (D-26)",
 	    "div", "{" BASE ",'div':{'uri':'sip:a@b'}}", 0, "invalid_claim", "div" },
+
+	/* ---- content elsewhere ---- */
+	{ "icn elsewhere without rcdi (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','icn':'https://a.example/q.png'}}", 0, "missing_claim",
+	    "rcdi" },
+	{ "the same, rcd_without_rcdi (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','icn':'https://a.example/q.png'}}", NO_RCDI, NULL, NULL },
+	{ "jcl without rcdi (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','jcl':'https://a.example/q.json'}}", 0, "missing_claim",
+	    "rcdi" },
+	{ "a jCard with a picture elsewhere, without rcdi (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','jcd':" CARD("https://a.example/q.png") "}}", 0,
+	    "missing_claim", "rcdi" },
+	{ "a jCard with a picture in it, without rcdi (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','jcd':" CARD("data:image/png;base64,AAAA") "}}", 0, NULL,
+	    NULL },
+	{ "icn inline without rcdi (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','icn':'data:image/png;base64,AAAA'}}", 0, NULL, NULL },
+	{ "icn elsewhere with its digest (RFC 9795 s4)", "rcd",
+	    "{" BASE ",'rcd':{'nam':'Q','icn':'https://a.example/q.png'},'rcdi':{'/icn':'sha256-"
+	    ZERO32 "'}}", 0, NULL, NULL },
+	{ "icn elsewhere without rcdi in shaken (RFC 9795 s4)", "shaken",
+	    "{" BASE ",'attest':'A','origid':'" UUID
+	    "','rcd':{'nam':'Q','icn':'https://a.example/q.png'}}", PROVIDER, "missing_claim",
+	    "rcdi" },
+	{ "icn elsewhere without rcdi, of a third party (RFC 9795 s4)", "rcd",
+	    "{'orig':{'tn':'13035550100'}," DEST ",'iss':'Zorin Industries',"
+	    "'rcd':{'nam':'Q','icn':'https://a.example/q.png'}}", THIRD_PARTY, "missing_claim",
+	    "rcdi" },
 
 	/* ---- third parties: D-52, RFC 9795 section 10 ---- */
 	{ "third party (RFC 9795 s10.1, V-84)", "rcd", "{'orig':{'tn':'12025551000'},"
@@ -389,7 +422,8 @@ decides(void **state)
 		.profile = (c->flags & NO_PROFILE) != 0 ? NULL : profile_find(name),
 		.third_party_iss = (c->flags & THIRD_PARTY) != 0 ? "Zorin Industries" : NULL,
 		.attest_in_rsp = (c->flags & IN_RSP) != 0,
-		.orig_uri = (c->flags & URI) != 0
+		.orig_uri = (c->flags & URI) != 0,
+		.rcd_without_rcdi = (c->flags & NO_RCDI) != 0
 	};
 	__attribute__((cleanup(leaf_done))) struct leaf l;
 	AUTO(gate) *g = NULL;
