@@ -276,6 +276,13 @@ enum rc config_check_files(
     const struct config *c, int dir, bool may_read, struct fault *f) MUST_CHECK;
 
 /*
+ * Are the keys for external account binding keys?  In the configuration's
+ * directory.  With must_read one that cannot be read is refused too, else it
+ * is not judged.  RC_INVALID "config" names the CA and what to do.
+ */
+enum rc config_check_eab(const struct config *c, bool must_read, struct fault *f) MUST_CHECK;
+
+/*
  * Could this process read again what c was read from, as a role will?
  * RC_INVALID "config" names the first file that it may not open, the user and
  * what to do.

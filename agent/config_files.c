@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/config_parse.h"
+#include "agent/secret.h"
 #include "stir/chain.h"
 #include "stir/sct.h"
 
@@ -66,6 +67,38 @@ config_check_files(const struct config *c, int dir, bool may_read, struct fault 
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		TRY(check(dir, &files[i], may_read, f));
+	return RC_OK;
+}
+
+/* ---- keys that a CA gave ---- */
+
+enum { EAB_TEXT_MAX = 4097 };
+
+#define WIPED __attribute__((cleanup(buf_wipe))) struct buf
+
+static enum rc
+check_eab(const struct config_ca *ca, bool must_read, struct fault *f)
+{
+	WIPED text = BUF_INIT(EAB_TEXT_MAX), key = BUF_INIT(EAB_TEXT_MAX);
+	struct fault why = { 0 };
+	enum rc rc = secret_read(&ca->eab_key, &text, &why);
+
+	if (rc == RC_OK)
+		rc = secret_decode_key(buf_view(&text), &key, &why);
+	if (rc == RC_OK || (!must_read && (rc == RC_IO || rc == RC_NOT_FOUND)))
+		return RC_OK;
+	return FAULT(f, RC_INVALID, "config", "ca '%s': eab_key: %s%s%s", ca->name,
+	    rc == RC_INVALID && text.len > 0 ? ca->eab_key.text : "",
+	    rc == RC_INVALID && text.len > 0 ? " is " : "", why.detail);
+}
+
+enum rc
+config_check_eab(const struct config *c, bool must_read, struct fault *f)
+{
+	for (size_t i = 0; i < c->cas; i++) {
+		if (c->ca[i].eab_key.text != NULL)
+			TRY(check_eab(&c->ca[i], must_read, f));
+	}
 	return RC_OK;
 }
 

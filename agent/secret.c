@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 4096, SECRET_PATH_MAX = 4096 };
+#include "stir/b64.h"
+
+enum { SECRET_MAX = 4096, SECRET_PATH_MAX = 4096, SECRET_KEY_MIN = 16 };
 
 #define FILE_PREFIX	  "file:"
 #define CREDENTIAL_PREFIX "credential:"
@@ -128,4 +130,16 @@ enum rc
 secret_read(const struct secret_ref *ref, struct buf *out, struct fault *f)
 {
 	return secret_read_long(ref, SECRET_MAX, out, f);
+}
+
+enum rc
+secret_decode_key(struct span text, struct buf *key, struct fault *f)
+{
+	while (text.len > 0 && text.ptr[text.len - 1] == '=')
+		text.len--;
+	if (b64_decode(key, B64_URL, text, NULL) != RC_OK || key->len < SECRET_KEY_MIN)
+		return FAULT(f, RC_INVALID, "eab_key",
+		    "not a base64url key of at least %d bytes; write it as the CA gave it",
+		    SECRET_KEY_MIN);
+	return RC_OK;
 }

@@ -17,4 +17,10 @@ enum rc secret_read(const struct secret_ref *ref, struct buf *out, struct fault 
 enum rc secret_read_long(
     const struct secret_ref *ref, size_t max, struct buf *out, struct fault *f) MUST_CHECK;
 
+/*
+ * The bytes of a key that is text in base64url, as CAs give one for external
+ * account binding; "=" behind it is passed over.  RC_INVALID eab_key.
+ */
+enum rc secret_decode_key(struct span text, struct buf *key, struct fault *f) MUST_CHECK;
+
 #endif

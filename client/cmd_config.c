@@ -38,10 +38,18 @@ static enum rc
 check_files(const struct config *c, struct fault *f)
 {
 	AUTO_FD dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD back = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum rc rc;
 
-	if (dir < 0)
+	if (dir < 0 || back < 0)
 		return FAULT(f, RC_IO, "config", "%s: %s", c->dir, strerror(errno));
-	return config_check_files(c, dir, false, f);
+	TRY(config_check_files(c, dir, false, f));
+	if (fchdir(dir) != 0)
+		return FAULT(f, RC_IO, "config", "%s: %s", c->dir, strerror(errno));
+	rc = config_check_eab(c, false, f); /* a secret is named from there */
+	if (fchdir(back) != 0)
+		return FAULT(f, RC_IO, "config", "%s", strerror(errno));
+	return rc;
 }
 
 static int

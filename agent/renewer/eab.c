@@ -2,10 +2,11 @@
 
 #include <openssl/evp.h>
 
+#include "agent/secret.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
-enum { EAB_KEY_MIN = 16, EAB_KEY_MAX = 1024, EAB_TEXT_MAX = 16384, HS256_LEN = 32 };
+enum { EAB_KEY_MAX = 1024, EAB_TEXT_MAX = 16384, HS256_LEN = 32 };
 
 #define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
 
@@ -18,17 +19,6 @@ hs256(struct span key, struct span text, uint8_t mac[HS256_LEN], struct fault *f
 		mac, HS256_LEN, &len) == NULL ||
 	    len != HS256_LEN)
 		return FAULT(f, RC_BUG, "internal_error", "HMAC-SHA256 not available");
-	return RC_OK;
-}
-
-static enum rc
-read_key(struct span text, struct buf *key, struct fault *f)
-{
-	while (text.len > 0 && text.ptr[text.len - 1] == '=')
-		text.len--;
-	if (b64_decode(key, B64_URL, text, NULL) != RC_OK || key->len < EAB_KEY_MIN)
-		return FAULT(f, RC_INVALID, "eab_key",
-		    "not a base64url key of at least %d bytes", EAB_KEY_MIN);
 	return RC_OK;
 }
 
@@ -60,7 +50,7 @@ eab_make(const char *kid, struct span key_b64, const char *url, const json_t *jw
 	uint8_t mac[HS256_LEN];
 	json_t *jws;
 
-	TRY(read_key(key_b64, &key, f));
+	TRY(secret_decode_key(key_b64, &key, f));
 	TRY(encode(kid, url, jwk, &header, &payload, f));
 	buf_span(&input, buf_view(&header));
 	buf_byte(&input, '.');

@@ -104,8 +104,10 @@ reload(struct renewer *r)
 	struct config *config = NULL;
 	struct fault f = { 0 };
 
-	if (config_read(r->file, &config, &f) != RC_OK) {
+	if (config_read(r->file, &config, &f) != RC_OK ||
+	    config_check_eab(config, true, &f) != RC_OK) {
 		log_fault(LEVEL_ERR, "reload_failed", &f);
+		config_free(config);
 		return;
 	}
 	/* The URLs first: renew_reload() takes the tree over. */
@@ -145,6 +147,7 @@ static enum rc
 start(struct renewer *r, const struct options *o, struct fault *f)
 {
 	struct config *config = NULL;
+	struct fault weak = { 0 };
 
 	r->file = o->config;
 	r->io = (struct io){
@@ -156,6 +159,8 @@ start(struct renewer *r, const struct options *o, struct fault *f)
 	TRY(ask_new(ROLE_FD_PEER, on_event, r, &r->ask, f));
 	TRY(runner_new(ROLE_FD_CONTROL, &r->runner, f));
 	TRY(config_read(o->config, &config, f));
+	if (config_check_eab(config, true, &weak) != RC_OK) /* the other CAs go on */
+		log_fault(LEVEL_ERR, "eab_key", &weak);
 	/* store_open() wants a path of the tree, which renew_new() takes over. */
 	if (store_open(config->state_dir, &r->store, f) != RC_OK) {
 		config_free(config);

@@ -234,6 +234,11 @@ make_world(void **state)
 				       "a;.b",
 				   8));
 	write_file("some.conf", span_str("trust_anchors = \"base.json\"\n"));
+	write_file("eab.conf",
+	    span_str("trust_anchors = \"root.pem\"\n"
+		     "token \"main\" { module = \"/m.so\" label = \"l\" pin = \"file:p\" }\n"
+		     "ca \"lab\" { directory = \"https://h/\" token = \"main\"\n"
+		     "  eab_kid = \"k\" eab_key = \"file:list.json\" }\n"));
 	write_file("list.json", span_str("[]"));
 	write_csr();
 	write_file("list.der", span_of("\x30\x08\xa0\x06\x16\x04\x31\x32\x33\x34", 10));
@@ -246,9 +251,9 @@ drop_world(void **state)
 	static const char *const files[] = { "root.pem", "leaf.pem", "bound.pem", "sp.pem",
 		"passport.jwt", "identity.txt", "logs.json", "base.json", "shaken.json",
 		"rcd.json", "other.json", "twice.json", "broken.json", "stale.json", "list.der",
-		"dots.der", "list.json", "some.conf", "p384.csr", "stdin", "stdout", "stderr",
-		"nines.pem", "absent.pem", "spaced.pem", "quoted.pem", "commit.pem", "salts",
-		"others" };
+		"dots.der", "list.json", "some.conf", "eab.conf", "p384.csr", "stdin", "stdout",
+		"stderr", "nines.pem", "absent.pem", "spaced.pem", "quoted.pem", "commit.pem",
+		"salts", "others" };
 	char path[128];
 
 	(void)state;
@@ -746,6 +751,8 @@ static struct run_case {
 	{ "config: no file", "config check @nothing", "", 2, { NULL }, "not good" },
 	{ "config: anchors that are none", "config check @some.conf", "", 2, { NULL },
 	    "trust_anchors base.json: " },
+	{ "config: a key for external account binding that is none", "config check @eab.conf", "",
+	    2, { NULL }, "ca 'lab': eab_key: file:list.json " },
 	{ "config: shown without its files", "config show @some.conf", "", 0, { "base.json" }, NULL },
 	{ "config: not one", "config check @base.json", "", 2, { NULL }, "base.json" },
 	/* clang-format on */

@@ -781,6 +781,60 @@ proof_needs_logs(void **state)
 	assert_int_equal(c->tenant[0].attestation.delegate_profile, PROFILE_ATIS_DELEGATE);
 }
 
+/* Found before it is used, and told without a word of what is in it. */
+static void
+eab_key_is_a_key(void **state)
+{
+	static const struct {
+		const char *text;
+		int mode;
+		bool missing;	  /* it cannot be read */
+		const char *says; /* NULL: good */
+	} rows[] = {
+		{ "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W\n", 0600,
+		    false, NULL },
+		{ "AAECAwQFBgcICQoLDA0ODw==\n", 0600, false, NULL },
+		{ "not+base64url/0123456789012", 0600, false,
+		    "ca 'x': eab_key: file:eab is not a base64url key of at least 16 bytes; "
+		    "write "
+		    "it as the CA gave it" },
+		{ "AAECAwQFBgcICQoLDA0O", 0600, false, "ca 'x': eab_key: file:eab is not a" },
+		{ "", 0600, false, "ca 'x': eab_key: file:eab is empty" },
+		{ "AAECAwQFBgcICQoLDA0ODw", 0644, false,
+		    "ca 'x': eab_key: file:eab has mode 0644" },
+		{ NULL, 0600, true, "ca 'x': eab_key: file:eab: No such file" },
+	};
+	static char name[] = "x", ref[] = "file:eab";
+	struct config_ca ca = { .name = name, .eab_key = { ref } };
+	const struct config c = { .ca = &ca, .cas = 1 };
+	char path[256];
+	AUTO_FD back = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(chdir(home), 0);
+	snprintf(path, sizeof path, "%s/eab", home);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fault f = { 0 };
+		enum rc want = rows[i].says == NULL ? RC_OK : RC_INVALID;
+
+		drop("eab");
+		if (rows[i].text != NULL) {
+			put("eab", rows[i].text);
+			assert_int_equal(chmod(path, (mode_t)rows[i].mode), 0);
+		}
+		assert_int_equal(config_check_eab(&c, true, &f), want);
+		if (rows[i].says != NULL &&
+		    strncmp(f.detail, rows[i].says, strlen(rows[i].says)) != 0)
+			fail_msg("got %s", f.detail);
+		assert_int_equal(
+		    config_check_eab(&c, false, NULL), rows[i].missing ? RC_OK : want);
+	}
+	ca.eab_key.text = NULL;
+	assert_int_equal(config_check_eab(&c, true, NULL), RC_OK);
+	drop("eab");
+	assert_int_equal(fchdir(back), 0);
+}
+
 /* ---- several files ------------------------------------------------------------ */
 
 static void
@@ -1008,7 +1062,7 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 13];
+	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 14];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1023,6 +1077,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_needs_authority_anchors);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_by_hand);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proof_needs_logs);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(eab_key_is_a_key);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(duplicate_tenant);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);
