@@ -44,38 +44,59 @@ text_is_hidden(uint32_t point)
 	return false;
 }
 
-static bool
-is_joiner(uint32_t point)
-{
-	return point == 0x200c || point == 0x200d;
-}
-
 /* Arabic, Syriac, Thaana, N'Ko and the scripts of India up to Sinhala. */
 static bool
-joins(uint32_t point)
+is_joined(uint32_t point)
 {
 	return point >= 0x0620 && point <= 0x0dff && !text_is_hidden(point);
+}
+
+/* Symbols that have a form in colour, with the modifiers of skin among them. */
+static bool
+is_picture(uint32_t point)
+{
+	return point == 0xa9 || point == 0xae || (point >= 0x2190 && point <= 0x21ff) ||
+	       (point >= 0x2300 && point <= 0x23ff) || (point >= 0x25a0 && point <= 0x27bf) ||
+	       (point >= 0x2b00 && point <= 0x2bff) || (point >= 0x1f000 && point <= 0x1faff);
+}
+
+static bool
+is_form(uint32_t point)
+{
+	return point == 0xfe0e || point == 0xfe0f;
+}
+
+/* Does a hidden character shape its neighbours?  before, after: 0 at the ends. */
+static bool
+shapes(uint32_t before, uint32_t point, uint32_t after)
+{
+	if (is_form(point))
+		return is_picture(before);
+	if (point == 0x200d && (is_picture(before) || is_form(before)))
+		return is_picture(after); /* the form itself was behind a picture */
+	return (point == 0x200c || point == 0x200d) && is_joined(before) && is_joined(after);
 }
 
 bool
 text_is_shown(struct span s, bool lines)
 {
-	uint32_t before = 0, point = 0;
-	bool joined = false; /* the one before is a joiner that wants a letter */
+	uint32_t before = 0, point = 0, after = 0;
 
 	while (s.len > 0) {
 		size_t n = text_char(s, &point);
 
-		if (n == 0 || (joined && !joins(point)))
+		if (n == 0)
 			return false;
-		joined = is_joiner(point);
-		if (joined ? !joins(before)
-			   : text_is_hidden(point) && !(lines && point == '\n'))
+		span_cut(&s, n);
+		after = 0;
+		if (s.len > 0 && text_char(s, &after) == 0)
+			return false;
+		if (text_is_hidden(point) && !(lines && point == '\n') &&
+		    !shapes(before, point, after))
 			return false;
 		before = point;
-		span_cut(&s, n);
 	}
-	return !joined;
+	return true;
 }
 
 void

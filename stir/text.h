@@ -24,8 +24,10 @@ size_t text_char(struct span s, uint32_t *point);
 bool text_is_hidden(uint32_t point);
 
 /*
- * UTF-8 without any of them.  A joiner (U+200C, U+200D) may stand between two
- * letters of the scripts that are written with it, from Arabic to Sinhala.
+ * UTF-8 without any of them, but for those that shape what is seen: a joiner
+ * (U+200C, U+200D) between two letters of the scripts that are written with
+ * it, from Arabic to Sinhala; and with pictures, between two of them U+200D,
+ * behind one U+FE0E or U+FE0F.
  * lines: a line feed may be there as well.
  */
 bool text_is_shown(struct span s, bool lines);

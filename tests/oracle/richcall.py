@@ -25,11 +25,13 @@ HIDDEN = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|[" +
     "".join(chr(plane << 16 | 0xfffe) + chr(plane << 16 | 0xffff) for plane in range(17)) + "]")
 JOINED = re.compile("(?<=[\u0620-\u0dff])[\u200c\u200d](?=[\u0620-\u0dff])")
+PICTURE = "[\xa9\xae\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+FORMED = re.compile(f"(?<={PICTURE})(?:[\ufe0e\ufe0f]?\u200d(?={PICTURE})|[\ufe0e\ufe0f])")
 
 
 def is_display(value) -> bool:
     """A string that can be shown: docs/PROTOCOL.md, crn."""
-    return isinstance(value, str) and not HIDDEN.search(JOINED.sub("", value))
+    return isinstance(value, str) and not HIDDEN.search(FORMED.sub("", JOINED.sub("", value)))
 
 
 def _is_https(value) -> bool:
