@@ -30,7 +30,22 @@ check_owner(const char *path, uid_t starter, struct fault *f)
 	return RC_OK;
 }
 
-/* A folder that others may change gives them the file in it, whatever its mode. */
+/*
+ * A folder that others may change gives them the file in it, whatever its mode;
+ * in a sticky one they may not.  The group of an ordinary starter's own folder
+ * is his to choose.
+ */
+static bool
+others_may_change(const struct stat *st, uid_t starter)
+{
+	bool own = starter != 0 && st->st_uid == starter;
+	mode_t others = S_IWOTH;
+
+	if (st->st_gid != 0 && !own)
+		others |= S_IWGRP;
+	return (st->st_mode & others) != 0 && (st->st_mode & S_ISVTX) == 0;
+}
+
 static enum rc
 check_folders(char *path, uid_t starter, struct fault *f)
 {
@@ -45,9 +60,9 @@ check_folders(char *path, uid_t starter, struct fault *f)
 			return FAULT(f, RC_INVALID, "module",
 			    "folder %s belongs to user %u, neither root nor the starter", path,
 			    (unsigned)st.st_uid);
-		if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
-			return FAULT(
-			    f, RC_INVALID, "module", "folder %s is writable by anybody", path);
+		if (others_may_change(&st, starter))
+			return FAULT(f, RC_INVALID, "module",
+			    "folder %s is writable by others: chmod go-w", path);
 		if (slash == path)
 			break;
 	}

@@ -241,6 +241,12 @@ my_C_OpenSession(
 		rules_fired(&w);
 		rv = CKR_SESSION_COUNT;
 	}
+	if (rv == CKR_OK &&
+	    w.kind == ((flags & CKF_RW_SESSION) != 0 ? WORD_READONLY : WORD_READWRITE)) {
+		rules_fired(&w);
+		rv = (flags & CKF_RW_SESSION) != 0 ? CKR_TOKEN_WRITE_PROTECTED
+						   : CKR_SESSION_READ_ONLY;
+	}
 	if (rv == CKR_OK)
 		rv = after(&w, real.C_OpenSession(slot, flags, arg, notify, out));
 	pthread_mutex_lock(&past.lock);

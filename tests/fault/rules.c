@@ -47,6 +47,8 @@ static const struct {
 	{ "absent", WORD_ABSENT },
 	{ "flags:", WORD_FLAGS },
 	{ "sessions", WORD_SESSIONS },
+	{ "readonly", WORD_READONLY },
+	{ "readwrite", WORD_READWRITE },
 	{ "logout", WORD_LOGOUT },
 	{ "relogin", WORD_RELOGIN },
 	{ "reinit", WORD_REINIT },

@@ -330,6 +330,36 @@ a_module_that_cannot_lock(void **state)
 	assert_int_equal(process_stop(&p), 0);
 }
 
+/* Tokens that have sessions of one kind only: signers need either, and the admin writes. */
+static void
+sessions_of_one_kind(void **state)
+{
+	static const char *const written[] = { "--label", "t", "--canary-s", "0",
+		"--read-write", NULL };
+	static const struct {
+		const char *fault, *role;
+		const char *const *args;
+		int status;
+	} rows[] = {
+		{ "C_OpenSession readonly", "signer", plain, 0 },
+		{ "C_OpenSession readonly", "signer", written, 5 },
+		{ "C_OpenSession readonly", "admin", plain, 5 },
+		{ "C_OpenSession readwrite", "signer", plain, 5 },
+		{ "C_OpenSession readwrite", "signer", written, 0 },
+		{ "C_OpenSession readwrite", "admin", plain, 0 },
+	};
+	struct process p;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		lab_fault(*state, rows[i].fault);
+		process_start(&p, *state, rows[i].role, rows[i].args);
+		if (process_hello(&p, NULL) != (rows[i].status == 0))
+			fail_msg("row %zu", i);
+		assert_int_equal(
+		    rows[i].status == 0 ? process_stop(&p) : process_wait(&p), rows[i].status);
+	}
+}
+
 /* One try of many in an outage: why it fails was said. */
 static void
 a_quiet_start(void **state)
@@ -711,6 +741,7 @@ main(void)
 		PAIR(moved_handles_end_the_process),
 		PAIR(the_canary_signs_under_load),
 		ROW(a_module_that_cannot_lock),
+		ROW(sessions_of_one_kind),
 		ROW(a_quiet_start),
 		PAIR(a_signature_of_another_length),
 		ROW(a_lying_canary),
