@@ -114,6 +114,7 @@ class Bench:
         return run("hsm", *args, *self.how, cwd=self.dir)
 
 
+# RFC 7512 s2.3
 def init(bench: Bench) -> None:
     made = bench.hsm("init", "--label", "mine", "--so-pin", "file:so", "--pin", "file:pin", "--json")
     equal(made.code, 0, made.err)
@@ -215,6 +216,7 @@ def other_keys(bench: Bench) -> None:
     equal(len(bench.hsm("objects", "--label", "mine", "--pin", "file:pin", "--json").json["keys"]), 1)
 
 
+# RFC 7512 s7
 def wrong_use(bench: Bench) -> None:
     mine = ["--label", "mine"]
     bench.file("loose", "482913", 0o644)

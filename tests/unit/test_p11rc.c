@@ -216,6 +216,7 @@ static const char *const refused_uris[] = {
 	"pkcs11:token=0123456789012345678901234567890123",
 };
 
+/* RFC 7512 s2.3, RFC 7512 s7 */
 static void
 token_uris(void **state)
 {
@@ -245,7 +246,7 @@ token_uris(void **state)
 	}
 }
 
-/* What is printed can be given back. */
+/* RFC 7512 s2.3: what is printed can be given back. */
 static void
 uris_back(void **state)
 {
