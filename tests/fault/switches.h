@@ -28,6 +28,8 @@
  *			process are there
  *	absent		C_GetSlotList: no slot
  *	flags:0xF	C_GetTokenInfo: these flags too
+ *	readonly	C_OpenSession: CKR_TOKEN_WRITE_PROTECTED for one that may write
+ *	readwrite	C_OpenSession: CKR_SESSION_READ_ONLY for one that may not
  *	sessions	all sessions are closed, then the real function
  *	logout		logged out, then …
  *	relogin		logged out and in again, then …

@@ -88,6 +88,6 @@ tests/integration/test_enrol.log: tests/integration/test_audit.log
 tests/integration/test_renewal.log: tests/integration/test_enrol.log
 tests/integration/test_refused.log: tests/integration/test_renewal.log
 tests/integration/test_softokn.log: tests/integration/test_refused.log
-tests/integration/test_hsm.log: tests/integration/test_softokn.log
+tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_softokn.log
 tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_hsm.log
 tests/integration/test_kill.log: tests/integration/test_faults.log

@@ -22,12 +22,14 @@ from cryptography.hazmat.primitives.serialization import (BestAvailableEncryptio
 from cryptography.x509.oid import NameOID
 
 from cases import Cases, equal, true
+from world import faults
 from world import unixhttp as http
 from world.machine import BUILD, PYTHON, TOKEN_LABEL, TOP, Machine, is_root, quote, wait_for
 
 OLD, ACME = "13035550100", "12025550100"
 TNAUTHLIST = "1.3.6.1.5.5.7.1.26"
 VESPER = str(BUILD / "vesper")
+CLIENT = next((str(path) for path in Path("/usr/lib").glob("*/pkcs11/p11-kit-client.so")), "")
 
 
 class Done:
@@ -245,6 +247,65 @@ def wrong_use(bench: Bench) -> None:
     refused(run("hsm", "list", "-c", "/no/such.conf"), 2, "/no: No such")
 
 
+def a_bad_token(bench: Bench) -> None:
+    """What a token does wrongly is said of the step in which it shows; nothing is left behind."""
+    switches = faults.Switches(bench.dir / "faults")
+    mine = ["--label", "mine", "--pin", "file:pin"]
+    how = ["--module", str(BUILD / "tests/fault/.libs/p11fault.so"), "--lock-file", "lock",
+           "--environment", f"VESPER_FAULT={bench.dir / 'faults'}",
+           "--environment", f"VESPER_FAULT_MODULE={bench.how[1]}", *bench.how[2:4]]
+    before = bench.hsm("objects", *mine, "--json").json["keys"]
+    rows = [("C_Initialize 0x30 count=*", "module", 1, "CKR_DEVICE_ERROR"),
+            ("C_GetSlotList absent count=*", "login", 6, "vesper hsm list"),
+            ("C_GetTokenInfo flags:0x20000 count=*", "login", 4, "--pin ask"),
+            ("C_GetTokenInfo flags:0x40000 count=*", "login", 4, "set-pin --so-pin"),
+            ("C_GetMechanismInfo 0x70 count=*", "mechanisms", 1, "CKR_MECHANISM_INVALID"),
+            ("C_OpenSession capacity:2 count=*", "sessions", 1, "lower 'threads'"),
+            ("C_GenerateKeyPair capacity:0 count=*", "generate", 1, "CKR_DEVICE_MEMORY"),
+            ("C_Sign 0x30 count=*", "sign", 1, "CKR_DEVICE_ERROR"),
+            ("C_Sign flip count=*", "sign", 4, "signature"),
+            ("C_Sign short count=*", "sign", 1, "CKR_SIGNATURE_LEN_RANGE"),
+            ("C_DestroyObject 0 0x30", "destroy", 1, "remove it with the maker's tool")]
+    for rule, step, code, word in rows:
+        switches.set(rule)
+        done = run("hsm", "test", *mine, *how, "--threads", "4", "--json", cwd=bench.dir)
+        true(switches.fired() > 0, f"{rule} did not fire")
+        refused(done, code, word)
+        equal((done.json["ok"], done.json["steps"][-1]["step"], done.json["steps"][-1]["ok"]),
+              (False, step, False), rule)
+    switches.set()
+    equal(bench.hsm("objects", *mine, "--json").json["keys"], before, "what was left behind")
+    switches.set("C_Sign 0x30 skip=5 count=*")
+    done = run("hsm", "bench", *mine, *how, "--seconds", "1", cwd=bench.dir)
+    refused(done, 1, "C_Sign on thread 1", "CKR_DEVICE_ERROR")
+    bench.file("other.pem", key_pem(ec.generate_private_key(ec.SECP256R1())).decode())
+    for rule, word in (("C_CreateObject 0xd0 count=*", "let the agent order one"),
+                       ("C_Sign flip count=*", "signature")):
+        switches.set(rule)
+        done = run("key", "import", "other.pem", *mine, *how, cwd=bench.dir)
+        true(done.code in (1, 4) and word in done.err, done.err)
+    equal(bench.hsm("objects", *mine, "--json").json["keys"], before, "what was left behind")
+
+
+def in_another_process(bench: Bench) -> None:
+    """The module behind p11-kit server; when that is gone, one line says so."""
+    socket = bench.dir / "p11"
+    server = subprocess.Popen(
+        ["p11-kit", "server", "-f", "--name", str(socket), "--provider", bench.how[1],
+         "pkcs11:token=mine"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "SOFTHSM2_CONF": str(bench.dir / "softhsm2.conf")})
+    how = ["--module", CLIENT, "--environment", f"P11_KIT_SERVER_ADDRESS=unix:path={socket}",
+           "--label", "mine", "--pin", "file:pin"]
+    try:
+        wait_for("p11-kit server", socket.exists, 30, lambda: server.poll() is None)
+        done = run("hsm", "test", *how, "--threads", "2", "--json", cwd=bench.dir)
+        equal((done.code, done.json["ok"]), (0, True), done.err)
+    finally:
+        server.kill()
+        server.wait()
+    refused(run("hsm", "test", *how, cwd=bench.dir), 6, "vesper hsm list")
+
+
 def at_the_terminal(bench: Bench) -> None:
     """Without echo; twice for a new one; nothing is done where the two differ."""
     how = [arg if arg != "lock" else str(bench.dir / "lock") for arg in bench.how]
@@ -380,7 +441,7 @@ def main() -> int:
         machine.wait_ready("acme")
         bench = Bench(machine)
         for function in (init, tries_and_measures, pins, certificate_beside_its_key, other_keys,
-                         wrong_use, at_the_terminal):
+                         wrong_use, a_bad_token, in_another_process, at_the_terminal):
             cases.case(function.__name__, function, bench)
         for function in (beside_the_agent, not_tried_twice):
             cases.case(function.__name__, function, machine)
