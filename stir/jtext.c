@@ -74,6 +74,43 @@ scan_number(struct span text, size_t *i, struct fault *f)
 	return RC_OK;
 }
 
+/* Behind the bracket at i: does it hold anything? */
+static bool
+is_empty(struct span text, size_t i)
+{
+	while (++i < text.len && (text.ptr[i] == ' ' || text.ptr[i] == '\t' ||
+				     text.ptr[i] == '\n' || text.ptr[i] == '\r'))
+		;
+	return i < text.len && (text.ptr[i] == ']' || text.ptr[i] == '}');
+}
+
+/*
+ * Each value is a piece of memory and a short text holds many, so that they are
+ * counted before they are made.  A value is the first, or stands behind a
+ * bracket or a comma; one octet at least is between two.
+ */
+static enum rc
+count_values(struct span text, struct fault *f)
+{
+	size_t n = 1;
+
+	if (text.len < 2 * (size_t)JTEXT_MAX_VALUES)
+		return RC_OK;
+	for (size_t i = 0; i < text.len;) {
+		uint8_t c = text.ptr[i];
+
+		if (c == '"') {
+			i = skip_string(text, i);
+			continue;
+		}
+		n += c == ',' || ((c == '{' || c == '[') && !is_empty(text, i));
+		if (n > JTEXT_MAX_VALUES)
+			return malformed(f, i, "too many values");
+		i++;
+	}
+	return RC_OK;
+}
+
 /* What jansson would let pass: depth, and numbers that it would turn into floats. */
 static enum rc
 scan(struct span text, struct fault *f)
@@ -111,6 +148,7 @@ jtext_read(struct span text, json_t **out, struct fault *f)
 		    JTEXT_MAX_BYTES);
 	if (text.len == 0)
 		return malformed(f, 0, "nothing");
+	TRY(count_values(text, f));
 	value = jquick_read(text, JTEXT_MAX_DEPTH);
 	if (value != NULL) {
 		*out = value;

@@ -3,7 +3,8 @@
  *
  * Reading refuses what two parsers could understand differently: duplicate
  * members (after unescaping), floats and exponents, -0, integers beyond
- * 2^53-1, lone surrogates, U+0000, invalid UTF-8, too much depth or size.
+ * 2^53-1, lone surrogates, U+0000, invalid UTF-8, too much depth or size, too
+ * many values.
  * Writing is RFC 8225 section 9: no white space, members sorted by Unicode
  * code point at every level, RFC 8785 section 3.2.2.2 escaping (D-22, D-23).
  *
@@ -16,7 +17,7 @@
 
 #include <jansson.h>
 
-enum { JTEXT_MAX_DEPTH = 16, JTEXT_MAX_BYTES = 65536 };
+enum { JTEXT_MAX_DEPTH = 16, JTEXT_MAX_BYTES = 65536, JTEXT_MAX_VALUES = 4096 };
 
 /*
  * Read any JSON value.  *out is a new reference (json_decref).

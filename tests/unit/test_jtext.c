@@ -149,6 +149,46 @@ raw_nul_and_size(void **state)
 	assert_string_equal(f.reason, "malformed_json");
 }
 
+/* n values in all: an array, strings in it, whose commas and brackets are none. */
+static enum rc
+read_many(size_t n, const char *one, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(JTEXT_MAX_BYTES);
+	json_auto_t *value = NULL;
+	enum rc rc;
+
+	buf_str(&text, "[ ");
+	for (size_t i = 1; i < n; i++)
+		buf_printf(&text, "%s%s", i > 1 ? "," : "", one);
+	buf_str(&text, "]");
+	assert_int_equal(buf_check(&text, NULL), RC_OK);
+	rc = jtext_read(buf_view(&text), &value, f);
+	assert_int_equal(value != NULL, rc == RC_OK);
+	return rc;
+}
+
+static void
+values_are_counted(void **state)
+{
+	static const char *const ones[] = { "1", "\"\"", "\",[{\"", "\"\\\",\\\"\"", "[]",
+		"{ }", "null" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ones); i++) {
+		struct fault f = { 0 };
+
+		assert_int_equal(read_many(JTEXT_MAX_VALUES, ones[i], &f), RC_OK);
+		assert_int_equal(read_many(JTEXT_MAX_VALUES + 1, ones[i], &f), RC_INVALID);
+		assert_string_equal(f.reason, "malformed_json");
+		assert_non_null(strstr(f.detail, "too many values"));
+	}
+	/* A member is one with its name; an array is one, and so is what it holds. */
+	assert_int_equal(read_many(JTEXT_MAX_VALUES / 2, "{\"a\":1}", NULL), RC_OK);
+	assert_int_equal(read_many(JTEXT_MAX_VALUES / 2 + 2, "{\"a\":1}", NULL), RC_INVALID);
+	assert_int_equal(read_many(JTEXT_MAX_VALUES / 2, "[[]]", NULL), RC_OK);
+	assert_int_equal(read_many(JTEXT_MAX_VALUES / 2 + 2, "[[]]", NULL), RC_INVALID);
+}
+
 static void
 details_do_not_quote_the_input(void **state)
 {
@@ -298,12 +338,13 @@ quick_is_no_second_opinion(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 7];
+	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 8];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
 	ROWS(tests, n, bad_cases, bad);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul_and_size);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(values_are_counted);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_do_not_quote_the_input);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(plain_runs);
