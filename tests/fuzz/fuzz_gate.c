@@ -1,5 +1,5 @@
 /*
- * The whole decision: a PEM chain up to the first "{", then claims.
+ * What a certificate allows: a PEM chain up to the first "{", then claims.
  *
  * What is allowed has its number in the certificate and lies inside the
  * constraints; no excluded claim is ever allowed; nothing is allowed after

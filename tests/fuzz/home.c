@@ -1,6 +1,8 @@
 #include "tests/fuzz/home.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/unit/pki.h"
 #include "tests/unit/spec.h"
@@ -173,10 +175,10 @@ set_of(unsigned mask, const struct home_block *block)
 
 		if ((mask & 1U << i) == 0)
 			continue;
-		snprintf(text, sizeof text, "%s%s%s", block[i].first,
-		    block[i].first == block[i].last ? "" : "-", block[i].last);
 		if (strcmp(block[i].first, block[i].last) == 0)
 			snprintf(text, sizeof text, "%s", block[i].first);
+		else
+			snprintf(text, sizeof text, "%s-%s", block[i].first, block[i].last);
 		if (tnset_parse(span_str(text), &list[n++], NULL) != RC_OK)
 			abort();
 	}
