@@ -308,7 +308,11 @@ class Steps:
     def content(self, c: Candidate) -> None:
         """D-41: digests of what is elsewhere are the operator's word, or the certificate's."""
         rcd, rcdi = c.claims.get("rcd"), c.claims.get("rcdi")
-        if c.leaf is None or rcdi is None:
+        if c.leaf is None or rcd is None:
+            return
+        if rcdi is None:
+            if richcall.references(rcd):
+                raise Refusal("missing_claim")  # RFC 9795 section 4
             return
         permitted = c.leaf.constraints.permitted.get(("rcdi", "")) if c.leaf.constraints else None
         if permitted and jsontext.write(rcdi) in permitted.get(constraint.VALUE, ()):
