@@ -278,6 +278,11 @@ static void
 authority_done(struct config_authority *a)
 {
 	free(a->name);
+	free(a->path);
+	strings_done(&a->command);
+	free(a->user);
+	free(a->tls_cert);
+	free(a->tls_key.text);
 	free(a->url);
 	free(a->tls_ca);
 	free(a->account);
@@ -412,6 +417,17 @@ config_issuer_name(enum issuer issuer)
 	};
 
 	return names[issuer];
+}
+
+const char *
+config_source_name(enum token_source source)
+{
+	static const char *const names[] = { [SOURCE_REST] = "rest",
+		[SOURCE_PUSH] = "push",
+		[SOURCE_FILE] = "file",
+		[SOURCE_COMMAND] = "command" };
+
+	return names[source];
 }
 
 enum issuer

@@ -92,12 +92,23 @@ struct config_ca { /* ca NAME { … } */
 	char *csr_country, *csr_organization;
 };
 
+/* Where tokens of an authority come from; one that was pushed goes first everywhere. */
+enum token_source { SOURCE_REST, SOURCE_PUSH, SOURCE_FILE, SOURCE_COMMAND };
+
+const char *config_source_name(enum token_source source); /* "rest" */
+
 struct config_authority { /* authority NAME { … } */
 	char *name;
-	char *url;
+	enum token_source source;
+	char *path;		       /* SOURCE_FILE: directory of TENANT.CREDENTIAL.TYPE */
+	struct config_strings command; /* SOURCE_COMMAND */
+	char *url;		       /* SOURCE_REST */
+	char *user;		       /* basic authentication with secret; NULL: bearer */
+	char *tls_cert;		       /* PEM file: ours towards it; NULL: none */
+	struct secret_ref tls_key;     /* of tls_cert */
 	char *tls_ca;
 	char *account;
-	struct secret_ref secret;			      /* bearer */
+	struct secret_ref secret;			      /* bearer, or of user */
 	enum { AUTHORITY_RFC9448, AUTHORITY_STI_PA } dialect; /* D-28 … D-30 */
 	bool spki_fingerprint;				      /* D-29 */
 	bool evidence;		       /* evidence = tnauthlist-token (V-89) */

@@ -75,11 +75,15 @@ ca_json(const struct config_ca *ca)
 static json_t *
 authority_json(const struct config_authority *a)
 {
-	return json_pack("{s:s,s:s,s:s?,s:s?,s:s?,s:s,s:b,s:s,s:o}", "name", a->name, "url",
-	    a->url, "tls_ca", a->tls_ca, "account", a->account, "secret", a->secret.text,
-	    "dialect", a->dialect == AUTHORITY_STI_PA ? "sti-pa" : "rfc9448",
-	    "spki_fingerprint", a->spki_fingerprint, "evidence",
-	    a->evidence ? "tnauthlist-token" : "none", "issuers", strings_json(&a->issuers));
+	return json_pack(
+	    "{s:s,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:s,s:b,s:s,s:o}", "name",
+	    a->name, "source", config_source_name(a->source), "path", a->path, "command",
+	    strings_json(&a->command), "user", a->user, "tls_cert", a->tls_cert, "tls_key",
+	    a->tls_key.text, "url", a->url, "tls_ca", a->tls_ca, "account", a->account,
+	    "secret", a->secret.text, "dialect",
+	    a->dialect == AUTHORITY_STI_PA ? "sti-pa" : "rfc9448", "spki_fingerprint",
+	    a->spki_fingerprint, "evidence", a->evidence ? "tnauthlist-token" : "none",
+	    "issuers", strings_json(&a->issuers));
 }
 
 static json_t *

@@ -373,19 +373,87 @@ read_cas(struct config *c, const struct section *top, struct fault *f)
 /* ---- authority ------------------------------------------------------------ */
 
 static enum rc
-read_authority(const struct section *s, struct config_authority *a, struct fault *f)
+refuse_keys(const struct section *s, const char *const *keys, size_t n, const char *source,
+    struct fault *f)
 {
-	static const char *const dialects[] = { "rfc9448", "sti-pa", NULL };
-	static const char *const evidence[] = { "none", "tnauthlist-token", NULL };
-	unsigned choice = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (section_has(s, keys[i]))
+			return section_bad(s, keys[i], f,
+			    "'%s' has no meaning with source = \"%s\"", keys[i], source);
+	}
+	return RC_OK;
+}
 
-	TRY(section_name(s, &a->name, f));
+/* Who we are to it: a certificate of ours, a name with the secret, or the secret alone. */
+static enum rc
+read_client(const struct section *s, struct config_authority *a, struct fault *f)
+{
+	TRY(section_string(s, "user", &a->user, f));
+	if (a->user != NULL && (a->secret.text == NULL || strchr(a->user, ':') != NULL))
+		return section_bad(s, "user", f, "%s",
+		    a->secret.text == NULL ? "'user' needs its secret = \"file:…\""
+					   : "'user' has no colon"); /* RFC 7617 section 2 */
+	TRY(section_string(s, "tls_cert", &a->tls_cert, f));
+	TRY(section_secret(s, "tls_key", &a->tls_key, f));
+	if ((a->tls_cert == NULL) != (a->tls_key.text == NULL))
+		return section_bad(s, a->tls_cert != NULL ? "tls_cert" : "tls_key", f,
+		    "'tls_cert' and 'tls_key' belong together: write both or none");
+	return RC_OK;
+}
+
+static enum rc
+read_rest(const struct section *s, struct config_authority *a, struct fault *f)
+{
+	static const char *const others[] = { "path", "command" };
+
+	TRY(refuse_keys(s, others, ARRAY_LEN(others), "rest", f));
 	TRY(section_url(s, "url", &a->url, f));
 	if (a->url == NULL)
 		return section_bad(s, NULL, f, "'url' is missing; write url = \"https://…\"");
 	TRY(section_string(s, "tls_ca", &a->tls_ca, f));
 	TRY(section_string(s, "account", &a->account, f));
 	TRY(section_secret(s, "secret", &a->secret, f));
+	return read_client(s, a, f);
+}
+
+/* What is not asked over HTTPS; x5u of its tokens may still be fetched. */
+static enum rc
+read_given(const struct section *s, struct config_authority *a, struct fault *f)
+{
+	static const char *const rest[] = { "url", "account", "secret", "user", "tls_cert",
+		"tls_key", "evidence" };
+	const char *name = config_source_name(a->source);
+	/* A command is told what is asked for, a directory or a portal is not. */
+	size_t n = a->source == SOURCE_COMMAND ? ARRAY_LEN(rest) - 1 : ARRAY_LEN(rest);
+
+	TRY(refuse_keys(s, rest, n, name, f));
+	TRY(section_string(s, "tls_ca", &a->tls_ca, f));
+	if (a->source == SOURCE_COMMAND)
+		TRY(read_command(s, &a->command, f));
+	else if (section_has(s, "command"))
+		return section_bad(s, "command", f, "'command' needs source = \"command\"");
+	TRY(section_string(s, "path", &a->path, f));
+	if ((a->path != NULL) != (a->source == SOURCE_FILE))
+		return section_bad(s, a->path != NULL ? "path" : NULL, f,
+		    "source = \"file\" and path = \"DIRECTORY\" go together");
+	return RC_OK;
+}
+
+static enum rc
+read_authority(const struct section *s, struct config_authority *a, struct fault *f)
+{
+	static const char *const sources[] = { "rest", "push", "file", "command", NULL };
+	static const char *const dialects[] = { "rfc9448", "sti-pa", NULL };
+	static const char *const evidence[] = { "none", "tnauthlist-token", NULL };
+	unsigned choice = 0;
+
+	TRY(section_name(s, &a->name, f));
+	TRY(section_choice(s, "source", sources, &choice, f));
+	a->source = choice;
+	if (a->source == SOURCE_REST)
+		TRY(read_rest(s, a, f));
+	else
+		TRY(read_given(s, a, f));
 	TRY(section_choice(s, "dialect", dialects, &choice, f));
 	a->dialect = choice;
 	a->spki_fingerprint = section_bool(s, "spki_fingerprint");

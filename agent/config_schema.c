@@ -39,6 +39,8 @@ static cfg_opt_t ca_options[] = {
 };
 
 static cfg_opt_t authority_options[] = {
+	TEXT_DEF("source", "rest"), TEXT("path"), LIST("command"),
+	TEXT("user"), TEXT("tls_cert"), TEXT("tls_key"),
 	TEXT("url"), TEXT("tls_ca"), TEXT("account"), TEXT("secret"),
 	TEXT_DEF("dialect", "rfc9448"), NO("spki_fingerprint"),
 	TEXT_DEF("evidence", "none"), LIST("issuers"),

@@ -56,6 +56,7 @@ enum control_kind {
 /* Commands of the configuration, by the section that names them. */
 enum hook_kind {
 	HOOK_ISSUE = 1, /* ca: a request in PEM to its chain */
+	HOOK_TOKEN,	/* authority: what is asked for in JSON to a token */
 };
 
 enum { CONTROL_NAME = 64, HOOK_NOT_RUN = 255 };

@@ -18,6 +18,11 @@ static const struct command {
 	    "   or: vesper cert csr TENANT/NAME [FILE]\n"
 	    "   or: vesper cert install TENANT/NAME CHAIN.pem|-",
 	    "certificates: list, renew, request and install by hand" },
+	{ "token", cmd_token,
+	    "inspect [--for TENANT/NAME | --trust ANCHORS.pem] [--type TYPE]\n"
+	    "	[--at TIME] FILE|-\n"
+	    "   or: vesper token push TENANT/NAME FILE|-",
+	    "authority tokens: what is wrong with one, give one to the agent" },
 	{ "account", cmd_account, "list\n   or: vesper account show CA",
 	    "the ACME accounts, and the fingerprints of their keys" },
 	{ "sign", cmd_sign,

@@ -1,5 +1,7 @@
 #include "stir/authtoken.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -91,6 +93,7 @@ take_claims(struct authtoken *t, struct span text, struct fault *f)
 	TRY(take_text(claims, "jti", true, &t->jti, f));
 	TRY(take_text(claims, "iss", false, &t->iss, f));
 	TRY(take_text(claims, "sub", false, &t->sub, f));
+	t->evidence = json_is_object(json_object_get(claims, "evidence"));
 	return take_atc(t, json_object_get(claims, "atc"), f);
 }
 
@@ -237,4 +240,212 @@ authtoken_check(const struct authtoken *t, struct span jwt, const struct authtok
 	TRY(check_claims(t, e, f));
 	TRY(check_chain(chain, e, f));
 	return chain == NULL ? RC_OK : check_signature(chain, jwt, f);
+}
+
+/* ---- everything that is wrong with one ---- */
+
+struct report {
+	const struct authtoken *t;
+	struct span jwt;
+	const struct authtoken_expect *e;
+	const struct authtoken_wanted *w;
+	const struct chain *chain;
+};
+
+static enum authtoken_verdict
+say(struct authtoken_finding *out, enum authtoken_verdict v, const char *detail)
+{
+	snprintf(out->why.detail, sizeof out->why.detail, "%s", detail);
+	return v;
+}
+
+/* What was found stands in the detail already, or is said here. */
+static enum authtoken_verdict
+judged(struct authtoken_finding *out, enum rc rc, const char *good)
+{
+	return rc != RC_OK ? AUTHTOKEN_BAD : say(out, AUTHTOKEN_GOOD, good);
+}
+
+static enum authtoken_verdict
+report_type(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->e->tktype == NULL)
+		return say(out, AUTHTOKEN_UNJUDGED, r->t->tktype);
+	return judged(out, check_tktype(r->t, r->e->tktype, &out->why), r->t->tktype);
+}
+
+static enum rc
+check_within(const struct report *r, struct fault *f)
+{
+	AUTO(constraints) *inner = NULL;
+	AUTO(constraints) *outer = NULL;
+	struct fault why = { 0 };
+
+	TRY(constraints_decode(buf_view(&r->t->tkvalue), r->w->form, &inner, f));
+	TRY(constraints_decode(r->w->tkvalue, r->w->form, &outer, f));
+	if (constraints_within(inner, outer, &why) != RC_OK)
+		return FAULT(f, RC_DENIED, "authtok_wider",
+		    "not within the constraints that are asked for: %s",
+		    why.claim[0] != 0 ? why.claim : why.detail);
+	return RC_OK;
+}
+
+static enum authtoken_verdict
+report_value(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->w->tkvalue.len == 0)
+		return say(out, AUTHTOKEN_UNJUDGED, "what is asked for is not known here");
+	if (span_eq(buf_view(&r->t->tkvalue), r->w->tkvalue))
+		return say(out, AUTHTOKEN_GOOD, "the octets that are asked for");
+	if (r->w->constraints)
+		return judged(out, check_within(r, &out->why),
+		    "narrower than what is asked for; that is what will be ordered");
+	(void)FAULT(&out->why, RC_DENIED, "authtok_numbers",
+	    "other numbers than those that are asked for");
+	return AUTHTOKEN_BAD;
+}
+
+static enum authtoken_verdict
+report_account(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->e->account_point == NULL)
+		return say(out, AUTHTOKEN_UNJUDGED, r->t->fingerprint);
+	return judged(out, check_fingerprint(r->t, r->e, &out->why),
+	    r->e->form == FINGERPRINT_JWK ? "the JWK thumbprint of the account key"
+					  : "the SPKI digest of the account key");
+}
+
+static enum authtoken_verdict
+report_ca(const struct report *r, struct authtoken_finding *out)
+{
+	if (!r->t->ca)
+		return say(out, AUTHTOKEN_GOOD, "for an end entity");
+	(void)FAULT(&out->why, RC_DENIED, "authtoken_ca", "the token is for a CA certificate");
+	return AUTHTOKEN_BAD;
+}
+
+static enum authtoken_verdict
+report_expiry(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->t->exp_s > r->e->now_s) {
+		snprintf(out->why.detail, sizeof out->why.detail, "for %lld s",
+		    (long long)(r->t->exp_s - r->e->now_s));
+		return AUTHTOKEN_GOOD;
+	}
+	(void)FAULT(&out->why, RC_EXPIRED, "authtoken_expired", "since %lld s",
+	    (long long)(r->e->now_s - r->t->exp_s));
+	return AUTHTOKEN_BAD;
+}
+
+static enum authtoken_verdict
+report_issuer(const struct report *r, struct authtoken_finding *out)
+{
+	const char *iss = r->t->iss != NULL ? r->t->iss : "no iss";
+
+	if (r->e->issuer == NULL)
+		return say(out, AUTHTOKEN_UNJUDGED, iss);
+	if (r->t->iss != NULL && strcmp(r->t->iss, r->e->issuer) == 0)
+		return say(out, AUTHTOKEN_GOOD, iss);
+	(void)FAULT(&out->why, RC_DENIED, "authtoken_issuer", "iss is '%.60s'", iss);
+	return AUTHTOKEN_BAD;
+}
+
+static enum authtoken_verdict
+report_chain(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->chain == NULL)
+		return say(out, AUTHTOKEN_UNJUDGED, "its certificate is behind its x5u");
+	if (r->e->anchors == NULL)
+		return say(out, AUTHTOKEN_UNJUDGED, r->chain->cert[0]->subject);
+	return judged(out, check_chain(r->chain, r->e, &out->why), r->chain->cert[0]->subject);
+}
+
+static enum authtoken_verdict
+report_signature(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->chain == NULL)
+		return say(out, AUTHTOKEN_UNJUDGED, "its certificate is behind its x5u");
+	return judged(out, check_signature(r->chain, r->jwt, &out->why), "ES256");
+}
+
+/* V-61: a MUST on the claim agent, whose token a CA takes all the same. */
+static enum authtoken_verdict
+report_parties(const struct report *r, struct authtoken_finding *out)
+{
+	if (r->t->iss != NULL && r->t->sub != NULL) {
+		snprintf(out->why.detail, sizeof out->why.detail, "%.60s for %.60s", r->t->iss,
+		    r->t->sub);
+		return AUTHTOKEN_GOOD;
+	}
+	return say(out, r->w->constraints ? AUTHTOKEN_WARNED : AUTHTOKEN_UNJUDGED,
+	    r->t->iss == NULL ? "it names no issuer (iss)" : "it names no entity (sub)");
+}
+
+/* V-64: by the token that it rests on, or by the numbers that it permits. */
+static enum authtoken_verdict
+report_binding(const struct report *r, struct authtoken_finding *out)
+{
+	AUTO(constraints) *c = NULL;
+
+	if (!r->w->constraints)
+		return say(out, AUTHTOKEN_GOOD, "its value is the numbers");
+	if (r->t->evidence)
+		return say(out, AUTHTOKEN_GOOD, "by the evidence that it names");
+	if (constraints_decode(buf_view(&r->t->tkvalue), r->w->form, &c, NULL) == RC_OK) {
+		for (size_t i = 0; i < c->permitteds; i++) {
+			if (strncmp(c->permitted[i].claim, "orig", 4) == 0)
+				return say(out, AUTHTOKEN_GOOD, "by the orig that it permits");
+		}
+	}
+	return say(out, AUTHTOKEN_WARNED, "nothing in it binds the claims to numbers");
+}
+
+static const struct {
+	const char *name;
+	enum authtoken_verdict (*judge)(const struct report *r, struct authtoken_finding *out);
+} steps[] = {
+	[AUTHTOKEN_TYPE] = { "tktype", report_type },
+	[AUTHTOKEN_VALUE] = { "tkvalue", report_value },
+	[AUTHTOKEN_ACCOUNT] = { "fingerprint", report_account },
+	[AUTHTOKEN_CA] = { "ca", report_ca },
+	[AUTHTOKEN_EXPIRY] = { "exp", report_expiry },
+	[AUTHTOKEN_ISSUER] = { "iss", report_issuer },
+	[AUTHTOKEN_CHAIN] = { "chain", report_chain },
+	[AUTHTOKEN_SIGNATURE] = { "signature", report_signature },
+	[AUTHTOKEN_PARTIES] = { "parties", report_parties },
+	[AUTHTOKEN_BINDING] = { "binding", report_binding },
+};
+static_assert(ARRAY_LEN(steps) == AUTHTOKEN__STEPS, "a row for each");
+
+const char *
+authtoken_step_name(enum authtoken_step s)
+{
+	return steps[s].name;
+}
+
+const char *
+authtoken_verdict_name(enum authtoken_verdict v)
+{
+	static const char *const names[] = { [AUTHTOKEN_UNJUDGED] = "unjudged",
+		[AUTHTOKEN_GOOD] = "good",
+		[AUTHTOKEN_WARNED] = "warned",
+		[AUTHTOKEN_BAD] = "bad" };
+
+	return names[v];
+}
+
+enum rc
+authtoken_report(const struct authtoken *t, struct span jwt, const struct authtoken_expect *e,
+    const struct authtoken_wanted *w, struct authtoken_finding out[AUTHTOKEN__STEPS],
+    struct fault *f)
+{
+	struct report r = { t, jwt, e, w, t->x5c != NULL ? t->x5c : e->x5u_chain };
+
+	for (size_t i = 0; i < AUTHTOKEN__STEPS; i++) {
+		out[i] = (struct authtoken_finding){ 0 };
+		out[i].verdict = steps[i].judge(&r, &out[i]);
+		if (out[i].why.rc == RC_NO_MEMORY)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "a report");
+	}
+	return RC_OK;
 }

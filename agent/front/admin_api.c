@@ -143,6 +143,18 @@ admin_install(struct api_call *call)
 }
 
 void
+admin_token(struct api_call *call)
+{
+	of_credential(call, HAND_TOKEN);
+}
+
+void
+admin_judge(struct api_call *call)
+{
+	of_credential(call, HAND_JUDGE);
+}
+
+void
 admin_account(struct api_call *call)
 {
 	const struct config *c = front_set(call->front)->config;

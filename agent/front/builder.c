@@ -528,6 +528,9 @@ by_hand(struct builder *b, const struct job *job, json_t **result, int64_t *agai
 				 : FAULT(f, RC_NO_MEMORY, "no_memory", "a result");
 
 	*again_s = rc == RC_BUSY ? call.again_s : 0;
+	if (rc == RC_OK && call.event != NULL)
+		rc = renewer_send(b, json_incref(call.event), f);
+	json_decref(call.event);
 	if (b->works.set->generation != before)
 		tell_changed(b);
 	if (rc == RC_OK)

@@ -19,6 +19,8 @@ enum hand {
 	HAND_CSR,     /* of a credential: {"csr": PEM, "key": hex} */
 	HAND_INSTALL, /* body {"chain": PEM}: {"serial", "not_before", "not_after"} */
 	HAND_ACCOUNT, /* tenant is a CA: {"ca", "jwk", "jwk_fingerprint", "spki_fingerprint"} */
+	HAND_JUDGE,   /* body {"token"}: a report of all that is wrong with it */
+	HAND_TOKEN,   /* body {"token"}: the same; a good one goes to the renewer */
 	HAND__COUNT
 };
 
@@ -28,6 +30,7 @@ struct hand_call {
 	const json_t *body; /* its members are of the types that the table demands */
 	int64_t now_s;
 	int64_t again_s; /* set with RC_BUSY where it is worth waiting until then */
+	json_t *event; /* out: for the renewer, without which the job has failed; NULL: none */
 };
 
 const char *hand_name(enum hand kind); /* "csr" */

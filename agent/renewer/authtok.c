@@ -9,7 +9,7 @@
 #include "agent/secret.h"
 #include "stir/b64.h"
 
-enum { AUTHTOK_BODY_MAX = 262144, AUTHTOK_SECRET_MAX = 1024 };
+enum { AUTHTOK_BODY_MAX = 262144, AUTHTOK_SECRET_MAX = 1024, AUTHTOK_KEY_MAX = 16384 };
 
 #define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
 
@@ -66,7 +66,7 @@ authtok_url(struct buf *out, const struct config_authority *a, struct fault *f)
 	while (len > 0 && a->url[len - 1] == '/')
 		len--;
 	buf_put(out, a->url, len);
-	buf_str(out, "/at/account/");
+	buf_str(out, a->dialect == AUTHORITY_STI_PA ? "/api/v1/account/" : "/at/account/");
 	for (const char *p = a->account; *p != 0; p++) {
 		if (is_unreserved(*p))
 			buf_byte(out, (uint8_t)*p);
@@ -301,6 +301,20 @@ refused_token(const struct request *r, const struct http_answer *http, struct fa
 	    r->want.authority->name, r->want.constraints ? "claims" : "numbers", why.detail);
 }
 
+/* A policy administrator says "success" or why not, with status 200 either way. */
+static enum rc
+check_status(const struct request *r, const json_t *root, struct fault *f)
+{
+	const char *status = json_string_value(json_object_get(root, "status"));
+	const char *message = json_string_value(json_object_get(root, "message"));
+
+	if (r->want.authority->dialect != AUTHORITY_STI_PA || status == NULL ||
+	    strcmp(status, "success") == 0)
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "authtok_status", "authority %s says %.20s: %.80s",
+	    r->want.authority->name, status, message != NULL ? message : "");
+}
+
 static enum rc
 take_token(struct request *r, const struct http_answer *http, struct fault *f)
 {
@@ -311,6 +325,7 @@ take_token(struct request *r, const struct http_answer *http, struct fault *f)
 		return refused_token(r, http, f);
 	root = json_loadb(
 	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+	TRY(check_status(r, root, f));
 	token = json_string_value(json_object_get(root, "token"));
 	if (token == NULL || strlen(token) > AUTHTOK_MAX)
 		return FAULT(f, RC_INVALID, "authtok_answer",
@@ -348,11 +363,14 @@ send_request(struct request *r, struct fault *f)
 	const struct config_authority *a = r->want.authority;
 	AUTO_BUF url = BUF_INIT(HTTP_URL_MAX);
 	AUTO_SECRET body = BUF_INIT(AUTHTOK_BODY_MAX), secret = BUF_INIT(AUTHTOK_SECRET_MAX);
+	AUTO_SECRET key = BUF_INIT(AUTHTOK_KEY_MAX + 1);
 
 	TRY(authtok_url(&url, a, f));
 	TRY(authtok_body(&body, &r->want, f));
 	if (a->secret.text != NULL)
 		TRY(secret_read(&a->secret, &secret, f));
+	if (a->tls_key.text != NULL)
+		TRY(secret_read_long(&a->tls_key, AUTHTOK_KEY_MAX, &key, f));
 	if (buf_text(&url) == NULL || (secret.len > 0 && buf_text(&secret) == NULL))
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
 	return r->io->http(r->io->ctx,
@@ -363,9 +381,45 @@ send_request(struct request *r, struct fault *f)
 		.accept = "application/json",
 		.content_type = "application/json",
 		.bearer = secret.len > 0 ? buf_text(&secret) : NULL,
+		.user = a->user,
+		.tls_cert = a->tls_cert,
+		.tls_key = buf_view(&key),
 		.body = buf_view(&body),
 	    },
 	    on_token, r, f);
+}
+
+static struct span
+without_space(struct span text)
+{
+	while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL)
+		text.len--;
+	return text;
+}
+
+enum rc
+authtok_given(const struct io *io, const struct authtok_want *want, struct span token,
+    authtok_done *done, void *arg, bool *waiting, struct authtok_grant *out, struct fault *f)
+{
+	AUTO(request) *r = calloc(1, sizeof *r);
+	struct span text = without_space(token);
+	bool fetching = false;
+
+	if (text.len == 0 || text.len > AUTHTOK_MAX || memchr(text.ptr, 0, text.len) != NULL)
+		return FAULT(
+		    f, RC_INVALID, "authtoken_syntax", "%zu bytes that are no token", text.len);
+	if (r == NULL || (r->token = strndup((const char *)text.ptr, text.len)) == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token");
+	r->io = io;
+	r->want = *want;
+	r->done = done;
+	r->arg = arg;
+	TRY(fetch_signer(r, &fetching, f));
+	*waiting = fetching;
+	if (!fetching)
+		return authtok_judge(want, span_str(r->token), NULL, io_now_s(io), out, f);
+	r = NULL; /* on_x5u() has it */
+	return RC_OK;
 }
 
 enum rc

@@ -1,9 +1,9 @@
 /*
  * Authority tokens: ask a number authority or claim agent for one (RFC 9448
- * section 5.5, the STI-PA dialect of it) and say before it is used whether
- * the CA will take it.
+ * section 5.5, the STI-PA dialect of it), or take one that came otherwise, and
+ * say before it is used whether the CA will take it.
  *
- * A token lives in memory only and is never logged.
+ * A token is never logged.
  */
 #ifndef AGENT_RENEWER_AUTHTOK_H
 #define AGENT_RENEWER_AUTHTOK_H
@@ -41,7 +41,19 @@ typedef void authtok_done(void *arg, enum rc rc, struct authtok_grant *grant,
 enum rc authtok_request(const struct io *io, const struct authtok_want *want,
     authtok_done *done, void *arg, struct fault *f) MUST_CHECK;
 
-/* "{url}/at/account/{account}/token" with the account percent-encoded. */
+/*
+ * A token that is here already: pushed, in a file, or of a command.  With
+ * *waiting done() comes later (its signer's certificate is fetched); else it
+ * was judged and *out is the grant.
+ */
+enum rc authtok_given(const struct io *io, const struct authtok_want *want, struct span token,
+    authtok_done *done, void *arg, bool *waiting, struct authtok_grant *out,
+    struct fault *f) MUST_CHECK;
+
+/*
+ * "{url}/at/account/{account}/token", in the sti-pa dialect
+ * "{url}/api/v1/account/{account}/token", with the account percent-encoded.
+ */
 enum rc authtok_url(
     struct buf *out, const struct config_authority *a, struct fault *f) MUST_CHECK;
 

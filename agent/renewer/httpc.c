@@ -328,6 +328,32 @@ add_header(struct transfer *t, const char *name, const char *value)
 }
 
 static enum rc
+set_basic(struct transfer *t, const struct http_request *r, bool ok, struct fault *f)
+{
+	ok = ok && r->bearer != NULL &&
+	     curl_easy_setopt(t->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) == CURLE_OK &&
+	     curl_easy_setopt(t->easy, CURLOPT_USERNAME, r->user) == CURLE_OK &&
+	     curl_easy_setopt(t->easy, CURLOPT_PASSWORD, r->bearer) == CURLE_OK;
+	return ok ? RC_OK
+		  : FAULT(f, RC_INVALID, "http", "a user or secret that cannot be sent");
+}
+
+static enum rc
+set_client(struct transfer *t, const struct http_request *r, struct fault *f)
+{
+	struct curl_blob key = { .data = (void *)(uintptr_t)r->tls_key.ptr,
+		.len = r->tls_key.len,
+		.flags = CURL_BLOB_COPY };
+
+	if (r->tls_cert == NULL)
+		return RC_OK;
+	if (curl_easy_setopt(t->easy, CURLOPT_SSLCERT, r->tls_cert) != CURLE_OK ||
+	    curl_easy_setopt(t->easy, CURLOPT_SSLKEY_BLOB, &key) != CURLE_OK)
+		return FAULT(f, RC_INVALID, "http", "a TLS certificate that cannot be used");
+	return RC_OK;
+}
+
+static enum rc
 set_headers(struct transfer *t, const struct http_request *r, struct fault *f)
 {
 	char bearer[HEADER_MAX / 2];
@@ -338,6 +364,8 @@ set_headers(struct transfer *t, const struct http_request *r, struct fault *f)
 	if (r->method == HTTP_POST)
 		ok = ok && r->content_type != NULL &&
 		     add_header(t, "Content-Type", r->content_type);
+	if (r->user != NULL) /* RFC 7617: the header is curl's */
+		return set_basic(t, r, ok, f);
 	if (r->bearer != NULL) {
 		int n = snprintf(bearer, sizeof bearer, "Bearer %s", r->bearer);
 
@@ -396,6 +424,7 @@ set_options(struct transfer *t, const struct http_request *r, struct fault *f)
 	CURL *e = t->easy;
 
 	TRY(set_headers(t, r, f));
+	TRY(set_client(t, r, f));
 	if (!set_limits(e, r->tls_ca) || !set_method(t, r) ||
 	    curl_easy_setopt(e, CURLOPT_URL, r->url) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) != CURLE_OK ||

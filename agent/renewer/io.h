@@ -31,7 +31,10 @@ struct http_request {
 	const char *accept;	  /* NULL: none sent */
 	const char *content_type; /* POST */
 	const char *bearer;	  /* secret of an Authorization header; NULL: none */
-	size_t body_max;	  /* of the answer; 0: HTTP_BODY_MAX */
+	const char *user;     /* with bearer: Basic authentication with it as the password */
+	const char *tls_cert; /* PEM file: our certificate; NULL: none */
+	struct span tls_key;  /* of tls_cert, PEM; kept by the transfer until its end */
+	size_t body_max;      /* of the answer; 0: HTTP_BODY_MAX */
 	struct span body;
 };
 

@@ -30,6 +30,11 @@ struct ca_slot *settings_ca(const struct settings *s, const char *name); /* NULL
 
 enum token_kind { TOKEN_NUMBERS, TOKEN_CLAIMS, TOKEN__COUNT };
 
+/* The base name of a pushed token's file: the record's, ".n" or ".c". */
+enum { TOKEN_FILE_NAME = 2 * CONFIG_NAME_MAX + 5 };
+void token_file(
+    char out[TOKEN_FILE_NAME], const char *tenant, const char *name, enum token_kind k);
+
 struct job {
 	struct renew *renew;
 	struct plan plan;

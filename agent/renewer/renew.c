@@ -431,12 +431,17 @@ replan(struct job *j, struct plan *plan)
 static void
 remove_job(struct job *j)
 {
-	char file[2 * CONFIG_NAME_MAX + 2];
+	char file[2 * CONFIG_NAME_MAX + 2], token[TOKEN_FILE_NAME];
 	struct fault f = { 0 };
 
 	record_file(file, j->plan.tenant, j->plan.name);
 	if (store_remove(j->renew->store, STORE_ORDERS, file, &f) != RC_OK)
 		log_fault(LEVEL_WARNING, "renewal_record", &f);
+	for (enum token_kind k = 0; k < TOKEN__COUNT; k++) {
+		token_file(token, j->plan.tenant, j->plan.name, k);
+		if (store_remove(j->renew->store, STORE_TOKENS, token, &f) != RC_OK)
+			log_fault(LEVEL_WARNING, "token_file", &f);
+	}
 	log_state(j, "renewal_withdrawn", LEVEL_NOTICE);
 	j->gone = true;
 	if (!j->busy)
@@ -463,6 +468,19 @@ is_kept(void *arg, const char *name)
 	       bsearch(name, k->name, k->n, sizeof k->name[0], by_text) != NULL;
 }
 
+/* Of a token's file: the record's name and two characters. */
+static bool
+is_token_kept(void *arg, const char *name)
+{
+	char file[TOKEN_FILE_NAME];
+	size_t len = strlen(name);
+
+	if (len < 3 || len >= sizeof file)
+		return false;
+	snprintf(file, sizeof file, "%.*s", (int)(len - 2), name);
+	return is_kept(arg, file);
+}
+
 /* Once after a start: records of credentials that are no longer planned. */
 static void
 sweep(struct renew *r)
@@ -475,7 +493,8 @@ sweep(struct renew *r)
 	for (size_t i = 0; i < r->jobs; i++)
 		record_file(k.name[i], r->job[i]->plan.tenant, r->job[i]->plan.name);
 	qsort(k.name, k.n, sizeof k.name[0], by_text);
-	if (store_sweep(r->store, STORE_ORDERS, is_kept, &k, &f) != RC_OK)
+	if (store_sweep(r->store, STORE_ORDERS, is_kept, &k, &f) != RC_OK ||
+	    store_sweep(r->store, STORE_TOKENS, is_token_kept, &k, &f) != RC_OK)
 		log_fault(LEVEL_WARNING, "renewal_record", &f);
 	free(k.name);
 	r->swept = true;
@@ -967,6 +986,43 @@ on_renew(struct renew *r, const json_t *event)
 	log_state(j, "renewal_asked_for", LEVEL_NOTICE);
 }
 
+static enum rc
+keep_token(struct renew *r, const struct job *j, const char *token, struct fault *f)
+{
+	json_auto_t *root = json_pack("{s:s}", "token", token);
+	AUTO_FREE char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+	AUTO(authtoken) *t = NULL;
+	char file[TOKEN_FILE_NAME];
+
+	if (text == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token");
+	TRY(authtoken_decode(span_str(token), &t, f));
+	token_file(file, j->plan.tenant, j->plan.name,
+	    strcmp(t->tktype, "TNAuthList") == 0 ? TOKEN_NUMBERS : TOKEN_CLAIMS);
+	return store_write(r->store, STORE_TOKENS, file, span_str(text), f);
+}
+
+/* An operator or a portal has one: kept before it is used, and used at once where one is awaited. */
+static void
+on_token(struct renew *r, const json_t *event)
+{
+	const char *tenant = json_string_value(json_object_get(event, "tenant"));
+	const char *name = json_string_value(json_object_get(event, "name"));
+	const char *token = json_string_value(json_object_get(event, "token"));
+	struct job *j = tenant != NULL && name != NULL ? find_job(r, tenant, name) : NULL;
+	struct fault f = { 0 };
+
+	if (j == NULL || token == NULL)
+		return;
+	if (keep_token(r, j, token, &f) != RC_OK) {
+		log_fault(LEVEL_ERR, "token_not_kept", &f);
+		return;
+	}
+	log_state(j, "token_pushed", LEVEL_NOTICE);
+	if (!j->busy)
+		j->rec.wake_ms = 0;
+}
+
 void
 renew_event(struct renew *r, const json_t *event)
 {
@@ -974,6 +1030,8 @@ renew_event(struct renew *r, const json_t *event)
 
 	if (kind != NULL && strcmp(kind, "renew") == 0)
 		on_renew(r, event);
+	if (kind != NULL && strcmp(kind, "token") == 0)
+		on_token(r, event);
 	if (kind != NULL && strcmp(kind, "changed") == 0)
 		r->plan_due = true;
 }

@@ -13,6 +13,7 @@ struct store {
 static const char *const kind_names[STORE__COUNT] = {
 	[STORE_ORDERS] = "orders",
 	[STORE_ACCOUNTS] = "accounts",
+	[STORE_TOKENS] = "tokens",
 };
 
 enum { FILE_NAME_MAX = STORE_NAME_MAX + 16, STORE_PATH_MAX = 4096 };

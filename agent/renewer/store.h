@@ -8,7 +8,7 @@
 
 #include "stir/buf.h"
 
-enum store_kind { STORE_ORDERS, STORE_ACCOUNTS, STORE__COUNT };
+enum store_kind { STORE_ORDERS, STORE_ACCOUNTS, STORE_TOKENS, STORE__COUNT };
 enum { STORE_FILE_MAX = 256 * 1024, STORE_NAME_MAX = 192 };
 
 struct store;

@@ -10,11 +10,16 @@ static_assert(CONTROL_NAME == CONFIG_NAME_MAX + 1, "a name fits");
 const struct config_strings *
 hook_command(const struct config *c, const struct control *m)
 {
+	const struct config_authority *a;
 	const struct config_ca *ca;
 
-	if (memchr(m->name, 0, sizeof m->name) == NULL || m->hook != HOOK_ISSUE)
+	if (memchr(m->name, 0, sizeof m->name) == NULL)
 		return NULL;
-	ca = config_ca_find(c, m->name);
+	if (m->hook == HOOK_TOKEN) {
+		a = config_authority_find(c, m->name);
+		return a != NULL && a->source == SOURCE_COMMAND ? &a->command : NULL;
+	}
+	ca = m->hook == HOOK_ISSUE ? config_ca_find(c, m->name) : NULL;
 	return ca != NULL && ca->issuer == ISSUER_COMMAND ? &ca->command : NULL;
 }
 

@@ -321,6 +321,8 @@ trial_warn(const struct config *c)
 	for (size_t i = 0; i < c->authorities; i++) {
 		warn_missing("tls_ca", c->authority[i].tls_ca);
 		warn_secret("secret", &c->authority[i].secret);
+		warn_missing("tls_cert", c->authority[i].tls_cert);
+		warn_secret("tls_key", &c->authority[i].tls_key);
 	}
 	warn_as_front(c);
 	warn_users(c);

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pwd
 import shutil
+import ssl
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cases import Cases, equal, true
 from world import unixhttp as http
@@ -74,10 +78,134 @@ esac
             'tenant "desk"', 'tenant "press"').replace(DESK, self.NUMBER)
 
 
+class Tokens:
+    """Tokens of the lab's number authority, asked for by whoever has the secret."""
+
+    CODE = "MAigBhYEMTIzNA"  # the TNAuthList of SPC 1234
+    ASK = """import json, ssl, sys, urllib.request
+url, ca, secret = sys.argv[1:4]
+request = urllib.request.Request(url, data=sys.stdin.buffer.read(), method="POST", headers={{
+    "Content-Type": "application/json", "Authorization": "Bearer " + open(secret).read().strip()}})
+with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=ca),
+                            timeout=30) as answer:
+    print(json.load(answer)["token"])
+"""
+
+    def __init__(self, machine: Machine):
+        self.machine, self.dir = machine, machine.dir / "tokens"
+
+    def make(self) -> None:
+        """A section for each source; the command has all that it needs in a directory."""
+        (self.dir / "drawer").mkdir(parents=True)
+        (self.dir / "ask.py").write_text(self.ASK.replace("{{", "{").replace("}}", "}"))
+        shutil.copy(self.machine.info["tls_ca"], self.dir / "tls-ca.pem")
+        (self.dir / "secret").write_text(self.machine.lab_secret("authority-osp"))
+        self.machine.give(self.dir, "net_user", 0o755)
+        conf = self.machine.config / "vesperd.conf"
+        conf.write_text(conf.read_text() + 'authority "kiosk" { source = "push" }\n'
+                        f'authority "drawer" {{ source = "file" path = {quote(str(self.dir / "drawer"))} }}\n'
+                        'authority "teller" { source = "command" command = '
+                        + quote([PYTHON, str(self.dir / "ask.py"), self.url("osp"),
+                                 str(self.dir / "tls-ca.pem"), str(self.dir / "secret")]) + " }\n")
+
+    def url(self, account: str) -> str:
+        return f"{self.machine.info['number_authority'].rstrip('/')}/at/account/{account}/token"
+
+    def tenant(self, name: str) -> str:
+        return self.machine.provider(name, numbers=("15055550100",)).replace(
+            'authority = "providers"', f'authority = "{name}"')
+
+    def get(self, account: str = "osp", **asked) -> str:
+        """A token as it is asked for, rightly or not."""
+        shown = json.loads(good(self.machine, "account", "show", "lab", "--json"))
+        body = {"tktype": "TNAuthList", "tkvalue": self.CODE, "ca": False,
+                "fingerprint": shown["jwk_fingerprint"], **asked}
+        if body["fingerprint"] == "spki":
+            body["fingerprint"] = shown["spki_fingerprint"]
+        secret = self.dir / f"secret-{account}"
+        secret.write_text(self.machine.lab_secret(f"authority-{account}"))
+        done = subprocess.run([PYTHON, str(self.dir / "ask.py"), self.url(account),
+                               str(self.dir / "tls-ca.pem"), str(secret)], text=True,
+                              input=json.dumps(body), capture_output=True, timeout=60, check=False)
+        equal(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def issued(self) -> int:
+        return len(self.machine.control("GET", "/tokens")["tokens"])
+
+
+class PolicyAdministrator:
+    """An STI-PA that wants a certificate of ours and a password: it asks the lab in our place."""
+
+    USER, PASSWORD = "us", "hush hush"
+
+    def __init__(self, machine: Machine):
+        self.machine, self.dir, self.refused, self.given = machine, machine.dir / "sti-pa", 0, []
+
+    def make(self) -> None:
+        self.dir.mkdir()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=agent",
+                        "-keyout", str(self.dir / "key.pem"), "-out", str(self.dir / "cert.pem")],
+                       check=True, capture_output=True)
+        (self.dir / "password").write_text(self.PASSWORD)
+        self.machine.give(self.dir, "net_user", 0o755)
+        for name in ("key.pem", "password"):
+            (self.dir / name).chmod(0o600)
+        self.listen()
+        conf = self.machine.config / "vesperd.conf"
+        conf.write_text(conf.read_text() + 'authority "administrator" { dialect = "sti-pa"\n'
+                        f'\turl = "https://{self.server.server_address[0]}:{self.server.server_address[1]}"\n'
+                        f'\ttls_ca = "tls-ca.pem" account = "osp" user = {quote(self.USER)}\n'
+                        f"\tsecret = {quote('file:' + str(self.dir / 'password'))}\n"
+                        f"\ttls_cert = {quote(str(self.dir / 'cert.pem'))}\n"
+                        f"\ttls_key = {quote('file:' + str(self.dir / 'key.pem'))} }}\n")
+
+    def listen(self) -> None:
+        party, ca = self, self.machine.lab_dir / "ca"
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                party.answer(self)
+
+            def log_message(self, *_) -> None:
+                pass
+
+        host = self.machine.info["number_authority"].split("/")[2].split(":")[0]
+        self.server = ThreadingHTTPServer((host, 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(ca / "tls-server.pem", ca / "tls-server.key")
+        context.load_verify_locations(self.dir / "cert.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        right = "Basic " + base64.b64encode(f"{self.USER}:{self.PASSWORD}".encode()).decode()
+        if request.headers["Authorization"] != right:
+            self.refused += 1
+            request.send_error(401)
+            return
+        self.given.append((request.path, body))
+        value = body["atc"]["tkvalue"].rstrip("=").translate(str.maketrans("+/", "-_"))
+        token = Tokens(self.machine).get(**{**body["atc"], "tkvalue": value}).strip()
+        text = json.dumps({"status": "success", "message": "here it is", "token": token}).encode()
+        request.send_response(200)
+        request.send_header("Content-Type", "application/json")
+        request.send_header("Content-Length", str(len(text)))
+        request.end_headers()
+        request.wfile.write(text)
+
+
 def tenants(machine: Machine) -> dict[str, str]:
-    printer = Printer(machine)
+    printer, tokens = Printer(machine), Tokens(machine)
     printer.make()
-    return {"osp": machine.provider(), "desk": desk(machine), "press": printer.tenant()}
+    tokens.make()
+    machine.administrator = PolicyAdministrator(machine)
+    machine.administrator.make()
+    return {"osp": machine.provider(), "desk": desk(machine), "press": printer.tenant(),
+            **{name: tokens.tenant(name) for name in ("kiosk", "drawer", "teller", "administrator")}}
 
 
 def vesper(machine: Machine, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
@@ -264,6 +392,140 @@ def wrong_command(machine: Machine, how: str, reason: str) -> None:
     equal([p for p in machine.credential("press")["problems"] if p["problem"] == "renewal"], [])
 
 
+# ---- authority tokens that are not asked for over HTTPS ----
+
+def renewal_problem(machine: Machine, tenant: str) -> str:
+    return " ".join(p["detail"] for p in machine.credential(tenant)["problems"]
+                    if p["problem"] == "renewal")
+
+
+def is_awaited(machine: Machine) -> None:
+    """Nobody can ask for it: status says what is needed and how."""
+    for tenant, how in (("kiosk", "vesper token push kiosk/main"), ("drawer", "drawer.main.TNAuthList")):
+        wait_for(f"{tenant} says so", lambda t=tenant: "token_awaited" in renewal_problem(machine, t),
+                 30)
+        true(how in renewal_problem(machine, tenant), renewal_problem(machine, tenant))
+
+
+def altered(token: str) -> str:
+    head, body, signature = token.strip().split(".")
+    return f"{head}.{body}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+
+
+# name, what is asked of the lab, what is done to it, the reason, the check that says so
+WRONG_TOKENS = [
+    ("another account", {"fingerprint": "SHA256 " + ":".join(["00"] * 32)}, None,
+     "authtoken_fingerprint", "fingerprint"),
+    ("the other form of ours", {"fingerprint": "spki"}, None, "authtoken_fingerprint",
+     "fingerprint"),
+    ("other numbers", {"account": "acme", "tkvalue": "MA-iDRYLMTIwMjU1NTAxMDA"}, None,
+     "authtok_numbers", "tkvalue"),
+    ("an altered signature", {}, altered, "authtoken_signature", "signature"),
+]
+
+
+# D-29
+def wrong_token(machine: Machine, asked: dict, change, reason: str, check: str) -> None:
+    """Refused before the CA sees it, with a report of everything; nothing is kept."""
+    token = Tokens(machine).get(**asked)
+    token = change(token) if change else token
+    done = vesper(machine, "token", "push", "kiosk/main", "-", stdin=token)
+    equal(done.returncode, 4, done.stderr)
+    true(reason in done.stderr, done.stderr)
+    done = vesper(machine, "token", "inspect", "--for", "kiosk/main", "-", "--json", stdin=token)
+    equal(done.returncode, 4, done.stderr)
+    found = {c["check"]: c for c in json.loads(done.stdout)["checks"]}
+    equal((found[check]["verdict"], found[check]["reason"]), ("bad", reason))
+    equal([n for n, c in found.items() if c["verdict"] == "bad"], [check])
+    equal(machine.credential("kiosk")["state"], "pending")
+    equal(list(machine.state("renewer", "tokens").glob("kiosk*")), [])
+
+
+def expired_alone(machine: Machine) -> None:
+    """Offline, by itself: what is not known is not judged, and what is known is."""
+    token = Tokens(machine).get()
+    anchors = str(machine.config / "authority-anchors.pem")
+    shown = json.loads(good(machine, "token", "inspect", "--trust", anchors, "--json", "-",
+                            stdin=token))
+    found = {c["check"]: c["verdict"] for c in shown["checks"]}
+    equal((found["chain"], found["signature"], found["tkvalue"], found["fingerprint"]),
+          ("good", "good", "unjudged", "unjudged"))
+    late = vesper(machine, "token", "inspect", "--at", "4000000000", "-", stdin=token)
+    equal(late.returncode, 4, late.stderr)
+    true("authtoken_expired" in late.stdout, late.stdout)
+    equal(vesper(machine, "token", "inspect", "-", stdin="a.b.c").returncode, 1)
+
+
+# D-31
+def pushed(machine: Machine) -> None:
+    """Taken, kept, used at once, and again until it expires; a restart does not lose it."""
+    tokens = Tokens(machine)
+    token = tokens.get()
+    good(machine, "token", "push", "kiosk/main", "-", stdin=token)
+    machine.wait_ready("kiosk")
+    issued, serial = tokens.issued(), machine.credential("kiosk")["serial"]
+    machine.stop_agent()
+    machine.start_agent()
+    machine.wait_ready("kiosk")
+    wait_for("the renewer", lambda: machine.status()["renewer"]["up"], 30)
+    good(machine, "cert", "renew", "kiosk/main")
+    wait_for("a renewal with the same token",
+             lambda: machine.credential("kiosk")["serial"] != serial, 60)
+    equal(tokens.issued(), issued, "tokens of the lab")
+    kept = machine.state("renewer", "tokens", "kiosk.main.n.json")
+    equal(kept.stat().st_mode & 0o777, 0o600)
+    true(token.strip() not in (machine.dir / "vesperd.log").read_text(), "no token in the log")
+
+
+def from_a_file(machine: Machine) -> None:
+    tokens = Tokens(machine)
+    path = tokens.dir / "drawer" / "drawer.main.TNAuthList"
+    new = path.with_suffix(".new")
+    new.write_text(tokens.get())
+    machine.give(new, "net_user", 0o644)
+    new.rename(path)
+    good(machine, "cert", "renew", "drawer/main")
+    wait_for("the mode is refused",
+             lambda: "token_file" in renewal_problem(machine, "drawer"), 60)
+    path.chmod(0o600)
+    good(machine, "cert", "renew", "drawer/main")
+    machine.wait_ready("drawer")
+
+
+def from_a_command(machine: Machine) -> None:
+    machine.wait_ready("teller")
+    equal(machine.sign("15055550100", tenant="teller", ppt="shaken", claims={
+        "attest": "A", "origid": "123e4567-e89b-12d3-a456-426655440000"}).status, 200)
+
+
+# D-30
+def from_an_administrator(machine: Machine) -> None:
+    """Wrapped, padded, by our certificate and a password; a wrong password is said, not looped."""
+    party = machine.administrator
+    machine.wait_ready("administrator")
+    path, body = party.given[0]
+    equal((path, list(body), body["atc"]["tkvalue"]),
+          ("/api/v1/account/osp/token", ["atc"], "MAigBhYEMTIzNA=="))
+    serial = machine.credential("administrator")["serial"]
+    (party.dir / "password").write_text("wrong")
+    good(machine, "cert", "renew", "administrator/main")
+    wait_for("the refusal", lambda: "refuses" in renewal_problem(machine, "administrator"), 60)
+    equal((party.refused, machine.credential("administrator")["serial"]), (1, serial))
+    (party.dir / "password").write_text(party.PASSWORD)
+    good(machine, "cert", "renew", "administrator/main")
+    wait_for("the next one", lambda: machine.credential("administrator")["serial"] != serial, 60)
+    party.server.shutdown()
+
+
+def no_token_needed(machine: Machine) -> None:
+    done = vesper(machine, "token", "push", "desk/main", "-", stdin=Tokens(machine).get())
+    equal(done.returncode, 4, done.stderr)
+    true("conflict" in done.stderr, done.stderr)
+    done = vesper(machine, "token", "push", "osp/main", "-", stdin="no token")
+    equal(done.returncode, 4, done.stderr)
+    equal(vesper(machine, "token", "push", "osp/other", "-", stdin="x").returncode, 6)
+
+
 # ---- accounts ----
 
 # D-29
@@ -293,7 +555,8 @@ def listed(machine: Machine) -> None:
 def main() -> int:
     cases = Cases("enrol")
     with Machine() as machine:
-        machine.start(tenants, wait=False)
+        # Pushed tokens and those in files are used until they expire (D-31).
+        machine.start(tenants, wait=False, lab={"ca": {"one_time_jti": False}})
         machine.wait_ready("osp")
         cases.case("the same request", the_same_request, machine)
         for wrong, reason in WRONG:
@@ -309,6 +572,15 @@ def main() -> int:
         cases.case("by command", by_command, machine)
         for how, reason in COMMAND_FAULTS:
             cases.refusal(f"command: {how}", wrong_command, machine, how, reason)
+        cases.case("tokens: awaited", is_awaited, machine)
+        for name, *rest in WRONG_TOKENS:
+            cases.refusal(f"token: {name}", wrong_token, machine, *rest)
+        cases.refusal("token: alone", expired_alone, machine)
+        cases.refusal("token: none is needed", no_token_needed, machine)
+        cases.case("tokens: pushed (D-31)", pushed, machine)
+        cases.case("tokens: from a file", from_a_file, machine)
+        cases.case("tokens: from a command", from_a_command, machine)
+        cases.case("tokens: from an STI-PA (D-30)", from_an_administrator, machine)
         cases.case("template of the CA (D-34)", template_of_the_ca, machine)
         cases.case("both fingerprints (D-29)", both_fingerprints, machine)
         cases.case("listed", listed, machine)

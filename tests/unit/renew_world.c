@@ -665,8 +665,8 @@ world_close(struct world *w)
 		unlink(path);
 	}
 	static const char *const part[] = { "renewer/accounts/lab.json", "anchors.pem" };
-	static const char *const dirs[] = { "renewer/orders", "renewer/accounts", "renewer",
-		"" };
+	static const char *const dirs[] = { "renewer/orders", "renewer/accounts",
+		"renewer/tokens", "renewer", "" };
 
 	for (size_t i = 0; i < ARRAY_LEN(part); i++) {
 		snprintf(path, sizeof path, "%s/%s", w->dir, part[i]);

@@ -2,6 +2,8 @@
 #include "agent/renewer/authtok.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "stir/b64.h"
 #include "tests/unit/cm.h"
@@ -304,6 +306,7 @@ static struct {
 	io_http_done *done;
 	void *arg;
 	char url[256];
+	char user[32], secret[32], tls_cert[32], tls_key[32];
 	unsigned requests, results;
 	enum rc rc;
 	char reason[32];
@@ -320,6 +323,11 @@ script_http(
 	x.arg = arg;
 	x.requests++;
 	snprintf(x.url, sizeof x.url, "%s", r->url);
+	snprintf(x.user, sizeof x.user, "%s", r->user != NULL ? r->user : "");
+	snprintf(x.secret, sizeof x.secret, "%s", r->bearer != NULL ? r->bearer : "");
+	snprintf(x.tls_cert, sizeof x.tls_cert, "%s", r->tls_cert != NULL ? r->tls_cert : "");
+	snprintf(x.tls_key, sizeof x.tls_key, "%.*s", (int)r->tls_key.len,
+	    r->tls_key.len > 0 ? (const char *)r->tls_key.ptr : "");
 	return RC_OK;
 }
 
@@ -443,11 +451,143 @@ signer_by_x5u(void **state)
 	}
 }
 
+/* ---- who we are to it ---- */
+
+static void
+put_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fchmod(fileno(file), 0600), 0);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+authenticates(void **state)
+{
+	char dir[] = "/tmp/vesper-authtok-XXXXXX", secret[64], key[64];
+	char secret_path[96], key_path[96];
+	struct config_authority a = { .name = (char[]){ "ta" },
+		.url = (char[]){ "https://ta.example" },
+		.account = (char[]){ "acme" },
+		.user = (char[]){ "us" },
+		.tls_cert = (char[]){ "ours.pem" } };
+	struct authtok_want w = want_of(&a, false);
+	struct io io = { .http = script_http, .now_ms = script_now };
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(secret, sizeof secret, "%s/secret", dir);
+	snprintf(key, sizeof key, "%s/key", dir);
+	snprintf(secret_path, sizeof secret_path, "file:%s", secret);
+	snprintf(key_path, sizeof key_path, "file:%s", key);
+	a.secret.text = secret_path;
+	a.tls_key.text = key_path;
+	put_file(secret, "hush\n");
+	memset(&x, 0, sizeof x);
+	/* A secret that cannot be read is not left out. */
+	assert_int_equal(authtok_request(&io, &w, on_grant, NULL, &f), RC_NOT_FOUND);
+	assert_int_equal(x.requests, 0);
+	put_file(key, "the key\n");
+	assert_int_equal(authtok_request(&io, &w, on_grant, NULL, NULL), RC_OK);
+	assert_string_equal(x.user, "us");
+	assert_string_equal(x.secret, "hush");
+	assert_string_equal(x.tls_cert, "ours.pem");
+	assert_string_equal(x.tls_key, "the key");
+	reply(401, span_str(""), -1);
+	assert_int_equal(chmod(key, 0644), 0);
+	assert_int_equal(authtok_request(&io, &w, on_grant, NULL, NULL), RC_INVALID);
+	assert_int_equal(unlink(key) | unlink(secret) | rmdir(dir), 0);
+}
+
+/* ---- what a policy administrator says with status 200 ---- */
+
+static void
+says_no(void **state)
+{
+	struct config_authority a = { .name = (char[]){ "pa" },
+		.url = (char[]){ "https://pa.example" },
+		.account = (char[]){ "1234" },
+		.dialect = AUTHORITY_STI_PA };
+	struct authtok_want w = want_of(&a, false);
+	struct io io = { .http = script_http, .now_ms = script_now };
+
+	(void)state;
+	memset(&x, 0, sizeof x);
+	assert_int_equal(authtok_request(&io, &w, on_grant, NULL, NULL), RC_OK);
+	assert_string_equal(x.url, "https://pa.example/api/v1/account/1234/token");
+	reply(200,
+	    span_str("{\"status\":\"error\",\"message\":\"not yours\",\"token\":\"a.b.c\"}"),
+	    -1);
+	assert_int_equal(x.rc, RC_DENIED);
+	assert_string_equal(x.reason, "authtok_status");
+}
+
+/* ---- one that is here already ---- */
+
+static struct given_case {
+	const char *name;
+	enum oddity odd;
+	const char *before, *behind, *instead;
+	enum rc rc;
+	const char *reason;
+} given_cases[] = {
+	{ "good", FINE, "", "", NULL, RC_OK, NULL },
+	{ "a line feed behind it", FINE, "", " \r\n", NULL, RC_OK, NULL },
+	{ "something before it", FINE, "x", "", NULL, RC_INVALID, NULL },
+	{ "nothing", FINE, "", "", "", RC_INVALID, "authtoken_syntax" },
+	{ "a blank", FINE, "", "", "\n", RC_INVALID, "authtoken_syntax" },
+	{ "another account's", OTHER_KEY, "", "", NULL, RC_DENIED, "authtoken_fingerprint" },
+	{ "an expired one", EXPIRED, "", "", NULL, RC_EXPIRED, "authtoken_expired" },
+	{ "a stranger's", STRANGER, "", "", NULL, RC_DENIED, "authtoken_chain" },
+};
+
+static void
+given(void **state)
+{
+	const struct given_case *c = *state;
+	struct judge_case good = judge_cases[0];
+	struct config_authority a = { .name = (char[]){ "ta" }, .source = SOURCE_PUSH };
+	struct authtok_want w = want_of(&a, false);
+	struct io io = { .http = script_http, .now_ms = script_now };
+	AUTO_BUF token = BUF_INIT(65536), text = BUF_INIT(65536);
+	struct authtok_grant g = { 0 };
+	struct fault f = { 0 };
+	bool waiting = true;
+	enum rc rc;
+
+	memset(&x, 0, sizeof x);
+	good.odd = c->odd;
+	make_token(&token, &good);
+	buf_str(&text, c->instead != NULL ? c->instead : c->before);
+	if (c->instead == NULL)
+		buf_span(&text, buf_view(&token));
+	buf_str(&text, c->behind);
+	rc = authtok_given(&io, &w, buf_view(&text), on_grant, NULL, &waiting, &g, &f);
+	assert_int_equal(rc, c->rc);
+	assert_int_equal(x.requests + x.results, 0);
+	if (rc != RC_OK) {
+		assert_null(g.token);
+		if (c->reason != NULL)
+			assert_string_equal(f.reason, c->reason);
+		return;
+	}
+	assert_false(waiting);
+	assert_string_equal(g.token, buf_text(&token));
+	authtok_grant_done(&g);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[64] = { cmocka_unit_test(signer_by_x5u) };
-	size_t n = 1;
+	struct CMUnitTest tests[64] = { cmocka_unit_test(signer_by_x5u),
+		cmocka_unit_test(authenticates), cmocka_unit_test(says_no) };
+	size_t n = 3;
+
+	ROWS(tests, n, given_cases, given);
 
 	ROWS(tests, n, judge_cases, judge);
 	ROWS(tests, n, body_cases, body);

@@ -292,14 +292,174 @@ checks(void **state)
 		assert_non_null(strstr(f.detail, c->detail));
 }
 
+/* ---- everything that is wrong ---------------------------------------------------------- */
+
+/* mustInclude {rcd}; mustInclude {rcd, div} */
+#define ONE_CLAIM  "MAmgBzAFFgNyY2Q"
+#define TWO_CLAIMS "MA6gDDAKFgNyY2QWA2Rpdg"
+
+static struct report_case {
+	const char *name;
+	struct token_parts parts;
+	bool other_key, other_root, constraints, unknown;
+	const char *verdicts; /* a letter a step: g b w u, in the order of the steps */
+	enum authtoken_step step;
+	const char *reason;
+} report_cases[] = {
+	/*   type value account ca exp iss chain signature parties binding */
+	{ "all well", { 0 },
+	    .verdicts = "gggggggg"
+			"ug" },
+	{ "case of tktype (RFC 9447 s3.1)", { .tktype = "TnAuthList" },
+	    .verdicts = "bggggggg"
+			"ug",
+	    .step = AUTHTOKEN_TYPE, .reason = "authtoken_tktype" },
+	{ "other numbers", { .tkvalue = "MAigBhYEOTk5OQ" },
+	    .verdicts = "gbgggggg"
+			"ug",
+	    .step = AUTHTOKEN_VALUE, .reason = "authtok_numbers" },
+	{ "padded numbers are the same", { .tkvalue = "MAigBhYEMTIzNA==" },
+	    .verdicts = "gggggggg"
+			"ug" },
+	{ "another account", { .fingerprint = "SHA256 00:11" },
+	    .verdicts = "ggbggggg"
+			"ug",
+	    .step = AUTHTOKEN_ACCOUNT, .reason = "authtoken_fingerprint" },
+	{ "for a CA", { .ca = ",\"ca\":true" },
+	    .verdicts = "gggbgggg"
+			"ug",
+	    .step = AUTHTOKEN_CA, .reason = "authtoken_ca" },
+	{ "expired", { .exp = "1799999999" },
+	    .verdicts = "ggggbggg"
+			"ug",
+	    .step = AUTHTOKEN_EXPIRY, .reason = "authtoken_expired" },
+	{ "another issuer", { .iss = "https://other.example" },
+	    .verdicts = "gggggbgg"
+			"ug",
+	    .step = AUTHTOKEN_ISSUER, .reason = "authtoken_issuer" },
+	{ "another root", { 0 }, .other_root = true,
+	    .verdicts = "ggggggbg"
+			"ug",
+	    .step = AUTHTOKEN_CHAIN, .reason = "authtoken_chain" },
+	{ "another key", { 0 }, .other_key = true,
+	    .verdicts = "gggggggb"
+			"ug",
+	    .step = AUTHTOKEN_SIGNATURE, .reason = "authtoken_signature" },
+	{ "all at once",
+	    { .tktype = "x",
+		.tkvalue = "MAigBhYEOTk5OQ",
+		.fingerprint = "SHA256 00",
+		.ca = ",\"ca\":true",
+		.exp = "1",
+		.iss = "x" },
+	    .other_key = true, .other_root = true,
+	    .verdicts = "bbbbbbbb"
+			"ug",
+	    .step = AUTHTOKEN_SIGNATURE, .reason = "authtoken_signature" },
+	{ "by x5u, fetched by nobody",
+	    { .header = "{\"alg\":\"ES256\",\"x5u\":\"https://a.example/ta.pem\"}" },
+	    .verdicts = "gggggguu"
+			"ug" },
+	{ "nothing is known", { 0 }, .unknown = true,
+	    .verdicts = "uuugguug"
+			"ug" },
+	{ "constraints, narrower is more", { .tkvalue = TWO_CLAIMS }, .constraints = true,
+	    .verdicts = "gggggggg"
+			"ww" },
+	{ "constraints on nothing that was asked", { .tkvalue = "MAmgBzAFFgNkaXY" },
+	    .constraints = true,
+	    .verdicts = "gbgggggg"
+			"ww",
+	    .step = AUTHTOKEN_VALUE, .reason = "authtok_wider" },
+	{ "constraints that are none", { .tkvalue = "AAAA" }, .constraints = true,
+	    .verdicts = "gbgggggg"
+			"ww",
+	    .step = AUTHTOKEN_VALUE, .reason = NULL },
+};
+
+static void
+reports(void **state)
+{
+	const struct report_case *c = *state;
+	AUTO(anchors) *anchors = anchors_of(c->other_root ? ANCHOR_OTHER : ANCHOR_OWN);
+	AUTO_BUF jwt = BUF_INIT(65536), want = BUF_INIT(100);
+	AUTO(authtoken) *t = NULL;
+	struct authtoken_finding got[AUTHTOKEN__STEPS];
+	struct authtoken_expect e = { .tktype = "TNAuthList",
+		.account_point = w.account,
+		.anchors = anchors,
+		.issuer = "https://authority.example",
+		.now_s = 1800000000 };
+	struct authtoken_wanted wanted = { .constraints = c->constraints };
+	static const char letters[] = "ugwb";
+	char verdicts[AUTHTOKEN__STEPS + 1] = "";
+
+	make_token(&jwt, &c->parts, c->other_key ? w.other_key : w.ta_key);
+	assert_int_equal(authtoken_decode(buf_view(&jwt), &t, NULL), RC_OK);
+	assert_int_equal(b64_decode(&want, B64_URL,
+			     span_str(c->constraints ? ONE_CLAIM : "MAigBhYEMTIzNA"), NULL),
+	    RC_OK);
+	wanted.tkvalue = buf_view(&want);
+	if (c->unknown) {
+		e = (struct authtoken_expect){ .now_s = e.now_s };
+		wanted.tkvalue.len = 0;
+	}
+	assert_int_equal(authtoken_report(t, buf_view(&jwt), &e, &wanted, got, NULL), RC_OK);
+	for (size_t i = 0; i < AUTHTOKEN__STEPS; i++) {
+		verdicts[i] = letters[got[i].verdict];
+		assert_true(got[i].why.detail[0] != 0);
+		assert_int_equal(got[i].verdict == AUTHTOKEN_BAD, got[i].why.rc != RC_OK);
+	}
+	assert_string_equal(verdicts, c->verdicts);
+	if (c->reason != NULL)
+		assert_string_equal(got[c->step].why.reason, c->reason);
+}
+
+/* V-61, V-64: what a claim agent should say, and by what it is bound to numbers. */
+static void
+agents_token(void **state)
+{
+	static const char *const evidence[] = { "",
+		",\"evidence\":{\"tktype\":\"TNAuthList\"}" };
+	const struct authtoken_wanted wanted = { .constraints = true };
+	struct authtoken_finding got[AUTHTOKEN__STEPS];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(evidence); i++) {
+		AUTO_BUF jwt = BUF_INIT(65536), payload = BUF_INIT(4096);
+		AUTO(authtoken) *t = NULL;
+		struct token_parts parts = { 0 };
+
+		buf_printf(&payload,
+		    "{\"exp\":1800000600,\"jti\":\"1\",\"iss\":\"agent\",\"sub\":\"acme\"%s,"
+		    "\"atc\":{\"tktype\":\"JWTClaimConstraints\",\"tkvalue\":\"" ONE_CLAIM
+		    "\",\"fingerprint\":\"%s\"}}",
+		    evidence[i], w.jwk_print);
+		parts.payload = buf_text(&payload);
+		make_token(&jwt, &parts, w.ta_key);
+		assert_int_equal(authtoken_decode(buf_view(&jwt), &t, NULL), RC_OK);
+		assert_int_equal(
+		    authtoken_report(t, buf_view(&jwt),
+			&(struct authtoken_expect){ .now_s = 1800000000 }, &wanted, got, NULL),
+		    RC_OK);
+		assert_int_equal(got[AUTHTOKEN_PARTIES].verdict, AUTHTOKEN_GOOD);
+		assert_string_equal(got[AUTHTOKEN_PARTIES].why.detail, "agent for acme");
+		assert_int_equal(
+		    got[AUTHTOKEN_BINDING].verdict, i == 0 ? AUTHTOKEN_WARNED : AUTHTOKEN_GOOD);
+	}
+}
+
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(decode_cases) + ARRAY_LEN(check_cases) + 1];
+	static struct CMUnitTest tests[ARRAY_LEN(decode_cases) + ARRAY_LEN(check_cases) +
+				       ARRAY_LEN(report_cases) + 2];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decodes);
 	ROWS(tests, n, check_cases, checks);
+	ROWS(tests, n, report_cases, reports);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(not_a_jws);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(agents_token);
 	return cmocka_run_group_tests(tests, make_world, drop_world);
 }

@@ -38,7 +38,14 @@ static struct config_ca cas[] = {
 	{ .name = t_acme, .issuer = ISSUER_ACME },
 	{ .name = t_hand, .issuer = ISSUER_HAND },
 };
-static struct config config = { .ca = cas, .cas = ARRAY_LEN(cas) };
+static struct config_authority authorities[] = {
+	{ .name = t_three, .source = SOURCE_COMMAND, .command = { three, 3 } },
+	{ .name = t_slow, .source = SOURCE_REST },
+};
+static struct config config = { .ca = cas,
+	.cas = ARRAY_LEN(cas),
+	.authority = authorities,
+	.authorities = ARRAY_LEN(authorities) };
 static struct spawn_context context = { .config = &config, .null = -1 };
 
 static struct control
@@ -65,6 +72,9 @@ static struct lookup_case {
 	{ "no name", "", HOOK_ISSUE, false },
 	{ "no kind", "echo", 0, false },
 	{ "another kind", "echo", 99, false },
+	{ "a token's command", "three", HOOK_TOKEN, true },
+	{ "a CA's for a token", "echo", HOOK_TOKEN, false },
+	{ "an authority that is asked", "slow", HOOK_TOKEN, false },
 };
 
 static void
