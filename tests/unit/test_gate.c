@@ -201,8 +201,8 @@ opens(void **state)
 {
 	const struct open_case *c = *state;
 	struct gate_policy policy = { .profile = profile(c->profile) };
-	AUTO(gate) *g = NULL;
 	AUTO_LEAF l;
+	AUTO(gate) *g = NULL;
 	struct fault f = { 0 };
 	enum rc rc;
 
@@ -254,8 +254,8 @@ lists_are_a_union(void **state)
 	for (size_t i = 0; i < 2 * ARRAY_LEN(profiles); i++) {
 		struct gate_policy policy = { .profile = profile(profiles[i / 2]),
 			.referenced = set };
-		AUTO(gate) *g = NULL;
 		AUTO_LEAF l;
+		AUTO(gate) *g = NULL;
 
 		leaf_init(&l, i % 2 == 0 ? NUMBER : NULL, NULL);
 		at_an_uri(&l.cert);
@@ -275,8 +275,8 @@ time_is_exact(void **state)
 	struct gate_policy policy = { 0 };
 	struct cert ca = { .is_ca = true, .not_before_s = NOW - 60, .not_after_s = NOW + 60 };
 	static const int64_t in[] = { NOW - 60, NOW, NOW + 60 }, out[] = { NOW - 61, NOW + 61 };
-	AUTO(gate) *g = NULL;
 	AUTO_LEAF l;
+	AUTO(gate) *g = NULL;
 	int64_t from = 0, to = 0;
 
 	(void)state;
@@ -423,8 +423,8 @@ decide(void **state)
 	const struct decide_case *c = *state;
 	struct gate_policy policy = { .profile = profile(c->profile) };
 	__attribute__((cleanup(passport_done))) struct passport p = { 0 };
-	AUTO(gate) *g = NULL;
 	AUTO_LEAF l;
+	AUTO(gate) *g = NULL;
 	struct fault f = { 0 };
 	enum rc rc;
 
@@ -475,8 +475,8 @@ hint_where_orig_is_held(void **state)
 		struct gate_policy policy = { .profile = profile("atis-delegate") };
 		__attribute__((cleanup(passport_done))) struct passport p = { 0 };
 		json_auto_t *claims = json_of(rows[i].claims);
-		AUTO(gate) *g = NULL;
 		AUTO_LEAF l;
+		AUTO(gate) *g = NULL;
 		struct fault f = { 0 };
 
 		leaf_init(&l, NUMBER, rows[i].constraints);
@@ -510,8 +510,8 @@ extra_claims(void **state)
 {
 	static const char *const own[] = { "crn" };
 	struct gate_policy policy = { 0 };
-	AUTO(gate) *g = NULL, *bare = NULL;
 	AUTO_LEAF l, m;
+	AUTO(gate) *g = NULL, *bare = NULL;
 	const char **all = NULL;
 	size_t n = 0;
 
