@@ -32,8 +32,9 @@ libprovision_la_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS) $(LIBP11_CFLAGS)
 libprovision_la_SOURCES = \
 	pkcs11/ask.c pkcs11/ask.h \
 	pkcs11/provision.c pkcs11/provision.h \
-	pkcs11/provision_bench.c pkcs11/provision_import.c \
+	pkcs11/provision_bench.c pkcs11/provision_cert.c pkcs11/provision_import.c \
 	pkcs11/provision_objects.c pkcs11/provision_test.c \
+	pkcs11/provision_slots.c pkcs11/provision_slots.h \
 	pkcs11/provision_token.c pkcs11/provision_token.h \
 	pkcs11/show.c pkcs11/show.h \
 	pkcs11/uri.c pkcs11/uri.h

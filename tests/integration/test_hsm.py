@@ -163,6 +163,10 @@ def pins(bench: Bench) -> None:
     done = bench.hsm("set-pin", *mine, "--so-pin", "file:so", "--new-pin", "file:pin", "--json")
     equal((done.code, done.json["pin"]), (0, "user"), done.err)
     equal(bench.hsm("test", *user).code, 0)
+    bench.file("short", "1")
+    for of in (["--pin", "file:pin"], ["--so-pin", "file:so"], ["--so", "--so-pin", "file:so"]):
+        refused(bench.hsm("set-pin", *mine, *of, "--new-pin", "file:short"), 2, "new PIN")
+    equal(bench.hsm("test", *user).code, 0)
     done = bench.hsm("set-pin", *mine, "--so", "--so-pin", "file:so", "--new-pin", "file:new")
     equal(done.code, 0, done.err)
     refused(bench.hsm("set-pin", *mine, "--so-pin", "file:so", "--new-pin", "file:pin"), 4,
@@ -345,6 +349,11 @@ def beside_the_agent(machine: Machine) -> None:
     equal(measured.code, 0, measured.err)
     equal([k["label"] for k in run("hsm", "objects", *config(machine), "--json").json["keys"]], labels)
     refused(run("hsm", "test", "other", *config(machine)), 6, "other")
+    short = machine.dir / "short-pin"
+    short.write_text("1\n")
+    short.chmod(0o600)
+    refused(run("hsm", "set-pin", "--new-pin", f"file:{short}", *config(machine)), 2, "length")
+    equal(run("hsm", "test", *config(machine), "--quiet").code, 0, "the old PIN was not refused")
     refused(run("hsm", "test", "main", "--label", "x", *config(machine)), 2, "--module")
     if is_root():
         owners = {path.stat().st_uid for path in (machine.dir / "token").rglob("*")}
