@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "agent/front/headers.h"
+#include "agent/front/policy.h"
 #include "stir/text.h"
 
 struct segment {
@@ -24,6 +25,7 @@ struct credset_base {
 	struct credset_parts parts;
 	struct credset_index index;
 	size_t slots;
+	unsigned ppts;
 };
 
 /* ---- credentials ---- */
@@ -436,6 +438,16 @@ credset_chain(const struct credset *s, struct span x5u)
 
 /* ---- bases and sets ---- */
 
+static unsigned
+ppts_of(const struct config_tenant *t)
+{
+	unsigned ppts = 0;
+
+	for (size_t i = 0; t->enabled && i < t->credentials; i++)
+		ppts |= policy_ppts_passed(t, &t->credential[i]);
+	return ppts;
+}
+
 enum rc
 credset_base_new(const struct credset_parts *parts, struct credset_base **out, struct fault *f)
 {
@@ -445,8 +457,10 @@ credset_base_new(const struct credset_parts *parts, struct credset_base **out, s
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
 	atomic_init(&b->refs, 1);
 	TRY(index_config(&b->index, parts->config, f));
-	for (size_t i = 0; i < parts->config->tenants; i++)
+	for (size_t i = 0; i < parts->config->tenants; i++) {
 		b->slots += parts->config->tenant[i].credentials;
+		b->ppts |= ppts_of(&parts->config->tenant[i]);
+	}
 	b->parts = *parts; /* from here on they are ours */
 	*out = TAKE(b);
 	return RC_OK;
@@ -487,6 +501,7 @@ set_borrow(struct credset *s, struct credset_base *b)
 	s->authority_anchors = b->parts.authority_anchors;
 	s->index = &b->index;
 	s->slots = b->slots;
+	s->ppts = b->ppts;
 	for (size_t i = 0; i < c->tenants; i++) {
 		s->tenant[i] = (struct credset_tenant){ &c->tenant[i], s->slot + at };
 		at += c->tenant[i].credentials;

@@ -140,6 +140,7 @@ struct credset {
 	const struct ctlogs *ctlogs;			   /* NULL: none configured */
 	const struct anchors *anchors, *authority_anchors; /* NULL likewise */
 	const struct credset_index *index;		   /* number -> tenants */
+	unsigned ppts; /* 1 << ppt: some credential of some enabled tenant could sign it */
 	struct credset_tenant *tenant; /* same order as config->tenant: sorted by name */
 	struct credential **slot;      /* every tenant's credentials, one after the other */
 	/*

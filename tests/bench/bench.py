@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measure import disk, file_system  # noqa: E402
-from rows import ROWS, Figure, Round, World, growth, run, spread  # noqa: E402
+from rows import ROWS, Figure, Round, World, growth, run, sign_many, spread  # noqa: E402
 from world.machine import BUILD, softhsm_module  # noqa: E402
 
 MEMORY, DECISIONS = "memory", "decisions"
@@ -64,7 +64,8 @@ def measure_row(name: str, w: World, args) -> dict:
     if name == DECISIONS:
         return {"decisions": decisions()}
     if name == MEMORY:
-        return {"figures": judged(growth(w, args.signatures))}
+        held = sign_many(w, args.signatures)
+        return {"held": held, "figures": judged(growth(held))}
     row = ROWS[name]
     rounds = run(row.kinds(w), args.rounds)
     return {"results": table(rounds), "figures": judged(row.figures(rounds))}
@@ -98,7 +99,7 @@ def show_figures(figures: dict) -> None:
     for what, f in figures.items():
         bounds = "" if f["floor"] is None else f"floor {f['floor']:g}, aim {f['aim']:g}" + \
             ("" if f["met"] else "  NOT MET")
-        print(f"  {what.rstrip():56}{text(f):28}{bounds}")
+        print(f"  {what.rstrip():58} {text(f):28}{bounds}")
 
 
 def show_decisions(rows: list[dict]) -> None:
@@ -110,6 +111,8 @@ def show_decisions(rows: list[dict]) -> None:
 
 def show_row(name: str, report: dict) -> None:
     print(f"\n{name}")
+    for held in report.get("held", {}).values():
+        print("  " + ", ".join(f"{k} {v:,}" for k, v in held.items()))
     show_results(report.get("results", {}))
     show_figures(report.get("figures", {}))
     if "decisions" in report:
