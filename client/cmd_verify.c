@@ -3,6 +3,7 @@
 #include "client/jwe.h"
 #include "client/show.h"
 #include "client/token.h"
+#include "stir/compact.h"
 #include "stir/jtext.h"
 #include "stir/verify.h"
 
@@ -18,6 +19,10 @@ struct verify {
 	const char *disclosure, *disclosure_key;
 	struct text_list original, div;
 	int64_t at_s; /* -1: now */
+	/* What the compact form leaves out (D-20). */
+	const char *orig, *info;
+	struct text_list dest;
+	int64_t iat_s; /* -1: not given */
 };
 
 /* What the options name, read. */
@@ -27,8 +32,8 @@ struct material {
 	struct chain *chain;
 	struct tnset *tn_list;
 	struct tn from, to;
-	struct buf text;
-	struct span token; /* in text */
+	struct buf text, full;
+	struct span token; /* in one of them */
 	struct originals *originals;
 	struct disclosure disclosure;
 };
@@ -40,6 +45,7 @@ material_done(struct material *m)
 	ctlogs_free(m->logs);
 	chain_free(m->chain);
 	buf_free(&m->text);
+	buf_free(&m->full);
 	originals_free(m->originals);
 	tnset_free(m->tn_list);
 	disclosure_done(&m->disclosure);
@@ -232,6 +238,29 @@ answer(struct cli *cli, const struct verify *v, const struct material *m,
 	return status;
 }
 
+/* The token in full, where it is compact and the signalling is told. */
+static int
+expand(struct cli *cli, const struct verify *v, struct material *m)
+{
+	const struct compact with = { .orig = v->orig,
+		.dest = v->dest.item,
+		.dests = v->dest.len,
+		.iat_s = v->iat_s,
+		.info = v->info };
+	struct fault f = { 0 };
+
+	if (v->orig == NULL)
+		return EXIT_DONE; /* its first step says what is missing */
+	if (!compact_is(m->token))
+		return cli_fail(cli, EXIT_USAGE, "usage: --orig, --dest, --iat, --info",
+		    "they are of the compact form, and this token is in full", NULL);
+	m->full = BUF_INIT(TOKEN_MAX);
+	if (compact_expand(&m->full, m->token, &with, &f) != RC_OK)
+		return cli_fault(cli, EXIT_REFUSED, "cannot rebuild the PASSporT", &f, NULL);
+	m->token = buf_view(&m->full);
+	return EXIT_DONE;
+}
+
 static int
 verify_with(struct cli *cli, const struct verify *v, const struct material *m)
 {
@@ -265,6 +294,7 @@ verify(struct cli *cli, const struct verify *v, const char *token)
 	__attribute__((cleanup(material_done))) struct material m = { .text =
 									  BUF_INIT(TOKEN_MAX) };
 	struct fault f = { 0 };
+	int status;
 
 	if (read_numbers(v, &m, &f) != RC_OK)
 		return cli_fault(cli, EXIT_USAGE, "usage: --from or --to", &f, NULL);
@@ -282,13 +312,14 @@ verify(struct cli *cli, const struct verify *v, const char *token)
 		    : f.rc == RC_DENIED	 ? EXIT_REFUSED
 					 : EXIT_FAILED,
 		    "--original and --div", &f, NULL);
-	return verify_with(cli, v, &m);
+	status = expand(cli, v, &m);
+	return status == EXIT_DONE ? verify_with(cli, v, &m) : status;
 }
 
 int
 cmd_verify(struct cli *cli, int argc, char **argv)
 {
-	struct verify v = { .at_s = -1 };
+	struct verify v = { .at_s = -1, .iat_s = -1 };
 	struct text_list rest = { 0 };
 	const struct option options[] = { { "--trust", OPTION_TEXT, &v.trust },
 		{ "--ct-logs", OPTION_TEXT, &v.ct_logs }, { "--chain", OPTION_TEXT, &v.chain },
@@ -297,6 +328,8 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 		{ "--osp-spc", OPTION_TEXT, &v.osp_spc },
 		{ "--encompassing", OPTION_TEXT, &v.encompassing },
 		{ "--original", OPTION_LIST, &v.original }, { "--div", OPTION_LIST, &v.div },
+		{ "--orig", OPTION_TEXT, &v.orig }, { "--dest", OPTION_LIST, &v.dest },
+		{ "--iat", OPTION_TIME, &v.iat_s }, { "--info", OPTION_TEXT, &v.info },
 		{ "--disclosure", OPTION_TEXT, &v.disclosure },
 		{ "--disclosure-key", OPTION_TEXT, &v.disclosure_key }, { 0 } };
 	struct fault f = { 0 };
@@ -309,6 +342,10 @@ cmd_verify(struct cli *cli, int argc, char **argv)
 	if (v.encompassing != NULL && !encompass_find(v.encompassing, &v.mode))
 		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", v.encompassing,
 		    "it is require, if-present or off");
+	if ((v.orig != NULL) != (v.dest.len > 0) || (v.orig != NULL) != (v.iat_s >= 0) ||
+	    (v.orig == NULL && v.info != NULL))
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    "--orig, --dest and --iat go together, and --info with them", NULL);
 	if (v.disclosure_key != NULL && v.disclosure == NULL)
 		return cli_fail(cli, EXIT_USAGE, "usage: --disclosure-key",
 		    "it opens what --disclosure names", NULL);

@@ -37,6 +37,7 @@ static const struct command {
 	    "	[--from TN] [--to TN] [--at TIME] [--original PASSPORT]...\n"
 	    "	[--div PASSPORT]... [--encompassing require|if-present|off]\n"
 	    "	[--tn-list FILE] [--osp-spc CODE]\n"
+	    "	[--orig TN --dest TN... --iat TIME [--info URI]]\n"
 	    "	[--disclosure FILE [--disclosure-key KEY.jwk]] TOKEN|-",
 	    "the verification service's steps, a verdict for each" },
 	{ "check", cmd_check,

@@ -1,5 +1,6 @@
 # values: numbers, lists, constraints, claims
 libstir_la_SOURCES += \
+	stir/compact.c stir/compact.h \
 	stir/constraints.c stir/constraints.h stir/constraintsparts.h \
 	stir/constraintscheck.c stir/constraintsder.c stir/constraintsplan.c \
 	stir/gate.c stir/gate.h \

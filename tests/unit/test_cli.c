@@ -73,6 +73,28 @@ leaf_spec(void)
 	};
 }
 
+/* RFC 8225 section 7: as it would be in full, but for all that the signalling says. */
+static void
+write_compact(void)
+{
+	AUTO_BUF jwt = BUF_INIT(4096), text = BUF_INIT(4096);
+	struct span sig;
+
+	pki_jws(&jwt,
+	    "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5u\":\"https://cert.example/a.pem\"}",
+	    "{\"dest\":{\"tn\":[\"" CALLEE "\",\"12125550112\"]},\"iat\":" NOW
+	    ",\"orig\":{\"tn\":\"" CALLER "\"}}",
+	    w.leaf_key);
+	sig = span_str(strrchr(buf_text(&jwt), '.') + 1);
+	buf_str(&text, "..");
+	buf_span(&text, sig);
+	write_file("bare.txt", buf_view(&text));
+	buf_str(&text, ";info=<https://cert.example/a.pem>");
+	write_file("compact.txt", buf_view(&text));
+	buf_str(&text, ";ppt=shaken");
+	write_file("shaken.txt", buf_view(&text));
+}
+
 static void
 write_tokens(X509 *leaf)
 {
@@ -90,6 +112,7 @@ write_tokens(X509 *leaf)
 	buf_span(&id, buf_view(&jwt));
 	buf_str(&id, ";info=<https://cert.example/a.pem>;alg=ES256\r\n");
 	write_file("identity.txt", buf_view(&id));
+	write_compact();
 }
 
 static void
@@ -253,7 +276,7 @@ drop_world(void **state)
 		"rcd.json", "other.json", "twice.json", "broken.json", "stale.json", "list.der",
 		"dots.der", "list.json", "some.conf", "eab.conf", "p384.csr", "stdin", "stdout",
 		"stderr", "nines.pem", "absent.pem", "spaced.pem", "quoted.pem", "commit.pem",
-		"salts", "others" };
+		"salts", "others", "bare.txt", "compact.txt", "shaken.txt" };
 	char path[128];
 
 	(void)state;
@@ -271,7 +294,7 @@ drop_world(void **state)
 
 /* ---- running -------------------------------------------------------------------------- */
 
-enum { ARGV_MAX = 24 };
+enum { ARGV_MAX = 32 };
 
 static void
 redirect(posix_spawn_file_actions_t *actions, int fd, const char *name, int flags)
@@ -348,6 +371,8 @@ split(const char *line, char *argv[ARGV_MAX])
 	argv[n] = NULL;
 }
 
+#define COMPACT	  "verify --trust @root.pem --ct-logs @logs.json --chain @leaf.pem --at " NOW " "
+#define ORIG_DEST "--orig " CALLER " --dest " CALLEE " --dest 12125550112 "
 #define WITH(more) \
 	"{\"orig\":{\"tn\":\"" CALLER "\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}," more "}"
 #define VPER \
@@ -686,6 +711,28 @@ static struct run_case {
 	{ "check: time in words", "check --cert @leaf.pem --claims @base.json --at today", "", 2,
 	    { NULL }, "--at" },
 
+	{ "verify: D-20 compact", COMPACT "--orig +1-202-555-0100 --dest 12125550112 --dest " CALLEE
+	    " --iat " NOW " @compact.txt", "", 0, { "signature    pass", "PASS\n" }, NULL },
+	{ "verify: D-20 compact alone", COMPACT ORIG_DEST "--iat " NOW
+	    " --info https://cert.example/a.pem @bare.txt", "", 0, { "PASS\n" }, NULL },
+	{ "verify: D-20 compact alone, no info", COMPACT ORIG_DEST "--iat " NOW " @bare.txt", "", 4,
+	    { NULL }, "info" },
+	{ "verify: D-20 compact of another x5u", COMPACT ORIG_DEST "--iat " NOW
+	    " --info https://cert.example/b.pem @bare.txt", "", 4, { "signature    fail" }, NULL },
+	{ "verify: D-20 compact of another time", COMPACT ORIG_DEST "--iat 1799999999 @compact.txt", "", 4,
+	    { "signature    fail", "SIP code 438" }, NULL },
+	{ "verify: D-20 compact of another dest", COMPACT "--orig " CALLER " --dest " CALLEE " --iat " NOW
+	    " @compact.txt", "", 4, { "signature    fail" }, NULL },
+	{ "verify: D-20 compact of another orig", COMPACT "--orig 12025550101 --dest " CALLEE
+	    " --dest 12125550112 --iat " NOW " @compact.txt", "", 4, { "signature    fail" }, NULL },
+	{ "verify: D-20 compact of another type", COMPACT ORIG_DEST "--iat " NOW " @shaken.txt", "", 4,
+	    { NULL }, "cannot be rebuilt" },
+	{ "verify: D-20 compact, nothing told", COMPACT "@compact.txt", "", 4, { "compact_form" }, NULL },
+	{ "verify: D-20 compact, no number", COMPACT "--orig alice --dest " CALLEE " --iat " NOW
+	    " @compact.txt", "", 4, { NULL }, "invalid_tn" },
+	{ "verify: D-20 half of it", COMPACT "--orig " CALLER " @compact.txt", "", 2, { NULL }, "together" },
+	{ "verify: D-20 in full already", COMPACT ORIG_DEST "--iat " NOW " @passport.jwt", "", 2,
+	    { NULL }, "in full" },
 	{ "verify: all of it",
 	    "verify --trust @root.pem --ct-logs @logs.json --from +1-202-555-0100 --to " CALLEE " --at "
 	    NOW " @identity.txt", "", 0,
