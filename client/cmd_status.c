@@ -194,6 +194,29 @@ print_capacity(const json_t *c)
 	putchar('\n');
 }
 
+/* They cost room, and may be another agent's: only who runs the token can tell. */
+static void
+print_unnamed(const json_t *t)
+{
+	const json_t *unnamed = json_object_get(t, "unnamed");
+	json_t *ids = json_object_get(unnamed, "ids"), *id;
+	char when[REMAINING_TEXT];
+	size_t i;
+
+	if (number(t, "unnamed_keys") <= 0)
+		return;
+	remaining(json_object_get(unnamed, "since"), when);
+	printf(
+	    "  %lld keys that no file of this agent names, first seen %s: where nobody else\n"
+	    "  uses the token, destroy them there (CKA_ID):\n",
+	    number(t, "unnamed_keys"), when);
+	json_array_foreach (ids, i, id)
+		printf("    %s\n", json_string_value(id));
+	if (number(t, "unnamed_keys") > (long long)json_array_size(ids))
+		printf("    and %lld more\n",
+		    number(t, "unnamed_keys") - (long long)json_array_size(ids));
+}
+
 /* What runs for a token is shown to the administrator alone. */
 static void
 print_token(const json_t *t, bool all)
@@ -220,6 +243,7 @@ print_token(const json_t *t, bool all)
 			       : "down",
 	    signatures, errors);
 	print_capacity(json_object_get(t, "capacity"));
+	print_unnamed(t);
 }
 
 static void

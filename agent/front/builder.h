@@ -88,7 +88,7 @@ struct builder_status {
 	bool renewer;
 	bool admin[CONFIG_MAX_TOKENS];
 	bool counted[CONFIG_MAX_TOKENS];
-	size_t unnamed[CONFIG_MAX_TOKENS]; /* keys that nothing names, when counted */
+	struct works_unnamed unnamed[CONFIG_MAX_TOKENS]; /* when counted */
 	struct builder_room {
 		bool known;
 		unsigned keys; /* in the token, whoever's */

@@ -344,6 +344,27 @@ put_capacity(struct buf *out, const struct builder_room *r, unsigned max_keys)
 	jw_close(out, '}');
 }
 
+/* What an operator needs to look for them. */
+static void
+put_unnamed(struct buf *out, const struct works_unnamed *u)
+{
+	jw_uint(out, "unnamed_keys", u->keys);
+	jw_open(out, "unnamed", '{');
+	if (u->since_s != 0)
+		jw_int(out, "since", u->since_s);
+	else
+		jw_null(out, "since");
+	jw_open(out, "ids", '[');
+	for (size_t i = 0; i < u->keys && i < WORKS_UNNAMED_SHOWN; i++) {
+		char hex[2 * KEY_ID_LEN + 1];
+
+		works_hex(u->id[i], KEY_ID_LEN, hex);
+		jw_str(out, NULL, hex);
+	}
+	jw_close(out, ']');
+	jw_close(out, '}');
+}
+
 /* Callers see whether a token is up; what runs there is the administrator's. */
 static void
 put_token(struct buf *out, const struct api_call *call, unsigned i,
@@ -366,7 +387,7 @@ put_token(struct buf *out, const struct api_call *call, unsigned i,
 	jw_bool(out, "up", i < CONFIG_MAX_TOKENS && builder->admin[i]);
 	jw_close(out, '}');
 	if (call->conn->admin && i < CONFIG_MAX_TOKENS && builder->counted[i])
-		jw_uint(out, "unnamed_keys", builder->unnamed[i]);
+		put_unnamed(out, &builder->unnamed[i]);
 	if (call->conn->admin && i < CONFIG_MAX_TOKENS)
 		put_capacity(out, &builder->room[i], front_set(fr)->config->token[i].max_keys);
 	jw_close(out, '}');

@@ -162,10 +162,10 @@ retiring(const struct look *l, const uint8_t key_id[KEY_ID_LEN])
 }
 
 static enum rc
-count(struct works *w, unsigned token, size_t *out, struct fault *f)
+count(struct works *w, unsigned token, struct works_unnamed *out, struct fault *f)
 {
 	struct look l __attribute__((cleanup(look_done))) = { .w = w };
-	size_t n = 0;
+	struct works_unnamed u = { 0 };
 
 	TRY(token_admin_list(w->token[token].admin, take, &l, f));
 	if (l.more)
@@ -175,29 +175,36 @@ count(struct works *w, unsigned token, size_t *out, struct fault *f)
 	name_in_force(&l);
 	TRY(store_path(&l.tenants, f, "%s/front/tenants", w->set->config->state_dir));
 	TRY(store_each(l.tenants.text, name_tenant, &l, f));
-	for (size_t i = 0; i < l.keys; i++)
-		n += !l.key[i].named && !retiring(&l, l.key[i].id);
-	*out = n;
+	for (size_t i = 0; i < l.keys; i++) {
+		if (l.key[i].named || retiring(&l, l.key[i].id))
+			continue;
+		if (u.keys < WORKS_UNNAMED_SHOWN)
+			memcpy(u.id[u.keys], l.key[i].id, KEY_ID_LEN);
+		u.keys++;
+	}
+	*out = u;
 	return RC_OK;
 }
 
 static bool
-look_at(struct works *w, unsigned token)
+look_at(struct works *w, unsigned token, int64_t now_s)
 {
 	struct works_token *t = &w->token[token];
 	struct fault why = { 0 };
-	size_t n = 0;
+	struct works_unnamed u = { 0 };
 
 	if (!token_admin_ready(t->admin))
 		return false; /* nobody waits here for one that is not up */
-	if (count(w, token, &n, &why) != RC_OK) {
+	if (count(w, token, &u, &why) != RC_OK) {
 		log_fault(LEVEL_WARNING, "unnamed_keys", &why);
 		return false;
 	}
-	if (n > 0 && (!t->counted || t->unnamed != n))
+	if (u.keys > 0 && (!t->counted || t->unnamed.keys != u.keys))
 		log_event(LEVEL_WARNING, "unnamed_keys", "token=%s keys=%zu",
-		    w->set->config->token[token].name, n);
-	t->unnamed = n;
+		    w->set->config->token[token].name, u.keys);
+	if (u.keys > 0)
+		u.since_s = t->unnamed.since_s != 0 ? t->unnamed.since_s : now_s;
+	t->unnamed = u;
 	t->counted = true;
 	spare_count(w, token);
 	return true;
@@ -209,6 +216,6 @@ unnamed_look(struct works *w, int64_t now_s)
 	bool all = true;
 
 	for (unsigned i = 0; i < w->set->config->tokens && i < CONFIG_MAX_TOKENS; i++)
-		all &= look_at(w, i);
+		all &= look_at(w, i, now_s);
 	return now_s + (all ? UNNAMED_LOOK_S : UNNAMED_RETRY_S);
 }

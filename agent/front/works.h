@@ -25,12 +25,21 @@ struct works_spare { /* spare.h */
 	int64_t made_s;
 };
 
+enum { WORKS_UNNAMED_SHOWN = 8 };
+
+/* Keys in the token that nothing of ours names. */
+struct works_unnamed {
+	size_t keys;
+	int64_t since_s; /* when the first of them was found; 0: there are none */
+	uint8_t id[WORKS_UNNAMED_SHOWN][KEY_ID_LEN]; /* of the first keys */
+};
+
 struct works_token {
 	struct token_admin *admin;
 	struct token_provider *provider;
 	struct fault failed; /* why the last signature was not had: EVP does not carry it */
 	bool counted;
-	size_t unnamed; /* keys in it that nothing of ours names, when counted */
+	struct works_unnamed unnamed; /* when counted */
 	bool sized;
 	unsigned keys; /* private keys in it, whoever's, when sized */
 	enum works_room room;

@@ -1094,7 +1094,7 @@ unnamed(struct lab *l)
 		(void)poll(NULL, 0, 1); /* its greeting is on the way */
 	(void)unnamed_look(&l->works, now);
 	assert_true(l->works.token[0].counted);
-	return l->works.token[0].unnamed;
+	return l->works.token[0].unnamed.keys;
 }
 
 /* Whichever call of the disk fails: a key that the file names, or none at all. */
@@ -1224,7 +1224,12 @@ unnamed_keys_are_counted_and_kept(void **state)
 	assert_int_equal(unnamed(&l), 0);
 	assert_int_equal(works_generate(&l.works, 0, lost, NULL), RC_OK); /* and a crash */
 	key_id_of_point(lost, lost_id);
+	assert_int_equal(l.works.token[0].unnamed.since_s, 0);
 	assert_int_equal(unnamed(&l), 1);
+	assert_int_equal(l.works.token[0].unnamed.since_s, now);
+	assert_memory_equal(l.works.token[0].unnamed.id[0], lost_id, KEY_ID_LEN);
+	(void)unnamed_look(&l.works, now + 7200);
+	assert_int_equal(l.works.token[0].unnamed.since_s, now); /* since it was first seen */
 	lab_close(&l);
 	bworld_tenant("acme", VESPER(NUMBERS, "min_scts = 2"));
 	lab_open(&l);
