@@ -1,8 +1,10 @@
 /*
- * JSON text: what is read is written, and what was written reads back to the same text.
+ * JSON text: what is read is written, and what was written reads back to the same text,
+ * and to the same value with nothing hidden in it.
  * RFC 8225 s9
  */
 #include "stir/jtext.h"
+#include "stir/text.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -10,8 +12,9 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	json_auto_t *value = NULL, *again = NULL;
+	json_auto_t *value = NULL, *again = NULL, *same = NULL;
 	AUTO_BUF once = BUF_INIT(1 << 20), twice = BUF_INIT(1 << 20);
+	AUTO_BUF safe = BUF_INIT(1 << 20);
 	struct fault f = { 0 };
 
 	if (jtext_read(span_of(data, len), &value, &f) != RC_OK)
@@ -22,6 +25,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    jtext_write(&twice, again, &f) != RC_OK)
 		abort();
 	if (!span_eq(buf_view(&once), buf_view(&twice)))
+		abort();
+	text_put_json(&safe, buf_view(&once));
+	if (jtext_read(buf_view(&safe), &same, &f) != RC_OK || !json_equal(again, same) ||
+	    !text_is_shown(buf_view(&safe), false))
 		abort();
 	return 0;
 }
