@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from cases import Cases, equal, true
 from world import process
 from world import unixhttp as http
-from world.machine import TOKEN_LABEL, Machine, wait_for
+from world.machine import BUILD, TOKEN_LABEL, Machine, is_root, wait_for
 
 ACME = "12025550100"
 CONNECTIONS, EACH = 8, 40
@@ -72,6 +73,13 @@ def sign_all(machine: Machine) -> list:
 
 
 def it_is_softokn(machine: Machine) -> None:
+    listed = subprocess.run(
+        [str(BUILD / "vesper"), "hsm", "list", "main", "-c", str(machine.config / "vesperd.conf"),
+         "--json"], capture_output=True, text=True, timeout=60, check=True)
+    makers = {t["manufacturer"] for t in json.loads(listed.stdout)["tokens"]}
+    equal(makers, {"Mozilla Foundation"})
+    if not is_root():  # the signers are not dumpable: only root reads what they have loaded
+        return
     pids = process.roles(machine.agent.pid)["signer"]
     equal(len(pids), 2)
     for pid in pids:
