@@ -455,6 +455,32 @@ world_ask(void *ctx, const json_t *m, io_ask_done *done, void *arg, struct fault
 	return RC_OK;
 }
 
+static enum rc
+world_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
+    io_run_done *done, void *arg, struct fault *f)
+{
+	struct world *w = ctx;
+	struct pending *p = add_pending(w);
+	enum world_fault fault = strikes(w);
+
+	(void)f;
+	assert_int_equal(kind, HOOK_ISSUE);
+	assert_string_equal(name, "lab");
+	assert_int_equal(
+	    strncmp((const char *)input.ptr, "-----BEGIN CERTIFICATE REQUEST", 30), 0);
+	p->run_done = done;
+	p->arg = arg;
+	w->runs++;
+	switch (fault) {
+	case FAULT_NONE:
+	case FAULT_BAD_NONCE: buf_str(&p->answer.body, "a chain"); break;
+	case FAULT_GARBAGE: break;
+	case FAULT_DENIED: refuse(p, RC_DENIED, "command_refused"); break;
+	default: refuse(p, RC_NET, "command_failed"); break;
+	}
+	return RC_OK;
+}
+
 static int64_t
 world_now(void *ctx)
 {
@@ -473,7 +499,10 @@ deliver(struct pending *p, bool stopping)
 		p->rc = RC_CONFLICT;
 		p->fault = stop;
 	}
-	if (p->http)
+	if (p->run_done != NULL)
+		p->run_done(p->arg, p->rc,
+		    p->rc == RC_OK ? buf_view(&p->answer.body) : span_of(NULL, 0), &p->fault);
+	else if (p->http)
 		p->http_done(p->arg, p->rc, p->rc == RC_OK ? &p->answer : NULL, &p->fault);
 	else
 		p->ask_done(p->arg, p->rc, p->rc == RC_OK ? p->reply : NULL, &p->fault);
@@ -553,12 +582,14 @@ make_config(const struct world *w)
 	c->ca = calloc(1, sizeof *c->ca);
 	c->cas = 1;
 	c->ca[0].name = strdup("lab");
+	c->ca[0].issuer = w->command ? ISSUER_COMMAND : ISSUER_ACME;
 	c->ca[0].directory = strdup(CA "/dir");
 	c->ca[0].constraints_type = strdup("JWTClaimConstraints");
 	c->ca[0].enhanced_type = strdup("EnhancedJWTClaimConstraints");
 	c->authority = calloc(1, sizeof *c->authority);
 	c->authorities = 1;
 	c->authority[0].name = strdup("ta");
+	c->authority[0].source = w->push ? SOURCE_PUSH : SOURCE_REST;
 	c->authority[0].url = strdup(TA "/");
 	c->authority[0].account = strdup("a");
 	return c;
@@ -628,8 +659,11 @@ world_open(struct world *w, size_t credentials)
 	*w = (struct world){ .now_ms = PKI_NOW * 1000, .life_s = 3600, .token_life_s = 3600 };
 	snprintf(w->dir, sizeof w->dir, "/tmp/test-renew-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	w->io =
-	    (struct io){ .ctx = w, .http = world_http, .ask = world_ask, .now_ms = world_now };
+	w->io = (struct io){ .ctx = w,
+		.http = world_http,
+		.ask = world_ask,
+		.run = world_run,
+		.now_ms = world_now };
 	w->tnauth = w->constraints = w->narrower = w->wider = BUF_INIT(4096);
 	w->creds = credentials;
 	for (size_t i = 0; i < credentials; i++) {
@@ -662,6 +696,9 @@ world_close(struct world *w)
 	for (size_t i = 0; i < w->creds; i++) {
 		snprintf(
 		    path, sizeof path, "%s/renewer/orders/t.%s.json", w->dir, w->cred[i].name);
+		unlink(path);
+		snprintf(path, sizeof path, "%s/renewer/tokens/t.%s.n.json", w->dir,
+		    w->cred[i].name);
 		unlink(path);
 	}
 	static const char *const part[] = { "renewer/accounts/lab.json", "anchors.pem" };
@@ -702,5 +739,20 @@ world_event(struct world *w, const char *event, const char *name)
 	json_auto_t *e =
 	    json_pack("{s:s, s:s, s:s}", "event", event, "tenant", "t", "name", name);
 
+	renew_event(w->renew, e);
+}
+
+void
+world_push(struct world *w, const char *name, bool other)
+{
+	json_auto_t *account = account_answer(w), *asked = NULL, *token = NULL, *e = NULL;
+
+	asked = json_pack("{s:s, s:O}", "tktype", "TNAuthList", "fingerprint",
+	    json_object_get(account, "jwk_fingerprint"));
+	if (other)
+		json_object_set_new(asked, "fingerprint", json_string("SHA256 00"));
+	token = make_token(w, asked);
+	e = json_pack("{s:s, s:s, s:s, s:O}", "event", "token", "tenant", "t", "name", name,
+	    "token", json_object_get(token, "token"));
 	renew_event(w->renew, e);
 }

@@ -44,6 +44,7 @@ struct pending {
 	bool http;
 	io_http_done *http_done;
 	io_ask_done *ask_done;
+	io_run_done *run_done;
 	void *arg;
 	enum rc rc;
 	struct fault fault;
@@ -69,6 +70,9 @@ struct world {
 	unsigned fail_at; /* the call that fails, counted from 1; 0: none */
 	enum world_fault fault;
 	bool fault_struck, fail_always; /* always: every call from fail_at on */
+	/* With world_reload(): a command in the place of the CA; tokens are pushed only. */
+	bool command, push;
+	unsigned runs;
 	bool refuse_install, grant_narrower, grant_wider, processing;
 	unsigned alternates,
 	    home;	  /* chains beside the first; the one that leads to the anchor */
@@ -86,6 +90,8 @@ void world_close(struct world *w);
 /* The renewer dies with everything that is under way, and starts again. */
 void world_kill(struct world *w);
 void world_reload(struct world *w);
+/* A token for these credentials' numbers is pushed; for another account with other. */
+void world_push(struct world *w, const char *name, bool other);
 void world_event(struct world *w, const char *event, const char *name);
 
 /* One turn; false when nothing was under way and time moved. */

@@ -525,10 +525,183 @@ spoilt_records_begin_again(void **state)
 	world_close(&w);
 }
 
+/* ---- a command in the place of the CA ---- */
+
+static void
+open_command(struct world *w)
+{
+	world_open(w, 1);
+	w->command = true;
+	world_kill(w);
+	w->calls = 0;
+}
+
+/* No account, no token, no order; the schedule is that of any other. */
+static void
+by_command(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_command(&w);
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.runs, 1);
+	assert_int_equal(w.chain_len, strlen("a chain"));
+	assert_true(world_until(&w, installed_thrice, 3 * 2702));
+	assert_int_equal(w.runs, 3);
+	assert_int_equal(w.orders + w.tokens + w.registrations, 0);
+	world_close(&w);
+}
+
+static void
+by_command_killed_at_each_turn(void **state)
+{
+	bool done = false;
+
+	(void)state;
+	for (unsigned n = 1; !done; n++) {
+		struct world w;
+
+		open_command(&w);
+		for (unsigned turn = 0; turn < n; turn++)
+			(void)world_turn(&w);
+		done = all_installed(&w);
+		world_kill(&w);
+		assert_true(world_until(&w, all_installed, 30));
+		world_pass(&w, 100);
+		assert_int_equal(w.cred[0].installs, 1);
+		assert_in_range(w.runs, 1, 2);
+		assert_int_equal(w.problems, 0);
+		world_close(&w);
+		assert_true(n < 50);
+	}
+}
+
+/* The calls are: the plan, the request, the command, the install. */
+static struct command_case {
+	const char *name;
+	unsigned fail_at;
+	enum world_fault fault;
+	int64_t within_s;
+	unsigned runs;
+	const char *problem;
+} command_cases[] = {
+	{ "no request", 2, FAULT_UNAVAILABLE, 60, 1, "hsm_unavailable" },
+	{ "a request that is none", 2, FAULT_GARBAGE, 60, 1, "channel" },
+	{ "the command fails", 3, FAULT_LOST, 60, 2, "command_failed" },
+	{ "the command says nothing", 3, FAULT_GARBAGE, 60, 2, "command_output" },
+	{ "the command refuses", 3, FAULT_DENIED, 4000, 2, "command_refused" },
+	/* The chain is there: it is not asked for twice. */
+	{ "not put in force yet", 4, FAULT_UNAVAILABLE, 60, 1, "hsm_unavailable" },
+	{ "refused by the front", 4, FAULT_DENIED, 4000, 2, "invalid_member" },
+};
+
+static void
+command_fails(void **state)
+{
+	const struct command_case *c = *state;
+	struct world w;
+
+	open_command(&w);
+	w.fail_at = c->fail_at;
+	w.fault = c->fault;
+	assert_true(world_until(&w, has_problem, 5));
+	assert_int_equal(strncmp(w.cred[0].problem, c->problem, strlen(c->problem)), 0);
+	assert_true(world_until(&w, all_installed, c->within_s));
+	assert_int_equal(w.runs, c->runs);
+	world_pass(&w, 2);
+	assert_string_equal(w.cred[0].problem, "");
+	world_close(&w);
+}
+
+/* The section of the CA changes while an order, or a command, is under way. */
+static void
+from_one_way_to_the_other(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n < 20; n += 3) {
+		struct world w;
+
+		world_open(&w, 1);
+		w.command = n % 2 == 0;
+		world_kill(&w);
+		for (unsigned turn = 0; turn < n; turn++)
+			(void)world_turn(&w);
+		w.command = !w.command;
+		world_reload(&w);
+		assert_true(world_until(&w, all_installed, 60));
+		world_close(&w);
+	}
+}
+
+/* ---- tokens that are pushed ---- */
+
+static void
+open_pushed(struct world *w)
+{
+	world_open(w, 1);
+	w->push = true;
+	w->cred[0].constraints = false;
+	world_kill(w);
+}
+
+/* D-31: awaited, kept through a restart, used until it expires, and then awaited again. */
+static void
+pushed_token(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_pushed(&w);
+	assert_true(world_until(&w, has_problem, 5));
+	assert_int_equal(strncmp(w.cred[0].problem, "token_awaited:", 14), 0);
+	w.token_life_s = 4000;
+	world_push(&w, "c00", false);
+	world_kill(&w);
+	assert_true(world_until(&w, all_installed, 5));
+	w.cred[0].installs = 0;
+	world_event(&w, "renew", "c00");
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.tokens, 0);
+	world_pass(&w, 4000);
+	w.cred[0].problem[0] = 0;
+	world_event(&w, "renew", "c00");
+	assert_true(world_until(&w, has_problem, 400));
+	world_push(&w, "c00", false);
+	w.cred[0].installs = 0;
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.tokens, 0);
+	world_close(&w);
+}
+
+/* Judged again by who uses it: for another account it is dropped, and nothing is ordered. */
+static void
+pushed_for_another_account(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_pushed(&w);
+	assert_true(world_until(&w, has_problem, 5));
+	world_push(&w, "c00", true);
+	world_pass(&w, 3);
+	assert_int_equal(strncmp(w.cred[0].problem, "authtoken_fingerprint:", 22), 0);
+	assert_int_equal(w.orders, 0);
+	world_push(&w, "none", false); /* nobody's: passed over */
+	world_push(&w, "c00", false);
+	assert_true(world_until(&w, all_installed, 5));
+	world_close(&w);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[32] = {
+	struct CMUnitTest tests[64] = {
+		cmocka_unit_test(by_command),
+		cmocka_unit_test(by_command_killed_at_each_turn),
+		cmocka_unit_test(from_one_way_to_the_other),
+		cmocka_unit_test(pushed_token),
+		cmocka_unit_test(pushed_for_another_account),
 		cmocka_unit_test(good_run),
 		cmocka_unit_test(nothing_works),
 		cmocka_unit_test(killed_at_each_turn),
@@ -549,9 +722,12 @@ main(void)
 		cmocka_unit_test(an_operator_asks),
 		cmocka_unit_test(spoilt_records_begin_again),
 	};
-	size_t n = 18;
+	size_t n = 0;
 
+	while (tests[n].test_func != NULL)
+		n++;
 	ROWS(tests, n, challenge_cases, challenge_fails);
+	ROWS(tests, n, command_cases, command_fails);
 	ROWS(tests, n, fault_cases, one_failure);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
 }
