@@ -346,7 +346,11 @@ credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t m
 
 /* ---- x5u -> credential ---- */
 
-/* Slots by the hash of their x5u; 0 ends a list, else it is a slot's index and 1. */
+/*
+ * Credentials by the hash of their x5u; 0 ends a list, else it is an index and
+ * 1: of a slot, behind the slots of the one before it, whose PASSporTs are
+ * still answered.
+ */
 struct credset_x5u {
 	uint32_t mask; /* buckets - 1 */
 	uint32_t *bucket, *next;
@@ -398,10 +402,16 @@ has_x5u(const struct credential *c)
 	return c != NULL && c->state == CREDENTIAL_READY && c->x5u != NULL;
 }
 
+static const struct credential *
+held_at(const struct credset *s, size_t i)
+{
+	return i < s->slots ? s->slot[i] : s->before[i - s->slots];
+}
+
 static void
 x5u_add(struct credset *s, size_t slot)
 {
-	const struct credential *c = s->slot[slot];
+	const struct credential *c = held_at(s, slot);
 	uint32_t *head;
 
 	if (!has_x5u(c))
@@ -414,7 +424,7 @@ x5u_add(struct credset *s, size_t slot)
 static void
 x5u_remove(struct credset *s, size_t slot)
 {
-	const struct credential *c = s->slot[slot];
+	const struct credential *c = held_at(s, slot);
 	uint32_t *at;
 
 	if (!has_x5u(c))
@@ -430,8 +440,8 @@ const struct chain *
 credset_chain(const struct credset *s, struct span x5u)
 {
 	for (uint32_t at = *x5u_bucket(s->x5u, x5u); at != 0; at = s->x5u->next[at - 1]) {
-		if (span_is(x5u, s->slot[at - 1]->x5u))
-			return s->slot[at - 1]->chain;
+		if (span_is(x5u, held_at(s, at - 1)->x5u))
+			return held_at(s, at - 1)->chain;
 	}
 	return peers_find(s->base->parts.peers, x5u);
 }
@@ -517,7 +527,7 @@ credset_new(struct credset_base *base, struct credset **out, struct fault *f)
 		s->tenant = calloc(base->parts.config->tenants + 1, sizeof *s->tenant);
 		s->slot = calloc(base->slots + 1, sizeof(struct credential *));
 		s->before = calloc(base->slots + 1, sizeof(struct credential *));
-		s->x5u = x5u_new(base->slots);
+		s->x5u = x5u_new(2 * base->slots);
 	}
 	if (s == NULL || s->tenant == NULL || s->slot == NULL || s->before == NULL ||
 	    s->x5u == NULL) {
@@ -578,8 +588,17 @@ same_list(const struct credential *a, const struct credential *b)
 static bool
 is_renewed_by(const struct credential *old, const struct credential *c)
 {
-	return old != NULL && old->state == CREDENTIAL_READY && c->state == CREDENTIAL_READY &&
+	return old->state == CREDENTIAL_READY && c->state == CREDENTIAL_READY &&
 	       old->not_before_s < c->not_before_s && same_list(old, c);
+}
+
+static void
+put_before(struct credset *s, size_t i, struct credential *c)
+{
+	x5u_remove(s, s->slots + i);
+	credential_release(s->before[i]);
+	s->before[i] = c;
+	x5u_add(s, s->slots + i);
 }
 
 void
@@ -588,24 +607,20 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 	size_t i = slot_of(s, at);
 	struct credential *old = s->slot[i];
 
+	put_before(s, i, NULL);
 	x5u_remove(s, i);
-	credential_release(s->before[i]);
-	s->before[i] = NULL;
-	if (is_renewed_by(old, c))
-		s->before[i] = old;
-	else
-		credential_release(old);
 	s->slot[i] = c;
 	x5u_add(s, i);
+	if (old != NULL && is_renewed_by(old, c))
+		put_before(s, i, old);
+	else
+		credential_release(old);
 }
 
 void
 credset_put_before(struct credset *s, struct credset_place at, struct credential *c)
 {
-	size_t i = slot_of(s, at);
-
-	credential_release(s->before[i]);
-	s->before[i] = c;
+	put_before(s, slot_of(s, at), c);
 }
 
 void
@@ -628,6 +643,7 @@ credset_copy(const struct credset *s, struct credset **out, struct fault *f)
 		if (s->before[i] != NULL)
 			copy->before[i] = credential_ref(s->before[i]);
 		x5u_add(copy, i);
+		x5u_add(copy, copy->slots + i);
 	}
 	if (s->contents != NULL)
 		credset_observe(copy, s->contents);
@@ -657,8 +673,7 @@ credset_forget(const struct credset *s, int64_t now_s, struct credset **out, boo
 	for (size_t i = 0; i < copy->slots; i++) {
 		if (copy->before[i] == NULL || may_sign(copy->before[i], copy->slot[i], now_s))
 			continue;
-		credential_release(copy->before[i]);
-		copy->before[i] = NULL;
+		put_before(copy, i, NULL);
 		any = true;
 	}
 	*changed = any;

@@ -172,7 +172,7 @@ credset_releasep(struct credset **s)
 size_t credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t max);
 
 /*
- * The chain of a READY credential with that x5u, else of another party that is
+ * The chain of a READY credential with that x5u, or of the one before it, else of another party that is
  * known by it (peers.h): one look into a hash table, one binary search.  It is
  * to be verified.  NULL: none.
  */

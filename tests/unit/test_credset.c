@@ -330,6 +330,42 @@ chains_by_x5u(void **state)
 	assert_null(credset_chain(one, span_of(NULL, 0)));
 }
 
+/* What the certificate before a renewal has signed is answered with it at hand. */
+static void
+the_one_before_is_found_by_x5u(void **state)
+{
+	const struct credset_place at = { 1, 0 };
+	AUTO_CREDSET *one = make_set(make_config(3)), *two = NULL, *gone = NULL;
+	struct credential *old = with_x5u("https://c.example/0.pem", CREDENTIAL_READY);
+	struct credential *new = with_x5u("https://c.example/1.pem", CREDENTIAL_READY);
+	bool changed = false;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		credset_put(one, (struct credset_place){ i, 0 }, make_credential("t"));
+	old->not_after_s = 1000;
+	new->not_before_s = 500;
+	credset_put(one, at, old);
+	assert_null(credset_before(one, at, 500));
+	credset_put(one, at, new);
+	assert_ptr_equal(chain_at(one, 0), old->chain);
+	assert_ptr_equal(chain_at(one, 1), new->chain);
+	assert_int_equal(credset_copy(one, &two, NULL), RC_OK);
+	assert_ptr_equal(chain_at(two, 0), old->chain);
+	assert_int_equal(credset_forget(two, 1000, &gone, &changed, NULL), RC_OK);
+	assert_false(changed); /* of the same key, it may sign to its end */
+	credset_release(TAKE(gone));
+	assert_int_equal(credset_forget(two, 1001, &gone, &changed, NULL), RC_OK);
+	assert_true(changed);
+	assert_null(chain_at(gone, 0));
+	assert_ptr_equal(chain_at(gone, 1), new->chain);
+	credset_put(two, at, make_credential("t"));
+	assert_null(chain_at(two, 0));
+	assert_null(chain_at(two, 1));
+	credset_put_before(two, at, with_x5u("https://c.example/0.pem", CREDENTIAL_READY));
+	assert_non_null(chain_at(two, 0));
+}
+
 static void
 problems_are_cut(void **state)
 {
@@ -373,6 +409,7 @@ main(void)
 		cmocka_unit_test(a_million_numbers),
 		cmocka_unit_test(sets_share_credentials),
 		cmocka_unit_test(chains_by_x5u),
+		cmocka_unit_test(the_one_before_is_found_by_x5u),
 		cmocka_unit_test(problems_are_cut),
 	};
 
