@@ -294,7 +294,9 @@ static void
 credential_done(struct config_credential *cred)
 {
 	free(cred->name);
+	free(cred->base);
 	free(cred->token);
+	strings_done(&cred->tokens);
 	free(cred->ca);
 	free(cred->authority);
 	free(cred->claim_agent);
@@ -397,6 +399,16 @@ config_token_find(const struct config *c, const char *name)
 			return &c->token[i];
 	}
 	return NULL;
+}
+
+bool
+config_token_serves(const struct config_credential *c, const char *token)
+{
+	for (size_t i = 0; c->spread && i < c->tokens.len; i++) {
+		if (strcmp(c->tokens.item[i], token) == 0)
+			return true;
+	}
+	return strcmp(c->token, token) == 0;
 }
 
 const struct config_ca *

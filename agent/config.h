@@ -27,6 +27,7 @@ enum {
 	CONFIG_MAX_FILE = 4 * 1024 * 1024,
 	CONFIG_MAX_CONTENT = 64, /* rcd_content of one credential */
 	CONFIG_NAME_MAX = 63,	 /* [a-z0-9][a-z0-9._-]* */
+	CONFIG_MAX_COPIES = 4,	 /* tokens that hold a key each of one credential */
 	CONFIG_MAX_REKEY_DAYS = 3650,
 	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1, /* in rekey_days */
 	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
@@ -127,10 +128,17 @@ enum origid_source { ORIGID_CALLER, ORIGID_FIXED, ORIGID_RANDOM };
 
 enum unlisted_tn { UNLISTED_REFUSE, UNLISTED_B, UNLISTED_C }; /* D-05, class sp */
 
-struct config_credential { /* credential NAME { … } inside a tenant */
+/*
+ * credential NAME { … } inside a tenant.  With several tokens and without
+ * spread it is one for each: NAME.TOKEN, of the base NAME.
+ */
+struct config_credential {
 	char *name;
+	char *base; /* as the section is called */
 	enum profile profile;
-	char *token;
+	char *token;			 /* where its keys are made */
+	struct config_strings tokens;	 /* as listed */
+	bool spread;			 /* its key is in one of them, not in each */
 	char *ca;			 /* NULL: installed by hand */
 	char *authority;		 /* TNAuthList tokens */
 	char *claim_agent;		 /* constraints tokens; NULL: none wanted */
@@ -304,6 +312,8 @@ enum rc config_check_readable(const struct config *c, int dir, struct fault *f) 
 void config_drop_tenants(struct config *c);
 
 const struct config_token *config_token_find(const struct config *c, const char *name);
+/* May a key of this credential be in this token?  Of those listed, with spread. */
+bool config_token_serves(const struct config_credential *c, const char *token);
 const struct config_ca *config_ca_find(const struct config *c, const char *name);
 const char *config_issuer_name(enum issuer issuer); /* "acme" */
 /* Of a credential: of its CA, without one ISSUER_HAND. */

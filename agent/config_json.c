@@ -221,6 +221,9 @@ credential_json(const struct config_credential *c)
 	json_object_update(out, types);
 	json_object_update(out, private);
 	json_object_set(out, "rekey", rekey);
+	json_object_set_new(out, "base", json_string(c->base));
+	if (c->spread)
+		json_object_set_new(out, "spread", strings_json(&c->tokens));
 	return out;
 }
 

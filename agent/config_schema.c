@@ -80,7 +80,8 @@ static cfg_opt_t constraints_options[] = {
 };
 
 static cfg_opt_t credential_options[] = {
-	TEXT("profile"), TEXT("token"), TEXT("ca"), TEXT("authority"), TEXT("claim_agent"),
+	TEXT("profile"), LIST("token"), NO("spread"), TEXT("ca"), TEXT("authority"),
+	TEXT("claim_agent"),
 	CFG_SEC("constraints", constraints_options, CFGF_MULTI),
 	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"), NO("publish_root"),
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),

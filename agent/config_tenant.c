@@ -231,14 +231,101 @@ read_profile(const struct section *s, struct config_credential *cred, struct fau
 	    s, "profile", f, "no profile '%.40s'; it is one of %s", name, PROFILE_NAMES);
 }
 
+/* ---- tokens ---------------------------------------------------------------- */
+
+static enum rc
+check_tokens(const struct config *c, const struct section *s,
+    const struct config_credential *cred, struct fault *f)
+{
+	const struct config_strings *list = &cred->tokens;
+
+	for (size_t i = 0; i < list->len; i++) {
+		if (config_token_find(c, list->item[i]) == NULL)
+			return section_bad(s, "token", f, "there is no section token \"%.60s\"",
+			    list->item[i]);
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(list->item[i], list->item[k]) == 0)
+				return section_bad(s, "token", f,
+				    "token \"%.60s\" is listed twice", list->item[i]);
+		}
+	}
+	if (cred->spread && list->len < 2)
+		return section_bad(
+		    s, "spread", f, "with spread 'token' lists several, like { \"a\", \"b\" }");
+	if (!cred->spread && list->len > CONFIG_MAX_COPIES)
+		return section_bad(s, "token", f,
+		    "a key in each of more than %d tokens; spread = yes makes it one of them",
+		    CONFIG_MAX_COPIES);
+	return RC_OK;
+}
+
+static uint64_t
+mix(uint64_t h, const char *text)
+{
+	for (const char *p = text; *p != 0; p++) /* FNV-1a */
+		h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+	return (h ^ UINT64_C(0xff)) * UINT64_C(0x100000001b3);
+}
+
+/*
+ * Rendezvous: each token draws a lot for this credential and the highest has
+ * it, so that a token that is added takes its share and moves no others.
+ */
+static size_t
+drawn(const char *tenant, const struct config_credential *cred)
+{
+	uint64_t best = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < cred->tokens.len; i++) {
+		uint64_t lot = mix(UINT64_C(0xcbf29ce484222325), cred->tokens.item[i]);
+
+		lot = mix(mix(lot, tenant), cred->base);
+		lot = (lot ^ lot >> 33) * UINT64_C(0xff51afd7ed558ccd);
+		lot ^= lot >> 33;
+		if (i == 0 || lot > best) {
+			best = lot;
+			at = i;
+		}
+	}
+	return at;
+}
+
+/* Which token, and the name: one of several copies has its token's behind its own. */
+static enum rc
+read_place(const struct config *c, const struct section *s, const char *tenant, size_t copy,
+    struct config_credential *cred, struct fault *f)
+{
+	const char *token;
+	int len;
+
+	TRY(section_name(s, &cred->base, f));
+	cred->spread = section_bool(s, "spread");
+	if (cfg_size(s->cfg, "token") == 0)
+		return section_bad(s, NULL, f, "'token' is missing; write token = \"NAME\"");
+	TRY(section_strings(s, "token", &cred->tokens, f));
+	TRY(check_tokens(c, s, cred, f));
+	token = cred->tokens.item[cred->spread ? drawn(tenant, cred) : copy];
+	cred->token = strdup(token);
+	if (cred->spread || cred->tokens.len == 1)
+		len = asprintf(&cred->name, "%s", cred->base);
+	else
+		len = asprintf(&cred->name, "%s.%s", cred->base, token);
+	if (len < 0)
+		cred->name = NULL;
+	if (len < 0 || cred->token == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "credential");
+	if (len > CONFIG_NAME_MAX)
+		return section_bad(s, "token", f,
+		    "'%.40s' and the name of its token together have more than %d characters",
+		    cred->base, CONFIG_NAME_MAX - 1);
+	return RC_OK;
+}
+
 static enum rc
 read_references(const struct config *c, const struct section *s, struct config_credential *cred,
     struct fault *f)
 {
-	TRY(section_required(s, "token", &cred->token, f));
-	if (config_token_find(c, cred->token) == NULL)
-		return section_bad(
-		    s, "token", f, "there is no section token \"%.60s\"", cred->token);
 	TRY(section_string(s, "ca", &cred->ca, f));
 	if (cred->ca != NULL && config_ca_find(c, cred->ca) == NULL)
 		return section_bad(s, "ca", f, "there is no section ca \"%.60s\"", cred->ca);
@@ -666,10 +753,10 @@ read_rekey(const struct section *s, struct config_credential *cred, struct fault
 
 static enum rc
 read_credential(const struct config *c, const struct section *s, const struct config_tenant *t,
-    struct config_credential *cred, struct fault *f)
+    size_t copy, struct config_credential *cred, struct fault *f)
 {
-	TRY(section_name(s, &cred->name, f));
 	TRY(read_profile(s, cred, f));
+	TRY(read_place(c, s, t->name, copy, cred, f));
 	TRY(read_references(c, s, cred, f));
 	TRY(read_class(s, t, cred, f));
 	TRY(read_publication(s, cred, f));
@@ -687,25 +774,56 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	    s, "renew_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->renew_lifetime_s, f);
 }
 
+/* How many credentials the section stands for; what is wrong with it read_place() says. */
+static size_t
+copies(const struct section *s)
+{
+	size_t n = cfg_size(s->cfg, "token");
+
+	return n < 2 || n > CONFIG_MAX_COPIES || section_bool(s, "spread") ? 1 : n;
+}
+
+static enum rc
+check_names(const struct section *s, const struct config_tenant *t, struct fault *f)
+{
+	for (size_t i = 0; i < t->credentials; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(t->credential[i].name, t->credential[k].name) == 0)
+				return section_bad(s, NULL, f,
+				    "two credentials would be called '%s', one of them for its "
+				    "token",
+				    t->credential[i].name);
+		}
+	}
+	return RC_OK;
+}
+
 static enum rc
 read_credentials(
     const struct config *c, const struct section *s, struct config_tenant *t, struct fault *f)
 {
-	size_t n = section_count(s, "credential");
+	size_t n = section_count(s, "credential"), all = 0;
 
 	if (n == 0)
 		return RC_OK;
-	if (n > MAX_CREDENTIALS)
+	for (size_t i = 0; i < n; i++) {
+		struct section one = section_child(s, "credential", i);
+
+		all += copies(&one);
+	}
+	if (all > MAX_CREDENTIALS)
 		return section_bad(s, NULL, f, "more than %d credentials", MAX_CREDENTIALS);
-	t->credential = calloc(n, sizeof t->credential[0]);
+	t->credential = calloc(all, sizeof t->credential[0]);
 	if (t->credential == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "credential");
-	while (t->credentials < n) {
-		struct section one = section_child(s, "credential", t->credentials);
+	for (size_t i = 0; i < n; i++) {
+		struct section one = section_child(s, "credential", i);
 
-		TRY(read_credential(c, &one, t, &t->credential[t->credentials++], f));
+		for (size_t k = 0; k < copies(&one); k++)
+			TRY(read_credential(
+			    c, &one, t, k, &t->credential[t->credentials++], f));
 	}
-	return RC_OK;
+	return check_names(s, t, f);
 }
 
 enum rc

@@ -240,6 +240,9 @@ put_requests(struct buf *out, const struct desk_stats *s)
 	    out, "vesper_sign_requests_total{result=\"failed\"} %" PRIu64 "\n", s->failed);
 	buf_printf(
 	    out, "vesper_sign_requests_total{result=\"dry_run\"} %" PRIu64 "\n", s->dry_runs);
+	family(out, "vesper_sign_moved_total", "counter",
+	    "Requests that went on to the same credential in another token.");
+	buf_printf(out, "vesper_sign_moved_total %" PRIu64 "\n", s->moved);
 	family(
 	    out, "vesper_rejected_total", "counter", "Refused or failed requests by reason.");
 	for (unsigned i = 0; i < REASON__COUNT; i++)

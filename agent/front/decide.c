@@ -235,7 +235,8 @@ add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 	s->met = true;
 	for (size_t i = 0; i < t->credentials; i++) {
 		if (s->r->credential != NULL &&
-		    strcmp(s->r->credential, t->credential[i].name) != 0)
+		    strcmp(s->r->credential, t->credential[i].name) != 0 &&
+		    strcmp(s->r->credential, t->credential[i].base) != 0)
 			continue;
 		if (s->len == DECIDE_MAX_CANDIDATES)
 			return REFUSE(f, RC_DENIED, AMBIGUOUS_CREDENTIAL, NULL,
@@ -778,6 +779,51 @@ compare(const struct search *s, const struct candidate *a, const struct candidat
 	return (pa > pb) - (pa < pb);
 }
 
+/* One credential in two tokens. */
+static bool
+are_copies(const struct search *s, const struct candidate *a, const struct candidate *b)
+{
+	return a->tenant == b->tenant &&
+	       strcmp(config_of(s, a)->base, config_of(s, b)->base) == 0;
+}
+
+static uint64_t
+load_of(const struct search *s, const struct candidate *c)
+{
+	const struct decide_world *w = s->w;
+
+	return w->load_us != NULL ? w->load_us(w->arg, credential_of(s, c)->token) : 0;
+}
+
+/* The copies of the best, the healthiest first; those alike take turns. */
+static void
+rank_copies(struct search *s, size_t best)
+{
+	struct candidate copy[DECIDE_MAX_OTHERS + 1];
+	uint64_t load[DECIDE_MAX_OTHERS + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->len && n < ARRAY_LEN(copy); i++) {
+		const struct candidate *c = &s->list[(i + s->w->turn) % s->len];
+		uint64_t mine;
+		size_t at = n;
+
+		if (!are_copies(s, c, &s->list[best]))
+			continue;
+		mine = load_of(s, c);
+		for (; at > 0 && load[at - 1] > mine; at--) {
+			copy[at] = copy[at - 1];
+			load[at] = load[at - 1];
+		}
+		copy[at] = *c;
+		load[at] = mine;
+		n++;
+	}
+	memcpy(s->list, copy, n * sizeof copy[0]);
+	s->len = n;
+}
+
+/* All but the first of the list are copies of it. */
 static enum rc
 choose(struct search *s, struct fault *f)
 {
@@ -789,7 +835,7 @@ choose(struct search *s, struct fault *f)
 		if (order > 0) {
 			best = i;
 			ties = 0;
-		} else if (order == 0) {
+		} else if (order == 0 && !are_copies(s, &s->list[i], &s->list[best])) {
 			ties++;
 		}
 	}
@@ -797,9 +843,39 @@ choose(struct search *s, struct fault *f)
 		return REFUSE(f, RC_DENIED, AMBIGUOUS_CREDENTIAL, NULL,
 		    "%zu credentials of the same priority: name tenant and credential",
 		    ties + 1);
-	s->list[0] = s->list[best];
-	s->len = 1;
+	if (s->len > 1)
+		rank_copies(s, best);
 	return RC_OK;
+}
+
+static bool
+has_token(const struct decision *d, unsigned token)
+{
+	if (d->credential->token == token)
+		return true;
+	for (size_t i = 0; i < d->others; i++) {
+		if (d->other[i].credential->token == token)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What settle() may have put into the claims, the certificate of each has to
+ * allow.  A second key in a token that is lost is of no use.
+ */
+static void
+keep_others(struct search *s)
+{
+	struct decision *d = s->d;
+
+	for (size_t i = 1; i < s->len && d->others < DECIDE_MAX_OTHERS; i++) {
+		struct credential *c = credential_of(s, &s->list[i]);
+
+		if (has_token(d, c->token) || of_constraints(s, &s->list[i], NULL) != RC_OK)
+			continue;
+		d->other[d->others++] = (struct decide_other){ config_of(s, &s->list[i]), c };
+	}
 }
 
 /* What is granted is signed, so the certificate has to allow that as well. */
@@ -911,7 +987,9 @@ decide_in(struct search *s, struct fault *f)
 	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
 		TRY(narrow(s, filters[i], f));
 	TRY(choose(s, f));
-	return settle(s, f);
+	TRY(settle(s, f));
+	keep_others(s);
+	return RC_OK;
 }
 
 /* The list is long and need not be cleared. */
@@ -946,6 +1024,7 @@ decide(const struct decide_world *w, const struct sign_request *r, struct decisi
 	if (rc != RC_OK) {
 		out->config = NULL;
 		out->credential = NULL;
+		out->others = 0;
 	}
 	return rc;
 }

@@ -10,7 +10,11 @@
 #include "agent/front/policy.h"
 #include "agent/front/proof.h"
 
-enum { DECIDE_MAX_CANDIDATES = 256, DECIDE_MAX_CLAIMS = 64 };
+enum {
+	DECIDE_MAX_CANDIDATES = 256,
+	DECIDE_MAX_CLAIMS = 64,
+	DECIDE_MAX_OTHERS = CONFIG_MAX_COPIES - 1,
+};
 
 /* What a request has cost its tenant before it is decided: decide_wants_proof(). */
 struct decide_charge {
@@ -47,6 +51,9 @@ struct decide_world {
 	const struct caller_view *view; /* of this caller in this set */
 	/* Can a signature by this key be had now? */
 	bool (*key_ready)(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN]);
+	/* How long one would take at this token: where several will do.  NULL: all alike. */
+	uint64_t (*load_us)(void *arg, unsigned token);
+	unsigned turn; /* which of several alike is first: another one for each request */
 	void *arg;
 	int64_t now_s;	/* Unix time */
 	int64_t now_ms; /* monotonic, for the rates */
@@ -73,6 +80,15 @@ struct decision {
 	/* Set when it was allowed: */
 	const struct config_credential *config;
 	struct credential *credential; /* borrowed from the set */
+	/*
+	 * The same credential in other tokens, the one that is to be tried first
+	 * before the others: each was judged for these very claims.
+	 */
+	struct decide_other {
+		const struct config_credential *config;
+		struct credential *credential;
+	} other[DECIDE_MAX_OTHERS];
+	size_t others;
 };
 
 /*

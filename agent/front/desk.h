@@ -20,6 +20,7 @@ enum { DESK_BUCKETS = 16 };
 
 struct desk_stats {
 	uint64_t signed_, refused, failed, dry_runs, not_http;
+	uint64_t moved; /* signed, or tried, with another token's key than at first */
 	uint64_t reason[REASON__COUNT];	   /* answers with this reason */
 	uint64_t observed[OBSERVE__COUNT]; /* let pass by a rule that is only observed */
 	/* Time from the whole request to its answer, signed ones: 2^n * 100 us and above. */
@@ -40,6 +41,7 @@ struct desk {
 	uint64_t uncounted[REASON__COUNT];
 	struct prove *proves; /* prove.c's own: waiting for a delegate's PASSporT */
 	/* sign.c's own: */
+	unsigned turn;		    /* of tokens alike */
 	struct sign_batch *batches; /* all of them */
 	struct sign_wait *waits;    /* for their originals to be verified */
 	struct buf body;	    /* of the answer that is being written */

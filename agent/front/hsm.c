@@ -78,8 +78,9 @@ struct token {
 	size_t buckets;
 	struct hsm_call waiting; /* list head */
 	size_t waits;
-	size_t calls; /* here and at the processes */
-	bool shrunk;  /* fewer can sign than before: some that wait may wait in vain */
+	size_t calls;	    /* here and at the processes */
+	bool shrunk;	    /* fewer can sign than before: some that wait may wait in vain */
+	int64_t trouble_ms; /* when it last failed a call that was no single key's fault */
 };
 
 struct hsm {
@@ -485,6 +486,12 @@ fail_unavailable(struct hsm_call *c, const char *what)
 }
 
 static void
+note_trouble(struct process *p)
+{
+	p->token->trouble_ms = loop_now_ms(p->hsm->loop);
+}
+
+static void
 report(struct process *p)
 {
 	if (p->killed)
@@ -512,6 +519,7 @@ blame(struct process *p, const struct slot *s)
 	int64_t held_ms = loop_now_ms(p->hsm->loop) - s->sent_ms;
 
 	p->is.timeouts++;
+	note_trouble(p);
 	if (held_ms * HSM_STUCK_PART >= p->hsm->timeout_ms)
 		condemn(p); /* else it came late to this process */
 }
@@ -564,6 +572,44 @@ hsm_has_room(const struct hsm *h, unsigned token, struct fault *f)
 	return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%zu requests wait for the token", waiting);
 }
 
+/* Of one signature there; a guess before there were any. */
+static uint64_t
+mean_us(const struct token *t)
+{
+	uint64_t signatures = 0, ns = 0;
+
+	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
+		if (t->process[i] == NULL)
+			continue;
+		signatures += t->process[i]->is.stats.signatures;
+		ns += t->process[i]->is.stats.sign_ns;
+	}
+	return signatures > 0 && ns / 1000 >= signatures ? ns / 1000 / signatures : 1;
+}
+
+uint64_t
+hsm_load_us(const struct hsm *h, unsigned token)
+{
+	const struct token *t = &h->token[token < HSM_MAX_TOKENS ? token : 0];
+	uint64_t surcharge = (uint64_t)h->timeout_ms * 1000, load_us;
+	unsigned threads = 0;
+
+	for (unsigned i = 0; token < HSM_MAX_TOKENS && i < HSM_MAX_PROCESSES; i++) {
+		if (takes_calls(t->process[i]))
+			threads += t->process[i]->is.threads;
+	}
+	if (threads == 0)
+		return UINT64_MAX;
+	load_us = (t->calls + 1) * mean_us(t) / threads;
+	if (t->trouble_ms != 0 && loop_now_ms(h->loop) - t->trouble_ms < HSM_TROUBLE_MS)
+		load_us += surcharge;
+	if (hsm_has_room(h, token, NULL) != RC_OK)
+		load_us += 2 * surcharge;
+	while ((load_us & (load_us - 1)) != 0)
+		load_us &= load_us - 1;
+	return load_us;
+}
+
 enum rc
 hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f)
 {
@@ -608,22 +654,20 @@ pump(struct token *t)
 	}
 }
 
-/* Waiting calls that nobody can take any more are answered at once. */
+/* Waiting calls that nobody can take: all of them, or those that can go elsewhere. */
 static void
-fail_stranded(struct token *t)
+strand(struct token *t, bool all)
 {
 	struct hsm_call stranded = { 0 }, *next;
 
-	if (!t->shrunk)
-		return;
-	t->shrunk = false;
 	stranded.next = stranded.prev = &stranded;
 	for (struct hsm_call *c = t->waiting.next; c != &t->waiting; c = next) {
 		bool some = false;
 
 		next = c->next;
-		(void)choose(t, c, &some);
-		if (some)
+		if (all || c->elsewhere)
+			(void)choose(t, c, &some);
+		if (some || !(all || c->elsewhere))
 			continue;
 		dequeue(t, c);
 		list_put(&stranded, c);
@@ -634,6 +678,16 @@ fail_stranded(struct token *t)
 		list_cut(c);
 		fail_unavailable(c, "the last signer that knew the key is gone");
 	}
+}
+
+/* When fewer can sign than before: what waits in vain is answered at once. */
+static void
+fail_stranded(struct token *t)
+{
+	if (!t->shrunk)
+		return;
+	t->shrunk = false;
+	strand(t, true);
 }
 
 /* A call that its process cannot answer: once more elsewhere (architecture, "Errors"). */
@@ -674,14 +728,16 @@ rescue(struct process *p, struct slot *s)
 	struct hsm_call *c = s->call;
 	bool some = false;
 
-	if (c == NULL || c->again)
+	if (c == NULL || (c->again && !c->elsewhere))
 		return;
-	(void)choose(p->token, c, &some);
-	if (!some)
+	if (!c->again)
+		(void)choose(p->token, c, &some);
+	if (!some && !c->elsewhere)
 		return;
 	s->call = NULL; /* its answer may still come */
 	p->live--;
 	p->is.timeouts++;
+	note_trouble(p);
 	try_again(p, c, "the signer hangs");
 }
 
@@ -829,6 +885,8 @@ lose_process(struct process *p)
 	t->process[p->number] = NULL;
 	forget_process(t, p->number);
 	t->shrunk = true;
+	if (p->live > 0)
+		note_trouble(p);
 	for (unsigned i = 0; i < MAX_SLOTS; i++) {
 		if (p->slot[i].id != 0 && p->slot[i].call != NULL)
 			try_again(p, p->slot[i].call, "the signer ended");
@@ -989,6 +1047,7 @@ signed_by(struct process *p, struct hsm_call *c, const struct frame *frame)
 		try_again(p, c, "the signer refused the key");
 		return;
 	case FRAME_REBUILD:
+		note_trouble(p);
 		p->is.draining = true;
 		if (p->hang.next == NULL)
 			loop_arm(p->hsm->loop, &p->hang, loop_now_ms(p->hsm->loop) + LEAVE_MS);
@@ -997,11 +1056,15 @@ signed_by(struct process *p, struct hsm_call *c, const struct frame *frame)
 	case FRAME_BUSY: {
 		struct fault f = { 0 };
 
+		note_trouble(p);
 		(void)REFUSE(&f, RC_BUSY, OVERLOADED, NULL, "the token asks for patience");
 		finish(c, NULL, &f);
 		return;
 	}
-	default: try_again(p, c, "the token refused to sign"); return;
+	default:
+		note_trouble(p);
+		try_again(p, c, "the token refused to sign");
+		return;
 	}
 }
 
@@ -1185,6 +1248,7 @@ tick(void *arg)
 			learn_more(t->process[n]);
 		}
 		fail_stranded(t);
+		strand(t, false); /* behind signers that hang */
 		pump(t);
 	}
 	if (h->ticks % STATS_TICKS == 0)

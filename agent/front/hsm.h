@@ -27,6 +27,7 @@ enum {
 	HSM_RETIRE_TIMEOUTS =
 	    3, /* a key no set wants is forgotten after so many request timeouts */
 	HSM_TICK_MS = 250,
+	HSM_TROUBLE_MS = 2000,
 	/* a call without an answer for a timeout through this is tried elsewhere */
 	HSM_STUCK_PART = 2,
 };
@@ -98,6 +99,8 @@ struct hsm_call {
 	uint8_t key_id[KEY_ID_LEN];
 	uint8_t digest[ES256_DIGEST_LEN];
 	int64_t deadline_ms; /* loop_now_ms() */
+	/* Whoever waits has another token: it rather hears soon that this one hangs. */
+	bool elsewhere;
 	/* Exactly once, never from within hsm_sign().  sig NULL: *f says why not. */
 	void (*done)(
 	    struct hsm_call *c, const uint8_t sig[ES256_SIG_LEN], const struct fault *f);
@@ -126,6 +129,14 @@ enum rc hsm_sign(struct hsm *h, struct hsm_call *c, struct fault *f) MUST_CHECK;
 
 /* RC_BUSY overloaded when hsm_sign() would say so of any key of the token. */
 enum rc hsm_has_room(const struct hsm *h, unsigned token, struct fault *f) MUST_CHECK;
+
+/*
+ * How long a signature would take now, where several tokens can make it: what
+ * waits and is at work, with a surcharge for one that failed calls in the last
+ * HSM_TROUBLE_MS, has no room or is down.  A power of two: those that differ
+ * by little are alike.
+ */
+uint64_t hsm_load_us(const struct hsm *h, unsigned token);
 
 /* What is known of one process, for status and metrics. */
 struct hsm_process {

@@ -181,7 +181,7 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
 	AUTO(chain) *chain = NULL;
 	AUTO_CREDENTIAL *c = NULL;
 
-	TRY(works_token_index(in->w, in->config->token, &j.token, f));
+	TRY(works_token_of(in->w, in->config, p->facts.key_id, &j.token, f));
 	TRY(chain_read_pem(in->pem, in->config->allow_range_to_all_nines, &chain, f));
 	TRY(check_request(chain, p, f));
 	TRY(check_begin(in, chain, again_s, f));

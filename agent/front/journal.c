@@ -329,3 +329,20 @@ journal_failed(struct desk *d, const char *tenant, const char *credential,
 		buf_view(&members), of, &seq, NULL) != RC_OK)
 		journal_count(d, why);
 }
+
+enum rc
+journal_moved(struct desk *d, const char *tenant, const struct credential *c,
+    const char *request_id, const char *instead, const uint8_t digest[ES256_DIGEST_LEN],
+    uint64_t *seq, struct fault *f)
+{
+	AUTO_BUF members = BUF_INIT(1024);
+
+	jw_str(&members, "credential", c->name);
+	jw_str(&members, "serial", c->chain->cert[0]->serial);
+	jw_hex(&members, "key", span_of(c->key_id, KEY_ID_LEN));
+	jw_hex(&members, "digest", span_of(digest, ES256_DIGEST_LEN));
+	jw_str(&members, "instead", instead);
+	TRY(buf_check(&members, f));
+	return audit_hold(
+	    d->audit, "sign_again", tenant, request_id, NULL, buf_view(&members), seq, f);
+}

@@ -48,6 +48,14 @@ void journal_count(struct desk *d, const struct fault *why);
 void journal_failed(struct desk *d, const char *tenant, const char *credential,
     const char *request_id, uint64_t of, const struct fault *why);
 
+/*
+ * "sign_again": the same claims under the same credential of another token,
+ * after the signature of instead was not had.  *seq is the record's ticket.
+ */
+enum rc journal_moved(struct desk *d, const char *tenant, const struct credential *c,
+    const char *request_id, const char *instead, const uint8_t digest[ES256_DIGEST_LEN],
+    uint64_t *seq, struct fault *f) MUST_CHECK;
+
 /* The reason of that token; REASON_INTERNAL for one that the socket does not know. */
 enum reason journal_reason(const char *token);
 

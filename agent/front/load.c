@@ -1,6 +1,7 @@
 #include "agent/front/load.h"
 
 #include "agent/front/judge.h"
+#include "agent/front/keyfile.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/store.h"
@@ -412,6 +413,87 @@ carry_before(const struct load *l, const struct judge *j, struct credential *old
 		credset_put_before(l->set, j->at, kept);
 }
 
+/* ---- where a credential was before ---- */
+
+static enum rc
+dir_of(const struct config *c, const char *tenant, const char *name, struct store_path *out)
+{
+	return store_path(out, NULL, "%s/front/tenants/%s/%s", c->state_dir, tenant, name);
+}
+
+/* The token of the key that is certified there; false: not known. */
+static bool
+token_of_chain(const struct config *c, const char *tenant, const char *name, struct keyfile *k)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	AUTO(chain) *chain = NULL;
+
+	return load_path(c, tenant, name, &path, NULL) == RC_OK &&
+	       store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) == RC_OK &&
+	       chain_read_pem(buf_view(&pem), true, &chain, NULL) == RC_OK &&
+	       chain->cert[0]->p256 &&
+	       keyfile_read(c, chain->cert[0]->key_id, k, NULL) == RC_OK;
+}
+
+/* Take over what is under that name, if it is nobody's and its key is in this one's token. */
+static void
+adopt_from(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *cc, const char *name)
+{
+	struct store_path from = { 0 }, to = { 0 };
+	struct keyfile k = { .made_s = 0 };
+	struct fault why = { 0 };
+	enum rc rc;
+
+	if (config_credential_find(t, name) != NULL || !token_of_chain(c, t->name, name, &k) ||
+	    !config_token_serves(cc, k.token) || dir_of(c, t->name, name, &from) != RC_OK ||
+	    dir_of(c, t->name, cc->name, &to) != RC_OK)
+		return;
+	rc = store_rename(from.text, to.text, &why);
+	if (rc == RC_OK)
+		log_event(LEVEL_NOTICE, "credential_renamed",
+		    "tenant=%s credential=%s before=%s", t->name, cc->name, name);
+	else
+		log_fault(LEVEL_WARNING, "credential_renamed", &why);
+}
+
+/*
+ * A token was added to the only one, or one is left of several: what is in
+ * force goes on under its new name.
+ */
+static void
+adopt(const struct config *c, const struct config_tenant *t, const struct config_credential *cc)
+{
+	struct store_path own = { 0 };
+	char before[2 * CONFIG_NAME_MAX + 2];
+
+	if (dir_of(c, t->name, cc->name, &own) != RC_OK || store_mtime(own.text) != 0)
+		return;
+	if (strcmp(cc->name, cc->base) != 0) {
+		adopt_from(c, t, cc, cc->base);
+		return;
+	}
+	for (size_t i = 0; i < c->tokens && store_mtime(own.text) == 0; i++) {
+		snprintf(before, sizeof before, "%s.%s", cc->base, c->token[i].name);
+		if (config_token_serves(cc, c->token[i].name))
+			adopt_from(c, t, cc, before);
+	}
+}
+
+/* With spread its key may be in another token than the one where the next is made. */
+static enum rc
+find_token(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *cc, unsigned *out, struct fault *f)
+{
+	struct keyfile k = { .made_s = 0 };
+
+	if (cc->spread && token_of_chain(c, t->name, cc->name, &k) &&
+	    config_token_serves(cc, k.token))
+		return token_index(c, k.token, out, f);
+	return token_index(c, cc->token, out, f);
+}
+
 static enum rc
 load_one(const struct load *l, struct credset_place at, struct fault *f)
 {
@@ -429,7 +511,9 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	struct store_path path = { 0 };
 	struct fault why = { 0 };
 
-	TRY(token_index(c, cc->token, &j.token, f));
+	if (!l->looks)
+		adopt(c, t, cc);
+	TRY(find_token(c, t, cc, &j.token, f));
 	TRY(load_path(c, t->name, cc->name, &path, f));
 	if (judge_file(&j, path.text, old, &made, &why) != RC_OK)
 		TRY(not_ready(&j, old, &why, &made, f));

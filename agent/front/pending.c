@@ -85,6 +85,7 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 	AUTO_OSSL(EVP_PKEY) *key = NULL;
 	OSSL_LIB_CTX *libctx = NULL;
 	struct fault why = { 0 };
+	uint8_t key_id[KEY_ID_LEN];
 	unsigned token = 0;
 	enum rc rc;
 
@@ -95,7 +96,8 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 		t.basic_constraints = ca->csr_basic_constraints;
 		t.key_usage = ca->csr_key_usage;
 	}
-	TRY(works_token_index(w, cc->token, &token, f));
+	key_id_of_point(point, key_id);
+	TRY(works_token_of(w, cc, key_id, &token, f));
 	TRY(works_key(w, token, point, &libctx, &key, f));
 	rc = csr_build(out, &t, libctx, key, &why);
 	TRY(works_signed(w, token, rc, &why, f));

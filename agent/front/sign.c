@@ -22,6 +22,10 @@ struct sign_job {
 	const struct config_tenant *tenant; /* in the snapshot, as the next two */
 	const struct config_credential *config;
 	struct credential *credential;
+	/* The same in other tokens, where they are lost with this one: */
+	struct decide_other other[DECIDE_MAX_OTHERS];
+	size_t others, tried;
+	enum ppt ppt;
 	/* The passport, then what makes it an Identity value, then the claims as JSON. */
 	struct buf text;
 	size_t signature_at; /* where the signature's text goes */
@@ -235,14 +239,20 @@ batch_lost(void *arg)
 
 /* It was announced in the trail and is not given out. */
 static void
-job_fails(struct sign_job *j, const struct fault *f)
+journal_job(struct sign_job *j, const struct fault *f)
 {
 	const struct sign_batch *b = j->batch;
 
-	j->fault = *f;
 	if (j->seq != 0 && !b->dry_run)
 		journal_failed(
 		    b->desk, j->tenant->name, j->config->name, b->request_id, j->seq, f);
+}
+
+static void
+job_fails(struct sign_job *j, const struct fault *f)
+{
+	j->fault = *f;
+	journal_job(j, f);
 }
 
 /* All or nothing: with one that failed, the others are not given out. */
@@ -346,6 +356,146 @@ sign_audited(struct desk *d)
 	}
 }
 
+/* ---- from the decision to the digest ---- */
+
+/*
+ * header "." payload "." (room for the signature), and behind it what makes
+ * it an Identity value: one text, complete but for the signature.  The claims
+ * are in the desk's buffer.
+ */
+static enum rc
+build_text(
+    struct sign_job *j, const struct header *header, struct span *payload, struct fault *f)
+{
+	const struct buf *claims = &j->batch->desk->claims;
+	size_t payload_at = header->text.len + 1;
+
+	(void)buf_room(&j->text, payload_at + SIGN_PAYLOAD_USUAL + header->tail.len);
+	buf_span(&j->text, header->text);
+	buf_byte(&j->text, '.');
+	b64_encode(&j->text, B64_URL, buf_view(claims));
+	j->signature_at = j->text.len + 1;
+	buf_byte(&j->text, '.');
+	if (buf_room(&j->text, SIGN_SIG_TEXT) != NULL)
+		buf_grew(&j->text, SIGN_SIG_TEXT);
+	j->passport_len = j->text.len;
+	buf_span(&j->text, header->tail);
+	j->identity_len = j->text.len;
+	buf_span(&j->text, buf_view(claims)); /* for the record */
+	TRY(buf_check(&j->text, f));
+	*payload = span_of(j->text.ptr + payload_at, j->signature_at - 1 - payload_at);
+	return RC_OK;
+}
+
+static enum rc
+check_size(const struct sign_job *j, struct fault *f)
+{
+	if (j->config->identity_max_bytes == 0 ||
+	    j->identity_len <= j->config->identity_max_bytes)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, IDENTITY_TOO_LARGE, NULL,
+	    "%zu bytes, and identity_max_bytes of credential '%s' is %u", j->identity_len,
+	    j->config->name, j->config->identity_max_bytes);
+}
+
+/* By the credential that the job has: its header, its key. */
+static enum rc
+build_for(struct sign_job *j, struct fault *f)
+{
+	struct desk *d = j->batch->desk;
+	struct header header = { 0 };
+	struct span payload = { 0 };
+
+	j->call.token = j->credential->token;
+	j->call.elsewhere = j->tried < j->others;
+	memcpy(j->call.key_id, j->credential->key_id, KEY_ID_LEN);
+	TRY(headers_find(d->headers, j->credential, j->ppt, &header, f));
+	TRY(build_text(j, &header, &payload, f));
+	TRY(check_size(j, f));
+	return headers_digest(d->headers, &header, payload, j->call.digest, f);
+}
+
+/* What was decided, as far as it goes without a signer. */
+static enum rc
+build(
+    struct sign_job *j, const struct sign_request *r, const struct decision *x, struct fault *f)
+{
+	struct buf *claims = &j->batch->desk->claims;
+
+	j->tenant = x->tenant;
+	j->config = x->config;
+	j->credential = x->credential;
+	j->attest = x->attest.granted;
+	j->ppt = r->ppt;
+	j->others = r->dry_run ? 0 : x->others;
+	if (j->others > 0)
+		memcpy(j->other, x->other, j->others * sizeof j->other[0]);
+	claims->max = PASSPORT_MAX_BYTES;
+	buf_clear(claims);
+	TRY(jtext_write(claims, x->passport.claims, f));
+	TRY(buf_check(claims, f));
+	TRY(build_for(j, f));
+	return r->dry_run ? RC_OK : hsm_has_room(j->batch->desk->hsm, j->call.token, f);
+}
+
+/* ---- the same credential in another token ---- */
+
+static bool
+is_of_token(const struct fault *f)
+{
+	return fault_is(f, REASON_HSM_UNAVAILABLE) || fault_is(f, REASON_HSM_TIMEOUT) ||
+	       fault_is(f, REASON_OVERLOADED);
+}
+
+/*
+ * Another certificate, so another header, digest and record; what the gate says
+ * of these claims it said when it was decided, but for the time.
+ */
+static enum rc
+move(struct sign_job *j, struct fault *f)
+{
+	const struct decide_other *o = &j->other[j->tried++];
+	struct sign_batch *b = j->batch;
+	struct desk *d = b->desk;
+	const char *instead = j->config->name;
+
+	TRY(gate_in_time(o->credential->gate, loop_time_s(d->loop), f));
+	if (!hsm_ready(d->hsm, o->credential->token, o->credential->key_id))
+		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "nor has another token it");
+	j->config = o->config;
+	j->credential = o->credential;
+	j->seq = 0;
+	buf_clear(&j->text);
+	TRY(build_for(j, f));
+	TRY(journal_moved(d, j->tenant->name, j->credential, b->request_id, instead,
+	    j->call.digest, &j->seq, f));
+	return hsm_sign(d->hsm, &j->call, f);
+}
+
+/* The token failed it: true when it is at another one. */
+static bool
+move_on(struct sign_job *j, const struct fault *why)
+{
+	struct desk *d = j->batch->desk;
+
+	if (j->tried < j->others) { /* the same octets, out of the text that is to go */
+		buf_clear(&d->claims);
+		buf_put(
+		    &d->claims, j->text.ptr + j->identity_len, j->text.len - j->identity_len);
+	}
+	while (j->tried < j->others && is_of_token(why) &&
+	       loop_now_ms(d->loop) < j->call.deadline_ms) {
+		struct fault f = { 0 };
+
+		journal_job(j, why);
+		if (move(j, &f) == RC_OK) {
+			d->stats.moved++;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 put_signature(struct sign_job *j, const uint8_t sig[ES256_SIG_LEN])
 {
@@ -359,6 +509,8 @@ job_signed(struct hsm_call *call, const uint8_t sig[ES256_SIG_LEN], const struct
 
 	if (j->fault.rc == RC_OK && sig != NULL)
 		put_signature(j, sig);
+	else if (j->fault.rc == RC_OK && move_on(j, f))
+		return; /* it is still to come */
 	else if (j->fault.rc == RC_OK)
 		job_fails(j, f);
 	if (--j->batch->at_token == 0)
@@ -410,72 +562,6 @@ batch_new(struct desk *d, const struct sign_call *call)
 	return b;
 }
 
-/* ---- from the decision to the digest ---- */
-
-/*
- * header "." payload "." (room for the signature), and behind it what makes
- * it an Identity value: one text, complete but for the signature.
- */
-static enum rc
-build_text(struct sign_job *j, const struct decision *x, const struct header *header,
-    struct span *payload, struct fault *f)
-{
-	struct buf *claims = &j->batch->desk->claims;
-	size_t payload_at = header->text.len + 1;
-
-	claims->max = PASSPORT_MAX_BYTES;
-	buf_clear(claims);
-	TRY(jtext_write(claims, x->passport.claims, f));
-	(void)buf_room(&j->text, payload_at + SIGN_PAYLOAD_USUAL + header->tail.len);
-	buf_span(&j->text, header->text);
-	buf_byte(&j->text, '.');
-	b64_encode(&j->text, B64_URL, buf_view(claims));
-	j->signature_at = j->text.len + 1;
-	buf_byte(&j->text, '.');
-	if (buf_room(&j->text, SIGN_SIG_TEXT) != NULL)
-		buf_grew(&j->text, SIGN_SIG_TEXT);
-	j->passport_len = j->text.len;
-	buf_span(&j->text, header->tail);
-	j->identity_len = j->text.len;
-	buf_span(&j->text, buf_view(claims)); /* for the record */
-	TRY(buf_check(&j->text, f));
-	*payload = span_of(j->text.ptr + payload_at, j->signature_at - 1 - payload_at);
-	return RC_OK;
-}
-
-static enum rc
-check_size(const struct sign_job *j, struct fault *f)
-{
-	if (j->config->identity_max_bytes == 0 ||
-	    j->identity_len <= j->config->identity_max_bytes)
-		return RC_OK;
-	return REFUSE(f, RC_DENIED, IDENTITY_TOO_LARGE, NULL,
-	    "%zu bytes, and identity_max_bytes of credential '%s' is %u", j->identity_len,
-	    j->config->name, j->config->identity_max_bytes);
-}
-
-/* What was decided, as far as it goes without a signer. */
-static enum rc
-build(
-    struct sign_job *j, const struct sign_request *r, const struct decision *x, struct fault *f)
-{
-	struct desk *d = j->batch->desk;
-	struct header header = { 0 };
-	struct span payload = { 0 };
-
-	j->tenant = x->tenant;
-	j->config = x->config;
-	j->credential = x->credential;
-	j->attest = x->attest.granted;
-	j->call.token = x->credential->token;
-	memcpy(j->call.key_id, x->credential->key_id, KEY_ID_LEN);
-	TRY(headers_find(d->headers, j->credential, r->ppt, &header, f));
-	TRY(build_text(j, x, &header, &payload, f));
-	TRY(check_size(j, f));
-	TRY(headers_digest(d->headers, &header, payload, j->call.digest, f));
-	return r->dry_run ? RC_OK : hsm_has_room(d->hsm, j->call.token, f);
-}
-
 /* ---- one request ---- */
 
 /* While a request is looked at. */
@@ -498,6 +584,12 @@ key_ready(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN])
 	return hsm_ready(((struct desk *)arg)->hsm, token, key_id);
 }
 
+static uint64_t
+load_us(void *arg, unsigned token)
+{
+	return hsm_load_us(((struct desk *)arg)->hsm, token);
+}
+
 static struct decide_world
 world_of(struct desk *d, struct conn *c)
 {
@@ -508,6 +600,8 @@ world_of(struct desk *d, struct conn *c)
 		.caller = &c->caller,
 		.view = caller_see(&c->caller, set, &c->view),
 		.key_ready = key_ready,
+		.load_us = load_us,
+		.turn = d->turn++,
 		.arg = d,
 		.now_s = loop_time_s(d->loop),
 		.now_ms = loop_now_ms(d->loop) };
@@ -591,11 +685,11 @@ send_digests(struct sign_work *w)
 
 		if (j->fault.rc != RC_OK)
 			continue;
-		if (hsm_sign(w->desk->hsm, &j->call, &f) == RC_OK)
+		if (hsm_sign(w->desk->hsm, &j->call, &f) == RC_OK || move_on(j, &f))
 			b->at_token++;
 		else
 			job_fails(j, &f);
-		if (f.rc != RC_OK)
+		if (j->fault.rc != RC_OK)
 			withhold(b); /* those that are at the token already come too late */
 	}
 }

@@ -251,6 +251,8 @@ put_credential(struct buf *out, const struct shown *s)
 	jw_open(out, NULL, '{');
 	jw_str(out, "tenant", c->tenant);
 	jw_str(out, "name", c->name);
+	jw_str(out, "base", s->config->base);
+	jw_str(out, "token", front_set(s->front)->config->token[c->token].name);
 	jw_str(out, "profile", profile_rule(s->config->profile)->name);
 	jw_bool(out, "enabled", t->enabled);
 	jw_str(out, "state", status_state(c, loop_time_s(s->front->loop)));

@@ -201,6 +201,19 @@ store_write(const char *path, struct span data, mode_t mode, struct fault *f)
 }
 
 enum rc
+store_rename(const char *path, const char *to, struct fault *f)
+{
+	struct stat st;
+
+	if (lstat(to, &st) == 0)
+		return FAULT(f, RC_CONFLICT, "store_taken", "%s is there", to);
+	if (renameat(AT_FDCWD, path, AT_FDCWD, to) != 0)
+		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "io",
+		    "rename %s to %s: %s", path, to, strerror(errno));
+	return sync_above(to, f);
+}
+
+enum rc
 store_remove(const char *path, struct fault *f)
 {
 	AUTO_FD dir = -1;

@@ -39,6 +39,12 @@ enum rc store_read_linked(
 enum rc store_write(
     const char *path, struct span data, mode_t mode, struct fault *f) MUST_CHECK;
 
+/*
+ * Give a file or directory another name beside it.  RC_NOT_FOUND; RC_CONFLICT
+ * store_taken where there is one of that name.
+ */
+enum rc store_rename(const char *path, const char *to, struct fault *f) MUST_CHECK;
+
 /* RC_OK also where there is none. */
 enum rc store_remove(const char *path, struct fault *f) MUST_CHECK;
 

@@ -82,6 +82,7 @@ judge_again(
 	struct judge j = { .set = a->w->set,
 		.accounts = &a->w->accounts,
 		.at = a->at,
+		.token = present->token,
 		.now_s = a->now_s,
 		.list = list };
 	struct store_path path = { 0 };
@@ -89,7 +90,6 @@ judge_again(
 	char problem[CREDENTIAL_PROBLEM_MAX];
 	bool ready = present->state == CREDENTIAL_READY;
 
-	TRY(works_token_index(a->w, a->of.credential->token, &j.token, f));
 	if (read_present(a, present, &pem, &path, f) == RC_NOT_FOUND)
 		return RC_OK; /* it waits for an install */
 	TRY(f->rc);

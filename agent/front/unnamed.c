@@ -186,7 +186,8 @@ count(struct works *w, unsigned token, struct works_unnamed *out, struct fault *
 	return RC_OK;
 }
 
-static bool
+/* In how many seconds again. */
+static int64_t
 look_at(struct works *w, unsigned token, int64_t now_s)
 {
 	struct works_token *t = &w->token[token];
@@ -194,10 +195,10 @@ look_at(struct works *w, unsigned token, int64_t now_s)
 	struct works_unnamed u = { 0 };
 
 	if (!token_admin_ready(t->admin))
-		return false; /* nobody waits here for one that is not up */
+		return UNNAMED_SOON_S; /* nobody waits here for one that is not up */
 	if (count(w, token, &u, &why) != RC_OK) {
 		log_fault(LEVEL_WARNING, "unnamed_keys", &why);
-		return false;
+		return UNNAMED_RETRY_S;
 	}
 	if (u.keys > 0 && (!t->counted || t->unnamed.keys != u.keys))
 		log_event(LEVEL_WARNING, "unnamed_keys", "token=%s keys=%zu",
@@ -207,15 +208,18 @@ look_at(struct works *w, unsigned token, int64_t now_s)
 	t->unnamed = u;
 	t->counted = true;
 	spare_count(w, token);
-	return true;
+	return UNNAMED_LOOK_S;
 }
 
 int64_t
 unnamed_look(struct works *w, int64_t now_s)
 {
-	bool all = true;
+	int64_t soonest_s = UNNAMED_LOOK_S;
 
-	for (unsigned i = 0; i < w->set->config->tokens && i < CONFIG_MAX_TOKENS; i++)
-		all &= look_at(w, i, now_s);
-	return now_s + (all ? UNNAMED_LOOK_S : UNNAMED_RETRY_S);
+	for (unsigned i = 0; i < w->set->config->tokens && i < CONFIG_MAX_TOKENS; i++) {
+		int64_t again_s = look_at(w, i, now_s);
+
+		soonest_s = again_s < soonest_s ? again_s : soonest_s;
+	}
+	return now_s + soonest_s;
 }

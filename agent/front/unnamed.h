@@ -11,7 +11,7 @@
 
 #include "agent/front/works.h"
 
-enum { UNNAMED_LOOK_S = 3600, UNNAMED_RETRY_S = 60 };
+enum { UNNAMED_LOOK_S = 3600, UNNAMED_RETRY_S = 60, UNNAMED_SOON_S = 2 };
 
 /* Count in every token that answers; returns when to look again. */
 int64_t unnamed_look(struct works *w, int64_t now_s);

@@ -188,6 +188,17 @@ put(struct works *w, struct credset_place at, struct credential *c, bool wait_fo
 }
 
 enum rc
+works_token_of(const struct works *w, const struct config_credential *cc,
+    const uint8_t key_id[KEY_ID_LEN], unsigned *out, struct fault *f)
+{
+	struct keyfile k = { .made_s = 0 };
+	bool other = cc->spread && keyfile_read(w->set->config, key_id, &k, NULL) == RC_OK &&
+		     config_token_serves(cc, k.token);
+
+	return works_token_index(w, other ? k.token : cc->token, out, f);
+}
+
+enum rc
 works_put(struct works *w, struct credset_place at, struct credential *c, struct fault *f)
 {
 	return put(w, at, c, true, f);

@@ -124,6 +124,13 @@ enum rc works_token_index(
     const struct works *w, const char *name, unsigned *out, struct fault *f) MUST_CHECK;
 
 /*
+ * The token of this credential's key: the one that it was made in where the
+ * configuration still lists that, else the one where new ones are made.
+ */
+enum rc works_token_of(const struct works *w, const struct config_credential *cc,
+    const uint8_t key_id[KEY_ID_LEN], unsigned *out, struct fault *f) MUST_CHECK;
+
+/*
  * The set with c in this place is published when its key is learnt, and
  * becomes w->set.  Takes c over.
  */

@@ -191,6 +191,7 @@ static void
 put_credential(struct config_credential *c, const struct home_credential *h, const char *name)
 {
 	c->name = copy(name);
+	c->base = copy(name);
 	c->profile = home_leaf[h->leaf].profile;
 	c->token = copy("main");
 	c->ca = h->ca ? copy("lab") : NULL;

@@ -23,6 +23,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_softokn.py \
 	tests/integration/test_hsm.py \
 	tests/integration/test_faults.py \
+	tests/integration/test_tokens.py \
 	tests/integration/test_kill.py
 
 # A variable of its own, so that distcheck can run fewer than it ships.
@@ -90,4 +91,5 @@ tests/integration/test_refused.log: tests/integration/test_renewal.log
 tests/integration/test_softokn.log: tests/integration/test_refused.log
 tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_softokn.log
 tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_hsm.log
-tests/integration/test_kill.log: tests/integration/test_faults.log
+tests/integration/test_tokens.log: tests/integration/test_faults.log
+tests/integration/test_kill.log: tests/integration/test_tokens.log

@@ -988,6 +988,152 @@ bit_flips(void **state)
 	}
 }
 
+/* ---- several tokens for one credential ---- */
+
+#define SECOND \
+	"token \"second\" { module = \"/m.so\" label = \"v2\" pin = \"file:p\" }\n" \
+	"token \"third\" { module = \"/m.so\" label = \"v3\" pin = \"file:p\" }\n" \
+	"token \"t4\" { module = \"/m.so\" label = \"v4\" pin = \"file:p\" }\n" \
+	"token \"t5\" { module = \"/m.so\" label = \"v5\" pin = \"file:p\" }\n"
+#define TOKENS(list, more) \
+	"  profile = \"vesper-06\" token = " list \
+	" ca = \"lab\" authority = \"numbers\"\n" more X5U
+
+static const struct tokens_case {
+	const char *name, *credential;
+	const char *names; /* "name:token …", or the beginning of the refusal */
+	bool good;
+} tokens_cases[] = {
+	{ "one, bare", TOKENS("\"main\"", ""), "main:main ", true },
+	{ "one, in braces", TOKENS("{ \"second\" }", ""), "main:second ", true },
+	{ "two", TOKENS("{ \"main\", \"second\" }", ""), "main.main:main main.second:second ",
+	    true },
+	{ "four", TOKENS("{ \"main\", \"second\", \"third\", \"t4\" }", ""),
+	    "main.main:main main.second:second main.third:third main.t4:t4 ", true },
+	{ "five", TOKENS("{ \"main\", \"second\", \"third\", \"t4\", \"t5\" }", ""),
+	    "tenants.d/acme.conf:5: a key in each of more than 4 tokens", false },
+	{ "none", TOKENS("{ }", ""), "tenants.d/acme.conf:4: 'token' is missing", false },
+	{ "one that is not there", TOKENS("{ \"main\", \"x\" }", ""),
+	    "tenants.d/acme.conf:5: there is no section token \"x\"", false },
+	{ "one twice", TOKENS("{ \"main\", \"main\" }", ""),
+	    "tenants.d/acme.conf:5: token \"main\" is listed twice", false },
+	{ "an empty name", TOKENS("{ \"main\", \"\" }", ""),
+	    "tenants.d/acme.conf:5: 'token' holds an empty entry", false },
+	{ "spread over one", TOKENS("{ \"main\" }", "spread = yes\n"),
+	    "tenants.d/acme.conf:6: with spread 'token' lists several", false },
+};
+
+static void
+tokens_judged(void **state)
+{
+	const struct tokens_case *row = *state;
+	AUTO(config) *c = NULL;
+	char text[4096], names[512] = "";
+	struct fault f = { 0 };
+
+	put("vesperd.conf", SECOND MAIN_REST);
+	snprintf(text, sizeof text,
+	    "tenant \"acme\" {\n  numbers = { \"12025550100\" }\n\n credential \"main\" {\n"
+	    "%s\n }\n}\n",
+	    row->credential);
+	put("tenants.d/acme.conf", text);
+	if ((read_config(&c, &f) == RC_OK) != row->good)
+		fail_msg("%s", f.detail);
+	if (!row->good && strncmp(f.detail, row->names, strlen(row->names)) != 0)
+		fail_msg("%s", f.detail);
+	for (size_t i = 0; row->good && i < c->tenant[0].credentials; i++) {
+		const struct config_credential *cred = &c->tenant[0].credential[i];
+
+		assert_string_equal(cred->base, "main");
+		assert_true(config_token_serves(cred, cred->token));
+		assert_false(config_token_serves(cred, "t5"));
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%s:%s ",
+		    cred->name, cred->token);
+	}
+	if (row->good)
+		assert_string_equal(names, row->names);
+	drop("tenants.d/acme.conf");
+}
+
+static void
+names_of_copies(void **state)
+{
+	static const char taken[] =
+	    "tenant \"acme\" {\n numbers = { \"12025550100\" }\n"
+	    "credential \"a\" {\n" TOKENS("{ \"main\", \"second\" }",
+		"") "}\n"
+		    "credential \"a.second\" {\n" TOKENS("\"main\"", "") "}\n}\n";
+	static const char too_long[] =
+	    "tenant \"acme\" {\n numbers = { \"12025550100\" }\n credential "
+	    "\"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij\" {\n" TOKENS(
+		"{ \"main\", \"second\" }", "") "}\n}\n";
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", SECOND MAIN_REST);
+	put("tenants.d/acme.conf", taken);
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_non_null(strstr(f.detail, "two credentials would be called 'a.second'"));
+	put("tenants.d/acme.conf", too_long);
+	f = (struct fault){ 0 };
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_non_null(strstr(f.detail, "together have more than 62 characters"));
+	drop("tenants.d/acme.conf");
+}
+
+/* A share each; a token that is added takes some of them and moves no others. */
+static void
+spread_over_tokens(void **state)
+{
+	enum { MANY_SPREAD = 300 };
+	static const char *const lists[] = { "{ \"main\", \"second\" }",
+		"{ \"third\", \"second\", \"main\" }" };
+	char before[MANY_SPREAD][16];
+	unsigned moved = 0, to[2] = { 0 };
+	char name[64], text[1024];
+
+	(void)state;
+	put("vesperd.conf", SECOND MAIN_REST);
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		AUTO(config) *c = NULL;
+		struct fault f = { 0 };
+
+		for (int i = 0; i < MANY_SPREAD; i++) {
+			snprintf(name, sizeof name, "tenants.d/t%03d.conf", i);
+			snprintf(text, sizeof text,
+			    "tenant \"t%03d\" { numbers = { \"1202555%04d\" }\n"
+			    " credential \"main\" { profile = \"vesper-06\" token = %s\n"
+			    " spread = yes ca = \"lab\" authority = \"numbers\"\n" X5U "} }\n",
+			    i, i, lists[k]);
+			put(name, text);
+		}
+		if (read_config(&c, &f) != RC_OK)
+			fail_msg("%s", f.detail);
+		for (int i = 0; i < MANY_SPREAD; i++) {
+			const struct config_credential *cred = &c->tenant[i].credential[0];
+
+			assert_int_equal(c->tenant[i].credentials, 1);
+			assert_string_equal(cred->name, "main");
+			if (k == 0) {
+				snprintf(before[i], sizeof before[i], "%s", cred->token);
+				to[strcmp(cred->token, "main") == 0]++;
+			} else if (strcmp(before[i], cred->token) != 0) {
+				assert_string_equal(cred->token, "third");
+				assert_true(config_token_serves(cred, before[i]));
+				moved++;
+			}
+		}
+	}
+	assert_in_range(to[0], 100, 200);
+	assert_in_range(to[1], 100, 200);
+	assert_in_range(moved, 60, 140);
+	for (int i = 0; i < MANY_SPREAD; i++) {
+		snprintf(name, sizeof name, "tenants.d/t%03d.conf", i);
+		drop(name);
+	}
+}
+
 /* A key each, an account's, and one for a renewal. */
 static void
 room_for_the_keys(void **state)
@@ -1090,7 +1236,8 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) + 14];
+	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
+				       ARRAY_LEN(tokens_cases) + 16];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1111,6 +1258,12 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(too_large_file);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(missing_file);
+	for (size_t i = 0; i < ARRAY_LEN(tokens_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = tokens_cases[i].name,
+			.test_func = tokens_judged,
+			.initial_state = (void *)(uintptr_t)&tokens_cases[i] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(names_of_copies);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(spread_over_tokens);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(room_for_the_keys);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_prefix);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bit_flips);

@@ -178,6 +178,7 @@ static void
 put_config_credential(struct config_credential *c, const struct spec_credential *s)
 {
 	c->name = copy(s->name);
+	c->base = copy(s->name);
 	c->profile = s->profile;
 	c->token = copy("main");
 	c->ca = s->ca ? copy("lab") : NULL;
@@ -261,11 +262,12 @@ make_config(void)
 	c->iat_past_s = PASSPORT_PAST_S;
 	c->iat_future_s = PASSPORT_FUTURE_S;
 	c->iat_diverted_s = PASSPORT_DIVERTED_S;
-	c->token = calloc(1, sizeof *c->token);
+	c->token = calloc(2, sizeof *c->token);
 	c->tenant = calloc(ARRAY_LEN(specs), sizeof *c->tenant);
 	assert_true(c->token != NULL && c->tenant != NULL);
 	c->token[0].name = copy("main");
-	c->tokens = 1;
+	c->token[1].name = copy("second");
+	c->tokens = 2;
 	for (size_t i = 0; i < ARRAY_LEN(specs); i++)
 		put_config_tenant(&c->tenant[c->tenants++], &specs[i]);
 	return c;
@@ -360,6 +362,9 @@ struct fixture {
 	struct credset *set;
 	struct policy *policy;
 	bool key_ready;
+	bool down[2];	  /* this token */
+	uint64_t load[2]; /* of this token; both 0: nobody asks */
+	unsigned turn;
 };
 
 static int
@@ -403,9 +408,16 @@ tear_down(void **state)
 static bool
 key_ready(void *arg, unsigned token, const uint8_t *key_id)
 {
-	(void)token;
+	const struct fixture *x = arg;
+
 	(void)key_id;
-	return ((struct fixture *)arg)->key_ready;
+	return x->key_ready && !x->down[token];
+}
+
+static uint64_t
+load_us(void *arg, unsigned token)
+{
+	return ((struct fixture *)arg)->load[token];
 }
 
 /* ---- rows ---- */
@@ -606,6 +618,8 @@ run_as(struct fixture *x, const struct caller *who, const struct sign_request *r
 		.caller = who,
 		.view = caller_see(who, x->set, &view),
 		.key_ready = key_ready,
+		.load_us = x->load[0] + x->load[1] != 0 ? load_us : NULL,
+		.turn = x->turn,
 		.arg = x,
 		.now_s = now_s };
 
@@ -925,6 +939,113 @@ content_on_trust(void **state)
 	passes(x, &c);
 	c.claims = MORE("12025550194", "'rcd':{'nam':'Q'},'rcdi':{'/nam':'" D_ICON "'}");
 	refused_with(x, &c, NOW, "invalid_claim");
+}
+
+/* ---- one credential in two tokens ---- */
+
+static const struct copies_case {
+	const char *name, *credential; /* asked for */
+	const char *bases[2];
+	unsigned token[2]; /* of "one" and "two" */
+	bool down[2];
+	uint64_t load[2];
+	unsigned turn;
+	const char *is;	   /* "" refused for two that are no copies */
+	const char *other; /* NULL: none */
+} copies_cases[] = {
+	{ "two of a kind", NULL, { "pair", "pair" }, { 0, 1 }, { 0 }, { 0 }, 0, "one", "two" },
+	{ "by their name", "pair", { "pair", "pair" }, { 0, 1 }, { 0 }, { 0 }, 0, "one",
+	    "two" },
+	{ "by one's own name", "two", { "pair", "pair" }, { 0, 1 }, { 0 }, { 0 }, 0, "two",
+	    NULL },
+	{ "the least loaded", NULL, { "pair", "pair" }, { 0, 1 }, { 0 }, { 9, 8 }, 0, "two",
+	    "one" },
+	{ "as configured where alike", NULL, { "pair", "pair" }, { 0, 1 }, { 0 }, { 7, 7 }, 0,
+	    "one", "two" },
+	{ "in turn where alike", NULL, { "pair", "pair" }, { 0, 1 }, { 0 }, { 7, 7 }, 1, "two",
+	    "one" },
+	{ "and back", NULL, { "pair", "pair" }, { 0, 1 }, { 0 }, { 7, 7 }, 2, "one", "two" },
+	{ "no turn for the slower", NULL, { "pair", "pair" }, { 0, 1 }, { 0 }, { 7, 8 }, 1,
+	    "one", "two" },
+	{ "the first is down", NULL, { "pair", "pair" }, { 0, 1 }, { true, false }, { 1, 9 }, 0,
+	    "two", NULL },
+	{ "the second is down", NULL, { "pair", "pair" }, { 0, 1 }, { false, true }, { 9, 1 },
+	    0, "one", NULL },
+	{ "both in one token", NULL, { "pair", "pair" }, { 0, 0 }, { 0 }, { 0 }, 0, "one",
+	    NULL },
+	{ "no copies (D-59)", NULL, { "one", "two" }, { 0, 1 }, { 0 }, { 1, 9 }, 0, "", NULL },
+};
+
+static void
+copies_of_one(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct config_tenant *t;
+
+	assert_true(credset_find(x->set, "both", "one", &at));
+	t = &config_in(x)->tenant[at.tenant];
+	for (size_t i = 0; i < ARRAY_LEN(copies_cases); i++) {
+		const struct copies_case *row = &copies_cases[i];
+		struct decide_case c = { "", 1007, PPT_BASE, NULL, row->credential,
+			BASE("12025550120"), NULL, NULL };
+		struct decision d = { 0 };
+		struct fault f = { 0 };
+
+		for (size_t k = 0; k < 2; k++) {
+			free(t->credential[k].base);
+			t->credential[k].base = copy(row->bases[k]);
+			x->set->tenant[at.tenant].credential[k]->token = row->token[k];
+			x->down[k] = row->down[k];
+			x->load[k] = row->load[k];
+		}
+		x->turn = row->turn;
+		if (row->is[0] == 0) {
+			refused_with(x, &c, NOW, "ambiguous_credential");
+			continue;
+		}
+		if (run(x, &c, NOW, &d, &f) != RC_OK)
+			fail_msg("%s: %s: %s", row->name, f.reason, f.detail);
+		if (strcmp(d.config->name, row->is) != 0 || d.others != (row->other != NULL) ||
+		    (d.others == 1 && strcmp(d.other[0].config->name, row->other) != 0))
+			fail_msg("%s: %s and %zu others", row->name, d.config->name, d.others);
+		if (d.others == 1)
+			assert_ptr_not_equal(d.other[0].credential, d.credential);
+		decide_done(&d);
+	}
+}
+
+/* What one's certificate does not allow is not moved to it. */
+static void
+a_copy_that_may_not(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct decide_case c = { "", 1007, PPT_BASE, NULL, NULL, BASE("12025550120"), NULL,
+		NULL };
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+	struct config_tenant *t;
+	struct credential *two;
+
+	assert_true(credset_find(x->set, "both", "two", &at));
+	t = &config_in(x)->tenant[at.tenant];
+	two = credset_credential(x->set, at);
+	for (size_t k = 0; k < 2; k++) {
+		free(t->credential[k].base);
+		t->credential[k].base = copy("pair");
+	}
+	two->token = 1;
+	two->state = CREDENTIAL_PENDING;
+	assert_int_equal(run(x, &c, NOW, &d, &f), RC_OK);
+	assert_int_equal(d.others, 0);
+	decide_done(&d);
+	two->state = CREDENTIAL_READY;
+	assert_int_equal(run(x, &c, NOW, &d, &f), RC_OK);
+	assert_int_equal(d.others, 1);
+	decide_done(&d);
+	x->down[0] = x->down[1] = true;
+	refused_with(x, &c, NOW, "hsm_unavailable");
 }
 
 /* D-26: by its name and the switch; it leads to a tenant only where there is one. */
@@ -1867,6 +1988,8 @@ main(void)
 		TEST(wants_a_proof),
 		TEST(proofs_count_for_the_rate),
 		TEST(origin_is_a_uri),
+		TEST(copies_of_one),
+		TEST(a_copy_that_may_not),
 		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
 		cmocka_unit_test(attest_table),

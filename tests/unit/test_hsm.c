@@ -27,6 +27,7 @@ struct fixture {
 	unsigned ups, kills, killed_process;
 	unsigned changes;
 	int64_t patience_ms; /* of a call; 0: TIMEOUT_MS */
+	bool elsewhere;	     /* whoever calls has another token */
 };
 
 struct call {
@@ -244,6 +245,7 @@ ask(struct fixture *x, struct call *c, uint8_t key, uint8_t digest, struct fault
 	*c = (struct call){ 0 };
 	c->is.deadline_ms =
 	    loop_now_ms(x->loop) + (x->patience_ms != 0 ? x->patience_ms : TIMEOUT_MS);
+	c->is.elsewhere = x->elsewhere;
 	c->is.done = on_done;
 	c->is.coming = on_coming;
 	memset(c->is.key_id, key, KEY_ID_LEN);
@@ -1232,6 +1234,74 @@ later_keys_are_learnt_in_turn(void **state)
 	close(s[1].fd);
 }
 
+/* ---- another token ---- */
+
+/* Who has another one hears of a hang while there is time; who has none waits on. */
+static void
+a_hang_is_left_for_another_token(void **state)
+{
+	struct fixture *x = *state;
+	struct call there[8], here;
+	struct fake s;
+
+	want(x, 1);
+	s = ready(x, 0);
+	hsm_limits(x->hsm, 16, 1000);
+	x->patience_ms = 60000;
+	must_ask(x, &here, 1);
+	x->elsewhere = true;
+	for (size_t i = 0; i < ARRAY_LEN(there); i++) /* some of them wait */
+		must_ask(x, &there[i], (uint8_t)i);
+	assert_true(at_signers(x) < 9);
+	serve(&s);
+	while (there[7].done == 0)
+		turn(x);
+	for (size_t i = 0; i < ARRAY_LEN(there); i++)
+		is_bad(&there[i], "hsm_unavailable");
+	assert_int_equal(here.done, 0);
+	while (s.gots > 0)
+		answer(&s, FRAME_OK);
+	while (here.done == 0)
+		turn(x);
+	is_good(&here, 1);
+	close(s.fd);
+}
+
+static void
+load_of_a_token(void **state)
+{
+	struct fixture *x = *state;
+	struct call c[3];
+	struct fake s;
+	uint64_t idle, one;
+
+	be_patient(x);
+	want(x, 1);
+	assert_true(hsm_load_us(x->hsm, 0) == UINT64_MAX);
+	assert_true(hsm_load_us(x->hsm, HSM_MAX_TOKENS) == UINT64_MAX);
+	s = ready(x, 0);
+	s.stats = (struct frame_stats){ .signatures = 10, .sign_ns = 10 * 3000000 };
+	hsm_poll(x->hsm);
+	serve(&s);
+	turn(x);
+	idle = hsm_load_us(x->hsm, 0);
+	assert_int_equal(idle, 2048); /* 3 ms */
+	must_ask(x, &c[0], 1);
+	one = hsm_load_us(x->hsm, 0);
+	assert_int_equal(one, 4096);
+	must_ask(x, &c[1], 2);
+	assert_int_equal(hsm_load_us(x->hsm, 0), 8192);
+	serve(&s);
+	answer(&s, FRAME_OK);
+	answer(&s, FRAME_BUSY);
+	turn(x);
+	is_good(&c[0], 1);
+	is_bad(&c[1], "overloaded");
+	/* It failed: only where there is no other. */
+	assert_true(hsm_load_us(x->hsm, 0) > 30000000);
+	close(s.fd);
+}
+
 /* With one process there is nobody else: it signs between two searches. */
 static void
 the_only_one_signs_while_it_learns(void **state)
@@ -1403,6 +1473,8 @@ main(void)
 		TEST(later_keys_are_learnt_in_turn),
 		TEST(the_only_one_signs_while_it_learns),
 		TEST(a_search_that_ends_badly),
+		TEST(a_hang_is_left_for_another_token),
+		TEST(load_of_a_token),
 		TEST(fresh_counters),
 		TEST(fresh_is_not_the_answer_before),
 		TEST(fresh_does_not_wait_for_ever),

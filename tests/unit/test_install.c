@@ -1348,6 +1348,105 @@ old_or_new(void **state)
 	assert_true(at > 30);
 }
 
+/* ---- several tokens ---- */
+
+/* The tenant with another list of tokens. */
+static void
+with_tokens(const char *list)
+{
+	static const char mark[] = "token = \"main\"";
+	const char *whole = VESPER(NUMBERS, ""), *at = strstr(whole, mark);
+	AUTO_BUF text = BUF_INIT(65536);
+
+	assert_non_null(at);
+	buf_put(&text, whole, (size_t)(at - whole));
+	buf_str(&text, "token = ");
+	buf_str(&text, list);
+	buf_str(&text, at + strlen(mark));
+	bworld_tenant("acme", buf_text(&text));
+}
+
+static void
+second_token(void)
+{
+	AUTO_BUF text = BUF_INIT(65536);
+
+	assert_int_equal(store_read("vesperd.conf", 65536, &text, NULL), RC_OK);
+	buf_str(&text, "token \"second\" { module = \"/usr/lib/softhsm/libsofthsm2.so\"\n"
+		       "label = \"v2\" pin = \"file:pin\" lock_file = \"second.lock\" }\n");
+	bworld_file("vesperd.conf", buf_text(&text));
+}
+
+/* From one token to two, to one and to a share: what is in force stays, under its name. */
+static void
+a_credential_keeps_its_certificate(void **state)
+{
+	static const struct {
+		const char *tokens;
+		const char *name, *other; /* READY; PENDING or NULL */
+	} steps[] = {
+		{ "{ \"main\", \"second\" }", "main.main", "main.second" },
+		{ "\"main\"", "main", NULL },
+		{ "{ \"second\", \"main\" }", "main.main", "main.second" },
+		{ "{ \"second\", \"main\" } spread = yes", "main", NULL },
+		{ "{ \"main\" }", "main", NULL },
+	};
+	struct credset_place at;
+	struct lab l;
+
+	(void)state;
+	second_token();
+	with_tokens("\"main\"");
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	lab_close(&l);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		l = (struct lab){ 0 };
+		with_tokens(steps[i].tokens);
+		bworld_works(&world, &l.works, now);
+		assert_true(credset_find(l.works.set, "acme", steps[i].name, &at));
+		assert_string_equal(serial_of(l.works.set, at), "10");
+		assert_int_equal(credset_credential(l.works.set, at)->token, 0);
+		if (steps[i].other != NULL) {
+			assert_true(credset_find(l.works.set, "acme", steps[i].other, &at));
+			assert_int_equal(
+			    credset_credential(l.works.set, at)->state, CREDENTIAL_PENDING);
+		}
+		lab_close(&l);
+	}
+}
+
+/* Of whose key nothing is known, or that is in no token of it, is not taken over. */
+static void
+a_stranger_is_not_adopted(void **state)
+{
+	struct credset_place at;
+	uint8_t key_id[KEY_ID_LEN];
+	struct lab l;
+
+	(void)state;
+	second_token();
+	with_tokens("\"main\"");
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	memcpy(key_id, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	assert_int_equal(keyfile_remove(l.works.set->config, key_id, NULL), RC_OK);
+	lab_close(&l);
+	for (unsigned i = 0; i < 2; i++) {
+		with_tokens("{ \"main\", \"second\" }");
+		l = (struct lab){ 0 };
+		bworld_works(&world, &l.works, now);
+		assert_true(credset_find(l.works.set, "acme", "main.main", &at));
+		assert_string_equal(serial_of(l.works.set, at), "");
+		assert_int_not_equal(
+		    store_mtime("state/front/tenants/acme/main/current.pem"), 0);
+		assert_int_equal(keyfile_write(l.works.set->config, key_id,
+				     &(struct keyfile){ .token = "elsewhere" }, NULL),
+		    RC_OK);
+		lab_close(&l);
+	}
+}
+
 /* ---- keys made ahead ---- */
 
 static unsigned
@@ -1622,7 +1721,7 @@ main(void)
 {
 	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
 	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + ARRAY_LEN(rekey_cases) +
-				       29] = {
+				       31] = {
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
@@ -1630,6 +1729,8 @@ main(void)
 		STEP(constraints_narrowed_meanwhile),
 		STEP(after_a_roll_back_it_installs),
 		STEP(the_old_key_goes_after_the_overlap),
+		STEP(a_credential_keeps_its_certificate),
+		STEP(a_stranger_is_not_adopted),
 		STEP(old_keys_go_together),
 		STEP(many_keys_few_goes),
 		STEP(few_keys_one_by_one),
@@ -1657,7 +1758,7 @@ main(void)
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
 	};
-	size_t n = 29;
+	size_t n = 31;
 
 	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
 		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,

@@ -96,6 +96,28 @@ removes(void **state)
 	assert_int_equal(store_remove("no/such/dir", &f), RC_OK);
 }
 
+static void
+renames(void **state)
+{
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(store_rename("none", "other", &f), RC_NOT_FOUND);
+	put("from", "x");
+	put("taken", "y");
+	f = (struct fault){ 0 };
+	assert_int_equal(store_rename("from", "taken", &f), RC_CONFLICT);
+	assert_string_equal(f.reason, "store_taken");
+	f = (struct fault){ 0 };
+	assert_int_equal(store_rename("from", "no/such/dir", &f), RC_NOT_FOUND);
+	assert_int_not_equal(store_mtime("from"), 0);
+	assert_int_equal(store_rename("from", "to", &f), RC_OK);
+	assert_int_equal(store_mtime("from"), 0);
+	assert_int_not_equal(store_mtime("to"), 0);
+	assert_int_equal(store_remove("to", &f), RC_OK);
+	assert_int_equal(store_remove("taken", &f), RC_OK);
+}
+
 /* A link in place of the file is replaced, never followed. */
 static void
 replaces_a_link(void **state)
@@ -323,6 +345,7 @@ main(void)
 		cmocka_unit_test(writes_and_reads),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(removes),
+		cmocka_unit_test(renames),
 		cmocka_unit_test(replaces_a_link),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(names),
