@@ -70,14 +70,10 @@ read_chain(struct bridge *b, const char *path, struct fault *f)
 /* ---- where the front looks ------------------------------------------------------------ */
 
 static enum rc
-path_of(const struct bridge *b, const char *fmt, const char *name, char out[PROGRAM_PATH],
-    struct fault *f)
+path_of(const struct bridge *b, const char *folder, char out[PROGRAM_PATH], struct fault *f)
 {
-	int n = snprintf(out, PROGRAM_PATH, "%s/front", b->config->state_dir);
+	int n = snprintf(out, PROGRAM_PATH, "%s/front/%s", b->config->state_dir, folder);
 
-	if (n > 0 && n < PROGRAM_PATH)
-		n += snprintf(out + n, (size_t)(PROGRAM_PATH - n), "/%s%s%s", fmt,
-		    name[0] != 0 ? "/" : "", name);
 	if (n < 0 || n >= PROGRAM_PATH)
 		return FAULT(f, RC_INVALID, "usage", "state_dir: too long");
 	return RC_OK;
@@ -89,7 +85,7 @@ folder_of(const struct bridge *b, char out[PROGRAM_PATH], struct fault *f)
 	char inner[2 * CONFIG_NAME_MAX + 16];
 
 	snprintf(inner, sizeof inner, "tenants/%s/%s", b->tenant->name, b->credential->name);
-	return path_of(b, inner, "", out, f);
+	return path_of(b, inner, out, f);
 }
 
 static enum rc
@@ -126,23 +122,35 @@ sync_folder(const char *path, struct fault *f)
 	return fd >= 0 && fsync(fd) == 0 ? RC_OK : failed(f, "fsync", path);
 }
 
+static enum rc
+write_temp(const char *temp, struct span text, struct fault *f)
+{
+	AUTO_FD fd =
+	    open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+
+	if (fd < 0)
+		return failed(f, "create", temp);
+	if (write(fd, text.ptr, text.len) != (ssize_t)text.len || fsync(fd) != 0)
+		return failed(f, "write", temp);
+	return RC_OK;
+}
+
 /* Whole or not at all, as the front writes its own. */
 static enum rc
 write_whole(const char *folder, const char *name, struct span text, struct fault *f)
 {
 	char path[PROGRAM_PATH + 80], temp[PROGRAM_PATH + 88];
-	AUTO_FD fd = -1;
+	enum rc rc;
 
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	snprintf(temp, sizeof temp, "%s.import", path);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-	if (fd < 0)
-		return failed(f, "create", temp);
-	if (write(fd, text.ptr, text.len) != (ssize_t)text.len || fsync(fd) != 0)
-		return failed(f, "write", temp);
-	if (rename(temp, path) != 0)
-		return failed(f, "rename to", path);
-	return sync_folder(folder, f);
+	rc = write_temp(temp, text, f);
+	if (rc == RC_OK && rename(temp, path) != 0)
+		rc = failed(f, "rename to", path);
+	if (rc == RC_OK)
+		return sync_folder(folder, f);
+	(void)unlink(temp);
+	return rc;
 }
 
 /* The mark first: a key of a file is never in force without it. */
@@ -157,7 +165,7 @@ put_in_place(const struct bridge *b, struct fault *f)
 	snprintf(mark, sizeof mark, "{\"token\":\"%s\",\"made\":0,\"imported\":true}",
 	    b->token->name);
 	TRY(folder_of(b, folder, f));
-	TRY(path_of(b, "keys", "", keys, f));
+	TRY(path_of(b, "keys", keys, f));
 	TRY(make_folders(own, keys, f));
 	TRY(make_folders(own, folder, f));
 	TRY(write_whole(keys, name, span_str(mark), f));

@@ -55,10 +55,17 @@ read_pem(const struct buf *file, EVP_PKEY **out, struct fault *f)
 	return RC_OK;
 }
 
+/* It is the key: not only let go of. */
+static void
+scalar_wipe(BIGNUM **scalar)
+{
+	BN_clear_free(*scalar);
+}
+
 static enum rc
 take_apart(const EVP_PKEY *key, struct naked *out, struct fault *f)
 {
-	AUTO_OSSL(BIGNUM) *scalar = NULL;
+	__attribute__((cleanup(scalar_wipe))) BIGNUM *scalar = NULL;
 	char group[32] = "";
 	size_t len = 0;
 
