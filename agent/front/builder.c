@@ -487,8 +487,9 @@ reload(struct builder *b, struct fault *f)
 		    b, &(struct builder_event){ .kind = BUILDER_RELOAD_FAILED, .fault = *f });
 		return;
 	}
-	log_event(LEVEL_NOTICE, "reloaded", "generation=%llu tenants=%zu",
-	    (unsigned long long)b->works.set->generation, b->works.set->config->tenants);
+	log_event(LEVEL_NOTICE, "reloaded", "generation=%llu tenants=%zu ct_logs=%zu",
+	    (unsigned long long)b->works.set->generation, b->works.set->config->tenants,
+	    b->works.set->ctlogs != NULL ? ctlogs_len(b->works.set->ctlogs) : 0);
 	tell_changed(b);
 }
 

@@ -264,6 +264,8 @@ put_credential(struct buf *out, const struct shown *s)
 	put_chain(out, c);
 	put_originators(out, c);
 	put_tnlist(out, c);
+	if (s->config->salts.text != NULL)
+		jw_uint(out, "salts", salts_len(c->salts));
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
 	if (atomic_load(&c->renew_at_s) != 0)
 		jw_int(out, "next_renewal", atomic_load(&c->renew_at_s));
