@@ -986,8 +986,16 @@ on_renew(struct renew *r, const json_t *event)
 	log_state(j, "renewal_asked_for", LEVEL_NOTICE);
 }
 
+static bool
+is_name(const char *text)
+{
+	return text != NULL && text[0] != 0 && text[0] != '.' &&
+	       strlen(text) <= CONFIG_NAME_MAX && strchr(text, '/') == NULL;
+}
+
 static enum rc
-keep_token(struct renew *r, const struct job *j, const char *token, struct fault *f)
+keep_token(
+    struct renew *r, const char *tenant, const char *name, const char *token, struct fault *f)
 {
 	json_auto_t *root = json_pack("{s:s}", "token", token);
 	AUTO_FREE char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
@@ -997,29 +1005,34 @@ keep_token(struct renew *r, const struct job *j, const char *token, struct fault
 	if (text == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "token");
 	TRY(authtoken_decode(span_str(token), &t, f));
-	token_file(file, j->plan.tenant, j->plan.name,
+	token_file(file, tenant, name,
 	    strcmp(t->tktype, "TNAuthList") == 0 ? TOKEN_NUMBERS : TOKEN_CLAIMS);
 	return store_write(r->store, STORE_TOKENS, file, span_str(text), f);
 }
 
-/* An operator or a portal has one: kept before it is used, and used at once where one is awaited. */
+/*
+ * An operator or a portal has one: kept before it is used, and used at once
+ * where one is awaited.  Right after a start the plan may still be on its way:
+ * what was taken from an operator must not be lost for that.
+ */
 static void
 on_token(struct renew *r, const json_t *event)
 {
 	const char *tenant = json_string_value(json_object_get(event, "tenant"));
 	const char *name = json_string_value(json_object_get(event, "name"));
 	const char *token = json_string_value(json_object_get(event, "token"));
-	struct job *j = tenant != NULL && name != NULL ? find_job(r, tenant, name) : NULL;
+	struct job *j = NULL;
 	struct fault f = { 0 };
 
-	if (j == NULL || token == NULL)
+	if (!is_name(tenant) || !is_name(name) || token == NULL)
 		return;
-	if (keep_token(r, j, token, &f) != RC_OK) {
+	if (keep_token(r, tenant, name, token, &f) != RC_OK) {
 		log_fault(LEVEL_ERR, "token_not_kept", &f);
 		return;
 	}
-	log_state(j, "token_pushed", LEVEL_NOTICE);
-	if (!j->busy)
+	log_event(LEVEL_NOTICE, "token_pushed", "tenant=%s credential=%s", tenant, name);
+	j = find_job(r, tenant, name);
+	if (j != NULL && !j->busy)
 		j->rec.wake_ms = 0;
 }
 

@@ -385,7 +385,7 @@ def wrong_command(machine: Machine, how: str, reason: str) -> None:
         p["problem"] == "renewal" and reason in p["detail"]
         for p in machine.credential("press")["problems"]), 60)
     equal(machine.credential("press")["serial"], serial)
-    true(runs < printer.runs() <= runs + 4, f"{printer.runs() - runs} runs")
+    true(runs < printer.runs() <= runs + 10, f"{printer.runs() - runs} runs")
     printer.how("good")
     good(machine, "cert", "renew", "press/main")
     wait_for("the next one", lambda: machine.credential("press")["serial"] != serial, 60)
@@ -467,10 +467,12 @@ def pushed(machine: Machine) -> None:
     machine.stop_agent()
     machine.start_agent()
     machine.wait_ready("kiosk")
-    wait_for("the renewer", lambda: machine.status()["renewer"]["up"], 30)
-    good(machine, "cert", "renew", "kiosk/main")
-    wait_for("a renewal with the same token",
-             lambda: machine.credential("kiosk")["serial"] != serial, 60)
+
+    def again() -> bool:  # right after a start the renewer has no plan yet, and is asked again
+        vesper(machine, "cert", "renew", "kiosk/main")
+        return machine.credential("kiosk")["serial"] != serial
+
+    wait_for("a renewal with the same token", again, 60)
     equal(tokens.issued(), issued, "tokens of the lab")
     kept = machine.state("renewer", "tokens", "kiosk.main.n.json")
     equal(kept.stat().st_mode & 0o777, 0o600)
@@ -510,7 +512,8 @@ def from_an_administrator(machine: Machine) -> None:
     (party.dir / "password").write_text("wrong")
     good(machine, "cert", "renew", "administrator/main")
     wait_for("the refusal", lambda: "refuses" in renewal_problem(machine, "administrator"), 60)
-    equal((party.refused, machine.credential("administrator")["serial"]), (1, serial))
+    true(party.refused in (1, 2), f"{party.refused} tries with the wrong password")
+    equal(machine.credential("administrator")["serial"], serial)
     (party.dir / "password").write_text(party.PASSWORD)
     good(machine, "cert", "renew", "administrator/main")
     wait_for("the next one", lambda: machine.credential("administrator")["serial"] != serial, 60)

@@ -687,9 +687,23 @@ pushed_for_another_account(void **state)
 	world_pass(&w, 3);
 	assert_int_equal(strncmp(w.cred[0].problem, "authtoken_fingerprint:", 22), 0);
 	assert_int_equal(w.orders, 0);
-	world_push(&w, "none", false); /* nobody's: passed over */
+	world_push(&w, "../none", false); /* no name: passed over */
 	world_push(&w, "c00", false);
 	assert_true(world_until(&w, all_installed, 5));
+	world_close(&w);
+}
+
+/* Right after a start, before there is a plan: what was taken is not lost. */
+static void
+pushed_before_the_plan(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_pushed(&w);
+	world_push(&w, "c00", false);
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.problems, 0);
 	world_close(&w);
 }
 
@@ -702,6 +716,7 @@ main(void)
 		cmocka_unit_test(from_one_way_to_the_other),
 		cmocka_unit_test(pushed_token),
 		cmocka_unit_test(pushed_for_another_account),
+		cmocka_unit_test(pushed_before_the_plan),
 		cmocka_unit_test(good_run),
 		cmocka_unit_test(nothing_works),
 		cmocka_unit_test(killed_at_each_turn),
