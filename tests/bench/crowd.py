@@ -98,7 +98,8 @@ class Crowd(Agent):
             f'tenant "{name(n)}" {{', f'\tnumbers = {{ "{first}-{first + self.each - 1}" }}',
             f"\tallow_user = {quote([str(os.geteuid())])}", '\tcredential "main" {',
             '\t\tprofile = "vesper-06"', '\t\tconveyance = "both"', '\t\ttoken = "main"',
-            '\t\tx5u = "https://certs.example/"', '\t\tidentity_max_bytes = 8192', constraints(),
+            '\t\tx5u = "https://certs.example/"', '\t\tidentity_max_bytes = 8192',
+            '\t\trcd_without_rcdi = yes', constraints(),
             "\t}", "}", ""])
 
     def write_tenants(self, made: Path) -> None:
