@@ -97,7 +97,9 @@ def start(crowd: Crowd, limit_s: float = 120) -> dict:
     token_s = time.monotonic() - began  # C_Initialize, login, find
     began = time.monotonic()
     machine.start_agent(wait=False)
-    while not signs(machine, body) and time.monotonic() - began < limit_s:
+    while not signs(machine, body):
+        if time.monotonic() - began > limit_s:
+            raise SystemExit(f"bench: nothing was signed within {limit_s} s of a start")
         time.sleep(0.01)
     first_s = time.monotonic() - began
     while (n := crowd.ready()) < crowd.many:
