@@ -464,7 +464,6 @@ move(struct sign_job *j, struct fault *f)
 		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "nor has another token it");
 	j->config = o->config;
 	j->credential = o->credential;
-	j->seq = 0;
 	buf_clear(&j->text);
 	TRY(build_for(j, f));
 	TRY(journal_moved(d, j->tenant->name, j->credential, b->request_id, instead,
@@ -488,6 +487,7 @@ move_on(struct sign_job *j, const struct fault *why)
 		struct fault f = { 0 };
 
 		journal_job(j, why);
+		j->seq = 0; /* that one is told */
 		if (move(j, &f) == RC_OK) {
 			d->stats.moved++;
 			return true;

@@ -249,6 +249,8 @@ def moved_in_the_trail(world: World) -> None:
     again = [r for r in trail if r["event"] == "sign_again"]
     true(again, "no sign_again")
     failed = {(r["request_id"], r["credential"]) for r in trail if r["event"] == "sign_failed"}
+    told = [r["of"] for r in trail if r["event"] == "sign_failed"]
+    equal(len(told), len(set(told)), "one that failed is told once")
     for record in again:
         true((record["request_id"], record["instead"]) in failed, f"not failed before: {record}")
         true(record["instead"] != record["credential"], str(record))

@@ -976,6 +976,7 @@ static const struct copies_case {
 	{ "no copies (D-59)", NULL, { "one", "two" }, { 0, 1 }, { 0 }, { 1, 9 }, 0, "", NULL },
 };
 
+/* D-59: copies do not compete. */
 static void
 copies_of_one(void **state)
 {
