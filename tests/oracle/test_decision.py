@@ -334,8 +334,11 @@ def main() -> int:
         share = 100 * reasons[oracle.ALLOW] / total
         say(total >= PAIRS and 30 <= share <= 70, f"{total} requests, {share:.1f} % allowed")
         least = min(REASONS, key=lambda reason: reasons[reason])
-        say(reasons[least] * 100000 >= LEAST * PAIRS or PAIRS < FEW,
-            f"each of {len(REASONS)} reasons comes up, the rarest is {least} with {reasons[least]}")
+        rarest = f"the rarest of {len(REASONS)} reasons is {least} with {reasons[least]}"
+        if PAIRS < FEW:
+            print(f"# {rarest}")
+        else:
+            say(reasons[least] * 100000 >= LEAST * PAIRS, f"each reason comes up, {rarest}")
     print(f"# {time.monotonic() - began:.1f} s", flush=True)
     return 1 if failed else 0
 
