@@ -179,6 +179,7 @@ def loses(world: World, load: Load, token: str, rules=(), hold: float = 1.5, kil
         fired = switches.fired()
         switches.set()
     row = load.row
+    wait_for(f"{other} signs", lambda: count(world, row)[other] > 0, 30 * SLOW)
     world.both()
     back = time.monotonic() - began
     load.begin()
