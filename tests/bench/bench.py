@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -151,6 +152,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.rounds < 1 or args.signatures < 10 or not set(args.row) <= set(known):
         parser.error(f"rows are {', '.join(known)}; --rounds is 1 and more")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # and ends its agents
     report = measure(args, Path(os.environ.get("BENCH_DIR", "/var/tmp")))
     if args.json:
         print(json.dumps(report, indent=1))

@@ -583,7 +583,7 @@ coming_to_a_signer(void **state)
 	}
 }
 
-/* Who dies with the first signer comes again to the second; who was given up does not. */
+/* A call that loses its signer comes to the next one as well. */
 static void
 coming_again(void **state)
 {
