@@ -16,6 +16,8 @@ libfront_la_SOURCES = \
 	agent/front/harden.c agent/front/harden.h \
 	agent/front/headers.c agent/front/headers.h \
 	agent/front/hsm.c agent/front/hsm.h \
+	agent/front/hsm_calls.c agent/front/hsm_keys.c \
+	agent/front/hsm_pool.h agent/front/hsm_process.c \
 	agent/front/http1.c agent/front/http1.h \
 	agent/front/journal.c agent/front/journal.h \
 	agent/front/jw.c agent/front/jw.h \
