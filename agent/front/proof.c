@@ -168,8 +168,9 @@ verify_steps(const struct proof_input *in, const struct opened *o, struct fault 
 	return rc;
 }
 
+/* What does not depend on the policy, and so is judged each time. */
 static enum rc
-check_authority(const struct opened *o, struct fault *f)
+check_authority(const struct proof_input *in, const struct opened *o, struct fault *f)
 {
 	const struct chain *chain = o->own != NULL ? o->own : o->known;
 	const struct tnauth *list = chain->cert[0]->tnauth;
@@ -179,9 +180,16 @@ check_authority(const struct opened *o, struct fault *f)
 		RC_OK ||
 	    !ppt_rule(ppt)->speaks_for_orig)
 		return unproven(f, "", "its ppt does not speak for orig");
+	/* RFC 9795 section 10.1: of somebody else's number. */
+	if (json_object_get(o->claims, "iss") != NULL)
+		return unproven(f, "", "it is a third party's, by its iss");
 	/* A provider's code authorises no number (D-05), whatever verifies by it. */
 	if (list == NULL || !tnauth_covers(list, &o->orig))
 		return unproven(f, "", "its certificate does not hold the number");
+	if (in->do_not_originate != NULL &&
+	    cert_has_extension(chain->cert[0], in->do_not_originate)) /* D-42 */
+		return unproven(
+		    f, "", "its certificate says that its numbers do not originate calls");
 	return RC_OK;
 }
 
@@ -194,7 +202,7 @@ verify_opened(const struct proof_input *in, const struct opened *o, struct fault
 	TRY(check_time(in, o, f));
 	if (!before)
 		TRY(verify_steps(in, o, f));
-	TRY(check_authority(o, f));
+	TRY(check_authority(in, o, f));
 	if (!before && in->remember != NULL)
 		in->remember(in->arg, in->text, o->known);
 	return RC_OK;

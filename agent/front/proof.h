@@ -37,6 +37,7 @@ struct proof_input {
 	const struct proof_policy *policy;
 	const struct anchors *anchors; /* NULL: nothing can be proven */
 	const struct ctlogs *ctlogs;   /* NULL: no SCT is valid */
+	const char *do_not_originate;  /* dotted OID (D-42); NULL: none */
 	/* As in stir/original.h, for this policy; all may be NULL. */
 	const struct chain *(*known)(void *arg, struct span x5u);
 	bool (*remembered)(void *arg, struct span token, const struct chain *chain);
@@ -47,8 +48,9 @@ struct proof_input {
 
 /*
  * Verify it at its own iat, which is at most a minute from now, with
- * certificates that are valid at both moments.  It is a base or rcd PASSporT,
- * and its orig is in the leaf's list of numbers.  *claims: a new reference.
+ * certificates that are valid at both moments.  It is a base or rcd PASSporT
+ * of no third party, and its orig is in the list of numbers of a leaf without
+ * do_not_originate.  *claims: a new reference.
  * RC_DENIED attest_not_allowed.
  */
 enum rc proof_verify(const struct proof_input *in, json_t **claims, struct fault *f) MUST_CHECK;

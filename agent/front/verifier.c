@@ -167,6 +167,7 @@ verify_delegate(
 		.policy = &it->policy,
 		.anchors = t->set->anchors,
 		.ctlogs = t->set->ctlogs,
+		.do_not_originate = t->set->config->do_not_originate,
 		.known = known_chain,
 		.remembered = is_remembered,
 		.remember = remember,

@@ -15,6 +15,9 @@
 	"{\"attest\":\"A\",\"dest\":{\"tn\":[\"" CALLEE "\"]},\"iat\":1800000000," \
 	"\"orig\":{\"tn\":\"" CALLER \
 	"\"},\"origid\":\"123e4567-e89b-12d3-a456-426655440000\"}"
+#define RCD(iss) \
+	"{\"dest\":{\"tn\":[\"" CALLEE "\"]},\"iat\":1800000000," iss \
+	"\"orig\":{\"tn\":\"" CALLER "\"},\"rcd\":{\"nam\":\"Q\"}}"
 #define X5U "https://cert.example/ours.pem"
 
 static struct {
@@ -120,7 +123,8 @@ enum {
 	ORIGINATOR = 4096, /* a code beside the number */
 	IDENTITY = 8192,
 	WRONG_INFO = 16384,
-	OWN = 32768, /* the anchor has the number and nothing else */
+	OWN = 32768,  /* the anchor has the number and nothing else */
+	MUTE = 65536, /* an extension of the leaf stands for doNotOriginate */
 };
 
 #define OFF	ENCOMPASS_OFF
@@ -160,6 +164,10 @@ static struct proof_case {
 	{ "an anchor that is not ours", OTHER_ANCHORS, ATIS, GOOD, NULL, "path" },
 	{ "no anchors at all", NO_ANCHORS, ATIS, GOOD, NULL, "trust anchor" },
 	{ "a provider's shaken", CODE, ATIS, SHAKEN, "shaken", "speak for orig" },
+	{ "rich call data", 0, ATIS, RCD(""), "rcd", NULL },
+	{ "a third party's (RFC 9795 s10.1)", 0, ATIS, RCD("\"iss\":\"Q\","), "rcd",
+	    "third party" },
+	{ "numbers that do not originate (D-42)", MUTE, ATIS, GOOD, NULL, "do not originate" },
 	{ "certificates elsewhere", NO_X5C, ATIS, GOOD, NULL, "no_chain" },
 	{ "not a token", 0, ATIS, NULL, NULL, "proves nothing" },
 	{ "an SCT, as the profile wants (V-11)", LOGGED, VESPER, GOOD, NULL, NULL },
@@ -306,6 +314,8 @@ prove(const struct proof_case *c, struct span token, struct fault *f)
 		.policy = &policy,
 		.anchors = anchors_of(c->flags),
 		.ctlogs = (c->flags & NO_LOGS) != 0 ? NULL : w.logs,
+		.do_not_originate =
+		    (c->flags & MUTE) != 0 ? "2.5.29.14" : "1.3.6.1.4.1.99999.1",
 		.known = known,
 		.remembered = remembered,
 		.remember = remember,
@@ -387,6 +397,7 @@ what_was_good(void **state)
 		{ "", OTHER_KEY | SPENT, ATIS, GOOD, NULL, "expired" },
 		{ "", OTHER_KEY | LONG, VESPER, GOOD, NULL, "lives longer" },
 		{ "", OTHER_KEY | CODE, ATIS, GOOD, NULL, "hold the number" },
+		{ "", OTHER_KEY | MUTE, ATIS, GOOD, NULL, "do not originate" },
 		{ "", OTHER_KEY, ATIS, CLAIMS(CALLER, Q(CALLEE), "1799999939"), NULL,
 		    "stale_iat" },
 		{ "", OTHER_KEY, ATIS, CLAIMS(CALLER, Q("911"), "1800000000"), NULL,

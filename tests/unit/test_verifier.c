@@ -19,6 +19,7 @@ static struct {
 	EVP_PKEY *root_key, *leaf_key, *other_key;
 	X509 *root, *leaf;
 	struct credset *set, *others; /* of another trust anchor */
+	struct credset *mute;	      /* by it the leaf's numbers do not originate calls */
 } w;
 
 /* ---- how often, and how long ---- */
@@ -103,6 +104,7 @@ make_world(void **state)
 	AUTO_BUF list = BUF_INIT(100);
 	AUTO_OSSL(X509) *other = NULL;
 	struct pki_spec spec = { .cn = "Leaf" };
+	struct config *config;
 
 	(void)state;
 	w.root_key = pki_p256();
@@ -118,6 +120,9 @@ make_world(void **state)
 	w.leaf = pki_issue(&spec);
 	w.set = make_set(w.root, 1);
 	w.others = make_set(other, 2);
+	w.mute = make_set(w.root, 1);
+	config = (struct config *)(uintptr_t)w.mute->config;
+	config->do_not_originate = strdup("2.5.29.14");
 	return 0;
 }
 
@@ -132,6 +137,7 @@ drop_world(void **state)
 	X509_free(w.leaf);
 	credset_release(w.set);
 	credset_release(w.others);
+	credset_release(w.mute);
 	return 0;
 }
 
@@ -302,9 +308,10 @@ delegates_are_remembered_apart(void **state)
 	assert_false(is_proven(v, w.set, text, 0, 61));
 	assert_false(is_proven(v, w.set, text, 1, 0));
 	assert_false(is_proven(v, w.others, text, 0, 0));
+	assert_false(is_proven(v, w.mute, text, 0, 0)); /* D-42 */
 	assert_false(is_proven(v, w.set, buf_view(&bad), 0, 0));
 	assert_false(is_proven(v, w.set, buf_view(&bad), 0, 0));
-	assert_int_equal(verifier_remembered(v), 2); /* and too old */
+	assert_int_equal(verifier_remembered(v), 3); /* and too old, and mute */
 	originals_free(o);
 	verifier_free(v);
 }
