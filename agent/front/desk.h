@@ -40,7 +40,7 @@ struct desk {
 	/* Refusals that are not recorded one by one, since the last record. */
 	uint64_t uncounted[REASON__COUNT];
 	struct prove *proves; /* prove.c's own: waiting for a delegate's PASSporT */
-	/* sign.c's own: */
+	/* Of sign.c and its parts: */
 	unsigned turn;		    /* of tokens alike */
 	struct sign_batch *batches; /* all of them */
 	struct sign_wait *waits;    /* for their originals to be verified */

@@ -272,7 +272,7 @@ journal_allowed(struct desk *d, const struct caller *who, const struct sign_requ
 	if (r->dry_run)
 		return audit_append(d->audit, "dry_run", x->tenant->name, r->request_id, NULL,
 		    buf_view(members), seq, f);
-	/* Until a signer is about to work at the digest: sign.c starts it. */
+	/* Until a signer is about to work at the digest: sign_job.c starts it. */
 	return audit_hold(
 	    d->audit, "sign", x->tenant->name, r->request_id, NULL, buf_view(members), seq, f);
 }

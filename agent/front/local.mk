@@ -29,6 +29,8 @@ libfront_la_SOURCES = \
 	agent/front/proof.c agent/front/proof.h \
 	agent/front/prove.c agent/front/prove.h \
 	agent/front/sign.c agent/front/sign.h \
+	agent/front/sign_batch.c agent/front/sign_internal.h \
+	agent/front/sign_job.c agent/front/sign_wait.c \
 	agent/front/snapshot.h \
 	agent/front/status.c agent/front/status.h \
 	agent/front/verifier.c agent/front/verifier.h
