@@ -16,6 +16,8 @@ struct entry {
 	struct span *value; /* sorted */
 	struct span *form;  /* the structured ones in RFC 8225 form, sorted; their own */
 	size_t forms;
+	const struct entry *same; /* the next of this name (D-11): judged with the first */
+	bool repeats;		  /* not the first */
 };
 
 struct constraints_plan {
@@ -173,6 +175,25 @@ take_entry(
 	return RC_OK;
 }
 
+/*
+ * The entries of one name are judged together: a certificate may hold many,
+ * and a long value is then serialised and hashed once for all of them.
+ */
+static void
+link_entries(struct constraints_plan *plan)
+{
+	size_t n = plan->c->permitteds;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = i + 1; k < n && plan->entry[i].same == NULL; k++) {
+			if (strcmp(plan->entry[i].p->claim, plan->entry[k].p->claim) != 0)
+				continue;
+			plan->entry[i].same = &plan->entry[k];
+			plan->entry[k].repeats = true;
+		}
+	}
+}
+
 static enum rc
 take_all(struct constraints_plan *plan, struct fault *f)
 {
@@ -185,6 +206,7 @@ take_all(struct constraints_plan *plan, struct fault *f)
 		plan->name[plan->names++] = span_str(c->must_exclude[i]);
 	for (size_t i = 0; i < c->permitteds; i++)
 		TRY(take_entry(plan, &c->permitted[i], &plan->entry[i], f));
+	link_entries(plan);
 	sort(plan->name, plan->names);
 	sort(plan->path, plan->paths);
 	return RC_OK;
@@ -222,34 +244,43 @@ permits_text(const struct entry *e, struct span text)
 	return has(e->value, e->p->values, text);
 }
 
-/* In the spellings that count as equal (D-12). */
-static enum rc
-matches(const struct entry *e, const struct constraints_policy *policy, const json_t *value,
-    bool *yes, struct fault *f)
+/* Does each entry of the name list it?  The intersection (D-11). */
+static bool
+all_permit(const struct entry *e, struct span text)
 {
-	AUTO_BUF text = BUF_INIT(JTEXT_MAX_BYTES);
+	for (; e != NULL; e = e->same) {
+		if (!permits_text(e, text))
+			return false;
+	}
+	return true;
+}
 
-	*yes = json_is_string(value) && permits_text(e, jtext_span(value));
-	if (*yes || (json_is_string(value) && !policy->accept_quoted_permitted))
-		return RC_OK;
-	TRY(jtext_write(&text, value, f)); /* a string: with its quotes */
-	*yes = permits_text(e, buf_view(&text)) ||
-	       (policy->normalise_permitted && !json_is_string(value) &&
-		   has(e->form, e->forms, buf_view(&text)));
-	return RC_OK;
+/* In the spellings that count as equal (D-12); json is the value as jtext_write() has it. */
+static bool
+matches(const struct entry *e, const struct constraints_policy *policy, const json_t *value,
+    struct span json)
+{
+	if (!json_is_string(value))
+		return permits_text(e, json) ||
+		       (policy->normalise_permitted && has(e->form, e->forms, json));
+	return permits_text(e, jtext_span(value)) ||
+	       (policy->accept_quoted_permitted && permits_text(e, json));
 }
 
 static enum rc
 judge_value(const struct constraints_plan *plan, const struct entry *e,
     const struct constraints_policy *policy, const json_t *value, struct fault *f)
 {
-	bool yes = false;
+	AUTO_BUF json = BUF_INIT(JTEXT_MAX_BYTES);
 
-	TRY(matches(e, policy, value, &yes, f));
-	if (!yes)
-		return REFUSE(f, RC_DENIED, VALUE_NOT_PERMITTED, e->p->claim,
-		    "permittedValues of %s: none of the %zu values; send one of those",
-		    constraints_form_name(plan->c->form), e->p->values);
+	if (!json_is_string(value) || policy->accept_quoted_permitted)
+		TRY(jtext_write(&json, value, f)); /* a string: with its quotes */
+	for (; e != NULL; e = e->same) {
+		if (!matches(e, policy, value, buf_view(&json)))
+			return REFUSE(f, RC_DENIED, VALUE_NOT_PERMITTED, e->p->claim,
+			    "permittedValues of %s: none of the %zu values; send one of those",
+			    constraints_form_name(plan->c->form), e->p->values);
+	}
 	return RC_OK;
 }
 
@@ -288,9 +319,22 @@ judge_hash(const struct constraints_plan *plan, const struct entry *e, const jso
 	char digest[PRIVACY_DIGEST_TEXT];
 
 	TRY(privacy_digest(span_of(NULL, 0), value, digest, f));
-	if (permits_text(e, span_str(digest)))
+	if (all_permit(e, span_str(digest)))
 		return RC_OK;
 	return NOT_PERMITTED(f, plan, path_text(e).text, "it fixes the hash of another value");
+}
+
+/* The first entry for the salt of this path. */
+static const struct entry *
+find_salt(const struct constraints_plan *plan, struct span path)
+{
+	for (size_t i = 0; i < plan->c->permitteds; i++) {
+		const struct entry *e = &plan->entry[i];
+
+		if (e->name.mode == PRIVACY_SALT && span_eq(e->name.path, path))
+			return e;
+	}
+	return NULL;
 }
 
 /* V-58: the salt is the one that the certificate names, where it names one. */
@@ -298,19 +342,16 @@ static enum rc
 judge_salt(const struct constraints_plan *plan, const struct entry *e, struct span salt,
     struct fault *f)
 {
-	for (size_t i = 0; i < plan->c->permitteds; i++) {
-		const struct entry *other = &plan->entry[i];
-		char digest[PRIVACY_DIGEST_TEXT];
+	const struct entry *named = find_salt(plan, e->name.path);
+	char digest[PRIVACY_DIGEST_TEXT];
 
-		if (other->name.mode != PRIVACY_SALT ||
-		    !span_eq(other->name.path, e->name.path))
-			continue;
-		TRY(privacy_salt_digest(salt, digest, f));
-		if (!permits_text(other, span_str(digest)))
-			return NOT_PERMITTED(f, plan, path_text(e).text,
-			    "it names another salt than the one here");
-	}
-	return RC_OK;
+	if (named == NULL)
+		return RC_OK;
+	TRY(privacy_salt_digest(salt, digest, f));
+	if (all_permit(named, span_str(digest)))
+		return RC_OK;
+	return NOT_PERMITTED(
+	    f, plan, path_text(e).text, "it names another salt than the one here");
 }
 
 static enum rc
@@ -333,7 +374,7 @@ judge_commit(const struct constraints_plan *plan, const struct entry *e,
 		    constraints_form_name(plan->c->form));
 	TRY(judge_salt(plan, e, salt, f));
 	TRY(privacy_digest(salt, value, digest, f));
-	if (permits_text(e, span_str(digest)))
+	if (all_permit(e, span_str(digest)))
 		return RC_OK;
 	return NOT_PERMITTED(f, plan, path_text(e).text, "it commits to another value");
 }
@@ -401,6 +442,8 @@ judge_entries(const struct constraints_plan *plan, const struct constraints_poli
 		struct fault why;
 
 		why.rc = RC_OK; /* the rest is set with it */
+		if (plan->entry[i].repeats)
+			continue;
 		if (judge_entry(plan, &plan->entry[i], policy, claims, &why) == RC_OK)
 			continue;
 		if (!is_unproven(&why))
