@@ -172,7 +172,6 @@ static struct url_case {
 	{ "no host", "https:///x" },
 	{ "a fragment", "https://127.0.0.1/#x" },
 	{ "white space", "https://127.0.0.1/ x" },
-	{ "upper case", "HTTPS://127.0.0.1/" },
 };
 
 static void
