@@ -15,6 +15,8 @@ check_blank_name(enum check_blank blank)
 	static const char *const names[] = { [CHECK_PATH] = "path",
 		[CHECK_SCTS] = "scts",
 		[CHECK_TENANT] = "tenant",
+		[CHECK_SIZE] = "identity_size",
+		[CHECK_CONVEYANCE] = "conveyance",
 		[CHECK_PROFILE] = "profile",
 		[CHECK_ENCOMPASSING] = "encompassing",
 		[CHECK_ORIGINAL] = "original",
@@ -140,7 +142,8 @@ static unsigned
 blanks_of(const struct check *c, const struct chain *chain, enum ppt ppt, const json_t *claims)
 {
 	const struct constraints *k = chain->len > 0 ? chain->cert[0]->constraints : NULL;
-	unsigned all = 1U << CHECK_PATH | 1U << CHECK_SCTS | 1U << CHECK_TENANT;
+	unsigned all = 1U << CHECK_PATH | 1U << CHECK_SCTS | 1U << CHECK_TENANT |
+		       1U << CHECK_SIZE | 1U << CHECK_CONVEYANCE;
 
 	if (c->profile == NULL)
 		all |= 1U << CHECK_PROFILE;

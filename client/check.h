@@ -30,6 +30,8 @@ enum check_blank {
 	CHECK_PATH,	    /* to the trust anchors */
 	CHECK_SCTS,	    /* timestamps of transparency logs */
 	CHECK_TENANT,	    /* its numbers, callers, ppts, destinations, attestation, rate */
+	CHECK_SIZE,	    /* of the Identity value (D-17) */
+	CHECK_CONVEYANCE,   /* x5u or x5c: whether there is an Identity value, a div by x5u */
 	CHECK_PROFILE,	    /* none was named */
 	CHECK_ENCOMPASSING, /* the same */
 	CHECK_ORIGINAL,	    /* what a div, div-o or rsp answers was not given */

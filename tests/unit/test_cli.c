@@ -595,11 +595,13 @@ static struct run_case {
 	{ "check: claims that are a list", "check --cert @leaf.pem --claims @list.json", "", 4,
 	    { "\"reason\":\"invalid_member\"", "\"claim\":\"claims\"" }, NULL },
 	{ "check: not judged without a profile", "check --cert @leaf.pem --claims @base.json --at " NOW,
-	    "", 0, { "\"not_judged\":[\"path\",\"scts\",\"tenant\",\"profile\",\"encompassing\"]" },
+	    "", 0, { "\"not_judged\":[\"path\",\"scts\",\"tenant\",\"identity_size\","
+		       "\"conveyance\",\"profile\",\"encompassing\"]" },
 	    NULL },
 	{ "check: not judged with all that can be told",
 	    "check --cert @leaf.pem --claims @base.json --profile vesper-06 --encompassing off --at " NOW,
-	    "", 0, { "\"not_judged\":[\"path\",\"scts\",\"tenant\"]" }, NULL },
+	    "", 0, { "\"not_judged\":[\"path\",\"scts\",\"tenant\",\"identity_size\",\"conveyance\"]" },
+	    NULL },
 	{ "check: not judged, and refused", "check --cert @leaf.pem --claims @other.json --at " NOW, "",
 	    4, { "\"allow\":false", "\"not_judged\":[\"path\"," }, NULL },
 	{ "check: a div whose original is not there", "check --cert @leaf.pem --claims - --ppt div --at "
@@ -685,7 +687,7 @@ static struct run_case {
 	    { "\"allow\":true", "\"rph_namespaces\"]" }, NULL },
 	{ "check: --rph-namespace", "check --cert @sp.pem --claims - --ppt rph --profile shaken-sp "
 	    "--rph-namespace wps --rph-namespace ets --encompassing off --at " NOW,
-	    WITH("\"rph\":{\"auth\":[\"ets.0\"]}"), 0, { "\"allow\":true", "\"tenant\"]" }, NULL },
+	    WITH("\"rph\":{\"auth\":[\"ets.0\"]}"), 0, { "\"allow\":true", "\"conveyance\"]" }, NULL },
 	{ "check: --rph-namespace of another", "check --cert @sp.pem --claims - --ppt rph --profile "
 	    "shaken-sp --rph-namespace et --at " NOW, WITH("\"rph\":{\"auth\":[\"ets.0\"]}"), 4,
 	    { "\"reason\":\"rph_not_allowed\"" }, NULL },
