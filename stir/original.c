@@ -415,6 +415,7 @@ verify_link(const struct link *l, const struct original_policy *policy, size_t *
 	if (!l->x5c && l->x5u != NULL && policy->known != NULL)
 		in.chain = policy->known(policy->arg, span_str(l->x5u));
 	chained = l->x5c || in.chain != NULL;
+	in.to_failure = chained; /* else not every step counts */
 	if (!chained && policy->check == ORIGINAL_CACHED)
 		return REFUSE(f, RC_DENIED, ORIGINAL_INVALID, "original",
 		    "no x5c, and the chain of its x5u is not known beforehand");

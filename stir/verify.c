@@ -635,8 +635,11 @@ static enum rc
 run_steps(struct run *r, struct fault *f)
 {
 	r->out->pass = true;
-	for (enum verify_step s = 0; s < VERIFY__COUNT; s++)
+	for (enum verify_step s = 0; s < VERIFY__COUNT; s++) {
 		TRY(run_step(r, s, f));
+		if (r->in->to_failure && !r->out->pass)
+			break;
+	}
 	/* What nobody vouches for does not pass. */
 	if (r->out->step[VERIFY_PATH].verdict != VERDICT_PASS ||
 	    r->out->step[VERIFY_SIGNATURE].verdict != VERDICT_PASS)

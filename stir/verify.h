@@ -46,6 +46,7 @@ struct verify_input {
 	const struct chain *(*known)(void *arg, struct span x5u);
 	void *arg;
 	bool alone;			  /* not even opt is looked into */
+	bool to_failure;		  /* the steps behind one that fails are left out */
 	enum encompass_mode encompassing; /* D-45 */
 	bool codes_are_scope;		  /* those beside numbers: not in profiles of VESPER */
 	const struct tnset *referenced;	  /* the leaf's list by reference; NULL: not at hand */

@@ -158,7 +158,8 @@ verify_steps(const struct proof_input *in, const struct opened *o, struct fault 
 		.min_scts = in->policy->min_scts,
 		.encompassing = in->policy->encompassing,
 		.codes_are_scope = in->policy->codes_are_scope,
-		.alone = true };
+		.alone = true,
+		.to_failure = true };
 	struct verify_result r = { 0 };
 	enum rc rc;
 

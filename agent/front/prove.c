@@ -174,11 +174,12 @@ prove_new(struct desk *d, struct conn *c, const struct sign_call *call)
 
 /* Is it with the verifier?  Else nothing is to be verified, or it has no room. */
 static bool
-post(struct prove *p, int64_t deadline_ms)
+post(struct prove *p, uid_t uid, int64_t deadline_ms)
 {
 	struct desk *d = p->desk;
 	struct fault f = { 0 };
 
+	p->task.uid = uid;
 	p->task.now_s = loop_time_s(d->loop);
 	p->task.deadline_ms = deadline_ms;
 	p->task.done = verified;
@@ -203,7 +204,7 @@ prove(struct desk *d, struct conn *c, const struct decide_world *world,
 	p->arg = arg;
 	for (size_t i = 0; i < call->len; i++)
 		add_request(p, world, i);
-	if (post(p, deadline_ms)) {
+	if (post(p, world->caller->uid, deadline_ms)) {
 		conn_on_lost(c, lost, p);
 		loop_arm(d->loop, &p->too_late, deadline_ms);
 		return RC_OK;

@@ -183,6 +183,7 @@ wait_fill(struct sign_wait *wait, const struct sign_work *w)
 				    .check = w->decision[k].config->original_check };
 		}
 	}
+	t->uid = w->who->uid;
 	t->now_s = loop_time_s(w->desk->loop);
 	t->deadline_ms = b->job[0].call.deadline_ms;
 	t->done = wait_verified;

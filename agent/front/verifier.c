@@ -21,6 +21,13 @@ struct queue {
 	struct verifier_task *first, **last;
 };
 
+/* Whose tasks take turns with those of others; free while nothing waits. */
+struct verifier_user {
+	uid_t uid;
+	size_t waiting; /* asked for and not done */
+	struct queue asked;
+};
+
 struct verifier {
 	/* Set before the thread runs: */
 	pthread_t thread;
@@ -31,8 +38,12 @@ struct verifier {
 	/* Shared, under lock: */
 	pthread_mutex_t lock;
 	pthread_cond_t more; /* a task, or stopping */
-	struct queue asked, done;
-	size_t waiting; /* asked for and not done */
+	struct verifier_user user[VERIFIER_MAX_WAITING];
+	size_t users; /* that were ever there at once */
+	size_t turn;  /* who had it last */
+	size_t asked; /* tasks that nobody works on yet */
+	struct queue done;
+	size_t waiting; /* asked for and not done, of all users */
 	bool stopping;
 	atomic_uint_fast64_t remembered;
 };
@@ -226,6 +237,20 @@ take(struct queue *q)
 	return t;
 }
 
+/* Of whoever comes after the last one.  Under lock. */
+static struct verifier_task *
+take_in_turn(struct verifier *v)
+{
+	struct verifier_task *t = NULL;
+
+	for (size_t i = 0; i < v->users && t == NULL; i++) {
+		v->turn = (v->turn + 1) % v->users;
+		t = take(&v->user[v->turn].asked);
+	}
+	v->asked -= t != NULL;
+	return t;
+}
+
 /* The next task, waiting for one if need be; NULL: the end. */
 static struct verifier_task *
 next_task(struct verifier *v)
@@ -233,10 +258,10 @@ next_task(struct verifier *v)
 	struct verifier_task *t = NULL;
 
 	pthread_mutex_lock(&v->lock);
-	while (v->asked.first == NULL && !v->stopping)
+	while (v->asked == 0 && !v->stopping)
 		pthread_cond_wait(&v->more, &v->lock);
 	if (!v->stopping)
-		t = take(&v->asked);
+		t = take_in_turn(v);
 	pthread_mutex_unlock(&v->lock);
 	return t;
 }
@@ -269,22 +294,55 @@ run(void *arg)
 
 /* ---- the loop's side ---- */
 
+/* NULL: as many as there can be have tasks. */
+static struct verifier_user *
+user_of(struct verifier *v, uid_t uid)
+{
+	struct verifier_user *u = NULL;
+
+	for (size_t i = 0; i < v->users; i++) {
+		if (v->user[i].waiting > 0 && v->user[i].uid == uid)
+			return &v->user[i];
+		if (v->user[i].waiting == 0 && u == NULL)
+			u = &v->user[i];
+	}
+	if (u == NULL && v->users < VERIFIER_MAX_WAITING)
+		u = &v->user[v->users++];
+	if (u != NULL) {
+		*u = (struct verifier_user){ .uid = uid };
+		u->asked.last = &u->asked.first;
+	}
+	return u;
+}
+
+/* Never more of one than what it leaves: n users that flood leave room for the next. */
+static enum rc
+put_in_line(struct verifier *v, struct verifier_task *t, struct credset *set, struct fault *f)
+{
+	struct verifier_user *u = user_of(v, t->uid);
+
+	if (u == NULL || u->waiting >= VERIFIER_MAX_WAITING - v->waiting)
+		return REFUSE(f, RC_BUSY, OVERLOADED,
+		    t->item[0].originals != NULL ? "original" : "delegate",
+		    "%zu requests wait for PASSporTs to be verified, %zu of this user",
+		    v->waiting, u != NULL ? u->waiting : 0);
+	t->set = credset_ref(set);
+	t->user = u;
+	put(&u->asked, t);
+	u->waiting++;
+	v->waiting++;
+	v->asked++;
+	pthread_cond_signal(&v->more);
+	return RC_OK;
+}
+
 enum rc
 verifier_post(struct verifier *v, struct verifier_task *t, struct credset *set, struct fault *f)
 {
-	enum rc rc = RC_OK;
+	enum rc rc;
 
 	pthread_mutex_lock(&v->lock);
-	if (v->waiting == VERIFIER_MAX_WAITING) {
-		rc = REFUSE(f, RC_BUSY, OVERLOADED,
-		    t->item[0].originals != NULL ? "original" : "delegate",
-		    "%d requests wait for PASSporTs to be verified", VERIFIER_MAX_WAITING);
-	} else {
-		t->set = credset_ref(set);
-		put(&v->asked, t);
-		v->waiting++;
-		pthread_cond_signal(&v->more);
-	}
+	rc = put_in_line(v, t, set, f);
 	pthread_mutex_unlock(&v->lock);
 	return rc;
 }
@@ -295,24 +353,31 @@ verifier_fd(const struct verifier *v)
 	return v->event_fd;
 }
 
+static struct verifier_task *
+take_done(struct verifier *v)
+{
+	struct verifier_task *t;
+
+	pthread_mutex_lock(&v->lock);
+	t = take(&v->done);
+	if (t != NULL) {
+		t->user->waiting--;
+		v->waiting--;
+	}
+	pthread_mutex_unlock(&v->lock);
+	return t;
+}
+
 void
 verifier_take(struct verifier *v)
 {
+	struct verifier_task *t;
 	uint64_t count;
 
 	if (read(v->event_fd, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR)
 		return;
-	for (;;) {
-		struct verifier_task *t;
-
-		pthread_mutex_lock(&v->lock);
-		t = take(&v->done);
-		v->waiting -= t != NULL;
-		pthread_mutex_unlock(&v->lock);
-		if (t == NULL)
-			return;
+	while ((t = take_done(v)) != NULL)
 		t->done(t);
-	}
 }
 
 uint64_t
@@ -334,7 +399,6 @@ verifier_new(struct verifier **out, struct fault *f)
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->more, NULL);
 	atomic_init(&v->remembered, 0);
-	v->asked.last = &v->asked.first;
 	v->done.last = &v->done.first;
 	v->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = v->event_fd < 0 ? errno : pthread_create(&v->thread, NULL, run, v);
@@ -366,7 +430,7 @@ verifier_free(struct verifier *v)
 		return;
 	if (v->started)
 		stop(v);
-	while ((t = take(&v->asked)) != NULL)
+	while ((t = take_in_turn(v)) != NULL)
 		credset_release(t->set);
 	if (v->event_fd >= 0)
 		close(v->event_fd);

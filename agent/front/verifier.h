@@ -8,6 +8,9 @@
  * token, chain, trust anchors and logs, policy.  So nothing is ever to be forgotten when these
  * change; the age is judged anew each time.
  *
+ * Users take turns, a task each, and none has more tasks than there is room
+ * left: whoever floods waits for itself.
+ *
  * The loop posts a task and is told by verifier_fd() and verifier_take().
  * Requests with neither never touch it.
  */
@@ -19,7 +22,7 @@
 #include "stir/original.h"
 
 enum {
-	VERIFIER_MAX_WAITING = 256, /* tasks */
+	VERIFIER_MAX_WAITING = 512, /* tasks; half of them where one user is alone */
 	VERIFIER_MAX_ITEMS = 16,    /* of one task */
 	VERIFIER_MEMORY = 4096,	    /* outcomes */
 };
@@ -35,15 +38,19 @@ struct verifier_item {
 	struct fault fault;
 };
 
+struct verifier_user;
+
 /* Part of its owner's, who keeps it and what it points to until it is done. */
 struct verifier_task {
 	struct verifier_item item[VERIFIER_MAX_ITEMS];
 	size_t items;
+	uid_t uid;	     /* whose turn it takes */
 	int64_t now_s;	     /* what the ages are judged by */
 	int64_t deadline_ms; /* monotonic: not begun after it, RC_TIMEOUT overloaded */
 	void (*done)(struct verifier_task *t); /* on the loop's thread */
 	/* verifier.c's own: */
 	struct credset *set;
+	struct verifier_user *user;
 	struct verifier_task *next;
 };
 
@@ -55,7 +62,7 @@ void verifier_free(struct verifier *v);
 
 /*
  * Takes a reference of the set by whose anchors and chains it is verified.
- * RC_BUSY overloaded: VERIFIER_MAX_WAITING wait.
+ * RC_BUSY overloaded: as many of this user wait as there is room left.
  */
 enum rc verifier_post(struct verifier *v, struct verifier_task *t, struct credset *set,
     struct fault *f) MUST_CHECK;

@@ -32,4 +32,4 @@ tests_unit_test_replay_LDADD = $(FRONT_LDADD)
 UNIT_TESTS += tests/unit/test_verifier
 tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c tests/unit/spec.h $(PKI)
 tests_unit_test_verifier_LDADD = $(FRONT_LDADD)
-tests_unit_test_verifier_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify
+tests_unit_test_verifier_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=originals_verify,--wrap=es256_verify

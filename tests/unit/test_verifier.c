@@ -68,6 +68,20 @@ __wrap_originals_verify(const struct originals *o, const struct original_policy 
 	return __real_originals_verify(o, policy, verified, f);
 }
 
+static unsigned signatures;
+
+enum rc __real_es256_verify(
+    EVP_PKEY *key, struct span message, struct span sig, struct fault *f);
+enum rc __wrap_es256_verify(
+    EVP_PKEY *key, struct span message, struct span sig, struct fault *f);
+
+enum rc
+__wrap_es256_verify(EVP_PKEY *key, struct span message, struct span sig, struct fault *f)
+{
+	signatures++;
+	return __real_es256_verify(key, message, sig, f);
+}
+
 /* ---- surroundings ---- */
 
 static struct credset *
@@ -316,23 +330,66 @@ delegates_are_remembered_apart(void **state)
 	verifier_free(v);
 }
 
+/* A signature behind certificates that lead nowhere is not worth the work. */
+static void
+nothing_behind_a_failed_path(void **state)
+{
+	struct verifier *v = open_verifier();
+	struct originals *o = original(w.leaf_key, true);
+	AUTO_BUF text = BUF_INIT(40000);
+
+	(void)state;
+	put_delegate(&text, w.leaf_key);
+	signatures = 0;
+	assert_int_equal(outcome(v, w.others, o, 0), -1);
+	assert_false(is_proven(v, w.others, buf_view(&text), 0, 0));
+	assert_int_equal(signatures, 0);
+	assert_int_equal(outcome(v, w.set, o, 0), 1);
+	assert_true(is_proven(v, w.set, buf_view(&text), 0, 0));
+	assert_int_equal(signatures, 2);
+	originals_free(o);
+	verifier_free(v);
+}
+
+/* As many as there is room for, from t on. */
+static size_t
+flood(struct verifier *v, uid_t uid, const struct originals *o, struct verifier_task *t)
+{
+	struct fault f = { 0 };
+	size_t n = 0;
+
+	for (;; n++) {
+		t[n] = task_of(o);
+		t[n].uid = uid;
+		if (verifier_post(v, &t[n], w.set, &f) != RC_OK)
+			break;
+	}
+	assert_int_equal(f.rc, RC_BUSY);
+	assert_string_equal(f.reason, "overloaded");
+	return n;
+}
+
+/* Whoever floods leaves room to the next, who comes by the same right. */
 static void
 queue_is_bounded(void **state)
 {
 	static struct verifier_task t[VERIFIER_MAX_WAITING + 1];
 	struct verifier *v = open_verifier();
 	struct originals *o = original(w.leaf_key, true);
-	struct fault f = { 0 };
+	size_t n = 0;
+	uid_t uid = 1000;
 
 	(void)state;
 	told = 0;
 	set_door(true);
-	for (size_t i = 0; i < ARRAY_LEN(t); i++)
-		t[i] = task_of(o);
-	for (size_t i = 0; i < VERIFIER_MAX_WAITING; i++)
-		assert_int_equal(verifier_post(v, &t[i], w.set, &f), RC_OK);
-	assert_int_equal(verifier_post(v, &t[VERIFIER_MAX_WAITING], w.set, &f), RC_BUSY);
-	assert_string_equal(f.reason, "overloaded");
+	for (size_t room = VERIFIER_MAX_WAITING; room > 1; room -= room / 2) {
+		assert_int_equal(flood(v, uid++, o, &t[n]), room / 2);
+		n += room / 2;
+	}
+	assert_int_equal(flood(v, 1000, o, &t[n]), 0);
+	assert_int_equal(flood(v, uid++, o, &t[n]), 1);
+	assert_int_equal(n + 1, VERIFIER_MAX_WAITING);
+	assert_int_equal(flood(v, uid, o, &t[n + 1]), 0);
 	set_door(false);
 	take_until(v, VERIFIER_MAX_WAITING);
 	for (size_t i = 0; i < VERIFIER_MAX_WAITING; i++)
@@ -340,6 +397,64 @@ queue_is_bounded(void **state)
 	/* And there is room again. */
 	assert_int_equal(outcome(v, w.set, o, 0), 1);
 	assert_int_equal(w.set->refs, 1);
+	originals_free(o);
+	verifier_free(v);
+}
+
+/* More than there can be at once: whoever has nothing to wait for takes no place. */
+static void
+users_come_and_go(void **state)
+{
+	struct verifier *v = open_verifier();
+	struct originals *o = original(w.leaf_key, true);
+
+	(void)state;
+	for (uid_t uid = 0; uid < 3 * VERIFIER_MAX_WAITING; uid += 2) {
+		struct verifier_task t[2] = { task_of(o), task_of(o) };
+
+		told = 0;
+		for (uid_t i = 0; i < 2; i++) {
+			t[i].uid = uid + i;
+			assert_int_equal(verifier_post(v, &t[i], w.set, NULL), RC_OK);
+		}
+		take_until(v, 2);
+	}
+	originals_free(o);
+	verifier_free(v);
+}
+
+static uid_t turn_of[8];
+
+static void
+note_turn(struct verifier_task *t)
+{
+	turn_of[told++] = t->uid;
+}
+
+/* A long line of one user is not in front of another's. */
+static void
+users_take_turns(void **state)
+{
+	static const uid_t posted[] = { 1, 1, 1, 1, 1, 2, 2, 3 };
+	static const uid_t served[] = { 1, 2, 3, 1, 2, 1, 1, 1 };
+	struct verifier_task t[ARRAY_LEN(posted)];
+	struct verifier *v = open_verifier();
+	struct originals *o = original(w.leaf_key, true);
+
+	(void)state;
+	told = 0;
+	set_door(true);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		t[i] = task_of(o);
+		t[i].uid = posted[i];
+		t[i].done = note_turn;
+		assert_int_equal(verifier_post(v, &t[i], w.set, NULL), RC_OK);
+		if (i == 0)
+			wait_until_inside();
+	}
+	set_door(false);
+	take_until(v, ARRAY_LEN(t));
+	assert_memory_equal(turn_of, served, sizeof served);
 	originals_free(o);
 	verifier_free(v);
 }
@@ -393,7 +508,10 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(remembers_what_was_good),
 		cmocka_unit_test(delegates_are_remembered_apart),
+		cmocka_unit_test(nothing_behind_a_failed_path),
 		cmocka_unit_test(queue_is_bounded),
+		cmocka_unit_test(users_come_and_go),
+		cmocka_unit_test(users_take_turns),
 		cmocka_unit_test(too_late_is_not_begun),
 		cmocka_unit_test(ends_in_the_middle),
 	};

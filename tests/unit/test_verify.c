@@ -368,6 +368,26 @@ print_steps(const struct verify_result *r)
 		    verdict_name(r->step[s].verdict), r->step[s].detail);
 }
 
+/* Who only asks whether it passes learns the same, and from the same step. */
+static void
+verifies_to_failure(struct verify_input in, const struct verify_result *whole)
+{
+	struct verify_result r;
+	bool failed = false;
+
+	in.to_failure = true;
+	assert_int_equal(verify_passport(&in, &r, NULL), RC_OK);
+	assert_int_equal(r.pass, whole->pass);
+	assert_int_equal(r.code, whole->code);
+	for (enum verify_step s = 0; s < VERIFY__COUNT; s++) {
+		assert_int_equal(
+		    r.step[s].verdict, failed ? VERDICT_SKIPPED : whole->step[s].verdict);
+		assert_string_equal(r.step[s].detail, failed ? "" : whole->step[s].detail);
+		failed = failed || r.step[s].verdict == VERDICT_FAIL;
+	}
+	verify_done(&r);
+}
+
 /* RFC 8224 s6.2.2, V-28 */
 static void
 verifies(void **state)
@@ -405,6 +425,7 @@ verifies(void **state)
 		print_steps(&r);
 		fail_msg("pass %d, code %d", r.pass, r.code);
 	}
+	verifies_to_failure(in, &r);
 	verify_done(&r);
 }
 
