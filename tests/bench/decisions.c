@@ -25,7 +25,7 @@ enum {
 	DECISIONS = 20000, /* of a round */
 	LONG_LIST = 4000,
 	CLAIMS_MAX = 65536,
-	VALUES = 80, /* of a constraint that has a long list */
+	VALUES = 75, /* of a constraint that has a long list */
 };
 #define ORIGID "123e4567-e89b-12d3-a456-426655440000"
 #define DEST   "12125550111"

@@ -21,6 +21,7 @@ STRANGER, OTHER_UID = "54322", "54323"  # without a tenant, and with one of its 
 CONNECTIONS = 50
 TIMEOUT_MS = 2000
 TIMES = 20  # how much slower a victim's median may be
+SHORT_S = 0.05  # and so much it may be all the same, where the quiet one is very short
 SIGNED = 40  # under each flood
 
 # Sends the same request without end on many connections, and reads what comes back; the other
@@ -133,7 +134,7 @@ def flooded(machine: Machine, uid: str, text: bytes, statuses: set[str], at_leas
           f"longest {max(took) * 1000:.2f} ms, {counts}", flush=True)
     true(set(counts) <= statuses, f"answers {counts}")
     true(sum(int(n) for n in counts.values()) >= at_least, f"no flood: {counts}")
-    true(median < TIMES * quiet, f"{median:.4f} s, and {quiet:.4f} s without the flood")
+    true(median < max(TIMES * quiet, SHORT_S), f"{median:.4f} s, and {quiet:.4f} s without the flood")
     true(max(took) < TIMEOUT_MS / 1000, f"the longest took {max(took):.3f} s")
 
 
