@@ -403,8 +403,9 @@ coming_late(void *arg)
  * A set of a reload is in force before its new keys are learnt: it may disable
  * what must not sign any more, and a token that is down must not delay that.
  * Whoever asks for a credential whose key is not there yet hears
- * hsm_unavailable (decide.c).  What serves is not replaced here by what cannot:
- * the builder leaves such a change to a set of its own, with wait_for_keys.
+ * hsm_unavailable (decide_filter.c).  What serves is not replaced here by what
+ * cannot: the builder leaves such a change to a set of its own, with
+ * wait_for_keys.
  */
 static void
 publish(struct front *fr, struct credset *set, bool wait_for_keys)

@@ -10,6 +10,8 @@ libfront_la_SOURCES = \
 	agent/front/caller.c agent/front/caller.h \
 	agent/front/conn.c agent/front/conn.h \
 	agent/front/decide.c agent/front/decide.h \
+	agent/front/decide_candidates.c agent/front/decide_filter.c \
+	agent/front/decide_parts.h agent/front/decide_rank.c \
 	agent/front/desk.h \
 	agent/front/fresh.c agent/front/fresh.h \
 	agent/front/front.c agent/front/front.h \

@@ -1,0 +1,342 @@
+/*
+ * What one credential is asked before it may sign: its tenant's rules, its
+ * certificate's word, its health.
+ */
+#include "agent/front/decide_parts.h"
+
+#include <string.h>
+
+/* ---- the filters of D-59: RC_OK keeps the candidate ---- */
+
+static enum rc
+of_ppts(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	if ((policy_ppts(tenant_of(s, c), config_of(s, c)) & 1U << s->r->ppt) != 0)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "credential '%s' of tenant '%s' does not sign this ppt", config_of(s, c)->name,
+	    tenant_of(s, c)->name);
+}
+
+static bool
+is_of_class(const struct search *s, const struct candidate *c)
+{
+	unsigned cls = 1U << profile_rule(config_of(s, c)->profile)->cls;
+
+	return (ppt_rule(s->r->ppt)->classes & cls) != 0;
+}
+
+static enum rc
+of_class(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const struct credential *credential = credential_of(s, c);
+
+	if (!is_of_class(s, c) || !observes(tenant_of(s, c), OBSERVE_PPTS))
+		TRY(of_ppts(s, c, f));
+	if (credential->state == CREDENTIAL_READY && s->r->needs_identity &&
+	    credential->x5u == NULL)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%s' of tenant '%s' makes no Identity value", cc->name,
+		    tenant_of(s, c)->name);
+	if (credential->state == CREDENTIAL_READY && credential->header[s->r->ppt] == NULL)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%s' of tenant '%s' has no x5u, or no room, for this ppt",
+		    cc->name, tenant_of(s, c)->name);
+	return RC_OK;
+}
+
+/* D-52; that the certificate does not cover the number is the gate's question. */
+static enum rc
+of_third_party(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+
+	if (!cc->third_party_rcd)
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
+		    "credential '%s' has no third_party_rcd", cc->name);
+	if (c->listed && profile_rule(cc->profile)->cls == CLASS_SP)
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
+		    "tenant '%s' lists orig: it is no third party", tenant_of(s, c)->name);
+	return RC_OK;
+}
+
+/* D-26; whose domain it is the gate asks the certificate. */
+static enum rc
+of_uri(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	if (config_of(s, c)->orig_uri && credential_of(s, c)->state == CREDENTIAL_PENDING)
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, "orig",
+		    "credential '%s' of tenant '%s' has no certificate yet",
+		    config_of(s, c)->name, tenant_of(s, c)->name);
+	if (config_of(s, c)->orig_uri)
+		return RC_OK;
+	return REFUSE(f, RC_INVALID, INVALID_CLAIM, "orig",
+	    "orig.uri needs authority over a domain: credential '%s' has no orig_uri",
+	    config_of(s, c)->name);
+}
+
+/* D-05 is about attestation alone: a div for a number not covered is refused (D-39). */
+static bool
+may_be_unlisted(const struct search *s, const struct candidate *c)
+{
+	return s->r->ppt == PPT_SHAKEN &&
+	       (config_of(s, c)->unlisted_tn != UNLISTED_REFUSE || is_proven(s, c));
+}
+
+/* D-60: the tenant's configured numbers and the certificate's, both at every request. */
+static enum rc
+of_number(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const struct credential *credential = credential_of(s, c);
+	bool sp = profile_rule(cc->profile)->cls == CLASS_SP;
+
+	if (s->d->passport.third_party)
+		return of_third_party(s, c, f);
+	if (s->d->passport.orig_uri != NULL)
+		return of_uri(s, c, f);
+	if (!c->listed && !(sp && may_be_unlisted(s, c)))
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
+		    "the number is not among those configured for tenant '%s'",
+		    tenant_of(s, c)->name);
+	if (credential->state == CREDENTIAL_PENDING)
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
+		    "credential '%s' of tenant '%s' has no certificate yet", cc->name,
+		    tenant_of(s, c)->name);
+	if (sp || credential->state != CREDENTIAL_READY ||
+	    gate_uncovered(credential->gate, &s->d->passport) == NULL)
+		return RC_OK;
+	if (cc->ca != NULL)
+		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
+		    "the certificate that covers the number is still to come");
+	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
+	    "the certificate of credential '%s' does not cover the number", cc->name);
+}
+
+static enum rc
+of_dests(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	return policy_dests(tenant_of(s, c), config_of(s, c), &s->d->passport, f);
+}
+
+static enum rc
+of_dest(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	return observes(tenant_of(s, c), OBSERVE_DESTS) ? RC_OK : of_dests(s, c, f);
+}
+
+/* V-73: whom the holder expects to sign its calls, where it says so at all. */
+static enum rc
+of_originator(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_strings *own = &tenant_of(s, c)->caller_spc;
+	const struct credential *credential = credential_of(s, c);
+	const struct tnauth *list;
+
+	if (own->len == 0 || credential->state != CREDENTIAL_READY ||
+	    profile_rule(credential->profile)->cls == CLASS_SP)
+		return RC_OK;
+	list = gate_tnauth(credential->gate);
+	if (list == NULL || tnauth_spcs(list) == 0)
+		return RC_OK;
+	for (size_t i = 0; i < own->len; i++) {
+		if (tnauth_has_spc(list, own->item[i]))
+			return RC_OK;
+	}
+	return REFUSE(f, RC_DENIED, ORIGINATOR_NOT_LISTED, NULL,
+	    "the certificate of credential '%s' names originating providers, and none of the "
+	    "tenant's caller_spc is among them",
+	    config_of(s, c)->name);
+}
+
+static bool
+is_extra(
+    const struct config_credential *cc, const struct credential *credential, const char *name)
+{
+	for (size_t i = 0; i < cc->extra_claims.len; i++) {
+		if (strcmp(cc->extra_claims.item[i], name) == 0)
+			return true;
+	}
+	return credential->state == CREDENTIAL_READY && gate_names(credential->gate, name);
+}
+
+/* D-51 */
+static enum rc
+of_claims(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const char *name;
+	json_t *value;
+
+	if (s->r->ppt == PPT_SHAKEN && config_of(s, c)->origid == ORIGID_CALLER &&
+	    json_object_get(s->r->claims, "origid") == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_CLAIM, "origid",
+		    "credential '%s' takes it from the caller", config_of(s, c)->name);
+	json_object_foreach (s->d->passport.claims, name, value) {
+		if (is_own(name, s->r->ppt) ||
+		    is_extra(config_of(s, c), credential_of(s, c), name))
+			continue;
+		return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
+		    "neither the ppt nor credential '%s' knows the claim",
+		    config_of(s, c)->name);
+	}
+	return RC_OK;
+}
+
+enum rc
+decide_of_constraints(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+
+	if (credential->state != CREDENTIAL_READY)
+		return RC_OK; /* of_health() says why */
+	if (s->r->dry_run)
+		TRY(gate_silent(credential->gate, &s->d->passport, f));
+	return gate_claims(credential->gate, &s->d->passport, f);
+}
+
+/* What the operator pinned, and what was observed. */
+static size_t
+known_content(const struct search *s, const struct config_credential *cc,
+    struct rcd_known known[CONFIG_MAX_CONTENT])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cc->rcd_contents; i++) {
+		const struct config_content *one = &cc->rcd_content[i];
+		const struct content *seen =
+		    one->pinned ? NULL : contents_find(s->w->set->contents, one->uri);
+
+		if (one->pinned)
+			known[n++] = (struct rcd_known){ one->uri, &one->digest, 1, NULL };
+		else if (seen != NULL && seen->seen_at_s != 0)
+			known[n++] = (struct rcd_known){ one->uri, seen->digest, RCD__HASHES,
+				seen->card };
+	}
+	return n;
+}
+
+/* D-41 */
+static enum rc
+of_content(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+	struct rcd_known known[CONFIG_MAX_CONTENT];
+	const struct constraints *k;
+
+	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
+	    config_of(s, c)->trust_content || credential->state != CREDENTIAL_READY)
+		return RC_OK;
+	k = gate_constraints(credential->gate);
+	if (k != NULL && constraints_permits(k, "rcdi"))
+		return RC_OK; /* compared whole: the certificate is the authority */
+	return rcd_check_content(
+	    s->d->passport.claims, known, known_content(s, config_of(s, c), known), f);
+}
+
+static enum rc
+unusable(const struct credential *credential, struct fault *f)
+{
+	static const enum reason own[] = { REASON_SCT_POLICY, REASON_CREDENTIAL_EXPIRED };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		if (strcmp(credential->why.reason, reason_token(own[i])) == 0)
+			return fault_set(f, RC_DENIED, reason_token(own[i]), NULL, FAULT_HERE,
+			    "%s", credential->why.detail);
+	}
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
+	    "credential '%s' of tenant '%s': %s", credential->name, credential->tenant,
+	    credential->why.detail);
+}
+
+/* D-46: what the certificate holds by value does not age. */
+static enum rc
+of_list(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+	int64_t most_s = (int64_t)config_of(s, c)->tnlist_max_age_s;
+
+	if (credential->list == NULL ||
+	    s->w->now_s - credential->list->fetched_at_s <= most_s ||
+	    !gate_rests_on_reference(credential->gate, &s->d->passport))
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, s->claim,
+	    "credential '%s' has the number by reference alone, and that TNAuthList is older "
+	    "than tnlist_max_age_s",
+	    credential->name);
+}
+
+static enum rc
+of_health(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct credential *credential = credential_of(s, c);
+
+	if (credential->state != CREDENTIAL_READY)
+		return unusable(credential, f);
+	TRY(gate_in_time(credential->gate, s->w->now_s, f));
+	TRY(gate_dated(credential->gate, s->d->passport.iat_s, f));
+	TRY(of_list(s, c, f));
+	if (!s->w->key_ready(s->w->arg, credential->token, credential->key_id))
+		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL,
+		    "no signer of token '%s' has the key ready",
+		    s->w->set->config->token[credential->token].name);
+	return RC_OK;
+}
+
+/* ---- all of them, over the list ---- */
+
+typedef enum rc filter_fn(const struct search *s, const struct candidate *c, struct fault *f);
+
+/* Keep those that pass; when none does, the fault of the last.  None at all is none that passes. */
+static enum rc
+narrow(struct search *s, filter_fn *keep, struct fault *f)
+{
+	size_t kept = 0;
+	struct fault why = { 0 };
+
+	if (s->len == 0)
+		return REFUSE(
+		    f, RC_DENIED, NO_CREDENTIAL, NULL, "no credential comes into question");
+	for (size_t i = 0; i < s->len; i++) {
+		struct fault mine = { 0 };
+
+		if (keep(s, &s->list[i], &mine) == RC_OK)
+			s->list[kept++] = s->list[i];
+		else
+			why = mine;
+	}
+	s->len = kept;
+	if (kept > 0)
+		return RC_OK;
+	*f = why;
+	return why.rc;
+}
+
+enum rc
+decide_filter(struct search *s, struct fault *f)
+{
+	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_originator,
+		of_claims, decide_of_constraints, of_content, of_health };
+
+	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+		TRY(narrow(s, filters[i], f));
+	return RC_OK;
+}
+
+bool
+decide_is_overlooked(const struct search *s, const struct candidate *c)
+{
+	return tenant_of(s, c)->observe != 0 &&
+	       (of_ppts(s, c, NULL) != RC_OK || of_dests(s, c, NULL) != RC_OK);
+}
+
+enum rc
+decide_observe_chosen(struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_tenant *t = tenant_of(s, c);
+
+	if (t->observe == 0)
+		return RC_OK;
+	TRY(decide_observe(s, t, OBSERVE_PPTS, of_ppts(s, c, f), f));
+	return decide_observe(s, t, OBSERVE_DESTS, of_dests(s, c, f), f);
+}
