@@ -613,6 +613,7 @@ read_wanted_constraints(const struct config *c, const struct section *s,
 		.rfc8226_strict_permitted = section_bool(s, "rfc8226_strict_permitted"),
 		.normalise_permitted = section_bool(s, "normalise_permitted"),
 		.accept_quoted_permitted = section_bool(s, "accept_quoted_permitted"),
+		.orig_uri = section_bool(s, "orig_uri"),
 	};
 	TRY(read_commitments(s, cred, f));
 	if (n > 0) {

@@ -65,6 +65,7 @@ struct constraints_policy {
 	bool accept_quoted_permitted;  /* accept "\"x\"" for the string x */
 	bool assert_committed;	       /* a committed value may be sent in clear */
 	bool commit_without_salt;      /* … even where there is no salt to prove it with */
+	bool orig_uri;		       /* D-26: not every PASSporT has orig.tn */
 	const struct salts *salts;     /* borrowed, not part of a configuration; NULL: none */
 };
 
@@ -74,8 +75,9 @@ struct constraints_policy {
  * forbidden, an empty intersection of duplicates (D-11), object text that is
  * not in RFC 8225 form (D-12), malformed pointers and pointers outside
  * permittedValues (D-13), privacy modes that are unknown or whose value is no
- * digest, more than one encoding of a path (V-53), a demanded claim that no
- * permitted value lets be sent.  RC_DENIED credential_unusable, and the claim.
+ * digest, more than one encoding of a path (V-53), a demanded claim, or one that
+ * each PASSporT has, that no permitted value lets be sent.  RC_DENIED
+ * credential_unusable, and the claim.
  */
 enum rc constraints_check(const struct constraints *c, const struct constraints_policy *p,
     struct fault *f) MUST_CHECK;

@@ -217,12 +217,20 @@ fits_parts(const struct constraints_plan *entries, const char *claim, const char
 				      : RC_OK;
 }
 
+/* Demanded by the certificate, or by RFC 8225 section 5. */
+static bool
+is_due(const struct constraints *c, const char *claim)
+{
+	return ppt_is_base_claim(claim) ||
+	       constraints_has(c->must_include, c->must_includes, claim);
+}
+
 /* RFC 9118 section 8: a demanded claim of which no permitted value can be sent. */
 static enum rc
 check_whole(const struct constraints *c, const struct constraints_plan *entries,
     const struct permitted *p, const struct constraints_policy *policy, struct fault *f)
 {
-	bool fits = !constraints_has(c->must_include, c->must_includes, p->claim);
+	bool fits = !is_due(c, p->claim);
 
 	for (size_t i = 0; i < p->values && !fits; i++)
 		TRY(fits_parts(entries, p->claim, p->value[i], policy, &fits, f));
@@ -279,6 +287,44 @@ check_demand(const struct constraints *c, const struct permitted *p,
 	return RC_OK;
 }
 
+static bool
+is_committed(const struct constraints *c, const char *path)
+{
+	for (size_t i = 0; i < c->permitteds; i++) {
+		struct privacy_name n = constraints_parts(c->permitted[i].claim);
+
+		if (n.mode == PRIVACY_COMMIT && span_is(n.path, path))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * D-15 for what each PASSporT has, demanded or not (RFC 8225 section 5): iat,
+ * orig with a number or, where that is configured, a URI (D-26), dest with one
+ * of the two at least.
+ */
+static enum rc
+check_base(
+    const struct constraints *c, const struct constraints_policy *policy, struct fault *f)
+{
+	bool tn = is_committed(c, "dest/tn") || is_committed(c, "dest/tn/0");
+	bool uri = is_committed(c, "dest/uri") || is_committed(c, "dest/uri/0");
+	const char *claim = NULL;
+
+	if (is_committed(c, "iat"))
+		claim = "iat";
+	if (is_committed(c, "dest") || (tn && uri))
+		claim = "dest";
+	if (is_committed(c, "orig") ||
+	    (is_committed(c, "orig/tn") && (!policy->orig_uri || is_committed(c, "orig/uri"))))
+		claim = "orig";
+	if (claim == NULL || policy->assert_committed)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, claim,
+	    "each PASSporT has what is committed to, and a commitment is not sent in clear");
+}
+
 enum rc
 constraints_check(
     const struct constraints *c, const struct constraints_policy *p, struct fault *f)
@@ -286,6 +332,7 @@ constraints_check(
 	TRY(check_list(c->must_include, c->must_includes, "mustInclude", f));
 	TRY(check_list(c->must_exclude, c->must_excludes, "mustExclude", f));
 	TRY(check_contradictions(c, f));
+	TRY(check_base(c, p, f));
 	for (size_t i = 0; i < c->permitteds; i++) {
 		TRY(check_permitted_name(&c->permitted[i], f));
 		TRY(check_form(&c->permitted[i], p, f));

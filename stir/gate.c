@@ -105,6 +105,9 @@ check_lifetime(const struct cert *leaf, const struct profile_rule *profile, stru
 static enum rc
 check_facts(const struct cert *leaf, const struct gate_policy *policy, struct fault *f)
 {
+	struct constraints_policy constraints = policy->constraints;
+
+	constraints.orig_uri = policy->orig_uri;
 	TRY(check_leaf(leaf, f));
 	TRY(check_list(leaf, policy, f));
 	if (policy->profile != NULL)
@@ -112,7 +115,7 @@ check_facts(const struct cert *leaf, const struct gate_policy *policy, struct fa
 	if (policy->profile != NULL && policy->profile->domain_bound && leaf->dns_name == NULL)
 		return unusable(f, "the profile wants exactly one dNSName"); /* D-49 */
 	if (leaf->constraints != NULL)
-		TRY(constraints_check(leaf->constraints, &policy->constraints, f));
+		TRY(constraints_check(leaf->constraints, &constraints, f));
 	return check_lifetime(leaf, policy->profile, f);
 }
 

@@ -14,6 +14,9 @@ import jsontext
 import persona
 
 BASE_CLAIMS = ("iat", "orig", "dest")
+# What an orig, and what a dest, has one of; orig.uri needs a switch that there is not here (D-26).
+ALTERNATIVES = (((("orig", "/tn"),), ()),
+                ((("dest", "/tn"), ("dest", "/tn/0")), (("dest", "/uri"), ("dest", "/uri/0"))))
 VALUE, HASH, COMMIT, SALT = "", "sha-256", "commit-sha-256", "salt-sha-256"
 
 
@@ -93,10 +96,14 @@ def _is_rfc8225(text: str) -> bool:
         return False
 
 
+def _no_json(text: str):
+    raise ValueError(f"{text} is Python's and not JSON's (RFC 8259 section 6)")
+
+
 def _check_value(mode: str, text: str) -> None:
     if mode == VALUE:
         try:
-            value = json.loads(text)
+            value = json.loads(text, parse_constant=_no_json)
         except ValueError:
             return  # a string that only looks like JSON
         if isinstance(value, (dict, list)) and not _is_rfc8225(text):
@@ -157,6 +164,13 @@ def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
         needed = not pointer or (claim == "vper" and pointer[1:] in persona.MEMBERS)  # V-44
         if COMMIT in modes and needed and claim in c.include + list(BASE_CLAIMS):
             c.never_met = True  # demanded, and not to be sent in clear
+    for one, other in ALTERNATIVES:
+        # RFC 8225 section 5.2.1: there is one of them.
+        c.never_met |= _committed(c, one) and _committed(c, other)
+
+
+def _committed(c: Constraints, paths: tuple) -> bool:
+    return not paths or any(COMMIT in c.permitted.get(path, ()) for path in paths)
 
 
 def _unproven(modes: dict[str, set[str]], value, salt: bytes | None) -> str | None:

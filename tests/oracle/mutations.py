@@ -974,6 +974,19 @@ def bad_mode(g: Family, p: Pair):
                         g.rng.choice(BAD_MODES))
 
 
+COMMITTED_BASE = (["iat"], ["orig"], ["dest"], ["orig/tn"], ["dest/tn", "dest/uri"],
+                  ["dest/tn/0", "dest/uri/0"])
+
+
+@change("credential_unusable")
+def base_claim_committed(g: Family, p: Pair):
+    if p.salts:  # committed values are told
+        return None
+    paths = g.rng.choice(COMMITTED_BASE)
+    return _constraints(p, permitted=p.certificate.constraints.permitted + [
+        (path + "#commit-sha-256", [DIGEST]) for path in paths])
+
+
 @change("credential_unusable")
 def path_in_wrong_list(g: Family, p: Pair):
     c = p.certificate.constraints
