@@ -58,12 +58,10 @@ wrong(const char *claim, size_t i, const char *what, struct fault *f)
 	return REFUSE(f, RC_INVALID, INVALID_CLAIM, claim, "jCard property %zu: %s", i, what);
 }
 
-/* RFC 7095 sections 3.3 and 3.5: names of properties and types are in lower case. */
+/* RFC 7095 sections 3.3 to 3.5: names of properties, parameters and types are in lower case. */
 static bool
-is_token(const json_t *value)
+is_token(struct span s)
 {
-	struct span s = jtext_span(value);
-
 	for (size_t i = 0; i < s.len; i++) {
 		uint8_t c = s.ptr[i];
 
@@ -96,6 +94,30 @@ all_shown(const json_t *value)
 	return true;
 }
 
+static bool
+is_address(struct span s)
+{
+	for (size_t i = 0; i + 3 <= s.len; i++) {
+		if (memcmp(s.ptr + i, "://", 3) == 0)
+			return true;
+	}
+	return uri_has_scheme(s, "http") || uri_has_scheme(s, "https");
+}
+
+/*
+ * An address anywhere in it, of which a reader could take content that no
+ * digest protects (RFC 9795 section 6.1.3).
+ */
+static bool
+has_address(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		if (has_address(json_array_get(value, i)))
+			return true;
+	}
+	return is_address(jtext_span(value));
+}
+
 /* RFC 7095 section 3.4: a value is a string, or several are an array. */
 static bool
 are_parameters(const json_t *value)
@@ -107,11 +129,41 @@ are_parameters(const json_t *value)
 	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
 		const json_t *v = json_object_iter_value(i);
 
-		if ((!json_is_string(v) && !(json_is_array(v) && all_strings(v))) ||
-		    !all_shown(v))
+		if (!is_token(span_str(json_object_iter_key(i))) || !all_shown(v) ||
+		    (!json_is_string(v) && !(json_is_array(v) && all_strings(v))))
 			return false;
 	}
 	return true;
+}
+
+/* RFC 6350 section 6.3.1: LABEL is the one parameter that is shown as it stands. */
+static bool
+parameters_have_address(const json_t *parameters)
+{
+	json_t *walk = jtext_walk(parameters);
+
+	for (void *i = json_object_iter(walk); i != NULL; i = json_object_iter_next(walk, i)) {
+		if (strcmp(json_object_iter_key(i), "label") != 0 &&
+		    has_address(json_object_iter_value(i)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_named(const json_t *property, const char *name)
+{
+	return span_is(jtext_span(json_array_get(property, 0)), name);
+}
+
+static bool
+is_among(const json_t *property, const char *const names[], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (is_named(property, names[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -120,32 +172,27 @@ is_of_type(const json_t *property, const char *type)
 	return span_is(jtext_span(json_array_get(property, 2)), type);
 }
 
-/* RFC 6350 sections 6.1.3, 6.2.4, 6.6.3, 6.7.5 and 6.7.8: a URI, and read by whoever shows it. */
+/* RFC 6350 section 6: a URI and nothing else. */
 static bool
 is_of_uris(const json_t *property)
 {
-	static const char *const names[] = { "photo", "logo", "sound", "source", "url" };
+	static const char *const names[] = { "source", "photo", "impp", "geo", "logo", "member",
+		"sound", "url", "fburl", "caladruri", "caluri" };
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (span_is(jtext_span(json_array_get(property, 0)), names[i]))
-			return true;
-	}
-	return false;
+	return is_among(property, names, ARRAY_LEN(names));
 }
 
 /*
- * An address of which a reader of another type than text could take content
- * that no digest protects.
+ * RFC 6350 section 6: text that people read, and no reader takes content from,
+ * whatever stands in it.  What is not known here may be more than that.
  */
 static bool
-has_address(const json_t *value)
+is_prose(const json_t *property)
 {
-	for (size_t i = 0; i < json_array_size(value); i++) {
-		if (has_address(json_array_get(value, i)))
-			return true;
-	}
-	return uri_has_scheme(jtext_span(value), "http") ||
-	       uri_has_scheme(jtext_span(value), "https");
+	static const char *const names[] = { "fn", "n", "nickname", "adr", "title", "role",
+		"org", "categories", "note" };
+
+	return is_of_type(property, "text") && is_among(property, names, ARRAY_LEN(names));
 }
 
 static enum rc
@@ -158,7 +205,7 @@ check_value(
 		return wrong(claim, i, "a value has characters that nobody sees", f);
 	if (is_of_type(property, "uri") && uri_kind_of(value) == URI_NONE)
 		return wrong(claim, i, "a URI is https without a fragment, data, or a name", f);
-	if (!is_of_type(property, "uri") && !is_of_type(property, "text") && has_address(value))
+	if (!is_of_type(property, "uri") && !is_prose(property) && has_address(value))
 		return wrong(claim, i, "an address is of type uri", f);
 	return RC_OK;
 }
@@ -168,24 +215,23 @@ check_property(const json_t *property, size_t i, const char *claim, struct fault
 {
 	if (json_array_size(property) <= PROPERTY_VALUES)
 		return wrong(claim, i, "not [name, {…}, type, value, …]", f);
-	if (!is_token(json_array_get(property, 0)) || !is_token(json_array_get(property, 2)))
+	if (!is_token(jtext_span(json_array_get(property, 0))) ||
+	    !is_token(jtext_span(json_array_get(property, 2))))
 		return wrong(claim, i, "name and type are lower case", f);
 	if (!are_parameters(json_array_get(property, 1)))
-		return wrong(claim, i, "the parameters are no object of strings", f);
+		return wrong(claim, i,
+		    "the parameters are no object of strings with names in lower case", f);
 	/* RFC 7095 section 3.4: the type stands in its own place, and nowhere else. */
 	if (json_object_get(json_array_get(property, 1), "value") != NULL)
 		return wrong(claim, i, "a parameter that gives the type again", f);
+	if (parameters_have_address(json_array_get(property, 1)))
+		return wrong(
+		    claim, i, "an address in a parameter, where no digest is for it", f);
 	if (is_of_uris(property) && !is_of_type(property, "uri"))
 		return wrong(claim, i, "its type is uri", f);
 	for (size_t k = PROPERTY_VALUES; k < json_array_size(property); k++)
 		TRY(check_value(property, json_array_get(property, k), i, claim, f));
 	return RC_OK;
-}
-
-static bool
-is_named(const json_t *property, const char *name)
-{
-	return span_is(jtext_span(json_array_get(property, 0)), name);
 }
 
 /* RFC 6350 sections 6.2.1 and 6.7.9: fn at least once, version once and "4.0". */

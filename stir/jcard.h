@@ -33,7 +33,9 @@ enum { JCARD_MAX_PROPERTIES = 256, JCARD_MAX_REFS = 64 };
 /*
  * ["vcard", [property, …]], version "4.0" once, fn at least once, each
  * property [name, {parameters}, type, value, …], values of type uri of a kind
- * that is known, and no address on the web under another type but text.  RC_INVALID invalid_claim with the claim given.
+ * that is known, and no address on the web elsewhere but in what is only read:
+ * note, org and their like as text, and the parameter label.  RC_INVALID
+ * invalid_claim with the claim given.
  */
 enum rc jcard_check(const json_t *card, const char *claim, struct fault *f) MUST_CHECK;
 

@@ -95,7 +95,12 @@ CARDS = (
     ["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Q"],
                ["org", {"x": ["y"]}, "text", ["MI6", "Q"]],
                ["photo", {}, "uri", "https://example.com/q.png"],
-               ["logo", {}, "uri", "data:image/png;base64,AAAA", "https://example.com/l.png"]]])
+               ["logo", {}, "uri", "data:image/png;base64,AAAA", "https://example.com/l.png"]]],
+    ["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Q https://example.com/"],
+               ["adr", {"label": "1 Street, https://example.com/", "geo": "geo:1,2"}, "text",
+                ["", "", "1 Street", ["https://example.com/"], "", "", ""]],
+               ["related", {"type": "contact"}, "text", "please ask M"],
+               ["x-logo", {}, "uri", "https://example.com/x.png"]]])
 ICONS = ("https://example.com/a.png", "data:image/png;base64,iVBORw0KGgo=", "https://a.example/")
 
 

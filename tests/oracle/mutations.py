@@ -313,6 +313,28 @@ def wrong_rcd(g: Family, p: Pair):
         {"nam": "x", "jcd": ["vcard", card[1] + [card[1][0]]]}))), "rcdi")
 
 
+HIDDEN_REFERENCES = (
+    ["adr", {"geo": "https://evil.example/x.png"}, "text", "a"],
+    ["x-logo", {"altid": "https://evil/x"}, "text", "a"],
+    ["x-logo", {"altid": ["1", "HTTP:evil"]}, "uri", "data:image/png,AAAA"],
+    ["x-logo", {}, "text", "https://evil.example/y"],
+    ["x-html", {}, "text", ["a", ["<img src=ftp://evil.example/y>"]]],
+    ["note", {}, "unknown", "https://evil.example/y"],
+    ["note", {"VALUE": "uri"}, "text", "https://evil.example/y"],
+    ["key", {}, "text", "https://evil.example/k"], ["uid", {}, "text", "HTTPS://evil.example/u"],
+    ["related", {}, "text", "https://evil.example/r"], ["tz", {}, "text", "https://evil.example/"],
+    ["impp", {}, "text", "a"], ["caluri", {}, "text", "a"], ["photo", {}, "text", "a"])
+
+
+@change("invalid_claim")
+def hidden_reference(g: Family, p: Pair):
+    if "rcd" not in p.claims:
+        return None
+    card = generate.CARDS[0]
+    return without(with_claims(p, rcd={"nam": "x", "jcd": ["vcard", card[1] + [
+        g.rng.choice(HIDDEN_REFERENCES)]]}), "rcdi")
+
+
 @change("invalid_claim")
 def wrong_rcdi(g: Family, p: Pair):
     if "rcdi" not in p.claims:

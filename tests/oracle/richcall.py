@@ -38,6 +38,30 @@ def _is_https(value) -> bool:
     return isinstance(value, str) and re.match("https://[^/?#]+", value) is not None
 
 
+# RFC 6350 section 6: what is a URI whatever the type says, and text that people read.
+URIS = {"source", "photo", "impp", "geo", "logo", "member", "sound", "url", "fburl", "caladruri",
+        "caluri"}
+PROSE = {"fn", "n", "nickname", "adr", "title", "role", "org", "categories", "note"}
+
+
+def _has_address(value) -> bool:
+    if isinstance(value, list):
+        return any(_has_address(part) for part in value)
+    return isinstance(value, str) and re.search("://|^https?:", value, re.I) is not None
+
+
+def _hides(row: list) -> bool:
+    """A reference where RFC 9795 section 6.1.3 sees none, and rcdi has no digest for it."""
+    name, parameters, kind, *values = row
+    if any(not re.fullmatch("[a-z0-9-]+", key) for key in parameters):
+        return True  # RFC 7095 section 3.4
+    if any(_has_address(text) for key, text in parameters.items() if key != "label"):
+        return True
+    if kind == "uri":
+        return False
+    return name in URIS or (not (kind == "text" and name in PROSE) and _has_address(values))
+
+
 def _check_jcard(card) -> None:
     """["vcard", [[name, {parameters}, type, value, …], …]] with a version 4.0."""
     if not isinstance(card, list) or len(card) != 2 or card[0] != "vcard":
@@ -46,7 +70,7 @@ def _check_jcard(card) -> None:
         raise Bad("rcd")
     for row in card[1]:
         if not isinstance(row, list) or len(row) < 4 or not isinstance(row[1], dict) or \
-                not isinstance(row[0], str) or not isinstance(row[2], str):
+                not isinstance(row[0], str) or not isinstance(row[2], str) or _hides(row):
             raise Bad("rcd")
     # RFC 6350: one VERSION, at least one FN.
     if [row[3:] for row in card[1] if row[0] == "version"] != [["4.0"]] or \
