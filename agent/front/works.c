@@ -214,11 +214,12 @@ void
 works_audit(
     struct works *w, const char *event, const char *tenant, const char *name, json_t *more)
 {
-	json_auto_t *extra = more;
 	json_t *record =
 	    json_pack("{s:s, s:s, s:s}", "event", event, "tenant", tenant, "credential", name);
+	bool whole = record != NULL && (more == NULL || json_object_update(record, more) == 0);
 
-	if (record == NULL || (extra != NULL && json_object_update(record, extra) != 0)) {
+	json_decref(more); /* before another thread has the values that the two share */
+	if (!whole) {
 		log_event(LEVEL_ERR, "audit_lost", "event=%s tenant=%s credential=%s", event,
 		    tenant, name);
 		json_decref(record);
