@@ -56,23 +56,46 @@ only_a_token(P11KitUri *uri, struct fault *f)
 	return RC_OK;
 }
 
-/* p11-kit keeps query attributes that it does not know to itself. */
-static enum rc
-known_query(const char *text, struct fault *f)
+static const char *const attributes[] = {
+	"token=", "serial=", "manufacturer=", "model=", "module-path=", "pin-source="
+};
+enum { OF_PATH = 4, NO_ATTRIBUTE = ARRAY_LEN(attributes) };
+
+static size_t
+attribute_at(const char *text, bool query)
 {
-	static const char *const known[] = { "module-path=", "pin-source=" };
-	const char *at = strchr(text, '?');
+	size_t first = query ? OF_PATH : 0, end = query ? NO_ATTRIBUTE : OF_PATH;
 
-	while (at != NULL) {
-		bool found = false;
+	for (size_t i = first; i < end; i++) {
+		if (strncmp(text, attributes[i], strlen(attributes[i])) == 0)
+			return i;
+	}
+	return NO_ATTRIBUTE;
+}
 
-		at++;
-		for (size_t i = 0; i < ARRAY_LEN(known); i++)
-			found = found || strncmp(at, known[i], strlen(known[i])) == 0;
-		if (!found)
+/*
+ * RFC 7512 section 2.3: each attribute once, none empty.  p11-kit takes the
+ * last of two, keeps what it does not know in a query to itself, and reads
+ * nothing behind an empty one.
+ */
+static enum rc
+each_once(const char *text, struct fault *f)
+{
+	const char *at = strchr(text, ':');
+	bool seen[NO_ATTRIBUTE] = { false }, query = false;
+
+	for (; at != NULL; at = strpbrk(at, query ? "&" : ";?")) {
+		size_t i;
+
+		query = query || *at == '?';
+		i = attribute_at(++at, query);
+		if (i == NO_ATTRIBUTE)
 			return FAULT(f, RC_INVALID, "uri",
-			    "after the '?' only module-path= and pin-source= are understood");
-		at = strchr(at, '&');
+			    "only token=, serial=, manufacturer=, model= and behind the '?' "
+			    "module-path= and pin-source= are understood");
+		if (seen[i])
+			return FAULT(f, RC_INVALID, "uri", "%s is there twice", attributes[i]);
+		seen[i] = true;
 	}
 	return RC_OK;
 }
@@ -137,7 +160,9 @@ token_uri_parse(const char *text, struct token_uri *out, struct fault *f)
 	if (rc != P11_KIT_URI_OK) /* not repeated: there may be a PIN in it */
 		return FAULT(f, RC_INVALID, "uri", "%s", p11_kit_uri_message(rc));
 	TRY(only_a_token(uri, f));
-	TRY(known_query(text, f));
+	if (strstr(text, "%00") != NULL) /* what is behind it would not be looked at */
+		return FAULT(f, RC_INVALID, "uri", "an octet of zero");
+	TRY(each_once(text, f));
 	TRY(fields_of(uri, &found, f));
 	TRY(paths_of(uri, &found, f));
 	*out = found;

@@ -181,6 +181,7 @@ static const struct {
 	{ "pkcs11:token=main", "main", "", "", "", "" },
 	{ "pkcs11:token=my%20token;serial=00ab", "my token", "00ab", "", "", "" },
 	{ "pkcs11:serial=123", "", "123", "", "", "" },
+	{ "pkcs11:token=a:token=b;serial=c&serial=d", "a:token=b", "c&serial=d", "", "", "" },
 	{ "pkcs11:token=a;model=m;manufacturer=some%20one", "a", "", "", "", "m" },
 	{ "pkcs11:token=a?pin-source=file:/x", "a", "", "", "file:/x", "" },
 	{ "pkcs11:token=a?pin-source=/x", "a", "", "", "file:/x", "" },
@@ -214,6 +215,19 @@ static const char *const refused_uris[] = {
 	"pkcs11:token=a;id=%01",
 	"pkcs11:token=a;type=private",
 	"pkcs11:token=0123456789012345678901234567890123",
+	"pkcs11:token=a;token=b",
+	"pkcs11:token=a;token=a",
+	"pkcs11:token=a?pin-source=/x&pin-source=/y",
+	"pkcs11:token=a?module-path=/x.so&pin-source=/y&module-path=/x.so",
+	"pkcs11:token=a;;serial=b",
+	"pkcs11:token=a;;slot-id=1",
+	"pkcs11:;token=a",
+	"pkcs11:token=a;",
+	"pkcs11:token=a;module-path=/x.so",
+	"pkcs11:token=a?pin-source=/x&&module-path=/x.so",
+	"pkcs11:token=a%00b",
+	"pkcs11:token=a;serial=%00",
+	"pkcs11:token=a?module-path=/x%00.so",
 };
 
 /* RFC 7512 s2.3, RFC 7512 s7 */
