@@ -9,7 +9,8 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer \
-	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure
+	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure \
+	tests/fuzz/fuzz_proof tests/fuzz/fuzz_tnlist tests/fuzz/fuzz_uri
 FUZZ_LDADD = $(UNIT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_FRONT_LDADD = $(FRONT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_RENEWER_LDADD = $(RENEWER_LDADD) $(FUZZ_LDFLAGS)
@@ -35,7 +36,11 @@ tests_fuzz_fuzz_decide_SOURCES = tests/fuzz/fuzz_decide.c tests/fuzz/home.c \
 	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_rcd_SOURCES = tests/fuzz/fuzz_rcd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_original_SOURCES = tests/fuzz/fuzz_original.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c tests/fuzz/signed.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_proof_SOURCES = tests/fuzz/fuzz_proof.c tests/fuzz/signed.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_tnlist_SOURCES = tests/fuzz/fuzz_tnlist.c \
+	tests/fuzz/scratch.c tests/fuzz/scratch.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_native_SOURCES = tests/fuzz/fuzz_native.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_atis_SOURCES = tests/fuzz/fuzz_atis.c $(FUZZ_MAIN)
@@ -70,6 +75,9 @@ tests_fuzz_fuzz_decide_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_rcd_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_original_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_verify_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_proof_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_tnlist_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_uri_LDADD = libprovision.la $(TOKEN_LDADD) $(FUZZ_LDFLAGS) $(P11KIT_LIBS)
 tests_fuzz_fuzz_http1_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_native_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_atis_LDADD = $(FUZZ_FRONT_LDADD)
@@ -87,6 +95,11 @@ if !FUZZER
 TESTS += $(FUZZ_TARGETS)
 endif
 EXTRA_DIST += tests/fuzz/corpus
+
+# Makes seeds with signatures; run by hand.
+check_PROGRAMS += tests/fuzz/make_signed
+tests_fuzz_make_signed_SOURCES = tests/fuzz/make_signed.c tests/unit/spec.h $(PKI)
+tests_fuzz_make_signed_LDADD = $(UNIT_LDADD)
 
 fuzz-programs: $(FUZZ_TARGETS)
 .PHONY: fuzz-programs
