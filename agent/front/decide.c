@@ -140,6 +140,7 @@ settle(struct search *s, struct fault *f)
 	s->d->tenant = tenant_of(s, c);
 	s->d->config = config_of(s, c);
 	s->d->credential = credential_of(s, c);
+	s->d->listed = c->listed;
 	if (!s->counted)
 		TRY(decide_take_rate(s, s->d->tenant, f));
 	TRY(decide_observe_chosen(s, c, f));

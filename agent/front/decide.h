@@ -80,6 +80,7 @@ struct decision {
 	/* Set when it was allowed: */
 	const struct config_credential *config;
 	struct credential *credential; /* borrowed from the set */
+	bool listed;		       /* the tenant's configuration names the number (D-60) */
 	/*
 	 * The same credential in other tokens, the one that is to be tried first
 	 * before the others: each was judged for these very claims.

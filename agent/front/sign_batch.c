@@ -250,9 +250,24 @@ sign_withhold(struct sign_batch *b)
 	withhold_call(b);
 }
 
+/* While it was at a token, or its record on the way to disk, a number may have left. */
+static void
+look_again(struct sign_batch *b)
+{
+	for (size_t i = 0; i < b->len; i++) {
+		struct sign_job *j = &b->job[i];
+		struct fault f = { 0 };
+
+		if (j->fault.rc == RC_OK &&
+		    sign_holds(j, j->config, j->credential, &f) != RC_OK)
+			sign_job_fails(j, &f);
+	}
+}
+
 void
 sign_finish(struct sign_batch *b)
 {
+	look_again(b);
 	sign_withhold(b);
 	count_batch(b);
 	if (b->conn != NULL)

@@ -22,6 +22,9 @@ struct sign_job {
 	/* The same in other tokens, where they are lost with this one: */
 	struct decide_other other[DECIDE_MAX_OTHERS];
 	size_t others, tried;
+	/* tn_key of those that the tenant's list had to name (D-60): */
+	uint64_t listed[PASSPORT_MAX_DEST];
+	size_t listeds;
 	enum ppt ppt;
 	/* The passport, then what makes it an Identity value, then the claims as JSON. */
 	struct buf text;
@@ -92,7 +95,10 @@ void sign_job_fails(struct sign_job *j, const struct fault *f);
 /* By the faults there are so far: fail the jobs that are not given out without those. */
 void sign_withhold(struct sign_batch *b);
 
-/* Withhold what has to be, count, answer who is still there, and free it. */
+/*
+ * Withhold what has to be, also what may no longer be signed, count, answer who
+ * is still there, and free it.
+ */
 void sign_finish(struct sign_batch *b);
 
 /*
@@ -117,6 +123,17 @@ void sign_answer_fault(struct conn *c, const struct sign_face *face, const struc
  */
 enum rc sign_build(struct sign_job *j, const struct sign_request *r, const struct decision *x,
     struct fault *f) MUST_CHECK;
+
+/*
+ * May what was decided be signed by this credential of the job's tenant in the
+ * set that is in force now?  Asked where a signature begins that was not
+ * decided just now, and where one is given out: removing a number takes effect
+ * before the removal is confirmed (D-60), for what is under way, too.  A reload
+ * that touches neither tenant, number nor credential refuses nothing.  RC_BUSY
+ * overloaded.
+ */
+enum rc sign_holds(const struct sign_job *j, const struct config_credential *cc,
+    const struct credential *c, struct fault *f) MUST_CHECK;
 
 /*
  * All is decided, built and verified: record it, send the digests, or finish

@@ -68,6 +68,17 @@ build_for(struct sign_job *j, struct fault *f)
 	return headers_digest(d->headers, &header, payload, j->call.digest, f);
 }
 
+static void
+keep_listed(struct sign_job *j, const struct decision *x)
+{
+	size_t n = 0;
+	const struct tn *list = passport_authorising(&x->passport, &n);
+
+	j->listeds = x->listed ? n : 0;
+	for (size_t i = 0; i < j->listeds; i++)
+		j->listed[i] = tn_key(&list[i]);
+}
+
 enum rc
 sign_build(
     struct sign_job *j, const struct sign_request *r, const struct decision *x, struct fault *f)
@@ -79,6 +90,7 @@ sign_build(
 	j->credential = x->credential;
 	j->attest = x->attest.granted;
 	j->ppt = r->ppt;
+	keep_listed(j, x);
 	j->others = r->dry_run ? 0 : x->others;
 	if (j->others > 0)
 		memcpy(j->other, x->other, j->others * sizeof j->other[0]);
@@ -88,6 +100,36 @@ sign_build(
 	TRY(buf_check(claims, f));
 	TRY(build_for(j, f));
 	return r->dry_run ? RC_OK : hsm_has_room(j->batch->desk->hsm, j->call.token, f);
+}
+
+/* ---- what was confirmed meanwhile ---- */
+
+static bool
+is_listed(const struct sign_job *j, const struct config_tenant *t)
+{
+	for (size_t i = 0; i < j->listeds; i++) {
+		if (t->numbers == NULL || !tnset_has(t->numbers, j->listed[i]))
+			return false;
+	}
+	return true;
+}
+
+enum rc
+sign_holds(const struct sign_job *j, const struct config_credential *cc,
+    const struct credential *c, struct fault *f)
+{
+	const struct sign_batch *b = j->batch;
+	const struct credset *now = b->desk->now->set;
+	struct credset_place at;
+
+	if (b->snapshot == b->desk->now)
+		return RC_OK;
+	if (credset_find(now, j->tenant->name, cc->name, &at) &&
+	    now->config->tenant[at.tenant].enabled &&
+	    is_listed(j, &now->config->tenant[at.tenant]) && credset_serves(now, at, c))
+		return RC_OK;
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+	    "the configuration or the credential changed while the token signed: ask again");
 }
 
 /* ---- the same credential in another token ---- */
@@ -111,6 +153,7 @@ move(struct sign_job *j, struct fault *f)
 	struct desk *d = b->desk;
 	const char *instead = j->config->name;
 
+	TRY(sign_holds(j, o->config, o->credential, f));
 	TRY(gate_in_time(o->credential->gate, loop_time_s(d->loop), f));
 	if (!hsm_ready(d->hsm, o->credential->token, o->credential->key_id))
 		return REFUSE(f, RC_HSM, HSM_UNAVAILABLE, NULL, "nor has another token it");

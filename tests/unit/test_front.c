@@ -21,8 +21,16 @@ enum {
 	WAIT_MS = 20000,
 };
 
-#define FILE_PATH    "state/front/tenants/acme/main/current.pem"
-#define TENANT(more) more "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("atis-delegate", "")
+#define PATH_OF(name) "state/front/tenants/acme/" name "/current.pem"
+#define FILE_PATH     PATH_OF("main")
+#define TENANT(more)  more "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("atis-delegate", "")
+/* Of other numbers, or with a key in each of two tokens. */
+#define OTHERS(numbers) "numbers = { " numbers " }\n" BWORLD_DELEGATE("atis-delegate", "")
+#define IN_BOTH \
+	"credential \"main\" { profile = \"atis-delegate\" ca = \"lab\"\n" \
+	"  token = { \"main\", \"second\" } authority = \"numbers\"\n" \
+	"  x5u = \"https://127.1.2.3:8443/certs/\" publish_dir = \"www\" }\n"
+#define TWICE(more) more "numbers = { \"12025550100\" }\n" IN_BOTH
 
 static struct bworld world;
 static struct front fr;
@@ -52,17 +60,15 @@ take_descriptors(void)
 	}
 }
 
-static int
-open_front(void **state)
+static void
+open_with(const char *acme)
 {
 	struct fault f = { 0 };
 	int pair[2];
 
-	(void)state;
 	memset(&fr, 0, sizeof fr);
 	take_descriptors();
-	bworld_open(&world);
-	bworld_tenant("acme", TENANT(""));
+	bworld_tenant("acme", acme);
 	bworld_tenant("beta", "numbers = { \"13035550100\" }\n");
 	assert_int_equal(mkdir("audit", 0700), 0);
 	if (front_open(&fr, "vesperd.conf", &f) != RC_OK)
@@ -71,6 +77,33 @@ open_front(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
 	builder_attach_renewer(fr.builder, pair[0]);
 	renewer = pair[1];
+}
+
+static int
+open_front(void **state)
+{
+	(void)state;
+	bworld_open(&world);
+	open_with(TENANT(""));
+	return 0;
+}
+
+/* The same with a second token, and acme's credential in both. */
+static int
+open_two_tokens(void **state)
+{
+	FILE *conf;
+
+	(void)state;
+	bworld_open(&world);
+	conf = fopen("vesperd.conf", "a");
+	assert_non_null(conf);
+	fputs("token \"second\" { module = \"/usr/lib/softhsm/libsofthsm2.so\"\n"
+	      "  label = \"second\" pin = \"file:pin\" lock_file = \"second.lock\" }\n",
+	    conf);
+	assert_int_equal(fclose(conf), 0);
+	open_with(TWICE(""));
+	builder_attach_admin(fr.builder, 1, softadmin_connect(world.admin, 2), 2);
 	return 0;
 }
 
@@ -129,9 +162,9 @@ ask(json_t *question)
 	return answer;
 }
 
-/* A certificate for the request of acme/main. */
+/* A certificate for the request of this credential of acme's. */
 static void
-certificate(struct buf *pem, const char *serial)
+certificate_of(const char *name, struct buf *pem, const char *serial)
 {
 	AUTO_BUF tnauth = BUF_INIT(4096), b64 = BUF_INIT(4096), der = BUF_INIT(65536);
 	struct csr_facts facts;
@@ -141,7 +174,7 @@ certificate(struct buf *pem, const char *serial)
 	bworld_tnauth(&tnauth, "12025550100");
 	b64_encode(&b64, B64_URL, buf_view(&tnauth));
 	answer = ask(json_pack("{s:i,s:s,s:s,s:s,s:s,s:n}", "id", 1, "op", "csr", "tenant",
-	    "acme", "name", "main", "tnauthlist", buf_text(&b64), "constraints"));
+	    "acme", "name", name, "tnauthlist", buf_text(&b64), "constraints"));
 	csr = json_string_value(json_object_get(answer, "csr"));
 	assert_non_null(csr);
 	assert_int_equal(b64_decode(&der, B64_URL, span_str(csr), NULL), RC_OK);
@@ -153,6 +186,12 @@ certificate(struct buf *pem, const char *serial)
 		.not_before_s = time(NULL) - 60,
 		.not_after_s = time(NULL) + 3600 });
 	csr_done(&facts);
+}
+
+static void
+certificate(struct buf *pem, const char *serial)
+{
+	certificate_of("main", pem, serial);
 }
 
 static void
@@ -268,10 +307,12 @@ struct signer {
 	uint32_t generation;
 	enum frame_code learn;
 	size_t learnt;
+	size_t held;	   /* digests that it has not answered */
+	struct frame last; /* of them */
 };
 
 static struct signer
-attach_signer(uint32_t generation, enum frame_code learn)
+attach_signer_of(unsigned token, uint32_t generation, enum frame_code learn)
 {
 	struct signer s = { .generation = generation, .learn = learn };
 	struct frame_hello body = { .threads = 1, .pid = 4711 };
@@ -279,14 +320,20 @@ attach_signer(uint32_t generation, enum frame_code learn)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(hsm_attach(fr.desk.hsm, 0, 0, generation, pair[0], NULL), RC_OK);
+	assert_int_equal(hsm_attach(fr.desk.hsm, token, 0, generation, pair[0], NULL), RC_OK);
 	memcpy(hello.body, &body, sizeof body);
 	assert_int_equal(frame_send(pair[1], &hello, NULL), RC_OK);
 	s.fd = pair[1];
 	return s;
 }
 
-/* It has answered what it was asked to learn, and the front has read that. */
+static struct signer
+attach_signer(uint32_t generation, enum frame_code learn)
+{
+	return attach_signer_of(0, generation, learn);
+}
+
+/* It has answered what it was asked to learn, and the front has read that; digests it keeps. */
 static bool
 is_served(void *arg)
 {
@@ -295,6 +342,11 @@ is_served(void *arg)
 	bool before = s->learnt > 0;
 
 	while (frame_recv(s->fd, &frame, NULL) == RC_OK) {
+		if (frame.op == FRAME_SIGN) {
+			s->last = frame;
+			s->held++;
+			continue;
+		}
 		if (frame.op == FRAME_LEARN) {
 			s->learnt++;
 			frame.code = (uint8_t)s->learn;
@@ -495,20 +547,29 @@ __wrap_proof_verify(const struct proof_input *in, json_t **claims, struct fault 
 	return __real_proof_verify(in, claims, f);
 }
 
+/* acme with this inside, for this user; and in force. */
+static void
+reload_acme(const char *inside)
+{
+	char text[1024];
+
+	snprintf(text, sizeof text, "allow_user = { \"%u\" }\n%s", (unsigned)getuid(), inside);
+	bworld_tenant("acme", text);
+	reload_at_once();
+}
+
 /* acme/main signs: its certificate is in force, and a signer has its key. */
 static struct signer
 make_signable_with(const char *more)
 {
 	AUTO_BUF pem = BUF_INIT(65536);
-	char allow[512];
+	char inside[512];
 	struct signer s;
 
 	certificate(&pem, "10");
 	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
-	snprintf(allow, sizeof allow, "allow_user = { \"%u\" }\n%s" TENANT(""),
-	    (unsigned)getuid(), more);
-	bworld_tenant("acme", allow);
-	reload_at_once();
+	snprintf(inside, sizeof inside, "%s" TENANT(""), more);
+	reload_acme(inside);
 	s = attach_signer(1, FRAME_OK);
 	serve_until_taught(&s);
 	return s;
@@ -542,7 +603,7 @@ put_div(struct buf *body, int64_t iat_s)
 }
 
 static struct exchange *
-ask_body(const char *id, struct span body)
+ask_path(const char *path, const char *id, struct span body)
 {
 	struct exchange *x = calloc(1, sizeof *x);
 	struct caller who = { .uid = getuid() };
@@ -551,15 +612,21 @@ ask_body(const char *id, struct span body)
 
 	assert_non_null(x);
 	buf_printf(&text,
-	    "POST /v1/passports?dry_run=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+	    "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 	    "Content-Type: application/json\r\nX-RequestID: %s\r\nContent-Length: %zu\r\n\r\n",
-	    id, body.len);
+	    path, id, body.len);
 	buf_span(&text, body);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	assert_int_equal(conn_open(&fr.callers, pair[0], &who, false, NULL), RC_OK);
 	x->fd = pair[1];
 	assert_int_equal(send(x->fd, text.ptr, text.len, 0), text.len);
 	return x;
+}
+
+static struct exchange *
+ask_body(const char *id, struct span body)
+{
+	return ask_path("/v1/passports?dry_run=1", id, body);
 }
 
 static struct exchange *
@@ -826,6 +893,144 @@ proofs_at_the_end(void **state)
 	close(s.fd);
 }
 
+/* ---- what is confirmed while a token signs (D-60) ---- */
+
+static struct exchange *
+ask_to_sign(const char *id)
+{
+	static const char body[] = "{\"claims\":{\"orig\":{\"tn\":"
+				   "\"12025550100\"},\"dest\":{\"tn\":[\"13035550100\"]}}}";
+
+	return ask_path("/v1/passports", id, span_of(body, sizeof body - 1));
+}
+
+static bool
+is_holding(void *arg)
+{
+	struct signer *s = arg;
+
+	(void)is_served(s);
+	return s->held > 0;
+}
+
+/* Whatever it is, it is base64url in the answer. */
+static void
+let_go(struct signer *s)
+{
+	s->last.code = FRAME_OK;
+	memset(s->last.body, 0x5a, sizeof s->last.body);
+	assert_int_equal(frame_send(s->fd, &s->last, NULL), RC_OK);
+	s->held = 0;
+}
+
+static const struct {
+	const char *name, *acme, *beta; /* NULL: removed */
+	bool signs;
+} confirmed[] = {
+	{ "as it was", TENANT(""), "numbers = { \"13035550100\" }\n", true },
+	{ "another tenant", TENANT(""), "numbers = { \"13035550101\" }\n", true },
+	{ "another tenant gone", TENANT(""), NULL, true },
+	{ "a rule", TENANT("rate = 7\n"), NULL, true },
+	{ "another number", OTHERS("\"12025550100\", \"12025550101\""), NULL, true },
+	{ "the number removed", OTHERS("\"12025550101\""), NULL, false },
+	{ "the number among others", OTHERS("\"12025550000-12025550099\""), NULL, false },
+	{ "the tenant disabled", TENANT("enabled = no\n"), NULL, false },
+	{ "the credential gone", "numbers = { \"12025550100\" }\n", NULL, false },
+};
+
+#define FAILED "\"event\":\"sign_failed\""
+
+static bool
+are_told(void *arg)
+{
+	return count_in_trail(FAILED) >= *(const size_t *)arg;
+}
+
+/* D-60: the signature comes after the reload is confirmed.  Is it given out? */
+static void
+what_was_confirmed_is_not_signed(void **state)
+{
+	struct signer s = make_signable();
+	size_t failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(confirmed); i++) {
+		struct exchange *x = ask_to_sign("confirmed");
+
+		(void)turn_until(is_holding, &s);
+		bworld_tenant("beta", confirmed[i].beta);
+		reload_acme(confirmed[i].acme);
+		let_go(&s);
+		failed += !confirmed[i].signs;
+		expect_answer(x, confirmed[i].signs ? "HTTP/1.1 200 " : "HTTP/1.1 503 ",
+		    confirmed[i].signs ? "\"passport\":" : "overloaded");
+		(void)turn_until(is_nothing_left, NULL);
+		reload_acme(TENANT(""));
+	}
+	assert_int_equal(count_in_trail("\"event\":\"sign\""), ARRAY_LEN(confirmed));
+	(void)turn_until(are_told, &failed); /* the last one among them */
+	assert_int_equal(count_in_trail(FAILED), failed);
+	close(s.fd);
+}
+
+/* The one that the digest is at, once it is; *other: the one beside it. */
+static struct signer *
+holder(struct signer s[2], struct signer **other)
+{
+	while (!is_holding(&s[0]) && !is_holding(&s[1]))
+		assert_int_equal(loop_turn(fr.loop, 5, NULL), RC_OK);
+	*other = s[0].held > 0 ? &s[1] : &s[0];
+	return s[0].held > 0 ? &s[0] : &s[1];
+}
+
+/* D-60: nor does it go to another token. */
+static void
+what_was_confirmed_does_not_move(void **state)
+{
+	static const struct {
+		const char *acme;
+		bool moves;
+	} rows[] = { { TWICE("rate = 7\n"), true },
+		{ "numbers = { \"12025550101\" }\n" IN_BOTH, false },
+		{ TWICE("enabled = no\n"), false }, { TENANT(""), false } };
+	static const char *const names[] = { "main.main", "main.second" };
+	static const char *const files[] = { PATH_OF("main.main"), PATH_OF("main.second") };
+	uint32_t generation = 1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_BUF pem = BUF_INIT(65536);
+
+		certificate_of(names[i], &pem, i == 0 ? "10" : "11");
+		assert_int_equal(store_write(files[i], buf_view(&pem), 0600, NULL), RC_OK);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct signer s[2], *at, *other;
+		struct exchange *x;
+
+		reload_acme(TWICE(""));
+		for (unsigned t = 0; t < 2; t++) {
+			s[t] = attach_signer_of(t, generation++, FRAME_OK);
+			serve_until_taught(&s[t]);
+		}
+		x = ask_to_sign("moved");
+		at = holder(s, &other);
+		reload_acme(rows[i].acme);
+		close(at->fd);
+		if (rows[i].moves) {
+			(void)turn_until(is_holding, other);
+			let_go(other);
+		}
+		expect_answer(x, rows[i].moves ? "HTTP/1.1 200 " : "HTTP/1.1 503 ", "");
+		(void)turn_until(is_nothing_left, NULL);
+		(void)is_served(other);
+		assert_int_equal(other->held, 0);
+		close(other->fd);
+	}
+	(void)turn_until(is_in_trail, (void *)(uintptr_t)FAILED);
+	assert_int_equal(count_in_trail("\"event\":\"sign_again\""), 1);
+}
+
 int
 main(void)
 {
@@ -847,6 +1052,10 @@ main(void)
 		    proofs_have_a_deadline, open_front, close_front),
 		cmocka_unit_test_setup_teardown(proofs_of_before, open_front, close_front),
 		cmocka_unit_test_setup_teardown(proofs_at_the_end, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    what_was_confirmed_is_not_signed, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    what_was_confirmed_does_not_move, open_two_tokens, close_front),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
