@@ -87,6 +87,15 @@ lower(struct search *s, const struct candidate *c, struct fault *f)
 	return decide_of_constraints(s, c, f);
 }
 
+/* judged: by the rules; what is granted all the same is granted for the right to the number. */
+static bool
+needs_proof(const struct attest_verdict *v, const struct attest_evidence *e, enum rc judged)
+{
+	if (v->rule != NULL && strcmp(v->rule, POLICY_DELEGATE_PROOF) == 0)
+		return true;
+	return judged != RC_OK && !e->listed;
+}
+
 static enum rc
 attest(struct search *s, const struct candidate *c, struct fault *f)
 {
@@ -102,15 +111,15 @@ attest(struct search *s, const struct candidate *c, struct fault *f)
 	char asked = policy_attest_of(s->d->passport.claims);
 	enum rc rc = policy_attest(tenant_of(s, c), config_of(s, c), &e, asked, v, f);
 
-	if (v->rule != NULL && strcmp(v->rule, POLICY_DELEGATE_PROOF) != 0)
-		s->d->rests_on = 0; /* granted without it */
 	/* How far a number without a right to it may be attested is no local rule (D-05). */
 	if (rc != RC_OK && (e.listed || e.delegate)) {
 		TRY(decide_observe(s, tenant_of(s, c), OBSERVE_ATTEST, rc, f));
 		v->asked = v->granted = asked;
-		return RC_OK;
+	} else {
+		TRY(rc);
 	}
-	TRY(rc);
+	if (!needs_proof(v, &e, rc))
+		s->d->rests_on = 0; /* granted without it */
 	return v->granted != v->asked ? lower(s, c, f) : RC_OK;
 }
 

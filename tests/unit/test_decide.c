@@ -1586,6 +1586,68 @@ lets_pass_what_it_observes(void **state)
 	set_observe(x, 0);
 }
 
+/* What the list and a delegate of the call grant, and what is asked. */
+static const struct {
+	const char *name;
+	char delegate_proof, asked;
+	bool listed, delegate;
+	char granted; /* 0: attest_not_allowed */
+	size_t rests_on;
+} excesses[] = {
+	{ "above every rule, for the delegate alone", 'C', 'A', false, true, 'A', 1 },
+	{ "what another rule grants", 'C', 'B', false, true, 'B', 0 },
+	{ "by the delegate's own rule", 'A', 'A', false, true, 'A', 1 },
+	{ "above every rule, for the list", 'C', 'A', true, true, 'A', 0 },
+	{ "for the list alone", 'C', 'A', true, false, 'A', 0 },
+	{ "for nothing (D-05)", 'C', 'A', false, false, 0, 0 },
+};
+
+/* D-05: an observed excess rests on what gives the right to the number. */
+static void
+an_excess_rests_on_the_proof(void **state)
+{
+	struct fixture *x = *state;
+	struct config_tenant *t = tenant_at(x, "prov");
+	struct caller who = { .uid = 1013, .gid = 100 };
+	struct decision delegate = { 0 };
+	struct tn_interval mine;
+
+	t->observe = 1u << OBSERVE_ATTEST;
+	t->attestation.lower = false;
+	t->attestation.otherwise = 'B';
+	t->credential[0].unlisted_tn = UNLISTED_B;
+	assert_int_equal(decide_first(x, BASE(N0), &delegate), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(excesses); i++) {
+		json_auto_t *claims =
+		    json_of(excesses[i].asked == 'A' ? SHAKEN(N0, "A") : SHAKEN(N0, "B"));
+		struct sign_request r = { .ppt = PPT_SHAKEN,
+			.tenant = "prov",
+			.claims = claims,
+			.before = &delegate,
+			.befores = excesses[i].delegate,
+			.request_id = "t" };
+		struct decision d = { 0 };
+		struct fault f = { 0 };
+		enum rc rc;
+
+		tnset_free(t->numbers);
+		t->numbers = NULL;
+		assert_int_equal(
+		    tnset_parse(span_str(excesses[i].listed ? N0 : "1"), &mine, NULL), RC_OK);
+		assert_int_equal(tnset_build(&mine, 1, &t->numbers, NULL), RC_OK);
+		t->attestation.delegate_proof = excesses[i].delegate_proof;
+		rc = run_as(x, &who, &r, NOW, &d, &f);
+		if (excesses[i].granted == 0)
+			assert_string_equal(f.reason, "attest_not_allowed");
+		else if (rc != RC_OK || d.attest.granted != excesses[i].granted ||
+			 d.rests_on != excesses[i].rests_on)
+			fail_msg("%s: %c rests on %zu, %s", excesses[i].name, d.attest.granted,
+			    d.rests_on, f.reason);
+		decide_done(&d);
+	}
+	decide_done(&delegate);
+}
+
 /* What the certificate and the configured numbers say is no local rule. */
 static void
 never_observes_authority(void **state)
@@ -1981,6 +2043,7 @@ main(void)
 		TEST(delegate_of_the_call),
 		TEST(lets_pass_what_it_observes),
 		TEST(never_observes_authority),
+		TEST(an_excess_rests_on_the_proof),
 		TEST(types_of_passports),
 		TEST(rates),
 		TEST(does_not_originate),
