@@ -160,6 +160,8 @@ token_uri_parse(const char *text, struct token_uri *out, struct fault *f)
 	if (rc != P11_KIT_URI_OK) /* not repeated: there may be a PIN in it */
 		return FAULT(f, RC_INVALID, "uri", "%s", p11_kit_uri_message(rc));
 	TRY(only_a_token(uri, f));
+	if (strpbrk(text, " \t\r\n\v\f") != NULL) /* p11-kit takes them out */
+		return FAULT(f, RC_INVALID, "uri", "white space: a blank is written %%20");
 	if (strstr(text, "%00") != NULL) /* what is behind it would not be looked at */
 		return FAULT(f, RC_INVALID, "uri", "an octet of zero");
 	TRY(each_once(text, f));

@@ -9,6 +9,7 @@
 #include "stir/tnauth.h"
 
 enum { HEAD_MAX = TNLIST_URL_MAX + 128, LIST_MODE = 0600, FILE_NAME_MAX = 96 };
+static const int64_t TIME_MAX_S = 253402300799; /* the end of 9999: sums do not overflow */
 
 /* ---- one ---- */
 
@@ -167,7 +168,8 @@ tnlist_read(const struct tnlist_of *of, const char *url, struct tnlist **out, st
 	if (strcmp(line, url) != 0)
 		return wrong_file(f);
 	TRY(cut_line(&rest, line, sizeof line, f));
-	if (sscanf(line, "%" SCNd64 " %" SCNd64, &at_s, &fresh_s) != 2 || at_s <= 0)
+	if (sscanf(line, "%" SCNd64 " %" SCNd64, &at_s, &fresh_s) != 2 || at_s <= 0 ||
+	    at_s > TIME_MAX_S)
 		return wrong_file(f);
 	return tnlist_make(of, url, rest, at_s, fresh_s, out, f);
 }

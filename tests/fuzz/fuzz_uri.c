@@ -49,6 +49,7 @@ check_taken(const char *text, const struct token_uri *t)
 		t->module, t->pin };
 
 	must(strncasecmp(text, SCHEME, strlen(SCHEME)) == 0 && strstr(text, "%00") == NULL);
+	must(strpbrk(text, " \t\r\n\v\f") == NULL);
 	must(t->label[0] != 0 || t->serial[0] != 0);
 	must(t->module[0] == 0 || t->module[0] == '/');
 	must(t->pin[0] == 0 || strncmp(t->pin, "file:/", 6) == 0);

@@ -225,6 +225,8 @@ static const char *const refused_uris[] = {
 	"pkcs11:token=a;",
 	"pkcs11:token=a;module-path=/x.so",
 	"pkcs11:token=a?pin-source=/x&&module-path=/x.so",
+	"pkcs11:token=a b",
+	"pkcs11:\ntoken=a",
 	"pkcs11:token=a%00b",
 	"pkcs11:token=a;serial=%00",
 	"pkcs11:token=a?module-path=/x%00.so",

@@ -83,6 +83,25 @@ comes_back_from_disk(void **state)
 	assert_int_equal(tnlist_read(&of, OTHER, &none, NULL), RC_OK);
 }
 
+static void
+times_are_times(void **state)
+{
+	static const int64_t wrong[] = { INT64_MIN, -1, 0, INT64_C(253402300800), INT64_MAX };
+	AUTO_BUF der = BUF_INIT(1000);
+	AUTO_TNLIST *l = NULL;
+
+	(void)state;
+	put_list(&der, 3);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct fault f = { 0 };
+
+		assert_int_equal(
+		    tnlist_write(&of, URL, buf_view(&der), wrong[i], 600, NULL), RC_OK);
+		assert_int_equal(tnlist_read(&of, URL, &l, &f), RC_INVALID);
+		assert_string_equal(f.reason, "tnlist_file");
+	}
+}
+
 /* Cache-Control is honoured between a minute and half of the maximum age (D-46). */
 static void
 when_it_is_due(void **state)
@@ -187,11 +206,12 @@ a_million_numbers(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(wrong_cases) + 4];
+	struct CMUnitTest tests[ARRAY_LEN(wrong_cases) + 5];
 	size_t n = 0;
 
 	ROWS(tests, n, wrong_cases, is_decoded_strictly);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(comes_back_from_disk);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(times_are_times);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(when_it_is_due);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(codes_authorise_nothing);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_million_numbers);
