@@ -132,7 +132,7 @@ encompass_judge(const struct encompass *e)
 }
 
 enum rc
-encompass_check(const struct encompass *e, enum encompass_mode mode, struct fault *f)
+encompass_allows(enum encompass_mode mode, enum encompass_verdict v, struct fault *f)
 {
 	static const char *const why[] = {
 		[ENCOMPASS_OPEN] =
@@ -141,7 +141,6 @@ encompass_check(const struct encompass *e, enum encompass_mode mode, struct faul
 		[ENCOMPASS_ABSENT] = "no certificate above the leaf has a TNAuthList",
 		[ENCOMPASS_OUTSIDE] = "numbers that a certificate above does not have",
 	};
-	enum encompass_verdict v = encompass_judge(e);
 
 	if (mode == ENCOMPASS_OFF || v == ENCOMPASS_PROVEN)
 		return RC_OK;
@@ -149,4 +148,10 @@ encompass_check(const struct encompass *e, enum encompass_mode mode, struct faul
 		return RC_OK;
 	return FAULT(
 	    f, RC_DENIED, "chain_scope", "%s (encompassing = %s)", why[v], names[mode]);
+}
+
+enum rc
+encompass_check(const struct encompass *e, enum encompass_mode mode, struct fault *f)
+{
+	return encompass_allows(mode, encompass_judge(e), f);
 }

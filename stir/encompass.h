@@ -17,10 +17,10 @@ enum encompass_mode {
 };
 
 enum encompass_verdict {
+	ENCOMPASS_OUTSIDE, /* not inside a parent that lists numbers only */
 	ENCOMPASS_PROVEN,  /* inside the lists of all certificates above */
 	ENCOMPASS_OPEN,	   /* a parent speaks by code or by reference */
 	ENCOMPASS_ABSENT,  /* no certificate above has a list */
-	ENCOMPASS_OUTSIDE, /* not inside a parent that lists numbers only */
 };
 
 struct encompass {
@@ -41,6 +41,9 @@ const char *encompass_name(enum encompass_mode m);
 enum encompass_verdict encompass_judge(const struct encompass *e);
 
 /* RC_DENIED chain_scope where the mode refuses the verdict. */
+enum rc encompass_allows(
+    enum encompass_mode mode, enum encompass_verdict v, struct fault *f) MUST_CHECK;
+/* Both in one. */
 enum rc encompass_check(
     const struct encompass *e, enum encompass_mode mode, struct fault *f) MUST_CHECK;
 

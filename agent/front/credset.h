@@ -13,6 +13,7 @@
 #include "agent/front/contents.h"
 #include "agent/front/peers.h"
 #include "agent/front/tnlist.h"
+#include "stir/encompass.h"
 #include "stir/gate.h"
 #include "stir/sct.h"
 
@@ -64,6 +65,8 @@ struct credential {
 	int64_t not_before_s, not_after_s; /* of the whole chain */
 	int64_t installed_at_s;		   /* when the chain was written to disk */
 	size_t scts;			   /* valid ones, as judged at activation */
+	/* As judged then: with its codes as scope, and as names of originators (D-45). */
+	enum encompass_verdict scope, scope_of_numbers;
 	char fingerprint[CREDENTIAL_FINGERPRINT]; /* lower-case hex SHA-256 of the leaf */
 	char *root_pem; /* published behind the chain; NULL: not, or the chain has it */
 	char *x5u; /* whole URL, byte-equal to the header's; NULL where none is configured */

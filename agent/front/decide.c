@@ -42,21 +42,6 @@ take_proof(struct search *s, struct fault *f)
 	return rc;
 }
 
-static enum rc
-prove(struct search *s, struct fault *f)
-{
-	const struct decision *delegate;
-
-	if (wants_proof(s) == NULL)
-		return RC_OK;
-	delegate = decide_delegate(s->r, &s->d->passport);
-	s->proven = delegate != NULL;
-	s->d->rests_on = s->proven ? (size_t)(delegate - s->r->before) + 1 : 0;
-	if (s->proven || s->r->delegate_passport.len == 0)
-		return RC_OK;
-	return take_proof(s, f);
-}
-
 /* Tenants in question may ask different things: then all of them. */
 static void
 join_policies(const struct search *s, struct proof_policy *out)
@@ -72,6 +57,24 @@ join_policies(const struct search *s, struct proof_policy *out)
 			proof_policy_join(&p, &one);
 	}
 	*out = p;
+}
+
+static enum rc
+prove(struct search *s, struct fault *f)
+{
+	const struct decision *delegate;
+	struct proof_policy policy;
+
+	if (wants_proof(s) == NULL)
+		return RC_OK;
+	join_policies(s, &policy);
+	delegate = decide_delegate(s->r, &s->d->passport, &policy, &s->unproven);
+	s->proven = delegate != NULL;
+	s->d->rests_on = s->proven ? (size_t)(delegate - s->r->before) + 1 : 0;
+	if (s->proven || s->r->delegate_passport.len == 0)
+		return RC_OK;
+	s->unproven = (struct fault){ 0 };
+	return take_proof(s, f);
 }
 
 /* ---- the decision ---- */
@@ -232,20 +235,39 @@ decide_wants_proof(const struct decide_world *w, const struct sign_request *r,
 	return t != NULL;
 }
 
+static bool
+is_of_holder(const struct decision *d, const struct passport *p)
+{
+	return d->credential != NULL &&
+	       profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
+	       ppt_rule(d->passport.ppt)->speaks_for_orig && !d->passport.third_party &&
+	       d->passport.orig_uri == NULL && tn_key(&d->passport.orig) == tn_key(&p->orig) &&
+	       json_equal(json_object_get(d->passport.claims, "dest"),
+		   json_object_get(p->claims, "dest"));
+}
+
+/* Whichever of its tokens signs. */
+static enum rc
+judge_all(const struct decision *d, const struct proof_policy *policy, struct fault *f)
+{
+	TRY(proof_judge_credential(policy, d->credential, f));
+	for (size_t i = 0; i < d->others; i++)
+		TRY(proof_judge_credential(policy, d->other[i].credential, f));
+	return RC_OK;
+}
+
 const struct decision *
-decide_delegate(const struct sign_request *r, const struct passport *p)
+decide_delegate(const struct sign_request *r, const struct passport *p,
+    const struct proof_policy *policy, struct fault *why)
 {
 	for (size_t i = 0; i < r->befores; i++) {
-		const struct decision *d = &r->before[i];
+		struct fault f = { 0 };
 
-		if (d->credential != NULL &&
-		    profile_rule(d->config->profile)->cls == CLASS_DELEGATE &&
-		    ppt_rule(d->passport.ppt)->speaks_for_orig && !d->passport.third_party &&
-		    d->passport.orig_uri == NULL &&
-		    tn_key(&d->passport.orig) == tn_key(&p->orig) &&
-		    json_equal(json_object_get(d->passport.claims, "dest"),
-			json_object_get(p->claims, "dest")))
-			return d;
+		if (!is_of_holder(&r->before[i], p))
+			continue;
+		if (judge_all(&r->before[i], policy, &f) == RC_OK)
+			return &r->before[i];
+		*why = f;
 	}
 	return NULL;
 }

@@ -139,9 +139,12 @@ bool decide_wants_proof(const struct decide_world *w, const struct sign_request 
 /*
  * The holder of p's orig number has shown its right to use it in this very
  * call: the allowed decision of class delegate among r->before with the same
- * orig and dest.  NULL: none.  What a provider's attestation policy may rest on.
+ * orig and dest, under certificates that are as *policy asks.  NULL: none, and
+ * where only those are wrong, *why says it.  What a provider's attestation
+ * policy may rest on.
  */
-const struct decision *decide_delegate(const struct sign_request *r, const struct passport *p);
+const struct decision *decide_delegate(const struct sign_request *r, const struct passport *p,
+    const struct proof_policy *policy, struct fault *why);
 
 /* No clock before this can be right: the moment of the last release. */
 #define DECIDE_RELEASE_S INT64_C(1767225600) /* 2026-01-01 */

@@ -172,16 +172,18 @@ take_list(const struct judge *j, struct credential *c, struct fault *f)
 
 /* RFC 9060 section 4, D-45 */
 static enum rc
-check_scope(const struct judge *j, const struct credential *c, struct fault *f)
+check_scope(const struct judge *j, struct credential *c, struct fault *f)
 {
-	const struct chain *chain = c->chain;
 	const struct config_credential *cc = credset_config(j->set, j->at);
-	const struct encompass e = { .chain = chain,
-		.anchor = chain_anchor(chain, j->set->anchors),
-		.referenced = c->list != NULL ? c->list->numbers : NULL,
-		.codes_are_originators = profile_rule(cc->profile)->codes_are_originators };
+	struct encompass e = { .chain = c->chain,
+		.anchor = chain_anchor(c->chain, j->set->anchors),
+		.referenced = c->list != NULL ? c->list->numbers : NULL };
+	bool numbers = profile_rule(cc->profile)->codes_are_originators;
 
-	return encompass_check(&e, cc->encompassing, f);
+	c->scope = encompass_judge(&e);
+	e.codes_are_originators = true;
+	c->scope_of_numbers = encompass_judge(&e); /* proof.h asks both */
+	return encompass_allows(cc->encompassing, numbers ? c->scope_of_numbers : c->scope, f);
 }
 
 static enum rc

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/front/lint.h"
 #include "stir/identity.h"
 #include "stir/jtext.h"
 #include "stir/verify.h"
@@ -24,7 +25,8 @@ proof_policy_of(const struct profile_rule *p, enum encompass_mode m)
 	return (struct proof_policy){ .min_scts = p->min_scts,
 		.encompassing = m,
 		.codes_are_scope = !p->codes_are_originators,
-		.max_lifetime_s = p->max_lifetime_s };
+		.max_lifetime_s = p->max_lifetime_s,
+		.domain_bound = p->domain_bound };
 }
 
 static unsigned
@@ -41,9 +43,47 @@ proof_policy_join(struct proof_policy *p, const struct proof_policy *more)
 	if (strictness(more->encompassing) > strictness(p->encompassing))
 		p->encompassing = more->encompassing;
 	p->codes_are_scope |= more->codes_are_scope;
+	p->domain_bound |= more->domain_bound;
 	if (p->max_lifetime_s == 0 ||
 	    (more->max_lifetime_s != 0 && more->max_lifetime_s < p->max_lifetime_s))
 		p->max_lifetime_s = more->max_lifetime_s;
+}
+
+static enum rc
+check_lifetime(const struct proof_policy *policy, const struct cert *leaf, struct fault *f)
+{
+	if (policy->max_lifetime_s != 0 &&
+	    leaf->not_after_s - leaf->not_before_s > policy->max_lifetime_s)
+		return unproven(f, "profile", "its certificate lives longer than that allows");
+	return RC_OK;
+}
+
+/* D-49; nothing corroborates where there is no x5u. */
+static enum rc
+check_domain(const struct proof_policy *policy, const struct cert *leaf, const char *x5u,
+    struct fault *f)
+{
+	if (policy->domain_bound &&
+	    (leaf->dns_name == NULL || x5u == NULL || !lint_is_host(x5u, leaf->dns_name)))
+		return unproven(f, "profile", "the host of its x5u is not its one dNSName");
+	return RC_OK;
+}
+
+enum rc
+proof_judge_credential(
+    const struct proof_policy *policy, const struct credential *c, struct fault *f)
+{
+	const struct cert *leaf = c->chain->cert[0];
+	struct fault why = { 0 };
+
+	TRY(check_lifetime(policy, leaf, f));
+	TRY(check_domain(policy, leaf, c->x5u, f));
+	if (c->scts < policy->min_scts)
+		return unproven(f, verify_step_name(VERIFY_SCT), "its certificate has too few");
+	if (encompass_allows(policy->encompassing,
+		policy->codes_are_scope ? c->scope : c->scope_of_numbers, &why) != RC_OK)
+		return unproven(f, why.reason, why.detail);
+	return RC_OK;
 }
 
 /* ---- verifying ---- */
@@ -114,13 +154,18 @@ open_chain(const struct proof_input *in, struct opened *o, struct fault *f)
 				      "no x5c, and the chain of its x5u is not known");
 }
 
+static const struct chain *
+chain_of(const struct opened *o)
+{
+	return o->own != NULL ? o->own : o->known;
+}
+
 /* What depends on the moment, and so is judged each time. */
 static enum rc
 check_time(const struct proof_input *in, const struct opened *o, struct fault *f)
 {
-	const struct chain *chain = o->own != NULL ? o->own : o->known;
-	const struct cert *leaf = chain->cert[0];
-	int64_t most_s = in->policy->max_lifetime_s, from_s = 0, to_s = 0;
+	const struct chain *chain = chain_of(o);
+	int64_t from_s = 0, to_s = 0;
 
 	/* All of them are below 2^53 in magnitude. */
 	if (in->now_s - o->iat_s > AGE_MAX_S || o->iat_s - in->now_s > AGE_MAX_S)
@@ -128,9 +173,7 @@ check_time(const struct proof_input *in, const struct opened *o, struct fault *f
 	chain_validity(chain, &from_s, &to_s);
 	if (in->now_s > to_s)
 		return unproven(f, "path", "its certificates have expired");
-	if (most_s != 0 && leaf->not_after_s - leaf->not_before_s > most_s)
-		return unproven(f, "profile", "its certificate lives longer than that allows");
-	return RC_OK;
+	return check_lifetime(in->policy, chain->cert[0], f);
 }
 
 static enum rc
@@ -173,7 +216,7 @@ verify_steps(const struct proof_input *in, const struct opened *o, struct fault 
 static enum rc
 check_authority(const struct proof_input *in, const struct opened *o, struct fault *f)
 {
-	const struct chain *chain = o->own != NULL ? o->own : o->known;
+	const struct chain *chain = chain_of(o);
 	const struct tnauth *list = chain->cert[0]->tnauth;
 	enum ppt ppt = PPT_BASE;
 
@@ -204,6 +247,8 @@ verify_opened(const struct proof_input *in, const struct opened *o, struct fault
 	if (!before)
 		TRY(verify_steps(in, o, f));
 	TRY(check_authority(in, o, f));
+	TRY(check_domain(in->policy, chain_of(o)->cert[0],
+	    json_string_value(json_object_get(o->header, "x5u")), f));
 	if (!before && in->remember != NULL)
 		in->remember(in->arg, in->text, o->known);
 	return RC_OK;

@@ -11,7 +11,7 @@
 #ifndef AGENT_FRONT_PROOF_H
 #define AGENT_FRONT_PROOF_H
 
-#include "stir/encompass.h"
+#include "agent/front/credset.h"
 #include "stir/passport.h"
 #include "stir/profile.h"
 #include "stir/sct.h"
@@ -24,6 +24,7 @@ struct proof_policy {
 	enum encompass_mode encompassing;
 	bool codes_are_scope;	/* else they name originators (D-45) */
 	int64_t max_lifetime_s; /* of the leaf; 0: no limit */
+	bool domain_bound;	/* its one dNSName is the host of its x5u (D-49) */
 };
 
 /* Of certificates of that profile (D-01). */
@@ -31,6 +32,14 @@ struct proof_policy proof_policy_of(const struct profile_rule *p, enum encompass
 
 /* From now on what both ask. */
 void proof_policy_join(struct proof_policy *p, const struct proof_policy *more);
+
+/*
+ * The same of a credential in force here, whose own PASSporT of the call is the
+ * delegate's: what was judged when it was activated, by its own profile, by
+ * the one that is asked of delegates.  RC_DENIED attest_not_allowed.
+ */
+enum rc proof_judge_credential(
+    const struct proof_policy *policy, const struct credential *c, struct fault *f) MUST_CHECK;
 
 struct proof_input {
 	struct span text; /* PASSporT or Identity value */

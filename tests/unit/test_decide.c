@@ -330,6 +330,7 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key, stru
 	}
 	assert_int_equal(gate_open(c->chain, &policy, &c->gate, &f), RC_OK);
 	gate_validity(c->gate, &c->not_before_s, &c->not_after_s);
+	c->scope = c->scope_of_numbers = ENCOMPASS_ABSENT;
 	c->x5u = s->no_x5u ? NULL : copy("https://cert.example/x.pem");
 }
 
@@ -1513,9 +1514,11 @@ delegate_of_the_call(void **state)
 		{ "another callee", "{'orig':{'tn':'" N0 "'},'dest':{'tn':['12125550112']}}",
 		    1000, PPT_BASE, false },
 	};
+	static const struct proof_policy any = { .encompassing = ENCOMPASS_OFF };
 	struct fixture *x = *state;
 	struct decide_case shaken = plain, before = plain;
 	struct decision mine, other;
+	struct fault f = { 0 };
 
 	shaken.ppt = PPT_SHAKEN;
 	shaken.claims = SHAKEN(N0, "B");
@@ -1529,13 +1532,103 @@ delegate_of_the_call(void **state)
 		if (strcmp(rows[i].name, "another number") == 0)
 			before.credential = "one";
 		(void)!run(x, &before, NOW, &other, NULL);
-		if ((decide_delegate(&r, &mine.passport) == &other) != rows[i].proves)
+		if ((decide_delegate(&r, &mine.passport, &any, &f) == &other) != rows[i].proves)
 			fail_msg("%s", rows[i].name);
 		r.befores = 0;
-		assert_null(decide_delegate(&r, &mine.passport));
+		assert_null(decide_delegate(&r, &mine.passport, &any, &f));
+		assert_int_equal(f.rc, RC_OK); /* nothing there is no fault */
 		decide_done(&other);
 	}
 	decide_done(&mine);
+}
+
+/* Its certificate is held to what one from elsewhere is (V-11, D-45, D-49). */
+static void
+delegate_by_its_certificate(void **state)
+{
+	static const struct {
+		struct proof_policy policy;
+		size_t scts;
+		enum encompass_verdict scope, scope_of_numbers;
+		const char *why; /* NULL: it proves */
+	} rows[] = {
+		{ { .min_scts = 1 }, 1, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT, NULL },
+		{ { .min_scts = 1 }, 0, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT, "sct" },
+		{ { .min_scts = 2 }, 1, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT, "sct" },
+		{ { .max_lifetime_s = 2 * DAY + 3600 }, 0, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT,
+		    NULL },
+		{ { .max_lifetime_s = 2 * DAY + 3599 }, 0, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT,
+		    "lives longer" },
+		{ { .encompassing = ENCOMPASS_REQUIRE }, 0, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT,
+		    "chain_scope" },
+		{ { .encompassing = ENCOMPASS_REQUIRE }, 0, ENCOMPASS_OUTSIDE, ENCOMPASS_PROVEN,
+		    NULL },
+		{ { .encompassing = ENCOMPASS_REQUIRE, .codes_are_scope = true }, 0,
+		    ENCOMPASS_OUTSIDE, ENCOMPASS_PROVEN, "chain_scope" },
+		{ { .encompassing = ENCOMPASS_IF_PRESENT }, 0, ENCOMPASS_PROVEN,
+		    ENCOMPASS_OUTSIDE, "chain_scope" },
+		{ { .encompassing = ENCOMPASS_OFF }, 0, ENCOMPASS_OUTSIDE, ENCOMPASS_OUTSIDE,
+		    NULL },
+		{ { .domain_bound = true }, 0, ENCOMPASS_ABSENT, ENCOMPASS_ABSENT, "dNSName" },
+	};
+	struct fixture *x = *state;
+	struct decide_case shaken = plain;
+	struct decision mine, other;
+
+	shaken.ppt = PPT_SHAKEN;
+	shaken.claims = SHAKEN(N0, "B");
+	assert_int_equal(run(x, &shaken, NOW, &mine, NULL), RC_OK);
+	assert_int_equal(run(x, &plain, NOW, &other, NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sign_request r = { .before = &other, .befores = 1 };
+		struct fault f = { 0 };
+		bool proves;
+
+		other.credential->scts = rows[i].scts;
+		other.credential->scope = rows[i].scope;
+		other.credential->scope_of_numbers = rows[i].scope_of_numbers;
+		proves = decide_delegate(&r, &mine.passport, &rows[i].policy, &f) == &other;
+		if (proves != (rows[i].why == NULL) || proves != (f.rc == RC_OK) ||
+		    strstr(f.detail, proves ? "" : rows[i].why) == NULL)
+			fail_msg("row %zu: %s", i, f.detail);
+	}
+	decide_done(&mine);
+	decide_done(&other);
+}
+
+/* By the profile of the provider's rules, and of each token that may sign it. */
+static void
+delegate_by_the_rules(void **state)
+{
+	static const char granted[] = { 'B', 'A', 'B' };
+	struct fixture *x = *state;
+	struct caller who = { .uid = 1013, .gid = 100 };
+	json_auto_t *claims = json_of(SHAKEN("12025550196", "A"));
+	struct decision delegate = { 0 }, d = { 0 };
+	struct sign_request r = { .ppt = PPT_SHAKEN,
+		.claims = claims,
+		.before = &delegate,
+		.befores = 1,
+		.request_id = "t" };
+	struct credential lacking = { 0 };
+
+	tenant_at(x, "prov")->attestation.delegate_profile = PROFILE_VESPER_06;
+	assert_int_equal(decide_first(x, BASE(N0), &delegate), RC_OK);
+	/* As if it held the provider's number. */
+	assert_int_equal(
+	    tn_exact(span_str("12025550196"), &delegate.passport.orig, NULL), RC_OK);
+	lacking.chain = delegate.credential->chain;
+	lacking.scope_of_numbers = ENCOMPASS_ABSENT;
+	for (size_t i = 0; i < ARRAY_LEN(granted); i++) {
+		delegate.credential->scts = i > 0; /* 0, then as many as the profile wants */
+		delegate.others = i == 2;	   /* or a copy of it has fewer */
+		delegate.other[0].credential = &lacking;
+		assert_int_equal(run_as(x, &who, &r, NOW, &d, NULL), RC_OK);
+		assert_int_equal(d.attest.granted, granted[i]);
+		assert_int_equal(d.rests_on, granted[i] == 'A');
+		decide_done(&d);
+	}
+	decide_done(&delegate);
 }
 
 /* ---- observing ---- */
@@ -2041,6 +2134,8 @@ main(void)
 		TEST(renewal_that_cannot_help),
 		TEST(identity_needed),
 		TEST(delegate_of_the_call),
+		TEST(delegate_by_its_certificate),
+		TEST(delegate_by_the_rules),
 		TEST(lets_pass_what_it_observes),
 		TEST(never_observes_authority),
 		TEST(an_excess_rests_on_the_proof),

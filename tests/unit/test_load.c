@@ -312,8 +312,37 @@ headers(void **state)
 	assert_string_equal(
 	    json_string_value(json_array_get(json_object_get(h, "x5c"), 0)), buf_text(&leaf));
 	assert_int_equal(c->scts, 1);
+	assert_int_equal(c->scope, ENCOMPASS_ABSENT);
+	assert_int_equal(c->scope_of_numbers, ENCOMPASS_ABSENT);
 	assert_int_equal(c->not_before_s, now - 3600);
 	assert_int_not_equal(c->installed_at_s, 0);
+}
+
+/* By both readings of codes, whatever its own profile's is (D-45): proof.h asks for either. */
+static void
+scope_is_kept(void **state)
+{
+	struct tnauth_entry e[] = { { .kind = TNAUTH_ONE, .count = 1 },
+		{ .kind = TNAUTH_SPC, .spc = "5678" } };
+	AUTO_BUF tnauth = BUF_INIT(4096), parent = BUF_INIT(4096);
+	AUTO_CREDSET *set = NULL;
+	struct accounts accounts = { 0 };
+	struct bworld_cert spec;
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	assert_int_equal(tn_exact(span_str("12025550100"), &e[0].start, NULL), RC_OK);
+	assert_int_equal(tnauth_encode(&tnauth, e, ARRAY_LEN(e), NULL), RC_OK);
+	bworld_tnauth(&parent, "12025550100-12025550109");
+	spec = good(&tnauth);
+	spec.parent = buf_view(&parent);
+	put_cert(&spec);
+	assert_int_equal(
+	    load_set("vesperd.conf", NULL, now, &set, &accounts, NULL, NULL), RC_OK);
+	accounts_done(&accounts);
+	assert_int_equal(only(set)->state, CREDENTIAL_READY);
+	assert_int_equal(only(set)->scope, ENCOMPASS_OUTSIDE);
+	assert_int_equal(only(set)->scope_of_numbers, ENCOMPASS_PROVEN);
 }
 
 /*
@@ -902,6 +931,7 @@ main(void)
 				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
 				       13] = {
 		STEP(headers),
+		STEP(scope_is_kept),
 		STEP(salts_of_a_credential),
 		STEP(anchor_is_not_conveyed),
 		STEP(publish_root_puts_it_into_the_file),

@@ -125,6 +125,10 @@ enum {
 	WRONG_INFO = 16384,
 	OWN = 32768,  /* the anchor has the number and nothing else */
 	MUTE = 65536, /* an extension of the leaf stands for doNotOriginate */
+	NAMED = 131072,
+	TWO_NAMES = 262144,
+	OTHER_NAME = 524288,
+	NO_X5U = 1048576,
 };
 
 #define OFF	ENCOMPASS_OFF
@@ -142,6 +146,7 @@ static struct proof_case {
 /* clang-format off */
 #define ATIS PROFILE_ATIS_DELEGATE, PRESENT
 #define VESPER PROFILE_VESPER_06, PRESENT
+#define DOMAIN PROFILE_DOMAIN, PRESENT
 	{ "base PASSporT (RFC 8588 s4)", 0, ATIS, GOOD, NULL, NULL },
 	{ "Identity value", IDENTITY, ATIS, GOOD, NULL, NULL },
 	{ "Identity value of another x5u", IDENTITY | WRONG_INFO, ATIS, GOOD, NULL, "info" },
@@ -188,6 +193,12 @@ static struct proof_case {
 	    REQUIRE, GOOD, NULL, NULL },
 	{ "elsewhere a code is scope (D-05)", LOGGED | ORIGINATOR | OWN, ATIS, GOOD, NULL,
 	    "chain_scope" },
+	{ "domain, its own host (D-49)", LOGGED | NAMED, DOMAIN, GOOD, NULL, NULL },
+	{ "domain, another host (D-49)", LOGGED | OTHER_NAME, DOMAIN, GOOD, NULL, "dNSName" },
+	{ "domain, two names (D-49)", LOGGED | TWO_NAMES, DOMAIN, GOOD, NULL, "dNSName" },
+	{ "domain, no name (D-49)", LOGGED, DOMAIN, GOOD, NULL, "dNSName" },
+	{ "domain, no x5u (D-49)", LOGGED | NAMED | NO_X5U, DOMAIN, GOOD, NULL, "dNSName" },
+	{ "elsewhere another host", LOGGED | OTHER_NAME, VESPER, GOOD, NULL, NULL },
 	/* clang-format on */
 };
 
@@ -222,6 +233,10 @@ leaf_of(const struct proof_case *c)
 		spec.not_after_s = PKI_NOW + 8 * 86400;
 	if ((c->flags & SPENT) != 0)
 		spec.not_after_s = PKI_NOW - 10;
+	spec.san = (c->flags & NAMED) != 0	  ? "DNS:Cert.example"
+		   : (c->flags & TWO_NAMES) != 0  ? "DNS:cert.example,DNS:b.example"
+		   : (c->flags & OTHER_NAME) != 0 ? "DNS:a.cert.example"
+						  : NULL;
 	if ((c->flags & LOGGED) != 0) {
 		pki_sct(&sct, &spec, w.log_key, (PKI_NOW - 100) * 1000);
 		pki_sct_list(&scts, buf_view(&sct));
@@ -243,7 +258,9 @@ make_token(struct buf *out, const struct proof_case *c, X509 *leaf)
 		buf_str(&header, ",\"x5c\":");
 		pki_x5c(&header, &leaf, 1);
 	}
-	buf_str(&header, ",\"x5u\":\"" X5U "\"}");
+	if ((c->flags & NO_X5U) == 0)
+		buf_str(&header, ",\"x5u\":\"" X5U "\"");
+	buf_str(&header, "}");
 	pki_jws(out, buf_text(&header), c->payload,
 	    (c->flags & OTHER_KEY) != 0 ? w.other_key : w.leaf_key);
 	if ((c->flags & IDENTITY) != 0)
@@ -397,6 +414,7 @@ what_was_good(void **state)
 		{ "", OTHER_KEY | SPENT, ATIS, GOOD, NULL, "expired" },
 		{ "", OTHER_KEY | LONG, VESPER, GOOD, NULL, "lives longer" },
 		{ "", OTHER_KEY | CODE, ATIS, GOOD, NULL, "hold the number" },
+		{ "", OTHER_KEY | OTHER_NAME, DOMAIN, GOOD, NULL, "dNSName" },
 		{ "", OTHER_KEY | MUTE, ATIS, GOOD, NULL, "do not originate" },
 		{ "", OTHER_KEY, ATIS, CLAIMS(CALLER, Q(CALLEE), "1799999939"), NULL,
 		    "stale_iat" },
@@ -427,12 +445,14 @@ policies_join(void **state)
 	static const struct {
 		struct proof_policy a, b, want;
 	} rows[] = {
-		{ { 0, OFF, false, 0 }, { 1, PRESENT, true, 7 }, { 1, PRESENT, true, 7 } },
-		{ { 1, REQUIRE, true, 7 }, { 0, OFF, false, 0 }, { 1, REQUIRE, true, 7 } },
-		{ { 1, PRESENT, false, 7 }, { 2, REQUIRE, false, 9 },
-		    { 2, REQUIRE, false, 7 } },
-		{ { 0, REQUIRE, false, 9 }, { 0, PRESENT, false, 7 },
-		    { 0, REQUIRE, false, 7 } },
+		{ { 0, OFF, false, 0, false }, { 1, PRESENT, true, 7, true },
+		    { 1, PRESENT, true, 7, true } },
+		{ { 1, REQUIRE, true, 7, true }, { 0, OFF, false, 0, false },
+		    { 1, REQUIRE, true, 7, true } },
+		{ { 1, PRESENT, false, 7, false }, { 2, REQUIRE, false, 9, false },
+		    { 2, REQUIRE, false, 7, false } },
+		{ { 0, REQUIRE, false, 9, false }, { 0, PRESENT, false, 7, false },
+		    { 0, REQUIRE, false, 7, false } },
 	};
 
 	(void)state;
@@ -444,6 +464,7 @@ policies_join(void **state)
 		assert_int_equal(p.encompassing, rows[i].want.encompassing);
 		assert_int_equal(p.codes_are_scope, rows[i].want.codes_are_scope);
 		assert_int_equal(p.max_lifetime_s, rows[i].want.max_lifetime_s);
+		assert_int_equal(p.domain_bound, rows[i].want.domain_bound);
 	}
 }
 
