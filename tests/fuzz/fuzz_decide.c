@@ -148,6 +148,24 @@ check_number(const struct verdict *v, const char *tn)
 	    listed || (v->sp && v->type == &types[PPT_SHAKEN] && v->credential->unlisted != 0));
 }
 
+/* D-26: a user that is no number, at the one host that the certificate names. */
+static void
+check_uri(const struct verdict *v, const char *uri)
+{
+	const char *user = strchr(uri, ':'), *at = strchr(uri, '@');
+	size_t digits;
+
+	must(v->credential->uri && !v->sp && v->leaf->host != NULL);
+	must(v->type == &types[PPT_BASE] || v->type == &types[PPT_RCD] ||
+	     v->type == &types[PPT_MSG]);
+	must(strncmp(uri, "sip:", 4) == 0 || strncmp(uri, "sips:", 5) == 0);
+	must(user != NULL && at > user + 1 && strcmp(at + 1, v->leaf->host) == 0);
+	digits = strspn(user + 1, "0123456789");
+	must(user[1] != '+' && (user + 1 + digits != at || digits > 15));
+	must(json_object_get(v->payload, "iss") == NULL);
+	must(json_object_size(json_object_get(v->payload, "orig")) == 1);
+}
+
 /* What the certificate and the tenant's numbers have in common, every one of them. */
 static void
 check_numbers(const struct verdict *v)
@@ -155,6 +173,10 @@ check_numbers(const struct verdict *v)
 	const json_t *part = json_object_get(v->payload, v->type->number), *tns;
 
 	must(json_is_object(part));
+	if (strcmp(v->type->number, "orig") == 0 && json_object_get(part, "uri") != NULL) {
+		check_uri(v, text_at(part, "uri"));
+		return;
+	}
 	tns = json_object_get(part, "tn");
 	if (json_is_string(tns)) {
 		check_number(v, json_string_value(tns));
@@ -257,13 +279,16 @@ text_of(const json_t *value)
 }
 
 static bool
-is_hash(const json_t *value, const char *digest)
+is_hash(const json_t *value, bool salted, const char *digest)
 {
 	AUTO_FREE char *text = text_of(value);
-	AUTO_BUF out = BUF_INIT(TEXT_MAX);
+	AUTO_BUF out = BUF_INIT(TEXT_MAX), all = BUF_INIT(PASSPORT_MAX_BYTES);
 	uint8_t hash[32];
 
-	must(EVP_Q_digest(NULL, "SHA256", NULL, text, strlen(text), hash, NULL) == 1);
+	if (salted)
+		must(b64_decode(&all, B64_STD_BARE, span_str(HOME_SALT), NULL) == RC_OK);
+	buf_str(&all, text);
+	must(EVP_Q_digest(NULL, "SHA256", NULL, all.ptr, all.len, hash, NULL) == 1);
 	b64_encode(&out, B64_STD_BARE, span_of(hash, sizeof hash));
 	return span_is(buf_view(&out), digest);
 }
@@ -285,7 +310,7 @@ check_row(const struct verdict *v, const json_t *row)
 {
 	char name[TEXT_MAX], *mode = name, *member, *claim;
 	const json_t *value;
-	bool good = false;
+	bool committed, good = false;
 
 	snprintf(name, sizeof name, "%s", json_string_value(json_array_get(row, 0)));
 	member = strsep(&mode, "#");
@@ -295,11 +320,13 @@ check_row(const struct verdict *v, const json_t *row)
 		value = json_object_get(value, member);
 	if (value == NULL)
 		return;
-	must(mode == NULL || strcmp(mode, "commit-sha-256") != 0); /* never in clear here */
+	committed = mode != NULL && strcmp(mode, "commit-sha-256") == 0;
+	must(!committed || v->credential->asserts); /* else never in clear */
 	for (size_t i = 1; i < json_array_size(row); i++) {
 		const char *permitted = json_string_value(json_array_get(row, i));
 
-		good |= mode != NULL ? is_hash(value, permitted) : is_value(value, permitted);
+		good |= mode != NULL ? is_hash(value, committed, permitted)
+				     : is_value(value, permitted);
 	}
 	must(good);
 }
@@ -389,8 +416,12 @@ check_asked(const struct verdict *v)
 		else if (!made && !listed_name(" orig dest div attest ", name))
 			must(json_equal(json_object_get(asked, name), value) == 1);
 	}
-	must(is_spelt(text_at(json_object_get(asked, "orig"), "tn"),
-	    text_at(json_object_get(v->payload, "orig"), "tn")));
+	if (json_object_get(json_object_get(v->payload, "orig"), "uri") != NULL)
+		must(json_equal(json_object_get(asked, "orig"),
+			 json_object_get(v->payload, "orig")) == 1);
+	else
+		must(is_spelt(text_at(json_object_get(asked, "orig"), "tn"),
+		    text_at(json_object_get(v->payload, "orig"), "tn")));
 	check_dest_asked(json_object_get(json_object_get(asked, "dest"), "tn"),
 	    json_object_get(json_object_get(v->payload, "dest"), "tn"));
 }
@@ -447,13 +478,14 @@ check_attest(const struct verdict *v)
 {
 	static const char caps[] = { 0, 'B', 'C' }; /* enum unlisted_tn */
 	const struct home_tenant *t = v->tenant;
-	bool listed = in_blocks(
-	    home_block, t->numbers, text_at(json_object_get(v->payload, "orig"), "tn"));
-	int granted = listed || !t->attestation ? rank(t->listed) : 0;
-	int asked;
+	int granted, asked;
+	bool listed;
 
 	if (v->type != &types[PPT_SHAKEN])
 		return;
+	listed = in_blocks(
+	    home_block, t->numbers, text_at(json_object_get(v->payload, "orig"), "tn"));
+	granted = listed || !t->attestation ? rank(t->listed) : 0;
 	if (t->attestation && v->home->caller.uid == home_uid[1])
 		granted = most(granted, rank(t->known));
 	if (t->attestation)

@@ -19,20 +19,22 @@ const struct home_block home_dest[] = { { "12125550100", "12125550119" },
 	{ "12125550111", "12125550111" }, { "911", "911" }, { NULL, NULL } };
 
 const struct home_leaf home_leaf[] = {
-	{ PROFILE_ATIS_DELEGATE, 1 << 0, NULL, NULL },
+	{ PROFILE_ATIS_DELEGATE, 1 << 0, NULL, NULL, "b.example" },
 	{ PROFILE_ATIS_DELEGATE, 1 << 0 | 1 << 2 | 1 << 4, "1234",
-	    "{'p':[['note','yes','5'],['crn','Support']],'x':['evil']}" },
+	    "{'p':[['note','yes','5'],['crn','Support']],'x':['evil']}", NULL },
 	{ PROFILE_VESPER_06, 1 << 0, NULL,
-	    "{'p':[['note','yes','5'],['rcd','{\\\"nam\\\":\\\"ACME\\\"}']],'x':['evil']}" },
-	{ PROFILE_VESPER_06, 1 << 1, NULL, "{'i':['note'],'p':[['crn','Support']]}" },
-	{ PROFILE_VESPER_05, 1 << 0 | 1 << 4 | 1 << 5, "505J", NULL },
+	    "{'p':[['note','yes','5'],['rcd','{\\\"nam\\\":\\\"ACME\\\"}']],'x':['evil']}",
+	    NULL },
+	{ PROFILE_VESPER_06, 1 << 1, NULL, "{'i':['note'],'p':[['crn','Support']]}", NULL },
+	{ PROFILE_VESPER_05, 1 << 0 | 1 << 4 | 1 << 5, "505J", NULL, NULL },
 	{ PROFILE_VESPER_05, 1 << 3, NULL,
-	    "{'p':[['vper/name','ACME'],['vper/id','e-1','e-2']]}" },
+	    "{'p':[['vper/name','ACME'],['vper/id','e-1','e-2']]}", NULL },
 	{ PROFILE_ATIS_DELEGATE, 1 << 0, NULL,
-	    "{'p':[['pid#commit-sha-256','" COMMITTED "'],['note#sha-256','" HASHED "']]}" },
-	{ PROFILE_SHAKEN_SP, 0, "1234", NULL },
-	{ PROFILE_SHAKEN_SP, 0, "505J", "{'p':[['attest','B','C']],'x':['crn']}" },
-	{ PROFILE_SHAKEN_SP, 0, "1234", "{'x':['rcd','evil']}" },
+	    "{'p':[['pid#commit-sha-256','" COMMITTED "'],['note#sha-256','" HASHED "']]}",
+	    NULL },
+	{ PROFILE_SHAKEN_SP, 0, "1234", NULL, NULL },
+	{ PROFILE_SHAKEN_SP, 0, "505J", "{'p':[['attest','B','C']],'x':['crn']}", NULL },
+	{ PROFILE_SHAKEN_SP, 0, "1234", "{'x':['rcd','evil']}", NULL },
 };
 enum { LEAVES = ARRAY_LEN(home_leaf) };
 
@@ -58,6 +60,8 @@ pick(struct span *choices, unsigned n)
 static void
 choose_credential(struct span *c, struct home_credential *out)
 {
+	unsigned last;
+
 	out->leaf = pick(c, LEAVES);
 	out->state = pick(c, 8);
 	out->state = out->state > CREDENTIAL_UNUSABLE ? CREDENTIAL_READY : out->state;
@@ -70,7 +74,10 @@ choose_credential(struct span *c, struct home_credential *out)
 	out->ca = pick(c, 2) == 1;
 	out->third = pick(c, 2) == 1;
 	out->content = pick(c, 2) == 1;
-	out->fixed = pick(c, 4) == 1;
+	last = pick(c, 4);
+	out->fixed = last == 1;
+	out->uri = last == 2;
+	out->asserts = last == 3;
 }
 
 static void
@@ -206,6 +213,8 @@ put_credential(struct config_credential *c, const struct home_credential *h, con
 	c->third_party_iss = h->third ? copy(HOME_ISS) : NULL;
 	c->origid = h->fixed ? ORIGID_FIXED : ORIGID_CALLER;
 	c->origid_value = h->fixed ? copy(HOME_ORIGID) : NULL;
+	c->orig_uri = h->uri;
+	c->constraints_policy.assert_committed = h->asserts;
 	if (!h->content)
 		return;
 	c->rcd_content = some(1, sizeof *c->rcd_content);
@@ -311,6 +320,7 @@ issue(struct buf *pem, const struct home_leaf *l)
 		.not_before_s = PKI_NOW - HOME_LIFE_S,
 		.not_after_s = PKI_NOW + HOME_LIFE_S };
 	struct constraints *wanted = NULL;
+	char san[64];
 	X509 *x;
 
 	if (key == NULL)
@@ -322,6 +332,9 @@ issue(struct buf *pem, const struct home_leaf *l)
 			abort();
 		constraints_free(wanted);
 	}
+	if (l->host != NULL)
+		snprintf(san, sizeof san, "DNS:%s", l->host);
+	spec.san = l->host != NULL ? san : NULL;
 	spec.key = key;
 	spec.tnauth = buf_view(&tnauth);
 	spec.enhanced_constraints = buf_view(&constraints);
@@ -330,12 +343,26 @@ issue(struct buf *pem, const struct home_leaf *l)
 	X509_free(x);
 }
 
+static const struct salts *
+salts(void)
+{
+	static struct salts *all;
+
+	if (all == NULL && salts_read(span_str(HOME_SALT " pid\n"), &all, NULL) != RC_OK)
+		abort();
+	return all;
+}
+
 static struct credential *
-certified(const char *tenant, const char *name, unsigned leaf, bool third)
+certified(const char *tenant, const char *name, const struct home_credential *h)
 {
 	AUTO_BUF pem = BUF_INIT(20000);
+	unsigned leaf = h->leaf;
 	struct gate_policy policy = { .profile = profile_rule(home_leaf[leaf].profile),
-		.third_party_iss = third ? HOME_ISS : NULL };
+		.third_party_iss = h->third ? HOME_ISS : NULL,
+		.orig_uri = h->uri,
+		.constraints = {
+		    .assert_committed = h->asserts, .salts = h->asserts ? salts() : NULL } };
 	struct credential *c = NULL;
 
 	issue(&pem, &home_leaf[leaf]);
@@ -355,8 +382,10 @@ certified(const char *tenant, const char *name, unsigned leaf, bool third)
 static struct credential *
 credential_for(size_t t, size_t n, const struct home_credential *h)
 {
-	static struct credential *made[HOME_TENANTS][HOME_CREDENTIALS][LEAVES][2];
-	struct credential **place = &made[t][n][h->leaf][h->third];
+	static struct credential *made[HOME_TENANTS][HOME_CREDENTIALS][LEAVES][2][3];
+	struct credential **place = &made[t][n][h->leaf][h->third][h->uri	? 1
+								   : h->asserts ? 2
+										: 0];
 	struct credential *c = NULL;
 
 	if (h->state != CREDENTIAL_READY) {
@@ -367,7 +396,7 @@ credential_for(size_t t, size_t n, const struct home_credential *h)
 		return c;
 	}
 	if (*place == NULL)
-		*place = certified(home_name[t], home_credential_name[n], h->leaf, h->third);
+		*place = certified(home_name[t], home_credential_name[n], h);
 	return credential_ref(*place);
 }
 

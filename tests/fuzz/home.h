@@ -24,12 +24,15 @@ struct home_leaf {
 	unsigned blocks;
 	const char *spc;	 /* beside the numbers, or alone; NULL: none */
 	const char *constraints; /* tests/unit/spec.h; NULL: none */
+	const char *host;	 /* its dNSName; NULL: none */
 };
 extern const struct home_leaf home_leaf[];
 
 /* Names that masks choose from; NULL ends each. */
 extern const char *const home_extra[], *const home_namespace[], *const home_code[];
 
+/* The salt of all that is committed to: octets 0 to 31. */
+#define HOME_SALT   "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 #define HOME_ISS    "A"
 #define HOME_ENTITY "e-1"
 #define HOME_ORIGID "123e4567-e89b-42d3-a456-426655440000"
@@ -38,7 +41,8 @@ extern const char *const home_extra[], *const home_namespace[], *const home_code
 
 struct home_credential {
 	unsigned leaf, state, priority, unlisted, extra, ppts, dests, namespaces;
-	bool ca, third, content, fixed;
+	bool ca, third, content;
+	bool fixed, uri, asserts; /* one of them at most: origid, orig_uri, assert_committed */
 };
 
 struct home_tenant {
