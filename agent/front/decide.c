@@ -187,7 +187,7 @@ begin(struct search *s, const struct decide_world *w, const struct sign_request 
 	s->number = NULL;
 	s->numbers = 0;
 	s->claim = NULL;
-	s->met = false;
+	s->last = NULL;
 	s->charge = r->charge != NULL ? *r->charge : (struct decide_charge){ 0 };
 	s->counted = false;
 	s->proven = false;
@@ -195,16 +195,37 @@ begin(struct search *s, const struct decide_world *w, const struct sign_request 
 	*out = (struct decision){ .set = w->set };
 }
 
+/* Nothing was counted yet: a guess would be free where the tenant is not named. */
+static enum rc
+charge_refusal(struct search *s, struct fault *why)
+{
+	if (s->charge.tenant != NULL)
+		return RC_OK;
+	if (s->d->tenant == NULL) {
+		s->d->tenant = s->last; /* a candidate's: the caller may use it */
+		s->d->presumed = s->last != NULL;
+	}
+	if (s->d->tenant != NULL)
+		return decide_take_rate(s, s->d->tenant, why);
+	return policy_take_caller(s->w->policy, s->w->caller->uid, s->w->now_ms, why);
+}
+
 enum rc
 decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
     struct fault *f)
 {
 	struct search s;
+	struct fault why = { 0 };
 	enum rc rc;
 
 	begin(&s, w, r, out);
 	rc = decide_in(&s, f);
 	if (rc != RC_OK) {
+		if (charge_refusal(&s, &why) != RC_OK) {
+			rc = why.rc;
+			if (f != NULL)
+				*f = why;
+		}
 		out->config = NULL;
 		out->credential = NULL;
 		out->others = 0;

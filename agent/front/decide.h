@@ -69,7 +69,9 @@ struct decision {
 	/* Set as far as it came, also when it was refused: */
 	const struct credset *set;	    /* what it was judged by, borrowed */
 	const struct config_tenant *tenant; /* NULL: not known */
-	struct attest_verdict attest;	    /* all 0: not judged */
+	/* It was refused, nobody named a tenant, and this one had the last candidate. */
+	bool presumed;
+	struct attest_verdict attest; /* all 0: not judged */
 	size_t rests_on; /* the attestation: on this one of r->before, from 1; 0: on none */
 	struct observation observed[OBSERVE__COUNT];
 	size_t observeds;
@@ -118,6 +120,11 @@ struct decision {
  *              rph_not_allowed
  *
  * The reason is that of the filter which removed the last candidate (D-59).
+ *
+ * A refusal costs what a signature does, so that nobody guesses for nothing:
+ * where no tenant's rate was asked before, that of the last candidate's is
+ * (out->tenant), or of the caller's user where none came into question.  With
+ * none left the reason is rate_limited, whatever else it would have been.
  */
 enum rc decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
     struct fault *f) MUST_CHECK;

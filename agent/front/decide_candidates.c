@@ -177,7 +177,7 @@ add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 {
 	const struct config_tenant *t = &s->w->set->config->tenant[tenant];
 
-	s->met = true;
+	s->last = t;
 	for (size_t i = 0; i < t->credentials; i++) {
 		if (s->r->credential != NULL &&
 		    strcmp(s->r->credential, t->credential[i].name) != 0 &&
@@ -260,7 +260,7 @@ add_unlisted(struct search *s, const uint32_t *list, size_t n, const uint32_t *l
 static enum rc
 nobody(const struct search *s, struct fault *f)
 {
-	if (s->met)
+	if (s->last != NULL)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
 		    "this caller's tenants have no such credential");
 	if ((s->w->view->ppts & 1U << s->r->ppt) == 0)

@@ -305,6 +305,8 @@ narrow(struct search *s, filter_fn *keep, struct fault *f)
 		else
 			why = mine;
 	}
+	/* None kept is none moved: the list is as it was. */
+	s->last = tenant_of(s, &s->list[(kept > 0 ? kept : s->len) - 1]);
 	s->len = kept;
 	if (kept > 0)
 		return RC_OK;

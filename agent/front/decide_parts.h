@@ -29,8 +29,9 @@ struct search {
 	size_t len;
 	const struct tn *number; /* those that must be authorised, all of them */
 	size_t numbers;
-	const char *claim;	     /* where they stand */
-	bool met;		     /* some tenant came into question, whatever it has */
+	const char *claim; /* where they stand */
+	/* Whose credential was the last in question, or would be if it had one; NULL: none. */
+	const struct config_tenant *last;
 	struct decide_charge charge; /* whose rate was asked */
 	bool counted;		     /* by charge() */
 	bool proven;		     /* a delegate's PASSporT of the call covers it */

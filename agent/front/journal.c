@@ -209,8 +209,9 @@ put_claims(struct buf *out, const struct decision *d, struct span text)
 {
 	AUTO_BUF own = BUF_INIT(JOURNAL_CLAIMS_MAX);
 
-	if (!d->prepared || d->tenant == NULL || has_private_claims(d->set, d->tenant))
-		return;
+	if (!d->prepared || d->tenant == NULL || d->presumed ||
+	    has_private_claims(d->set, d->tenant))
+		return; /* another candidate may keep them private */
 	if (text.len == 0 && jtext_write(&own, d->passport.claims, NULL) == RC_OK)
 		text = buf_view(&own);
 	if (text.len > 0 && text.len <= JOURNAL_CLAIMS_MAX)

@@ -15,6 +15,10 @@ struct policy {
 	struct bucket *bucket; /* in the order of the set: by name */
 	size_t len;
 	struct bucket stranger;
+	struct caller_bucket {
+		uid_t uid;
+		struct bucket refusals; /* rate 0: nobody's yet */
+	} caller[POLICY_CALLERS];
 	uint32_t *unlisted;
 	size_t unlisteds;
 };
@@ -314,6 +318,33 @@ enum rc
 policy_take_stranger(struct policy *p, int64_t now_ms, struct fault *f)
 {
 	return take(&p->stranger, POLICY_STRANGER_BURST * 1000, now_ms, f);
+}
+
+/* The user's own, else a full one in the place of whoever was refused longest ago. */
+static struct bucket *
+bucket_of(struct policy *p, uid_t uid, int64_t now_ms)
+{
+	struct caller_bucket *oldest = &p->caller[0];
+
+	for (size_t i = 0; i < POLICY_CALLERS; i++) {
+		struct caller_bucket *c = &p->caller[i];
+
+		if (c->refusals.rate != 0 && c->uid == uid)
+			return &c->refusals;
+		if (oldest->refusals.rate != 0 &&
+		    (c->refusals.rate == 0 || c->refusals.at_ms < oldest->refusals.at_ms))
+			oldest = c;
+	}
+	oldest->uid = uid;
+	oldest->refusals = (struct bucket){ NULL, POLICY_CALLER_RATE,
+		POLICY_CALLER_BURST * INT64_C(1000), now_ms };
+	return &oldest->refusals;
+}
+
+enum rc
+policy_take_caller(struct policy *p, uid_t uid, int64_t now_ms, struct fault *f)
+{
+	return take(bucket_of(p, uid, now_ms), POLICY_CALLER_BURST * INT64_C(1000), now_ms, f);
 }
 
 const uint32_t *

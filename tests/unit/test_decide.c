@@ -824,6 +824,128 @@ strangers_share_one_rate(void **state)
 	assert_int_equal(policy_take_stranger(x->policy, 5, &f), RC_BUSY);
 }
 
+/* Of the fixture's own configuration. */
+static struct config *
+config_in(struct fixture *x)
+{
+	return (struct config *)(uintptr_t)x->set->config;
+}
+
+static void
+passes(struct fixture *x, const struct decide_case *c)
+{
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	if (run(x, c, NOW, &d, &f) != RC_OK)
+		fail_msg("%s: %s: %s", c->claims, f.reason, f.detail);
+	decide_done(&d);
+}
+
+/* Who is refused most lately is remembered; nobody pays for another. */
+static void
+users_have_a_rate_each(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f = { 0 };
+	unsigned n = 0;
+
+	while (policy_take_caller(x->policy, 7, 1, &f) == RC_OK)
+		n++;
+	assert_int_equal(n, POLICY_CALLER_BURST);
+	assert_string_equal(f.reason, "rate_limited");
+	f = (struct fault){ 0 };
+	for (uid_t uid = 1000; uid < 1000 + POLICY_CALLERS - 1; uid++)
+		assert_int_equal(policy_take_caller(x->policy, uid, 2, &f), RC_OK);
+	assert_int_equal(policy_take_caller(x->policy, 7, 2, &f), RC_BUSY);
+	f = (struct fault){ 0 };
+	assert_int_equal(policy_take_caller(x->policy, 7, 6, &f), RC_OK);
+	assert_int_equal(policy_take_caller(x->policy, 7, 6, &f), RC_BUSY);
+	f = (struct fault){ 0 };
+	assert_int_equal(
+	    policy_take_caller(x->policy, 8, 6, &f), RC_OK); /* in another's place */
+	assert_int_equal(policy_take_caller(x->policy, 7, 6, &f), RC_BUSY);
+}
+
+/* Refused with this reason, and recorded under this tenant; NULL: under none. */
+static void
+refused_under(
+    struct fixture *x, const struct decide_case *c, const char *reason, const char *tenant)
+{
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	assert_int_not_equal(run(x, c, NOW, &d, &f), RC_OK);
+	assert_string_equal(f.reason, reason);
+	assert_int_equal(d.tenant != NULL, tenant != NULL);
+	if (tenant != NULL)
+		assert_string_equal(d.tenant->name, tenant);
+	assert_int_equal(d.presumed, tenant != NULL && c->tenant == NULL && c->uid == 1000);
+	decide_done(&d);
+}
+
+static void
+set_rate(struct fixture *x, const char *tenant, unsigned rate)
+{
+	const struct config_tenant *t = config_tenant_find(x->set->config, tenant);
+
+	config_in(x)->tenant[t - x->set->config->tenant].rate = rate;
+	assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK);
+}
+
+/* Whoever has several tenants and names none: right and wrong guesses cost the same. */
+static void
+guesses_cost(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case wrong = plain, right = plain, off = plain;
+
+	wrong.claims = MORE(N0, "'note':'no'");
+	right.claims = MORE(N0, "'note':'yes'");
+	set_rate(x, "acme", 2);
+	refused_under(x, &wrong, "value_not_permitted", "acme");
+	refused_under(x, &wrong, "value_not_permitted", "acme");
+	refused_under(x, &wrong, "rate_limited", "acme");
+	refused_with(x, &right, NOW, "rate_limited");
+	set_rate(x, "acme", 0);
+	refused_under(x, &wrong, "value_not_permitted", "acme");
+	/* Counted before, and so once. */
+	set_rate(x, "acme", 2);
+	wrong.tenant = "acme";
+	refused_under(x, &wrong, "value_not_permitted", "acme");
+	refused_under(x, &wrong, "value_not_permitted", "acme");
+	refused_under(x, &wrong, "rate_limited", "acme");
+	/* What is disabled is nobody's to ask for without end either. */
+	off.uid = 1002;
+	off.claims = BASE("12025550180");
+	set_rate(x, "off", 1);
+	refused_under(x, &off, "tenant_disabled", "off");
+	refused_under(x, &off, "rate_limited", "off");
+}
+
+/* No tenant came into question, or none that is the caller's: its user pays, not the tenant. */
+static void
+guesses_without_a_tenant_cost(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case far = plain, anothers = plain, neighbour = plain;
+
+	far.claims = BASE("13035550199");
+	anothers.claims = BASE("12025550190"); /* late's */
+	neighbour.uid = 1015;
+	neighbour.tenant = "late";
+	set_rate(x, "late", 1);
+	for (int i = 0; i < POLICY_CALLER_BURST; i += 2) {
+		refused_under(x, &far, "tn_not_authorized", NULL);
+		refused_under(x, &anothers, "tn_not_authorized", NULL);
+	}
+	refused_under(x, &far, "rate_limited", NULL);
+	refused_under(x, &anothers, "rate_limited", NULL);
+	passes(x, &plain);
+	refused_under(x, &neighbour, "caller_not_allowed", NULL);
+	refused_under(x, &neighbour, "caller_not_allowed", NULL);
+}
+
 /* A list by reference beside the certificate's own, which holds N0. */
 static struct tnlist *
 refer(struct credential *c, const char *numbers)
@@ -871,24 +993,6 @@ too_old_a_list(void **state)
 	refused_with(x, &far, NOW, "credential_unusable");
 	refused_with(x, &neither, NOW, "number_pending");
 	assert_int_equal(run(x, &near, NOW, &d, NULL), RC_OK);
-	decide_done(&d);
-}
-
-/* Of the fixture's own configuration. */
-static struct config *
-config_in(struct fixture *x)
-{
-	return (struct config *)(uintptr_t)x->set->config;
-}
-
-static void
-passes(struct fixture *x, const struct decide_case *c)
-{
-	struct decision d = { 0 };
-	struct fault f = { 0 };
-
-	if (run(x, c, NOW, &d, &f) != RC_OK)
-		fail_msg("%s: %s: %s", c->claims, f.reason, f.detail);
 	decide_done(&d);
 }
 
@@ -2151,6 +2255,9 @@ main(void)
 		TEST(a_copy_that_may_not),
 		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
+		TEST(users_have_a_rate_each),
+		TEST(guesses_cost),
+		TEST(guesses_without_a_tenant_cost),
 		cmocka_unit_test(attest_table),
 		TEST(callers),
 		TEST(view_follows_the_set),

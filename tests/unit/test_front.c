@@ -893,6 +893,31 @@ proofs_at_the_end(void **state)
 	close(s.fd);
 }
 
+/* ---- who names no tenant ---- */
+
+/* It may be any of them: the record has the one that refused, and what one keeps private not. */
+static void
+a_guess_is_recorded(void **state)
+{
+	static const char body[] = "{\"claims\":{\"orig\":{\"tn\":\"12025550100\"},\"dest\":{"
+				   "\"tn\":[\"13035550100\"]},"
+				   "\"guessed\":\"value\"}}";
+	struct signer s = make_signable();
+	char beta[128];
+
+	(void)state;
+	snprintf(beta, sizeof beta, "allow_user = { \"%u\" } numbers = { \"13035550100\" }\n",
+	    (unsigned)getuid());
+	bworld_tenant("beta", beta);
+	reload_at_once();
+	expect_answer(ask_path("/v1/passports", "guess", span_of(body, sizeof body - 1)),
+	    "HTTP/1.1 400 ", "unknown_claim");
+	(void)turn_until(is_in_trail, (void *)(uintptr_t) "\"request_id\":\"guess\"");
+	assert_int_equal(count_in_trail("\"event\":\"refuse\",\"tenant\":\"acme\""), 1);
+	assert_int_equal(count_in_trail("guessed\":"), 0);
+	close(s.fd);
+}
+
 /* ---- what is confirmed while a token signs (D-60) ---- */
 
 static struct exchange *
@@ -1052,6 +1077,7 @@ main(void)
 		    proofs_have_a_deadline, open_front, close_front),
 		cmocka_unit_test_setup_teardown(proofs_of_before, open_front, close_front),
 		cmocka_unit_test_setup_teardown(proofs_at_the_end, open_front, close_front),
+		cmocka_unit_test_setup_teardown(a_guess_is_recorded, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    what_was_confirmed_is_not_signed, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
