@@ -144,7 +144,7 @@ cut_line(struct span *rest, char *out, size_t max, struct fault *f)
 	const uint8_t *end = rest->len > 0 ? memchr(rest->ptr, '\n', rest->len) : NULL;
 	size_t len = end != NULL ? (size_t)(end - rest->ptr) : max;
 
-	if (len >= max)
+	if (len >= max || memchr(rest->ptr, 0, len) != NULL)
 		return wrong_file(f);
 	memcpy(out, rest->ptr, len);
 	out[len] = 0;
