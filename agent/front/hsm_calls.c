@@ -346,7 +346,7 @@ hsm_rescue(struct process *p, struct slot *s)
 
 	if (c == NULL || (c->again && !c->elsewhere))
 		return;
-	if (!c->again)
+	if (!c->elsewhere)
 		(void)hsm_choose(p->token, c, &some);
 	if (!some && !c->elsewhere)
 		return;
@@ -354,7 +354,11 @@ hsm_rescue(struct process *p, struct slot *s)
 	p->live--;
 	p->is.timeouts++;
 	hsm_note_trouble(p);
-	hsm_try_again(p, c, "the signer hangs");
+	/* Half of its time is gone: a process that may hang as well would have the rest. */
+	if (c->elsewhere)
+		fail_unavailable(c, "the signer hangs");
+	else
+		hsm_try_again(p, c, "the signer hangs");
 }
 
 void

@@ -182,9 +182,9 @@ void hsm_fail_stranded(struct token *t);
 void hsm_try_again(struct process *p, struct hsm_call *c, const char *why);
 
 /*
- * The call is worth another try while its deadline lets it have one.  It is
- * taken out of the slot, unless there is none to be had and whoever waits has
- * no other token either.
+ * The call is worth another try while its deadline lets it have one: in another
+ * token, where whoever waits has one, else on another process.  It is taken out
+ * of the slot, unless there is neither.
  */
 void hsm_rescue(struct process *p, struct slot *s);
 

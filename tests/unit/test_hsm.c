@@ -1267,6 +1267,31 @@ a_hang_is_left_for_another_token(void **state)
 	close(s.fd);
 }
 
+/* Not to another process of this one either: it may hang as well, and time is over then. */
+static void
+a_hang_is_left_though_another_process_is_well(void **state)
+{
+	struct fixture *x = *state;
+	struct call c;
+	struct fake s[2];
+
+	want(x, 1);
+	s[0] = ready(x, 0);
+	s[1] = ready(x, 1);
+	hsm_limits(x->hsm, 16, 1000);
+	x->patience_ms = 60000;
+	x->elsewhere = true;
+	must_ask(x, &c, 1);
+	while (c.done == 0)
+		turn(x);
+	is_bad(&c, "hsm_unavailable");
+	serve(&s[0]);
+	serve(&s[1]);
+	assert_int_equal(s[0].gots + s[1].gots, 1); /* one of them never saw it */
+	close(s[0].fd);
+	close(s[1].fd);
+}
+
 static void
 load_of_a_token(void **state)
 {
@@ -1474,6 +1499,7 @@ main(void)
 		TEST(the_only_one_signs_while_it_learns),
 		TEST(a_search_that_ends_badly),
 		TEST(a_hang_is_left_for_another_token),
+		TEST(a_hang_is_left_though_another_process_is_well),
 		TEST(load_of_a_token),
 		TEST(fresh_counters),
 		TEST(fresh_is_not_the_answer_before),
