@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +85,20 @@ set_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+/*
+ * Whoever asks and whoever signs shares the processors with the loop: woken for
+ * each octet and frame, it takes many in a turn rather than stop them for every
+ * one (docs/PERFORMANCE.md).  An operator's own policy stays.
+ */
+static void
+take_turns(void)
+{
+	const struct sched_param none = { 0 };
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 static enum rc
 start(int argc, char **argv, struct front *fr, struct fault *f)
 {
@@ -95,6 +110,7 @@ start(int argc, char **argv, struct front *fr, struct fault *f)
 	allow_descriptors();
 	TRY(role_become(a.user, false, f));
 	set_signals();
+	take_turns();
 	fr->reduced = a.user == NULL;
 	return front_open(fr, file, f);
 }

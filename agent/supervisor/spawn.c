@@ -118,6 +118,23 @@ make_args(
 	push_pair(v, "--run-id", s->run_id);
 }
 
+/*
+ * Many requests are under way at once, and each frees what the next asks for:
+ * glibc keeps 7 pieces of a size at hand for a thread, too few for that
+ * (docs/PERFORMANCE.md).  Other C libraries do not read it.
+ */
+static const char memory_at_hand[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=256";
+
+static bool
+has_tunables(const struct vector *v)
+{
+	for (size_t i = 0; i < v->len; i++) {
+		if (strncmp(v->item[i], memory_at_hand, strlen("GLIBC_TUNABLES=")) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 make_env(
     struct vector *v, const struct spawn_context *s, const struct child *c, struct words *w)
@@ -140,6 +157,8 @@ make_env(
 		    s->credentials);
 		push(v, w->credentials);
 	}
+	if (!has_tunables(v))
+		push(v, memory_at_hand);
 }
 
 /* ---- descriptors ------------------------------------------------------------ */
