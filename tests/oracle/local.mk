@@ -23,6 +23,7 @@ ORACLE_MODULES = \
 	tests/oracle/leaf.py \
 	tests/oracle/local.py \
 	tests/oracle/localchanges.py \
+	tests/oracle/many.py \
 	tests/oracle/mutations.py \
 	tests/oracle/oracle.py \
 	tests/oracle/originals.py \

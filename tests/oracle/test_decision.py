@@ -3,46 +3,36 @@
 directory on disk, a request's octets, a verdict and what would be signed.
 
 Every disagreement is printed and left as a case file; those of
-tests/oracle/requests are asked first, each time.  ORACLE_SEED, ORACLE_PAIRS,
-ORACLE_WORKERS, ORACLE_FAMILY as in test_oracle.py.
+tests/oracle/requests are asked first, each time.  ORACLE_PAIRS, and what many.py
+says.
 """
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import json
-import multiprocessing
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import certmake  # noqa: E402
 import generate  # noqa: E402
 import house  # noqa: E402
 import local  # noqa: E402
 import localchanges  # noqa: E402
+import many  # noqa: E402
 import oracle  # noqa: E402
 import settle  # noqa: E402
 
-BUILD = Path(os.environ.get("top_builddir", ".")).resolve()
-SANITIZED = os.environ.get("SANITIZER", "no") != "no"
-PAIRS = int(os.environ.get("ORACLE_PAIRS", 2000 if SANITIZED else 8000))
-SEED = os.environ.get("ORACLE_SEED") or str(int(time.time()))
-WORKERS = int(os.environ.get("ORACLE_WORKERS", 2))
-PAIRS_PER_FAMILY = 40
+PAIRS = int(os.environ.get("ORACLE_PAIRS", 2000 if many.SANITIZED else 8000))
 LEAST = 500 if PAIRS >= 100000 else 50  # of each reason, in 100,000; few vary more
 FEW = 5000  # below that they are only counted
-SHOWN = 10
 REASONS = list(localchanges.CHANGES)
 # What few families can be refused for is tried more often.
 WEIGHTS = [{"claim_not_vetted": 12, "commitment_not_provable": 22, "private_claim_in_clear": 12,
@@ -64,6 +54,9 @@ class Asked:
     expected: local.Verdict
     got: str = ""
     detail: str = ""
+
+    def verdict(self) -> str:
+        return self.expected.reason
 
     @property
     def agreed(self) -> bool:
@@ -95,21 +88,14 @@ class Certificates:
         return "".join(sorted(rows)) or self.maker.issuer(certmake.Certificate(None, None, 0, 1))
 
 
-class Decider:
+class Decider(many.Program):
     """The front's decision in a process of its own."""
 
     def __init__(self):
-        self.process = subprocess.Popen([BUILD / "tests/oracle/decider"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
+        super().__init__("decider")
         self.folder = Path(tempfile.mkdtemp(prefix="oracle-"))
         self.house = None
-        self.process.stdin.write(f"enter\t{self.folder}\n".encode())
-
-    def _line(self) -> str:
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the decider has ended: {self.process.wait(60)}")
-        return line.decode("utf-8", "replace").rstrip("\n")
+        self.put(f"enter\t{self.folder}\n".encode())
 
     def enter(self, h: house.House, anchors: str, pem_of) -> None:
         if h == self.house:
@@ -119,9 +105,9 @@ class Decider:
         for tenant, name, fetched_at, der in lists:
             out += (f"list\t{len(der)}\t{tenant}\t{name}\t{house.REFERENCE}\t{fetched_at}\n"
                     .encode() + der)
-        self.process.stdin.write(out + f"load\t{generate.NOW}\n".encode())
-        self.process.stdin.flush()
-        answer = self._line()
+        self.put(out + f"load\t{generate.NOW}\n".encode())
+        self.flush()
+        answer = self.line()
         if answer != "loaded":
             raise SystemExit(f"a configuration is not taken: {answer}\n{self.folder}")
 
@@ -132,9 +118,9 @@ class Decider:
         words += [f"door={a.door}"] if a.door else []
         words += ["opens=1"] if a.door_opens else []
         words += [f"keyless={t}/{c}" for t, c in a.keyless]
-        self.process.stdin.write("\t".join(words).encode() + b"\n" + a.body)
-        self.process.stdin.flush()
-        kind, rest = self._line().split("\t", 1)
+        self.put("\t".join(words).encode() + b"\n" + a.body)
+        self.flush()
+        kind, rest = self.line().split("\t", 1)
         if kind == "allow":
             tenant, name, observed, payload = rest.split("\t", 3)
             return "\t".join((oracle.ALLOW, tenant, name, ",".join(sorted(filter(
@@ -143,24 +129,21 @@ class Decider:
         return reason, f"{claim}: {detail}"
 
     def close(self) -> None:
-        self.process.stdin.close()
-        if self.process.wait(60) != 0:
-            raise SystemExit(f"the decider ended with {self.process.returncode}")
+        super().close()
         shutil.rmtree(self.folder)
 
 
 # ---- families --------------------------------------------------------------------------
 
 class Bench:
-    def __init__(self, seed: str):
-        self.seed = seed
+    def __init__(self):
         self.decider = Decider()
         self.maker = certmake.Maker()
 
     def family(self, index: int) -> list[Asked]:
-        rng = random.Random(f"{self.seed}/decision/{index}")
+        rng = random.Random(f"{many.SEED}/decision/{index}")
         home, certificates, out = settle.Home(rng), Certificates(self.maker), []
-        while len(out) < PAIRS_PER_FAMILY:
+        while len(out) < many.PAIRS_PER_FAMILY:
             base = home.base()
             out.append(self._ask(index, "", base, rng, certificates, {oracle.ALLOW}))
             name, changed, wanted = self._change(home, base, rng)
@@ -197,38 +180,16 @@ class Bench:
         return asked
 
 
-def work(seed: str, indexes: range, out) -> None:
-    """One worker: counts by reason, counts by change, what was observed, disagreements."""
-    try:
-        bench = Bench(seed)
-        reasons, names, watched = (collections.Counter() for _ in range(3))
-        wrong = []
-        for index in indexes:
-            asked = bench.family(index)
-            reasons.update(a.expected.reason for a in asked)
-            names.update(a.name for a in asked if a.name and a.expected.reason != oracle.ALLOW)
-            watched.update(rule for a in asked for rule in a.expected.observed)
-            wrong += [a for a in asked if not a.agreed]
-        bench.decider.close()
-        out.put((reasons, names, watched, wrong))
-    except BaseException as problem:
-        out.put(f"{type(problem).__name__}: {problem}")
-        raise
-
-
-def run(families: range) -> tuple:
-    queue = multiprocessing.Queue()
-    workers = [multiprocessing.Process(target=work, args=(SEED, families[i::WORKERS], queue))
-               for i in range(WORKERS)]
-    for worker in workers:
-        worker.start()
-    found = [queue.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    if any(isinstance(part, str) for part in found):
-        raise SystemExit("\n".join(part for part in found if isinstance(part, str)))
-    return (*(sum((p[i] for p in found), collections.Counter()) for i in range(3)),
-            sum((p[3] for p in found), []))
+def look(indexes: range) -> many.Found:
+    bench, found = Bench(), many.Found()
+    for index in indexes:
+        asked = bench.family(index)
+        found.reasons.update(a.expected.reason for a in asked)
+        found.names.update(a.name for a in asked if a.name and a.expected.reason != oracle.ALLOW)
+        found.watched.update(rule for a in asked for rule in a.expected.observed)
+        found.wrong += [a for a in asked if not a.agreed]
+    bench.decider.close()
+    return found
 
 
 # ---- cases -----------------------------------------------------------------------------
@@ -270,7 +231,7 @@ def case_of(a: Asked) -> dict:
     for t in rows["tenants"]:
         t["credentials"] = [less(c) for c in t["credentials"]]
     ask = dataclasses.asdict(a.ask)
-    return {"why": "", "expected": a.expected.line(),
+    return {"expected": a.expected.line(),
             "ask": {**less(ask), "body": a.ask.body.decode("latin-1")},
             "house": {"dno": rows["dno"], "tenants": [less(t) for t in rows["tenants"]]}}
 
@@ -282,7 +243,7 @@ def last_certificate(pem: str) -> str:
 
 def replay(say) -> None:
     """Everything that was once wrong."""
-    files = sorted((HERE / "requests").glob("*.json"))
+    files = sorted((many.HERE / "requests").glob("*.json"))
     decider, certificates = Decider(), Certificates(certmake.Maker())
     for file in files:
         case = json.loads(file.read_text())
@@ -297,51 +258,10 @@ def replay(say) -> None:
     say(bool(files), f"{len(files)} fixed requests")
 
 
-def report(wrong: list[Asked]) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="oracle-wrong-"))
-    kinds = {(a.name, a.expected.reason, a.got.partition("\t")[0]): a for a in wrong}
-    for number, a in enumerate(list(kinds.values())[:SHOWN]):
-        print(f"# family {a.family}, {a.name or 'unchanged'}: the oracle says\n#   "
-              f"{a.expected.line()}\n# the front\n#   {a.got} {a.detail}")
-        (folder / f"{number}-{a.name}.json").write_text(json.dumps(case_of(a), indent=1) + "\n")
-    print(f"# {collections.Counter((a.name, a.expected.reason, a.got[:24]) for a in wrong)}")
-    print(f"# written to {folder}")
-
-
-def main() -> int:
-    failed = 0
-
-    def say(good: bool, text: str) -> None:
-        nonlocal failed
-        failed += not good
-        print(f"{'ok' if good else 'not ok'} - {text}", flush=True)
-
-    began = time.monotonic()
-    families = range(max(1, -(-PAIRS // PAIRS_PER_FAMILY)))
-    if "ORACLE_FAMILY" in os.environ:
-        families = range(int(os.environ["ORACLE_FAMILY"]), int(os.environ["ORACLE_FAMILY"]) + 1)
-    print(f"# ORACLE_SEED={SEED} ORACLE_PAIRS={PAIRS}", flush=True)
-    replay(say)
-    reasons, names, watched, wrong = run(families)
-    total = sum(reasons.values())
-    for what, counts in (("", reasons), ("  by ", names), ("  observed ", watched)):
-        for name, n in sorted(counts.items()):
-            print(f"#   {what}{name} {n}")
-    if wrong:
-        report(wrong)
-    say(not wrong, f"oracle and front agree on {total - len(wrong)} of {total} requests")
-    if len(families) > 1:
-        share = 100 * reasons[oracle.ALLOW] / total
-        say(total >= PAIRS and 30 <= share <= 70, f"{total} requests, {share:.1f} % allowed")
-        least = min(REASONS, key=lambda reason: reasons[reason])
-        rarest = f"the rarest of {len(REASONS)} reasons is {least} with {reasons[least]}"
-        if PAIRS < FEW:
-            print(f"# {rarest}")
-        else:
-            say(reasons[least] * 100000 >= LEAST * PAIRS, f"each reason comes up, {rarest}")
-    print(f"# {time.monotonic() - began:.1f} s", flush=True)
-    return 1 if failed else 0
+def explain(a: Asked) -> tuple[str, dict]:
+    return (f"the oracle says\n#   {a.expected.line()}\n# the front\n#   {a.got} {a.detail}",
+            case_of(a))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(many.hold(many.Contest(PAIRS, "requests", REASONS, look, replay, explain, LEAST, FEW)))

@@ -2,42 +2,32 @@
 """The oracle and the agent's code judge the same generated pairs.
 
 Every disagreement is printed and left as a case file; those of tests/oracle/cases
-are asked first, each time.  ORACLE_SEED, ORACLE_PAIRS, ORACLE_WORKERS; a family
-of pairs is made from seed and index alone, ORACLE_FAMILY=n makes that one again.
+are asked first, each time.  ORACLE_PAIRS, and what many.py says.
 """
 
 from __future__ import annotations
 
-import collections
 import json
-import multiprocessing
 import os
 import random
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import certmake  # noqa: E402
 import generate  # noqa: E402
+import many  # noqa: E402
 import mutations  # noqa: E402
 import oracle  # noqa: E402
 
-BUILD = Path(os.environ.get("top_builddir", "."))
-SANITIZED = os.environ.get("SANITIZER", "no") != "no"
-PAIRS = int(os.environ.get("ORACLE_PAIRS", 5000 if SANITIZED else 100000))
-SEED = os.environ.get("ORACLE_SEED") or str(int(time.time()))
-WORKERS = int(os.environ.get("ORACLE_WORKERS", 2))
-PAIRS_PER_FAMILY = 40
+PAIRS = int(os.environ.get("ORACLE_PAIRS", 5000 if many.SANITIZED else 100000))
 SAMPLE = 200  # pairs that go through the program itself
 LEAST = 500  # of each reason, in 100,000
-SHOWN = 10  # disagreements that are printed and written
 REASONS = list(mutations.CHANGES)
 # What few families can be refused for is tried more often.
 WEIGHTS = [{"value_not_permitted": 4, "claim_excluded": 3, "claim_not_vetted": 4,
@@ -56,6 +46,9 @@ class Asked:
     claim: str = ""
     detail: str = ""
 
+    def verdict(self) -> str:
+        return self.expected
+
     def case(self) -> dict:
         q = self.question
         return {"claims": q.claims.decode("latin-1"), "ppt": q.ppt, "profile": q.profile,
@@ -64,12 +57,11 @@ class Asked:
                 "expected": self.expected}
 
 
-class Judge:
+class Judge(many.Program):
     """The batch judge; one process for many pairs."""
 
     def __init__(self):
-        self.process = subprocess.Popen([BUILD / "tests/oracle/judge"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
+        super().__init__("judge")
         self.chain = None
 
     def _record(self, q: oracle.Question) -> bytes:
@@ -90,32 +82,25 @@ class Judge:
 
     def judge(self, asked: list[Asked]) -> None:
         for a in asked:
-            self.process.stdin.write(self._record(a.question))
-        self.process.stdin.flush()
+            self.put(self._record(a.question))
+        self.flush()
         for a in asked:
-            line = self.process.stdout.readline().decode("utf-8", "replace").rstrip("\n")
-            word, reason, a.claim, a.detail = line.split("\t")
+            word, reason, a.claim, a.detail = self.line().split("\t")
             a.got = reason if word == "refuse" else word
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        if self.process.wait(60) != 0:
-            raise SystemExit(f"judge ended with {self.process.returncode}")
 
 
 class Bench:
     """Makes families, asks both."""
 
-    def __init__(self, seed: str):
-        self.seed = seed
+    def __init__(self):
         self.maker = certmake.Maker()
 
     def questions(self, index: int) -> list[Asked]:
-        rng = random.Random(f"{self.seed}/{index}")
+        rng = random.Random(f"{many.SEED}/{index}")
         family = generate.Family(rng)
         made: dict[int, tuple] = {}
         out = []
-        while len(out) < PAIRS_PER_FAMILY:
+        while len(out) < many.PAIRS_PER_FAMILY:
             base = family.base()
             out.append(self._ask(index, "", base, rng, made, {oracle.ALLOW}))
             name, changed, wanted = self._change(family, base, rng)
@@ -150,43 +135,17 @@ class Bench:
         return Asked(index, name, question, verdict)
 
 
-def work(seed: str, indexes: range, out) -> None:
-    """One worker: counts by reason, counts by mutation, disagreements, a sample."""
-    try:
-        bench, judge = Bench(seed), Judge()
-        reasons, names = collections.Counter(), collections.Counter()
-        wrong, sample = [], []
-        for index in indexes:
-            asked = bench.questions(index)
-            judge.judge(asked)
-            reasons.update(a.expected for a in asked)
-            names.update(a.name for a in asked if a.name and a.expected != oracle.ALLOW)
-            wrong += [a for a in asked if a.got != a.expected]
-            sample += asked[:4] if len(sample) < SAMPLE else []
-        judge.close()
-        out.put((reasons, names, wrong, sample))
-    except BaseException as problem:
-        out.put(f"{type(problem).__name__}: {problem}")
-        raise
-
-
-def run(families: range) -> tuple:
-    """All families, side by side."""
-    queue = multiprocessing.Queue()
-    workers = [multiprocessing.Process(target=work, args=(SEED, families[i::WORKERS], queue))
-               for i in range(WORKERS)]
-    for worker in workers:
-        worker.start()
-    found = [queue.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    if any(isinstance(part, str) for part in found):
-        raise SystemExit("\n".join(part for part in found if isinstance(part, str)))
-    reasons, names = collections.Counter(), collections.Counter()
-    for part in found:
-        reasons.update(part[0])
-        names.update(part[1])
-    return reasons, names, sum((p[2] for p in found), []), sum((p[3] for p in found), [])
+def look(indexes: range) -> many.Found:
+    bench, judge, found = Bench(), Judge(), many.Found()
+    for index in indexes:
+        asked = bench.questions(index)
+        judge.judge(asked)
+        found.reasons.update(a.expected for a in asked)
+        found.names.update(a.name for a in asked if a.name and a.expected != oracle.ALLOW)
+        found.wrong += [a for a in asked if a.got != a.expected]
+        found.sample += asked[:4] if len(found.sample) < SAMPLE else []
+    judge.close()
+    return found
 
 
 # ---- one pair through the program ------------------------------------------------------
@@ -195,7 +154,7 @@ def command(q: oracle.Question, folder: Path) -> str:
     """What "vesper check" says, in the oracle's words."""
     (folder / "chain.pem").write_text(q.chain)
     (folder / "claims.json").write_bytes(q.claims)
-    words = [BUILD / "vesper", "check", "--cert", folder / "chain.pem", "--claims",
+    words = [many.BUILD / "vesper", "check", "--cert", folder / "chain.pem", "--claims",
              folder / "claims.json", "--at", str(q.at)]
     words += [f"--ppt={q.ppt}"] if q.ppt is not None else []
     words += [f"--profile={q.profile}"] if q.profile else []
@@ -232,7 +191,7 @@ def case_question(case: dict) -> oracle.Question:
 
 def replay(say) -> None:
     """Everything that was once wrong, by oracle, judge and program."""
-    files = sorted((HERE / "cases").glob("*.json"))
+    files = sorted((many.HERE / "cases").glob("*.json"))
     judge = Judge()
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
@@ -247,54 +206,19 @@ def replay(say) -> None:
     say(bool(files), f"{len(files)} fixed cases")
 
 
-def report(wrong: list[Asked]) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="oracle-"))
-    for number, a in enumerate(wrong[:SHOWN]):
-        print(f"# family {a.family}, {a.name or 'unchanged'}: the oracle says {a.expected}, the "
-              f"agent {a.got} {a.claim} {a.detail}\n#   ppt {a.question.ppt}, profile "
-              f"{a.question.profile}, at {a.question.at}, allow {a.question.allow}, "
-              f"{a.question.claims!r}")
-        (folder / f"{number}-{a.name}.json").write_text(
-            json.dumps({"why": "", **a.case()}, indent=1) + "\n")
-    print(f"# written to {folder}")
+def explain(a: Asked) -> tuple[str, dict]:
+    q = a.question
+    return (f"the oracle says {a.expected}, the agent {a.got} {a.claim} {a.detail}\n#   ppt {q.ppt}, "
+            f"profile {q.profile}, at {q.at}, allow {q.allow}, {q.claims!r}"), a.case()
 
 
-def main() -> int:
-    failed = 0
-
-    def say(good: bool, text: str) -> None:
-        nonlocal failed
-        failed += not good
-        print(f"{'ok' if good else 'not ok'} - {text}", flush=True)
-
-    began = time.monotonic()
-    count = max(1, -(-PAIRS // PAIRS_PER_FAMILY))
-    families = range(count)
-    if "ORACLE_FAMILY" in os.environ:
-        families = range(int(os.environ["ORACLE_FAMILY"]), int(os.environ["ORACLE_FAMILY"]) + 1)
-    print(f"# ORACLE_SEED={SEED} ORACLE_PAIRS={PAIRS}", flush=True)
-    replay(say)
-    reasons, names, wrong, sample = run(families)
-    total = sum(reasons.values())
-    for reason, n in sorted(reasons.items()):
-        print(f"#   {reason} {n}")
-    for name, n in sorted(names.items()):
-        print(f"#     by {name} {n}")
-    if wrong:
-        report(wrong)
-    say(not wrong, f"oracle and agent agree on {total - len(wrong)} of {total} pairs")
-    if len(families) > 1:
-        share = 100 * reasons[oracle.ALLOW] / total
-        say(total >= PAIRS and 30 <= share <= 70, f"{total} pairs, {share:.1f} % allowed")
-        least = min(REASONS, key=lambda reason: reasons[reason])
-        say(reasons[least] * 100000 >= LEAST * PAIRS,
-            f"every reason comes up, the rarest is {least} with {reasons[least]}")
+def ask_program(say, found: many.Found) -> None:
+    sample = found.sample[:SAMPLE]
     with tempfile.TemporaryDirectory() as folder:
-        other = [a for a in sample[:SAMPLE] if command(a.question, Path(folder)) != a.got]
-    say(not other, f"vesper check says the same of {len(sample[:SAMPLE])} pairs as the judge")
-    print(f"# {time.monotonic() - began:.1f} s", flush=True)
-    return 1 if failed else 0
+        other = [a for a in sample if command(a.question, Path(folder)) != a.got]
+    say(not other, f"vesper check says the same of {len(sample)} pairs as the judge")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(many.hold(many.Contest(PAIRS, "pairs", REASONS, look, replay, explain, LEAST,
+                                    further=ask_program)))
