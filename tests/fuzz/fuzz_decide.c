@@ -13,7 +13,6 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "stir/b64.h"
@@ -59,13 +58,6 @@ struct verdict {
 	json_t *payload, *constraints; /* owned */
 	bool sp;
 };
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static bool
 listed_name(const char *list, const char *name)

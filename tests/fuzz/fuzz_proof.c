@@ -6,42 +6,19 @@
  */
 #include "agent/front/proof.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/signed.h"
+#include "tests/fuzz/signed_world.h"
 
 enum { NOW = 1800000000 };
 
 unsigned replay_mutations = 400; /* up to four signatures each */
 
-static struct {
-	struct anchors *anchors;
-	struct ctlogs *logs;
-	struct chain *leaf;
-} w;
+static struct signed_world w;
 
 struct asked {
 	unsigned told;
 };
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
-
-static void
-make_world(void)
-{
-	if (w.anchors != NULL)
-		return;
-	must(anchors_read_pem(span_str(signed_anchor), &w.anchors, NULL) == RC_OK);
-	must(ctlogs_read(span_str(signed_logs), &w.logs, NULL) == RC_OK);
-	must(chain_read_pem(span_str(signed_leaf), false, &w.leaf, NULL) == RC_OK);
-}
 
 static const struct chain *
 known(void *arg, struct span x5u)
@@ -117,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    proof_policy_of(profile_rule(PROFILE_VESPER_06), ENCOMPASS_IF_PRESENT);
 	struct span text = span_of(data, len);
 
-	make_world();
+	signed_make(&w);
 	must(!proves(text, NULL, &none));
 	/* What is shown to a strict policy is shown to one that asks nothing. */
 	if (proves(text, w.anchors, &vesper))

@@ -22,13 +22,6 @@ static struct config_credential credential = { .tnlist_max_age_s = MAX_AGE_S };
 static const struct tnlist_of of = { &config, "a", "m", &credential };
 static char file[1024];
 
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
-
 /* The one file, by what is written there. */
 static void
 make_world(void)

@@ -13,13 +13,6 @@
 
 #define SCHEME "pkcs11:"
 
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
-
 /* How often an attribute of this name is in it: before the '?', and behind it. */
 static unsigned
 times(const char *text, const char *name)

@@ -5,42 +5,25 @@
  */
 #include "stir/verify.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "stir/b64.h"
 #include "stir/digest.h"
-#include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/signed.h"
+#include "tests/fuzz/signed_world.h"
 
 enum { EARLIER = 1795267000, NOW = 1800000000 };
 
 unsigned replay_mutations = 400; /* up to four signatures each */
 
-static struct {
-	struct anchors *anchors;
-	struct ctlogs *logs;
-	struct chain *leaf;
-	struct tn from, to;
-} w;
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
+static struct signed_world w;
+static struct tn from, to;
 
 static void
 make_world(void)
 {
-	if (w.anchors != NULL)
-		return;
-	must(anchors_read_pem(span_str(signed_anchor), &w.anchors, NULL) == RC_OK);
-	must(ctlogs_read(span_str(signed_logs), &w.logs, NULL) == RC_OK);
-	must(chain_read_pem(span_str(signed_leaf), false, &w.leaf, NULL) == RC_OK);
-	must(tn_exact(span_str(SIGNED_CALLER), &w.from, NULL) == RC_OK);
-	must(tn_exact(span_str(SIGNED_CALLEE), &w.to, NULL) == RC_OK);
+	signed_make(&w);
+	must(tn_exact(span_str(SIGNED_CALLER), &from, NULL) == RC_OK);
+	must(tn_exact(span_str(SIGNED_CALLEE), &to, NULL) == RC_OK);
 }
 
 /* Without anchors the path is not judged: nothing may pass. */
@@ -101,8 +84,8 @@ with_anchors(struct span token, unsigned min_scts, bool signalling)
 		.anchors = w.anchors,
 		.ctlogs = w.logs,
 		.chain = w.leaf,
-		.from = signalling ? &w.from : NULL,
-		.to = signalling ? &w.to : NULL,
+		.from = signalling ? &from : NULL,
+		.to = signalling ? &to : NULL,
 		.at_s = NOW,
 		.min_scts = min_scts,
 		.encompassing = ENCOMPASS_IF_PRESENT };

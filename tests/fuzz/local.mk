@@ -21,6 +21,8 @@ else
 FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay.c
 endif
 
+FUZZ_SIGNED = tests/fuzz/signed.h tests/fuzz/signed_world.h
+
 tests_fuzz_fuzz_jtext_SOURCES = tests/fuzz/fuzz_jtext.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_tnauth_SOURCES = tests/fuzz/fuzz_tnauth.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_constraints_SOURCES = tests/fuzz/fuzz_constraints.c $(FUZZ_MAIN)
@@ -36,8 +38,8 @@ tests_fuzz_fuzz_decide_SOURCES = tests/fuzz/fuzz_decide.c tests/fuzz/home.c \
 	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_rcd_SOURCES = tests/fuzz/fuzz_rcd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_original_SOURCES = tests/fuzz/fuzz_original.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c tests/fuzz/signed.h $(FUZZ_MAIN)
-tests_fuzz_fuzz_proof_SOURCES = tests/fuzz/fuzz_proof.c tests/fuzz/signed.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c $(FUZZ_SIGNED) $(FUZZ_MAIN)
+tests_fuzz_fuzz_proof_SOURCES = tests/fuzz/fuzz_proof.c $(FUZZ_SIGNED) $(FUZZ_MAIN)
 tests_fuzz_fuzz_tnlist_SOURCES = tests/fuzz/fuzz_tnlist.c \
 	tests/fuzz/scratch.c tests/fuzz/scratch.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
