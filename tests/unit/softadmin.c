@@ -32,11 +32,10 @@ struct softadmin {
 	size_t keys;
 	struct connection connection[MAX_CONNECTIONS];
 	size_t connections, first; /* those before first are joined */
-	int fail;
+	size_t fail; /* this code; 0: none */
 	size_t asked, batches, made;
 	size_t room; /* it holds so many keys */
-	bool limp;
-	bool confuse;
+	size_t limp, confuse;
 };
 
 static struct softkey *
@@ -93,7 +92,7 @@ sign(struct softadmin *s, struct frame *f)
 
 	if (k == NULL)
 		return FRAME_NO_KEY;
-	if (s->confuse)
+	if (s->confuse != 0)
 		other = pki_p256();
 	sign_digest(other != NULL ? other : k->key, f->body, sig);
 	memcpy(f->body, sig, sizeof sig);
@@ -156,7 +155,7 @@ answer(struct softadmin *s, int fd, struct frame *f)
 {
 	if (f->op == FRAME_GENERATE)
 		s->asked++;
-	if (s->limp && f->op != FRAME_GENERATE)
+	if (s->limp != 0 && f->op != FRAME_GENERATE)
 		return FRAME_REBUILD;
 	if (s->fail != 0)
 		return (uint8_t)s->fail;
@@ -256,26 +255,48 @@ softadmin_connect(struct softadmin *s, uint32_t generation)
 	return pair[0];
 }
 
-size_t
-softadmin_keys(struct softadmin *s)
+/* What the threads that serve change is read and set under the lock. */
+static size_t
+look(struct softadmin *s, const size_t *at)
 {
 	size_t n;
 
 	pthread_mutex_lock(&s->lock);
-	n = s->keys;
+	n = *at;
 	pthread_mutex_unlock(&s->lock);
 	return n;
+}
+
+static void
+set(struct softadmin *s, size_t *at, size_t n)
+{
+	pthread_mutex_lock(&s->lock);
+	*at = n;
+	pthread_mutex_unlock(&s->lock);
+}
+
+size_t
+softadmin_keys(struct softadmin *s)
+{
+	return look(s, &s->keys);
 }
 
 size_t
 softadmin_asked(struct softadmin *s)
 {
-	size_t n;
+	return look(s, &s->asked);
+}
 
-	pthread_mutex_lock(&s->lock);
-	n = s->asked;
-	pthread_mutex_unlock(&s->lock);
-	return n;
+size_t
+softadmin_batches(struct softadmin *s)
+{
+	return look(s, &s->batches);
+}
+
+size_t
+softadmin_made(struct softadmin *s)
+{
+	return look(s, &s->made);
 }
 
 bool
@@ -300,53 +321,23 @@ softadmin_drop(struct softadmin *s, const uint8_t key_id[KEY_ID_LEN])
 void
 softadmin_fail(struct softadmin *s, int code)
 {
-	pthread_mutex_lock(&s->lock);
-	s->fail = code;
-	pthread_mutex_unlock(&s->lock);
+	set(s, &s->fail, (size_t)code);
 }
 
 void
 softadmin_confuse(struct softadmin *s, bool on)
 {
-	pthread_mutex_lock(&s->lock);
-	s->confuse = on;
-	pthread_mutex_unlock(&s->lock);
+	set(s, &s->confuse, on);
 }
 
 void
 softadmin_limp(struct softadmin *s, bool on)
 {
-	pthread_mutex_lock(&s->lock);
-	s->limp = on;
-	pthread_mutex_unlock(&s->lock);
-}
-
-size_t
-softadmin_batches(struct softadmin *s)
-{
-	size_t n;
-
-	pthread_mutex_lock(&s->lock);
-	n = s->batches;
-	pthread_mutex_unlock(&s->lock);
-	return n;
+	set(s, &s->limp, on);
 }
 
 void
 softadmin_room(struct softadmin *s, size_t keys)
 {
-	pthread_mutex_lock(&s->lock);
-	s->room = keys;
-	pthread_mutex_unlock(&s->lock);
-}
-
-size_t
-softadmin_made(struct softadmin *s)
-{
-	size_t n;
-
-	pthread_mutex_lock(&s->lock);
-	n = s->made;
-	pthread_mutex_unlock(&s->lock);
-	return n;
+	set(s, &s->room, keys);
 }
