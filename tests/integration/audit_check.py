@@ -56,6 +56,15 @@ def read(paths: list[str]) -> list[bytes]:
     return lines
 
 
+def stop_and_check(machine, cases) -> None:
+    """The end of a test: what the agent wrote until it was stopped, to its last line."""
+    machine.stop_agent()
+    trail = sorted((machine.dir / "audit").glob("audit-*.jsonl"))
+    cases.case("the audit holds", lambda: check(read([str(p) for p in trail])))
+    if cases.failed:
+        machine.tell()
+
+
 def main() -> int:
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)

@@ -27,7 +27,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from audit_check import check, read
+from audit_check import stop_and_check
 from cases import Cases, equal, true
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -580,11 +580,7 @@ def main() -> int:
         table.print()
         print(f"# {table.verified} signatures verified, {TENANTS} keys, {CONNECTIONS} connections,"
               f" C_Sign {switches.calls('C_Sign')}", flush=True)
-        trail = sorted((machine.dir / "audit").glob("audit-*.jsonl"))
-        machine.stop_agent()
-        cases.case("the audit holds", lambda: check(read([str(p) for p in trail])))
-        if cases.failed:
-            machine.tell()
+        stop_and_check(machine, cases)
     return cases.finish()
 
 

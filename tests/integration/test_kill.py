@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 
-from audit_check import check, read
+from audit_check import stop_and_check
 from cases import Cases, equal, true
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -213,11 +213,7 @@ def main() -> int:
             cases.case("certificates changed meanwhile", true,
                        len(load.serials) > len(numbers) * (2 if ROUNDS >= 20 else 1),
                        f"{len(load.serials)} serials")
-        trail = sorted((machine.dir / "audit").glob("audit-*.jsonl"))
-        machine.stop_agent()
-        cases.case("the audit holds", lambda: check(read([str(p) for p in trail])))
-        if cases.failed:
-            machine.tell()
+        stop_and_check(machine, cases)
     return cases.finish()
 
 

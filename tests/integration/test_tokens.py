@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-from audit_check import check, read
+from audit_check import stop_and_check
 from cases import Cases, equal, true
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -337,11 +337,7 @@ def main() -> int:
             cases.case("back to one token", back_to_one, world, load)
         finally:
             load.stop()
-        trail = sorted((machine.dir / "audit").glob("audit-*.jsonl"))
-        machine.stop_agent()
-        cases.case("the audit holds", lambda: check(read([str(p) for p in trail])))
-        if cases.failed:
-            machine.tell()
+        stop_and_check(machine, cases)
     return cases.finish()
 
 
