@@ -15,9 +15,13 @@ enum { MAX_DESTS = 65536, LEAST_MAX_AGE_S = 600, MOST_MAX_AGE_S = 31 * 86400 };
 static const char overflow[] = "65534 is what the kernel says of every user it cannot name; "
 			       "give the callers a user or group of their own";
 
+/* A name or a number; uid_t and gid_t are one type. */
+typedef enum rc read_id(const struct section *s, const char *key, const char *name,
+    struct id_cache *cache, uid_t *out, struct fault *f);
+
 static enum rc
-read_users(struct config_reader *r, const struct section *s, const char *key, uid_t **out,
-    size_t *len, struct fault *f)
+read_ids(struct config_reader *r, const struct section *s, const char *key, read_id *one,
+    uid_t **out, size_t *len, struct fault *f)
 {
 	size_t n = cfg_size(s->cfg, key);
 
@@ -27,33 +31,10 @@ read_users(struct config_reader *r, const struct section *s, const char *key, ui
 	if (*out == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", key);
 	for (; *len < n; (*len)++) {
-		uid_t *uid = &(*out)[*len];
+		uid_t *id = &(*out)[*len];
 
-		TRY(section_user(
-		    s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids, uid, f));
-		if (*uid == CONFIG_OVERFLOW_ID)
-			return section_bad(s, key, f, "%s", overflow);
-	}
-	return RC_OK;
-}
-
-static enum rc
-read_groups(struct config_reader *r, const struct section *s, const char *key, gid_t **out,
-    size_t *len, struct fault *f)
-{
-	size_t n = cfg_size(s->cfg, key);
-
-	if (n == 0)
-		return RC_OK;
-	*out = calloc(n, sizeof **out);
-	if (*out == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", key);
-	for (; *len < n; (*len)++) {
-		gid_t *gid = &(*out)[*len];
-
-		TRY(section_group(
-		    s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids, gid, f));
-		if (*gid == CONFIG_OVERFLOW_ID)
+		TRY(one(s, key, cfg_getnstr(s->cfg, key, (unsigned)*len), &r->ids, id, f));
+		if (*id == CONFIG_OVERFLOW_ID)
 			return section_bad(s, key, f, "%s", overflow);
 	}
 	return RC_OK;
@@ -229,8 +210,8 @@ read_attestation(
 	TRY(read_delegates(r->c, s, a, f));
 	TRY(section_choice(s, "over_cap", over, &choice, f));
 	a->lower = choice == 1;
-	TRY(read_users(r, s, "known_user", &a->known.uid, &a->known.uids, f));
-	TRY(read_groups(r, s, "known_group", &a->known.gid, &a->known.gids, f));
+	TRY(read_ids(r, s, "known_user", section_user, &a->known.uid, &a->known.uids, f));
+	TRY(read_ids(r, s, "known_group", section_group, &a->known.gid, &a->known.gids, f));
 	if ((a->known_customer != 0) != (a->known.uids + a->known.gids > 0))
 		return section_bad(s, NULL, f,
 		    "'known_customer' and the callers that it means, 'known_user' or "
@@ -315,8 +296,8 @@ enum rc
 config_read_tenant_policy(
     struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
 {
-	TRY(read_users(r, s, "allow_user", &t->allow_uid, &t->allow_uids, f));
-	TRY(read_groups(r, s, "allow_group", &t->allow_gid, &t->allow_gids, f));
+	TRY(read_ids(r, s, "allow_user", section_user, &t->allow_uid, &t->allow_uids, f));
+	TRY(read_ids(r, s, "allow_group", section_group, &t->allow_gid, &t->allow_gids, f));
 	TRY(read_letter(s, "attest_max", "ABC", &t->attest_max, f));
 	if (section_count(s, "attestation") > 0) {
 		struct section a = section_child(s, "attestation", 0);
