@@ -130,12 +130,13 @@ check_scope(const struct check *c, const struct chain *chain,
 static bool
 needs_content(const json_t *claims, const struct constraints *k)
 {
+	const struct rcd_contents nothing = { .n = 0 };
 	struct fault why = { 0 };
 
 	return json_object_get(claims, "rcdi") != NULL &&
 	       !(k != NULL && constraints_permits(k, "rcdi")) &&
 	       rcd_check_claims(claims, &why) == RC_OK &&
-	       rcd_check_content(claims, NULL, 0, &why) == RC_DENIED;
+	       rcd_check_content(claims, &nothing, &why) == RC_DENIED;
 }
 
 static unsigned

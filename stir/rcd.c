@@ -459,26 +459,26 @@ card_at(const struct rcd_known *known, size_t n, const char *uri, const struct r
 }
 
 static enum rc
-check_ref(const struct uri_ref *ref, const json_t *rcdi, const struct rcd_known *known,
-    size_t n, struct fault *f)
+check_ref(const struct uri_ref *ref, const json_t *rcdi, const struct rcd_contents *k,
+    struct fault *f)
 {
+	bool nothing = next_known(k->known, k->n, ref->uri, 0) == k->n;
 	struct rcd_digest want;
 
 	TRY(rcd_digest_parse(jtext_span(json_object_get(rcdi, ref->pointer)), &want, f));
-	if (is_known(known, n, ref->uri, &want))
+	if (is_known(k->known, k->n, ref->uri, &want) || (nothing && k->trust))
 		return RC_OK;
 	return REFUSE(f, RC_DENIED, RCD_CONTENT_UNKNOWN, "rcdi", "%s: %s", ref->pointer,
-	    next_known(known, n, ref->uri, 0) == n
-		? "nothing is known of this content"
-		: "the digest is not one that is known of this content");
+	    nothing ? "nothing is known of this content"
+		    : "the digest is not one that is known of this content");
 }
 
 static enum rc
-check_refs(const struct refs *r, const json_t *rcdi, const struct rcd_known *known, size_t n,
+check_refs(const struct refs *r, const json_t *rcdi, const struct rcd_contents *k,
     struct fault *f)
 {
 	for (size_t i = 0; i < r->n; i++)
-		TRY(check_ref(&r->list[i], rcdi, known, n, f));
+		TRY(check_ref(&r->list[i], rcdi, k, f));
 	return RC_OK;
 }
 
@@ -509,29 +509,27 @@ check_below_jcl(const json_t *card, const struct refs *r, json_t *rcdi, struct f
 }
 
 static enum rc
-check_jcl(
-    const char *uri, json_t *rcdi, const struct rcd_known *known, size_t n, struct fault *f)
+check_jcl(const char *uri, json_t *rcdi, const struct rcd_contents *k, struct fault *f)
 {
 	struct refs r = { .n = 0 };
 	struct rcd_digest whole;
 	const json_t *card;
 
 	TRY(rcd_digest_parse(jtext_span(json_object_get(rcdi, "/jcl")), &whole, f));
-	card = card_at(known, n, uri, &whole);
-	if (card == NULL && !has_below_jcl(rcdi))
+	card = card_at(k->known, k->n, uri, &whole);
+	if (card == NULL && (k->trust || !has_below_jcl(rcdi)))
 		return RC_OK;
 	if (card == NULL)
 		return REFUSE(f, RC_DENIED, RCD_CONTENT_UNKNOWN, "rcdi",
 		    "the jCard that pointers below /jcl point into is not known");
 	TRY(jcard_refs(card, "/jcl", r.list, &r.n, "rcd", f));
 	TRY(check_complete(&r, rcdi, f));
-	TRY(check_refs(&r, rcdi, known, n, f));
+	TRY(check_refs(&r, rcdi, k, f));
 	return check_below_jcl(card, &r, rcdi, f);
 }
 
 enum rc
-rcd_check_content(
-    const json_t *claims, const struct rcd_known *known, size_t n, struct fault *f)
+rcd_check_content(const json_t *claims, const struct rcd_contents *contents, struct fault *f)
 {
 	const json_t *rcd = json_object_get(claims, "rcd");
 	json_t *rcdi = json_object_get(claims, "rcdi");
@@ -541,8 +539,8 @@ rcd_check_content(
 	if (rcd == NULL || rcdi == NULL)
 		return RC_OK;
 	TRY(refs_of(rcd, &r, f));
-	TRY(check_refs(&r, rcdi, known, n, f));
-	return jcl == NULL ? RC_OK : check_jcl(json_string_value(jcl), rcdi, known, n, f);
+	TRY(check_refs(&r, rcdi, contents, f));
+	return jcl == NULL ? RC_OK : check_jcl(json_string_value(jcl), rcdi, contents, f);
 }
 
 /* ---- making rcdi -------------------------------------------------------------------- */

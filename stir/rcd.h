@@ -75,13 +75,19 @@ struct rcd_known {
 	const json_t *card; /* the jCard that it is, or NULL */
 };
 
+struct rcd_contents {
+	const struct rcd_known *known;
+	size_t n;
+	bool trust; /* where nothing is known of a URI, the caller's word will do */
+};
+
 /*
  * Do the digests of claims that rcd_check_claims() took belong to known content?  Without an rcdi
  * nothing is claimed of it.  Pointers below /jcl are judged inside the known
  * card.  RC_DENIED rcd_content_unknown, with the pointer.
  */
 enum rc rcd_check_content(
-    const json_t *claims, const struct rcd_known *known, size_t n, struct fault *f) MUST_CHECK;
+    const json_t *claims, const struct rcd_contents *contents, struct fault *f) MUST_CHECK;
 
 /*
  * The rcdi of a checked rcd with an entry for everything in it: new reference.

@@ -222,16 +222,17 @@ of_content(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	const struct credential *credential = credential_of(s, c);
 	struct rcd_known known[CONFIG_MAX_CONTENT];
+	struct rcd_contents contents = { .known = known, .trust = config_of(s, c)->trust_content };
 	const struct constraints *k;
 
 	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
-	    config_of(s, c)->trust_content || credential->state != CREDENTIAL_READY)
+	    credential->state != CREDENTIAL_READY)
 		return RC_OK;
 	k = gate_constraints(credential->gate);
 	if (k != NULL && constraints_permits(k, "rcdi"))
 		return RC_OK; /* compared whole: the certificate is the authority */
-	return rcd_check_content(
-	    s->d->passport.claims, known, known_content(s, config_of(s, c), known), f);
+	contents.n = known_content(s, config_of(s, c), known);
+	return rcd_check_content(s->d->passport.claims, &contents, f);
 }
 
 static enum rc

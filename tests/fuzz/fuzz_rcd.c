@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+static const struct rcd_contents nothing = { .n = 0 };
+
 static void
 make(const json_t *rcd)
 {
@@ -21,7 +23,7 @@ make(const json_t *rcd)
 		return;
 	claims = json_pack("{s:O, s:o}", "rcd", rcd, "rcdi", rcdi);
 	if (claims == NULL || rcd_check_claims(claims, &f) != RC_OK ||
-	    rcd_check_content(claims, NULL, 0, &f) != RC_OK)
+	    rcd_check_content(claims, &nothing, &f) != RC_OK)
 		abort();
 }
 
@@ -39,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	rcdi = json_object_get(claims, "rcdi");
 	if (rcd == NULL)
 		return 0;
-	if (rcdi != NULL && rcd_check_content(claims, NULL, 0, &f) == RC_OK &&
+	if (rcdi != NULL && rcd_check_content(claims, &nothing, &f) == RC_OK &&
 	    (json_object_get(rcd, "jcl") != NULL ||
 		uri_kind_of(json_object_get(rcd, "icn")) == URI_CONTENT))
 		abort();

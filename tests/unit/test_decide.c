@@ -1042,6 +1042,10 @@ content_on_trust(void **state)
 	refused_with(x, &c, NOW, "rcd_content_unknown");
 	pins->credential[0].trust_content = true;
 	passes(x, &c);
+	c.claims = MORE("12025550194", RCD(ICON, D_ICON));
+	passes(x, &c);
+	c.claims = MORE("12025550194", RCD(ICON, D_OTHER)); /* something else is known of it */
+	refused_with(x, &c, NOW, "rcd_content_unknown");
 	c.claims = MORE("12025550194", "'rcd':{'nam':'Q'},'rcdi':{'/nam':'" D_ICON "'}");
 	refused_with(x, &c, NOW, "invalid_claim");
 }

@@ -569,7 +569,8 @@ content(void **state)
 
 	know(&w, c->known);
 	assert_int_equal(rcd_check_claims(claims, NULL), RC_OK);
-	assert_int_equal(rcd_check_content(claims, w.known, w.n, &f), want);
+	assert_int_equal(
+	    rcd_check_content(claims, &(struct rcd_contents){ w.known, w.n, false }, &f), want);
 	json_decref(w.jcard);
 	if (want == RC_OK)
 		return;
@@ -591,8 +592,12 @@ jcl_without_its_card(void **state)
 	(void)state;
 	know(&w, ALL);
 	w.known[w.n - 1].card = NULL;
-	assert_int_equal(rcd_check_content(claims, w.known, w.n, &f), RC_DENIED);
+	assert_int_equal(
+	    rcd_check_content(claims, &(struct rcd_contents){ w.known, w.n, false }, &f),
+	    RC_DENIED);
 	assert_string_equal(f.reason, "rcd_content_unknown");
+	assert_int_equal(
+	    rcd_check_content(claims, &(struct rcd_contents){ w.known, w.n, true }, &f), RC_OK);
 	json_decref(w.jcard);
 }
 
