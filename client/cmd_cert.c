@@ -2,7 +2,7 @@
  * Certificates: what is in force, a renewal now, and for CAs that speak no
  * ACME the request that is carried there and the chain that comes back.
  */
-#include "client/job.h"
+#include "client/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +29,10 @@ time_of(const json_t *o, const char *name, char out[TIME_TEXT])
 		snprintf(out, TIME_TEXT, "-");
 }
 
+struct cert_options {
+	bool wait; /* for the end of a renewal */
+};
+
 /* ---- list, show -------------------------------------------------------------------- */
 
 static bool
@@ -36,6 +40,24 @@ is_well(const json_t *c)
 {
 	return json_is_true(json_object_get(c, "signable")) ||
 	       json_is_false(json_object_get(c, "enabled"));
+}
+
+/* An agent of before says nothing but the state of the certificate. */
+static const char *
+life_of(const json_t *c)
+{
+	const char *life = text(c, "life");
+
+	return life[0] != 0 ? life : text(c, "state");
+}
+
+/* Of one that was refused, or fails to be renewed: why that was. */
+static const char *
+reason_of(const json_t *c)
+{
+	const char *why = text(json_object_get(c, "renewal"), "reason");
+
+	return why[0] != 0 ? why : text(c, "reason");
 }
 
 static void
@@ -46,13 +68,12 @@ print_line(const json_t *c)
 	snprintf(name, sizeof name, "%s/%s", text(c, "tenant"), text(c, "name"));
 	time_of(c, "not_after", end);
 	time_of(c, "next_renewal", renewal);
-	printf("%-24s %-9s %-20.20s %-20s  %-20s %s\n", name, text(c, "state"),
-	    text(c, "serial")[0] == 0 ? "-" : text(c, "serial"), end, renewal,
-	    text(c, "reason"));
+	printf("%-24s %-13s %-20.20s %-20s  %-20s %s\n", name, life_of(c),
+	    text(c, "serial")[0] == 0 ? "-" : text(c, "serial"), end, renewal, reason_of(c));
 }
 
 static int
-cert_list(struct cli *cli, const struct text_list *rest)
+cert_list(struct cli *cli, const struct text_list *rest, const struct cert_options *o)
 {
 	json_auto_t *answer = NULL;
 	const json_t *list, *item;
@@ -61,11 +82,12 @@ cert_list(struct cli *cli, const struct text_list *rest)
 	int status = job_get(cli, "no list", "/v1/credentials", &answer);
 
 	(void)rest;
+	(void)o;
 	if (status != EXIT_DONE)
 		return status;
 	list = json_object_get(answer, "credentials");
 	if (!cli->json && !cli->quiet)
-		printf("%s%-24s %-9s %-20s %-20s  %-20s %s%s\n", cli_bold(cli), "CREDENTIAL",
+		printf("%s%-24s %-13s %-20s %-20s  %-20s %s%s\n", cli_bold(cli), "CREDENTIAL",
 		    "STATE", "SERIAL", "UNTIL", "RENEWAL", "REASON", cli_plain(cli));
 	json_array_foreach (list, i, item) {
 		well = well && is_well(item);
@@ -87,13 +109,30 @@ print_problems(const json_t *list, const char *what)
 		printf("%-12s %s: %s\n", what, text(item, what), text(item, "detail"));
 }
 
+/* Only what there is: most of the time nothing is under way and nothing fails. */
+static void
+print_renewal(const json_t *r)
+{
+	long long attempts = (long long)json_integer_value(json_object_get(r, "attempts"));
+	long long refusals = (long long)json_integer_value(json_object_get(r, "refusals"));
+	char since[TIME_TEXT];
+
+	time_of(r, "since", since);
+	if (text(r, "step")[0] != 0)
+		printf("%-12s %s since %s\n", "under way", text(r, "step"), since);
+	time_of(r, "failing_since", since);
+	if (attempts + refusals > 0)
+		printf("%-12s %lld times delayed, %lld times refused in a row, since %s\n",
+		    "failing", attempts, refusals, since);
+}
+
 static void
 print_whole(const json_t *c)
 {
 	static const char *const times[][2] = { { "from", "not_before" },
 		{ "until", "not_after" }, { "renewal", "next_renewal" } };
-	static const char *const texts[] = { "profile", "state", "reason", "detail", "serial",
-		"x5u" };
+	static const char *const texts[] = { "profile", "life", "state", "reason", "detail",
+		"serial", "x5u" };
 	char when[TIME_TEXT];
 
 	printf("%-12s %s/%s\n", "credential", text(c, "tenant"), text(c, "name"));
@@ -109,6 +148,7 @@ print_whole(const json_t *c)
 	    (long long)json_integer_value(json_object_get(c, "numbers")));
 	printf("%-12s %s\n", "signable",
 	    json_is_true(json_object_get(c, "signable")) ? "yes" : "no");
+	print_renewal(json_object_get(c, "renewal"));
 	print_problems(json_object_get(c, "problems"), "problem");
 	print_problems(json_object_get(c, "warnings"), "warning");
 }
@@ -125,13 +165,14 @@ target_of(struct cli *cli, const char *credential, const char *tail, char out[JO
 }
 
 static int
-cert_show(struct cli *cli, const struct text_list *rest)
+cert_show(struct cli *cli, const struct text_list *rest, const struct cert_options *o)
 {
 	char target[JOB_TARGET_MAX];
 	json_auto_t *c = NULL;
 	bool well;
 	int status = target_of(cli, rest->item[1], "", target);
 
+	(void)o;
 	if (status == EXIT_DONE)
 		status = job_get(cli, "nothing to show", target, &c);
 	if (status != EXIT_DONE)
@@ -162,12 +203,37 @@ run(struct cli *cli, const char *what, const char *credential, const char *tail,
 	return status;
 }
 
+/* Two lookers: one that was there before, one that sees what comes. */
 static int
-cert_renew(struct cli *cli, const struct text_list *rest)
+renew_and_wait(struct cli *cli, const char *credential)
+{
+	char target[JOB_TARGET_MAX];
+	json_auto_t *before = NULL, *result = NULL, *last = NULL;
+	int status = target_of(cli, credential, "", target);
+
+	if (status == EXIT_DONE)
+		status = job_get(cli, "not renewed", target, &before);
+	if (status == EXIT_DONE)
+		status = target_of(cli, credential, "/renew", target);
+	if (status == EXIT_DONE)
+		status = job_run(cli, "not renewed", target, NULL, &result);
+	if (status != EXIT_DONE)
+		return status;
+	status = progress_follow(cli, credential, before, &last);
+	if (cli->json && last != NULL && cli_print_json(cli, json_incref(last)) != EXIT_DONE)
+		return EXIT_FAILED;
+	return status;
+}
+
+static int
+cert_renew(struct cli *cli, const struct text_list *rest, const struct cert_options *o)
 {
 	json_auto_t *result = NULL;
-	int status = run(cli, "not renewed", rest->item[1], "/renew", NULL, &result);
+	int status;
 
+	if (o->wait)
+		return renew_and_wait(cli, rest->item[1]);
+	status = run(cli, "not renewed", rest->item[1], "/renew", NULL, &result);
 	if (status == EXIT_DONE && !cli->json && !cli->quiet)
 		printf("%s: the renewal begins; see: vesper cert show %s\n", rest->item[1],
 		    rest->item[1]);
@@ -193,11 +259,12 @@ write_csr(const struct cli *cli, const char *path, const char *pem)
 }
 
 static int
-cert_csr(struct cli *cli, const struct text_list *rest)
+cert_csr(struct cli *cli, const struct text_list *rest, const struct cert_options *o)
 {
 	json_auto_t *result = NULL;
 	int status = run(cli, "no request", rest->item[1], "/csr", NULL, &result);
 
+	(void)o;
 	if (status != EXIT_DONE || cli->json)
 		return status;
 	return write_csr(cli, rest->len > 2 ? rest->item[2] : "-", text(result, "csr"));
@@ -221,13 +288,14 @@ read_chain(struct cli *cli, const char *path, char **body)
 }
 
 static int
-cert_install(struct cli *cli, const struct text_list *rest)
+cert_install(struct cli *cli, const struct text_list *rest, const struct cert_options *o)
 {
 	char until[TIME_TEXT];
 	json_auto_t *result = NULL;
 	AUTO_FREE char *body = NULL;
 	int status = read_chain(cli, rest->item[2], &body);
 
+	(void)o;
 	if (status == EXIT_DONE)
 		status = run(cli, "not installed", rest->item[1], "/install", body, &result);
 	if (status != EXIT_DONE || cli->json || cli->quiet)
@@ -243,12 +311,12 @@ cert_install(struct cli *cli, const struct text_list *rest)
 static const struct {
 	const char *verb;
 	size_t least, most; /* operands, the verb among them */
-	int (*run)(struct cli *cli, const struct text_list *rest);
+	int (*run)(struct cli *cli, const struct text_list *rest, const struct cert_options *o);
 	const char *usage;
 } verbs[] = {
 	{ "list", 1, 1, cert_list, "cert list" },
 	{ "show", 2, 2, cert_show, "cert show TENANT/NAME" },
-	{ "renew", 2, 2, cert_renew, "cert renew TENANT/NAME" },
+	{ "renew", 2, 2, cert_renew, "cert renew [--wait] TENANT/NAME" },
 	{ "csr", 2, 3, cert_csr, "cert csr TENANT/NAME [FILE]" },
 	{ "install", 3, 3, cert_install, "cert install TENANT/NAME CHAIN.pem|-" },
 };
@@ -257,16 +325,21 @@ int
 cmd_cert(struct cli *cli, int argc, char **argv)
 {
 	struct text_list rest = { 0 };
+	struct cert_options o = { 0 };
+	const struct option options[] = { { "--wait", OPTION_FLAG, &o.wait },
+		{ "--follow", OPTION_FLAG, &o.wait }, { 0 } };
 	struct fault f = { 0 };
 
-	if (args_parse(cli, NULL, argc, argv, &rest, &f) != RC_OK)
+	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
+	if (o.wait && (rest.len == 0 || strcmp(rest.item[0], "renew") != 0))
+		return cli_fail(cli, EXIT_USAGE, "usage", "--wait goes with cert renew", NULL);
 	for (size_t i = 0; rest.len > 0 && i < ARRAY_LEN(verbs); i++) {
 		if (strcmp(rest.item[0], verbs[i].verb) != 0)
 			continue;
 		if (rest.len < verbs[i].least || rest.len > verbs[i].most)
 			return cli_fail(cli, EXIT_USAGE, "usage", verbs[i].usage, NULL);
-		return verbs[i].run(cli, &rest);
+		return verbs[i].run(cli, &rest, &o);
 	}
 	return cli_fail(
 	    cli, EXIT_USAGE, "usage", "cert list, show, renew, csr or install", NULL);

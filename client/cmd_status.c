@@ -139,6 +139,27 @@ judge_credentials(const json_t *list, struct complaints *c)
 		complain(c, "", count, " of the credentials cannot sign");
 }
 
+static void
+judge_alarms(const json_t *list, struct complaints *c)
+{
+	json_t *a;
+	size_t i;
+
+	json_array_foreach (list, i, a) {
+		char by[REMAINING_TEXT];
+		bool account = text(a, "ca")[0] != 0;
+
+		c->len++;
+		if (c->quiet)
+			continue;
+		remaining(json_object_get(a, "by"), by);
+		printf("alarm      %s: %s%s%s%s%s: %s\n", text(a, "alarm"),
+		    account ? text(a, "ca") : text(a, "tenant"), account ? "" : "/",
+		    text(a, "credential"), by[0] != '-' ? ", too late " : "",
+		    by[0] != '-' ? by : "", text(a, "detail"));
+	}
+}
+
 static bool
 is_well(const json_t *status, bool quiet)
 {
@@ -149,6 +170,7 @@ is_well(const json_t *status, bool quiet)
 	json_array_foreach (json_object_get(status, "tokens"), i, item)
 		judge_token(item, &c);
 	judge_credentials(json_object_get(status, "credentials"), &c);
+	judge_alarms(json_object_get(status, "alarms"), &c);
 	if (is_false(status, "renewer", "up"))
 		complain(&c, "the renewer is down", "", ", nothing is renewed");
 	if (is_false(status, "audit", "ok"))
@@ -281,7 +303,8 @@ print_credential(const json_t *c)
 	snprintf(serial, sizeof serial, "%.12s", text(c, "serial"));
 	remaining(json_object_get(c, "not_after"), expires);
 	remaining(json_object_get(c, "next_renewal"), renewal);
-	printf("%-24s %-9s %-13s %-12s %-12s %7lld", name, text(c, "state"),
+	printf("%-24s %-13s %-13s %-12s %-12s %7lld", name,
+	    text(c, "life")[0] != 0 ? text(c, "life") : text(c, "state"),
 	    serial[0] == 0 ? "-" : serial, expires, renewal, number(c, "numbers"));
 	if (why[0] != 0)
 		printf("  %s: %s", why, text(c, "detail"));
@@ -313,7 +336,7 @@ print_credentials(const struct cli *cli, const json_t *s)
 	json_t *list = json_object_get(s, "credentials"), *item;
 	size_t i, ready = 0;
 
-	printf("%s%-24s %-9s %-13s %-12s %-12s %7s%s\n", cli_bold(cli), "CREDENTIAL", "STATE",
+	printf("%s%-24s %-13s %-13s %-12s %-12s %7s%s\n", cli_bold(cli), "CREDENTIAL", "STATE",
 	    "SERIAL", "EXPIRES", "RENEWAL", "NUMBERS", cli_plain(cli));
 	json_array_foreach (list, i, item) {
 		print_credential(item);

@@ -19,6 +19,7 @@ libclient_la_SOURCES = \
 	client/provision.c client/provision.h client/cmd_hsm.c client/cmd_key.c \
 	client/token.c client/token.h \
 	client/job.c client/job.h \
+	client/progress.c client/progress.h \
 	client/cmd_account.c client/cmd_cert.c client/cmd_token.c \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
 	client/cmd_inspect.c client/cmd_rcd.c client/cmd_replay.c client/cmd_sign.c client/cmd_status.c \

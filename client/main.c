@@ -14,7 +14,8 @@ static const struct command {
 	{ "status", cmd_status, "", "how the agent, its tokens and credentials are" },
 	{ "cert", cmd_cert,
 	    "list\n"
-	    "   or: vesper cert show|renew TENANT/NAME\n"
+	    "   or: vesper cert show TENANT/NAME\n"
+	    "   or: vesper cert renew [--wait] TENANT/NAME\n"
 	    "   or: vesper cert csr TENANT/NAME [FILE]\n"
 	    "   or: vesper cert install TENANT/NAME CHAIN.pem|-",
 	    "certificates: list, renew, request and install by hand" },

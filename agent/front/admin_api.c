@@ -5,6 +5,7 @@
 
 #include "agent/front/fresh.h"
 #include "agent/front/jw.h"
+#include "agent/front/notice.h"
 #include "agent/front/status.h"
 #include "stir/jtext.h"
 
@@ -191,8 +192,8 @@ admin_accounts(struct api_call *call)
 	api_json(call, 200, &out);
 }
 
-static bool
-read_id(struct span text, uint64_t *id)
+bool
+api_number(struct span text, uint64_t *id)
 {
 	*id = 0;
 	for (size_t i = 0; i < text.len; i++) {
@@ -210,7 +211,7 @@ admin_job(struct api_call *call)
 	struct fault f = { 0 };
 	uint64_t id = 0;
 
-	if (read_id(call->part[0], &id))
+	if (api_number(call->part[0], &id))
 		j = front_job(call->front, id);
 	if (j != NULL) {
 		answer_job(call, 200, j);
@@ -222,8 +223,8 @@ admin_job(struct api_call *call)
 
 /* ---- metrics: the text format of Prometheus; every family is there, also when empty ---- */
 
-static void
-family(struct buf *out, const char *name, const char *type, const char *help)
+void
+api_family(struct buf *out, const char *name, const char *type, const char *help)
 {
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -231,7 +232,7 @@ family(struct buf *out, const char *name, const char *type, const char *help)
 static void
 put_requests(struct buf *out, const struct desk_stats *s)
 {
-	family(out, "vesper_sign_requests_total", "counter", "Signing requests by result.");
+	api_family(out, "vesper_sign_requests_total", "counter", "Signing requests by result.");
 	buf_printf(
 	    out, "vesper_sign_requests_total{result=\"signed\"} %" PRIu64 "\n", s->signed_);
 	buf_printf(
@@ -240,20 +241,20 @@ put_requests(struct buf *out, const struct desk_stats *s)
 	    out, "vesper_sign_requests_total{result=\"failed\"} %" PRIu64 "\n", s->failed);
 	buf_printf(
 	    out, "vesper_sign_requests_total{result=\"dry_run\"} %" PRIu64 "\n", s->dry_runs);
-	family(out, "vesper_sign_moved_total", "counter",
+	api_family(out, "vesper_sign_moved_total", "counter",
 	    "Requests that went on to the same credential in another token.");
 	buf_printf(out, "vesper_sign_moved_total %" PRIu64 "\n", s->moved);
-	family(
+	api_family(
 	    out, "vesper_rejected_total", "counter", "Refused or failed requests by reason.");
 	for (unsigned i = 0; i < REASON__COUNT; i++)
 		buf_printf(out, "vesper_rejected_total{reason=\"%s\"} %" PRIu64 "\n",
 		    reason_token((enum reason)i), s->reason[i]);
-	family(out, "vesper_observed_total", "counter",
+	api_family(out, "vesper_observed_total", "counter",
 	    "Requests let pass that a rule would refuse, were it not observed.");
 	for (unsigned i = 0; i < OBSERVE__COUNT; i++)
 		buf_printf(out, "vesper_observed_total{rule=\"%s\"} %" PRIu64 "\n",
 		    config_observe_name((enum observe_rule)i), s->observed[i]);
-	family(out, "vesper_http_malformed_total", "counter",
+	api_family(out, "vesper_http_malformed_total", "counter",
 	    "Requests that were no strict HTTP.");
 	buf_printf(out, "vesper_http_malformed_total %" PRIu64 "\n", s->not_http);
 }
@@ -264,7 +265,7 @@ put_histogram(struct buf *out, const struct desk_stats *s)
 	uint64_t sum = 0;
 	int64_t edge_us = 100;
 
-	family(out, "vesper_sign_duration_seconds", "histogram",
+	api_family(out, "vesper_sign_duration_seconds", "histogram",
 	    "From the whole request to the answer, signed requests.");
 	for (unsigned i = 0; i + 1 < DESK_BUCKETS; i++, edge_us *= 2) {
 		sum += s->took[i];
@@ -351,7 +352,7 @@ put_tokens(struct buf *out, const struct front *fr)
 	for (size_t m = 0; m < ARRAY_LEN(token_metrics); m++) {
 		const struct token_metric *t = &token_metrics[m];
 
-		family(out, t->name, t->type, t->help);
+		api_family(out, t->name, t->type, t->help);
 		for (size_t i = 0; i < c->tokens; i++)
 			buf_printf(out, "%s{token=\"%s\"} %" PRIu64 "\n", t->name,
 			    c->token[i].name, t->value(fr, (unsigned)i));
@@ -366,19 +367,19 @@ put_capacity(struct buf *out, const struct front *fr)
 	struct builder_status b = { 0 };
 
 	builder_status(fr->builder, &b);
-	family(out, "vesper_hsm_keys", "gauge", "Private keys in the token, whoever's.");
+	api_family(out, "vesper_hsm_keys", "gauge", "Private keys in the token, whoever's.");
 	for (size_t i = 0; i < c->tokens; i++) {
 		if (b.room[i].known)
 			buf_printf(out, "vesper_hsm_keys{token=\"%s\"} %u\n", c->token[i].name,
 			    b.room[i].keys);
 	}
-	family(out, "vesper_hsm_keys_max", "gauge", "Private keys the token may hold.");
+	api_family(out, "vesper_hsm_keys_max", "gauge", "Private keys the token may hold.");
 	for (size_t i = 0; i < c->tokens; i++) {
 		if (c->token[i].max_keys != 0)
 			buf_printf(out, "vesper_hsm_keys_max{token=\"%s\"} %u\n",
 			    c->token[i].name, c->token[i].max_keys);
 	}
-	family(out, "vesper_hsm_full", "gauge", "1: a tenth of the room or less; 2: none.");
+	api_family(out, "vesper_hsm_full", "gauge", "1: a tenth of the room or less; 2: none.");
 	for (size_t i = 0; i < c->tokens; i++)
 		buf_printf(out, "vesper_hsm_full{token=\"%s\"} %d\n", c->token[i].name,
 		    (int)b.room[i].room);
@@ -389,7 +390,7 @@ put_signers(struct buf *out, const struct front *fr)
 {
 	const struct config *c = front_set(fr)->config;
 
-	family(out, "vesper_hsm_signatures_total", "counter",
+	api_family(out, "vesper_hsm_signatures_total", "counter",
 	    "Signatures of requests by each signer since it began.");
 	for (size_t i = 0; i < c->tokens; i++) {
 		struct hsm_process list[HSM_MAX_PROCESSES];
@@ -429,7 +430,7 @@ put_validity(struct buf *out, const struct front *fr, bool ready)
 static void
 put_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
 {
-	family(out, name, "gauge", help);
+	api_family(out, name, "gauge", help);
 	buf_printf(out, "%s %" PRIu64 "\n", name, value);
 }
 
@@ -442,7 +443,7 @@ put_rest(struct buf *out, const struct front *fr)
 	put_gauge(out, "vesper_connections", "Open connections.", fr->callers.open);
 	put_gauge(out, "vesper_audit_failed", "The audit cannot be written.",
 	    audit_failed(fr->desk.audit));
-	family(out, "vesper_audit_records_total", "counter", "Audit records on disk.");
+	api_family(out, "vesper_audit_records_total", "counter", "Audit records on disk.");
 	buf_printf(
 	    out, "vesper_audit_records_total %" PRIu64 "\n", audit_durable(fr->desk.audit));
 	put_gauge(out, "vesper_renewer_up", "The renewer is connected.", builder.renewer);
@@ -458,18 +459,19 @@ answer_metrics(struct api_call *call)
 	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
 	const struct front *fr = call->front;
 
-	family(&out, "vesper_build_info", "gauge", "The version of this agent.");
+	api_family(&out, "vesper_build_info", "gauge", "The version of this agent.");
 	buf_printf(&out, "vesper_build_info{version=\"%s\"} 1\n", front_version);
 	put_requests(&out, &fr->desk.stats);
 	put_histogram(&out, &fr->desk.stats);
 	put_tokens(&out, fr);
 	put_capacity(&out, fr);
 	put_signers(&out, fr);
-	family(&out, "vesper_certificate_ready", "gauge", "The credential can be used.");
+	api_family(&out, "vesper_certificate_ready", "gauge", "The credential can be used.");
 	put_validity(&out, fr, true);
-	family(&out, "vesper_certificate_not_after_timestamp_seconds", "gauge",
+	api_family(&out, "vesper_certificate_not_after_timestamp_seconds", "gauge",
 	    "End of the validity of the chain in force.");
 	put_validity(&out, fr, false);
+	notice_metrics(&out, fr);
 	put_rest(&out, fr);
 	conn_answer(call->conn, &(struct http1_answer){ .status = 200,
 				    .content_type = "text/plain; version=0.0.4",

@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include "agent/front/admin_api.h"
+#include "agent/front/notice.h"
 #include "agent/front/problem.h"
 #include "agent/front/proof.h"
 #include "stir/jtext.h"
@@ -28,6 +29,7 @@ static const struct api_route routes[] = {
 	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "", admin_account },
 	{ API_ADMIN, HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
 	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
+	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/events", "", admin_events },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/metrics", "", admin_metrics },
 };
 

@@ -52,6 +52,12 @@ enum rc api_take_delegate(
 /* The caller's X-RequestID when it is 1 to 64 of A-Z a-z 0-9 "-", else 32 random hex digits. */
 void api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1]);
 
+/* Up to 18 decimal digits and nothing else. */
+bool api_number(struct span text, uint64_t *out);
+
+/* The head of a family of metrics; admin_api.c. */
+void api_family(struct buf *out, const char *name, const char *type, const char *help);
+
 /* api_native.c, api_calls.c, api_atis.c */
 void api_passports(struct api_call *call);
 void api_calls(struct api_call *call);

@@ -244,6 +244,12 @@ audit(void *arg, json_t *record)
 	push_event(arg, &(struct builder_event){ .kind = BUILDER_AUDIT, .record = record });
 }
 
+static void
+account(void *arg, json_t *word)
+{
+	push_event(arg, &(struct builder_event){ .kind = BUILDER_ACCOUNT, .record = word });
+}
+
 /* ---- the renewer ---- */
 
 static void
@@ -771,8 +777,8 @@ builder_new(const char *config_file, struct builder **out, struct fault *f)
 	if (b->wake_fd < 0 || b->event_fd < 0)
 		rc = FAULT(f, RC_IO, "io", "eventfd: %s", strerror(errno));
 	else
-		rc = works_init(
-		    &b->works, config_file, &(struct works_out){ b, publish, audit }, f);
+		rc = works_init(&b->works, config_file,
+		    &(struct works_out){ b, publish, audit, account }, f);
 	if (rc != RC_OK) {
 		builder_free(b);
 		return rc;

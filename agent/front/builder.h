@@ -61,6 +61,7 @@ enum builder_event_kind {
 	 * (hex key id), reason, detail.
 	 */
 	BUILDER_AUDIT,
+	BUILDER_ACCOUNT, /* record: {"ca", "problem"}: the renewer's word of an account */
 };
 enum { BUILDER_CONFIRM_MS = 10000, BUILDER_MAX_JOBS = 1024 };
 struct builder_event {

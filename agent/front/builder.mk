@@ -11,6 +11,7 @@ libfront_la_SOURCES += \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \
 	agent/front/keyfile.c agent/front/keyfile.h \
+	agent/front/life.c agent/front/life.h \
 	agent/front/lint.c agent/front/lint.h \
 	agent/front/load.c agent/front/load.h \
 	agent/front/observe.c agent/front/observe.h \

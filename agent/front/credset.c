@@ -41,6 +41,7 @@ credential_new(const char *tenant, const char *name, enum credential_state state
 	atomic_init(&c->refs, 1);
 	atomic_init(&c->renew_at_s, 0);
 	atomic_init(&c->publish_error, 0);
+	atomic_init(&c->refused_at_s, 0);
 	pthread_mutex_init(&c->problem_lock, NULL);
 	c->state = state;
 	c->tenant = strdup(tenant);
@@ -93,19 +94,58 @@ credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX])
 }
 
 void
+credential_clip(const char *text, char out[CREDENTIAL_PROBLEM_MAX])
+{
+	size_t len = strnlen(text, CREDENTIAL_PROBLEM_MAX - 1);
+
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--; /* not within a character of UTF-8 */
+	memcpy(out, text, len);
+	out[len] = 0;
+	text_flatten(out);
+}
+
+void
 credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem)
 {
-	size_t len = strnlen(problem, CREDENTIAL_PROBLEM_MAX - 1);
 	char text[CREDENTIAL_PROBLEM_MAX] = "";
 
-	while (len > 0 && ((unsigned char)problem[len] & 0xc0) == 0x80)
-		len--; /* not within a character of UTF-8 */
-	memcpy(text, problem, len);
-	text_flatten(text); /* a CA's words on an operator's terminal */
+	credential_clip(problem, text); /* a CA's words on an operator's terminal */
 	c->renew_at_s = renew_at_s;
 	pthread_mutex_lock(&c->problem_lock);
 	memcpy(c->problem, text, sizeof text);
 	pthread_mutex_unlock(&c->problem_lock);
+}
+
+void
+credential_progress(struct credential *c, struct credential_progress *out)
+{
+	pthread_mutex_lock(&c->problem_lock);
+	*out = c->progress;
+	pthread_mutex_unlock(&c->problem_lock);
+}
+
+void
+credential_proceed(struct credential *c, const struct credential_progress *p)
+{
+	pthread_mutex_lock(&c->problem_lock);
+	c->progress = *p;
+	pthread_mutex_unlock(&c->problem_lock);
+}
+
+void
+credential_carry(struct credential *from, struct credential *to)
+{
+	char problem[CREDENTIAL_PROBLEM_MAX];
+	struct credential_progress p;
+
+	if (from == NULL || from == to)
+		return;
+	credential_problem(from, problem);
+	credential_schedule(to, from->renew_at_s, problem);
+	credential_progress(from, &p);
+	credential_proceed(to, &p);
+	atomic_store(&to->refused_at_s, atomic_load(&from->refused_at_s));
 }
 
 enum rc

@@ -24,6 +24,7 @@ enum {
 	CREDSET_MAX_OVERLAP = 64,	  /* tenants that share one number */
 	CREDSET_MAX_INTERVALS = 16777216, /* of all tenants together */
 	CREDENTIAL_PROBLEM_MAX = 160,	  /* the renewer's word, for status */
+	CREDENTIAL_STEP_MAX = 32,	  /* and its name for where it is */
 	CREDENTIAL_FINGERPRINT = 2 * 32 + 1,
 	CREDENTIAL_MAX_WARNINGS = 8,
 	CREDENTIAL_WARNING_MAX = 120,
@@ -42,6 +43,17 @@ enum credential_state {
 	CREDENTIAL_READY,
 	CREDENTIAL_PENDING,  /* configured, no certificate yet */
 	CREDENTIAL_UNUSABLE, /* what is on disk was refused: see fault */
+};
+
+/* How far the renewal is, as the renewer last said: a value, for status and alarms. */
+struct credential_progress {
+	char step[CREDENTIAL_STEP_MAX]; /* "challenge"; "": none is under way */
+	int64_t step_since_s;
+	unsigned attempts;	 /* failures in a row that may pass */
+	unsigned refusals;	 /* failures in a row that do not */
+	int64_t failing_since_s; /* when the first of them was told; 0: it does not fail */
+	bool by_push;		 /* it needs a token that nobody can ask for */
+	int64_t token_until_s;	 /* by_push: when what was brought expires; 0: none is here */
 };
 
 /* One credential in force (or the reason why it is not).  Reference counted. */
@@ -95,6 +107,9 @@ struct credential {
 	_Atomic int64_t list_due_s; /* when to fetch it; 0: now */
 	pthread_mutex_t problem_lock;
 	char problem[CREDENTIAL_PROBLEM_MAX];
+	struct credential_progress progress; /* guarded by problem_lock */
+	_Atomic int64_t refused_at_s; /* when a chain for it was last refused; 0: none since the
+					 one in force */
 };
 
 struct credential *credential_ref(struct credential *c);
@@ -106,7 +121,13 @@ enum rc credential_new(const char *tenant, const char *name, enum credential_sta
 
 /* Any thread.  An empty text: none. */
 void credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX]);
+/* As much of a problem's text as is kept, flattened for a terminal. */
+void credential_clip(const char *text, char out[CREDENTIAL_PROBLEM_MAX]);
 void credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem);
+void credential_progress(struct credential *c, struct credential_progress *out);
+void credential_proceed(struct credential *c, const struct credential_progress *p);
+/* All that was said of the other, which this one takes the place of; NULL or itself: nothing. */
+void credential_carry(struct credential *from, struct credential *to);
 
 /* Any thread.  RC_NO_MEMORY leaves what was wanted. */
 enum rc credential_want_list(

@@ -15,6 +15,7 @@
 #include "agent/front/harden.h"
 #include "agent/front/journal.h"
 #include "agent/front/jw.h"
+#include "agent/front/notice.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
@@ -204,7 +205,7 @@ record_line(struct front *fr, const json_t *line)
 {
 	AUTO_BUF members = BUF_INIT(16384);
 	const char *event = json_string_value(json_object_get(line, "event"));
-	const char *name;
+	const char *name, *tenant, *reason;
 	json_t *value;
 
 	json_object_foreach ((json_t *)(uintptr_t)line, name, value) {
@@ -216,9 +217,12 @@ record_line(struct front *fr, const json_t *line)
 		if (jtext_write(&text, value, NULL) == RC_OK)
 			jw_raw(&members, name, buf_view(&text));
 	}
-	record(fr, event != NULL ? event : "builder",
-	    json_string_value(json_object_get(line, "tenant")),
-	    json_string_value(json_object_get(line, "reason")), &members);
+	if (event == NULL)
+		event = "builder";
+	tenant = json_string_value(json_object_get(line, "tenant"));
+	reason = json_string_value(json_object_get(line, "reason"));
+	notice_line(fr, event, tenant, reason, buf_view(&members));
+	record(fr, event, tenant, reason, &members);
 }
 
 /* ---- putting a set in force ---- */
@@ -436,6 +440,10 @@ take_builder_event(struct front *fr, struct builder_event *e)
 	case BUILDER_JOB_DONE: end_job(fr, e->job, &e->fault, e->record); break;
 	case BUILDER_AUDIT:
 		record_line(fr, e->record);
+		json_decref(e->record);
+		break;
+	case BUILDER_ACCOUNT:
+		notice_account(fr, e->record);
 		json_decref(e->record);
 		break;
 	}
@@ -804,6 +812,7 @@ front_open(struct front *fr, const char *config_file, struct fault *f)
 	TRY(watch(fr, &fr->audit_io, audit_fd(fr->desk.audit), audit_ready, f));
 	TRY(watch(fr, &fr->verifier_io, verifier_fd(fr->desk.verifier), verifier_ready, f));
 	TRY(builder_start(fr->builder, f));
+	TRY(notice_open(fr, f));
 	TRY(first_set(fr, TAKE(set), f));
 	journal_open(&fr->desk);
 	return harden(f);
@@ -835,6 +844,7 @@ front_close(struct front *fr)
 		record_stop(fr);
 	}
 	conn_close_all(&fr->callers);
+	notice_close(fr);
 	hsm_free(fr->desk.hsm);
 	verifier_free(fr->desk.verifier);
 	sign_drop(&fr->desk);

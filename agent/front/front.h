@@ -6,7 +6,9 @@
 #ifndef AGENT_FRONT_FRONT_H
 #define AGENT_FRONT_FRONT_H
 
+#include "agent/front/alarms.h"
 #include "agent/front/builder.h"
+#include "agent/front/events.h"
 #include "agent/front/listener.h"
 #include "agent/front/sign.h"
 #include "agent/role.h"
@@ -54,6 +56,10 @@ struct front {
 	size_t children;
 	struct front_job job[FRONT_MAX_JOBS];
 	uint64_t last_job;
+	/* notice.c's own: */
+	struct alarms *alarms;
+	struct events *events;
+	struct loop_timer look;
 	bool draining, reduced, start_recorded;
 	int64_t started_s;
 };

@@ -459,8 +459,10 @@ install_chain(struct works *w, struct credset_place at, struct span pem, int64_t
 	enum rc rc = install(&in, again_s, &why);
 
 	if (rc != RC_OK) {
-		if (!worth_another_try(rc) && strcmp(why.reason, "no_pending_csr") != 0)
+		if (!worth_another_try(rc) && strcmp(why.reason, "no_pending_csr") != 0) {
+			atomic_store(&in.present->refused_at_s, now_s);
 			refuse(&in, &why);
+		}
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	}
 	*out = credset_credential(w->set, at);

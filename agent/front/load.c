@@ -314,17 +314,6 @@ judge_file(const struct judge *j, const char *path, struct credential *old,
 	return RC_OK;
 }
 
-static void
-carry_schedule(struct credential *old, struct credential *c)
-{
-	char problem[CREDENTIAL_PROBLEM_MAX];
-
-	if (old == NULL || old == c)
-		return;
-	credential_problem(old, problem);
-	credential_schedule(c, old->renew_at_s, problem);
-}
-
 /* What relies on the certificate finds it before it serves. */
 static enum rc
 publish_missing(
@@ -387,7 +376,7 @@ keep_until_learnt(const struct load *l, const struct judge *j, struct credential
 	    "the certificate on disk waits for a signer to learn its key");
 	if (keep_old(j, old, &why, &kept) != RC_OK)
 		return RC_OK;
-	carry_schedule(old, kept);
+	credential_carry(old, kept);
 	new = *made;
 	*made = kept;
 	return put_off(l, j, kept, new, f);
@@ -519,7 +508,7 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 		TRY(not_ready(&j, old, &why, &made, f));
 	if (wanted != NULL)
 		TRY(credential_want_list(made, wanted, 0, f));
-	carry_schedule(old, made);
+	credential_carry(old, made);
 	TRY(keep_until_learnt(l, &j, old, &made, f));
 	credset_put(l->set, at, TAKE(made));
 	carry_before(l, &j, old);

@@ -4,6 +4,7 @@ pkglibexec_PROGRAMS += vesper-front
 
 libfront_la_SOURCES = \
 	agent/front/admin_api.c agent/front/admin_api.h \
+	agent/front/alarms.c agent/front/alarms.h \
 	agent/front/api.c agent/front/api.h \
 	agent/front/api_atis.c agent/front/api_calls.c \
 	agent/front/api_native.c agent/front/api_native.h \
@@ -13,6 +14,7 @@ libfront_la_SOURCES = \
 	agent/front/decide_candidates.c agent/front/decide_filter.c \
 	agent/front/decide_parts.h agent/front/decide_rank.c \
 	agent/front/desk.h \
+	agent/front/events.c agent/front/events.h \
 	agent/front/fresh.c agent/front/fresh.h \
 	agent/front/front.c agent/front/front.h \
 	agent/front/harden.c agent/front/harden.h \
@@ -23,6 +25,7 @@ libfront_la_SOURCES = \
 	agent/front/http1.c agent/front/http1.h \
 	agent/front/journal.c agent/front/journal.h \
 	agent/front/jw.c agent/front/jw.h \
+	agent/front/notice.c agent/front/notice.h \
 	agent/front/listener.c agent/front/listener.h \
 	agent/front/loop.c agent/front/loop.h \
 	agent/front/policy.c agent/front/policy.h \

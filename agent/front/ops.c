@@ -42,7 +42,10 @@ struct op {
 static const struct op ops[] = {
 	{ "plan", plan_op, { { "after", TEXT | OPTIONAL } } },
 	{ "schedule", schedule_op, { TENANT, NAME, { "renew_at", NUMBER | NUL },
-	    { "problem", TEXT | NUL } } },
+	    { "problem", TEXT | NUL }, { "step", TEXT | OPTIONAL },
+	    { "attempts", NUMBER | OPTIONAL }, { "refusals", NUMBER | OPTIONAL },
+	    { "token_until", NUMBER | OPTIONAL } } },
+	{ "account-word", account_word_op, { CA, { "problem", TEXT | NUL } } },
 	{ "content", content_op, { { "uri", TEXT }, { "sha256", TEXT | NUL },
 	    { "sha384", TEXT | NUL }, { "sha512", TEXT | NUL }, { "card", TEXT | NUL },
 	    { "problem", TEXT | NUL } } },

@@ -198,16 +198,93 @@ plan_op(struct op_call *call, json_t *answer, struct fault *f)
 	return op_put(answer, "more", json_boolean(p.full), f);
 }
 
+/* A name of lower-case letters and "-"; null, absent: nothing is under way. */
+static enum rc
+read_step(const struct op_call *call, char out[CREDENTIAL_STEP_MAX], struct fault *f)
+{
+	const char *step = op_text(call, "step");
+	size_t len = step != NULL ? strlen(step) : 0;
+
+	out[0] = 0;
+	if (step == NULL)
+		return RC_OK;
+	if (len == 0 || len >= CREDENTIAL_STEP_MAX ||
+	    strspn(step, "abcdefghijklmnopqrstuvwxyz-") != len)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "step", "no name of a step");
+	memcpy(out, step, len + 1);
+	return RC_OK;
+}
+
+static enum rc
+read_count(const struct op_call *call, const char *name, unsigned *out, struct fault *f)
+{
+	json_int_t n = json_integer_value(json_object_get(call->msg, name));
+
+	if (n < 0 || n > UINT32_MAX)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, name, "no count");
+	*out = (unsigned)n;
+	return RC_OK;
+}
+
+/* Since when: as long as the word is the same, from the first time on. */
+static enum rc
+read_progress(const struct op_call *call, const struct credential_progress *before,
+    struct credential_progress *out, struct fault *f)
+{
+	json_int_t until_s = json_integer_value(json_object_get(call->msg, "token_until"));
+	bool fails = op_text(call, "problem") != NULL;
+
+	TRY(read_step(call, out->step, f));
+	TRY(read_count(call, "attempts", &out->attempts, f));
+	TRY(read_count(call, "refusals", &out->refusals, f));
+	out->by_push = json_is_integer(json_object_get(call->msg, "token_until"));
+	out->token_until_s = until_s > 0 ? (int64_t)until_s : 0;
+	out->step_since_s =
+	    strcmp(out->step, before->step) == 0 ? before->step_since_s : call->now_s;
+	if (fails)
+		out->failing_since_s =
+		    before->failing_since_s != 0 ? before->failing_since_s : call->now_s;
+	return RC_OK;
+}
+
 enum rc
 schedule_op(struct op_call *call, json_t *answer, struct fault *f)
 {
 	const char *problem = op_text(call, "problem");
 	struct credset_place at;
+	struct credential_progress before, now = { 0 };
 	json_int_t renew_at_s = json_integer_value(json_object_get(call->msg, "renew_at"));
+	struct credential *c;
 
 	(void)answer;
 	TRY(op_place(call, &at, f));
-	credential_schedule(credset_credential(call->w->set, at),
-	    renew_at_s > 0 ? (int64_t)renew_at_s : 0, problem != NULL ? problem : "");
+	c = credset_credential(call->w->set, at);
+	credential_progress(c, &before);
+	TRY(read_progress(call, &before, &now, f));
+	credential_schedule(
+	    c, renew_at_s > 0 ? (int64_t)renew_at_s : 0, problem != NULL ? problem : "");
+	credential_proceed(c, &now);
+	return RC_OK;
+}
+
+/* A problem is the renewer's text: a CA's words are in it, and reach a terminal. */
+enum rc
+account_word_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const char *ca = op_text(call, "ca"), *problem = op_text(call, "problem");
+	char clean[CREDENTIAL_PROBLEM_MAX] = "";
+	json_t *word;
+
+	(void)answer;
+	if (config_ca_find(call->w->set->config, ca) == NULL)
+		return FAULT(f, RC_NOT_FOUND, "no_ca", "no such CA");
+	if (call->w->out.account == NULL)
+		return RC_OK;
+	if (problem != NULL)
+		credential_clip(problem, clean);
+	word = json_pack("{s:s, s:s?}", "ca", ca, "problem", problem != NULL ? clean : NULL);
+	if (word == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a word");
+	call->w->out.account(call->w->out.arg, word);
 	return RC_OK;
 }

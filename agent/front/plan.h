@@ -11,5 +11,6 @@ enum { PLAN_PAGE = 64, PLAN_PAGE_BYTES = 114688 };
 
 op_fn plan_op;
 op_fn schedule_op;
+op_fn account_word_op; /* how a CA's account is */
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "agent/front/fresh.h"
 #include "agent/front/jw.h"
+#include "agent/front/life.h"
+#include "agent/front/notice.h"
 #include "agent/front/status.h"
 #include "agent/front/works.h"
 
@@ -79,6 +81,7 @@ struct shown {
 	const char *token_problem; /* NULL: none */
 	struct fault token_fault;
 	char renewal[CREDENTIAL_PROBLEM_MAX];
+	struct credential_progress progress;
 };
 
 static struct shown
@@ -90,6 +93,7 @@ look_at(const struct front *fr, const struct credset *set, struct credset_place 
 		.credential = credset_credential(set, at) };
 
 	credential_problem(s.credential, s.renewal);
+	credential_progress(s.credential, &s.progress);
 	if (s.credential->state == CREDENTIAL_READY)
 		(void)token_can(fr, s.credential, &s.token_problem, &s.token_fault);
 	return s;
@@ -150,6 +154,46 @@ put_problems(struct buf *out, const struct shown *s)
 		    "its certificate ends and no CA is asked by itself: vesper cert csr, then "
 		    "vesper cert install");
 	jw_close(out, ']');
+}
+
+static void
+put_since(struct buf *out, const char *key, int64_t time_s)
+{
+	if (time_s != 0)
+		jw_int(out, key, time_s);
+	else
+		jw_null(out, key);
+}
+
+static void
+put_life(struct buf *out, const struct shown *s)
+{
+	const struct credential *c = s->credential;
+	struct life_facts facts = { .enabled = s->tenant->enabled,
+		.state = c->state,
+		.why = c->why.rc != RC_OK ? c->why.reason : NULL,
+		.over = loop_time_s(s->front->loop) > c->not_after_s,
+		.step = s->progress.step,
+		.refusals = s->progress.refusals };
+
+	jw_str(out, "life", life_name(life_of(&facts)));
+}
+
+static void
+put_renewal(struct buf *out, const struct shown *s)
+{
+	const struct credential_progress *p = &s->progress;
+	char reason[LIFE_REASON_MAX];
+
+	life_reason(s->renewal, reason);
+	jw_open(out, "renewal", '{');
+	jw_str(out, "step", p->step[0] != 0 ? p->step : NULL);
+	put_since(out, "since", p->step[0] != 0 ? p->step_since_s : 0);
+	jw_uint(out, "attempts", p->attempts);
+	jw_uint(out, "refusals", p->refusals);
+	put_since(out, "failing_since", p->failing_since_s);
+	jw_str(out, "reason", reason[0] != 0 ? reason : NULL);
+	jw_close(out, '}');
 }
 
 static void
@@ -256,6 +300,7 @@ put_credential(struct buf *out, const struct shown *s)
 	jw_str(out, "profile", profile_rule(s->config->profile)->name);
 	jw_bool(out, "enabled", t->enabled);
 	jw_str(out, "state", status_state(c, loop_time_s(s->front->loop)));
+	put_life(out, s);
 	jw_bool(out, "signable", can_sign(s->front, t, c, NULL));
 	put_why(out, s);
 	put_problems(out, s);
@@ -267,10 +312,8 @@ put_credential(struct buf *out, const struct shown *s)
 	if (s->config->salts.text != NULL)
 		jw_uint(out, "salts", salts_len(c->salts));
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
-	if (atomic_load(&c->renew_at_s) != 0)
-		jw_int(out, "next_renewal", atomic_load(&c->renew_at_s));
-	else
-		jw_null(out, "next_renewal");
+	put_since(out, "next_renewal", atomic_load(&c->renew_at_s));
+	put_renewal(out, s);
 	jw_close(out, '}');
 }
 
@@ -354,10 +397,7 @@ put_unnamed(struct buf *out, const struct works_unnamed *u)
 {
 	jw_uint(out, "unnamed_keys", u->keys);
 	jw_open(out, "unnamed", '{');
-	if (u->since_s != 0)
-		jw_int(out, "since", u->since_s);
-	else
-		jw_null(out, "since");
+	put_since(out, "since", u->since_s);
 	jw_open(out, "ids", '[');
 	for (size_t i = 0; i < u->keys && i < WORKS_UNNAMED_SHOWN; i++) {
 		char hex[2 * KEY_ID_LEN + 1];
@@ -472,6 +512,7 @@ answer_status(struct api_call *call)
 	for (size_t i = 0; i < front_set(fr)->config->tokens; i++)
 		put_token(&out, call, (unsigned)i, &builder);
 	jw_close(&out, ']');
+	notice_put(&out, call);
 	put_credentials(&out, call);
 	jw_close(&out, '}');
 	api_json(call, 200, &out);

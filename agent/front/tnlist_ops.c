@@ -87,7 +87,6 @@ judge_again(
 		.list = list };
 	struct store_path path = { 0 };
 	struct credential *made = NULL;
-	char problem[CREDENTIAL_PROBLEM_MAX];
 	bool ready = present->state == CREDENTIAL_READY;
 
 	if (read_present(a, present, &pem, &path, f) == RC_NOT_FOUND)
@@ -97,8 +96,7 @@ judge_again(
 	made->installed_at_s = ready ? present->installed_at_s : store_mtime(path.text);
 	if (ready && made->why.rc == RC_OK)
 		made->why = present->why; /* of another one on disk */
-	credential_problem(present, problem);
-	credential_schedule(made, present->renew_at_s, problem);
+	credential_carry(present, made);
 	return ready ? works_change(a->w, a->at, made, f) : works_put(a->w, a->at, made, f);
 }
 

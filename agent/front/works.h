@@ -60,6 +60,8 @@ struct works_out {
 	 */
 	enum rc (*publish)(void *arg, struct credset *set, bool wait_for_keys, struct fault *f);
 	void (*audit)(void *arg, json_t *record); /* takes the reference */
+	/* {"ca", "problem"}, for the alarms; takes the reference.  NULL: nobody listens. */
+	void (*account)(void *arg, json_t *word);
 };
 
 /* A TNAuthList by reference whose parts are coming in (tnlist_ops.c). */

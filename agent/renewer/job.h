@@ -11,6 +11,8 @@ struct ca_slot {
 	const struct config_ca *config;
 	struct acme *acme; /* NULL: ISSUER_COMMAND */
 	unsigned busy;	   /* steps under way */
+	bool told;	   /* the front knows how the account is: */
+	char problem[PROBLEM_TEXT];
 };
 
 /* All that comes of one reading of the configuration. */
@@ -88,6 +90,12 @@ enum rc step_poll(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_download(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_install(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_issue(struct job *j, struct fault *f) MUST_CHECK;
+
+/*
+ * When the first of the tokens that have to be pushed for it, and were,
+ * expires; 0: one is not here; -1: none has to be.
+ */
+int64_t step_token_until_s(struct job *j);
 
 /* How a step ends: exactly one of these for each that was started. */
 void job_next(struct job *j);				   /* the table's next state, at once */

@@ -180,6 +180,35 @@ pushed(struct job *j, enum token_kind k, struct buf *out, struct fault *f)
 	return buf_check(out, f);
 }
 
+/* Of the one that is kept for this authority; INT64_MAX where it is asked for by itself. */
+static int64_t
+pushed_until_s(struct job *j, enum token_kind k, const char *authority)
+{
+	const struct config_authority *a =
+	    config_authority_find(j->renew->set->config, authority);
+	AUTO_SECRET token = BUF_INIT(AUTHTOK_MAX + 1);
+	AUTO(authtoken) *t = NULL;
+
+	if (a == NULL || a->source != SOURCE_PUSH)
+		return INT64_MAX;
+	if (pushed(j, k, &token, NULL) != RC_OK ||
+	    authtoken_decode(buf_view(&token), &t, NULL) != RC_OK)
+		return 0;
+	return t->exp_s;
+}
+
+int64_t
+step_token_until_s(struct job *j)
+{
+	int64_t numbers_s = pushed_until_s(j, TOKEN_NUMBERS, j->plan.authority);
+	int64_t claims_s = j->plan.constraints == NULL
+			       ? INT64_MAX
+			       : pushed_until_s(j, TOKEN_CLAIMS, j->plan.claim_agent);
+	int64_t until_s = numbers_s < claims_s ? numbers_s : claims_s;
+
+	return until_s != INT64_MAX ? until_s : -1;
+}
+
 /*
  * D-31: used until it expires.  One that the present request cannot use is
  * dropped and said; the source is asked the next time.

@@ -172,6 +172,9 @@ class Front:
     def op_lists(self, _: dict) -> dict:
         return {"lists": []}  # no certificate here has its TNAuthList elsewhere
 
+    def op_account_word(self, _: dict) -> dict:
+        return {}
+
     def op_account(self, _: dict) -> dict:
         import hashlib
         return {"jwk": jose.public_jwk(self.account_key),

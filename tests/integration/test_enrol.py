@@ -257,7 +257,8 @@ def wrong_chain(machine: Machine, wrong: str, reason: str | None) -> None:
     done = vesper(machine, "cert", "install", "desk/main", "-", stdin=issued(machine, request, wrong))
     equal(done.returncode, 4, done.stderr)
     true(reason is None or reason in done.stderr, f"{reason} in {done.stderr!r}")
-    equal(machine.credential("desk")["state"], "pending")
+    equal((machine.credential("desk")["state"], machine.credential("desk")["life"]),
+          ("pending", "draft"))
     equal(good(machine, "cert", "csr", "desk/main"), request)
 
 
@@ -375,20 +376,38 @@ COMMAND_FAULTS = [("refuse", "command_refused"), ("fail", "command_failed"),
                   ("other-key", "key_mismatch"), ("wider-tnauthlist", "tnauthlist_differs")]
 
 
+# trying again does not cure it, and whoever waits for the end is told
+FINAL = ("refuse", "other-key")
+
+
 def wrong_command(machine: Machine, how: str, reason: str) -> None:
     """The old one stays in force, status says why, and it is not asked again in a loop."""
     printer = Printer(machine)
     serial, runs = machine.credential("press")["serial"], printer.runs()
     printer.how(how)
-    good(machine, "cert", "renew", "press/main")
+    if how in FINAL:
+        done = vesper(machine, "cert", "renew", "--wait", "press/main")
+        equal(done.returncode, 4, done.stdout + done.stderr)
+        true(reason in done.stderr, done.stderr)
+        equal(machine.credential("press")["life"], "in_force")
+        equal(machine.credential("press")["renewal"]["reason"], reason)
+        refused = {"certificate_refused"} if how == "other-key" else set()
+        wait_for("its alarms", lambda: alarms(machine, "press") == {"renewal_failing"} | refused,
+                 30)
+    else:
+        good(machine, "cert", "renew", "press/main")
     wait_for(f"{reason} in status", lambda: any(
         p["problem"] == "renewal" and reason in p["detail"]
         for p in machine.credential("press")["problems"]), 60)
     equal(machine.credential("press")["serial"], serial)
     true(runs < printer.runs() <= runs + 10, f"{printer.runs() - runs} runs")
     printer.how("good")
-    good(machine, "cert", "renew", "press/main")
-    wait_for("the next one", lambda: machine.credential("press")["serial"] != serial, 60)
+    said = good(machine, "cert", "renew", "press/main", "--follow")
+    true(f"in force: serial {machine.credential('press')['serial']}" in said, said)
+    true(machine.credential("press")["serial"] != serial, "the next one")
+    wait_for("the end of its alarms", lambda: alarms(machine, "press") == set(), 30)
+    last = [e for e in events(machine) if e["tenant"] == "press"]
+    true(last[-1]["event"] in ("alarm_ends", "install"), str(last[-3:]))
     equal([p for p in machine.credential("press")["problems"] if p["problem"] == "renewal"], [])
 
 
@@ -405,6 +424,46 @@ def is_awaited(machine: Machine) -> None:
         wait_for(f"{tenant} says so", lambda t=tenant: "token_awaited" in renewal_problem(machine, t),
                  30)
         true(how in renewal_problem(machine, tenant), renewal_problem(machine, tenant))
+        equal(machine.credential(tenant)["life"], "waiting_token")
+        shown = vesper(machine, "cert", "show", f"{tenant}/main")
+        equal(shown.returncode, 3, shown.stderr)
+        true("waiting_token" in shown.stdout and "under way    token since" in shown.stdout,
+             shown.stdout)
+
+
+def alarms(machine: Machine, tenant: str) -> set[str]:
+    return {a["alarm"] for a in machine.status()["alarms"] if a["tenant"] == tenant}
+
+
+def token_needed(machine: Machine) -> None:
+    """An alarm in status, in the metrics, as an event and in the log: once."""
+    for tenant in ("kiosk", "drawer"):
+        wait_for(f"the alarm of {tenant}", lambda t=tenant: alarms(machine, t) == {"token_needed"},
+                 30)
+    text = http.request(machine.admin_socket, "GET", "/metrics").body.decode()
+    true('vesper_alarms{alarm="token_needed"} 2' in text, "metrics")
+    true('{alarm="token_needed",tenant="kiosk",credential="main"} ' in text, "metrics")
+    found = [e for e in events(machine) if e["event"] == "alarm_begins"]
+    equal(sorted(e["tenant"] for e in found if e["alarm"] == "token_needed"), ["drawer", "kiosk"])
+    log = (machine.dir / "vesperd.log").read_text()
+    equal(log.count("event=alarm_begins alarm=token_needed tenant=kiosk"), 1)
+    done = vesper(machine, "status")
+    true("alarm      token_needed: kiosk/main" in done.stdout, done.stdout)
+    equal(done.returncode, 3)
+    for query, status in (("after=x", 400), ("before=1", 400), ("after=", 400), ("after=0", 200)):
+        equal(http.request(machine.admin_socket, "GET", f"/v1/events?{query}").status, status)
+    equal(machine.ask("GET", "/v1/events").status, 404)
+
+
+def events(machine: Machine, after: int = 0) -> list[dict]:
+    """All that came after this number, page by page."""
+    found = []
+    while True:
+        page = http.request(machine.admin_socket, "GET", f"/v1/events?after={after}").json
+        found += page["events"]
+        if not page["more"]:
+            return found
+        after = page["events"][-1]["id"]
 
 
 def altered(token: str) -> str:
@@ -463,6 +522,7 @@ def pushed(machine: Machine) -> None:
     token = tokens.get()
     good(machine, "token", "push", "kiosk/main", "-", stdin=token)
     machine.wait_ready("kiosk")
+    wait_for("the end of the alarm", lambda: alarms(machine, "kiosk") == set(), 30)
     issued, serial = tokens.issued(), machine.credential("kiosk")["serial"]
     machine.stop_agent()
     machine.start_agent()
@@ -549,10 +609,15 @@ def both_fingerprints(machine: Machine) -> None:
 
 def listed(machine: Machine) -> None:
     rows = good(machine, "cert", "list").splitlines()
-    true(any(r.startswith("desk/main") and " ready " in r for r in rows), "\n".join(rows))
+    true(any(r.startswith("desk/main") and " in_force " in r for r in rows), "\n".join(rows))
     shown = good(machine, "cert", "show", "osp/main")
     true("shaken-sp" in shown and "signable     yes" in shown, shown)
-    equal(vesper(machine, "cert", "renew", "osp/main").returncode, 0)
+    serial = machine.credential("osp")["serial"]
+    last = json.loads(good(machine, "cert", "renew", "--wait", "osp/main", "--json"))
+    equal((last["schema"], last["life"]), ("vesper/cert/1", "in_force"))
+    true(last["serial"] != serial, "a new one")
+    equal(last["renewal"]["refusals"], 0)
+    equal(vesper(machine, "cert", "list", "--wait").returncode, 2)
 
 
 def main() -> int:
@@ -576,6 +641,7 @@ def main() -> int:
         for how, reason in COMMAND_FAULTS:
             cases.refusal(f"command: {how}", wrong_command, machine, how, reason)
         cases.case("tokens: awaited", is_awaited, machine)
+        cases.case("tokens: an alarm", token_needed, machine)
         for name, *rest in WRONG_TOKENS:
             cases.refusal(f"token: {name}", wrong_token, machine, *rest)
         cases.refusal("token: alone", expired_alone, machine)

@@ -24,6 +24,14 @@ UNIT_TESTS += tests/unit/test_acme_ops
 tests_unit_test_acme_ops_SOURCES = tests/unit/test_acme_ops.c $(BWORLD)
 tests_unit_test_acme_ops_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_alarms
+tests_unit_test_alarms_SOURCES = tests/unit/test_alarms.c tests/unit/rows.h $(BWORLD)
+tests_unit_test_alarms_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_life
+tests_unit_test_life_SOURCES = tests/unit/test_life.c tests/unit/rows.h tests/unit/cm.h
+tests_unit_test_life_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_lint
 tests_unit_test_lint_SOURCES = tests/unit/test_lint.c $(PKI)
 tests_unit_test_lint_LDADD = $(BUILDER_LDADD)

@@ -109,6 +109,14 @@ publish(void *arg, struct credset *set, bool wait_for_keys, struct fault *f)
 	return RC_OK;
 }
 
+static void
+account(void *arg, json_t *word)
+{
+	struct bworld *w = arg;
+
+	assert_int_equal(json_array_append_new(w->accounts, word), 0);
+}
+
 void
 bworld_open(struct bworld *w)
 {
@@ -131,6 +139,7 @@ bworld_open(struct bworld *w)
 	bworld_file("vesperd.conf", main_conf);
 	w->admin = softadmin_new();
 	w->audit = json_array();
+	w->accounts = json_array();
 }
 
 void
@@ -138,6 +147,7 @@ bworld_close(struct bworld *w)
 {
 	softadmin_free(w->admin);
 	json_decref(w->audit);
+	json_decref(w->accounts);
 	X509_free(w->root);
 	X509_free(w->other_root);
 	EVP_PKEY_free(w->root_key);
@@ -151,7 +161,7 @@ void
 bworld_works(struct bworld *w, struct works *works, int64_t now_s)
 {
 	struct fault f = { 0 };
-	struct works_out out = { w, publish, audit };
+	struct works_out out = { w, publish, audit, account };
 
 	if (works_init(works, "vesperd.conf", &out, &f) != RC_OK ||
 	    works_load(works, now_s, &f) != RC_OK)

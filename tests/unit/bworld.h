@@ -20,7 +20,7 @@ struct bworld {
 	enum rc publish_rc;
 	enum rc learn_rc; /* of a set that waits for keys */
 	unsigned published, waited;
-	json_t *audit; /* array */
+	json_t *audit, *accounts; /* arrays */
 };
 
 void bworld_open(struct bworld *w);

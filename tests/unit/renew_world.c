@@ -324,10 +324,26 @@ static void
 take_schedule(struct world *w, struct world_credential *c, const json_t *m)
 {
 	const char *problem = json_string_value(json_object_get(m, "problem"));
+	const char *step = json_string_value(json_object_get(m, "step"));
+	char name[32];
 
+	snprintf(name, sizeof name, "%s,", step != NULL ? step : "idle");
+	if (strstr(c->steps, name) == NULL && strlen(c->steps) + strlen(name) < sizeof c->steps)
+		memcpy(c->steps + strlen(c->steps), name, strlen(name) + 1);
+	c->token_until_s = json_integer_value(json_object_get(m, "token_until"));
 	snprintf(c->problem, sizeof c->problem, "%s", problem != NULL ? problem : "");
 	c->renew_at_s = json_integer_value(json_object_get(m, "renew_at"));
 	w->problems += problem != NULL;
+}
+
+static void
+take_word(struct world *w, const json_t *m)
+{
+	const char *problem = json_string_value(json_object_get(m, "problem"));
+
+	snprintf(w->account_problem, sizeof w->account_problem, "%s",
+	    problem != NULL ? problem : "");
+	w->account_words++;
 }
 
 static json_t *
@@ -348,6 +364,10 @@ ask_answer(struct world *w, const json_t *m)
 		return json_pack("{s:s}", "csr", "MAA");
 	if (strcmp(op, "schedule") == 0) {
 		take_schedule(w, c, m);
+		return json_object();
+	}
+	if (strcmp(op, "account-word") == 0) {
+		take_word(w, m);
 		return json_object();
 	}
 	/* What is left is a JWS. */

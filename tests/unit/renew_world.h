@@ -31,6 +31,8 @@ struct world_credential {
 	bool as_configured;
 	char problem[PROBLEM_TEXT];
 	int64_t renew_at_s;
+	char steps[128]; /* as reported, each once: "token,order," */
+	int64_t token_until_s;
 	char *ordered; /* constraints of the last order, NULL none */
 };
 
@@ -79,6 +81,8 @@ struct world {
 	size_t chain_len; /* of what was installed last */
 	const char *challenge_fails; /* error type of the next challenge answered, NULL none */
 	unsigned problems;	     /* reports to status that had one */
+	char account_problem[PROBLEM_TEXT]; /* as last told */
+	unsigned account_words;
 	EVP_PKEY *account, *authority, *root;
 	X509 *root_cert, *authority_cert;
 	struct buf tnauth, constraints, narrower, wider;

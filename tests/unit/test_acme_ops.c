@@ -358,6 +358,28 @@ static const struct {
 	    "invalid_member" },
 	{ "schedule, no problem", "{'id':1,'op':'schedule'," OF_ACME ",'renew_at':7}",
 	    "missing_member" },
+	{ "account-word, unknown CA", "{'id':1,'op':'account-word','ca':'x','problem':null}",
+	    "no_ca" },
+	{ "account-word, no problem", "{'id':1,'op':'account-word','ca':'lab'}",
+	    "missing_member" },
+	{ "schedule, a step that is a sentence",
+	    "{'id':1,'op':'schedule'," OF_ACME
+	    ",'renew_at':7,'problem':null,'step':'in force!'}",
+	    "invalid_member" },
+	{ "schedule, an empty step",
+	    "{'id':1,'op':'schedule'," OF_ACME ",'renew_at':7,'problem':null,'step':''}",
+	    "invalid_member" },
+	{ "schedule, a step without end",
+	    "{'id':1,'op':'schedule'," OF_ACME
+	    ",'renew_at':7,'problem':null,'step':'abcdefghijklmnopqrstuvwxyz-abcdef'}",
+	    "invalid_member" },
+	{ "schedule, fewer attempts than none",
+	    "{'id':1,'op':'schedule'," OF_ACME ",'renew_at':7,'problem':null,'attempts':-1}",
+	    "invalid_member" },
+	{ "schedule, refusals beyond all counting",
+	    "{'id':1,'op':'schedule'," OF_ACME
+	    ",'renew_at':7,'problem':null,'refusals':4294967296}",
+	    "invalid_member" },
 	{ "schedule, unknown credential",
 	    "{'id':1,'op':'schedule','tenant':'x','name':'y','renew_at':7,'problem':null}",
 	    "no_credential" },
@@ -1023,6 +1045,76 @@ schedule(void **state)
 	assert_true(credset_credential(l->works.set, at)->renew_at_s == 1800000500);
 }
 
+static struct credential_progress
+reported(struct lab *l, const char *more, int64_t at_s)
+{
+	json_auto_t *msg = NULL;
+	json_t *answer = NULL;
+	AUTO_BUF text = BUF_INIT(65536);
+	struct credential_progress p;
+	struct credset_place at;
+	char whole[512];
+	int64_t again_s;
+
+	snprintf(whole, sizeof whole, "{'id':1,'op':'schedule'," OF_ACME ",'renew_at':null,%s}",
+	    more);
+	fill(l, whole, &text);
+	assert_int_equal(jtext_read(buf_view(&text), &msg, NULL), RC_OK);
+	ops_answer(&l->works, msg, at_s, &answer, &again_s);
+	assert_true(is_ok(answer));
+	json_decref(answer);
+	assert_true(credset_find(l->works.set, "acme", "main", &at));
+	credential_progress(credset_credential(l->works.set, at), &p);
+	return p;
+}
+
+/* How far it is, since when, and since when it fails: of the first word that said so. */
+static void
+progress(void **state)
+{
+	struct lab *l = *state;
+	struct credential_progress p = reported(l, "'problem':null,'step':'order'", now);
+
+	assert_string_equal(p.step, "order");
+	assert_true(p.step_since_s == now && p.failing_since_s == 0);
+	p = reported(l, "'problem':'slow','step':'order','attempts':1", now + 5);
+	assert_true(p.step_since_s == now && p.failing_since_s == now + 5);
+	p = reported(l, "'problem':'slow','step':'order','attempts':2,'refusals':0", now + 9);
+	assert_true(p.attempts == 2 && p.failing_since_s == now + 5);
+	/* It outlives a reload, too. */
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	p = reported(
+	    l, "'problem':'no','step':null,'refusals':3,'token_until':1800000900", now + 20);
+	assert_string_equal(p.step, "");
+	assert_true(p.step_since_s == now + 20 && p.failing_since_s == now + 5);
+	assert_true(p.refusals == 3 && p.attempts == 0);
+	assert_true(p.by_push && p.token_until_s == 1800000900);
+	p = reported(l, "'problem':null,'token_until':0", now + 25);
+	assert_true(p.failing_since_s == 0 && p.refusals == 0);
+	assert_true(p.by_push && p.token_until_s == 0);
+	p = reported(l, "'problem':null", now + 30);
+	assert_false(p.by_push);
+}
+
+/* What goes on to the alarms is as long as a problem, and moves no terminal's cursor. */
+static void
+a_word_about_an_account(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *ill = ask_filled(l,
+	    "{'id':1,'op':'account-word','ca':'lab','problem':'acme_terms: \\u001b[2Jagree'}");
+	json_auto_t *well =
+	    ask_filled(l, "{'id':1,'op':'account-word','ca':'second','problem':null}");
+	const json_t *first = json_array_get(l->world.accounts, 0);
+	const json_t *second = json_array_get(l->world.accounts, 1);
+
+	assert_true(is_ok(ill) && is_ok(well));
+	assert_string_equal(text_of(first, "ca"), "lab");
+	assert_string_equal(text_of(first, "problem"), "acme_terms:  [2Jagree");
+	assert_string_equal(text_of(second, "ca"), "second");
+	assert_true(json_is_null(json_object_get(second, "problem")));
+}
+
 #define OP(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
 
 int
@@ -1047,6 +1139,8 @@ main(void)
 		OP(plan_of_what_is_in_force),
 		OP(plan_by_pages),
 		OP(schedule),
+		OP(progress),
+		OP(a_word_about_an_account),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -895,6 +895,16 @@ static struct status_case {
 	{ "status: a disabled tenant's credential need not sign",
 	    STATUS("true", "true", CREDENTIAL("ready\",\"signable\":false,\"enabled\":false,\"x\":\""), "true", "true", "true"), 0,
 	    "2 credentials, 1 can sign now" },
+	{ "status: an alarm",
+	    STATUS("true", "true", CREDENTIAL("ready"), "true", "true", "true},\"alarms\":[{"
+		"\"alarm\":\"token_needed\",\"tenant\":\"a\",\"credential\":\"m\",\"ca\":null,"
+		"\"since\":1,\"by\":null,\"detail\":\"push it\"}],\"x\":{\"y\":1"), 3,
+	    "alarm      token_needed: a/m: push it\n" },
+	{ "status: an alarm of a CA",
+	    STATUS("true", "true", CREDENTIAL("ready"), "true", "true", "true},\"alarms\":[{"
+		"\"alarm\":\"ca_account\",\"tenant\":null,\"credential\":null,\"ca\":\"lab\","
+		"\"since\":1,\"by\":1,\"detail\":\"terms\"}],\"x\":{\"y\":1"), 3,
+	    "alarm      ca_account: lab, too late " },
 	{ "status: the renewer is down",
 	    STATUS("true", "true", CREDENTIAL("ready"), "false", "true", "true"), 3,
 	    "degraded   the renewer is down" },

@@ -59,6 +59,12 @@ good_run(void **state)
 	assert_int_equal(w.registrations, 1);
 	world_pass(&w, 2);
 	assert_string_equal(w.cred[0].problem, "");
+	assert_int_equal(w.account_words, 1); /* it is well: said once */
+	assert_string_equal(w.account_problem, "");
+	/* Status hears of every step that takes a turn, in their order. */
+	assert_non_null(strstr(w.cred[0].steps, "token,"));
+	assert_true(strstr(w.cred[0].steps, "order,") > strstr(w.cred[0].steps, "token,"));
+	assert_true(strstr(w.cred[0].steps, "install,") > strstr(w.cred[0].steps, "order,"));
 	/* Between two thirds and three quarters of the hour. */
 	assert_in_range(
 	    w.cred[0].renew_at_s, w.cred[0].not_before_s + 2400, w.cred[0].not_before_s + 2700);
@@ -87,7 +93,7 @@ static void
 one_failure(void **state)
 {
 	const struct fault_case *c = *state;
-	unsigned calls = calls_of_a_good_run();
+	unsigned calls = calls_of_a_good_run(), told = 0;
 
 	assert_in_range(calls, 15, 60);
 	for (unsigned n = 1; n <= calls; n++) {
@@ -104,8 +110,12 @@ one_failure(void **state)
 		world_pass(&w, 20);
 		assert_int_equal(w.cred[0].installs, 1);
 		assert_string_equal(w.cred[0].problem, "");
+		assert_string_equal(w.account_problem, "");
+		told += w.account_words == 3; /* well, not, and well again */
 		world_close(&w);
 	}
+	/* Where the account is refused it is an alarm; what may pass is none. */
+	assert_int_equal(told > 0, c->fault == FAULT_DENIED);
 }
 
 /* Whatever fails for good, from any call on: the parties are not hammered. */
@@ -655,10 +665,14 @@ pushed_token(void **state)
 	open_pushed(&w);
 	assert_true(world_until(&w, has_problem, 5));
 	assert_int_equal(strncmp(w.cred[0].problem, "token_awaited:", 14), 0);
+	assert_true(w.cred[0].token_until_s == 0);
 	w.token_life_s = 4000;
 	world_push(&w, "c00", false);
 	world_kill(&w);
 	assert_true(world_until(&w, all_installed, 5));
+	world_pass(&w, 2);
+	assert_in_range(
+	    w.cred[0].token_until_s, w.now_ms / 1000 + 3900, w.now_ms / 1000 + 4000);
 	w.cred[0].installs = 0;
 	world_event(&w, "renew", "c00");
 	assert_true(world_until(&w, all_installed, 5));

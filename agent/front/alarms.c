@@ -1,0 +1,371 @@
+#include "agent/front/alarms.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/front/life.h"
+
+enum { BUCKETS = 4096, LAPSING_PART = 5, FAILING_PART = 10 };
+
+static const char *const names[] = {
+#define X(name, text) text,
+	ALARMS(X)
+#undef X
+};
+static_assert(ARRAY_LEN(names) == ALARM__COUNT, "a name each");
+
+const char *
+alarm_name(enum alarm_kind k)
+{
+	return (unsigned)k < ALARM__COUNT ? names[k] : "unknown";
+}
+
+/* ---- judging ---------------------------------------------------------------------- */
+
+static bool PRINTF_LIKE(2, 3) found(struct alarm *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(out->detail, sizeof out->detail, fmt, ap);
+	va_end(ap);
+	return true;
+}
+
+static const char *
+why_not(const struct alarm_facts *facts)
+{
+	return facts->problem[0] != 0 ? facts->problem : "no problem is known";
+}
+
+static bool
+is_lapsing(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	int64_t left_s = facts->until_s - now_s;
+
+	if (!facts->ready || left_s < 0 ||
+	    left_s >= (facts->until_s - facts->from_s) / LAPSING_PART)
+		return false;
+	out->by_s = facts->until_s;
+	return found(out, "less than a fifth of its life is left, and no other is in force: %s",
+	    why_not(facts));
+}
+
+static bool
+is_expired(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	if (!facts->ready || facts->until_s >= now_s)
+		return false;
+	return found(out, "nothing is signed with it any more: %s", why_not(facts));
+}
+
+static bool
+awaits_token(const struct alarm_facts *facts)
+{
+	char reason[LIFE_REASON_MAX];
+
+	life_reason(facts->problem, reason);
+	return strcmp(reason, "token_awaited") == 0;
+}
+
+/* A tenth of its life, within bounds: a certificate of minutes has no quarter of an hour. */
+static int64_t
+patience_s(const struct alarm_facts *facts)
+{
+	int64_t part_s = (facts->until_s - facts->from_s) / FAILING_PART;
+
+	if (!facts->ready)
+		return ALARM_PATIENCE_NONE_S;
+	if (part_s > ALARM_PATIENCE_MAX_S)
+		return ALARM_PATIENCE_MAX_S;
+	return part_s < ALARM_PATIENCE_MIN_S ? ALARM_PATIENCE_MIN_S : part_s;
+}
+
+static bool
+is_failing(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	const struct credential_progress *p = &facts->progress;
+
+	if (p->failing_since_s == 0 || awaits_token(facts))
+		return false;
+	if (p->refusals == 0 && now_s - p->failing_since_s < patience_s(facts))
+		return false;
+	out->by_s = facts->ready ? facts->until_s : 0;
+	return found(out, "%s", why_not(facts));
+}
+
+/* What is kept must last until the renewal is due, and be here by the middle of the life. */
+static bool
+needs_token(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	int64_t half_s = facts->from_s + (facts->until_s - facts->from_s) / 2;
+	const struct credential_progress *p = &facts->progress;
+	bool early = p->by_push && facts->ready && now_s >= half_s &&
+		     p->token_until_s <= facts->renew_at_s;
+
+	if (!early && !awaits_token(facts))
+		return false;
+	out->by_s = facts->ready ? facts->until_s : 0;
+	return awaits_token(facts)
+		   ? found(out, "%s", why_not(facts))
+		   : found(out, "the renewal is due and needs a token: vesper token push");
+}
+
+static bool
+is_refused(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	(void)now_s;
+	if (facts->refused_at_s == 0)
+		return false;
+	out->by_s = facts->ready ? facts->until_s : 0;
+	return found(out, "what came is kept for inspection: %s", why_not(facts));
+}
+
+static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct alarm *out) = {
+	[ALARM_LAPSING] = is_lapsing,
+	[ALARM_EXPIRED] = is_expired,
+	[ALARM_FAILING] = is_failing,
+	[ALARM_TOKEN] = needs_token,
+	[ALARM_REFUSED] = is_refused,
+	[ALARM_ACCOUNT] = NULL, /* alarms_account() */
+};
+static_assert(ARRAY_LEN(judges) == ALARM__COUNT, "a judge each");
+
+bool
+alarm_judge(
+    enum alarm_kind k, const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	return facts->enabled && judges[k] != NULL && judges[k](facts, now_s, out);
+}
+
+/* ---- those that there are ----------------------------------------------------------- */
+
+struct alarms {
+	alarm_say *say;
+	void *arg;
+	struct alarm *bucket[BUCKETS];
+	size_t len, count[ALARM__COUNT], without[ALARM__COUNT], missed[ALARM__COUNT];
+	const struct config *config; /* of the round; never looked into: it may be gone */
+	size_t tenant, credential;   /* where the next look begins */
+	uint64_t round;
+};
+
+enum rc
+alarms_new(alarm_say *say, void *arg, struct alarms **out, struct fault *f)
+{
+	struct alarms *a = calloc(1, sizeof *a);
+
+	if (a == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "alarms");
+	a->say = say;
+	a->arg = arg;
+	a->round = 1;
+	*out = a;
+	return RC_OK;
+}
+
+void
+alarms_free(struct alarms *a)
+{
+	if (a == NULL)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (a->bucket[i] != NULL) {
+			struct alarm *gone = a->bucket[i];
+
+			a->bucket[i] = gone->next;
+			free(gone);
+		}
+	}
+	free(a);
+}
+
+/* FNV-1a: names are the operator's own, nobody chooses them to collide. */
+static uint32_t
+hash_text(uint32_t h, const char *text)
+{
+	for (; *text != 0; text++)
+		h = (h ^ (unsigned char)*text) * 16777619u;
+	return (h ^ '/') * 16777619u;
+}
+
+static struct alarm **
+place_of(struct alarms *a, enum alarm_kind k, const char *tenant, const char *name)
+{
+	uint32_t h = hash_text(hash_text(2166136261u ^ (uint32_t)k, tenant), name);
+	struct alarm **at = &a->bucket[h % BUCKETS];
+
+	while (*at != NULL && ((*at)->kind != k || strcmp((*at)->tenant, tenant) != 0 ||
+				  strcmp((*at)->name, name) != 0))
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+end(struct alarms *a, struct alarm **at)
+{
+	struct alarm *over = *at;
+
+	*at = over->next;
+	a->len--;
+	a->count[over->kind]--;
+	a->say(a->arg, over, false);
+	free(over);
+}
+
+static void
+begin(struct alarms *a, struct alarm **at, const struct alarm *is, int64_t now_s)
+{
+	struct alarm *new = a->len < ALARMS_MAX ? calloc(1, sizeof *new) : NULL;
+
+	if (new == NULL) {
+		a->missed[is->kind]++;
+		return;
+	}
+	*new = *is;
+	new->since_s = now_s;
+	new->next = NULL;
+	*at = new;
+	a->len++;
+	a->count[is->kind]++;
+	a->say(a->arg, new, true);
+}
+
+/* is NULL: it is not one, or no more. */
+static void
+note(struct alarms *a, enum alarm_kind k, const char *tenant, const char *name,
+    const struct alarm *is, int64_t now_s)
+{
+	struct alarm **at = place_of(a, k, tenant, name);
+
+	if (*at == NULL) {
+		if (is != NULL)
+			begin(a, at, is, now_s);
+	} else if (is == NULL) {
+		end(a, at);
+		return;
+	} else {
+		(*at)->by_s = is->by_s;
+		memcpy((*at)->detail, is->detail, sizeof is->detail);
+	}
+	if (*at != NULL)
+		(*at)->round = a->round;
+}
+
+static struct alarm
+named(enum alarm_kind k, const char *tenant, const char *name)
+{
+	struct alarm is = { .kind = k };
+
+	snprintf(is.tenant, sizeof is.tenant, "%s", tenant);
+	snprintf(is.name, sizeof is.name, "%s", name);
+	return is;
+}
+
+/* ---- a look --------------------------------------------------------------------------- */
+
+static void
+look_at(struct alarms *a, const struct credset *set, struct credset_place at, int64_t now_s)
+{
+	const struct config_tenant *t = &set->config->tenant[at.tenant];
+	struct credential *c = credset_credential(set, at);
+	char problem[CREDENTIAL_PROBLEM_MAX];
+	struct alarm_facts facts = { .enabled = t->enabled,
+		.ready = c->state == CREDENTIAL_READY,
+		.from_s =
+		    c->installed_at_s > c->not_before_s ? c->installed_at_s : c->not_before_s,
+		.until_s = c->not_after_s,
+		.renew_at_s = atomic_load(&c->renew_at_s),
+		.refused_at_s = atomic_load(&c->refused_at_s),
+		.problem = problem };
+
+	credential_problem(c, problem);
+	credential_progress(c, &facts.progress);
+	for (enum alarm_kind k = 0; k < ALARM__COUNT; k++) {
+		struct alarm is = named(k, c->tenant, c->name);
+
+		if (k != ALARM_ACCOUNT)
+			note(a, k, c->tenant, c->name,
+			    alarm_judge(k, &facts, now_s, &is) ? &is : NULL, now_s);
+	}
+}
+
+static bool
+is_there(const struct alarms *a, const struct credset *set, const struct alarm *one)
+{
+	if (one->kind == ALARM_ACCOUNT)
+		return config_ca_find(set->config, one->name) != NULL;
+	return one->round == a->round;
+}
+
+static void
+begin_round(struct alarms *a)
+{
+	a->round++;
+	a->tenant = a->credential = 0;
+}
+
+/* Of what the configuration does not name any more. */
+static void
+end_round(struct alarms *a, const struct credset *set)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct alarm **at = &a->bucket[i];
+
+		while (*at != NULL) {
+			if (is_there(a, set, *at))
+				at = &(*at)->next;
+			else
+				end(a, at);
+		}
+	}
+	memcpy(a->without, a->missed, sizeof a->without);
+	memset(a->missed, 0, sizeof a->missed);
+	begin_round(a);
+}
+
+bool
+alarms_look(struct alarms *a, const struct credset *set, int64_t now_s)
+{
+	if (a->config != set->config) /* the places are others: none must be passed over */
+		begin_round(a);
+	a->config = set->config;
+	for (size_t looked = 0; looked < ALARMS_LOOK; a->tenant++, a->credential = 0) {
+		if (a->tenant >= set->config->tenants) {
+			end_round(a, set);
+			return true;
+		}
+		for (; a->credential < set->config->tenant[a->tenant].credentials;
+		     a->credential++, looked++)
+			look_at(
+			    a, set, (struct credset_place){ a->tenant, a->credential }, now_s);
+		looked++;
+	}
+	return false;
+}
+
+void
+alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s)
+{
+	struct alarm is = named(ALARM_ACCOUNT, "", ca);
+
+	if (problem != NULL)
+		snprintf(is.detail, sizeof is.detail, "%s", problem);
+	note(a, ALARM_ACCOUNT, "", ca, problem != NULL ? &is : NULL, now_s);
+}
+
+size_t
+alarms_count(const struct alarms *a, enum alarm_kind k)
+{
+	return a->count[k] + a->without[k];
+}
+
+void
+alarms_each(const struct alarms *a, void (*one)(void *arg, const struct alarm *a), void *arg)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (const struct alarm *at = a->bucket[i]; at != NULL; at = at->next)
+			one(arg, at);
+	}
+}

@@ -1,0 +1,92 @@
+/*
+ * Alarms: what an operator has to know long before a certificate ends.  Each
+ * has a beginning and an end, both said once; in between it is in status and
+ * metrics.
+ *
+ * Looks at a set a few credentials at a time, so that the loop does not wait
+ * for it.  No clock, socket or log of its own.  One thread.
+ */
+#ifndef AGENT_FRONT_ALARMS_H
+#define AGENT_FRONT_ALARMS_H
+
+#include "agent/front/credset.h"
+
+#define ALARMS(X) \
+	X(LAPSING, "certificate_lapsing") /* less than a fifth of its life is left */ \
+	X(EXPIRED, "certificate_expired") \
+	X(FAILING, "renewal_failing")	  /* for good, or for longer than may be waited */ \
+	X(TOKEN, "token_needed")	  /* one that somebody has to bring */ \
+	X(REFUSED, "certificate_refused") /* what came was not put in force */ \
+	X(ACCOUNT, "ca_account")	  /* a CA whose account cannot be used */
+
+enum alarm_kind {
+#define X(name, text) ALARM_##name,
+	ALARMS(X)
+#undef X
+	    ALARM__COUNT
+};
+
+const char *alarm_name(enum alarm_kind k); /* "token_needed" */
+
+enum {
+	ALARMS_MAX = 16384, /* at once; beyond it they are counted alone */
+	ALARMS_LOOK = 256,  /* credentials of one look */
+	ALARMS_LOOK_MS = 100,
+	ALARMS_REST_MS = 2000, /* between two rounds */
+	ALARM_DETAIL_MAX = 256,
+	ALARM_PATIENCE_MAX_S = 900, /* how long a renewal may fail before it is one */
+	ALARM_PATIENCE_MIN_S = 60,
+	ALARM_PATIENCE_NONE_S = 300, /* with nothing in force */
+};
+
+struct alarm {
+	enum alarm_kind kind;
+	char tenant[CONFIG_NAME_MAX + 1]; /* ALARM_ACCOUNT: "" */
+	char name[CONFIG_NAME_MAX + 1];	  /* of the credential; ALARM_ACCOUNT: of the CA */
+	int64_t since_s;
+	int64_t by_s; /* when it will be too late; 0: not known, or it is */
+	char detail[ALARM_DETAIL_MAX];
+	uint64_t round; /* alarms.c's own */
+	struct alarm *next;
+};
+
+/* begins: else it is over. */
+typedef void alarm_say(void *arg, const struct alarm *a, bool begins);
+
+struct alarms;
+enum rc alarms_new(alarm_say *say, void *arg, struct alarms **out, struct fault *f) MUST_CHECK;
+void alarms_free(struct alarms *a); /* says nothing */
+
+/*
+ * The next ALARMS_LOOK credentials of the set; true when that was the last of
+ * them: what was not there any more is over then.
+ */
+bool alarms_look(struct alarms *a, const struct credset *set, int64_t now_s);
+
+/* The renewer's word about a CA's account; problem NULL: it is well. */
+void alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s);
+
+/* How many there are of a kind, with those that found no room. */
+size_t alarms_count(const struct alarms *a, enum alarm_kind k);
+
+/* In no order. */
+void alarms_each(
+    const struct alarms *a, void (*one)(void *arg, const struct alarm *a), void *arg);
+
+/* ---- what is judged: pure ---- */
+
+struct alarm_facts {
+	bool enabled; /* the tenant is */
+	bool ready;
+	int64_t from_s, until_s; /* of READY: validity, from the installation on */
+	int64_t renew_at_s;	 /* 0: unknown */
+	int64_t refused_at_s;
+	struct credential_progress progress;
+	const char *problem; /* "" none */
+};
+
+/* Is it one now?  Then by_s and detail of *out are set, else nothing is. */
+bool alarm_judge(
+    enum alarm_kind k, const struct alarm_facts *facts, int64_t now_s, struct alarm *out);
+
+#endif

@@ -1,0 +1,306 @@
+/* Alarms: what is one, that each begins and ends once, and events by their numbers. */
+#include "agent/front/alarms.h"
+#include "agent/front/events.h"
+
+#include <stdio.h>
+
+#include "stir/jtext.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/rows.h"
+
+enum { NOW = 1800000000, DAY = 86400 };
+
+/* ---- what is one ---- */
+
+#define READY(age, life) \
+	.enabled = true, .ready = true, .from_s = NOW - (age), .until_s = NOW - (age) + (life)
+#define PUSH(until)	.progress = { .by_push = true, .token_until_s = (until) }
+#define FAILS(since, n) .progress = { .failing_since_s = NOW - (since), .refusals = (n) }
+
+static struct judge_case {
+	const char *name;
+	enum alarm_kind kind;
+	struct alarm_facts facts;
+	bool is;
+} cases[] = {
+	/* clang-format off */
+	{ "new", ALARM_LAPSING, { READY(0, DAY) }, false },
+	{ "the renewal is due", ALARM_LAPSING, { READY(DAY * 3 / 4, DAY) }, false },
+	{ "a fifth is left", ALARM_LAPSING, { READY(DAY * 4 / 5, DAY) }, false },
+	{ "less than a fifth", ALARM_LAPSING, { READY(DAY * 4 / 5 + 1, DAY) }, true },
+	{ "the last second", ALARM_LAPSING, { READY(DAY, DAY) }, true },
+	{ "over is another alarm", ALARM_LAPSING, { READY(DAY + 1, DAY) }, false },
+	{ "of minutes", ALARM_LAPSING, { READY(721, 900) }, true },
+	{ "nothing there", ALARM_LAPSING, { .enabled = true }, false },
+	{ "a disabled tenant's", ALARM_LAPSING, { .ready = true, .from_s = NOW - DAY, .until_s = NOW }, false },
+	{ "in the last second", ALARM_EXPIRED, { READY(DAY, DAY) }, false },
+	{ "over", ALARM_EXPIRED, { READY(DAY + 1, DAY) }, true },
+	{ "none is none that is over", ALARM_EXPIRED, { .enabled = true }, false },
+	{ "over, of a disabled tenant", ALARM_EXPIRED, { .ready = true, .until_s = 1 }, false },
+	{ "does not fail", ALARM_FAILING, { READY(DAY / 2, DAY) }, false },
+	{ "fails since a moment", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(899, 0) }, false },
+	{ "fails since a quarter of an hour", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(900, 0) }, true },
+	{ "fails for good", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(0, 1) }, true },
+	{ "of minutes, a moment", ALARM_FAILING, { READY(450, 900), FAILS(89, 0) }, false },
+	{ "of minutes, a tenth", ALARM_FAILING, { READY(450, 900), FAILS(90, 0) }, true },
+	{ "of seconds, a moment", ALARM_FAILING, { READY(30, 60), FAILS(59, 0) }, false },
+	{ "never was one, a moment", ALARM_FAILING, { .enabled = true, FAILS(299, 0) }, false },
+	{ "never was one", ALARM_FAILING, { .enabled = true, FAILS(300, 0) }, true },
+	{ "a token is awaited, which is an alarm of its own", ALARM_FAILING,
+	    { READY(DAY / 2, DAY), FAILS(5000, 0), .problem = "token_awaited: push it" }, false },
+	{ "nobody has to bring a token", ALARM_TOKEN, { READY(DAY / 2, DAY), .renew_at_s = NOW + 9 }, false },
+	{ "in the first half there is time", ALARM_TOKEN,
+	    { READY(DAY / 2 - 1, DAY), .renew_at_s = NOW + DAY / 6, PUSH(0) }, false },
+	{ "none is here by the middle", ALARM_TOKEN,
+	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(0) }, true },
+	{ "one is here and ends before", ALARM_TOKEN,
+	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(NOW + DAY / 6) }, true },
+	{ "one is here that lasts", ALARM_TOKEN,
+	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(NOW + DAY / 6 + 1) }, false },
+	{ "the first one is awaited", ALARM_TOKEN,
+	    { .enabled = true, .problem = "token_awaited: push it" }, true },
+	{ "another problem", ALARM_TOKEN, { .enabled = true, .problem = "acme_busy: later" }, false },
+	{ "a word like it", ALARM_TOKEN, { .enabled = true, .problem = "token_awaited" }, false },
+	{ "nothing was refused", ALARM_REFUSED, { READY(0, DAY) }, false },
+	{ "one was refused", ALARM_REFUSED, { READY(0, DAY), .refused_at_s = NOW - 5 }, true },
+	{ "refused, and none is in force", ALARM_REFUSED, { .enabled = true, .refused_at_s = 1 }, true },
+	{ "accounts are told, not judged", ALARM_ACCOUNT, { READY(DAY + 1, DAY), FAILS(0, 9) }, false },
+	/* clang-format on */
+};
+
+static void
+judged(void **state)
+{
+	struct judge_case *c = *state;
+	struct alarm out = { .by_s = -1 };
+
+	if (c->facts.problem == NULL)
+		c->facts.problem = "";
+	assert_int_equal(alarm_judge(c->kind, &c->facts, NOW, &out), c->is);
+	if (!c->is) {
+		assert_true(out.by_s == -1 && out.detail[0] == 0);
+		return;
+	}
+	assert_true(out.detail[0] != 0);
+	if (c->kind == ALARM_TOKEN && c->facts.ready)
+		assert_true(out.by_s == c->facts.until_s);
+}
+
+/* ---- beginning and end ---- */
+
+struct heard {
+	unsigned begins, ends;
+	struct alarm last;
+};
+
+static void
+hear(void *arg, const struct alarm *a, bool begins)
+{
+	struct heard *h = arg;
+
+	h->begins += begins;
+	h->ends += !begins;
+	h->last = *a;
+}
+
+static void
+look_all(struct alarms *a, const struct credset *set, int64_t now_s)
+{
+	for (unsigned n = 0; !alarms_look(a, set, now_s); n++)
+		assert_true(n < 1000);
+}
+
+static void
+put_tenants(unsigned n)
+{
+	char text[512], name[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "t%03u", i);
+		snprintf(text, sizeof text, "numbers = { \"1202555%04u\" }\n%s", i,
+		    BWORLD_DELEGATE("atis-delegate", ""));
+		bworld_tenant(name, text);
+	}
+}
+
+/* Of 600 credentials the one that is refused, over several looks; and those that go. */
+static void
+each_begins_and_ends_once(void **state)
+{
+	struct bworld world;
+	struct works w;
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+	struct credset_place at;
+
+	(void)state;
+	bworld_open(&world);
+	put_tenants(600);
+	bworld_works(&world, &w, NOW);
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	assert_false(alarms_look(a, w.set, NOW)); /* not all at once */
+	look_all(a, w.set, NOW);
+	assert_int_equal(h.begins + h.ends, 0);
+	assert_true(credset_find(w.set, "t599", "main", &at));
+	atomic_store(&credset_credential(w.set, at)->refused_at_s, NOW);
+	for (int i = 0; i < 3; i++)
+		look_all(a, w.set, NOW + i);
+	assert_int_equal(h.begins, 1);
+	assert_string_equal(h.last.tenant, "t599");
+	assert_true(h.last.since_s == NOW && h.last.kind == ALARM_REFUSED);
+	assert_int_equal(alarms_count(a, ALARM_REFUSED), 1);
+	/* Another tree in the middle of a round: it neither ends nor begins again. */
+	bworld_tenant("t000", "numbers = { \"13035550100\" }\n");
+	assert_false(alarms_look(a, w.set, NOW + 5));
+	assert_int_equal(works_load(&w, NOW + 5, NULL), RC_OK);
+	look_all(a, w.set, NOW + 6);
+	assert_int_equal(h.begins * 10 + h.ends, 10);
+	/* A new one is in force. */
+	assert_true(credset_find(w.set, "t599", "main", &at));
+	atomic_store(&credset_credential(w.set, at)->refused_at_s, 0);
+	look_all(a, w.set, NOW + 7);
+	assert_int_equal(h.begins * 10 + h.ends, 11);
+	assert_true(h.last.since_s == NOW);
+	/* Begins again, and its credential leaves the configuration. */
+	atomic_store(&credset_credential(w.set, at)->refused_at_s, NOW + 8);
+	look_all(a, w.set, NOW + 8);
+	assert_int_equal(alarms_count(a, ALARM_REFUSED), 1);
+	bworld_tenant("t599", "numbers = { \"13035550100\" }\n");
+	assert_int_equal(works_load(&w, NOW + 9, NULL), RC_OK);
+	look_all(a, w.set, NOW + 9);
+	assert_int_equal(h.begins * 10 + h.ends, 22);
+	assert_int_equal(alarms_count(a, ALARM_REFUSED), 0);
+	alarms_free(a);
+	works_done(&w);
+	bworld_close(&world);
+}
+
+static void
+count_one(void *arg, const struct alarm *a)
+{
+	(void)a;
+	++*(unsigned *)arg;
+}
+
+static void
+accounts_are_told(void **state)
+{
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	alarms_account(a, "lab", NULL, NOW);
+	assert_int_equal(h.begins + h.ends, 0);
+	alarms_account(a, "lab", "acme_unauthorized: no", NOW);
+	alarms_account(a, "lab", "acme_unauthorized: never", NOW + 1);
+	alarms_account(a, "other", "acme_terms: agree", NOW + 2);
+	assert_int_equal(h.begins * 10 + h.ends, 20);
+	alarms_each(a, count_one, &n);
+	assert_int_equal(n, 2);
+	alarms_account(a, "lab", NULL, NOW + 3);
+	assert_int_equal(h.begins * 10 + h.ends, 21);
+	assert_string_equal(h.last.name, "lab");
+	assert_string_equal(h.last.detail, "acme_unauthorized: never");
+	assert_true(h.last.since_s == NOW);
+	alarms_account(a, "lab", NULL, NOW + 4);
+	assert_int_equal(h.ends, 1);
+	alarms_free(a);
+}
+
+/* More than there is room for: counted, and none of those that are there is lost. */
+static void
+there_is_a_most(void **state)
+{
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+	char name[16];
+
+	(void)state;
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	for (unsigned i = 0; i < ALARMS_MAX + 7; i++) {
+		snprintf(name, sizeof name, "ca%u", i);
+		alarms_account(a, name, "x: y", NOW);
+	}
+	assert_int_equal(h.begins, ALARMS_MAX);
+	assert_int_equal(alarms_count(a, ALARM_ACCOUNT), ALARMS_MAX);
+	alarms_account(a, "ca0", NULL, NOW);
+	assert_int_equal(h.ends, 1);
+	alarms_free(a);
+}
+
+/* ---- events ---- */
+
+static json_t *
+after(const struct events *e, uint64_t n)
+{
+	AUTO_BUF out = BUF_INIT(4 * 1024 * 1024);
+	json_t *root = NULL;
+
+	events_after(e, n, &out);
+	assert_int_equal(buf_check(&out, NULL), RC_OK);
+	root = json_loadb((const char *)out.ptr, out.len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(root);
+	return root;
+}
+
+static void
+expect_events(const struct events *e, uint64_t n, size_t len, int first, bool more, bool lost)
+{
+	json_auto_t *root = after(e, n);
+	const json_t *list = json_object_get(root, "events");
+
+	assert_int_equal(json_array_size(list), len);
+	if (len > 0)
+		assert_int_equal(
+		    json_integer_value(json_object_get(json_array_get(list, 0), "id")), first);
+	assert_int_equal(json_is_true(json_object_get(root, "more")), more);
+	assert_int_equal(json_is_true(json_object_get(root, "lost")), lost);
+}
+
+static void
+events_by_number(void **state)
+{
+	struct events *e = NULL;
+	char large[EVENT_TEXT_MAX + 2];
+	json_auto_t *root = NULL;
+
+	(void)state;
+	assert_int_equal(events_new(&e, NULL), RC_OK);
+	expect_events(e, 0, 0, 0, false, false);
+	expect_events(e, 7, 0, 0, false, true); /* of another life */
+	assert_int_equal(events_add(e, "one", span_str("\"tenant\":\"acme\""), NOW), 1);
+	memset(large, 'x', sizeof large);
+	assert_int_equal(events_add(e, "two", span_of(large, sizeof large), NOW), 2);
+	expect_events(e, 0, 2, 1, false, false);
+	expect_events(e, 1, 1, 2, false, false);
+	expect_events(e, 2, 0, 0, false, false);
+	root = after(e, 0);
+	assert_string_equal(json_string_value(json_object_get(
+				json_array_get(json_object_get(root, "events"), 0), "tenant")),
+	    "acme");
+	for (unsigned i = 3; i <= EVENTS_MAX; i++)
+		(void)events_add(e, "more", (struct span){ 0 }, NOW);
+	expect_events(e, 0, EVENTS_PAGE, 1, true, false);
+	(void)events_add(e, "last", (struct span){ 0 }, NOW);
+	expect_events(e, 0, EVENTS_PAGE, 2, true, true);
+	expect_events(e, 1, EVENTS_PAGE, 2, true, false);
+	expect_events(e, EVENTS_MAX, 1, EVENTS_MAX + 1, false, false);
+	events_free(e);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(cases) + 4];
+	size_t n = 0;
+
+	ROWS(tests, n, cases, judged);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(each_begins_and_ends_once);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(accounts_are_told);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_is_a_most);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(events_by_number);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
