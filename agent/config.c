@@ -262,6 +262,7 @@ ca_done(struct config_ca *ca)
 {
 	free(ca->name);
 	strings_done(&ca->command);
+	strings_done(&ca->domain_command);
 	free(ca->directory);
 	free(ca->tls_ca);
 	free(ca->eab_kid);
@@ -440,6 +441,16 @@ config_source_name(enum token_source source)
 		[SOURCE_COMMAND] = "command" };
 
 	return names[source];
+}
+
+const char *
+config_domain_name(enum domain_challenge how)
+{
+	static const char *const names[] = {
+		[DOMAIN_NONE] = "none", [DOMAIN_HTTP_01] = "http-01", [DOMAIN_DNS_01] = "dns-01"
+	};
+
+	return names[how];
 }
 
 enum issuer

@@ -76,6 +76,11 @@ enum issuer {
 	ISSUER_HAND,	/* an operator carries request and chain; also without a ca */
 };
 
+/* How a domain is proven to a CA: by an operator's command, in one of these ways. */
+enum domain_challenge { DOMAIN_NONE, DOMAIN_HTTP_01, DOMAIN_DNS_01 };
+
+const char *config_domain_name(enum domain_challenge how); /* "http-01" */
+
 struct config_ca { /* ca NAME { … } */
 	char *name;
 	enum issuer issuer;
@@ -91,6 +96,8 @@ struct config_ca { /* ca NAME { … } */
 	char *constraints_type, *enhanced_type;	   /* D-33 identifier types */
 	bool csr_basic_constraints, csr_key_usage; /* D-34 */
 	char *csr_country, *csr_organization;
+	enum domain_challenge domain_challenge; /* NONE: no dns identifier is ordered */
+	struct config_strings domain_command;	/* with it: absolute path, arguments */
 };
 
 /* Where tokens of an authority come from; one that was pushed goes first everywhere. */

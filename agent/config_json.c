@@ -60,7 +60,8 @@ ca_json(const struct config_ca *ca)
 	static const char *const response[] = { "tkauth", "atc", "both" };
 
 	return json_pack(
-	    "{s:s,s:s,s:o,s:s?,s:s?,s:s?,s:s?,s:o,s:b,s:s?,s:s?,s:s?,s:s?,s:b,s:b,s:s?,s:s?}",
+	    "{s:s,s:s,s:o,s:s?,s:s?,s:s?,s:s?,s:o,s:b,s:s?,s:s?,s:s?,s:s?,s:b,s:b,s:s?,s:s?,"
+	    "s:s,s:o}",
 	    "name", ca->name, "issuer", config_issuer_name(ca->issuer), "command",
 	    strings_json(&ca->command), "directory", ca->directory, "tls_ca", ca->tls_ca,
 	    "eab_kid", ca->eab_kid, "eab_key", ca->eab_key.text, "contact",
@@ -69,7 +70,8 @@ ca_json(const struct config_ca *ca)
 	    "constraints_type", ca->constraints_type, "enhanced_type", ca->enhanced_type,
 	    "csr_basic_constraints", ca->csr_basic_constraints, "csr_key_usage",
 	    ca->csr_key_usage, "csr_country", ca->csr_country, "csr_organization",
-	    ca->csr_organization);
+	    ca->csr_organization, "domain_challenge", config_domain_name(ca->domain_challenge),
+	    "domain_command", strings_json(&ca->domain_command));
 }
 
 static json_t *

@@ -280,7 +280,7 @@ refuse_acme_keys(const struct section *s, const char *issuer, struct fault *f)
 {
 	static const char *const keys[] = { "directory", "tls_ca", "eab_kid", "eab_key",
 		"contact", "terms_agreed", "token", "tkauth_response", "constraints_type",
-		"enhanced_type" };
+		"enhanced_type", "domain_challenge", "domain_command" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (section_has(s, keys[i]))
@@ -288,6 +288,41 @@ refuse_acme_keys(const struct section *s, const char *issuer, struct fault *f)
 			    "'%s' belongs to ACME: drop it, or issuer = \"%s\"", keys[i],
 			    issuer);
 	}
+	return RC_OK;
+}
+
+/* The supervisor runs it as it stands: no shell, no search, nothing put in. */
+static enum rc
+read_command(
+    const struct section *s, const char *key, struct config_strings *out, struct fault *f)
+{
+	TRY(section_strings(s, key, out, f));
+	if (out->len == 0)
+		return section_bad(s, NULL, f,
+		    "'%s' is missing; write %s = { \"/PATH/PROGRAM\", \"ARGUMENT\" }", key,
+		    key);
+	if (out->item[0][0] != '/')
+		return section_bad(
+		    s, key, f, "'%s' begins with the absolute path of a program", key);
+	if (out->len > MAX_COMMAND)
+		return section_bad(s, key, f, "'%s' has more than %d words", key, MAX_COMMAND);
+	return RC_OK;
+}
+
+static enum rc
+read_domain(const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	const char *const ways[] = { config_domain_name(DOMAIN_NONE),
+		config_domain_name(DOMAIN_HTTP_01), config_domain_name(DOMAIN_DNS_01), NULL };
+	unsigned choice = 0;
+
+	TRY(section_choice(s, "domain_challenge", ways, &choice, f));
+	ca->domain_challenge = (enum domain_challenge)choice;
+	if (ca->domain_challenge != DOMAIN_NONE)
+		return read_command(s, "domain_command", &ca->domain_command, f);
+	if (section_has(s, "domain_command"))
+		return section_bad(s, "domain_command", f,
+		    "'domain_command' needs domain_challenge = \"http-01\" or \"dns-01\"");
 	return RC_OK;
 }
 
@@ -313,25 +348,8 @@ read_acme(
 	TRY(section_choice(s, "tkauth_response", response, &choice, f));
 	ca->tkauth_response = choice;
 	TRY(section_required(s, "constraints_type", &ca->constraints_type, f));
-	return section_required(s, "enhanced_type", &ca->enhanced_type, f);
-}
-
-/* The supervisor runs it as it stands: no shell, no search, nothing put in. */
-static enum rc
-read_command(const struct section *s, struct config_strings *out, struct fault *f)
-{
-	TRY(section_strings(s, "command", out, f));
-	if (out->len == 0)
-		return section_bad(s, NULL, f,
-		    "'command' is missing; write command = { \"/PATH/PROGRAM\", "
-		    "\"ARGUMENT\" }");
-	if (out->item[0][0] != '/')
-		return section_bad(
-		    s, "command", f, "'command' begins with the absolute path of a program");
-	if (out->len > MAX_COMMAND)
-		return section_bad(
-		    s, "command", f, "'command' has more than %d words", MAX_COMMAND);
-	return RC_OK;
+	TRY(section_required(s, "enhanced_type", &ca->enhanced_type, f));
+	return read_domain(s, ca, f);
 }
 
 static enum rc
@@ -348,7 +366,7 @@ read_ca(const struct config *c, const struct section *s, struct config_ca *ca, s
 	else
 		TRY(refuse_acme_keys(s, issuers[choice], f));
 	if (ca->issuer == ISSUER_COMMAND)
-		TRY(read_command(s, &ca->command, f));
+		TRY(read_command(s, "command", &ca->command, f));
 	else if (section_has(s, "command"))
 		return section_bad(s, "command", f, "'command' needs issuer = \"command\"");
 	return read_ca_csr(s, ca, f);
@@ -429,7 +447,7 @@ read_given(const struct section *s, struct config_authority *a, struct fault *f)
 	TRY(refuse_keys(s, rest, n, name, f));
 	TRY(section_string(s, "tls_ca", &a->tls_ca, f));
 	if (a->source == SOURCE_COMMAND)
-		TRY(read_command(s, &a->command, f));
+		TRY(read_command(s, "command", &a->command, f));
 	else if (section_has(s, "command"))
 		return section_bad(s, "command", f, "'command' needs source = \"command\"");
 	TRY(section_string(s, "path", &a->path, f));

@@ -35,6 +35,7 @@ static cfg_opt_t ca_options[] = {
 	TEXT_DEF("enhanced_type", "EnhancedJWTClaimConstraints"),
 	NO("csr_basic_constraints"), NO("csr_key_usage"),
 	TEXT("csr_country"), TEXT("csr_organization"),
+	TEXT_DEF("domain_challenge", "none"), LIST("domain_command"),
 	CFG_END()
 };
 

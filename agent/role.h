@@ -57,6 +57,7 @@ enum control_kind {
 enum hook_kind {
 	HOOK_ISSUE = 1, /* ca: a request in PEM to its chain */
 	HOOK_TOKEN,	/* authority: what is asked for in JSON to a token */
+	HOOK_DOMAIN,	/* ca: a challenge in JSON that is to be met, or is over */
 };
 
 enum { CONTROL_NAME = 64, HOOK_NOT_RUN = 255 };

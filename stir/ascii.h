@@ -25,6 +25,12 @@ ascii_is_alnum(uint8_t c)
 	return ascii_is_alpha(c) || ascii_is_digit(c);
 }
 
+static inline uint8_t
+ascii_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
 /* Of a hexadecimal digit in either case; -1: it is none. */
 static inline int
 ascii_hex(uint8_t c)

@@ -2,11 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "stir/der.h"
 
-enum { CSR_MAX_DER = 131072 };
+enum { CSR_MAX_DER = 131072, DNS_NAME_MAX = 253 };
 
 static const char oid_tnauth[] = "1.3.6.1.5.5.7.1.26";
 static const char oid_constraints[] = "1.3.6.1.5.5.7.1.27";
@@ -53,6 +55,20 @@ add_extension(
 	return RC_OK;
 }
 
+/* RFC 8555 section 7.4: the dns identifier is a dNSName; [2] IMPLICIT IA5String. */
+static enum rc
+add_dns_name(extension_stack *list, const char *dns_name, struct fault *f)
+{
+	AUTO_BUF name = BUF_INIT(DNS_NAME_MAX + 8), names = BUF_INIT(DNS_NAME_MAX + 16);
+
+	if (strlen(dns_name) > DNS_NAME_MAX)
+		return FAULT(f, RC_INVALID, "csr", "a dNSName of %zu", strlen(dns_name));
+	der_put(&name, 0x80 | GEN_DNS, span_str(dns_name));
+	der_put(&names, DER_SEQUENCE, buf_view(&name));
+	TRY(buf_check(&names, f));
+	return add_extension(list, "2.5.29.17", false, buf_view(&names), f);
+}
+
 static enum rc
 fill_extensions(extension_stack *list, const struct csr_template *t, struct fault *f)
 {
@@ -65,6 +81,8 @@ fill_extensions(extension_stack *list, const struct csr_template *t, struct faul
 	if (t->key_usage)
 		TRY(add_extension(list, "2.5.29.15", true,
 		    span_of(digital_signature, sizeof digital_signature), f));
+	if (t->dns_name != NULL)
+		TRY(add_dns_name(list, t->dns_name, f));
 	/* RFC 9448 section 4: the octets of the identifier are those of the extension. */
 	TRY(add_extension(list, oid_tnauth, false, t->tnauth_der, f));
 	if (t->constraints_der.len == 0)
@@ -185,6 +203,27 @@ read_basic_constraints(struct csr_facts *c, X509_EXTENSION *ext, struct fault *f
 	return RC_OK;
 }
 
+/* As of a certificate: several names, or another kind, name nothing. */
+static enum rc
+read_dns_name(struct csr_facts *c, X509_EXTENSION *ext, struct fault *f)
+{
+	AUTO_OSSL(GENERAL_NAMES) *names = X509V3_EXT_d2i(ext);
+	const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, 0);
+	const char *text;
+	size_t len;
+
+	if (names == NULL || c->dns_name != NULL)
+		return FAULT_OPENSSL(f, RC_INVALID, "csr_extension", "subjectAltName");
+	if (sk_GENERAL_NAME_num(names) != 1 || name->type != GEN_DNS)
+		return RC_OK;
+	text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
+	len = (size_t)ASN1_STRING_length(name->d.dNSName);
+	if (len == 0 || len > DNS_NAME_MAX || memchr(text, 0, len) != NULL)
+		return FAULT(f, RC_INVALID, "csr_extension", "a dNSName that is none");
+	c->dns_name = strndup(text, len);
+	return c->dns_name != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "dNSName");
+}
+
 static enum rc
 read_one(struct csr_facts *c, X509_EXTENSION *ext, struct fault *f)
 {
@@ -197,6 +236,8 @@ read_one(struct csr_facts *c, X509_EXTENSION *ext, struct fault *f)
 		return copy_once(&c->tnauth_der, value, f);
 	if (OBJ_obj2nid(oid) == NID_basic_constraints)
 		return read_basic_constraints(c, ext, f);
+	if (OBJ_obj2nid(oid) == NID_subject_alt_name)
+		return read_dns_name(c, ext, f);
 	if (oid_is(oid, oid_constraints)) {
 		c->form = CONSTRAINTS_JWT;
 		return copy_once(&c->constraints_der, value, f);
@@ -286,7 +327,8 @@ void
 csr_done(struct csr_facts *c)
 {
 	free(c->subject);
-	c->subject = NULL;
+	free(c->dns_name);
+	c->subject = c->dns_name = NULL;
 	buf_free(&c->tnauth_der);
 	buf_free(&c->constraints_der);
 }

@@ -16,6 +16,7 @@ struct csr_template {
 	enum constraints_form form;
 	bool basic_constraints; /* ask for CA:FALSE explicitly (D-34) */
 	bool key_usage;		/* ask for digitalSignature */
+	const char *dns_name;	/* of subjectAltName; NULL: none */
 };
 
 /*
@@ -39,6 +40,7 @@ struct csr_facts {
 	uint8_t key_id[KEY_ID_LEN];
 	struct buf tnauth_der, constraints_der;
 	enum constraints_form form;
+	char *dns_name; /* the only name of subjectAltName, a dNSName; else NULL */
 };
 enum rc csr_decode(struct span der, struct csr_facts *out, struct fault *f) MUST_CHECK;
 void csr_done(struct csr_facts *c);

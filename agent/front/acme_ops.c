@@ -365,15 +365,32 @@ put_identifier(json_t *list, const char *type, const struct buf *der, struct fau
 	return RC_OK;
 }
 
+/* Beside the numbers, in the same order: what is bound together is proven together. */
 static enum rc
-put_identifiers(
-    json_t *payload, const struct acme *a, const struct asked *asked, struct fault *f)
+put_domain(json_t *list, const struct op_call *call, const struct asked *asked, struct fault *f)
+{
+	char domain[WANT_DOMAIN_MAX + 1];
+	json_t *item;
+
+	want_domain(call->w->set->config, asked->config, domain);
+	if (domain[0] == 0)
+		return RC_OK;
+	item = json_pack("{s:s, s:s}", "type", "dns", "value", domain);
+	if (item == NULL || json_array_append_new(list, item) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "an identifier");
+	return RC_OK;
+}
+
+static enum rc
+put_identifiers(const struct op_call *call, json_t *payload, const struct acme *a,
+    const struct asked *asked, struct fault *f)
 {
 	json_t *list = json_array();
 	const char *type = a->ca->constraints_type; /* D-33 */
 
 	TRY(op_put(payload, "identifiers", list, f)); /* the payload's from here on */
 	TRY(put_identifier(list, "TNAuthList", &asked->tnauth_der, f));
+	TRY(put_domain(list, call, asked, f));
 	if (asked->constraints_der.len == 0)
 		return RC_OK;
 	if (asked->config->constraints->form == CONSTRAINTS_ENHANCED)
@@ -426,7 +443,7 @@ new_order_op(struct op_call *call, json_t *answer, struct fault *f)
 	TRY(find_acme(call, &a, f));
 	TRY(asked_read(call, &asked, f));
 	TRY(check_ca(asked.config, a.ca, f));
-	TRY(put_identifiers(payload, &a, &asked, f));
+	TRY(put_identifiers(call, payload, &a, &asked, f));
 	TRY(put_not_after(call, payload, f));
 	TRY(put_replaces(call, &asked, payload, f));
 	return answer_json(call, &a, payload, answer, f);
@@ -454,6 +471,18 @@ check_token(const struct acme *a, const char *text, struct fault *f)
 	return RC_OK;
 }
 
+/* RFC 8555 section 7.5.1: an empty object; a command has done what it is about. */
+static enum rc
+answer_domain(const struct op_call *call, const struct acme *a, json_t *answer, struct fault *f)
+{
+	json_auto_t *payload = json_object();
+
+	if (a->ca->domain_challenge == DOMAIN_NONE)
+		return REFUSE(
+		    f, RC_DENIED, INVALID_MEMBER, "token", "no domain is proven to this CA");
+	return answer_json(call, a, payload, answer, f);
+}
+
 enum rc
 challenge_op(struct op_call *call, json_t *answer, struct fault *f)
 {
@@ -462,6 +491,8 @@ challenge_op(struct op_call *call, json_t *answer, struct fault *f)
 	struct acme a = { 0 };
 
 	TRY(find_acme(call, &a, f));
+	if (token == NULL)
+		return answer_domain(call, &a, answer, f);
 	TRY(check_token(&a, token, f));
 	/* D-27: RFC 9448 section 3 says tkauth, older servers want atc. */
 	if (a.ca->tkauth_response != TKAUTH_ATC)

@@ -57,7 +57,7 @@ static const struct op ops[] = {
 	    { "only_existing", BOOLEAN } } },
 	{ "new-order", new_order_op, { CA, KID, NONCE, URL, TENANT, NAME, TNAUTHLIST,
 	    CONSTRAINTS, { "not_after", NUMBER | OPTIONAL }, { "replaces", TEXT | OPTIONAL } } },
-	{ "challenge", challenge_op, { CA, KID, NONCE, URL, { "token", TEXT } } },
+	{ "challenge", challenge_op, { CA, KID, NONCE, URL, { "token", TEXT | NUL } } },
 	{ "csr", csr_op, { TENANT, NAME, TNAUTHLIST, CONSTRAINTS } },
 	{ "finalize", finalize_op, { CA, KID, NONCE, URL, TENANT, NAME } },
 	{ "post-as-get", post_as_get_op, { CA, KID, NONCE, URL } },

@@ -6,6 +6,7 @@
 #include "agent/front/retire.h"
 #include "agent/front/spare.h"
 #include "agent/front/store.h"
+#include "agent/front/want.h"
 #include "agent/log.h"
 
 enum { PENDING_MODE = 0600, SUBJECT_MAX = 64, DAY_S = 86400 };
@@ -81,7 +82,7 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 	const struct config_credential *cc = credset_config(w->set, at);
 	const struct config_ca *ca =
 	    cc->ca != NULL ? config_ca_find(w->set->config, cc->ca) : NULL;
-	char subject[SUBJECT_MAX] = "";
+	char subject[SUBJECT_MAX] = "", domain[WANT_DOMAIN_MAX + 1];
 	AUTO_OSSL(EVP_PKEY) *key = NULL;
 	OSSL_LIB_CTX *libctx = NULL;
 	struct fault why = { 0 };
@@ -90,6 +91,8 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 	enum rc rc;
 
 	subject_of(cc, subject, &t);
+	want_domain(w->set->config, cc, domain);
+	t.dns_name = domain[0] != 0 ? domain : NULL;
 	if (ca != NULL) { /* D-34 */
 		t.organization = ca->csr_organization;
 		t.country = ca->csr_country;
@@ -105,11 +108,13 @@ build(struct works *w, struct credset_place at, const uint8_t point[P256_POINT_L
 }
 
 static bool
-same_octets(const struct pending *p, const struct csr_template *t)
+same_octets(const struct pending *p, const struct csr_template *t, const char *domain)
 {
+	const char *has = p->facts.dns_name != NULL ? p->facts.dns_name : "";
 	bool bare = t->constraints_der.len == 0;
 
-	return span_eq(buf_view(&p->facts.tnauth_der), t->tnauth_der) &&
+	return strcmp(has, domain) == 0 &&
+	       span_eq(buf_view(&p->facts.tnauth_der), t->tnauth_der) &&
 	       span_eq(buf_view(&p->facts.constraints_der), t->constraints_der) &&
 	       (bare || p->facts.form == t->form);
 }
@@ -273,18 +278,21 @@ pending_make(struct works *w, struct credset_place at, struct span tnauth_der,
 	struct csr_template t = { .tnauth_der = tnauth_der,
 		.constraints_der = constraints_der };
 	AUTO_PENDING old = { 0 };
+	char domain[WANT_DOMAIN_MAX + 1];
 	struct fault why = { 0 };
 	bool in_force;
 	enum rc rc;
 
 	if (cc->constraints != NULL)
 		t.form = cc->constraints->form;
+	want_domain(c, cc, domain);
 	rc = pending_read(c, tenant->name, cc->name, &old, &why);
 	if (rc == RC_IO || rc == RC_NO_MEMORY)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	/* With a key that is to serve once; else it is installed, and the disk kept the file. */
 	in_force = rc == RC_OK && key_in_force(w, at, old.facts.key_id);
-	if (rc == RC_OK && same_octets(&old, &t) && (!in_force || key_stays(w, at, now_s))) {
+	if (rc == RC_OK && same_octets(&old, &t, domain) &&
+	    (!in_force || key_stays(w, at, now_s))) {
 		*out = old;
 		old = (struct pending){ 0 };
 		return RC_OK;

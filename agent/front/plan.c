@@ -110,18 +110,28 @@ active_or_null(
 }
 
 static json_t *
-row_of(const struct config_tenant *t, const struct config_credential *cc,
-    const struct credential *c, const struct want *want)
+domain_or_null(const struct config *config, const struct config_credential *cc)
+{
+	char domain[WANT_DOMAIN_MAX + 1];
+
+	want_domain(config, cc, domain);
+	return text_or_null(domain[0] != 0 ? domain : NULL);
+}
+
+static json_t *
+row_of(const struct config *config, const struct config_tenant *t,
+    const struct config_credential *cc, const struct credential *c, const struct want *want)
 {
 	json_t *installed =
 	    c->state == CREDENTIAL_READY ? json_integer(c->installed_at_s) : json_null();
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tenant",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tenant",
 	    t->name, "name", cc->name, "ca", cc->ca, "authority", text_or_null(cc->authority),
 	    "claim_agent", text_or_null(cc->claim_agent), "tnauthlist",
 	    octets_or_null(&want->tnauth_der), "constraints",
 	    octets_or_null(&want->constraints_der), "constraints_form", form_or_null(want),
-	    "active", active_or_null(c, cc, want), "installed_at", installed);
+	    "domain", domain_or_null(config, cc), "active", active_or_null(c, cc, want),
+	    "installed_at", installed);
 }
 
 /* ---- a page ---- */
@@ -156,7 +166,7 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	if (p->full)
 		return RC_OK;
 	p->bytes += bytes;
-	if (json_array_append_new(p->rows, row_of(t, cc, c, &want)) != 0)
+	if (json_array_append_new(p->rows, row_of(p->set->config, t, cc, c, &want)) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a page of the plan");
 	return RC_OK;
 }

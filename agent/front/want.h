@@ -28,6 +28,16 @@ enum rc want_of(const struct config_tenant *t, const struct config_credential *c
     struct want *out, struct fault *f) MUST_CHECK;
 void want_done(struct want *w);
 
+enum { WANT_DOMAIN_MAX = 253 };
+
+/*
+ * The domain that a CA is asked to bind, in lower case: the host of x5u (D-49)
+ * in profile domain, where the CA's section says how it is proven, or where no
+ * ACME server is asked.  "": none.
+ */
+void want_domain(const struct config *config, const struct config_credential *c,
+    char out[WANT_DOMAIN_MAX + 1]);
+
 /*
  * May these octets be ordered?  The TNAuthList is what is wanted, octet by
  * octet; the constraints (len 0: none) are equal or narrower.  RC_DENIED

@@ -56,8 +56,11 @@ struct job {
 	struct authtok_grant token[TOKEN__COUNT];
 	struct authtok_want want; /* of the request under way */
 	struct buf want_der;
-	size_t authz_at;       /* the authorization looked at */
-	bool answered;	       /* its challenge was answered */
+	size_t authz_at;    /* the authorization looked at */
+	bool answered;	    /* its challenge was answered */
+	char *challenge;    /* URL of the one whose command runs */
+	struct buf cleanup; /* the task of what was presented; empty: nothing was */
+	char cleanup_ca[CONFIG_NAME_MAX + 1];
 	unsigned polls, looks; /* of this state, of this order */
 	struct buf chain;      /* what install offers */
 	char *alternate[HTTP_ALTERNATES];
@@ -105,11 +108,15 @@ void job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_af
 void job_installed(
     struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s);
 
+/* What was presented for a domain is taken away again, if there is any. */
+void job_cleanup(struct job *j);
+
 /* First in every answer: true when nobody waits for it any more (j may be gone). */
 bool job_over(struct job *j);
 
 /* The order is of no use: tokens, chain and URLs are forgotten (the record is not written). */
 void job_drop_order(struct job *j);
 void job_drop_tokens(struct job *j);
+void job_drop_alternates(struct job *j);
 
 #endif

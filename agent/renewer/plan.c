@@ -75,6 +75,20 @@ take_form(const json_t *row, struct plan *p, struct fault *f)
 }
 
 static enum rc
+take_domain(const json_t *row, struct plan *p, struct fault *f)
+{
+	const json_t *v = json_object_get(row, "domain");
+	const char *s = json_string_value(v);
+
+	if (v == NULL || json_is_null(v))
+		return RC_OK;
+	if (s == NULL || s[0] == 0 || strlen(s) > PLAN_DOMAIN_MAX)
+		return BAD(f, "domain");
+	snprintf(p->domain, sizeof p->domain, "%s", s);
+	return RC_OK;
+}
+
+static enum rc
 take_active(const json_t *row, struct plan *p, struct fault *f)
 {
 	const json_t *a = json_object_get(row, "active");
@@ -102,12 +116,13 @@ hash_plan(struct plan *p, struct fault *f)
 {
 	const char *part[] = { p->ca, p->tnauthlist,
 		p->constraints != NULL ? p->constraints : "",
-		p->form == CONSTRAINTS_JWT ? "jwt" : "enhanced" };
+		p->form == CONSTRAINTS_JWT ? "jwt" : "enhanced", p->domain };
+	size_t parts = ARRAY_LEN(part) - (p->domain[0] == 0); /* what was before it had one */
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t digest[32];
 	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
 
-	for (size_t i = 0; ok && i < ARRAY_LEN(part); i++)
+	for (size_t i = 0; ok && i < parts; i++)
 		ok = EVP_DigestUpdate(ctx, part[i], strlen(part[i]) + 1) == 1;
 	ok = ok && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 	EVP_MD_CTX_free(ctx);
@@ -131,6 +146,7 @@ read_row(const json_t *row, struct plan *p, struct fault *f)
 	TRY(take_der(row, "tnauthlist", true, &p->tnauthlist, f));
 	TRY(take_der(row, "constraints", false, &p->constraints, f));
 	TRY(take_form(row, p, f));
+	TRY(take_domain(row, p, f));
 	TRY(take_active(row, p, f));
 	return hash_plan(p, f);
 }

@@ -8,7 +8,7 @@
 #include "agent/renewer/record.h"
 #include "agent/renewer/schedule.h"
 
-enum { PLAN_MAX = 65536, PLAN_PAGE_MAX = 64 };
+enum { PLAN_MAX = 65536, PLAN_PAGE_MAX = 64, PLAN_DOMAIN_MAX = 253 };
 
 struct plan {
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
@@ -17,7 +17,8 @@ struct plan {
 	char *tnauthlist;  /* base64url DER */
 	char *constraints; /* base64url DER, NULL none */
 	enum constraints_form form;
-	char hash[RECORD_HASH]; /* of ca, tnauthlist, constraints and form */
+	char domain[PLAN_DOMAIN_MAX + 1]; /* a dns identifier is ordered beside; "" none */
+	char hash[RECORD_HASH];		  /* of ca, tnauthlist, constraints, form, domain */
 	bool active, as_configured;
 	char serial[CERT_SERIAL_TEXT]; /* "" without active */
 	struct schedule_cert cert;     /* valid with active */

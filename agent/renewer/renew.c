@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/log.h"
+#include "agent/renewer/domain.h"
 #include "agent/renewer/job.h"
 
 static const struct {
@@ -42,13 +43,21 @@ job_drop_tokens(struct job *j)
 		authtok_grant_done(&j->token[i]);
 }
 
+void
+job_drop_alternates(struct job *j)
+{
+	for (size_t i = 0; i < j->alternates; i++) {
+		free(j->alternate[i]);
+		j->alternate[i] = NULL;
+	}
+	j->alternates = j->alternate_at = 0;
+}
+
 static void
 drop_chain(struct job *j)
 {
 	buf_free(&j->chain);
-	for (size_t i = 0; i < j->alternates; i++)
-		free(j->alternate[i]);
-	j->alternates = j->alternate_at = 0;
+	job_drop_alternates(j);
 }
 
 void
@@ -56,6 +65,7 @@ job_drop_order(struct job *j)
 {
 	job_drop_tokens(j);
 	drop_chain(j);
+	job_cleanup(j);
 	record_drop_order(&j->rec);
 	j->authz_at = 0;
 	j->answered = false;
@@ -71,6 +81,8 @@ job_free(struct job *j)
 	record_done(&j->rec);
 	plan_done(&j->plan);
 	buf_free(&j->want_der);
+	buf_free(&j->cleanup);
+	free(j->challenge);
 	free(j);
 }
 
@@ -387,6 +399,7 @@ new_job(struct renew *r, struct plan *plan)
 	*plan = (struct plan){ 0 };
 	j->chain = BUF_INIT(HTTP_BODY_MAX);
 	j->want_der = BUF_INIT(RECORD_VALUE_MAX);
+	j->cleanup = BUF_INIT(DOMAIN_TASK_MAX);
 	j->seen_ms = now_ms(r);
 	load_record(j);
 	resume(j);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/log.h"
+#include "agent/renewer/domain.h"
 #include "agent/renewer/job.h"
 #include "agent/renewer/problem.h"
 #include "agent/secret.h"
@@ -524,14 +525,33 @@ look_at(struct job *j, const char *url, const char *accept, acme_done *done, str
 	return acme_call(j->slot->acme, url, op, accept, done, j, f);
 }
 
+static bool
+is_domain(const struct job *j, const json_t *authz)
+{
+	const json_t *id = json_object_get(authz, "identifier");
+
+	return j->plan.domain[0] != 0 && text_is(id, "type", "dns") &&
+	       text_is(id, "value", j->plan.domain);
+}
+
+static bool
+is_ours(const struct job *j, const json_t *authz, const json_t *challenge)
+{
+	if (is_domain(j, authz))
+		return text_is(
+		    challenge, "type", config_domain_name(j->slot->config->domain_challenge));
+	return text_is(challenge, "type", "tkauth-01") &&
+	       text_is(challenge, "tkauth-type", "atc");
+}
+
 static const json_t *
-find_challenge(const json_t *authz)
+find_challenge(const struct job *j, const json_t *authz)
 {
 	const json_t *list = json_object_get(authz, "challenges"), *c;
 	size_t i;
 
 	json_array_foreach (list, i, c) {
-		if (text_is(c, "type", "tkauth-01") && text_is(c, "tkauth-type", "atc"))
+		if (is_ours(j, authz, c))
 			return c;
 	}
 	return NULL;
@@ -584,38 +604,100 @@ on_answered(void *arg, enum rc rc, const struct acme_reply *reply, const struct 
 }
 
 static enum rc
+post_answer(struct job *j, const char *url, const char *token, struct fault *f)
+{
+	json_auto_t *op = json_pack("{s:s, s:s?}", "op", "challenge", "token", token);
+
+	if (op == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "challenge");
+	return acme_call(j->slot->acme, url, op, NULL, on_answered, j, f);
+}
+
+/* A domain is shown by a command; what it says is of no interest, how it ends is. */
+static void
+on_presented(void *arg, enum rc rc, struct span output, const struct fault *f)
+{
+	struct job *j = arg;
+	struct fault bad = { 0 };
+
+	(void)output;
+	if (done_with(j, rc, f, -1))
+		return;
+	rc = post_answer(j, j->challenge, NULL, &bad);
+	if (rc != RC_OK)
+		job_fail(j, rc, &bad, -1);
+}
+
+static enum rc
+present(struct job *j, const json_t *challenge, const char *url, struct fault *f)
+{
+	const struct io *io = j->renew->io;
+	const struct config_ca *ca = j->slot->config;
+	struct domain_proof p = { ca->domain_challenge, j->plan.domain,
+		text_of(challenge, "token"), acme_account(j->slot->acme)->point };
+	AUTO_BUF task = BUF_INIT(DOMAIN_TASK_MAX);
+
+	job_cleanup(j);
+	TRY(domain_task(&task, DOMAIN_PRESENT, &p, f));
+	TRY(replace_text(&j->challenge, url, f));
+	TRY(domain_task(&j->cleanup, DOMAIN_CLEANUP, &p, f));
+	snprintf(j->cleanup_ca, sizeof j->cleanup_ca, "%s", ca->name);
+	return io->run(io->ctx, HOOK_DOMAIN, ca->name, buf_view(&task), on_presented, j, f);
+}
+
+static void
+on_cleaned(void *arg, enum rc rc, struct span output, const struct fault *f)
+{
+	(void)arg; /* the job goes on without it */
+	(void)output;
+	if (rc != RC_OK && strcmp(f->reason, "stopping") != 0)
+		log_fault(LEVEL_WARNING, "domain_cleanup", f);
+}
+
+void
+job_cleanup(struct job *j)
+{
+	const struct io *io = j->renew->io;
+	struct fault f = { 0 };
+
+	if (j->cleanup.len > 0 && !j->renew->stopping &&
+	    io->run(io->ctx, HOOK_DOMAIN, j->cleanup_ca, buf_view(&j->cleanup), on_cleaned,
+		NULL, &f) != RC_OK)
+		log_fault(LEVEL_WARNING, "domain_cleanup", &f);
+	buf_clear(&j->cleanup);
+}
+
+static enum rc
 answer(struct job *j, const json_t *authz, const char *url, struct fault *f)
 {
 	enum token_kind k = TOKEN_NUMBERS;
-	json_auto_t *op = NULL;
 
 	TRY(kind_of(j, authz, &k, f));
 	if (!token_good(j, k)) {
 		job_goto(j, RENEW_TOKEN); /* the order stays */
 		return RC_OK;
 	}
-	op = json_pack("{s:s, s:s}", "op", "challenge", "token", j->token[k].token);
-	if (op == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "challenge");
-	return acme_call(j->slot->acme, url, op, NULL, on_answered, j, f);
+	return post_answer(j, url, j->token[k].token, f);
 }
 
 static enum rc
 pending(struct job *j, const json_t *authz, int64_t retry_after_s, struct fault *f)
 {
-	const json_t *c = find_challenge(authz);
+	const json_t *c = find_challenge(j, authz);
 	const char *url = text_of(c, "url");
+	bool domain = is_domain(j, authz);
 
 	if (c == NULL || url == NULL)
-		return FAULT(f, RC_DENIED, "acme_challenge",
-		    "the CA offers no tkauth-01 challenge of type atc");
+		return FAULT(f, RC_DENIED, "acme_challenge", "the CA offers no %s challenge",
+		    domain ? config_domain_name(j->slot->config->domain_challenge)
+			   : "tkauth-01 (atc)");
 	if (text_is(c, "status", "invalid")) {
 		order_over(j, json_object_get(c, "error"), "challenge failed");
 		return RC_OK;
 	}
 	/* One that stays pending did not take the answer: a few looks later it gets it again. */
 	if (text_is(c, "status", "pending") && (!j->answered || j->polls >= RENEW_ANSWER_LOOKS))
-		return answer(j, authz, url, f);
+		return domain ? present(j, c, url, f) : answer(j, authz, url, f);
 	job_look_again(j, retry_after_s);
 	return RC_OK;
 }
@@ -628,10 +710,11 @@ judge_authz(struct job *j, const struct acme_reply *reply, struct fault *f)
 	if (text_is(authz, "status", "pending"))
 		return pending(j, authz, reply->retry_after_s, f);
 	if (!text_is(authz, "status", "valid")) {
-		order_over(
-		    j, json_object_get(find_challenge(authz), "error"), "authorization failed");
+		order_over(j, json_object_get(find_challenge(j, authz), "error"),
+		    "authorization failed");
 		return RC_OK;
 	}
+	job_cleanup(j);
 	j->answered = false;
 	j->polls = 0;
 	if (++j->authz_at < j->rec.authzs)
@@ -857,11 +940,7 @@ on_chain(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 enum rc
 step_download(struct job *j, struct fault *f)
 {
-	for (size_t i = 0; i < j->alternates; i++) {
-		free(j->alternate[i]);
-		j->alternate[i] = NULL;
-	}
-	j->alternates = j->alternate_at = 0;
+	job_drop_alternates(j);
 	return look_at(j, j->rec.certificate, PEM_TYPE, on_chain, f);
 }
 

@@ -19,8 +19,12 @@ hook_command(const struct config *c, const struct control *m)
 		a = config_authority_find(c, m->name);
 		return a != NULL && a->source == SOURCE_COMMAND ? &a->command : NULL;
 	}
-	ca = m->hook == HOOK_ISSUE ? config_ca_find(c, m->name) : NULL;
-	return ca != NULL && ca->issuer == ISSUER_COMMAND ? &ca->command : NULL;
+	ca = config_ca_find(c, m->name);
+	if (ca != NULL && m->hook == HOOK_DOMAIN && ca->domain_challenge != DOMAIN_NONE)
+		return &ca->domain_command;
+	return ca != NULL && m->hook == HOOK_ISSUE && ca->issuer == ISSUER_COMMAND
+		   ? &ca->command
+		   : NULL;
 }
 
 static struct hook *

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,10 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
-from stirlab import jose  # noqa: E402
+from stirlab import der, jose  # noqa: E402
 from stirlab.client import make_csr  # noqa: E402
 
 CHANNEL_MAX = 131072
+CONTROL = struct.Struct("=11I64s")  # agent/role.h
+CONTROL_HOOK, CONTROL_HOOK_END = 10, 11
 
 
 def epoch(moment) -> int:
@@ -43,8 +46,9 @@ class Credential:
     """What the configuration asks for, and what is in force."""
 
     def __init__(self, tenant: str, name: str, tnauthlist: bytes, authority: str,
-                 constraints: bytes | None = None, claim_agent: str | None = None, ca: str = "lab"):
-        self.tenant, self.name, self.ca = tenant, name, ca
+                 constraints: bytes | None = None, claim_agent: str | None = None, ca: str = "lab",
+                 domain: str | None = None):
+        self.tenant, self.name, self.ca, self.domain = tenant, name, ca, domain
         self.tnauthlist, self.constraints = tnauthlist, constraints
         self.authority, self.claim_agent = authority, claim_agent
         self.key = None
@@ -52,6 +56,7 @@ class Credential:
         self.csr = b""
         self.ordered: tuple | None = None
         self.chains: list[x509.Certificate] = []  # leaves that were installed
+        self.pem = ""  # the last chain
         self.installed_at: int | None = None
         self.schedule: dict = {}
 
@@ -65,7 +70,7 @@ class Credential:
             "tenant": self.tenant, "name": self.name, "ca": self.ca, "authority": self.authority,
             "claim_agent": self.claim_agent, "tnauthlist": jose.encode(self.tnauthlist),
             "constraints": self.constraints and jose.encode(self.constraints),
-            "constraints_form": "jwt" if self.constraints else None,
+            "constraints_form": "jwt" if self.constraints else None, "domain": self.domain,
             "active": leaf and {
                 "serial": f"{leaf.serial_number:x}", "not_before": epoch(leaf.not_valid_before),
                 "not_after": epoch(leaf.not_valid_after), "ari_id": None, "as_configured": True},
@@ -75,6 +80,8 @@ class Credential:
 class Front:
     """The channel's other end, and the renewer as a child."""
 
+    terms = True  # are agreed to
+
     def __init__(self, program: Path, config: Path, log: Path, user: str | None = None):
         self.program, self.config, self.log = program, config, log
         self.user = ["--user", user] if user else []
@@ -82,6 +89,7 @@ class Front:
         self.credentials: dict[tuple[str, str], Credential] = {}
         self.refuse: dict[str, list[Refusal]] = {}  # op -> answers to give first
         self.asked: list[str] = []
+        self.hook = lambda kind, name, text: 1  # runs an operator's command: its exit status
         self.process: subprocess.Popen | None = None
         self.thread: threading.Thread | None = None
 
@@ -108,17 +116,20 @@ class Front:
         self.peer, self.control = ours, control
         self.thread = threading.Thread(target=self.serve, args=(ours,), daemon=True)
         self.thread.start()
+        self.supervisor = threading.Thread(target=self.supervise, args=(control,), daemon=True)
+        self.supervisor.start()
 
     def stop(self, how: int | None = None) -> int:
         """End it by a signal, or as the supervisor does: by closing its pairs."""
         if how is not None:
             self.process.send_signal(how)
         else:
-            self.control.close()
+            self.control.shutdown(socket.SHUT_RDWR)
         code = self.process.wait(timeout=20)
+        self.thread.join(10)
+        self.supervisor.join(10)
         self.peer.close()
         self.control.close()
-        self.thread.join(10)
         return code
 
     def end(self) -> None:
@@ -128,6 +139,30 @@ class Front:
 
     def event(self, **members) -> None:
         self.peer.send(json.dumps(members).encode())
+
+    # ---- the supervisor's part ---------------------------------------------
+
+    def supervise(self, control: socket.socket) -> None:
+        """Operators' commands: what one reads and how it ends."""
+        while True:
+            try:
+                text, fds, _, _ = socket.recv_fds(control, CONTROL.size, 1)
+            except OSError:
+                return
+            if not text:
+                return
+            kind, *rest, name = CONTROL.unpack(text)
+            if kind != CONTROL_HOOK:
+                continue
+            hook, serial = rest[7], rest[8]
+            with socket.socket(fileno=fds[0]) as ends:
+                task = b"".join(iter(lambda: ends.recv(65536), b""))
+                status = self.hook(hook, name.rstrip(b"\0").decode(), task)
+            answer = [CONTROL_HOOK_END, *[0] * 8, serial, status, b""]
+            try:
+                control.send(CONTROL.pack(*answer))
+            except OSError:
+                return
 
     # ---- the channel -------------------------------------------------------
 
@@ -184,18 +219,24 @@ class Front:
                     hashlib.sha256(jose.spki(self.account_key)).digest())}
 
     def op_new_account(self, message: dict) -> dict:
-        payload = {"termsOfServiceAgreed": True}
+        payload = {"termsOfServiceAgreed": True} if self.terms else {}
         if message["eab"] is not None:
             payload["externalAccountBinding"] = message["eab"]
         return self.jws(message, payload, jwk=jose.public_jwk(self.account_key))
+
+    def identifiers(self, credential: Credential, message: dict) -> list[dict]:
+        ids = [{"type": "TNAuthList", "value": message["tnauthlist"]}]
+        if credential.domain:
+            ids.append({"type": "dns", "value": credential.domain})
+        if message["constraints"] is not None:
+            ids.append({"type": "JWTClaimConstraints", "value": message["constraints"]})
+        return ids
 
     def op_new_order(self, message: dict) -> dict:
         credential = self.one(message)
         if jose.decode(message["tnauthlist"]) != credential.tnauthlist:
             raise Refusal("tnauthlist_differs")
-        ids = [{"type": "TNAuthList", "value": message["tnauthlist"]}]
-        if message["constraints"] is not None:
-            ids.append({"type": "JWTClaimConstraints", "value": message["constraints"]})
+        ids = self.identifiers(credential, message)
         credential.ordered = (message["tnauthlist"], message["constraints"])
         payload = {"identifiers": ids}
         if message.get("not_after"):
@@ -204,10 +245,16 @@ class Front:
         return self.jws(message, payload, kid=message["kid"])
 
     def op_challenge(self, message: dict) -> dict:
-        return self.jws(message, {"tkauth": message["token"]}, kid=message["kid"])
+        token = message["token"]
+        return self.jws(message, {"tkauth": token} if token else {}, kid=message["kid"])
 
     def op_post_as_get(self, message: dict) -> dict:
         return self.jws(message, None, kid=message["kid"])
+
+    def request(self, credential: Credential, ids: dict[str, bytes]) -> bytes:
+        names = [("2.5.29.17", False, der.tlv(der.SEQUENCE, der.tlv(0x82, name.encode())))
+                 for name in [credential.domain] if name]
+        return make_csr(credential.key, ids, names)
 
     def op_csr(self, message: dict) -> dict:
         credential = self.one(message)
@@ -217,7 +264,7 @@ class Front:
             ids = {"TNAuthList": jose.decode(wanted[0])}
             if wanted[1] is not None:
                 ids["JWTClaimConstraints"] = jose.decode(wanted[1])
-            credential.csr = make_csr(credential.key, ids)
+            credential.csr = self.request(credential, ids)
             credential.pending = wanted
         return {"csr": jose.encode(credential.csr)}
 
@@ -236,6 +283,7 @@ class Front:
             raise Refusal("key_differs", "the certificate is for another key")
         credential.pending = None
         credential.chains.append(leaf)
+        credential.pem = message["chain"]
         credential.installed_at = int(time.time())
         row = credential.row()["active"]
         return {"serial": row["serial"], "not_before": row["not_before"],

@@ -25,6 +25,8 @@ static const char main_conf[] =
     "  csr_organization = \"Example\" }\n"
     "ca \"second\" { directory = \"https://ca.example/dir\" token = \"main\"\n"
     "  tkauth_response = \"both\" }\n"
+    "ca \"named\" { directory = \"https://127.1.2.3:14000/directory\" token = \"main\"\n"
+    "  domain_challenge = \"dns-01\" domain_command = { \"/bin/true\" } }\n"
     "authority \"numbers\" { url = \"https://127.1.2.3:14001\" }\n"
     "authority \"claims\" { url = \"https://127.1.2.3:14002\" }\n";
 

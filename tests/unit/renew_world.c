@@ -116,14 +116,27 @@ order_json(const struct world *w, size_t k)
 }
 
 static json_t *
+domain_authz(const struct world *w, bool valid, const char *url)
+{
+	const char *status = valid ? "valid" : "pending";
+
+	return json_pack("{s:s, s:{s:s, s:s}, s:[{s:s, s:s}, {s:s, s:s, s:s, s:s}]}", "status",
+	    status, "identifier", "type", "dns", "value", "sip.example.net", "challenges",
+	    "type", "dns-01", "url", url, "type", "http-01", "url", url, "status", status,
+	    "token", w->challenge_token);
+}
+
+static json_t *
 authz_json(const struct world *w, size_t k, size_t i)
 {
 	const struct world_order *o = &w->order[k];
-	json_t *value =
-	    i == 0 ? b64_json(&w->tnauth) : json_string(w->cred[o->credential].ordered);
+	json_t *value;
 	char url[64];
 
 	snprintf(url, sizeof url, CA "/chall/%zu/%zu", k, i);
+	if (w->domain && i == o->authzs - 1)
+		return domain_authz(w, o->valid[i], url);
+	value = i == 0 ? b64_json(&w->tnauth) : json_string(w->cred[o->credential].ordered);
 	return json_pack("{s:s, s:{s:s, s:o}, s:[{s:s}, {s:s, s:s, s:s, s:s, s:s}]}", "status",
 	    o->valid[i] ? "valid" : "pending", "identifier", "type",
 	    i == 0 ? "TNAuthList" : "JWTClaimConstraints", "value", value, "challenges", "type",
@@ -151,7 +164,7 @@ new_order(struct world *w, struct http_answer *a, const json_t *jws)
 
 	assert_true(w->orders < WORLD_ORDERS);
 	w->order[w->orders] = (struct world_order){ .credential = c,
-		.authzs = w->cred[c].ordered != NULL ? 2 : 1 };
+		.authzs = 1 + (w->cred[c].ordered != NULL) + w->domain };
 	put_json(a, 201, "application/json", order_json(w, w->orders));
 	snprintf(url, sizeof url, CA "/order/%zu", w->orders++);
 	a->location = strdup(url);
@@ -160,19 +173,26 @@ new_order(struct world *w, struct http_answer *a, const json_t *jws)
 static void
 answer_challenge(struct world *w, struct world_order *o, size_t i)
 {
-	if (w->challenge_fails == NULL)
-		o->valid[i] = true;
-	else
-		o->failed = true;
+	const char *fails =
+	    w->domain && i == o->authzs - 1 ? w->domain_fails : w->challenge_fails;
+
+	o->valid[i] = fails == NULL;
+	o->failed = fails != NULL;
 }
 
 /* RFC 8555 section 7.1.4: the challenge that failed says why. */
 static json_t *
-failed_authz(const struct world *w)
+failed_authz(const struct world *w, bool domain)
 {
 	char type[96];
 
-	snprintf(type, sizeof type, "urn:ietf:params:acme:error:%s", w->challenge_fails);
+	snprintf(type, sizeof type, "urn:ietf:params:acme:error:%s",
+	    domain ? w->domain_fails : w->challenge_fails);
+	if (domain)
+		return json_pack("{s:s, s:{s:s, s:s}, s:[{s:s, s:s, s:{s:s, s:s}}]}", "status",
+		    "invalid", "identifier", "type", "dns", "value", "sip.example.net",
+		    "challenges", "type", "http-01", "status", "invalid", "error", "type", type,
+		    "detail", "by script");
 	return json_pack("{s:s, s:[{s:s, s:s, s:s, s:{s:s, s:s}}]}", "status", "invalid",
 	    "challenges", "type", "tkauth-01", "tkauth-type", "atc", "status", "invalid",
 	    "error", "type", type, "detail", "by script");
@@ -212,7 +232,9 @@ ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *
 		put_json(a, 200, "application/json", order_json(w, k));
 	} else if (sscanf(path, "/authz/%zu/%zu", &k, &i) == 2) {
 		put_json(a, 200, "application/json",
-		    w->order[k].failed ? failed_authz(w) : authz_json(w, k, i));
+		    w->order[k].failed
+			? failed_authz(w, w->domain && i == w->order[k].authzs - 1)
+			: authz_json(w, k, i));
 	} else if (sscanf(path, "/chall/%zu/%zu", &k, &i) == 2) {
 		answer_challenge(w, &w->order[k], i);
 		put_json(
@@ -268,8 +290,9 @@ plan_row(const struct world *w, const struct world_credential *c)
 		active = json_pack("{s:s, s:I, s:I, s:n, s:b}", "serial", c->serial,
 		    "not_before", (json_int_t)c->not_before_s, "not_after",
 		    (json_int_t)c->not_after_s, "ari_id", "as_configured", c->as_configured);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:n}", "tenant", "t",
-	    "name", c->name, "ca", "lab", "authority", "ta", "claim_agent", "ta", "tnauthlist",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:n}", "tenant",
+	    "t", "name", c->name, "ca", "lab", "authority", "ta", "claim_agent", "ta", "domain",
+	    w->domain && !w->plan_without_domain ? "sip.example.net" : NULL, "tnauthlist",
 	    b64_json(&w->tnauth), "constraints",
 	    c->constraints ? b64_json(&w->constraints) : json_null(), "constraints_form",
 	    c->constraints ? json_string("jwt") : json_null(), "active", active,
@@ -475,6 +498,25 @@ world_ask(void *ctx, const json_t *m, io_ask_done *done, void *arg, struct fault
 	return RC_OK;
 }
 
+/* What it is told in full is test_domain's. */
+static void
+domain_command(struct world *w, struct pending *p, struct span input)
+{
+	json_auto_t *task = json_loadb((const char *)input.ptr, input.len, 0, NULL);
+	const char *action = json_string_value(json_object_get(task, "action"));
+
+	assert_string_equal(
+	    json_string_value(json_object_get(task, "domain")), "sip.example.net");
+	assert_string_equal(
+	    json_string_value(json_object_get(task, "token")), w->challenge_token);
+	if (strcmp(action, "present") == 0)
+		w->presented++;
+	else
+		w->cleaned++;
+	if (w->command_rc != RC_OK)
+		refuse(p, w->command_rc, "command_failed");
+}
+
 static enum rc
 world_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
     io_run_done *done, void *arg, struct fault *f)
@@ -484,13 +526,19 @@ world_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
 	enum world_fault fault = strikes(w);
 
 	(void)f;
-	assert_int_equal(kind, HOOK_ISSUE);
 	assert_string_equal(name, "lab");
-	assert_int_equal(
-	    strncmp((const char *)input.ptr, "-----BEGIN CERTIFICATE REQUEST", 30), 0);
 	p->run_done = done;
 	p->arg = arg;
-	w->runs++;
+	if (kind == HOOK_DOMAIN) {
+		domain_command(w, p, input);
+		if (fault == FAULT_NONE)
+			return RC_OK;
+	} else {
+		assert_int_equal(kind, HOOK_ISSUE);
+		assert_int_equal(
+		    strncmp((const char *)input.ptr, "-----BEGIN CERTIFICATE REQUEST", 30), 0);
+		w->runs++;
+	}
 	switch (fault) {
 	case FAULT_NONE:
 	case FAULT_BAD_NONCE: buf_str(&p->answer.body, "a chain"); break;
@@ -604,6 +652,8 @@ make_config(const struct world *w)
 	c->ca[0].name = strdup("lab");
 	c->ca[0].issuer = w->command ? ISSUER_COMMAND : ISSUER_ACME;
 	c->ca[0].directory = strdup(CA "/dir");
+	if (w->domain)
+		c->ca[0].domain_challenge = DOMAIN_HTTP_01;
 	c->ca[0].constraints_type = strdup("JWTClaimConstraints");
 	c->ca[0].enhanced_type = strdup("EnhancedJWTClaimConstraints");
 	c->authority = calloc(1, sizeof *c->authority);
@@ -676,7 +726,10 @@ finish(struct world *w)
 void
 world_open(struct world *w, size_t credentials)
 {
-	*w = (struct world){ .now_ms = PKI_NOW * 1000, .life_s = 3600, .token_life_s = 3600 };
+	*w = (struct world){ .now_ms = PKI_NOW * 1000,
+		.life_s = 3600,
+		.token_life_s = 3600,
+		.challenge_token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJyPCt92wr-oA" };
 	snprintf(w->dir, sizeof w->dir, "/tmp/test-renew-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->io = (struct io){ .ctx = w,

@@ -38,7 +38,7 @@ struct world_credential {
 
 struct world_order {
 	size_t credential, authzs;
-	bool valid[2], failed, finalized;
+	bool valid[3], failed, finalized;
 	unsigned looks;
 };
 
@@ -79,6 +79,13 @@ struct world {
 	unsigned alternates,
 	    home;	  /* chains beside the first; the one that leads to the anchor */
 	size_t chain_len; /* of what was installed last */
+	/* With world_kill(): a domain is ordered beside; what its command was told, and says. */
+	bool domain;
+	unsigned presented, cleaned;
+	enum rc command_rc;
+	bool plan_without_domain;
+	const char *domain_fails; /* error type of its challenge, NULL none */
+	const char *challenge_token;
 	const char *challenge_fails; /* error type of the next challenge answered, NULL none */
 	unsigned problems;	     /* reports to status that had one */
 	char account_problem[PROBLEM_TEXT]; /* as last told */

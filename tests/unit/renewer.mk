@@ -2,6 +2,7 @@
 UNIT_TESTS += \
 	tests/unit/test_ask \
 	tests/unit/test_authtok \
+	tests/unit/test_domain \
 	tests/unit/test_schedule \
 	tests/unit/test_problem \
 	tests/unit/test_eab \
@@ -16,6 +17,8 @@ tests_unit_test_ask_SOURCES = tests/unit/test_ask.c tests/unit/cm.h
 tests_unit_test_ask_LDADD = $(RENEWER_LDADD)
 tests_unit_test_authtok_SOURCES = tests/unit/test_authtok.c $(PKI)
 tests_unit_test_authtok_LDADD = $(RENEWER_LDADD)
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_domain_LDADD = $(RENEWER_LDADD)
 tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_schedule_LDADD = $(RENEWER_LDADD)
 tests_unit_test_problem_SOURCES = tests/unit/test_problem.c tests/unit/cm.h tests/unit/rows.h

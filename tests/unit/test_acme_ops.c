@@ -24,6 +24,18 @@ static const char provider[] =
     "numbers = { \"14045550100\" }\n"
     "credential \"main\" { profile = \"shaken-sp\" spc = \"1234\" token = \"main\"\n"
     "  ca = \"second\" authority = \"numbers\" x5u = \"https://127.1.2.3:8443/c/\" }\n";
+static const char bound[] =
+    "numbers = { \"16065550100\" }\n"
+    "credential \"main\" { profile = \"domain\" token = \"main\" ca = \"named\"\n"
+    "  authority = \"numbers\" x5u = \"https://SIP.example.net:8443/c/\" }\n"
+    "credential \"far\" { profile = \"domain\" token = \"main\" ca = \"lab\"\n"
+    "  authority = \"numbers\" x5u = \"https://sip.example.net/c/\" }\n"
+    "credential \"hand\" { profile = \"domain\" token = \"main\"\n"
+    "  x5u = \"https://sip.example.net/c/\" }\n"
+    "credential \"number\" { profile = \"domain\" token = \"main\" ca = \"named\"\n"
+    "  authority = \"numbers\" x5u = \"https://127.1.2.3:8443/c/\" }\n"
+    "credential \"loose\" { profile = \"atis-delegate\" token = \"main\" ca = \"named\"\n"
+    "  authority = \"numbers\" x5u = \"https://sip.example.net/c/\" }\n";
 static const char disabled[] =
     "enabled = no numbers = { \"15055550100\" }\n" BWORLD_DELEGATE("atis-delegate", "");
 
@@ -155,6 +167,7 @@ close_lab(void **state)
 	struct lab *l = *state;
 
 	works_done(&l->works);
+	bworld_tenant("edge", NULL);
 	bworld_close(&l->world);
 	free(l);
 	return 0;
@@ -330,6 +343,8 @@ static const struct {
 			      ",'tnauthlist':'@T','constraints':'@C','replaces':'abc.def'}",
 	    "invalid_member" },
 
+	{ "challenge, of a domain where none is proven", ACME("challenge") ",'token':null}",
+	    "invalid_member" },
 	{ "challenge, no token", ACME("challenge") "}", "missing_member" },
 	{ "challenge, no JWT", ACME("challenge") ",'token':'abc'}", NULL },
 	{ "challenge, empty", ACME("challenge") ",'token':''}", NULL },
@@ -718,6 +733,120 @@ challenge(void **state)
 	}
 }
 
+/* A tenant more, for these alone. */
+static void
+add_edge(struct lab *l, const char *text)
+{
+	json_auto_t *account = NULL;
+
+	bworld_tenant("edge", text);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now);
+	account = ask_good(l, "{\"id\":1,\"op\":\"account\",\"ca\":\"named\"}");
+}
+
+/* RFC 8555 s7.4, D-49: the host of x5u, where the CA's section says how it is proven or no server is asked. */
+static void
+domain_of_a_credential(void **state)
+{
+	static const struct {
+		const char *name, *domain, *identifier;
+	} rows[] = {
+		{ "main", "sip.example.net", ",{'type':'dns','value':'sip.example.net'}" },
+		{ "number", NULL, "" },
+		{ "loose", NULL, "" },
+		{ "far", NULL, NULL },
+		{ "hand", "sip.example.net", NULL },
+	};
+	struct lab *l = *state;
+	AUTO_BUF tnauth = BUF_INIT(4096);
+	char b64[64];
+
+	add_edge(l, bound);
+	bworld_tnauth(&tnauth, "16065550100");
+	b64_text(b64, sizeof b64, buf_view(&tnauth));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_BUF text = BUF_INIT(4096), der = BUF_INIT(65536), want = BUF_INIT(4096);
+		json_auto_t *csr = NULL, *order = NULL;
+		struct csr_facts facts;
+
+		buf_printf(&text,
+		    "{'id':1,'op':'csr','tenant':'edge','name':'%s','tnauthlist':'%s',"
+		    "'constraints':null}",
+		    rows[i].name, b64);
+		csr = ask_filled(l, buf_text(&text));
+		assert_int_equal(
+		    b64_decode(&der, B64_URL, span_str(text_of(csr, "csr")), NULL), RC_OK);
+		assert_int_equal(csr_decode(buf_view(&der), &facts, NULL), RC_OK);
+		if (rows[i].domain != NULL)
+			assert_string_equal(facts.dns_name, rows[i].domain);
+		else
+			assert_null(facts.dns_name);
+		csr_done(&facts);
+		if (rows[i].identifier == NULL)
+			continue;
+		buf_clear(&text);
+		buf_printf(&text,
+		    "{'id':1,'op':'new-order','ca':'named','kid':'https://127.1.2.3:14000/a/"
+		    "1'," NONCE_URL
+		    ",'tenant':'edge','name':'%s','tnauthlist':'%s','constraints':null}",
+		    rows[i].name, b64);
+		order = ask_filled(l, buf_text(&text));
+		{
+			AUTO_SIGNED s = open_jws(l, order, "named");
+
+			buf_printf(&want,
+			    "{\"identifiers\":[{\"type\":\"TNAuthList\",\"value\":\"%s\"}",
+			    b64);
+			fill(l, rows[i].identifier, &want);
+			buf_str(&want, "]}");
+			expect_json(s.payload, buf_text(&want));
+		}
+	}
+}
+
+/* RFC 8555 s7.5.1: an empty object, for a CA that is shown domains and for no other. */
+static void
+domain_challenge(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *made = ask_filled(l, "{'id':1,'op':'account','ca':'named'}");
+	json_auto_t *answer =
+	    ask_filled(l, "{'id':1,'op':'challenge','ca':'named','kid':'https://"
+			  "127.1.2.3:14000/a/1'," NONCE_URL ",'token':null}");
+	AUTO_SIGNED s = open_jws(l, answer, "named");
+
+	assert_true(is_ok(made));
+	assert_int_equal(json_object_size(s.payload), 0);
+}
+
+/* Another host is another request: what the CA is to bind is in it. */
+static void
+domain_changes(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF tnauth = BUF_INIT(4096), text = BUF_INIT(4096);
+	json_auto_t *one = NULL, *two = NULL, *three = NULL;
+	char b64[64];
+
+	add_edge(l, bound);
+	bworld_tnauth(&tnauth, "16065550100");
+	b64_text(b64, sizeof b64, buf_view(&tnauth));
+	buf_printf(&text,
+	    "{'id':1,'op':'csr','tenant':'edge','name':'main','tnauthlist':'%s',"
+	    "'constraints':null}",
+	    b64);
+	one = ask_filled(l, buf_text(&text));
+	two = ask_filled(l, buf_text(&text));
+	assert_string_equal(text_of(one, "csr"), text_of(two, "csr"));
+	add_edge(l,
+	    "numbers = { \"16065550100\" }\n"
+	    "credential \"main\" { profile = \"domain\" token = \"main\" ca = \"named\"\n"
+	    "  authority = \"numbers\" x5u = \"https://other.example.net/c/\" }\n");
+	three = ask_filled(l, buf_text(&text));
+	assert_string_not_equal(text_of(one, "csr"), text_of(three, "csr"));
+}
+
 static void
 csr_and_finalize(void **state)
 {
@@ -916,7 +1045,8 @@ plan(void **state)
 	row = json_array_get(rows, 2);
 	assert_string_equal(text_of(row, "ca"), "second");
 	assert_string_equal(text_of(row, "tnauthlist"), l->spc);
-	assert_int_equal(json_object_size(row), 10);
+	assert_true(json_is_null(json_object_get(row, "domain")));
+	assert_int_equal(json_object_size(row), 11);
 }
 
 static void
@@ -1128,6 +1258,9 @@ main(void)
 		OP(new_account),
 		OP(external_account_binding),
 		OP(new_order),
+		OP(domain_of_a_credential),
+		OP(domain_challenge),
+		OP(domain_changes),
 		OP(challenge),
 		OP(csr_and_finalize),
 		OP(finalize_with_an_account_key),

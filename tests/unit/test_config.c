@@ -363,6 +363,26 @@ static struct main_case {
 	    "vesperd.conf:2: 'command' needs issuer" },
 	{ "command of hand", "ca \"x\" { issuer = \"hand\"\n command = { \"/x\" } }\n",
 	    "vesperd.conf:2: 'command' needs issuer" },
+	{ "domain without a command",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\"\n"
+	    " domain_challenge = \"dns-01\" }\n",
+	    "vesperd.conf:1: 'domain_command' is missing" },
+	{ "domain by search",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\"\n"
+	    " domain_challenge = \"dns-01\"\n domain_command = { \"x\" } }\n",
+	    "vesperd.conf:3: 'domain_command' begins with the absolute path" },
+	{ "domain command without a challenge",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\"\n"
+	    " domain_command = { \"/x\" } }\n",
+	    "vesperd.conf:2: 'domain_command' needs domain_challenge" },
+	{ "domain by another challenge",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\"\n"
+	    " domain_challenge = \"tls-alpn-01\" }\n",
+	    "vesperd.conf:2: 'domain_challenge' must be one of none, http-01, dns-01" },
+	{ "domain of a command",
+	    "ca \"x\" { issuer = \"command\" command = { \"/x\" }\n"
+	    " domain_challenge = \"dns-01\" }\n",
+	    "vesperd.conf:2: 'domain_challenge' belongs to ACME" },
 	{ "acme without a directory", "ca \"x\" { issuer = \"acme\" token = \"main\" }\n",
 	    "vesperd.conf:1: 'directory' is missing" },
 	{ "push with a url", "authority \"x\" { source = \"push\"\n url = \"https://h\" }\n",

@@ -11,15 +11,18 @@ static struct build_case {
 	const char *name, *cn, *organization, *country, *subject;
 	bool constraints, basic, usage;
 	enum constraints_form form;
+	const char *dns_name;
 } build_cases[] = {
-	{ "bare", NULL, NULL, NULL, "", false, false, false, CONSTRAINTS_JWT },
+	{ "bare", NULL, NULL, NULL, "", false, false, false, CONSTRAINTS_JWT, NULL },
 	{ "name", "SHAKEN 1234", "Example", "US", "CN=SHAKEN 1234,O=Example,C=US", false, false,
-	    false, CONSTRAINTS_JWT },
-	{ "constraints", "x", NULL, NULL, "CN=x", true, false, false, CONSTRAINTS_JWT },
+	    false, CONSTRAINTS_JWT, NULL },
+	{ "constraints", "x", NULL, NULL, "CN=x", true, false, false, CONSTRAINTS_JWT, NULL },
 	{ "enhanced constraints", "x", NULL, NULL, "CN=x", true, false, false,
-	    CONSTRAINTS_ENHANCED },
+	    CONSTRAINTS_ENHANCED, NULL },
 	{ "everything (RFC 9448 s4, D-34)", "x", "Ünicode", "DE", NULL, true, true, true,
-	    CONSTRAINTS_ENHANCED },
+	    CONSTRAINTS_ENHANCED, "sip.example.net" },
+	{ "a domain (RFC 8555 s7.4)", NULL, NULL, NULL, "", false, false, false,
+	    CONSTRAINTS_JWT, "sip.example.net" },
 };
 
 static void
@@ -42,10 +45,15 @@ builds(void **state)
 				     span_of(must_note, t->constraints ? sizeof must_note : 0),
 				 .form = t->form,
 				 .basic_constraints = t->basic,
-				 .key_usage = t->usage },
+				 .key_usage = t->usage,
+				 .dns_name = t->dns_name },
 			     NULL, key, &f),
 	    RC_OK);
 	assert_int_equal(csr_decode(buf_view(&der), &c, &f), RC_OK);
+	if (t->dns_name != NULL)
+		assert_string_equal(c.dns_name, t->dns_name);
+	else
+		assert_null(c.dns_name);
 	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	assert_memory_equal(c.point, point, sizeof point);
 	assert_true(span_eq(buf_view(&c.tnauth_der), buf_view(&tnauth)));
@@ -93,7 +101,8 @@ build_refuses(void **state)
 {
 	AUTO_OSSL(EVP_PKEY) *p384 = pki_key("EC", "P-384", 0), *key = pki_p256();
 	AUTO_BUF der = BUF_INIT(65536), small = BUF_INIT(10), tnauth = BUF_INIT(100);
-	struct fault f = { 0 }, g = { 0 }, h = { 0 };
+	struct fault f = { 0 }, g = { 0 }, h = { 0 }, i = { 0 };
+	char name[255] = "";
 
 	(void)state;
 	pki_tnauth_one(&tnauth, "12025550100");
@@ -114,6 +123,65 @@ build_refuses(void **state)
 		key, &h),
 	    RC_INVALID);
 	assert_string_equal(h.reason, "too_large");
+	memset(name, 'a', sizeof name - 1);
+	assert_int_equal(
+	    csr_build(&der,
+		&(struct csr_template){ .dns_name = name, .tnauth_der = buf_view(&tnauth) },
+		NULL, key, &i),
+	    RC_INVALID);
+	assert_string_equal(i.reason, "csr");
+}
+
+/* Built by OpenSSL, with one extension of these octets. */
+static void
+request_with(struct buf *out, EVP_PKEY *key, const char *oid, struct span value)
+{
+	AUTO_OSSL(X509_REQ) *req = X509_REQ_new();
+	AUTO_OSSL(ASN1_OBJECT) *object = OBJ_txt2obj(oid, 1);
+	AUTO_OSSL(ASN1_OCTET_STRING) *octets = ASN1_OCTET_STRING_new();
+	STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+	unsigned char *der = NULL;
+	int len;
+
+	ASN1_OCTET_STRING_set(octets, value.ptr, (int)value.len);
+	sk_X509_EXTENSION_push(list, X509_EXTENSION_create_by_OBJ(NULL, object, 0, octets));
+	X509_REQ_set_pubkey(req, key);
+	assert_int_equal(X509_REQ_add_extensions(req, list), 1);
+	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
+	len = i2d_X509_REQ(req, &der);
+	assert_true(len > 0);
+	buf_put(out, der, (size_t)len);
+	OPENSSL_free(der);
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+}
+
+/* What other programs put there: several names, or an address, are no one name. */
+static void
+other_names(void **state)
+{
+	static const uint8_t names[][16] = {
+		{ 8, 0x30, 6, 0x82, 1, 'a', 0x82, 1, 'b' },
+		{ 8, 0x30, 6, 0x87, 4, 127, 0, 0, 1 },
+		{ 2, 0x30, 0 },
+		{ 5, 0x30, 3, 0x82, 1, 'a' },
+		{ 5, 0x30, 3, 0x82, 1, 0 },
+		{ 4, 0x30, 2, 0x82, 0 },
+		{ 3, 0x30, 3, 0x82 },
+	};
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_BUF der = BUF_INIT(65536);
+		struct csr_facts c = { 0 };
+		enum rc rc;
+
+		request_with(&der, key, "2.5.29.17", span_of(names[i] + 1, names[i][0]));
+		rc = csr_decode(buf_view(&der), &c, NULL);
+		assert_int_equal(rc, i < 4 ? RC_OK : RC_INVALID);
+		assert_int_equal(c.dns_name != NULL, i == 3);
+		csr_done(&c);
+	}
 }
 
 /* Built by OpenSSL with what we would not build. */
@@ -216,13 +284,14 @@ cut_and_flipped(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(build_cases) + ARRAY_LEN(decode_cases) + 3];
+	static struct CMUnitTest tests[ARRAY_LEN(build_cases) + ARRAY_LEN(decode_cases) + 4];
 	size_t n = 0;
 
 	ROWS(tests, n, build_cases, builds);
 	ROWS(tests, n, decode_cases, decodes);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(openssl_agrees);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(build_refuses);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(other_names);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(cut_and_flipped);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ TEXT(t_gone, "gone");
 TEXT(t_three, "three");
 TEXT(t_acme, "acme");
 TEXT(t_hand, "hand");
+TEXT(t_domain, "domain");
 
 static char *cat[] = { t_cat }, *sleeper[] = { t_sleep, t_60 }, *absent[] = { t_absent },
 	    *three[] = { t_sh, t_c, t_exit };
@@ -36,6 +37,10 @@ static struct config_ca cas[] = {
 	{ .name = t_gone, .issuer = ISSUER_COMMAND, .command = { absent, 1 } },
 	{ .name = t_three, .issuer = ISSUER_COMMAND, .command = { three, 3 } },
 	{ .name = t_acme, .issuer = ISSUER_ACME },
+	{ .name = t_domain,
+	    .issuer = ISSUER_ACME,
+	    .domain_challenge = DOMAIN_HTTP_01,
+	    .domain_command = { cat, 1 } },
 	{ .name = t_hand, .issuer = ISSUER_HAND },
 };
 static struct config_authority authorities[] = {
@@ -74,6 +79,11 @@ static struct lookup_case {
 	{ "another kind", "echo", 99, false },
 	{ "a token's command", "three", HOOK_TOKEN, true },
 	{ "a CA's for a token", "echo", HOOK_TOKEN, false },
+	{ "a domain's command", "domain", HOOK_DOMAIN, true },
+	{ "a domain's command for an issue", "domain", HOOK_ISSUE, false },
+	{ "a CA that proves no domain", "acme", HOOK_DOMAIN, false },
+	{ "an issuer's command for a domain", "echo", HOOK_DOMAIN, false },
+	{ "an authority's for a domain", "three", HOOK_DOMAIN, false },
 	{ "an authority that is asked", "slow", HOOK_TOKEN, false },
 };
 

@@ -175,7 +175,7 @@ main(void)
 		cmocka_unit_test(long_word_at_the_end),
 		cmocka_unit_test(subproblems_are_shown),
 	};
-	size_t n = 2;
+	size_t n = 3;
 
 	ROWS(tests, n, answer_cases, answer);
 	ROWS(tests, n, refusal_cases, refusal);

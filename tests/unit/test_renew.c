@@ -283,6 +283,7 @@ alternates_are_looked_at(void **state)
 		w.home = home;
 		assert_true(world_until(&w, all_installed, 10));
 		assert_true(home == 0 ? w.chain_len == first : w.chain_len > first + 100);
+		assert_true(world_until(&w, installed_thrice, 3 * 2702)); /* and each time */
 		world_close(&w);
 	}
 }
@@ -644,6 +645,120 @@ from_one_way_to_the_other(void **state)
 	}
 }
 
+/* ---- a domain beside the numbers ---- */
+
+static void
+open_domain(struct world *w)
+{
+	world_open(w, 1);
+	w->domain = true;
+	world_kill(w);
+	w->calls = 0;
+}
+
+/* D-49, RFC 8555 s8: shown by the command, answered, and taken away again, each time. */
+static void
+domain_is_proven(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_domain(&w);
+	assert_true(world_until(&w, all_installed, 5));
+	assert_int_equal(w.presented, 1);
+	world_pass(&w, 2);
+	assert_int_equal(w.cleaned, 1);
+	assert_int_equal(w.orders, 1);
+	assert_true(world_until(&w, installed_twice, 2702));
+	assert_int_equal(w.presented, 2);
+	world_close(&w);
+}
+
+static void
+domain_killed_at_each_turn(void **state)
+{
+	bool done = false;
+
+	(void)state;
+	for (unsigned n = 1; !done; n++) {
+		struct world w;
+
+		open_domain(&w);
+		for (unsigned turn = 0; turn < n; turn++)
+			(void)world_turn(&w);
+		done = all_installed(&w);
+		world_kill(&w);
+		assert_true(world_until(&w, all_installed, 30));
+		assert_int_equal(w.cred[0].installs, 1);
+		assert_in_range(w.presented, 1, 2);
+		assert_int_equal(w.problems, 0);
+		world_close(&w);
+		assert_true(n < 200);
+	}
+}
+
+static struct domain_case {
+	const char *name;
+	enum rc command;
+	const char *token, *challenge_fails, *problem;
+	unsigned presented;
+	bool again; /* within a minute, by itself */
+} domain_cases[] = {
+	{ "the command fails", RC_NET, NULL, NULL, "command_failed:", 1, true },
+	{ "the command refuses", RC_DENIED, NULL, NULL, "command_failed:", 1, false },
+	{ "the CA does not see it", RC_OK, NULL, "unauthorized", "acme_unauthorized:", 1,
+	    false },
+	{ "the CA cannot connect", RC_OK, NULL, "connection", "acme_connection:", 1, true },
+	{ "a token that is a path (RFC 8555 s8.1)", RC_OK, "../../../../etc/passwd-or-so", NULL,
+	    "acme_challenge:", 0, false },
+	{ "a token that is short (RFC 8555 s8.1)", RC_OK, "evaGxfADs6pSRb2LAv9IZ", NULL,
+	    "acme_challenge:", 0, false },
+	{ "no token", RC_OK, "", NULL, "acme_challenge:", 0, false },
+};
+
+static void
+domain_fails(void **state)
+{
+	const struct domain_case *c = *state;
+	struct world w;
+	const char *good;
+
+	open_domain(&w);
+	good = w.challenge_token;
+	w.command_rc = c->command;
+	w.domain_fails = c->challenge_fails;
+	if (c->token != NULL)
+		w.challenge_token = c->token;
+	assert_true(world_until(&w, has_problem, 10));
+	assert_int_equal(strncmp(w.cred[0].problem, c->problem, strlen(c->problem)), 0);
+	assert_int_equal(w.presented, c->presented);
+	assert_int_equal(w.cred[0].installs, 0);
+	w.command_rc = RC_OK;
+	w.domain_fails = NULL;
+	w.challenge_token = good;
+	assert_int_equal(world_until(&w, all_installed, 20), c->again);
+	assert_true(world_until(&w, all_installed, 70));
+	world_pass(&w, 2);
+	assert_int_equal(w.cleaned, w.presented); /* whatever became of it */
+	world_close(&w);
+}
+
+/* The CA wants a domain that was not ordered. */
+static void
+domain_not_ordered(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.domain = true; /* the orders; not the plan that was read nor the configuration */
+	w.plan_without_domain = true;
+	assert_true(world_until(&w, has_problem, 10));
+	assert_int_equal(strncmp(w.cred[0].problem, "acme_challenge:", 15), 0);
+	assert_int_equal(w.presented, 0);
+	world_close(&w);
+}
+
 /* ---- tokens that are pushed ---- */
 
 static void
@@ -728,6 +843,9 @@ main(void)
 		cmocka_unit_test(by_command),
 		cmocka_unit_test(by_command_killed_at_each_turn),
 		cmocka_unit_test(from_one_way_to_the_other),
+		cmocka_unit_test(domain_is_proven),
+		cmocka_unit_test(domain_killed_at_each_turn),
+		cmocka_unit_test(domain_not_ordered),
 		cmocka_unit_test(pushed_token),
 		cmocka_unit_test(pushed_for_another_account),
 		cmocka_unit_test(pushed_before_the_plan),
@@ -757,6 +875,7 @@ main(void)
 		n++;
 	ROWS(tests, n, challenge_cases, challenge_fails);
 	ROWS(tests, n, command_cases, command_fails);
+	ROWS(tests, n, domain_cases, domain_fails);
 	ROWS(tests, n, fault_cases, one_failure);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
 }
