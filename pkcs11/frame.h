@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-enum { FRAME_VERSION = 2, FRAME_KEY_ID = 32, FRAME_BODY = 96, FRAME_MAX_MADE = 16 };
+enum { FRAME_VERSION = 3, FRAME_KEY_ID = 32, FRAME_BODY = 96, FRAME_MAX_MADE = 16 };
 
 enum frame_op {
 	FRAME_HELLO = 1, /* answer only: body = struct frame_hello */
@@ -30,6 +30,7 @@ enum frame_op {
 	FRAME_DESTROY, /* admin: destroy the private key */
 	FRAME_LIST, /* admin: one answer a key (code OK, key_id, body = point if known), then one
 			    with code FRAME_END */
+	FRAME_LOOK, /* signer: as FRAME_LEARN, of a key that it knows; it does not search */
 };
 
 /* What the front does about an answer; the CK_RV itself goes to the log and the stats. */

@@ -453,15 +453,12 @@ renew(struct keymap *map, struct key *key, CK_RV *rv)
 }
 
 enum frame_code
-keymap_learn(
-    struct keymap *map, const uint8_t id[P256_ID], const uint8_t point[P256_POINT], CK_RV *rv)
+keymap_look(struct keymap *map, const uint8_t id[P256_ID], const uint8_t point[P256_POINT])
 {
-	struct key key = { .state = KEY_LEARNT, .has_point = true };
 	struct key *at;
 	uint8_t own[P256_ID];
 	bool known;
 
-	*rv = CKR_OK;
 	if (p256_key_id(point, own, NULL) != RC_OK || memcmp(own, id, sizeof own) != 0)
 		return FRAME_BAD_FRAME;
 	pthread_mutex_lock(&map->lock);
@@ -474,8 +471,19 @@ keymap_learn(
 		memcpy(at->point, point, P256_POINT);
 	}
 	pthread_mutex_unlock(&map->lock);
-	if (known)
-		return FRAME_OK;
+	return known ? FRAME_OK : FRAME_NO_KEY;
+}
+
+enum frame_code
+keymap_learn(
+    struct keymap *map, const uint8_t id[P256_ID], const uint8_t point[P256_POINT], CK_RV *rv)
+{
+	struct key key = { .state = KEY_LEARNT, .has_point = true };
+	enum frame_code code = keymap_look(map, id, point);
+
+	*rv = CKR_OK;
+	if (code != FRAME_NO_KEY)
+		return code;
 	memcpy(key.id, id, P256_ID);
 	memcpy(key.point, point, P256_POINT);
 	return renew(map, &key, rv);

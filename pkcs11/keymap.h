@@ -55,6 +55,10 @@ bool keymap_at(struct keymap *map, size_t index, struct key *out);
 enum frame_code keymap_learn(
     struct keymap *map, const uint8_t id[P256_ID], const uint8_t point[P256_POINT], CK_RV *rv);
 
+/* The same without a search: FRAME_NO_KEY where there would be one. */
+enum frame_code keymap_look(
+    struct keymap *map, const uint8_t id[P256_ID], const uint8_t point[P256_POINT]);
+
 /* Search again after its handle failed; the point is kept, the proof is not. */
 enum frame_code keymap_find_again(struct keymap *map, const uint8_t id[P256_ID], CK_RV *rv);
 

@@ -19,6 +19,7 @@ answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 {
 	switch (frame->op) {
 	case FRAME_LEARN: return learn(h, s, frame, rv);
+	case FRAME_LOOK: return keymap_look(h->map, frame->key_id, frame->body);
 	case FRAME_FORGET:
 		return keymap_forget(h->map, frame->key_id) ? FRAME_OK : FRAME_NO_KEY;
 	default: return hsm_answer(h, s, frame, rv);

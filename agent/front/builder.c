@@ -15,7 +15,8 @@ enum {
 	BUILDER_MAX_EVENTS = 4096, /* waiting for the loop; the builder waits above it */
 	BUILDER_MAX_PARKED = 64,   /* installs that wait for a notBefore */
 	BUILDER_TURN = 16,	   /* messages of the renewer before a job has its turn */
-	BUILDER_IDLE_MS = 30000,   /* the clock may have been set: look at least that often */
+	LOAD_RETRY_S = 1,
+	BUILDER_IDLE_MS = 30000, /* the clock may have been set: look at least that often */
 	MS_PER_S = 1000,
 };
 
@@ -48,7 +49,7 @@ struct builder {
 	int renewer_fd;
 	struct parked parked[BUILDER_MAX_PARKED];
 	size_t parkeds;
-	int64_t chore_at_s;
+	int64_t chore_at_s, load_at_s;
 	/* Set before it runs: */
 	pthread_t thread;
 	bool started;
@@ -680,6 +681,8 @@ wait_ms(const struct builder *b)
 {
 	int64_t now = now_s(), at_s = b->chore_at_s;
 
+	if (works_is_loading(&b->works))
+		return b->load_at_s > now ? MS_PER_S : 0;
 	for (size_t i = 0; i < b->parkeds; i++) {
 		if (b->parked[i].at_s < at_s)
 			at_s = b->parked[i].at_s;
@@ -712,6 +715,18 @@ chores(struct builder *b)
 		tell_changed(b);
 }
 
+/* Of a start: nothing else is done before all of it is there. */
+static void
+go_on_loading(struct builder *b)
+{
+	struct fault why = { 0 };
+
+	if (b->load_at_s > now_s() || works_load_more(&b->works, now_s(), &why) == RC_OK)
+		return;
+	log_fault(LEVEL_ERR, "load_unfinished", &why);
+	b->load_at_s = now_s() + LOAD_RETRY_S;
+}
+
 static void
 turn(struct builder *b)
 {
@@ -720,6 +735,10 @@ turn(struct builder *b)
 	take_renewer(b);
 	note_status(b);
 	dispose_all(b);
+	if (works_is_loading(&b->works)) {
+		go_on_loading(b);
+		return;
+	}
 	while (!stopping(b) && take_job(b, &job))
 		run_job(b, &job);
 	serve_renewer(b);
@@ -745,6 +764,7 @@ run(void *arg)
 		drain(b->wake_fd);
 		turn(b);
 	}
+	works_note_use(&b->works);
 	return NULL;
 }
 

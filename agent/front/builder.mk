@@ -23,6 +23,7 @@ libfront_la_SOURCES += \
 	agent/front/retire.c agent/front/retire.h \
 	agent/front/spare.c agent/front/spare.h \
 	agent/front/unnamed.c agent/front/unnamed.h \
+	agent/front/used.c agent/front/used.h \
 	agent/front/allow.c agent/front/allow.h \
 	agent/front/store.c agent/front/store.h \
 	agent/front/want.c agent/front/want.h \

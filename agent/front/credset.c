@@ -42,6 +42,8 @@ credential_new(const char *tenant, const char *name, enum credential_state state
 	atomic_init(&c->renew_at_s, 0);
 	atomic_init(&c->publish_error, 0);
 	atomic_init(&c->refused_at_s, 0);
+	atomic_init(&c->used_at_s, 0);
+	atomic_init(&c->asked_for, false);
 	pthread_mutex_init(&c->problem_lock, NULL);
 	c->state = state;
 	c->tenant = strdup(tenant);
@@ -146,6 +148,7 @@ credential_carry(struct credential *from, struct credential *to)
 	credential_progress(from, &p);
 	credential_proceed(to, &p);
 	atomic_store(&to->refused_at_s, atomic_load(&from->refused_at_s));
+	credential_used(to, atomic_load(&from->used_at_s));
 }
 
 enum rc
@@ -647,6 +650,8 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 	size_t i = slot_of(s, at);
 	struct credential *old = s->slot[i];
 
+	if (old != NULL && atomic_load(&c->used_at_s) == 0)
+		credential_used(c, atomic_load(&old->used_at_s));
 	put_before(s, i, NULL);
 	x5u_remove(s, i);
 	s->slot[i] = c;

@@ -43,6 +43,7 @@ enum credential_state {
 	CREDENTIAL_READY,
 	CREDENTIAL_PENDING,  /* configured, no certificate yet */
 	CREDENTIAL_UNUSABLE, /* what is on disk was refused: see fault */
+	CREDENTIAL_LOADING,  /* at a start: what is on disk was not looked at yet */
 };
 
 /* How far the renewal is, as the renewer last said: a value, for status and alarms. */
@@ -99,6 +100,8 @@ struct credential {
 	 */
 	_Atomic int64_t renew_at_s;
 	_Atomic int publish_error; /* errno of its publish_dir when last looked at; 0: well */
+	_Atomic int64_t used_at_s; /* when it last signed; 0: not that anybody knows */
+	_Atomic bool asked_for;	   /* LOADING: a request wants it */
 	/*
 	 * A TNAuthList by reference that is wanted: of the chain in force, or
 	 * of one that waits for it.  The URL is guarded by problem_lock.
@@ -128,6 +131,14 @@ void credential_progress(struct credential *c, struct credential_progress *out);
 void credential_proceed(struct credential *c, const struct credential_progress *p);
 /* All that was said of the other, which this one takes the place of; NULL or itself: nothing. */
 void credential_carry(struct credential *from, struct credential *to);
+
+/* Any thread. */
+static inline void
+credential_used(struct credential *c, int64_t now_s)
+{
+	if (atomic_load_explicit(&c->used_at_s, memory_order_relaxed) != now_s)
+		atomic_store_explicit(&c->used_at_s, now_s, memory_order_relaxed);
+}
 
 /* Any thread.  RC_NO_MEMORY leaves what was wanted. */
 enum rc credential_want_list(
@@ -172,7 +183,7 @@ struct credset {
 	 * for what is dated before it was valid.  NULL: none.
 	 */
 	struct credential **before;
-	size_t slots;
+	size_t slots, loading;	   /* … and those of them that are LOADING, as load.c says */
 	struct contents *contents; /* one reference; NULL: nothing is observed */
 	struct credset_x5u *x5u;   /* x5u -> credential */
 	struct credset *next;	   /* for the list of whoever holds the last reference */
@@ -264,7 +275,7 @@ enum rc credset_new(
 
 /*
  * Before the set is published only; takes the reference of c, whose x5u is
- * set, over.  A certificate in force that it renews becomes the one before it;
+ * set, over.  What is known of its use stays known.  A certificate in force that it renews becomes the one before it;
  * anything else, such as a list by reference that has changed, leaves none.
  */
 void credset_put(struct credset *s, struct credset_place at, struct credential *c);

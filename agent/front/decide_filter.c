@@ -315,15 +315,50 @@ narrow(struct search *s, filter_fn *keep, struct fault *f)
 	return why.rc;
 }
 
+/*
+ * At a start: what a certificate would have said of the claims, and which
+ * credential would have signed, is not known before all of them are there.
+ */
+static enum rc
+all_loaded(const struct search *s, struct fault *f)
+{
+	struct credential *missing = NULL;
+
+	for (size_t i = 0; i < s->len; i++) {
+		struct credential *c = credset_credential(s->w->set,
+		    (struct credset_place){ s->list[i].tenant, s->list[i].credential });
+
+		if (c->state != CREDENTIAL_LOADING)
+			continue;
+		atomic_store(&c->asked_for, true); /* it goes first */
+		missing = c;
+	}
+	if (missing == NULL)
+		return RC_OK;
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+	    "the agent has just started, and credential '%s' of tenant '%s' is still being "
+	    "loaded: ask again",
+	    missing->name, missing->tenant);
+}
+
+static enum rc
+narrow_by(struct search *s, filter_fn *const *filter, size_t n, struct fault *f)
+{
+	for (size_t i = 0; i < n; i++)
+		TRY(narrow(s, filter[i], f));
+	return RC_OK;
+}
+
 enum rc
 decide_filter(struct search *s, struct fault *f)
 {
-	static filter_fn *const filters[] = { of_class, of_number, of_dest, of_originator,
-		of_claims, decide_of_constraints, of_content, of_health };
+	static filter_fn *const configured[] = { of_class, of_number };
+	static filter_fn *const certified[] = { of_dest, of_originator, of_claims,
+		decide_of_constraints, of_content, of_health };
 
-	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
-		TRY(narrow(s, filters[i], f));
-	return RC_OK;
+	TRY(narrow_by(s, configured, ARRAY_LEN(configured), f));
+	TRY(all_loaded(s, f));
+	return narrow_by(s, certified, ARRAY_LEN(certified), f);
 }
 
 bool

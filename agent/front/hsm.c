@@ -107,8 +107,7 @@ tick(void *arg)
 			if (t->process[n] == NULL)
 				continue;
 			hsm_look_for_hang(t->process[n], now_ms);
-			t->process[n]->cursor = 0;
-			hsm_learn_more(t->process[n]);
+			hsm_learn_anew(t->process[n]);
 		}
 		hsm_fail_stranded(t);
 		hsm_strand(t, false); /* behind signers that hang */

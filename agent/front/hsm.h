@@ -28,6 +28,7 @@ enum {
 	    3, /* a key no set wants is forgotten after so many request timeouts */
 	HSM_TICK_MS = 250,
 	HSM_TROUBLE_MS = 2000,
+	HSM_SEARCH_MS = 2000, /* a search for a key has at least */
 	/* a call without an answer for a timeout through this is tried elsewhere */
 	HSM_STUCK_PART = 2,
 };

@@ -373,7 +373,7 @@ hsm_signed_by(struct process *p, struct hsm_call *c, const struct frame *frame)
 	case FRAME_NO_KEY:
 		if (k != NULL)
 			k->known &= ~bit;
-		p->cursor = 0; /* asked for again */
+		p->cursor = 0; /* asked for again: it is unknown there */
 		hsm_try_again(p, c, "the signer does not know the key");
 		return;
 	case FRAME_KEY_REFUSED:

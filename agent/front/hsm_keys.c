@@ -48,6 +48,13 @@ index_key(struct token *t, struct key *k)
 }
 
 static void
+list_key(struct token *t, struct key *k)
+{
+	k->place = t->keys;
+	t->key[t->keys++] = k;
+}
+
+static void
 index_keys(struct token *t)
 {
 	if (t->buckets > 0)
@@ -94,7 +101,7 @@ hsm_add_key(struct token *t, const struct hsm_key *want, struct fault *f)
 		if (k == NULL)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "a key");
 		k->is = *want;
-		t->key[t->keys++] = k;
+		list_key(t, k);
 		index_key(t, k);
 	}
 	k->wanted = true;
@@ -104,22 +111,21 @@ hsm_add_key(struct token *t, const struct hsm_key *want, struct fault *f)
 static void
 drop_keys(struct token *t, int64_t now_ms)
 {
-	size_t kept = 0;
+	size_t before = t->keys;
 
-	for (size_t i = 0; i < t->keys; i++) {
+	t->keys = 0;
+	for (size_t i = 0; i < before; i++) {
 		struct key *k = t->key[i];
 
 		if (!k->wanted && k->forget_at_ms <= now_ms)
 			free(k);
 		else
-			t->key[kept++] = k;
+			list_key(t, k);
 	}
-	t->keys = kept;
 	index_keys(t);
 	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
-		if (t->process[i] != NULL)
-			t->process[i]->cursor =
-			    0; /* the list moved; what was asked is marked */
+		if (t->process[i] != NULL) /* the list moved; what was asked is marked */
+			t->process[i]->cursor = t->process[i]->search_cursor = 0;
 	}
 }
 
@@ -136,16 +142,17 @@ wants_asking(const struct key *k, uint64_t bit)
 bool
 hsm_is_searching(const struct process *p)
 {
-	return p->is.taught && p->learns > 0;
+	return p->is.taught && p->searches > 0;
 }
 
 /*
  * A process that starts has all keys before it.  One that is at work has to
- * search, which in a big token stops it for a fifth of a second: one key and
- * one process at a time, so that the others sign meanwhile.
+ * search for what it did not find then, which in a big token stops it for a
+ * fifth of a second: one key and one process at a time, so that the others sign
+ * meanwhile.  Nobody waits for one that does not come back from its search.
  */
 static bool
-may_learn(const struct process *p)
+may_search(const struct process *p)
 {
 	const struct token *t = p->token;
 
@@ -154,7 +161,53 @@ may_learn(const struct process *p)
 	for (unsigned i = 0; i < HSM_MAX_PROCESSES; i++) {
 		const struct process *other = t->process[i];
 
-		if (other != NULL && !other->is.draining && hsm_is_searching(other))
+		if (other != NULL && !other->is.draining && hsm_is_searching(other) &&
+		    (other == p || !other->stuck))
+			return false;
+	}
+	return true;
+}
+
+static bool
+ask(struct process *p, struct key *k, enum frame_op op)
+{
+	if (!hsm_send_frame(p, op, k->is.key_id, k->is.point, P256_POINT_LEN, NULL))
+		return false;
+	k->asked |= 1ULL << p->number;
+	p->learns++;
+	p->searches += op == FRAME_LEARN;
+	return true;
+}
+
+/* What it found at its start costs nobody anything: only what it does not know is searched. */
+static bool
+ask_for_all(struct process *p)
+{
+	const struct token *t = p->token;
+	enum frame_op op = p->is.taught ? FRAME_LOOK : FRAME_LEARN;
+	uint64_t bit = 1ULL << p->number;
+
+	for (; p->cursor < t->keys && p->learns < HSM_LEARN_WINDOW; p->cursor++) {
+		struct key *k = t->key[p->cursor];
+
+		if (wants_asking(k, bit) && (k->unseen & bit) == 0 && !ask(p, k, op))
+			return false;
+	}
+	return true;
+}
+
+static bool
+search_for_unseen(struct process *p)
+{
+	const struct token *t = p->token;
+	uint64_t bit = 1ULL << p->number;
+
+	for (; p->search_cursor < t->keys; p->search_cursor++) {
+		struct key *k = t->key[p->search_cursor];
+
+		if (!wants_asking(k, bit) || (k->unseen & bit) == 0)
+			continue;
+		if (!may_search(p) || !ask(p, k, FRAME_LEARN))
 			return false;
 	}
 	return true;
@@ -163,25 +216,20 @@ may_learn(const struct process *p)
 void
 hsm_learn_more(struct process *p)
 {
-	struct token *t = p->token;
-	uint64_t bit = 1ULL << p->number;
+	bool asked;
 
 	if (!p->is.ready || p->is.draining)
 		return;
-	while (p->cursor < t->keys && may_learn(p)) {
-		struct key *k = t->key[p->cursor];
-
-		if (wants_asking(k, bit)) {
-			if (!hsm_send_frame(p, FRAME_LEARN, k->is.key_id, k->is.point,
-				P256_POINT_LEN, NULL))
-				return;
-			k->asked |= bit;
-			p->learns++;
-		}
-		p->cursor++;
-	}
-	if (p->cursor >= t->keys && p->learns == 0)
+	asked = ask_for_all(p);
+	if (search_for_unseen(p) && asked && p->cursor >= p->token->keys && p->learns == 0)
 		p->is.taught = true;
+}
+
+void
+hsm_learn_anew(struct process *p)
+{
+	p->cursor = p->search_cursor = 0;
+	hsm_learn_more(p);
 }
 
 void
@@ -217,6 +265,7 @@ miss(struct process *p, struct key *k)
 	unsigned doubled = k->misses < MISS_DOUBLINGS ? k->misses : MISS_DOUBLINGS;
 
 	k->missing |= 1ULL << p->number;
+	k->unseen |= 1ULL << p->number;
 	k->misses++;
 	k->again_ms = loop_now_ms(p->hsm->loop) + ((int64_t)HSM_TICK_MS << doubled);
 }
@@ -239,6 +288,7 @@ hsm_refuse(struct process *p, struct key *k, const struct frame *frame)
 		log_refusal(p, "key_refused", frame);
 	k->known &= ~(1ULL << p->number);
 	k->refused |= 1ULL << p->number;
+	k->unseen |= 1ULL << p->number;
 	k->refused_ms = now_ms;
 	k->retry_ms = now_ms + ((int64_t)HSM_TICK_MS << doubled);
 }
@@ -251,9 +301,17 @@ hsm_learnt(struct process *p, const struct slot *s, const struct frame *frame)
 	uint64_t bit = 1ULL << p->number;
 
 	p->learns--;
+	p->searches -= s->op == FRAME_LEARN;
 	if (k == NULL)
 		return;
 	k->asked &= ~bit;
+	if (s->op == FRAME_LOOK && code == FRAME_NO_KEY) {
+		k->unseen |= bit;
+		if (k->place < p->search_cursor)
+			p->search_cursor = k->place;
+		return;
+	}
+	k->unseen &= ~bit;
 	k->retry &= ~bit;
 	k->refused &= ~bit;
 	k->lost = code == FRAME_NO_KEY ? k->lost | bit : k->lost & ~bit;
@@ -276,6 +334,7 @@ hsm_forget_process(struct token *t, unsigned number)
 
 	for (size_t i = 0; i < t->keys; i++) {
 		t->key[i]->asked &= mask;
+		t->key[i]->unseen &= mask;
 		t->key[i]->known &= mask;
 		t->key[i]->refused &= mask;
 		t->key[i]->retry &= mask;

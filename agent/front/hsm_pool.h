@@ -28,7 +28,9 @@ struct slot {	     /* a frame that has no answer yet */
 
 struct key {
 	struct hsm_key is;
+	size_t place;				 /* in its token's list */
 	uint64_t asked, known, refused, missing; /* 1 << process */
+	uint64_t unseen;			 /* the process has to search for it */
 	uint64_t lost; /* its last word was that there is no such key; asking again keeps it */
 	unsigned misses;  /* in a row */
 	int64_t again_ms; /* when a missing one is asked for again */
@@ -52,13 +54,16 @@ struct process {
 	unsigned next_slot;
 	uint64_t next_id;
 	unsigned live;	      /* SIGN slots whose call still waits */
-	unsigned learns;      /* LEARN slots */
+	unsigned learns;      /* LEARN and LOOK slots */
+	unsigned searches;    /* LEARN slots */
 	size_t cursor;	      /* keys before it were asked for */
+	size_t search_cursor; /* … or searched for, where they are unseen */
 	bool polled;	      /* a STATS frame is out */
 	uint64_t asked, told; /* the last question when it went out, and when it came back */
 	unsigned outstanding; /* slots in use */
 	uint64_t answers;     /* frames that came back */
 	bool suspect;	      /* nothing came back for long: no further calls until it does */
+	bool stuck;	      /* it does not come back from a search: others do not wait */
 	bool blamed;	      /* a call passed its deadline */
 	bool killed;	      /* reported */
 	/* slot of the n'th frame that was sent, at n % HSM_MAX_SLOTS */
@@ -103,9 +108,10 @@ bool hsm_is_searching(const struct process *p);
 
 /* Ask the process for the keys that it has said nothing of, as many as may be asked for now. */
 void hsm_learn_more(struct process *p);
-void hsm_learn_token(struct token *t); /* each of its processes */
+void hsm_learn_anew(struct process *p); /* from the first key on */
+void hsm_learn_token(struct token *t);	/* each of its processes */
 
-/* The answer to a LEARN frame; s is a copy of its slot, which is free again. */
+/* The answer to a LEARN or LOOK frame; s is a copy of its slot, which is free again. */
 void hsm_learnt(struct process *p, const struct slot *s, const struct frame *frame);
 
 /* The process refused this key of its token's, be it to learn it or to sign with it. */

@@ -107,24 +107,33 @@ is_stuck(const struct process *p, const struct slot *s)
 	return since == 0 || since > s->ahead;
 }
 
+/* A search of a big token may take longer than the shortest time that a request can have. */
+static int64_t
+limit_of(const struct process *p, const struct slot *s)
+{
+	int64_t timeout_ms = p->hsm->timeout_ms;
+
+	return s->op == FRAME_SIGN || timeout_ms > HSM_SEARCH_MS ? timeout_ms : HSM_SEARCH_MS;
+}
+
 /* One that nothing is known of but that it is slow is given back its work when it answers. */
 void
 hsm_look_for_hang(struct process *p, int64_t now_ms)
 {
-	int64_t timeout_ms = p->hsm->timeout_ms;
 	bool hangs = false;
 
+	p->stuck = false;
 	for (unsigned i = 0; i < HSM_MAX_SLOTS; i++) {
 		struct slot *s = &p->slot[i];
-		int64_t held_ms = now_ms - s->sent_ms;
-		int64_t limit_ms = s->op == FRAME_SIGN ? timeout_ms : 2 * timeout_ms;
+		int64_t held_ms = now_ms - s->sent_ms, limit_ms = limit_of(p, s);
 
-		if (s->id == 0 || held_ms * HSM_STUCK_PART < timeout_ms || !is_stuck(p, s))
+		if (s->id == 0 || held_ms * HSM_STUCK_PART < limit_ms || !is_stuck(p, s))
 			continue;
 		if (s->op == FRAME_SIGN && p->answers == s->answers)
 			p->suspect = true;
 		if (s->op == FRAME_SIGN)
 			hsm_rescue(p, s);
+		p->stuck |= s->op == FRAME_LEARN;
 		hangs |= held_ms >= limit_ms;
 	}
 	if (hangs)
@@ -231,7 +240,7 @@ answered(struct process *p, const struct frame *frame)
 	p->answers++;
 	p->suspect = false;
 	hsm_draw_near(p);
-	if (was.op == FRAME_LEARN) {
+	if (was.op == FRAME_LEARN || was.op == FRAME_LOOK) {
 		hsm_learnt(p, &was, frame);
 	} else if (was.op == FRAME_STATS) {
 		p->polled = false;

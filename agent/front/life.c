@@ -46,6 +46,8 @@ is_revoked(const struct life_facts *facts)
 static enum life
 life_without(const struct life_facts *facts)
 {
+	if (facts->state == CREDENTIAL_LOADING)
+		return LIFE_PUBLISHING;
 	if (facts->step[0] != 0)
 		return life_of_step(facts->step);
 	if (facts->refusals > 0 || facts->state == CREDENTIAL_UNUSABLE)

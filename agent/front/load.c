@@ -5,6 +5,7 @@
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/store.h"
+#include "agent/front/used.h"
 #include "agent/log.h"
 #include "stir/digest.h"
 
@@ -539,19 +540,24 @@ finish_install(const struct load *l, struct credset_place at)
 }
 
 static enum rc
+load_tenant(const struct load *l, size_t tenant, struct fault *f)
+{
+	size_t n = l->set->config->tenant[tenant].credentials;
+	struct credset_place at = { tenant, 0 };
+
+	for (; at.credential < n; at.credential++) {
+		TRY(load_one(l, at, f));
+		if (!l->looks)
+			finish_install(l, at);
+	}
+	return RC_OK;
+}
+
+static enum rc
 load_all(const struct load *l, struct fault *f)
 {
-	struct credset_place at = { 0 };
-
-	for (at.tenant = 0; at.tenant < l->set->config->tenants; at.tenant++) {
-		size_t n = l->set->config->tenant[at.tenant].credentials;
-
-		for (at.credential = 0; at.credential < n; at.credential++) {
-			TRY(load_one(l, at, f));
-			if (!l->looks)
-				finish_install(l, at);
-		}
-	}
+	for (size_t i = 0; i < l->set->config->tenants; i++)
+		TRY(load_tenant(l, i, f));
 	return RC_OK;
 }
 
@@ -594,6 +600,146 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 	if (changes != NULL)
 		*changes = later;
 	*out = TAKE(set);
+	return RC_OK;
+}
+
+/* ---- a start, step by step ---- */
+
+void
+load_rest_done(struct load_rest *rest)
+{
+	free(rest->tenant);
+	*rest = (struct load_rest){ 0 };
+}
+
+/* The place of a credential that is not loaded yet. */
+static enum rc
+put_loading(struct credset *set, struct credset_place at, struct fault *f)
+{
+	const struct config_tenant *t = &set->config->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(set, at);
+	AUTO_CREDENTIAL *c = NULL;
+
+	TRY(credential_new(t->name, cc->name, CREDENTIAL_LOADING, &c, f));
+	TRY(token_index(set->config, cc->token, &c->token, f));
+	c->profile = cc->profile;
+	c->priority = cc->priority;
+	(void)REFUSE(&c->why, RC_BUSY, OVERLOADED, NULL, "it is still being loaded");
+	credset_put(set, at, TAKE(c));
+	set->loading++;
+	return RC_OK;
+}
+
+static enum rc
+put_all_loading(struct credset *set, struct fault *f)
+{
+	struct credset_place at = { 0 };
+
+	for (; at.tenant < set->config->tenants; at.tenant++) {
+		size_t n = set->config->tenant[at.tenant].credentials;
+
+		for (at.credential = 0; at.credential < n; at.credential++)
+			TRY(put_loading(set, at, f));
+	}
+	return RC_OK;
+}
+
+/* All credentials of a tenant come at once: which of them signs depends on the others. */
+static bool
+is_loading(const struct credset *set, size_t tenant)
+{
+	return set->config->tenant[tenant].credentials > 0 &&
+	       set->tenant[tenant].credential[0]->state == CREDENTIAL_LOADING;
+}
+
+static bool
+is_asked_for(const struct credset *set, size_t tenant)
+{
+	for (size_t i = 0; i < set->config->tenant[tenant].credentials; i++) {
+		if (atomic_load(&set->tenant[tenant].credential[i]->asked_for))
+			return true;
+	}
+	return false;
+}
+
+/* *left: how many more are to be loaded in this step. */
+static enum rc
+load_step(const struct load *l, size_t tenant, size_t *left, struct fault *f)
+{
+	size_t n = l->set->config->tenant[tenant].credentials;
+
+	if (!is_loading(l->set, tenant))
+		return RC_OK;
+	TRY(load_tenant(l, tenant, f));
+	l->set->loading -= n;
+	*left -= n < *left ? n : *left;
+	return RC_OK;
+}
+
+static enum rc
+load_some(const struct load *l, size_t most, struct load_rest *rest, struct fault *f)
+{
+	size_t left = most, next = rest->next;
+
+	for (size_t i = 0; i < l->set->config->tenants && left > 0; i++) {
+		if (is_asked_for(l->set, i))
+			TRY(load_step(l, i, &left, f));
+	}
+	for (; next < rest->len && left > 0; next++)
+		TRY(load_step(l, rest->tenant[next], &left, f));
+	rest->next = next;
+	return RC_OK;
+}
+
+static enum rc
+first_set(struct load *l, size_t most, struct load_rest *rest, struct fault *f)
+{
+	TRY(observe(l->set, NULL, f));
+	TRY(put_all_loading(l->set, f));
+	TRY(used_order(l->set, l->now_s, &rest->tenant, f));
+	rest->len = l->set->config->tenants;
+	return load_some(l, most, rest, f);
+}
+
+enum rc
+load_first(const char *config_file, size_t most, int64_t now_s, struct credset **out,
+    struct accounts *accounts, struct load_rest *rest, struct fault *f)
+{
+	AUTO_CREDSET_BASE *base = NULL;
+	AUTO_CREDSET *set = NULL;
+	struct accounts found = { 0 };
+	struct load_rest later = { 0 };
+	struct load l = { .accounts = &found, .now_s = now_s };
+	enum rc rc;
+
+	TRY(read_base(config_file, &base, f));
+	TRY(credset_new(base, &set, f));
+	TRY(accounts_load(set->config, &found, f));
+	l.set = set;
+	rc = first_set(&l, most, &later, f);
+	if (rc != RC_OK) {
+		accounts_done(&found);
+		load_rest_done(&later);
+		return rc;
+	}
+	*accounts = found;
+	*rest = later;
+	*out = TAKE(set);
+	return RC_OK;
+}
+
+enum rc
+load_more(const struct credset *set, const struct accounts *accounts, size_t most,
+    int64_t now_s, struct load_rest *rest, struct credset **out, struct fault *f)
+{
+	AUTO_CREDSET *copy = NULL;
+	struct load l = { .accounts = accounts, .now_s = now_s };
+
+	TRY(credset_copy(set, &copy, f));
+	copy->loading = set->loading;
+	l.set = copy;
+	TRY(load_some(&l, most, rest, f));
+	*out = TAKE(copy);
 	return RC_OK;
 }
 

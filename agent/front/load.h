@@ -40,7 +40,32 @@ enum rc load_set(const char *config_file, const struct credset *old, int64_t now
     struct credset **out, struct accounts *accounts, struct load_changes *changes,
     struct fault *f) MUST_CHECK;
 
-/* The same for whoever only looks: nothing is published or tidied up. */
+/*
+ * A start does not wait for all of a large configuration: the first set has
+ * what was used last, all else in it is LOADING, and follows in sets of its
+ * own, tenant by tenant.
+ */
+enum { LOAD_FIRST = 256, LOAD_STEP = 512 }; /* credentials */
+
+struct load_rest {
+	uint32_t *tenant; /* all of them, in the order in which they are loaded */
+	size_t len, next;
+};
+
+/* As load_set() without old, but of about so many credentials. */
+enum rc load_first(const char *config_file, size_t most, int64_t now_s, struct credset **out,
+    struct accounts *accounts, struct load_rest *rest, struct fault *f) MUST_CHECK;
+
+/*
+ * A copy of set with about so many more: those that a request waits for, then
+ * the next ones.  On failure rest is as it was.
+ */
+enum rc load_more(const struct credset *set, const struct accounts *accounts, size_t most,
+    int64_t now_s, struct load_rest *rest, struct credset **out, struct fault *f) MUST_CHECK;
+
+void load_rest_done(struct load_rest *rest);
+
+/* load_set() for whoever only looks: nothing is published or tidied up. */
 enum rc load_look(
     const char *config_file, int64_t now_s, struct credset **out, struct fault *f) MUST_CHECK;
 

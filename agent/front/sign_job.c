@@ -202,6 +202,8 @@ sign_job_signed(struct hsm_call *call, const uint8_t sig[ES256_SIG_LEN], const s
 {
 	struct sign_job *j = (struct sign_job *)call; /* its first member */
 
+	if (sig != NULL)
+		credential_used(j->credential, loop_time_s(j->batch->desk->loop));
 	if (j->fault.rc == RC_OK && sig != NULL)
 		put_signature(j, sig);
 	else if (j->fault.rc == RC_OK && move_on(j, f))

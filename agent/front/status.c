@@ -24,6 +24,8 @@ status_state(const struct credential *c, int64_t now_s)
 		return "pending";
 	if (c->state == CREDENTIAL_UNUSABLE)
 		return "unusable";
+	if (c->state == CREDENTIAL_LOADING)
+		return "loading";
 	return now_s > c->not_after_s ? "expired" : "ready";
 }
 
@@ -62,6 +64,10 @@ can_sign(const struct front *fr, const struct config_tenant *t, const struct cre
 
 	if (!t->enabled) {
 		(void)REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
+		return false;
+	}
+	if (c->state == CREDENTIAL_LOADING) {
+		(void)REFUSE(f, RC_BUSY, OVERLOADED, NULL, "it is still being loaded");
 		return false;
 	}
 	if (c->state != CREDENTIAL_READY) {

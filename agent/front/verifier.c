@@ -55,6 +55,7 @@ struct look {
 	struct verifier *v;
 	const struct credset *set;
 	const struct proof_policy *policy; /* NULL: an original */
+	bool unknown;			   /* no chain was found for an x5u */
 };
 
 /* What one is good for, the other need not be. */
@@ -140,7 +141,11 @@ remember(void *arg, struct span token, const struct chain *c)
 static const struct chain *
 known_chain(void *arg, struct span x5u)
 {
-	return credset_chain(((const struct look *)arg)->set, x5u);
+	struct look *l = arg;
+	const struct chain *c = credset_chain(l->set, x5u);
+
+	l->unknown |= c == NULL;
+	return c;
 }
 
 /* ---- the thread ---- */
@@ -155,15 +160,14 @@ now_ms(void)
 }
 
 static void
-verify_originals(
-    const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+verify_originals(const struct verifier_task *t, struct verifier_item *it, struct look *look)
 {
 	const struct original_policy policy = { .check = it->check,
 		.anchors = t->set->anchors,
 		.known = known_chain,
 		.remembered = is_remembered,
 		.remember = remember,
-		.arg = (void *)(uintptr_t)look,
+		.arg = look,
 		.now_s = t->now_s,
 		.max_age_s = t->set->config->iat_diverted_s };
 
@@ -171,8 +175,7 @@ verify_originals(
 }
 
 static void
-verify_delegate(
-    const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+verify_delegate(const struct verifier_task *t, struct verifier_item *it, struct look *look)
 {
 	const struct proof_input in = { .text = it->delegate,
 		.policy = &it->policy,
@@ -182,14 +185,26 @@ verify_delegate(
 		.known = known_chain,
 		.remembered = is_remembered,
 		.remember = remember,
-		.arg = (void *)(uintptr_t)look,
+		.arg = look,
 		.now_s = t->now_s };
 
 	(void)!proof_verify(&in, &it->claims, &it->fault);
 }
 
+/* Whose certificate it rests on may be known in a moment. */
 static void
-verify_item(const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+excuse(const struct verifier_task *t, struct verifier_item *it, const struct look *look)
+{
+	if (it->fault.rc == RC_OK || !look->unknown || t->set->loading == 0)
+		return;
+	it->fault = (struct fault){ 0 };
+	(void)REFUSE(&it->fault, RC_BUSY, OVERLOADED,
+	    it->originals != NULL ? "original" : "delegate",
+	    "the agent has just started and certificates are still being loaded: ask again");
+}
+
+static void
+verify_item(const struct verifier_task *t, struct verifier_item *it, struct look *look)
 {
 	if (now_ms() > t->deadline_ms)
 		(void)REFUSE(&it->fault, RC_TIMEOUT, OVERLOADED,
@@ -199,6 +214,7 @@ verify_item(const struct verifier_task *t, struct verifier_item *it, const struc
 		verify_originals(t, it, look);
 	else
 		verify_delegate(t, it, look);
+	excuse(t, it, look);
 }
 
 static void
@@ -206,8 +222,8 @@ verify(struct verifier *v, struct verifier_task *t)
 {
 	for (size_t i = 0; i < t->items; i++) {
 		struct verifier_item *it = &t->item[i];
-		const struct look look = { v, t->set,
-			it->originals != NULL ? NULL : &it->policy };
+		struct look look = { v, t->set, it->originals != NULL ? NULL : &it->policy,
+			false };
 
 		verify_item(t, it, &look);
 	}

@@ -6,6 +6,7 @@
 #include "agent/front/retire.h"
 #include "agent/front/spare.h"
 #include "agent/front/unnamed.h"
+#include "agent/front/used.h"
 #include "agent/log.h"
 
 void
@@ -63,11 +64,68 @@ works_done(struct works *w)
 	}
 	accounts_done(&w->accounts);
 	load_changes_done(&w->changes);
+	load_rest_done(&w->rest);
 	allow_done(&w->allow);
 	buf_free(&w->list.octets);
 	credset_release(w->set);
 	free(w->config_file);
 	*w = (struct works){ 0 };
+}
+
+/* What looks at all credentials has all of them before it. */
+static void
+loaded(struct works *w, int64_t now_s)
+{
+	load_rest_done(&w->rest);
+	spare_load(w);
+	publish_look(w->set, now_s);
+	w->look_at_s = now_s + PUBLISH_LOOK_S;
+	w->unnamed_at_s = now_s;
+	w->used_at_s = now_s + USED_WRITE_S;
+}
+
+bool
+works_is_loading(const struct works *w)
+{
+	return w->set != NULL && w->set->loading > 0;
+}
+
+static enum rc
+first_load(struct works *w, int64_t now_s, struct fault *f)
+{
+	TRY(load_first(w->config_file, LOAD_FIRST, now_s, &w->set, &w->accounts, &w->rest, f));
+	if (!works_is_loading(w))
+		loaded(w, now_s);
+	return RC_OK;
+}
+
+enum rc
+works_load_more(struct works *w, int64_t now_s, struct fault *f)
+{
+	AUTO_CREDSET *set = NULL;
+	size_t next = w->rest.next;
+	enum rc rc;
+
+	TRY(load_more(w->set, &w->accounts, LOAD_STEP, now_s, &w->rest, &set, f));
+	rc = w->out.publish(w->out.arg, set, false, f);
+	if (rc != RC_OK) {
+		w->rest.next = next;
+		return rc;
+	}
+	credset_release(w->set);
+	w->set = TAKE(set);
+	if (!works_is_loading(w))
+		loaded(w, now_s);
+	return RC_OK;
+}
+
+void
+works_note_use(struct works *w)
+{
+	struct fault why = { 0 };
+
+	if (w->set != NULL && used_write(w->set, &w->used_s, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "used_file", &why);
 }
 
 enum rc
@@ -76,12 +134,12 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	AUTO_CREDSET *set = NULL;
 	struct accounts accounts = { 0 };
 	struct load_changes changes = { 0 };
-	bool first = w->set == NULL;
-	enum rc rc = RC_OK;
+	enum rc rc;
 
+	if (w->set == NULL)
+		return first_load(w, now_s, f);
 	TRY(load_set(w->config_file, w->set, now_s, &set, &accounts, &changes, f));
-	if (!first)
-		rc = w->out.publish(w->out.arg, set, false, f);
+	rc = w->out.publish(w->out.arg, set, false, f);
 	if (rc != RC_OK) {
 		accounts_done(&accounts);
 		load_changes_done(&changes);
@@ -94,8 +152,6 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->changes_at_s = changes.len > 0 ? now_s : INT64_MAX;
 	credset_release(w->set);
 	w->set = TAKE(set);
-	if (first)
-		spare_load(w);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
@@ -305,8 +361,8 @@ forget_replaced(struct works *w, int64_t now_s)
 int64_t
 works_due_s(const struct works *w)
 {
-	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s,
-		w->unnamed_at_s };
+	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
+		w->used_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -335,6 +391,10 @@ works_chores(struct works *w, int64_t now_s)
 	}
 	if (w->unnamed_at_s <= now_s)
 		w->unnamed_at_s = unnamed_look(w, now_s);
+	if (w->used_at_s <= now_s) {
+		works_note_use(w);
+		w->used_at_s = now_s + USED_WRITE_S;
+	}
 	if (w->publish_at_s <= now_s) {
 		publish_sweep(w->set->config, now_s);
 		w->publish_at_s = now_s + PUBLISH_SWEEP_S;

@@ -77,6 +77,8 @@ struct works {
 	struct credset *set; /* the newest in force; NULL before the first load */
 	struct accounts accounts;
 	struct load_changes changes; /* certificates whose keys are not learnt yet */
+	struct load_rest rest;	     /* what a start has left to be loaded */
+	int64_t used_s;		     /* the last use that is on disk */
 	struct works_token token[CONFIG_MAX_TOKENS];
 	struct works_out out;
 	struct works_list list;
@@ -86,6 +88,7 @@ struct works {
 	int64_t look_at_s;    /* the same for the directories of x5u files */
 	int64_t changes_at_s; /* the same for changes */
 	int64_t unnamed_at_s; /* when the unnamed keys are counted again */
+	int64_t used_at_s;    /* when it is noted which tenants were used */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,
@@ -94,11 +97,18 @@ void works_done(struct works *w);
 
 /*
  * Read configuration and state anew.  Without a set: it becomes the first
- * one, published by nobody.  Else it is published without waiting for keys,
+ * one, published by nobody, and of a large configuration it has only what was
+ * used last: works_load_more() until works_is_loading() says no, and nothing
+ * else before that.  Else it is published without waiting for keys,
  * and w->set is the new one only when it is in force.  Certificates on disk
  * whose keys have to be learnt first are left to works_chores().
  */
 enum rc works_load(struct works *w, int64_t now_s, struct fault *f) MUST_CHECK;
+bool works_is_loading(const struct works *w);
+enum rc works_load_more(struct works *w, int64_t now_s, struct fault *f) MUST_CHECK;
+
+/* Before the end: which tenants were used. */
+void works_note_use(struct works *w);
 
 /*
  * A key of the token with this index, and the library context that it lives

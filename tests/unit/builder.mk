@@ -36,6 +36,10 @@ UNIT_TESTS += tests/unit/test_lint
 tests_unit_test_lint_SOURCES = tests/unit/test_lint.c $(PKI)
 tests_unit_test_lint_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_used
+tests_unit_test_used_SOURCES = tests/unit/test_used.c $(BWORLD)
+tests_unit_test_used_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_load
 tests_unit_test_load_SOURCES = tests/unit/test_load.c $(BWORLD)
 tests_unit_test_load_LDADD = $(BUILDER_LDADD)

@@ -579,6 +579,58 @@ stops_in_the_middle(void **state)
 	assert_int_not_equal(store_mtime("state/front/tenants/acme/main/pending.csr"), 0);
 }
 
+/*
+ * Of a large configuration the first set has a part, and the builder goes on by
+ * itself; what is asked of it waits until all is there.
+ */
+static void
+a_long_start(void **state)
+{
+	enum { TENANTS = LOAD_FIRST + 2 * LOAD_STEP + 1 };
+	struct desk d = { .renewer = -1 };
+	struct credset *set = NULL;
+	struct builder_event e;
+	struct fault f = { 0 };
+
+	(void)state;
+	bworld_open(&d.world);
+	for (unsigned i = 0; i < TENANTS; i++) {
+		char name[16], inside[512];
+
+		snprintf(name, sizeof name, "t%05u", i);
+		snprintf(inside, sizeof inside,
+		    "numbers = { \"1202%07u\" }\n" BWORLD_DELEGATE("atis-delegate", ""), i);
+		bworld_tenant(name, inside);
+	}
+	if (builder_new("vesperd.conf", &d.b, &f) != RC_OK ||
+	    builder_load(d.b, &set, &f) != RC_OK || builder_start(d.b, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	assert_int_equal(set->loading, TENANTS - LOAD_FIRST);
+	assert_int_equal(builder_reload(d.b, 7, &f), RC_OK);
+	for (size_t left = set->loading; left > 0;) {
+		e = next_event(&d);
+		assert_int_equal(e.kind, BUILDER_PUBLISH);
+		assert_false(e.wait_for_keys);
+		left -= left < LOAD_STEP ? left : LOAD_STEP;
+		assert_int_equal(e.set->loading, left);
+		builder_confirm(d.b, e.set->generation, NULL);
+		builder_dispose(d.b, e.set);
+	}
+	e = next_event(&d); /* of the reload */
+	assert_int_equal(e.kind, BUILDER_PUBLISH);
+	assert_int_equal(e.set->loading, 0);
+	assert_int_equal(e.set->slot[TENANTS - 1]->state, CREDENTIAL_PENDING);
+	builder_confirm(d.b, e.set->generation, NULL);
+	builder_dispose(d.b, e.set);
+	e = next_event(&d);
+	assert_int_equal(e.kind, BUILDER_JOB_DONE);
+	assert_int_equal(e.job, 7);
+	assert_int_equal(e.fault.rc, RC_OK);
+	builder_dispose(d.b, set);
+	builder_free(d.b);
+	bworld_close(&d.world);
+}
+
 #define DESK(f) cmocka_unit_test_setup_teardown(f, open_desk, close_desk)
 
 int
@@ -596,6 +648,7 @@ main(void)
 		DESK(a_renewer_that_goes),
 		DESK(stops_in_the_middle),
 		cmocka_unit_test(the_queue_has_an_end),
+		cmocka_unit_test(a_long_start),
 	};
 	const char *dir = getenv("top_builddir");
 

@@ -1158,6 +1158,70 @@ a_copy_that_may_not(void **state)
 	refused_with(x, &c, NOW, "hsm_unavailable");
 }
 
+static void
+set_state(struct fixture *x, const char *tenant, const char *name, enum credential_state state)
+{
+	struct credset_place at = { 0 };
+
+	assert_true(credset_find(x->set, tenant, name, &at));
+	credset_credential(x->set, at)->state = state;
+}
+
+/*
+ * At a start: nothing is said of what only a certificate can say, and nobody
+ * signs instead; what the configuration refuses is refused as ever.
+ */
+static void
+not_loaded_yet(void **state)
+{
+	static const struct {
+		const char *tenant, *name;
+		struct decide_case c;
+		const char *reason;
+	} rows[] = {
+		{ "acme", "main", { "", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL, NULL },
+		    "overloaded" },
+		{ "acme", "main", { "", 1000, PPT_BASE, "acme", "main", BASE(N0), NULL, NULL },
+		    "overloaded" },
+		{ "acme", "main",
+		    { "", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'nothing':1"), NULL, NULL },
+		    "overloaded" },
+		{ "osp", "main",
+		    { "", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN(N0, "B"), NULL, NULL },
+		    "overloaded" },
+		{ "both", "two",
+		    { "", 1007, PPT_BASE, NULL, NULL, BASE("12025550120"), NULL, NULL },
+		    "overloaded" },
+		{ "rank", "low",
+		    { "", 1008, PPT_BASE, NULL, NULL, BASE("12025550140"), NULL, NULL },
+		    "overloaded" },
+		{ "acme", "main", { "", 9, PPT_BASE, NULL, NULL, BASE(N0), NULL, NULL },
+		    "caller_not_allowed" },
+		{ "acme", "main", { "", 1000, PPT_BASE, NULL, NULL, BASE("12a"), NULL, NULL },
+		    "invalid_tn" },
+		{ "acme", "main",
+		    { "", 1000, PPT_BASE, "acme", NULL, BASE("13035550100"), NULL, NULL },
+		    "tn_not_authorized" },
+		{ "acme", "main", { "", 1000, PPT_BASE, "acme", "other", BASE(N0), NULL, NULL },
+		    "no_credential" },
+	};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct credset_place at = { 0 };
+
+		set_state(x, rows[i].tenant, rows[i].name, CREDENTIAL_LOADING);
+		refused_with(x, &rows[i].c, NOW, rows[i].reason);
+		set_state(x, rows[i].tenant, rows[i].name, CREDENTIAL_READY);
+		assert_true(credset_find(x->set, rows[i].tenant, rows[i].name, &at));
+		/* Who waits for it has it loaded next. */
+		assert_int_equal(
+		    atomic_exchange(&credset_credential(x->set, at)->asked_for, false),
+		    strcmp(rows[i].reason, "overloaded") == 0);
+	}
+	assert_int_equal(reason_status("overloaded"), 503);
+}
+
 /* D-26: by its name and the switch; it leads to a tenant only where there is one. */
 static void
 origin_is_a_uri(void **state)
@@ -2257,6 +2321,7 @@ main(void)
 		TEST(origin_is_a_uri),
 		TEST(copies_of_one),
 		TEST(a_copy_that_may_not),
+		TEST(not_loaded_yet),
 		TEST(too_old_a_list),
 		TEST(strangers_share_one_rate),
 		TEST(users_have_a_rate_each),

@@ -347,6 +347,8 @@ is_served(void *arg)
 			s->held++;
 			continue;
 		}
+		if (frame.op == FRAME_LOOK)
+			frame.code = FRAME_NO_KEY; /* it has to search */
 		if (frame.op == FRAME_LEARN) {
 			s->learnt++;
 			frame.code = (uint8_t)s->learn;

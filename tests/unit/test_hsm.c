@@ -14,8 +14,9 @@ struct fake { /* one signer */
 	int fd;
 	uint32_t generation;
 	struct frame got[64]; /* SIGN frames that are not answered yet */
-	size_t gots, learnt, forgot;
+	size_t gots, learnt, looked, forgot;
 	enum frame_code learn_code;
+	bool seen;
 	bool silent; /* STATS is not answered */
 	struct frame asked;
 	struct frame_stats stats;
@@ -145,7 +146,16 @@ hello(struct fake *s, uint32_t threads)
 	say(s, frame);
 }
 
-/* Read what was sent; LEARN and STATS are answered, SIGN is kept. */
+/* To learn it, it has to search, unless it has seen all that is in its token. */
+static void
+say_look(struct fake *s, struct frame frame)
+{
+	s->looked++;
+	frame.code = s->seen ? FRAME_OK : FRAME_NO_KEY;
+	say(s, frame);
+}
+
+/* Read what was sent; LEARN, LOOK and STATS are answered, SIGN is kept. */
 static void
 serve(struct fake *s)
 {
@@ -160,6 +170,7 @@ serve(struct fake *s)
 			frame.code = (uint8_t)s->learn_code;
 			say(s, frame);
 			break;
+		case FRAME_LOOK: say_look(s, frame); break;
 		case FRAME_FORGET:
 			s->forgot++;
 			say(s, frame);
@@ -1158,9 +1169,23 @@ hold_learn(struct fake *s, struct frame *held)
 			*held = frame;
 		} else if (frame.op == FRAME_SIGN) {
 			s->got[s->gots++] = frame;
+		} else if (frame.op == FRAME_LOOK) {
+			say_look(s, frame);
 		} else {
 			say(s, frame);
 		}
+	}
+}
+
+/* They look for what came later, and do not know it. */
+static void
+look(struct fixture *x, struct fake *s, size_t n)
+{
+	struct frame none;
+
+	for (size_t i = 0; i < n; i++) { /* the first one is to search first */
+		hold_learn(&s[i], &none);
+		turn(x);
 	}
 }
 
@@ -1186,6 +1211,7 @@ later_keys_are_learnt_in_turn(void **state)
 	s[1] = ready(x, 1);
 	want(x, 2);
 	want(x, 3);
+	look(x, s, 2);
 	hold_learn(&s[0], &held);
 	serve(&s[1]);
 	assert_int_equal(s[0].learnt, 2); /* of keys 1 and 2 */
@@ -1340,6 +1366,7 @@ the_only_one_signs_while_it_learns(void **state)
 	want(x, 1);
 	s = ready(x, 0);
 	want(x, 2);
+	look(x, &s, 1);
 	hold_learn(&s, &held);
 	must_ask(x, &c, 9);
 	hold_learn(&s, &held);
@@ -1363,6 +1390,7 @@ a_search_that_ends_badly(void **state)
 	s[0] = ready(x, 0);
 	s[1] = ready(x, 1);
 	want(x, 2);
+	look(x, s, 2);
 	hold_learn(&s[0], &held);
 	serve(&s[1]);
 	assert_int_equal(s[1].learnt, 1);
@@ -1373,6 +1401,81 @@ a_search_that_ends_badly(void **state)
 	turn(x);
 	assert_int_equal(s[1].learnt, 2);
 	assert_true(hsm_ready(x->hsm, 0, key_of(2).key_id));
+	close(s[1].fd);
+}
+
+/* Many at once of what was in the token already: nobody searches, and none waits its turn. */
+static void
+what_it_has_seen_is_no_search(void **state)
+{
+	struct fixture *x = *state;
+	struct fake s[2];
+	struct call c;
+
+	be_patient(x);
+	want(x, 1);
+	s[0] = ready(x, 0);
+	s[1] = ready(x, 1);
+	s[0].seen = s[1].seen = true;
+	for (uint8_t n = 2; n < 200; n++)
+		want(x, n);
+	must_ask(x, &c, 9); /* one that looks signs as well */
+	serve(&s[0]);
+	assert_true(s[0].looked > 1);
+	assert_int_equal(s[0].gots, 1);
+	for (unsigned n = 0; n < 2 * 200 / HSM_LEARN_WINDOW; n++) {
+		serve(&s[0]);
+		serve(&s[1]);
+		turn(x);
+	}
+	for (uint8_t n = 1; n < 200; n++)
+		assert_true(hsm_ready(x->hsm, 0, key_of(n).key_id));
+	for (unsigned n = 0; n < 2; n++) {
+		assert_int_equal(s[n].looked, 198);
+		assert_int_equal(s[n].learnt, 1);
+	}
+	answer(&s[0], FRAME_OK);
+	turn(x);
+	is_good(&c, 9);
+	close(s[0].fd);
+	close(s[1].fd);
+}
+
+/* One that does not come back from a search costs its own process, as a call does. */
+static void
+a_search_that_hangs(void **state)
+{
+	struct fixture *x = *state;
+	struct frame held = { .op = 0 };
+	struct fake s[2];
+	int64_t began_ms;
+
+	hsm_limits(x->hsm, 8, 100); /* shorter than a search may take */
+	want(x, 1);
+	s[0] = ready(x, 0);
+	s[1] = ready(x, 1);
+	want(x, 2);
+	look(x, s, 2);
+	began_ms = loop_now_ms(x->loop);
+	hold_learn(&s[0], &held);
+	assert_int_equal(s[0].learnt, 2);
+	while (!hsm_ready(x->hsm, 0, key_of(2).key_id)) {
+		hold_learn(&s[0], &held);
+		serve(&s[1]);
+		turn_for(x, 20);
+		assert_true(loop_now_ms(x->loop) - began_ms < 60000);
+	}
+	/* The other one did not wait for its end. */
+	assert_int_equal(s[1].learnt, 2);
+	assert_true(loop_now_ms(x->loop) - began_ms >= HSM_SEARCH_MS / HSM_STUCK_PART);
+	while (x->kills == 0) {
+		serve(&s[1]);
+		turn_for(x, 20);
+		assert_true(loop_now_ms(x->loop) - began_ms < 60000);
+	}
+	assert_int_equal(x->killed_process, 0);
+	assert_true(loop_now_ms(x->loop) - began_ms >= HSM_SEARCH_MS);
+	close(s[0].fd);
 	close(s[1].fd);
 }
 
@@ -1496,6 +1599,8 @@ main(void)
 		TEST(attach_refuses),
 		TEST(unwanted_keys_go),
 		TEST(later_keys_are_learnt_in_turn),
+		TEST(what_it_has_seen_is_no_search),
+		TEST(a_search_that_hangs),
 		TEST(the_only_one_signs_while_it_learns),
 		TEST(a_search_that_ends_badly),
 		TEST(a_hang_is_left_for_another_token),

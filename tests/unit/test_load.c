@@ -929,7 +929,7 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
 				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
-				       13] = {
+				       14] = {
 		STEP(headers),
 		STEP(scope_is_kept),
 		STEP(salts_of_a_credential),
@@ -945,7 +945,7 @@ main(void)
 		STEP(withdrawn_by_policy),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 13;
+	size_t n = 14;
 
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,

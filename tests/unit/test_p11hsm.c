@@ -48,12 +48,16 @@ generate_learn_sign(void **state)
 	assert_int_equal(strlen(hello.token_serial), 16);
 
 	assert_int_equal(made_code(&signer, FRAME_SIGN, &key), FRAME_NO_KEY);
+	assert_int_equal(made_code(&signer, FRAME_LOOK, &key), FRAME_OK);
+	made_signs(&signer, &key);
+	assert_int_equal(made_code(&signer, FRAME_FORGET, &key), FRAME_OK);
+	assert_int_equal(made_code(&signer, FRAME_LOOK, &key), FRAME_NO_KEY);
 	assert_int_equal(made_code(&signer, FRAME_LEARN, &key), FRAME_OK);
 	assert_int_equal(made_code(&signer, FRAME_LEARN, &key), FRAME_OK);
 	for (int i = 0; i < 5; i++)
 		made_signs(&signer, &key);
 	stats = process_stats(&signer);
-	assert_int_equal(stats.signatures, 5);
+	assert_int_equal(stats.signatures, 6);
 	assert_int_equal(stats.canaries, 1); /* the one at the start */
 	assert_int_equal(stats.errors, 0);
 	assert_int_equal(stats.sessions, 2);
@@ -73,7 +77,9 @@ a_key_made_later_is_learnt(void **state)
 	assert_int_equal(process_stats(&signer).canaries, 0); /* nobody made one yet */
 	process_up(&admin, *state, "admin", plain);
 	key = made_key(&admin);
+	assert_int_equal(made_code(&signer, FRAME_LOOK, &key), FRAME_NO_KEY); /* no search */
 	assert_int_equal(made_code(&signer, FRAME_LEARN, &key), FRAME_OK);
+	assert_int_equal(made_code(&signer, FRAME_LOOK, &key), FRAME_OK);
 	made_signs(&signer, &key);
 	assert_int_equal(made_code(&signer, FRAME_FORGET, &key), FRAME_OK);
 	assert_int_equal(made_code(&signer, FRAME_FORGET, &key), FRAME_NO_KEY);
@@ -97,6 +103,7 @@ unknown_keys(void **state)
 	memcpy(other.id, key.id, sizeof other.id);
 	/* The point of another key: its id is another. */
 	assert_int_equal(made_code(&signer, FRAME_LEARN, &other), FRAME_BAD_FRAME);
+	assert_int_equal(made_code(&signer, FRAME_LOOK, &other), FRAME_BAD_FRAME);
 	made_elsewhere(&other);
 	assert_int_equal(made_code(&signer, FRAME_LEARN, &other), FRAME_NO_KEY);
 	assert_int_equal(made_code(&signer, FRAME_SIGN, &other), FRAME_NO_KEY);
@@ -280,8 +287,8 @@ bad_frames(void **state)
 	bad.code = FRAME_REBUILD;
 	assert_int_equal(raw_code(&p, &bad, sizeof bad), FRAME_BAD_FRAME);
 	for (unsigned op = 0; op < 256; op++) {
-		if (op == FRAME_SIGN || op == FRAME_LEARN || op == FRAME_FORGET ||
-		    op == FRAME_STATS)
+		if (op == FRAME_SIGN || op == FRAME_LEARN || op == FRAME_LOOK ||
+		    op == FRAME_FORGET || op == FRAME_STATS)
 			continue;
 		bad = good;
 		bad.op = (uint8_t)op;
@@ -300,6 +307,7 @@ the_admin_does_not_learn(void **state)
 	process_up(&p, *state, "admin", plain);
 	key = made_key(&p);
 	assert_int_equal(made_code(&p, FRAME_LEARN, &key), FRAME_BAD_FRAME);
+	assert_int_equal(made_code(&p, FRAME_LOOK, &key), FRAME_BAD_FRAME);
 	assert_int_equal(made_code(&p, FRAME_FORGET, &key), FRAME_BAD_FRAME);
 	assert_int_equal(made_code(&p, FRAME_HELLO, &key), FRAME_BAD_FRAME);
 	assert_int_equal(process_stop(&p), 0);

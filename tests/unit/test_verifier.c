@@ -502,6 +502,48 @@ ends_in_the_middle(void **state)
 	verifier_free(NULL);
 }
 
+/* What rests on a certificate that is still being loaded is no fault of the caller's. */
+static void
+not_loaded_yet(void **state)
+{
+	static const struct {
+		bool x5c, forged;
+		size_t loading;
+		const char *reason; /* NULL: verified */
+	} rows[] = {
+		{ false, false, 0, "original_invalid" },
+		{ false, false, 1, "overloaded" },
+		{ true, false, 1, NULL },
+		{ true, true, 1, "original_invalid" },
+	};
+	struct verifier *v = NULL;
+	struct credset *set = NULL;
+	struct credential *c = NULL;
+
+	(void)state;
+	assert_int_equal(credset_copy(w.set, &set, NULL), RC_OK);
+	assert_int_equal(credential_new("acme", "main", CREDENTIAL_LOADING, &c, NULL), RC_OK);
+	credset_put(set, (struct credset_place){ 0, 0 }, c);
+	assert_int_equal(verifier_new(&v, NULL), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct originals *o =
+		    original(rows[i].forged ? w.other_key : w.leaf_key, rows[i].x5c);
+		struct verifier_task t = task_of(o);
+
+		set->loading = rows[i].loading;
+		told = 0;
+		assert_int_equal(verifier_post(v, &t, set, NULL), RC_OK);
+		take_until(v, 1);
+		if (rows[i].reason != NULL)
+			assert_string_equal(t.item[0].fault.reason, rows[i].reason);
+		else
+			assert_int_equal(t.item[0].fault.rc, RC_OK);
+		originals_free(o);
+	}
+	verifier_free(v);
+	credset_release(set);
+}
+
 int
 main(void)
 {
@@ -509,6 +551,7 @@ main(void)
 		cmocka_unit_test(remembers_what_was_good),
 		cmocka_unit_test(delegates_are_remembered_apart),
 		cmocka_unit_test(nothing_behind_a_failed_path),
+		cmocka_unit_test(not_loaded_yet),
 		cmocka_unit_test(queue_is_bounded),
 		cmocka_unit_test(users_come_and_go),
 		cmocka_unit_test(users_take_turns),

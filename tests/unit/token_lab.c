@@ -393,7 +393,7 @@ made_elsewhere(struct made *out)
 int
 made_code(struct process *p, enum frame_op op, const struct made *key)
 {
-	if (op == FRAME_LEARN)
+	if (op == FRAME_LEARN || op == FRAME_LOOK)
 		return process_ask(p, op, key->id, key->point, 65).code;
 	return process_ask(p, op, key->id, some_digest, sizeof some_digest).code;
 }
