@@ -25,6 +25,7 @@ static struct life_case {
 	    "ordering" },
 	{ "what lies on disk is refused",
 	    { true, CREDENTIAL_UNUSABLE, "chain_path", false, "", 0 }, "refused" },
+	{ "not looked at yet", { true, CREDENTIAL_LOADING, "overloaded", false, "", 0 }, "publishing" },
 	{ "unusable, the next one is asked for",
 	    { true, CREDENTIAL_UNUSABLE, "chain_path", false, "poll", 0 }, "ordering" },
 	{ "in force", { true, CREDENTIAL_READY, NULL, false, "", 0 }, "in_force" },
