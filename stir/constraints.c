@@ -67,6 +67,14 @@ constraints_text(struct buf *out, const json_t *value, struct fault *f)
 	return buf_check(out, f);
 }
 
+bool
+constraints_is_structured(const char *text)
+{
+	char first = text[strspn(text, " \t\r\n")];
+
+	return first == '{' || first == '[';
+}
+
 enum rc
 constraints_structured(const char *text, struct buf *out, bool *found, struct fault *f)
 {
@@ -74,7 +82,7 @@ constraints_structured(const char *text, struct buf *out, bool *found, struct fa
 	enum rc rc;
 
 	*found = false;
-	if (text[strspn(text, " \t\r\n")] != '{' && text[strspn(text, " \t\r\n")] != '[')
+	if (!constraints_is_structured(text))
 		return RC_OK;
 	rc = jtext_read(span_str(text), &value, NULL);
 	if (rc == RC_NO_MEMORY)

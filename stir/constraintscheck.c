@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "stir/constraintsparts.h"
+#include "stir/jgrammar.h"
 #include "stir/jpointer.h"
 #include "stir/jtext.h"
+#include "stir/passport.h"
 #include "stir/ppt.h"
 #include "stir/vper.h"
 
@@ -36,15 +38,14 @@ check_contradictions(const struct constraints *c, struct fault *f)
 }
 
 /*
- * A JSON object or array that no PASSporT can hold: a float, a doubled member.
- * It parses, so it is not in RFC 8225 form (D-12), normalised or not.
+ * A JSON object or array that no PASSporT can hold: a float, a doubled member,
+ * a number or a nesting beyond what parsers share, half a surrogate pair.  It
+ * is JSON (RFC 8259), so it is not in RFC 8225 form (D-12), normalised or not.
  */
 static bool
 never_rfc8225(const char *text)
 {
-	json_auto_t *value = json_loads(text, 0, NULL);
-
-	return value != NULL;
+	return constraints_is_structured(text) && jgrammar_is_json(span_str(text));
 }
 
 /*
@@ -191,6 +192,60 @@ check_intersection(const struct constraints *c, const struct permitted *p,
 	return RC_OK;
 }
 
+/* ---- values that a claim can have ---------------------------------------------------- */
+
+/* orig, dest and iat as every PASSporT has them: complete, canonical, sorted. */
+static enum rc
+fits_base(const char *claim, json_t *value, const struct constraints_policy *policy, bool *yes,
+    struct fault *f)
+{
+	json_auto_t *claims = json_pack(
+	    "{s:{s:s},s:{s:[s]},s:i}", "orig", "tn", "1", "dest", "tn", "1", "iat", 1);
+	struct passport_policy any = { .orig_uri = policy->orig_uri };
+	struct fault why = { 0 };
+	struct passport p;
+
+	*yes = false;
+	if (json_object_set(claims, claim, value) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
+	any.now_s = json_integer_value(json_object_get(claims, "iat"));
+	if (passport_prepare(claims, PPT_BASE, &any, &p, &why) == RC_OK) {
+		*yes = json_equal(json_object_get(p.claims, claim), value) == 1;
+		passport_done(&p);
+	}
+	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
+				      : RC_OK;
+}
+
+static enum rc
+fits_value(const char *claim, json_t *value, const struct constraints_policy *policy, bool *yes,
+    struct fault *f)
+{
+	struct fault why = { 0 };
+
+	if (ppt_is_base_claim(claim))
+		return fits_base(claim, value, policy, yes, f);
+	*yes = ppt_check_anywhere(claim, value, &why) == RC_OK;
+	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
+				      : RC_OK;
+}
+
+/* Is there a value of the claim, in a PASSporT of any type, that this text permits (D-12)? */
+static enum rc
+fits_claim(const char *claim, const char *text, const struct constraints_policy *policy,
+    bool *yes, struct fault *f)
+{
+	json_auto_t *string = json_string_nocheck(text), *value = NULL;
+	enum rc rc = jtext_read(span_str(text), &value, NULL);
+
+	if (string == NULL || rc == RC_NO_MEMORY)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
+	TRY(fits_value(claim, string, policy, yes, f));
+	if (*yes || rc != RC_OK || (json_is_string(value) && !policy->accept_quoted_permitted))
+		return RC_OK;
+	return fits_value(claim, value, policy, yes, f);
+}
+
 /* ---- values against the entries for their parts ------------------------------------- */
 
 /* Would this value of a whole claim be let through by the entries that point into it? */
@@ -217,12 +272,13 @@ fits_parts(const struct constraints_plan *entries, const char *claim, const char
 				      : RC_OK;
 }
 
-/* Demanded by the certificate, or by RFC 8225 section 5. */
+/* Demanded by the certificate, by RFC 8225 section 5, or by a reading of RFC 8226 (D-08). */
 static bool
-is_due(const struct constraints *c, const char *claim)
+is_due(const struct constraints *c, const char *claim, const struct constraints_policy *policy)
 {
 	return ppt_is_base_claim(claim) ||
-	       constraints_has(c->must_include, c->must_includes, claim);
+	       constraints_has(c->must_include, c->must_includes, claim) ||
+	       (policy->rfc8226_strict_permitted && c->form == CONSTRAINTS_JWT);
 }
 
 /* RFC 9118 section 8: a demanded claim of which no permitted value can be sent. */
@@ -230,13 +286,17 @@ static enum rc
 check_whole(const struct constraints *c, const struct constraints_plan *entries,
     const struct permitted *p, const struct constraints_policy *policy, struct fault *f)
 {
-	bool fits = !is_due(c, p->claim);
+	bool fits = !is_due(c, p->claim, policy);
 
-	for (size_t i = 0; i < p->values && !fits; i++)
-		TRY(fits_parts(entries, p->claim, p->value[i], policy, &fits, f));
+	for (size_t i = 0; i < p->values && !fits; i++) {
+		TRY(fits_claim(p->claim, p->value[i], policy, &fits, f));
+		if (fits)
+			TRY(fits_parts(entries, p->claim, p->value[i], policy, &fits, f));
+	}
 	if (!fits)
 		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
-		    "demanded, but none of its values fits the entries for it and its parts");
+		    "demanded, but none of its values fits the claim and the entries for it "
+		    "and its parts");
 	return RC_OK;
 }
 

@@ -14,6 +14,9 @@ bool constraints_has(char *const *list, size_t n, const char *name);
 /* Taken apart; a mode that is not known is part of the path, which then names nothing. */
 struct privacy_name constraints_parts(const char *name);
 
+/* Were it JSON, it would be an object or an array. */
+bool constraints_is_structured(const char *text);
+
 /*
  * The RFC 8225 form of a permitted text that is a JSON object or array; same
  * says whether it is in that form.  *found false: it is no such text.

@@ -397,6 +397,16 @@ ppt_check_extra(const char *name, const json_t *value, struct fault *f)
 	return rule != NULL ? rule->check(name, value, f) : RC_OK;
 }
 
+enum rc
+ppt_check_anywhere(const char *name, const json_t *value, struct fault *f)
+{
+	const struct claim_rule *rule = find_claim(anywhere, name);
+
+	for (unsigned p = 0; p < PPT__COUNT && rule == NULL; p++)
+		rule = ppt_claim((enum ppt)p, name);
+	return rule != NULL ? rule->check(name, value, f) : RC_OK;
+}
+
 static bool
 is_among(const char *const *names, size_t n, const char *name)
 {

@@ -94,6 +94,12 @@ bool ppt_may_carry(enum ppt p, const char *name);
 enum rc ppt_check_extra(const char *name, const json_t *value, struct fault *f) MUST_CHECK;
 
 /*
+ * The same by the rule of whichever type knows the claim: a value that fails
+ * is in no PASSporT.
+ */
+enum rc ppt_check_anywhere(const char *name, const json_t *value, struct fault *f) MUST_CHECK;
+
+/*
  * Are all resource priorities of the claims in one of these namespaces ("ets",
  * RFC 8443)?  No certificate speaks of them.  RC_DENIED rph_not_allowed.
  */

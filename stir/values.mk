@@ -6,6 +6,7 @@ libstir_la_SOURCES += \
 	stir/gate.c stir/gate.h \
 	stir/identity.c stir/identity.h \
 	stir/jcard.c stir/jcard.h \
+	stir/jgrammar.c stir/jgrammar.h \
 	stir/jpointer.c stir/jpointer.h \
 	stir/jquick.c stir/jquick.h stir/jtext.c stir/jtext.h \
 	stir/passport.c stir/passport.h \

@@ -1,8 +1,10 @@
 /*
  * JSON text: what is read is written, and what was written reads back to the same text,
- * and to the same value with nothing hidden in it.
+ * and to the same value with nothing hidden in it.  Whatever is read, by us or by jansson
+ * as it likes, is JSON by its grammar.
  * RFC 8225 s9
  */
+#include "stir/jgrammar.h"
 #include "stir/jtext.h"
 #include "stir/text.h"
 #include "tests/fuzz/fuzz.h"
@@ -13,12 +15,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	json_auto_t *value = NULL, *again = NULL, *same = NULL;
+	json_auto_t *loose =
+	    json_loadb((const char *)data, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	AUTO_BUF once = BUF_INIT(1 << 20), twice = BUF_INIT(1 << 20);
 	AUTO_BUF safe = BUF_INIT(1 << 20);
 	struct fault f = { 0 };
 
+	if (loose != NULL && len <= JGRAMMAR_MAX_BYTES && !jgrammar_is_json(span_of(data, len)))
+		abort();
 	if (jtext_read(span_of(data, len), &value, &f) != RC_OK)
 		return 0;
+	if (!jgrammar_is_json(span_of(data, len)))
+		abort();
 	if (jtext_write(&once, value, &f) != RC_OK || !json_is_object(value))
 		return 0;
 	if (jtext_read(buf_view(&once), &again, &f) != RC_OK ||

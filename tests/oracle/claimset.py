@@ -185,6 +185,27 @@ def _forms(claims: dict) -> None:
         raise Refusal("invalid_claim", *problem.args) from problem
 
 
+def can_be(name: str, value) -> bool:
+    """Could a claim of some PASSporT be just this: in its form, and in the canonical one?"""
+    try:
+        if name == "orig":
+            return _orig(value) == value
+        if name == "dest":
+            return _dest(value) == value
+        if name == "iat":
+            return isinstance(value, int) and not isinstance(value, bool)
+        if name == "div":
+            return bool(_div(value))
+        if name == "rcd":
+            richcall.check_rcd(value)
+        if name == "rcdi":
+            return isinstance(value, dict) and value != {} and all(
+                path.startswith("/") and richcall.digest(text) for path, text in value.items())
+        return FORMS.get(name, lambda _: True)(value)
+    except (Refusal, richcall.Bad):
+        return False
+
+
 def _names(claims: dict, ppt: str | None, profile: str | None, further: set[str]) -> None:
     kind = TYPES[ppt]
     own = BASE + kind.demanded + kind.own

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 
+import claimset
 import der
 import jsonpointer
 import jsontext
@@ -100,13 +101,31 @@ def _no_json(text: str):
     raise ValueError(f"{text} is Python's and not JSON's (RFC 8259 section 6)")
 
 
+def _is_structured(text: str) -> bool:
+    """An object or array by RFC 8259; not what its numbers are worth, nor that it is short."""
+    try:
+        value = json.loads(text, parse_constant=_no_json, parse_float=str, parse_int=str)
+    except ValueError:
+        return False  # a string that only looks like JSON
+    except RecursionError:
+        return True
+    return isinstance(value, (dict, list))
+
+
+def _can_be(claim: str, text: str) -> bool:
+    """Is there a PASSporT in which the claim has this text (D-12)?  What nobody knows may."""
+    values: list = [text]
+    try:
+        value = jsontext.read(text.encode())
+        values += [] if isinstance(value, str) else [value]  # never with its quotes
+    except (jsontext.Malformed, jsontext.Duplicate):
+        pass
+    return any(claimset.can_be(claim, value) for value in values)
+
+
 def _check_value(mode: str, text: str) -> None:
     if mode == VALUE:
-        try:
-            value = json.loads(text, parse_constant=_no_json)
-        except ValueError:
-            return  # a string that only looks like JSON
-        if isinstance(value, (dict, list)) and not _is_rfc8225(text):
+        if _is_structured(text) and not _is_rfc8225(text):
             raise Useless("structured value is not in RFC 8225 form")  # D-12
         return
     if not re.fullmatch("[A-Za-z0-9+/]{43}", text):
@@ -164,6 +183,10 @@ def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
         needed = not pointer or (claim == "vper" and pointer[1:] in persona.MEMBERS)  # V-44
         if COMMIT in modes and needed and claim in c.include + list(BASE_CLAIMS):
             c.never_met = True  # demanded, and not to be sent in clear
+        # RFC 9118 section 8: demanded, and permitted only what it cannot be.
+        if VALUE in modes and not pointer and claim in c.include + list(BASE_CLAIMS) and \
+                not any(_can_be(claim, text) for text in modes[VALUE]):
+            raise Useless("no value of a demanded claim")
     for one, other in ALTERNATIVES:
         # RFC 8225 section 5.2.1: there is one of them.
         c.never_met |= _committed(c, one) and _committed(c, other)

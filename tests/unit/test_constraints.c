@@ -220,6 +220,8 @@ encode_refuses(void **state)
 		.accept_quoted_permitted = true \
 	}
 
+#define DEEP "[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]" /* 17 */
+
 /* ---- activation ------------------------------------------------------------------------- */
 
 static struct check_case {
@@ -228,7 +230,8 @@ static struct check_case {
 	bool good;
 } check_cases[] = {
 	{ "plain", "{'i':['rcd'],'p':[['attest','A','B']],'x':['crn']}", { 0 }, true },
-	{ "base claims demanded", "{'i':['orig','iat'],'p':[['dest','x']]}", { 0 }, true },
+	{ "base claims demanded",
+	    "{'i':['orig','iat'],'p':[['dest','{\\\"tn\\\":[\\\"1\\\"]}']]}", { 0 }, true },
 	{ "orig excluded", "{'x':['orig']}", { 0 }, false },
 	{ "dest excluded", "{'x':['a','dest']}", { 0 }, false },
 	{ "iat excluded (D-09)", "{'x':['iat']}", { 0 }, false },
@@ -252,6 +255,18 @@ static struct check_case {
 	{ "float, never in form", "{'p':[['a','{\\\"b\\\":1.5}']]}", { 0 }, false },
 	{ "doubled member, normalised", "{'p':[['a','{\\\"b\\\":1,\\\"b\\\":1}']]}", NORMALISE,
 	    false },
+	/* What jansson cannot read is JSON to others (D-12, RFC 8259). */
+	{ "D-12 a number beyond a double", "{'p':[['a','[1e999]']]}", { 0 }, false },
+	{ "D-12 a number beyond a double, normalised", "{'p':[['a','[1e999]']]}", NORMALISE,
+	    false },
+	{ "D-12 a number beyond 64 bits", "{'p':[['a','[99999999999999999999]']]}", { 0 },
+	    false },
+	{ "D-12 U+0000", "{'p':[['a','[\\\"\\\\u0000\\\"]']]}", { 0 }, false },
+	{ "D-12 U+0000 in a name", "{'p':[['a','{\\\"\\\\u0000\\\":1}']]}", { 0 }, false },
+	{ "D-12 half a surrogate pair", "{'p':[['a','[\\\"\\\\ud800\\\"]']]}", { 0 }, false },
+	{ "D-12 deeper than a claim", "{'p':[['a','" DEEP "']]}", { 0 }, false },
+	{ "D-12 its characters, where no bracket begins it",
+	    "{'p':[['a','1e999','-0','\\\"\\\\ud800\\\"']]}", { 0 }, true },
 	{ "no JSON at all", "{'p':[['a','{not json','[']]}", { 0 }, true },
 	{ "pointer", "{'p':[['vper/name','x']]}", { 0 }, true },
 	{ "escaped pointer", "{'p':[['a/b~1c~0d','x']]}", { 0 }, true },
@@ -370,6 +385,36 @@ static struct check_case {
 	{ "RFC 9118 s8 a demanded value and a part's hash contradict",
 	    "{'i':['a'],'p':[['a','{\\\"b\\\":\\\"x\\\"}'],['a/b#sha-256','" H_ACME "']]}",
 	    { 0 }, false },
+	{ "RFC 9118 s8 attest demanded, with values that it has not",
+	    "{'i':['attest'],'p':[['attest','D','a','\\\"A\\\"']]}", { 0 }, false },
+	{ "RFC 9118 s8 attest demanded, one that it has",
+	    "{'i':['attest'],'p':[['attest','D','A']]}", { 0 }, true },
+	{ "RFC 9118 s8 attest with such values, but not demanded", "{'p':[['attest','D']]}",
+	    { 0 }, true },
+	{ "RFC 9118 s8 attest demanded, quoted, which is accepted (D-12)",
+	    "{'i':['attest'],'p':[['attest','\\\"A\\\"']]}", QUOTED, true },
+	{ "RFC 9118 s8 msgi demanded, no digest", "{'i':['msgi'],'p':[['msgi','x']]}", { 0 },
+	    false },
+	{ "RFC 9118 s8 rph demanded, no object", "{'i':['rph'],'p':[['rph','ets.0']]}", { 0 },
+	    false },
+	{ "RFC 9118 s8 a claim of nobody's form", "{'i':['a'],'p':[['a','x']]}", { 0 }, true },
+	{ "RFC 9118 s8 orig as a bare number", "{'p':[['orig','12025550100']]}", { 0 }, false },
+	{ "RFC 9118 s8 orig not canonical",
+	    "{'p':[['orig','{\\\"tn\\\":\\\"+12025550100\\\"}']]}", { 0 }, false },
+	{ "RFC 9118 s8 one orig of two is canonical",
+	    "{'p':[['orig','{\\\"tn\\\":\\\"+1\\\"}','{\\\"tn\\\":\\\"1\\\"}']]}", { 0 },
+	    true },
+	{ "RFC 9118 s8 orig a URI, which is not configured (D-26)",
+	    "{'p':[['orig','{\\\"uri\\\":\\\"sip:bob@a.example\\\"}']]}", { 0 }, false },
+	{ "RFC 9118 s8 orig a URI, which is",
+	    "{'p':[['orig','{\\\"uri\\\":\\\"sip:bob@a.example\\\"}']]}", { .orig_uri = true },
+	    true },
+	{ "RFC 9118 s8 dest not sorted",
+	    "{'p':[['dest','{\\\"tn\\\":[\\\"2\\\",\\\"1\\\"]}']]}", { 0 }, false },
+	{ "RFC 9118 s8 dest without an array", "{'p':[['dest','{\\\"tn\\\":\\\"1\\\"}']]}",
+	    { 0 }, false },
+	{ "RFC 9118 s8 iat as a word", "{'p':[['iat','now']]}", { 0 }, false },
+	{ "RFC 9118 s8 iat a moment", "{'p':[['iat','1800000000']]}", { 0 }, true },
 	{ "D-15 a demanded value with a committed part",
 	    "{'i':['a'],'p':[['a','{\\\"b\\\":\\\"ACME\\\"}'],['a/b#commit-sha-256','" C_ACME
 	    "']]}",
@@ -387,6 +432,26 @@ check(void **state)
 	assert_int_equal(rc, c->good ? RC_OK : RC_DENIED);
 	if (!c->good)
 		assert_string_equal(f.reason, "credential_unusable");
+}
+
+/* D-08: by that reading what is permitted is demanded, under the older form alone. */
+static void
+strictly_demanded(void **state)
+{
+	static const struct constraints_policy strict = { .rfc8226_strict_permitted = true };
+	AUTO(constraints) *older = make("{'p':[['attest','D']]}", CONSTRAINTS_JWT);
+	AUTO(constraints) *newer = make("{'p':[['attest','D']]}", CONSTRAINTS_ENHANCED);
+	AUTO(constraints) *parts =
+	    make("{'p':[['a/b','x'],['c#sha-256','" H_ACME "']]}", CONSTRAINTS_JWT);
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(constraints_check(older, &strict, &f), RC_DENIED);
+	assert_string_equal(f.claim, "attest");
+	assert_int_equal(
+	    constraints_check(older, &(struct constraints_policy){ 0 }, NULL), RC_OK);
+	assert_int_equal(constraints_check(newer, &strict, NULL), RC_OK);
+	assert_int_equal(constraints_check(parts, &strict, NULL), RC_OK);
 }
 
 /* ---- decision --------------------------------------------------------------------------- */
@@ -974,7 +1039,7 @@ main(void)
 				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(salted_cases) +
 				ARRAY_LEN(vets_cases) + ARRAY_LEN(within_cases) +
 				ARRAY_LEN(detail_cases) + ARRAY_LEN(committed_cases) +
-				ARRAY_LEN(oddity_cases) + 8];
+				ARRAY_LEN(oddity_cases) + 9];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decode);
@@ -986,6 +1051,7 @@ main(void)
 	ROWS(tests, n, detail_cases, detail);
 	ROWS(tests, n, committed_cases, committed);
 	ROWS(tests, n, oddity_cases, oddity);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(strictly_demanded);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(published_contents);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(limits);

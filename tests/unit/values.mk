@@ -30,6 +30,10 @@ UNIT_TESTS += tests/unit/test_jtext
 tests_unit_test_jtext_SOURCES = tests/unit/test_jtext.c $(VALUES_H)
 tests_unit_test_jtext_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_jgrammar
+tests_unit_test_jgrammar_SOURCES = tests/unit/test_jgrammar.c $(VALUES_H)
+tests_unit_test_jgrammar_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_jpointer
 tests_unit_test_jpointer_SOURCES = tests/unit/test_jpointer.c $(VALUES_H)
 tests_unit_test_jpointer_LDADD = $(UNIT_LDADD)
