@@ -195,18 +195,29 @@ begin(struct search *s, const struct decide_world *w, const struct sign_request 
 	*out = (struct decision){ .set = w->set };
 }
 
-/* Nothing was counted yet: a guess would be free where the tenant is not named. */
+static bool
+is_limited(const struct config_tenant *t)
+{
+	return t->rate != 0 && !observes(t, OBSERVE_RATE);
+}
+
+/*
+ * A guess would be free where the tenant is not named.  One that was not named
+ * may have no rate, while what is guessed is another's: then the user has.
+ */
 static enum rc
 charge_refusal(struct search *s, struct fault *why)
 {
-	if (s->charge.tenant != NULL)
-		return RC_OK;
-	if (s->d->tenant == NULL) {
-		s->d->tenant = s->last; /* a candidate's: the caller may use it */
-		s->d->presumed = s->last != NULL;
+	struct decision *d = s->d;
+
+	if (d->tenant == NULL) {
+		d->tenant = s->last; /* a candidate's: the caller may use it */
+		d->presumed = s->last != NULL;
 	}
-	if (s->d->tenant != NULL)
-		return decide_take_rate(s, s->d->tenant, why);
+	if (d->tenant != NULL && s->charge.tenant == NULL)
+		TRY(decide_take_rate(s, d->tenant, why));
+	if (d->tenant != NULL && (!d->presumed || is_limited(s->charge.tenant)))
+		return RC_OK;
 	return policy_take_caller(s->w->policy, s->w->caller->uid, s->w->now_ms, why);
 }
 

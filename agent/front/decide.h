@@ -123,8 +123,9 @@ struct decision {
  *
  * A refusal costs what a signature does, so that nobody guesses for nothing:
  * where no tenant's rate was asked before, that of the last candidate's is
- * (out->tenant), or of the caller's user where none came into question.  With
- * none left the reason is rate_limited, whatever else it would have been.
+ * (out->tenant), or of the caller's user where none came into question, or
+ * where nobody named that tenant and it has none that is enforced.  With none
+ * left the reason is rate_limited, whatever else it would have been.
  */
 enum rc decide(const struct decide_world *w, const struct sign_request *r, struct decision *out,
     struct fault *f) MUST_CHECK;

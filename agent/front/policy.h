@@ -5,7 +5,7 @@
  *
  * Everything but the rates is a function of the configuration.  The rates are
  * token buckets of the loop: one per tenant, kept by name over a reload, one
- * per user for refusals that lead to no tenant, and one that all callers
+ * per user for refusals that lead to no tenant's rate, and one that all callers
  * without a tenant share.
  */
 #ifndef AGENT_FRONT_POLICY_H
@@ -16,7 +16,8 @@
 enum {
 	POLICY_STRANGER_RATE = 200,  /* requests a second of all callers without a tenant */
 	POLICY_STRANGER_BURST = 400, /* at once */
-	POLICY_CALLER_RATE = 200,    /* refusals a second of one user that lead to no tenant */
+	/* Refusals a second of one user that lead to no tenant, or to one without a rate. */
+	POLICY_CALLER_RATE = 200,
 	POLICY_CALLER_BURST = 400,
 	POLICY_CALLERS = 64, /* users whose refusals are remembered, the latest ones */
 };
@@ -92,7 +93,7 @@ enum rc policy_adopt(
 enum rc policy_take(
     struct policy *p, size_t tenant, int64_t now_ms, struct fault *f) MUST_CHECK;
 enum rc policy_take_stranger(struct policy *p, int64_t now_ms, struct fault *f) MUST_CHECK;
-/* One refusal of a user's that leads to no tenant; RC_BUSY rate_limited. */
+/* One refusal of a user's that leads to no tenant's rate; RC_BUSY rate_limited. */
 enum rc policy_take_caller(
     struct policy *p, uid_t uid, int64_t now_ms, struct fault *f) MUST_CHECK;
 

@@ -946,6 +946,44 @@ guesses_without_a_tenant_cost(void **state)
 	refused_under(x, &neighbour, "caller_not_allowed", NULL);
 }
 
+/* A refusal of the user's bucket is all that is left of it. */
+static void
+user_pays(struct fixture *x, const struct decide_case *c, const char *reason)
+{
+	assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK);
+	for (int i = 0; i < POLICY_CALLER_BURST; i++)
+		refused_under(x, c, reason, "acme");
+	refused_under(x, c, "rate_limited", "acme");
+	policy_free(x->policy);
+	assert_int_equal(policy_new(&x->policy, NULL), RC_OK);
+	assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK);
+}
+
+/* The last candidate's tenant has no rate, or it is only observed; whose value it was is open. */
+static void
+guesses_at_no_rate_cost(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case wrong = plain;
+	struct config_tenant *t =
+	    &config_in(x)
+		 ->tenant[config_tenant_find(x->set->config, "acme") - x->set->config->tenant];
+
+	wrong.claims = MORE(N0, "'note':'no'");
+	user_pays(x, &wrong, "value_not_permitted");
+	t->rate = 1;
+	t->observe = 1u << OBSERVE_RATE;
+	user_pays(x, &wrong, "value_not_permitted");
+	/* By its name it has the rate that its operator gave it. */
+	t->rate = 0;
+	t->observe = 0;
+	assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK);
+	wrong.tenant = "acme";
+	for (int i = 0; i < POLICY_CALLER_BURST + 1; i++)
+		refused_under(x, &wrong, "value_not_permitted", "acme");
+	passes(x, &plain);
+}
+
 /* A list by reference beside the certificate's own, which holds N0. */
 static struct tnlist *
 refer(struct credential *c, const char *numbers)
@@ -1540,6 +1578,38 @@ proofs_count_for_the_rate(void **state)
 		tenant_at(x, "prov")->observe = 0;
 		tenant_at(x, "prov")->rate = 0;
 		assert_int_equal(policy_adopt(x->policy, x->set, 0, NULL), RC_OK);
+	}
+}
+
+/* That a tenant without a rate paid for the proof pays for no guess of another's values. */
+static void
+proofs_pay_for_no_guess(void **state)
+{
+	struct fixture *x = *state;
+	struct caller who = { .uid = 1013, .gid = 100 };
+	json_auto_t *claims = json_of(SHAKEN("12025550196", "C"));
+	struct proof proof = { 0 };
+	struct sign_request r = { .ppt = PPT_SHAKEN,
+		.claims = claims,
+		.delegate_passport = span_str("its text"),
+		.request_id = "t" };
+	struct proof_policy p = { 0 };
+	struct decide_charge charge = { 0 };
+
+	(void)REFUSE(&proof.fault, RC_DENIED, ATTEST_NOT_ALLOWED, NULL, "nothing");
+	for (int i = 0; i <= POLICY_CALLER_BURST; i++) {
+		struct decision d = { 0 };
+		struct fault f = { 0 };
+
+		assert_true(wants(x, 1013, &r, &p, &charge));
+		r.proof = &proof;
+		r.charge = &charge;
+		assert_int_not_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
+		assert_string_equal(
+		    f.reason, i < POLICY_CALLER_BURST ? "value_not_permitted" : "rate_limited");
+		assert_string_equal(d.tenant->name, "prov");
+		assert_true(d.presumed);
+		decide_done(&d);
 	}
 }
 
@@ -2318,6 +2388,7 @@ main(void)
 		TEST(content_on_trust),
 		TEST(wants_a_proof),
 		TEST(proofs_count_for_the_rate),
+		TEST(proofs_pay_for_no_guess),
 		TEST(origin_is_a_uri),
 		TEST(copies_of_one),
 		TEST(a_copy_that_may_not),
@@ -2327,6 +2398,7 @@ main(void)
 		TEST(users_have_a_rate_each),
 		TEST(guesses_cost),
 		TEST(guesses_without_a_tenant_cost),
+		TEST(guesses_at_no_rate_cost),
 		cmocka_unit_test(attest_table),
 		TEST(callers),
 		TEST(view_follows_the_set),
