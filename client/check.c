@@ -28,6 +28,18 @@ check_blank_name(enum check_blank blank)
 	return names[blank];
 }
 
+bool
+check_blank_find(const char *name, enum check_blank *out)
+{
+	for (enum check_blank b = 0; b < CHECK__BLANKS; b++) {
+		if (strcmp(name, check_blank_name(b)) == 0) {
+			*out = b;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* D-01: a ppt that the profile's class never signs. */
 static enum rc
 find_ppt(
@@ -64,6 +76,26 @@ take_defaults(const struct check *c, enum ppt ppt, json_t **out, struct fault *f
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "original",
 		    "a PASSporT of type %s answers no other", ppt_text(ppt));
 	return originals_defaults(c->originals, ppt, out, f);
+}
+
+/*
+ * RFC 8946 section 5: what a div-o wraps is what it answers; where nothing else
+ * is given, it is compared as that.  One that is no PASSporT, the claims' rules find.
+ */
+static enum rc
+read_opt(struct check *c, enum ppt ppt, const json_t *claims, struct originals **own,
+    struct fault *f)
+{
+	const struct claim_rule *rule = ppt_claim(ppt, "opt");
+	const json_t *opt = json_object_get(claims, "opt");
+	struct span token = jtext_span(opt);
+
+	if (c->originals != NULL || rule == NULL || opt == NULL ||
+	    rule->check("opt", opt, NULL) != RC_OK)
+		return RC_OK;
+	TRY(originals_read(&token, 1, own, f));
+	c->originals = *own;
+	return RC_OK;
 }
 
 /* Local rules that the command was told. */
@@ -190,20 +222,23 @@ judge(const struct check *c, const struct chain *chain, const struct profile_rul
 }
 
 enum rc
-check_judge(const struct check *c, const struct chain *chain, struct span claims_text,
+check_judge(const struct check *given, const struct chain *chain, struct span claims_text,
     unsigned *blanks, struct fault *f)
 {
-	const struct profile_rule *profile =
-	    c->profile != NULL ? profile_find(c->profile) : NULL;
+	struct check c = *given;
+	const struct profile_rule *profile = c.profile != NULL ? profile_find(c.profile) : NULL;
+	AUTO(originals) *wrapped = NULL;
 	json_auto_t *claims = NULL;
 	enum ppt ppt = PPT_BASE;
 	enum rc rc;
 
 	rc = read_claims(claims_text, &claims, f);
 	if (rc == RC_OK)
-		rc = find_ppt(c, profile, &ppt, f);
+		rc = find_ppt(&c, profile, &ppt, f);
+	if (rc == RC_OK)
+		rc = read_opt(&c, ppt, claims, &wrapped, f);
 	if (blanks != NULL)
-		*blanks = blanks_of(c, chain, ppt, claims);
+		*blanks = blanks_of(&c, chain, ppt, claims);
 	TRY(rc);
-	return judge(c, chain, profile, ppt, claims, f);
+	return judge(&c, chain, profile, ppt, claims, f);
 }

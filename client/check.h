@@ -14,6 +14,7 @@
 struct check {
 	const char *cert, *claims, *ppt, *profile;
 	struct text_list allowed, original, namespaces;
+	struct text_list due;		       /* names of check_blank: what has to be judged */
 	const struct originals *originals;     /* what they hold; NULL: none were given */
 	struct constraints_policy constraints; /* the credential's switches, and its salts */
 	bool attest_in_rsp, rcd_without_rcdi, orig_uri;
@@ -34,21 +35,22 @@ enum check_blank {
 	CHECK_CONVEYANCE,   /* x5u or x5c: whether there is an Identity value, a div by x5u */
 	CHECK_PROFILE,	    /* none was named */
 	CHECK_ENCOMPASSING, /* the same */
-	CHECK_ORIGINAL,	    /* what a div, div-o or rsp answers was not given */
-	CHECK_NAMESPACES,   /* of rph; none were named */
-	CHECK_ENTITY_ID,    /* of vper; none was named */
-	CHECK_CONTENT,	    /* elsewhere, whose digests in rcdi only the agent knows */
+	CHECK_ORIGINAL,	  /* what a div, div-o or rsp answers was not given, nor is it in opt */
+	CHECK_NAMESPACES, /* of rph; none were named */
+	CHECK_ENTITY_ID,  /* of vper; none was named */
+	CHECK_CONTENT,	  /* elsewhere, whose digests in rcdi only the agent knows */
 	CHECK__BLANKS
 };
 
 const char *check_blank_name(enum check_blank blank); /* "original" */
+bool check_blank_find(const char *name, enum check_blank *out);
 
 /*
  * RC_OK: the agent would sign.  profile: NULL, or one that profile_find()
  * knows.  *blanks, also when it refuses: 1 << enum check_blank for all that was
  * not judged; NULL: nobody asks.
  */
-enum rc check_judge(const struct check *c, const struct chain *chain, struct span claims_text,
-    unsigned *blanks, struct fault *f) MUST_CHECK;
+enum rc check_judge(const struct check *given, const struct chain *chain,
+    struct span claims_text, unsigned *blanks, struct fault *f) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include "stir/profile.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <time.h>
 
 enum { CLAIMS_MAX = 65536 };
@@ -27,19 +28,52 @@ names_of(unsigned blanks)
 	return list;
 }
 
+static unsigned
+due_of(const struct check *c)
+{
+	unsigned due = 0;
+
+	for (size_t i = 0; i < c->due.len; i++) {
+		enum check_blank blank = CHECK_PATH;
+
+		if (check_blank_find(c->due.item[i], &blank))
+			due |= 1U << blank;
+	}
+	return due;
+}
+
+/* Allowed, as far as it was judged. */
 static int
-answer(struct cli *cli, enum rc rc, unsigned blanks, const struct fault *f)
+tell_blanks(const struct cli *cli, unsigned blanks)
+{
+	for (unsigned i = 0; i < CHECK__BLANKS; i++) {
+		if ((blanks >> i & 1) != 0)
+			return cli_fail(cli, EXIT_DEGRADED, "not judged", check_blank_name(i),
+			    "give what it is judged by: see vesper(1)");
+	}
+	return EXIT_DONE;
+}
+
+/* No such PASSporT is signed alone, so that what is missing is said where it is allowed, too. */
+#define ORIGINAL_MISSING \
+	"as far as it was judged: what it answers was not given (--original), and the agent " \
+	"signs it with that alone"
+
+static int
+answer(struct cli *cli, const struct check *c, enum rc rc, unsigned blanks, struct fault *f)
 {
 	json_t *out;
 
 	if (rc == RC_NO_MEMORY || rc == RC_BUG)
 		return cli_fault(cli, EXIT_FAILED, "cannot decide", f, NULL);
+	if (rc == RC_OK && (blanks >> CHECK_ORIGINAL & 1) != 0)
+		snprintf(f->detail, sizeof f->detail, "%s", ORIGINAL_MISSING);
 	out = json_pack("{s:b, s:o, s:o, s:o, s:o}", "allow", rc == RC_OK, "reason",
 	    text_or_null(f->reason), "detail", text_or_null(f->detail), "claim",
 	    text_or_null(f->claim), "not_judged", names_of(blanks));
 	if (out == NULL || cli_print_json(cli, out) != EXIT_DONE)
 		return EXIT_FAILED;
-	return rc == RC_OK ? EXIT_DONE : EXIT_REFUSED;
+	return rc == RC_OK ? tell_blanks(cli, blanks & due_of(c)) : EXIT_REFUSED;
 }
 
 static enum rc
@@ -76,7 +110,7 @@ check(struct cli *cli, struct check *c, bool to_all_nines)
 		return cli_unread(cli, "cannot read the claims", &f, NULL);
 	if (rc == RC_OK)
 		rc = judge(c, chain, &originals, buf_view(&claims), &blanks, &f);
-	return answer(cli, rc, blanks, &f);
+	return answer(cli, c, rc, blanks, &f);
 }
 
 /* What is read before anything is judged. */
@@ -124,6 +158,13 @@ check_usage(struct cli *cli, const struct check *c, const struct text_list *rest
 	if (c->encompassing != NULL && !encompass_find(c->encompassing, &ignored))
 		return cli_fail(cli, EXIT_USAGE, "usage: --encompassing", c->encompassing,
 		    "it is require, if-present or off");
+	for (size_t i = 0; i < c->due.len; i++) {
+		enum check_blank blank;
+
+		if (!check_blank_find(c->due.item[i], &blank))
+			return cli_fail(cli, EXIT_USAGE, "usage: --must-judge", c->due.item[i],
+			    "it is a name that not_judged may have");
+	}
 	/* As the configuration. */
 	if (c->constraints.commit_without_salt && !c->constraints.assert_committed)
 		return cli_fail(cli, EXIT_USAGE, "usage", "--commit-without-salt has a meaning",
@@ -156,6 +197,7 @@ cmd_check(struct cli *cli, int argc, char **argv)
 		{ "--allow-range-to-all-nines", OPTION_FLAG, &to_all_nines },
 		{ "--rph-namespace", OPTION_LIST, &c.namespaces },
 		{ "--entity-id", OPTION_TEXT, &c.entity_id },
+		{ "--must-judge", OPTION_LIST, &c.due },
 		{ "--orig-uri", OPTION_FLAG, &c.orig_uri },
 		{ "--attest-in-rsp", OPTION_FLAG, &c.attest_in_rsp },
 		{ "--rcd-without-rcdi", OPTION_FLAG, &c.rcd_without_rcdi },

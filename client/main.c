@@ -46,7 +46,8 @@ static const struct command {
 	    "	[--profile P] [--allow-claim NAME]... [--original PASSPORT]...\n"
 	    "	[--encompassing require|if-present|off] [--tn-list FILE]\n"
 	    "	[--do-not-originate OID] [--third-party-iss NAME] [--attest-in-rsp] [--orig-uri]\n"
-	    "	[--entity-id ID] [--rph-namespace NS]... [--salts FILE]\n"
+	    "	[--entity-id ID] [--rph-namespace NS]... [--must-judge NAME]...\n"
+	    "	[--salts FILE]\n"
 	    "	[--assert-committed] [--commit-without-salt] [--rfc8226-strict-permitted]\n"
 	    "	[--rcd-without-rcdi] [--normalise-permitted] [--accept-quoted-permitted]\n"
 	    "	[--allow-range-to-all-nines]",

@@ -40,6 +40,11 @@ def with_leaf(pair: Pair, **those) -> Pair:
     return pair.changed(certificate=replace(pair.certificate, **those))
 
 
+def answers(pair: Pair) -> bool:
+    """Is it compared with another PASSporT?"""
+    return bool(pair.original) or "opt" in pair.claims
+
+
 # ---- the text ------------------------------------------------------------------------
 
 DIGEST = "+/" + generate.digest(b"x")[2:]
@@ -570,7 +575,7 @@ def dated_outside(g: Family, p: Pair):
     if iat > p.at:
         return rng.choice((with_leaf(p, not_after=rng.randint(p.at, iat - 1)),
                            with_leaf(p, issuer_validity=(1577836800, iat - 1))))
-    if p.original or p.at not in (c.not_before, c.not_after):
+    if answers(p) or p.at not in (c.not_before, c.not_after):
         return None
     return with_claims(p, iat=p.at - rng.randint(1, 60) if p.at == c.not_before
                        else p.at + rng.randint(1, 5))
@@ -636,11 +641,16 @@ def answers_at_another_time(g: Family, p: Pair):
 
 @change("original_mismatch")
 def carries_another(g: Family, p: Pair):
-    if p.ppt != "div-o" or not p.original:
+    if p.ppt != "div-o" or not answers(p):
         return None
     orig, there = generate.plain(p.claims["orig"]["tn"]), generate.plain(p.claims["div"]["tn"])
-    return with_claims(p, opt=generate.passport(orig, [there, "1"], p.claims.get("iat", p.at),
-                                                None))
+    iat = p.claims.get("iat", p.at)
+    if p.original:
+        return with_claims(p, opt=generate.passport(orig, [there, "1"], iat, None))
+    _, other = _other_original(g, p)
+    return with_claims(p, opt=g.rng.choice((
+        generate.passport(other, [there], iat), generate.passport(orig, [other], iat),
+        generate.passport(orig, [_longer(there)], iat))))
 
 
 @change("original_mismatch")
@@ -778,7 +788,7 @@ def other_own(g: Family, p: Pair):
 
 @change("value_not_permitted")
 def other_number(g: Family, p: Pair):
-    if p.original:
+    if answers(p):
         return None
     if "dest" in g.values and g.rng.random() < 0.5:
         numbers = g.pinned_dest[1:] + [generate.digits(g.rng, 12)]
@@ -917,7 +927,7 @@ def other_time(g: Family, p: Pair):
     at = g.rng.choice((c.not_before - 1, c.not_after + 1, c.not_before - 86400,
                        c.not_after + 10 ** 7, c.not_before - 60, c.not_after + 60))
     claims = dict(p.claims)
-    if p.original:
+    if answers(p):
         return None
     if "iat" in claims:
         claims["iat"] += at - p.at
@@ -961,6 +971,32 @@ def _constraints(p: Pair, **those) -> Pair:
     return with_leaf(p, constraints=replace(p.certificate.constraints, **those))
 
 
+# JSON by RFC 8259 that few parsers take; none is in RFC 8225 form (D-12).
+UNREADABLE = ("[1e999]", '{"a":-1e-999}', "[" + "9" * 30 + "]", "[" + "9" * 5000 + "]",
+              '["\\u0000"]', '{"\\u0000":1}', '["\\ud800"]', '{"\\udc00\\ud800":1}',
+              "[" * 17 + "]" * 17, "[" * 100 + "1e999" + "]" * 100, "[1E400,{}]")
+
+# Texts that no PASSporT can have in a claim, which each has or which is demanded.
+NEVER = (("orig", "12025550100"), ("orig", '{"tn":"+12025550100"}'), ("orig", '{"tn":["1"]}'),
+         ("orig", '{"tn":"1","uri":"sip:a@b"}'), ("orig", "[]"), ("dest", '{"tn":"1"}'),
+         ("dest", '{"tn":["2","1"]}'), ("dest", '{"tn":[]}'), ("dest", '["1"]'),
+         ("dest", '{"uri":["sip:A@b"]}'), ("iat", "now"), ("iat", '"5"'), ("iat", "true"),
+         ("attest", "D"), ("attest", '"A"'), ("attest", '["A"]'), ("origid", "1234"),
+         ("mky", "[]"), ("msgi", "sha1-AAAA"), ("rph", '{"auth":["ets"]}'), ("sph", "psap"),
+         ("vper", "{}"), ("rcdi", '{"nam":"sha256-AAAA"}'), ("rcd", '{"icn":"https://a.example/"}'),
+         ("iss", ""), ("opt", "a.b.c"))
+
+
+@change("credential_unusable")
+def never_sent(g: Family, p: Pair):
+    name, text = g.rng.choice(NEVER)
+    c = p.certificate.constraints
+    rows = [row for row in c.permitted if row[0] != name and not row[0].startswith((name + "/",
+                                                                                    name + "#"))]
+    include = c.include if name in ("orig", "dest", "iat") else c.include + [name]
+    return _constraints(p, include=include, permitted=rows + [(name, [text])])
+
+
 @change("credential_unusable")
 def contradiction(g: Family, p: Pair):
     c, rng = p.certificate.constraints, g.rng
@@ -973,7 +1009,7 @@ def contradiction(g: Family, p: Pair):
         return _constraints(p, permitted=c.permitted + [(name, ["no value of the other"])])
     loose = rng.choice(('{"b":1,"a":2}', '{ "a":1}', "[1, 2]", '{"a":"\\u0041"}', '{"a":"\\/"}',
                         "[]\n", '{"a":1.5}', '{"a":1,"a":1}', "[-0]",
-                        "[9007199254740993]", '{"\uffee":1,"\U0001f600":2,"a":3}'))
+                        "[9007199254740993]", '{"\uffee":1,"\U0001f600":2,"a":3}', *UNREADABLE))
     return _constraints(p, permitted=c.permitted + [("qq", [loose])])
 
 

@@ -81,14 +81,19 @@ def judge(question: Question, certificate: leaf.Leaf | None) -> str:
         return refusal.args[0]
 
 
-def _call(question: Question) -> originals.Call | None:
+def _call(question: Question, claims: dict) -> originals.Call | None:
     """What is answered, for the types that answer."""
     if question.ppt not in originals.ANSWERING:
         if question.original:
             raise originals.Refusal("invalid_member", "original")
         return None
     # vesper(1): without it the claims are judged by themselves; the agent wants it.
-    return originals.Call(question.original) if question.original else None
+    if question.original:
+        return originals.Call(question.original)
+    # RFC 8946 section 5: a div-o holds what it answers.
+    if question.ppt == "div-o" and claimset.FORMS["opt"](claims.get("opt")):
+        return originals.Call([claims["opt"]])
+    return None
 
 
 def _authorised(question: Question, certificate: leaf.Leaf, claims: dict) -> str | None:
@@ -112,7 +117,7 @@ def _authorised(question: Question, certificate: leaf.Leaf, claims: dict) -> str
 def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
     constraints = certificate.constraints
     further = set(question.allow) | (constraints.named() if constraints else set())
-    call = _call(question)
+    call = _call(question, claims)
     if call:
         claims = call.fill(claims, question.ppt)
     claims = claimset.prepare(claims, question.ppt, question.profile, question.at, further)

@@ -381,6 +381,21 @@ split(const char *line, char *argv[ARGV_MAX])
 	"\"domain\":\"a.example\"}"
 #define RCD_Q "sha256-2lPcUAHvHocr1XW9ONn6/nW5oT6ZWs3v6LvRP0DhKCk"
 
+/* PASSporTs of a call from 13035550100 to CALLER, and to another; nobody signed them. */
+#define ANSWERED \
+	"eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9hLmV4YW1w" \
+	"bGUvYy5wZW0ifQ.eyJkZXN0Ijp7InRuIjpbIjEyMDI1NTUwMTAwIl19LCJpYXQiOjE4MDAwM" \
+	"DAwMDAsIm9yaWciOnsidG4iOiIxMzAzNTU1MDEwMCJ9fQ.AQEBAQEBAQEBAQEBAQEBAQEBAQ" \
+	"EBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ"
+#define ELSEWHERE \
+	"eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9hLmV4YW1w" \
+	"bGUvYy5wZW0ifQ.eyJkZXN0Ijp7InRuIjpbIjEyMDI1NTUwMTk5Il19LCJpYXQiOjE4MDAwM" \
+	"DAwMDAsIm9yaWciOnsidG4iOiIxMzAzNTU1MDEwMCJ9fQ.AQEBAQEBAQEBAQEBAQEBAQEBAQ" \
+	"EBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ"
+#define DIVERTED(more) \
+	"{\"orig\":{\"tn\":\"13035550100\"},\"dest\":{\"tn\":[\"" CALLEE "\"]}," \
+	"\"div\":{\"tn\":\"" CALLER "\"}" more "}"
+
 static struct run_case {
 	const char *name, *line, *input;
 	int status;
@@ -606,7 +621,35 @@ static struct run_case {
 	    4, { "\"allow\":false", "\"not_judged\":[\"path\"," }, NULL },
 	{ "check: a div whose original is not there", "check --cert @leaf.pem --claims - --ppt div --at "
 	    NOW, WITH("\"div\":{\"tn\":\"" CALLER "\"}"), 0,
-	    { "\"allow\":true", "\"encompassing\",\"original\"]" }, NULL },
+	    { "\"allow\":true", "\"reason\":null,\"detail\":\"as far as it was judged: what it answers",
+		"\"encompassing\",\"original\"]" }, NULL },
+	{ "check: a div whose original has to be judged, and is not there",
+	    "check --cert @leaf.pem --claims - --ppt div --must-judge original --at " NOW, DIVERTED(""),
+	    3, { "\"allow\":true", "\"original\"]" }, "not judged: original" },
+	{ "check: a div that is refused, whatever has to be judged", "check --cert @leaf.pem --claims - "
+	    "--ppt div --must-judge original --at " NOW, WITH("\"div\":{\"tn\":\"12025550177\"}"), 4,
+	    { "\"reason\":\"tn_not_authorized\"", "\"original\"]" }, NULL },
+	{ "check: a div and what it answers", "check --cert @leaf.pem --claims - --ppt div "
+	    "--must-judge original --at " NOW " --original " ANSWERED, DIVERTED(""), 0,
+	    { "\"allow\":true,\"reason\":null,\"detail\":null", "\"encompassing\"]" }, NULL },
+	{ "check: a div of another call", "check --cert @leaf.pem --claims - --ppt div --at " NOW
+	    " --original " ELSEWHERE, DIVERTED(""), 4,
+	    { "\"reason\":\"original_mismatch\"", "\"claim\":\"div\"" }, NULL },
+	{ "check: RFC 8946 s5 a div-o and its opt", "check --cert @leaf.pem --claims - --ppt div-o "
+	    "--must-judge original --at " NOW, DIVERTED(",\"opt\":\"" ANSWERED "\""), 0,
+	    { "\"allow\":true,\"reason\":null,\"detail\":null", "\"encompassing\"]" }, NULL },
+	{ "check: RFC 8946 s5 a div-o with the opt of another call", "check --cert @leaf.pem --claims - "
+	    "--ppt div-o --at " NOW, DIVERTED(",\"opt\":\"" ELSEWHERE "\""), 4,
+	    { "\"reason\":\"original_mismatch\"", "\"claim\":\"div\"", "\"encompassing\"]" }, NULL },
+	{ "check: RFC 8946 s6 a div-o whose opt is no PASSporT", "check --cert @leaf.pem --claims - "
+	    "--ppt div-o --at " NOW, DIVERTED(",\"opt\":\"a.b.c\""), 4,
+	    { "\"reason\":\"invalid_claim\"", "\"claim\":\"opt\"", "\"original\"]" }, NULL },
+	{ "check: a profile has to be judged, and none is named", "check --cert @leaf.pem --claims "
+	    "@base.json --must-judge encompassing --must-judge profile --at " NOW, "", 3,
+	    { "\"allow\":true", "\"detail\":null" }, "not judged: profile" },
+	{ "check: an unknown thing has to be judged",
+	    "check --cert @leaf.pem --claims @base.json --must-judge originals --at " NOW, "", 2,
+	    { NULL }, "--must-judge" },
 	{ "check: a div without div, nor its original", "check --cert @leaf.pem --claims @base.json "
 	    "--ppt div --at " NOW, "", 4, { "\"reason\":\"missing_claim\"", "\"original\"]" }, NULL },
 	{ "check: D-52 a third party", "check --cert @leaf.pem --claims - --ppt rcd --at " NOW
