@@ -474,8 +474,8 @@ check_ref(const struct uri_ref *ref, const json_t *rcdi, const struct rcd_conten
 }
 
 static enum rc
-check_refs(const struct refs *r, const json_t *rcdi, const struct rcd_contents *k,
-    struct fault *f)
+check_refs(
+    const struct refs *r, const json_t *rcdi, const struct rcd_contents *k, struct fault *f)
 {
 	for (size_t i = 0; i < r->n; i++)
 		TRY(check_ref(&r->list[i], rcdi, k, f));

@@ -222,7 +222,8 @@ of_content(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	const struct credential *credential = credential_of(s, c);
 	struct rcd_known known[CONFIG_MAX_CONTENT];
-	struct rcd_contents contents = { .known = known, .trust = config_of(s, c)->trust_content };
+	struct rcd_contents contents = { .known = known,
+		.trust = config_of(s, c)->trust_content };
 	const struct constraints *k;
 
 	if (json_object_get(s->d->passport.claims, "rcdi") == NULL ||
