@@ -12,6 +12,12 @@ static const struct command {
 } commands[] = {
 	/* clang-format off */
 	{ "status", cmd_status, "", "how the agent, its tokens and credentials are" },
+	{ "doctor", cmd_doctor, "[-c FILE]",
+	    "try every dependency, and say what to do" },
+	{ "tenant", cmd_tenant,
+	    "test TENANT [-c FILE] [--orig TN] [--dest TN] [--ppt P]\n"
+	    "	[--attest A|B|C] [--claims FILE] [--tls-ca FILE]",
+	    "try a tenant: state, dry run, signature, x5u, verification" },
 	{ "cert", cmd_cert,
 	    "list\n"
 	    "   or: vesper cert show TENANT/NAME\n"

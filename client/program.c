@@ -81,11 +81,23 @@ program_become(
 	return not_started(cli, path, errno);
 }
 
+static int
+wait_for(const struct cli *cli, const char *path, pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return not_started(cli, path, errno);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
 int
 program_run(
     const struct cli *cli, const char *path, const struct words *args, const struct words *env)
 {
-	int error, status = 0;
+	int error;
 	pid_t pid;
 
 	if (too_many(args, env))
@@ -93,11 +105,55 @@ program_run(
 	be_quiet(cli);
 	error =
 	    posix_spawn(&pid, path, NULL, NULL, args->item, env != NULL ? env->item : environ);
+	return error != 0 ? not_started(cli, path, error) : wait_for(cli, path, pid);
+}
+
+static int
+spawn_into(const char *path, const struct words *args, int to, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error != 0)
+		return error;
+	error = posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO);
+	if (error == 0)
+		error = posix_spawn(pid, path, &actions, NULL, args->item, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* To the end, also of what there is no room for: it must not wait for us. */
+static void
+read_all(int fd, struct buf *out)
+{
+	uint8_t chunk[16384];
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0)
+			buf_put(out, chunk, (size_t)n);
+	}
+}
+
+int
+program_capture(
+    const struct cli *cli, const char *path, const struct words *args, struct buf *out)
+{
+	int pipes[2], error, status;
+	pid_t pid;
+
+	if (too_many(args, NULL))
+		return cli_fail(cli, EXIT_USAGE, "usage", "too many arguments", NULL);
+	if (pipe2(pipes, O_CLOEXEC) != 0)
+		return not_started(cli, path, errno);
+	error = spawn_into(path, args, pipes[1], &pid);
+	close(pipes[1]);
+	if (error == 0)
+		read_all(pipes[0], out);
+	close(pipes[0]);
 	if (error != 0)
 		return not_started(cli, path, error);
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return not_started(cli, path, errno);
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+	status = wait_for(cli, path, pid);
+	return status == EXIT_DONE && buf_check(out, NULL) != RC_OK ? EXIT_FAILED : status;
 }

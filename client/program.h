@@ -33,4 +33,11 @@ int program_become(
 int program_run(
     const struct cli *cli, const char *path, const struct words *args, const struct words *env);
 
+/*
+ * The same with its standard output in out, which has a limit; EXIT_FAILED
+ * where that is not enough.
+ */
+int program_capture(
+    const struct cli *cli, const char *path, const struct words *args, struct buf *out);
+
 #endif

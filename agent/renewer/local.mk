@@ -15,6 +15,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/lists.c agent/renewer/lists.h \
 	agent/renewer/observe.c agent/renewer/observe.h \
 	agent/renewer/plan.c agent/renewer/plan.h \
+	agent/renewer/probe.c agent/renewer/probe.h \
 	agent/renewer/problem.c agent/renewer/problem.h \
 	agent/renewer/record.c agent/renewer/record.h \
 	agent/renewer/renew.c agent/renewer/renew.h \
@@ -28,3 +29,9 @@ vesper_renewer_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 vesper_renewer_SOURCES = agent/renewer/main.c
 vesper_renewer_LDADD = librenewer.la libagent.la libstir.la libbase.la \
 	$(CURL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+
+# What "vesper doctor" and "vesper tenant test" run.
+pkglibexec_PROGRAMS += vesper-probe
+vesper_probe_CFLAGS = $(vesper_renewer_CFLAGS)
+vesper_probe_SOURCES = agent/renewer/probe_main.c
+vesper_probe_LDADD = $(vesper_renewer_LDADD)

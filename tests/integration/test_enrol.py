@@ -620,6 +620,89 @@ def listed(machine: Machine) -> None:
     equal(vesper(machine, "cert", "list", "--wait").returncode, 2)
 
 
+# ---- what tries everything ----
+
+def tried(machine: Machine, status: int, *args: str, admin: str | None = None) -> dict:
+    """The rows of doctor or tenant test: check -> verdicts; with no secret in what it says."""
+    environment = {**os.environ, "VESPER_ADMIN_SOCKET": admin or machine.admin_socket,
+                   "VESPER_SOCKET": machine.socket}
+    done = subprocess.run([str(BUILD / "vesper"), *args, "--json", "-c",
+                           str(machine.config / "vesperd.conf")], capture_output=True, text=True,
+                          env=environment, timeout=120, check=False)
+    equal(done.returncode, status, done.stdout + done.stderr)
+    for secret in (machine.config / "secrets").iterdir():
+        true(secret.read_text() not in done.stdout, f"{secret.name} is told")
+    rows: dict[str, list] = {}
+    for row in json.loads(done.stdout)["checks"]:
+        rows.setdefault(row["check"], []).append(row)
+        true(row["verdict"] in ("ok", "skipped") or row["todo"] or row["check"] == "alarm",
+             f"nothing to do about {row}")
+    return rows
+
+
+def verdicts(rows: dict, check: str) -> set[str]:
+    return {row["verdict"] for row in rows[check]}
+
+
+def doctor(machine: Machine) -> None:
+    rows = tried(machine, 1, "doctor")
+    for check in ("configuration", "directories", "module", "secrets", "pin", "libraries", "agent",
+                  "audit", "renewer", "reload", "token"):
+        equal(verdicts(rows, check), {"ok"}, check)
+    authorities = {row["detail"].split(":")[0]: row["verdict"] for row in rows["authority"]}
+    equal((authorities["numbers"], authorities["claims"]), ("ok", "ok"))
+    cas = {row["detail"].split(":")[0]: (row["verdict"], row["detail"]) for row in rows["ca"]}
+    equal(cas["lab"][0], "ok")
+    true(cas["later"][0] == "FAILED" and "http_unreachable" in cas["later"][1], str(cas))
+    if os.geteuid() == 0:
+        equal(verdicts(rows, "users") | verdicts(rows, "isolation"), {"ok"})
+
+
+def doctor_finds(machine: Machine) -> None:
+    """A secret that others read, a module that others write, a PIN that was refused, no agent."""
+    pin, state = machine.config / "secrets" / "pin", machine.dir / "state"
+    mode = state.stat().st_mode & 0o777
+    refused = state / "hsm" / "pin-refused-0"
+    pin.chmod(0o644)
+    state.chmod(0o777)
+    refused.write_text("")
+    try:
+        rows = tried(machine, 1, "doctor", admin=str(machine.run / "none.sock"))
+    finally:
+        pin.chmod(0o400)
+        state.chmod(mode)
+        refused.unlink()
+    for check in ("secrets", "directories", "pin", "agent"):
+        true("FAILED" in verdicts(rows, check), f"{check}: {rows[check]}")
+    true("ok" in verdicts(rows, "ca"), "the parties are asked without the agent too")
+    true("token" not in rows, "what only the agent knows")
+
+
+def tenant_test(machine: Machine) -> None:
+    tls = ("--tls-ca", str(machine.config / "tls-ca.pem"))
+    rows = tried(machine, 0, "tenant", "test", "osp", *tls)
+    equal({check: verdicts(rows, check) for check in rows},
+          {check: {"ok"} for check in ("credential", "x5u", "dry run", "sign", "verify")})
+    rows = tried(machine, 4, "tenant", "test", "desk", *tls, "--orig", "19995550100")
+    equal([(r["verdict"], "tn_not_authorized" in r["detail"]) for r in rows["dry run"]],
+          [("refused", True)])
+    true("sign" not in rows, "signed what a dry run refused")
+    # Nobody trusts the lab's TLS without being told to.
+    rows = tried(machine, 1, "tenant", "test", "osp")
+    true("http_tls" in rows["x5u"][0]["detail"], str(rows["x5u"]))
+    published = machine.dir / "lab/www/certs" / machine.credential("osp")["x5u"].rsplit("/", 1)[1]
+    text = published.read_bytes()
+    published.write_bytes(b"<html>sorry</html>")
+    try:
+        rows = tried(machine, 1, "tenant", "test", "osp", *tls)
+    finally:
+        published.write_bytes(text)
+    equal(verdicts(rows, "x5u") | verdicts(rows, "verify"), {"FAILED"})
+    equal(vesper(machine, "tenant", "test", "none", "-c",
+                 str(machine.config / "vesperd.conf")).returncode, 6)
+    equal(vesper(machine, "tenant", "show", "osp").returncode, 2)
+
+
 def main() -> int:
     cases = Cases("enrol")
     with Machine() as machine:
@@ -653,6 +736,9 @@ def main() -> int:
         cases.case("template of the CA (D-34)", template_of_the_ca, machine)
         cases.case("both fingerprints (D-29)", both_fingerprints, machine)
         cases.case("listed", listed, machine)
+        cases.case("doctor", doctor, machine)
+        cases.case("doctor: what is wrong", doctor_finds, machine)
+        cases.case("tenant test", tenant_test, machine)
         if cases.failed:
             machine.tell()
     return cases.finish()
