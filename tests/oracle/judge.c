@@ -14,48 +14,14 @@
 #include "stir/privacy.h"
 #include "stir/profile.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_LEN = 65536 };
+#include "tests/oracle/records.h"
 
-static void
-die(const char *why)
-{
-	fprintf(stderr, "judge: %s\n", why);
-	exit(2);
-}
+enum { SALTS_MAX_LEN = 65536 };
 
-/* Decimal, all of text. */
-static int64_t
-number(const char *text)
-{
-	char *end = NULL;
-	long long n = strtoll(text, &end, 10);
-
-	if (end == text || *end != 0)
-		die("a number is no number");
-	return n;
-}
-
-static void
-read_body(const char *length, struct buf *out)
-{
-	int64_t len = number(length);
-	uint8_t *room;
-
-	buf_clear(out);
-	if (len < 0 || len > CHAIN_MAX_BYTES)
-		die("a length is out of bounds");
-	room = buf_room(out, (size_t)len);
-	if (len > 0 && (room == NULL || fread(room, 1, (size_t)len, stdin) != (size_t)len))
-		die("a record ends early");
-	buf_grew(out, (size_t)len);
-}
-
-static struct buf salt_lines = { .max = LINE_MAX_LEN };
+static struct buf salt_lines = { .max = SALTS_MAX_LEN };
 
 static void
 add(struct text_list *list, const char *value)
@@ -68,11 +34,8 @@ add(struct text_list *list, const char *value)
 static void
 take_switch(struct check *c, char *text)
 {
-	char *value = strchr(text, '=');
+	const char *value = cut_value(text);
 
-	if (value == NULL)
-		die("a switch has no value");
-	*value++ = 0;
 	if (strcmp(text, "ppt") == 0)
 		c->ppt = value;
 	else if (strcmp(text, "profile") == 0)
@@ -95,15 +58,6 @@ take_switch(struct check *c, char *text)
 		die("unknown switch");
 	if (c->profile != NULL && profile_find(c->profile) == NULL)
 		die("unknown profile");
-}
-
-static void
-print_verdict(const char *word, const struct fault *f)
-{
-	printf("%s\t%s\t%s\t", word, f->reason, f->claim);
-	for (const char *p = f->detail; *p != 0; p++)
-		putchar((unsigned char)*p < ' ' ? ' ' : *p);
-	putchar('\n');
 }
 
 /* As the command does. */
@@ -134,14 +88,14 @@ judge_pair(const struct chain *chain, const struct fault *chain_fault, struct ch
 	enum rc rc;
 
 	if (chain == NULL) {
-		print_verdict("undecodable", chain_fault);
+		print_fault("undecodable", chain_fault);
 		return;
 	}
 	rc = judge(c, chain, claims, &f);
 	if (rc == RC_NO_MEMORY || rc == RC_BUG)
-		print_verdict("failed", &f);
+		print_fault("failed", &f);
 	else
-		print_verdict(rc == RC_OK ? "allow" : "refuse", &f);
+		print_fault(rc == RC_OK ? "allow" : "refuse", &f);
 }
 
 int
@@ -150,15 +104,13 @@ main(void)
 	AUTO_BUF body = BUF_INIT(CHAIN_MAX_BYTES);
 	AUTO(chain) *chain = NULL;
 	struct fault chain_fault = { 0 };
-	char line[LINE_MAX_LEN];
+	char *rest;
 
-	while (fgets(line, sizeof line, stdin) != NULL) {
-		char *rest = line, *kind, *length, *word;
+	while ((rest = next_line()) != NULL) {
+		const char *kind = strsep(&rest, "\t"), *length = strsep(&rest, "\t");
 		struct check c = { .at_s = -1 };
+		char *word;
 
-		line[strcspn(line, "\n")] = 0;
-		kind = strsep(&rest, "\t");
-		length = strsep(&rest, "\t");
 		if (length == NULL)
 			die("a record has no length");
 		read_body(length, &body);
@@ -175,8 +127,7 @@ main(void)
 		while ((word = strsep(&rest, "\t")) != NULL)
 			take_switch(&c, word);
 		judge_pair(chain, &chain_fault, &c, buf_view(&body));
-		if (fflush(stdout) != 0)
-			die("nobody reads the verdicts");
+		flush_verdicts();
 	}
 	buf_free(&salt_lines);
 	return EXIT_SUCCESS;

@@ -1,7 +1,9 @@
 # The oracle: a second opinion in Python on what "vesper check" decides, over
 # generated certificates and claims (docs/TESTING.md).
+ORACLE_RECORDS = tests/oracle/records.c tests/oracle/records.h
+
 check_PROGRAMS += tests/oracle/judge
-tests_oracle_judge_SOURCES = tests/oracle/judge.c
+tests_oracle_judge_SOURCES = tests/oracle/judge.c $(ORACLE_RECORDS)
 tests_oracle_judge_LDADD = libclient.la libagent.la libstir.la libbase.la \
 	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
