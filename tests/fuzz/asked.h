@@ -20,4 +20,16 @@ enum rc asked_native(
 enum rc asked_atis(struct span body, struct asked *out, struct fault *f) MUST_CHECK;
 void asked_done(struct asked *a);
 
+struct asked_call {
+	struct sign_request sign[SIGN_CALL_MAX]; /* borrow from the rest */
+	size_t len;
+	json_t *root, *merged; /* owned */
+	char request_id[SIGN_REQUEST_ID_MAX + 1];
+};
+
+/* POST /v1/calls.  Also after a refusal: asked_call_done(). */
+enum rc asked_calls(
+    struct span query, struct span body, struct asked_call *out, struct fault *f) MUST_CHECK;
+void asked_call_done(struct asked_call *a);
+
 #endif

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:
@@ -73,6 +75,17 @@ class Constraints:
         return bool(self.include or self.permitted or self.exclude)
 
 
+@dataclass(frozen=True)
+class Sct:
+    log: str  # of LOGS
+    at_ms: int
+    spoiled: bool = False  # of another certificate
+
+
+# What the list of logs says of each; None: nothing.
+LOGS = {"one": "usable", "two": "usable", "old": "retired", "bad": "rejected", "stranger": None}
+
+
 @dataclass
 class Certificate:
     entries: list[tuple] | None
@@ -90,6 +103,7 @@ class Certificate:
     parent: list[tuple] | None = None  # the issuer's TNAuthList
     issuer_validity: tuple[int, int] = (1577836800, 2208988800)
     both: bool = False  # the constraints in both extensions
+    scts: tuple = ()  # Sct
 
 
 def issuer_name(c: Certificate) -> str:
@@ -102,6 +116,10 @@ def issuer_name(c: Certificate) -> str:
 
 
 TNAUTHLIST, JWTCC, EJWTCC = (f"1.3.6.1.5.5.7.1.{n}" for n in (26, 27, 33))
+
+
+SCTS = "1.3.6.1.4.1.11129.2.4.2"
+ALGORITHM = tlv(0x30, oid("1.2.840.10045.4.3.2"))
 
 
 def _time(when: int) -> bytes:
@@ -124,13 +142,23 @@ def _spki(key) -> bytes:
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def _json(value) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).decode().rstrip("=")
+
+
 class Maker:
     """Keys are made once: making a certificate costs one signature."""
 
     def __init__(self):
         self.ca_key = ec.generate_private_key(ec.SECP256R1())
-        self.keys = {"p256": _spki(ec.generate_private_key(ec.SECP256R1())),
-                     "another": _spki(ec.generate_private_key(ec.SECP256R1())),
+        self.own = {name: ec.generate_private_key(ec.SECP256R1())
+                    for name in ("p256", "another", "delegate")}
+        self.log_keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in LOGS}
+        self.keys = {**{name: _spki(key) for name, key in self.own.items()},
                      "p384": _spki(ec.generate_private_key(ec.SECP384R1())),
                      "k256": _spki(ec.generate_private_key(ec.SECP256K1())),
                      "rsa": _spki(rsa.generate_private_key(65537, 2048))}
@@ -138,7 +166,7 @@ class Maker:
         self.keys["ca"] = _spki(self.ca_key)
         self.issuers: dict[tuple, str] = {}
 
-    def _extensions(self, c: Certificate) -> bytes:
+    def _extensions(self, c: Certificate, more: tuple) -> bytes:
         out = [_extension("2.5.29.14", False, tlv(4, bytes(20))),
                _extension("2.5.29.35", False, tlv(0x30, tlv(0x80, bytes(20))))]
         if c.ca is not None:
@@ -164,17 +192,40 @@ class Maker:
         if c.by_reference:
             out.append(_extension("1.3.6.1.5.5.7.1.1", False, tlv(0x30, tlv(
                 0x30, oid("1.3.6.1.5.5.7.48.14"), tlv(0x86, b"https://a.example/list")))))
-        out += [_extension(*row) for row in c.further]
+        out += [_extension(*row) for row in c.further] + list(more)
         return tlv(0xA3, tlv(0x30, *out))
+
+    def logs(self) -> str:
+        """The list of logs, as a configuration has it."""
+        rows = [{"key": base64.b64encode(_spki(self.log_keys[name])).decode(), "state": state}
+                for name, state in LOGS.items() if state is not None]
+        return json.dumps({"operators": [{"name": "all", "logs": rows}]})
+
+    def _sct(self, sct: Sct, tbs: bytes) -> bytes:
+        """RFC 6962 section 3.2, of a precertificate."""
+        key, at = self.log_keys[sct.log], sct.at_ms.to_bytes(8, "big")
+        signed = (b"\0\0" + at + b"\0\1" + hashlib.sha256(self.keys["ca"]).digest() +
+                  len(tbs).to_bytes(3, "big") + tbs + b"\0\0")
+        signature = key.sign(signed[:-1] + b"\1" if sct.spoiled else signed,
+                             ec.ECDSA(hashes.SHA256()))
+        out = (b"\0" + hashlib.sha256(_spki(key)).digest() + at + b"\0\0\4\3" +
+               len(signature).to_bytes(2, "big") + signature)
+        return len(out).to_bytes(2, "big") + out
+
+    def _tbs(self, c: Certificate, subject: str, *more: bytes) -> bytes:
+        return tlv(0x30, tlv(0xA0, integer(2)), integer(self.serial), ALGORITHM,
+                   _name(issuer_name(c)), tlv(0x30, _time(c.not_before), _time(c.not_after)),
+                   _name(subject), self.keys[c.key], self._extensions(c, more))
 
     def der(self, c: Certificate, subject: str = "SHAKEN 1234") -> bytes:
         self.serial += 1
-        algorithm = tlv(0x30, oid("1.2.840.10045.4.3.2"))
-        tbs = tlv(0x30, tlv(0xA0, integer(2)), integer(self.serial), algorithm,
-                  _name(issuer_name(c)), tlv(0x30, _time(c.not_before), _time(c.not_after)),
-                  _name(subject), self.keys[c.key], self._extensions(c))
+        tbs = self._tbs(c, subject)
+        if c.scts:
+            rows = b"".join(self._sct(sct, tbs) for sct in c.scts)
+            rows = len(rows).to_bytes(2, "big") + rows
+            tbs = self._tbs(c, subject, _extension(SCTS, False, tlv(4, rows)))
         signature = self.ca_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
-        return tlv(0x30, tbs, algorithm, tlv(3, b"\0", signature))
+        return tlv(0x30, tbs, ALGORITHM, tlv(3, b"\0", signature))
 
     def chain(self, c: Certificate) -> str:
         """The leaf and its issuer, which many share."""
@@ -186,6 +237,12 @@ class Maker:
             ca = Certificate(c.parent, None, *c.issuer_validity, key="ca", ca=True, usage=0x06)
             self.issuers[what] = self.pem(ca, subject=issuer_name(ca))
         return self.issuers[what]
+
+    def sign(self, header: dict, payload: dict, key: str) -> str:
+        """A PASSporT in full form."""
+        text = ".".join(_url(_json(part)) for part in (header, payload))
+        r, s = decode_dss_signature(self.own[key].sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+        return f"{text}.{_url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def pem(self, c: Certificate, subject: str = "SHAKEN 1234") -> str:
         text = base64.encodebytes(self.der(c, subject)).decode().replace("\n", "")

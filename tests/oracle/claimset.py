@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import jsontext
 import persona
@@ -23,6 +24,7 @@ UNRESERVED = "(?:4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|3[0-9]|2[DE]|5F|7E)"
 CANON_URI = re.compile(f"sips?:(?:[^A-Z:%@]|%(?i:(?!{UNRESERVED})[0-9A-F]{{2}}))+@"
                        r"(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])")
 BASE = ("iat", "orig", "dest")
+WITH_URI = (None, "rcd", "msg")  # D-26
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,24 @@ def _number(text, claim: str) -> str:
     return number
 
 
-def _orig(value) -> dict:
-    # D-26: an orig without a number needs a switch that there is not here.
-    if not isinstance(value, dict) or set(value) != {"tn"}:
+def _orig(value, uris: bool) -> dict:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise Refusal("invalid_claim", "orig")
+    if uris and "uri" in value:  # D-26
+        return {"uri": _domain_uri(value["uri"])}
+    if "tn" not in value:
         raise Refusal("invalid_claim", "orig")
     return {"tn": _number(value["tn"], "orig")}
+
+
+def _domain_uri(text) -> str:
+    """Of a user who is no telephone number (RFC 8224 section 8.1)."""
+    if not isinstance(text, str) or not CANON_URI.fullmatch(text):
+        raise Refusal("invalid_claim", "orig")
+    user = text.partition(":")[2].rpartition("@")[0]
+    if tnlist.canonical(user) is not None or unquote(user).startswith("+"):
+        raise Refusal("invalid_claim", "orig")
+    return text
 
 
 def _uri(text) -> str:
@@ -189,7 +204,7 @@ def can_be(name: str, value) -> bool:
     """Could a claim of some PASSporT be just this: in its form, and in the canonical one?"""
     try:
         if name == "orig":
-            return _orig(value) == value
+            return _orig(value, False) == value
         if name == "dest":
             return _dest(value) == value
         if name == "iat":
@@ -206,13 +221,13 @@ def can_be(name: str, value) -> bool:
         return False
 
 
-def _names(claims: dict, ppt: str | None, profile: str | None, further: set[str]) -> None:
+def _names(claims: dict, ppt: str | None, further: set[str], attested: bool) -> None:
     kind = TYPES[ppt]
     own = BASE + kind.demanded + kind.own
     for name in claims:
         bound = name in BOUND and ppt not in BOUND[name]
         # D-38: attest says nothing in a response unless a switch says so.
-        bound |= name == "attest" and ppt == "rsp"
+        bound |= name == "attest" and ppt == "rsp" and not attested
         if bound or (name not in own and (kind.closed or name not in further)):
             raise Refusal("unknown_claim", name)  # D-51
     for name in ("orig", "dest") + kind.demanded:
@@ -231,12 +246,12 @@ def _diversion(out: dict) -> None:
         raise Refusal("invalid_claim", "dest")  # RFC 8946 section 4.1: nothing was diverted
 
 
-def prepare(claims: dict, ppt: str | None, profile: str | None, now: int,
-            further: set[str]) -> dict:
-    """The claims as they would be signed, or Refusal."""
-    _names(claims, ppt, profile, further)
+def prepare(claims: dict, ppt: str | None, now: int, further: set[str], attested: bool = False,
+            uris: bool = False) -> dict:
+    """The claims as they would be signed, or Refusal.  attested: attest in rsp; uris: orig.uri."""
+    _names(claims, ppt, further, attested)
     out = dict(claims)
-    out["orig"] = _orig(claims["orig"])
+    out["orig"] = _orig(claims["orig"], uris and ppt in WITH_URI)
     out["dest"] = _dest(claims["dest"])
     _forms(claims)
     if "div" in claims:
@@ -250,4 +265,6 @@ def prepare(claims: dict, ppt: str | None, profile: str | None, now: int,
 def authorising(claims: dict, ppt: str | None) -> list[str]:
     """The numbers that the certificate must cover, all of them (protocol.md 1.4)."""
     name = TYPES[ppt].authority
+    if "uri" in claims[name] and name == "orig":
+        return []
     return claims["dest"]["tn"] if name == "dest" else [claims[name]["tn"]]

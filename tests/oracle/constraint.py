@@ -196,10 +196,11 @@ def _committed(c: Constraints, paths: tuple) -> bool:
     return not paths or any(COMMIT in c.permitted.get(path, ()) for path in paths)
 
 
-def _unproven(modes: dict[str, set[str]], value, salt: bytes | None) -> str | None:
+def _unproven(modes: dict[str, set[str]], value, salt: bytes | None,
+              unsalted: bool) -> str | None:
     """A committed value in clear, with its salt at hand or not."""
     if salt is None:
-        return "commitment_not_provable"
+        return None if unsalted else "commitment_not_provable"
     good = {COMMIT: salt + jsontext.write(value).encode(), SALT: salt}
     if any(_hash(good[mode]) not in modes[mode] for mode in modes):
         return "value_not_permitted"
@@ -210,8 +211,10 @@ def _hash(octets: bytes) -> str:
     return base64.b64encode(hashlib.sha256(octets).digest()).decode().rstrip("=")
 
 
-def judge(c: Constraints, claims: dict, lines: list[str]) -> str | None:
-    """The reason class of the refusal, in the order of protocol.md 3.10 step 5."""
+def judge(c: Constraints, claims: dict, lines: list[str], unsalted: bool = False) -> str | None:
+    """The reason class of the refusal, in the order of protocol.md 3.10 step 5.
+
+    unsalted: commit_without_salt = allow (D-15)."""
     if any(name in claims for name in c.exclude):
         return "claim_excluded"
     if any(name not in claims for name in c.include):
@@ -223,8 +226,8 @@ def judge(c: Constraints, claims: dict, lines: list[str]) -> str | None:
         if value is jsonpointer.ABSENT:
             continue  # D-08
         if COMMIT in modes:
-            reason = (_unproven(modes, value, salts.get(claim + pointer)) if lines else
-                      "private_claim_in_clear")  # D-15, assert_committed = no
+            reason = (_unproven(modes, value, salts.get(claim + pointer), unsalted) if lines
+                      else "private_claim_in_clear")  # D-15, assert_committed = no
             if reason:
                 return reason
             continue

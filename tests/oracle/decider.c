@@ -8,11 +8,12 @@
  *	list\tLEN\tTENANT\tCREDENTIAL\tURL\tFETCHED\n<DER>	a TNAuthList by reference
  *	load\tNOW			answered by loaded, or broken, a tab and why
  *	ask\tLEN[\tKEY=VALUE]…\n<body>	uid, gid, group (again and again), door, opens=1,
- *		atis=1, query, at, times, keyless=TENANT/CREDENTIAL (again and again)
+ *		atis=1, calls=1, query, at, times, keyless=TENANT/CREDENTIAL (again and again)
  *
  * An ask is answered by "allow", the tenant, the credential, what was only
  * observed (with commas) and the payload; or by "refuse", reason, claim and
- * detail; tabs between.
+ * detail; tabs between.  With calls=1 by "call" and how many, and a line for
+ * each, as they were asked for, or by a refusal of all.
  */
 #include "agent/front/decide.h"
 
@@ -27,8 +28,9 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 #include "tests/fuzz/asked.h"
+#include "tests/oracle/records.h"
 
-enum { LINE_MAX_LEN = 65536, GROUPS_MAX = 16, KEYLESS_MAX = 16, HOUR_MS = 3600000 };
+enum { GROUPS_MAX = 16, KEYLESS_MAX = 16, HOUR_MS = 3600000 };
 
 struct house {
 	struct credset *set;
@@ -39,19 +41,12 @@ struct house {
 struct ask {
 	struct caller caller;
 	gid_t group[GROUPS_MAX];
-	bool atis;
+	bool atis, calls;
 	const char *query;
 	int64_t at_s, times;
 	const char *keyless[KEYLESS_MAX];
 	size_t keylesses;
 };
-
-static void
-die(const char *why)
-{
-	fprintf(stderr, "decider: %s\n", why);
-	exit(2);
-}
 
 static void
 must(enum rc rc, const char *what, const struct fault *f)
@@ -60,33 +55,6 @@ must(enum rc rc, const char *what, const struct fault *f)
 		return;
 	fprintf(stderr, "decider: %s: %s %s\n", what, f->reason, f->detail);
 	exit(2);
-}
-
-/* Decimal, all of text. */
-static int64_t
-number(const char *text)
-{
-	char *end = NULL;
-	long long n = text == NULL ? 0 : strtoll(text, &end, 10);
-
-	if (end == text || end == NULL || *end != 0)
-		die("a number is no number");
-	return n;
-}
-
-static void
-read_body(const char *length, struct buf *out)
-{
-	int64_t len = number(length);
-	uint8_t *room;
-
-	buf_clear(out);
-	if (len < 0 || len > CHAIN_MAX_BYTES)
-		die("a length is out of bounds");
-	room = buf_room(out, (size_t)len);
-	if (len > 0 && (room == NULL || fread(room, 1, (size_t)len, stdin) != (size_t)len))
-		die("a record ends early");
-	buf_grew(out, (size_t)len);
 }
 
 /* ---- the house ---- */
@@ -136,11 +104,8 @@ load(struct house *h, int64_t now_s)
 static void
 take_switch(struct ask *a, char *text)
 {
-	char *value = strchr(text, '=');
+	const char *value = cut_value(text);
 
-	if (value == NULL)
-		die("a switch has no value");
-	*value++ = 0;
 	if (strcmp(text, "uid") == 0)
 		a->caller.uid = (uid_t)number(value);
 	else if (strcmp(text, "gid") == 0)
@@ -153,6 +118,8 @@ take_switch(struct ask *a, char *text)
 		a->caller.door.auth_socket = true;
 	else if (strcmp(text, "atis") == 0)
 		a->atis = true;
+	else if (strcmp(text, "calls") == 0)
+		a->calls = true;
 	else if (strcmp(text, "query") == 0)
 		a->query = value;
 	else if (strcmp(text, "at") == 0)
@@ -199,36 +166,35 @@ verified(struct verifier_task *t)
 
 /* By the front's own verifier. */
 static enum rc
-verify_originals(struct house *h, const struct decision *x, int64_t now_s, struct fault *f)
+verify(struct house *h, struct verifier_item *item, int64_t now_s, struct fault *f)
 {
-	struct verifier_task t = {
-		.item = { { .originals = x->originals, .check = x->config->original_check } },
+	struct verifier_task t = { .item = { *item },
 		.items = 1,
 		.now_s = now_s,
 		.deadline_ms = INT64_MAX,
-		.done = verified
-	};
+		.done = verified };
 	struct pollfd p = { .fd = verifier_fd(h->verifier), .events = POLLIN };
 
-	if (x->originals == NULL)
-		return RC_OK;
 	TRY(verifier_post(h->verifier, &t, h->set, f));
 	while (t.items > 0) {
 		if (poll(&p, 1, -1) < 0)
 			die("poll");
 		verifier_take(h->verifier);
 	}
-	*f = t.item[0].fault;
+	*item = t.item[0];
+	*f = item->fault;
 	return f->rc;
 }
 
-static void
-print_refusal(const struct fault *f)
+static enum rc
+verify_originals(struct house *h, const struct decision *x, int64_t now_s, struct fault *f)
 {
-	printf("refuse\t%s\t%s\t", f->reason, f->claim);
-	for (const char *p = f->detail; *p != 0; p++)
-		putchar((unsigned char)*p < ' ' ? ' ' : *p);
-	putchar('\n');
+	if (x->originals == NULL)
+		return RC_OK;
+	return verify(h,
+	    &(struct verifier_item){
+		.originals = x->originals, .check = x->config->original_check },
+	    now_s, f);
 }
 
 static void
@@ -245,64 +211,196 @@ print_decision(const struct decision *x)
 	printf("\t%.*s\n", (int)payload.len, (const char *)buf_view(&payload).ptr);
 }
 
-static enum rc
-decide_once(struct house *h, struct ask *a, struct asked *asked, int64_t now_ms,
-    struct decision *x, struct fault *f)
-{
-	struct caller_view view = { 0 };
-	struct keys keys = { h->set, a };
-	const struct decide_world w = { .set = h->set,
-		.policy = h->policy,
-		.caller = &a->caller,
-		.view = caller_see(&a->caller, h->set, &view),
-		.key_ready = key_ready,
-		.arg = &keys,
-		.now_s = a->at_s,
-		.now_ms = now_ms };
+/* ---- what is asked ---- */
 
-	TRY(decide(&w, &asked->sign, x, f));
-	return verify_originals(h, x, a->at_s, f);
+struct asking {
+	struct house *house;
+	struct ask *ask;
+	int64_t now_ms;
+	struct sign_request *request;
+	size_t len;
+	struct decide_charge charge[SIGN_CALL_MAX];
+	struct proof proof[SIGN_CALL_MAX];
+	/* In the order of deciding: */
+	size_t decided, of[SIGN_CALL_MAX];
+	struct decision decision[SIGN_CALL_MAX];
+	struct fault fault[SIGN_CALL_MAX]; /* as they were asked for */
+};
+
+struct view {
+	struct caller_view seen;
+	struct keys keys;
+	struct decide_world world;
+};
+
+static const struct decide_world *
+look(const struct asking *a, struct view *v)
+{
+	const struct house *h = a->house;
+
+	*v = (struct view){ .keys = { h->set, a->ask } };
+	v->world = (struct decide_world){ .set = h->set,
+		.policy = h->policy,
+		.caller = &a->ask->caller,
+		.view = caller_see(&a->ask->caller, h->set, &v->seen),
+		.key_ready = key_ready,
+		.arg = &v->keys,
+		.now_s = a->ask->at_s,
+		.now_ms = a->now_ms };
+	return &v->world;
 }
 
-/* api.c has no body read for a caller without a tenant. */
-static enum rc
-read_request(
-    struct house *h, struct ask *a, struct span body, struct asked *asked, struct fault *f)
+/* As prove.c does, before anything is decided. */
+static void
+prove_one(struct asking *a, size_t i)
 {
-	struct caller_view view = { 0 };
+	struct sign_request *r = &a->request[i];
+	struct verifier_item item = { .delegate = r->delegate_passport };
+	struct view v;
 
-	if (!caller_see(&a->caller, h->set, &view)->any)
-		return REFUSE(f, RC_DENIED, CALLER_NOT_ALLOWED, NULL, "no tenant");
-	if (a->atis)
-		return asked_atis(body, asked, f);
-	return asked_native(span_str(a->query), body, asked, f);
+	r->proof = NULL;
+	r->charge = NULL;
+	if (r->delegate_passport.len == 0)
+		return;
+	if (decide_wants_proof(look(a, &v), r, &item.policy, &a->charge[i])) {
+		(void)!verify(a->house, &item, a->ask->at_s, &a->proof[i].fault);
+		a->proof[i].claims = item.claims;
+		r->proof = &a->proof[i];
+	}
+	r->charge = &a->charge[i];
+}
+
+static enum rc
+decide_one(struct asking *a, const struct sign_request *r, struct decision *x, struct fault *f)
+{
+	struct sign_request mine = *r;
+	struct view v;
+
+	mine.before = a->decision;
+	mine.befores = a->decided;
+	TRY(decide(look(a, &v), &mine, x, f));
+	return verify_originals(a->house, x, a->ask->at_s, f);
+}
+
+/* Shaken last, as sign.c does. */
+static void
+decide_pass(struct asking *a, bool shaken)
+{
+	for (size_t i = 0; i < a->len; i++) {
+		struct decision *x = &a->decision[a->decided];
+
+		if ((a->request[i].ppt == PPT_SHAKEN) != shaken)
+			continue;
+		if (decide_one(a, &a->request[i], x, &a->fault[i]) != RC_OK) {
+			x->config = NULL; /* nothing rests on it */
+			x->credential = NULL;
+		}
+		a->of[a->decided++] = i;
+	}
 }
 
 static void
+forget(struct asking *a)
+{
+	for (size_t k = 0; k < a->decided; k++)
+		decide_done(&a->decision[k]);
+	for (size_t i = 0; i < a->len; i++)
+		proof_done(&a->proof[i]);
+}
+
+static void
+decide_all(struct asking *a)
+{
+	forget(a);
+	*a = (struct asking){ .house = a->house,
+		.ask = a->ask,
+		.now_ms = a->now_ms,
+		.request = a->request,
+		.len = a->len };
+	for (size_t i = 0; i < a->len; i++)
+		prove_one(a, i);
+	decide_pass(a, false);
+	decide_pass(a, true);
+}
+
+static void
+print_all(const struct asking *a)
+{
+	for (size_t i = 0; i < a->len; i++) {
+		size_t k = 0;
+
+		while (a->of[k] != i)
+			k++;
+		if (a->fault[i].rc == RC_OK)
+			print_decision(&a->decision[k]);
+		else
+			print_fault("refuse", &a->fault[i]);
+	}
+}
+
+static void
+answer_all(struct house *h, struct ask *ask, struct sign_request *request, size_t len)
+{
+	static int64_t now_ms;	/* every request finds the rates as if nothing had been asked */
+	static struct asking a; /* long */
+
+	a = (struct asking){ .house = h, .ask = ask, .request = request, .len = len };
+	a.now_ms = now_ms += HOUR_MS;
+	for (int64_t n = 0; n < ask->times; n++)
+		decide_all(&a);
+	if (ask->calls)
+		printf("call\t%zu\n", len);
+	print_all(&a);
+	forget(&a);
+}
+
+static void
+answer_call(struct house *h, struct ask *a, struct span body)
+{
+	struct asked_call asked = { .len = 0 };
+	struct fault f = { 0 };
+
+	if (asked_calls(span_str(a->query), body, &asked, &f) == RC_OK)
+		answer_all(h, a, asked.sign, asked.len);
+	else
+		print_fault("refuse", &f);
+	asked_call_done(&asked);
+}
+
+static void
+answer_one(struct house *h, struct ask *a, struct span body)
+{
+	struct asked asked = { 0 };
+	struct fault f = { 0 };
+	enum rc rc = a->atis ? asked_atis(body, &asked, &f)
+			     : asked_native(span_str(a->query), body, &asked, &f);
+
+	if (rc == RC_OK)
+		answer_all(h, a, &asked.sign, 1);
+	else
+		print_fault("refuse", &f);
+	asked_done(&asked);
+}
+
+/* api.c has no body read for a caller without a tenant. */
+static void
 answer(struct house *h, struct ask *a, struct span body)
 {
-	static int64_t now_ms; /* every request finds the rates as if nothing had been asked */
-	struct asked asked = { 0 };
-	struct decision x = { 0 };
+	struct caller_view view = { 0 };
 	struct fault f = { 0 };
-	enum rc rc;
 
 	if (h->set == NULL)
 		die("nothing is loaded");
-	now_ms += HOUR_MS;
 	a->caller.group = a->group;
-	rc = read_request(h, a, body, &asked, &f);
-	for (int64_t n = 0; rc == RC_OK && n < a->times; n++) {
-		decide_done(&x);
-		x = (struct decision){ 0 };
-		rc = decide_once(h, a, &asked, now_ms, &x, &f);
+	if (!caller_see(&a->caller, h->set, &view)->any) {
+		(void)REFUSE(&f, RC_DENIED, CALLER_NOT_ALLOWED, NULL, "no tenant");
+		print_fault("refuse", &f);
+		return;
 	}
-	if (rc == RC_OK)
-		print_decision(&x);
+	if (a->calls)
+		answer_call(h, a, body);
 	else
-		print_refusal(&f);
-	decide_done(&x);
-	asked_done(&asked);
+		answer_one(h, a, body);
 }
 
 static void
@@ -336,18 +434,15 @@ main(void)
 	AUTO_BUF body = BUF_INIT(CHAIN_MAX_BYTES);
 	struct house h = { 0 };
 	struct fault f = { 0 };
-	char line[LINE_MAX_LEN];
+	char *rest;
 
 	log_open("decider", LEVEL_ERR);
 	must(verifier_new(&h.verifier, &f), "a verifier", &f);
-	while (fgets(line, sizeof line, stdin) != NULL) {
-		char *rest = line, *kind;
+	while ((rest = next_line()) != NULL) {
+		char *kind = strsep(&rest, "\t");
 
-		line[strcspn(line, "\n")] = 0;
-		kind = strsep(&rest, "\t");
 		take_record(&h, kind, rest, &body);
-		if (fflush(stdout) != 0)
-			die("nobody reads the verdicts");
+		flush_verdicts();
 	}
 	leave(&h);
 	verifier_free(h.verifier);

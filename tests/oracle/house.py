@@ -4,7 +4,8 @@ certificates lie on the disk.  Values, and how they are written down."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from certmake import Certificate, tn_list
@@ -28,8 +29,13 @@ class Credential:
     encompassing: str | None = None
     salts: tuple = ()
     unlisted: str = "refuse"
-    scts: int = 0
+    unsalted: bool = False  # commit_without_salt = allow
+    scts: int | None = 0  # None: of the profile
     content: tuple = ()  # (URI, digest)
+    trusting: bool = False  # rcd_content_unknown = trust
+    no_digests: bool = False  # rcd_without_rcdi
+    answers_attest: bool = False  # attest_in_rsp
+    uris: bool = False  # orig_uri
     cached: bool = False  # original_check
     origid: str | None = None  # fixed to this
     spc: str = "1234"  # shaken-sp: its code
@@ -69,9 +75,10 @@ def _list(values) -> str:
 
 
 def _credential(c: Credential) -> str:
-    rows = [f'profile = "{c.profile}"', 'token = "main"', f"min_scts = {c.scts}",
+    rows = [f'profile = "{c.profile}"', 'token = "main"',
             'x5u = "https://acme.example/a/"', "identity_max_bytes = 65536",
             f"priority = {c.priority}"]
+    rows += [f"min_scts = {c.scts}"] if c.scts is not None else []
     rows += ['ca = "lab"', 'authority = "lab"'] if c.renewable else []
     rows += [f"ppts = {_list(c.ppts)}"] if c.ppts else []
     rows += [f"dests = {_list(c.dests)}"] if c.dests is not None else []
@@ -82,6 +89,11 @@ def _credential(c: Credential) -> str:
     rows += ["assert_committed = yes", f'salts = "file:salts-{digest(c.salts)}"'] if c.salts else []
     rows += [f'unlisted_tn = "{c.unlisted}"', f'spc = "{c.spc}"'] if c.profile == "shaken-sp" else []
     rows += ["rcd_content = " + _list(f"{uri} {d}" for uri, d in c.content)] if c.content else []
+    rows += ["commit_without_salt = allow"] if c.unsalted and c.salts else []
+    rows += ["rcd_content_unknown = trust"] if c.trusting else []
+    rows += ["rcd_without_rcdi = yes"] if c.no_digests else []
+    rows += ["attest_in_rsp = yes"] if c.answers_attest else []
+    rows += ["orig_uri = yes"] if c.uris else []
     rows += ["original_check = cached"] if c.cached else []
     rows += ["origid = fixed", f'origid_value = "{c.origid}"'] if c.origid else []
     return f'credential "{c.name}" {{\n  ' + "\n  ".join(rows) + "\n }\n"
@@ -133,9 +145,9 @@ def digest(what) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
-def _files(house: House, anchors: str, pem_of) -> dict[str, str]:
+def _files(house: House, anchors: str, logs: str, pem_of) -> dict[str, str]:
     out = {"vesperd.conf": MAIN + (f'do_not_originate = "{house.dno}"\n' if house.dno else ""),
-           "anchors.pem": anchors, "logs.json": '{"operators":[]}', "pin": "1234",
+           "anchors.pem": anchors, "logs.json": logs, "pin": "1234",
            "secret": "1234"}
     for t in house.tenants:
         out[f"tenants.d/{t.name}.conf"] = _tenant(t)
@@ -156,18 +168,21 @@ def _put(path: Path, text: str) -> None:
     path.chmod(0o600)
 
 
-def write(house: House, folder: Path, anchors: str, pem_of) -> list[tuple]:
+def write(house: House, folder: Path, there: dict, anchors: str, logs: str,
+          pem_of) -> list[tuple]:
     """The configuration and the state, in the place of what was there; the lists
     by reference are told, for the agent itself has to write those: (tenant,
     credential, fetched_at, DER)."""
-    files = _files(house, anchors, pem_of)
-    for path in folder.rglob("*"):
-        name = str(path.relative_to(folder))
-        if not path.is_dir() and name not in files:
-            path.unlink()
+    files = _files(house, anchors, logs, pem_of)
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            if os.path.relpath(path, folder) not in files:
+                os.unlink(path)
     for name, text in files.items():
-        path = folder / name
-        if not path.exists() or path.read_text() != text:
-            _put(path, text)
+        if there.get(name) != text:
+            _put(folder / name, text)
+    there.clear()
+    there.update(files)
     return [(t.name, c.name, c.fetched_at, tn_list(list(c.listed)))
             for t in house.tenants for c in t.credentials if c.listed is not None]

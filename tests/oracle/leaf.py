@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timezone
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import constraint
@@ -14,6 +15,7 @@ import tnlist
 TNAUTHLIST, JWTCC, EJWTCC = (f"1.3.6.1.5.5.7.1.{n}" for n in (26, 27, 33))
 TNLIST = "1.3.6.1.5.5.7.48.14"
 WEEK_S = 7 * 86400
+ENCODING = serialization.Encoding.DER
 NO_LIST = "no TNAuthList"
 # What a signer processes, or may pass over, when it is marked critical.
 PROCESSED = {"2.5.29.15", "2.5.29.19", TNAUTHLIST, JWTCC, EJWTCC,
@@ -37,6 +39,7 @@ class Leaf:
             extensions = list(certificate.extensions)
         except (ValueError, x509.DuplicateExtension) as error:
             raise Undecodable(str(error)) from error
+        self.certificate = certificate
         self.not_before = int(
             certificate.not_valid_before.replace(tzinfo=timezone.utc).timestamp())
         self.not_after = int(

@@ -9,8 +9,9 @@ tests_oracle_judge_LDADD = libclient.la libagent.la libstir.la libbase.la \
 
 # ... and on what the front decides, by its configuration and the state directory.
 check_PROGRAMS += tests/oracle/decider
-tests_oracle_decider_SOURCES = tests/oracle/decider.c tests/fuzz/asked_native.c \
-	tests/fuzz/asked_atis.c tests/fuzz/asked.h
+tests_oracle_decider_SOURCES = tests/oracle/decider.c $(ORACLE_RECORDS) \
+	tests/fuzz/asked_native.c \
+	tests/fuzz/asked_atis.c tests/fuzz/asked_calls.c tests/fuzz/asked.h
 tests_oracle_decider_LDADD = $(FRONT_LDADD)
 
 ORACLE_MODULES = \
@@ -30,10 +31,13 @@ ORACLE_MODULES = \
 	tests/oracle/oracle.py \
 	tests/oracle/originals.py \
 	tests/oracle/persona.py \
+	tests/oracle/proofs.py \
 	tests/oracle/richcall.py \
+	tests/oracle/sct.py \
 	tests/oracle/settle.py \
 	tests/oracle/spell.py \
-	tests/oracle/tnlist.py
+	tests/oracle/tnlist.py \
+	tests/oracle/trust.py
 
 TESTS += tests/oracle/test_oracle.py tests/oracle/test_decision.py
 EXTRA_DIST += tests/oracle/test_oracle.py tests/oracle/test_decision.py $(ORACLE_MODULES) tests/oracle/cases \

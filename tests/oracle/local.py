@@ -18,14 +18,18 @@ import jsontext
 import leaf
 import oracle
 import originals
+import proofs
 import richcall
 import tnlist
 from oracle import ALLOW
+from trust import Trust
 
 RELEASE = 1767225600  # 2026-01-01: no clock before it is believed
 ATIS_CLAIMS = frozenset("attest crn dest div iat iss mky msgi opt orig origid rcd rcdi rph sph "
                         "vper".split())
-NATIVE_MEMBERS = frozenset("claims ppt original tenant credential delegate context".split())
+OWN_MEMBERS = frozenset("claims ppt original tenant credential delegate".split())
+CALL_MAX = 16
+LEAST_SCTS = {"vesper-05": 1, "vesper-06": 1, "domain": 1}  # of the profile (D-01)
 # Among the highest that all rules grant; "" is nothing.
 RANK = {"": 0, "C": 1, "B": 2, "A": 3}
 
@@ -36,6 +40,7 @@ class Ask:
     body: bytes
     at: int
     atis: bool = False
+    calls: bool = False  # POST /v1/calls
     query: str = ""
     uid: int = 1000
     gid: int = 1000
@@ -53,8 +58,11 @@ class Verdict:
     credential: str = ""
     observed: frozenset = frozenset()
     payload: str = ""  # what would be signed
+    each: tuple = ()  # of a call: one for each of its PASSporTs, in the order of sign
 
     def line(self) -> str:
+        if self.each:
+            return "\x1f".join(one.line() for one in self.each)
         if self.reason != ALLOW:
             return self.reason
         return "\t".join((ALLOW, self.tenant, self.credential, ",".join(sorted(self.observed)),
@@ -72,7 +80,14 @@ class Request:
     tenant: str | None = None
     credential: str | None = None
     original: list = field(default_factory=list)
+    delegate: str | None = None
     dry: bool = False
+
+
+@dataclass
+class Call:
+    requests: list
+    best_effort: bool
 
 
 @dataclass
@@ -83,6 +98,7 @@ class Candidate:
     why: str = ""  # the reason of its health
     claims: dict | None = None  # as this one would sign them
     listed: bool = True  # the tenant names the number
+    proven: bool = False  # a delegate has shown the right to it
     observed: set = field(default_factory=set)
 
 
@@ -108,26 +124,81 @@ def _ppt(value) -> str:
     return value
 
 
-def _native(root: dict, query: str) -> Request:
+def _is_dry(query: str) -> bool:
     if query not in ("", "dry_run=0", "dry_run=1"):
         raise Refusal("invalid_member")
-    if set(root) - NATIVE_MEMBERS:
+    return query == "dry_run=1"
+
+
+def _native(root: dict, query: str) -> Request:
+    dry = _is_dry(query)
+    if set(root) - OWN_MEMBERS - {"context"}:
         raise Refusal("unknown_member")
     if "claims" not in root:
         raise Refusal("missing_member")
-    if not isinstance(root["claims"], dict):
+    if "context" in root:
+        _context(root["context"])
+    return _one(root, dry)
+
+
+def _one(root: dict, dry: bool) -> Request:
+    """What is said of one PASSporT."""
+    claims = root.get("claims", {})
+    if not isinstance(claims, dict):
         raise Refusal("invalid_member")
-    out = Request(root["claims"], dry=query == "dry_run=1")
+    out = Request(claims, dry=dry)
     out.ppt = _ppt(root["ppt"]) if "ppt" in root else None
     out.tenant = _short(root["tenant"]) if "tenant" in root else None
     out.credential = _short(root["credential"]) if "credential" in root else None
-    if "context" in root:
-        _context(root["context"])
+    out.delegate = _word(root)
     rows = root.get("original", [""])
     if not isinstance(rows, list) or not 1 <= len(rows) <= 8 or \
             any(not isinstance(row, str) for row in rows):
         raise Refusal("invalid_member")
     out.original = rows if "original" in root else []
+    return out
+
+
+def _word(root: dict) -> str | None:
+    word = root.get("delegate", "x")
+    if not isinstance(word, str) or not word:
+        raise Refusal("invalid_member")
+    return root.get("delegate")
+
+
+def _merged(shared: dict, own: dict) -> dict:
+    """Neither stands above the other."""
+    if "iat" in own:
+        raise Refusal("invalid_claim")
+    if set(own) & set(shared):
+        raise Refusal("duplicate_member")
+    return {**shared, **own}
+
+
+def _calls(root: dict, query: str) -> Call:
+    """docs/PROTOCOL.md, POST /v1/calls."""
+    dry = _is_dry(query)
+    if set(root) - {"claims", "sign", "mode", "context"}:
+        raise Refusal("unknown_member")
+    if not {"claims", "sign"} <= set(root):
+        raise Refusal("missing_member")
+    if "context" in root:
+        _context(root["context"])
+    shared, rows, mode = root["claims"], root["sign"], root.get("mode", "all")
+    if not isinstance(shared, dict) or not isinstance(rows, list) or \
+            not 1 <= len(rows) <= CALL_MAX or mode not in ("all", "best_effort"):
+        raise Refusal("invalid_member")
+    if set(shared) - {"orig", "dest", "iat"}:
+        raise Refusal("unknown_claim")
+    out = Call([], mode == "best_effort")
+    for row in rows:
+        if not isinstance(row, dict):
+            raise Refusal("invalid_member")
+        if set(row) - OWN_MEMBERS:
+            raise Refusal("unknown_member")
+        one = _one(row, dry)
+        one.claims = _merged(shared, one.claims)
+        out.requests.append(one)
     return out
 
 
@@ -144,10 +215,11 @@ def _atis(root: dict) -> Request:
         raise Refusal("invalid_member")
     out.tenant = _short(own["tenant"]) if "tenant" in own else None
     out.credential = _short(own["credential"]) if "credential" in own else None
+    out.delegate = _word(own)
     return out
 
 
-def _read(ask: Ask) -> Request:
+def _read(ask: Ask) -> Call:
     try:
         root = jsontext.read(ask.body)
     except jsontext.Malformed:
@@ -156,7 +228,9 @@ def _read(ask: Ask) -> Request:
         raise Refusal("duplicate_member") from None
     if not isinstance(root, dict):
         raise Refusal("malformed_json")
-    return _atis(root) if ask.atis else _native(root, ask.query)
+    if ask.calls:
+        return _calls(root, ask.query)
+    return Call([_atis(root) if ask.atis else _native(root, ask.query)], False)
 
 
 # ---- numbers of a configuration ----------------------------------------------------------
@@ -193,9 +267,9 @@ def _tenants(h: house.House, ask: Ask, r: Request, claims: dict) -> list[house.T
         mine = [t for t in mine if t.name == r.tenant]
     if not mine:
         raise Refusal("caller_not_allowed")
-    if r.tenant is None and "iss" in claims:
-        if len(mine) > 1:
-            raise Refusal("tn_not_authorized")  # whose word it is, is not to be guessed (D-52)
+    if r.tenant is None and ("iss" in claims or "uri" in claims["orig"]):
+        if len(mine) > 1:  # whose word it is, is not to be guessed (D-52; vesperd.conf(5))
+            raise Refusal("tn_not_authorized" if "iss" in claims else "invalid_claim")
     elif r.tenant is None:
         numbers = claimset.authorising(claims, r.ppt)
         mine = [t for t in mine if _lists(t, numbers) or any(
@@ -220,8 +294,11 @@ def _rate(h: house.House, ask: Ask, t: house.Tenant) -> bool:
 # ---- one credential: each of these raises Refusal ------------------------------------------
 
 class Steps:
-    def __init__(self, h: house.House, ask: Ask, r: Request):
+    """before: the candidates that sign the call's other PASSporTs, and for which type."""
+
+    def __init__(self, h: house.House, ask: Ask, r: Request, before: list, trust: Trust):
         self.house, self.ask, self.request = h, ask, r
+        self.before, self.trust = before, trust
 
     def observe(self, c: Candidate, rule: str, reason: str) -> None:
         if rule not in c.tenant.observe:
@@ -243,15 +320,19 @@ class Steps:
         numbers = claimset.authorising(claims, ppt)
         provider = c.config.profile == "shaken-sp"
         c.listed = _lists(c.tenant, numbers)
+        c.proven = ppt == "shaken" and provider and self._proven(c)
         if "iss" in claims:
             if not c.config.third:
                 raise Refusal("tn_not_authorized")  # D-52
-        elif not c.listed and not (provider and ppt == "shaken" and c.config.unlisted != "refuse"):
+        elif not c.listed and not c.proven and not (
+                provider and ppt == "shaken" and c.config.unlisted != "refuse"):
             raise Refusal("tn_not_authorized")  # D-60
         if c.config.certificate is None and not c.config.rubbish:
             raise Refusal("number_pending")
         if c.leaf is None:
             return  # its health is judged later
+        if "uri" in claims["orig"]:
+            return self._domain(c)
         covered = provider or all(self._covers(c, number) for number in numbers)
         if "iss" in claims:
             if covered and not provider:
@@ -263,6 +344,28 @@ class Steps:
             raise Refusal("number_pending" if c.config.renewable else "tn_not_authorized")
         if self.house.dno in c.leaf.oids and claimset.TYPES[ppt].authority == "orig":
             raise Refusal("tn_not_authorized")  # D-42
+
+    def _domain(self, c: Candidate) -> None:
+        """D-26: the certificate's one dNSName is the host."""
+        host = c.claims["orig"]["uri"].rpartition("@")[2]
+        if not c.config.uris or [name.lower() for name in c.leaf.hosts] != [host]:
+            raise Refusal("tn_not_authorized")
+        if self.house.dno in c.leaf.oids:
+            raise Refusal("tn_not_authorized")
+
+    def _proven(self, c: Candidate) -> bool:
+        rules = dict(c.tenant.attestation or ())
+        if "delegate_proof" not in rules:
+            return False
+        asked = proofs.policy(rules)
+        for request, other in self.before:
+            if request.ppt in proofs.PROOFS and "iss" not in other.claims and \
+                    other.config.profile != "shaken-sp" and \
+                    proofs.same_call(other.claims, c.claims) and \
+                    asked.takes(other.leaf, _timestamps(other.leaf, self.trust), "acme.example"):
+                return True
+        return self.request.delegate is not None and proofs.holds(
+            self.request.delegate, c.claims, self.ask.at, asked, self.house.dno, self.trust)
 
     def _covers(self, c: Candidate, number: str) -> bool:
         if c.leaf.numbers is not None and c.leaf.numbers.covers(number):
@@ -289,15 +392,16 @@ class Steps:
         if "origid" in c.claims and not c.config.origid and "origid" not in self.request.claims:
             raise Refusal("missing_claim")
         named = c.leaf.constraints.named() if c.leaf and c.leaf.constraints else set()
-        claimset.prepare(c.claims, self.request.ppt, c.config.profile, self.ask.at,
-                         set(c.config.extra) | named)
+        attested = c.config.answers_attest and c.config.profile == "vesper-05"
+        claimset.prepare(c.claims, self.request.ppt, self.ask.at, set(c.config.extra) | named,
+                         attested, c.config.uris)
 
     def constraints(self, c: Candidate) -> None:
         if c.leaf is None:
             return
         if c.leaf.constraints:
             lines = [] if self.request.dry else list(c.config.salts)
-            reason = constraint.judge(c.leaf.constraints, c.claims, lines)
+            reason = constraint.judge(c.leaf.constraints, c.claims, lines, c.config.unsalted)
             if reason:
                 raise Refusal(reason)
         if c.config.profile == "vesper-06":
@@ -311,7 +415,7 @@ class Steps:
         if c.leaf is None or rcd is None:
             return
         if rcdi is None:
-            if richcall.references(rcd):
+            if richcall.references(rcd) and not c.config.no_digests:
                 raise Refusal("missing_claim")  # RFC 9795 section 4
             return
         permitted = c.leaf.constraints.permitted.get(("rcdi", "")) if c.leaf.constraints else None
@@ -319,7 +423,8 @@ class Steps:
             return
         known = dict(c.config.content)
         for pointer, uri in elsewhere(rcd).items():
-            if uri not in known or not _same_digest(rcdi[pointer], known[uri]):
+            if not (c.config.trusting if uri not in known else
+                    _same_digest(rcdi[pointer], known[uri])):
                 raise Refusal("rcd_content_unknown")
 
     def health(self, c: Candidate) -> None:
@@ -406,9 +511,10 @@ def _granted(c: Candidate, ask: Ask) -> str:
         rules = dict(t.attestation)
         grants = [rules.get("otherwise", "")]
         grants += [rules.get("listed", "")] if c.listed else []
+        grants += [rules.get("delegate_proof", "")] if c.proven else []
         grants += [rules.get("known_customer", "")] if rules.get("known") == ask.uid else []
     best = max(grants, key=RANK.get)
-    if not c.listed:  # D-05
+    if not c.listed and not c.proven:  # D-05
         best = min(best, c.config.unlisted if c.config.unlisted in RANK else "", key=RANK.get)
     return best
 
@@ -420,7 +526,7 @@ def _attest(c: Candidate, ask: Ask) -> None:
     if granted and c.tenant.attestation and dict(c.tenant.attestation).get("lower"):
         c.claims["attest"] = granted
         return
-    if "attest" in c.tenant.observe and c.listed:
+    if "attest" in c.tenant.observe and (c.listed or c.proven):
         c.observed.add("attest")
         return
     raise Refusal("attest_not_allowed")
@@ -430,7 +536,7 @@ def _policy(c: Candidate, ask: Ask, r: Request) -> None:
     vper = c.claims.get("vper")
     if c.tenant.entity and vper is not None and vper["id"] != c.tenant.entity:
         raise Refusal("value_not_permitted")  # D-63
-    if r.ppt == "shaken":
+    if "attest" in c.claims:
         _attest(c, ask)
     if r.ppt == "rph":
         for value in c.claims["rph"]["auth"]:
@@ -447,8 +553,8 @@ def _prepared(h: house.House, r: Request, ask: Ask, call) -> dict:
     if not claimset.TYPES[r.ppt].closed and not all(name.isascii() for name in claims):
         raise Refusal("invalid_claim")  # protocol.md 3.2
     # As the most lenient credential: which claims ride beside is judged for each.
-    profile = "vesper-05"
-    claims = claimset.prepare(claims, r.ppt, profile, ask.at, set(claims))
+    uris = any(c.uris for t in h.tenants for c in t.credentials if may(ask, t))
+    claims = claimset.prepare(claims, r.ppt, ask.at, set(claims), True, uris)
     if call:
         call.match(claims, r.ppt, ask.at)
     return claims
@@ -468,12 +574,9 @@ def _candidates(h: house.House, tenants: list, r: Request, claims: dict, leaf_of
     return out
 
 
-def _decide(h: house.House, ask: Ask, leaf_of) -> Verdict:
-    if not any(may(ask, t) for t in h.tenants):
-        raise Refusal("caller_not_allowed")
+def _decide(h: house.House, ask: Ask, r: Request, leaf_of, before: list, trust: Trust) -> Verdict:
     if ask.at < RELEASE:
         raise Refusal("clock_not_credible")
-    r = _read(ask)
     if r.ppt in originals.ANSWERING and not r.original:
         raise Refusal("missing_original")
     if r.ppt not in originals.ANSWERING and r.original:
@@ -481,7 +584,7 @@ def _decide(h: house.House, ask: Ask, leaf_of) -> Verdict:
     call = originals.Call(r.original) if r.original else None
     claims = _prepared(h, r, ask, call)
     tenants = _tenants(h, ask, r, claims)
-    steps = Steps(h, ask, r)
+    steps = Steps(h, ask, r, before, trust)
     c = _best(steps.all(_candidates(h, tenants, r, claims, leaf_of)))
     if _rate(h, ask, c.tenant):
         steps.observe(c, "rate", "rate_limited")
@@ -489,26 +592,62 @@ def _decide(h: house.House, ask: Ask, leaf_of) -> Verdict:
     steps.constraints(c)  # on what is signed, which may be less than what was asked
     if call and c.config.cached:
         raise Refusal("original_invalid")  # nobody knows their chains
+    before.append((r, c))
     return Verdict(ALLOW, c.tenant.name, c.config.name, frozenset(c.observed),
                    jsontext.write(c.claims))
 
 
-def judge(h: house.House, ask: Ask, leaf_of) -> Verdict:
-    """leaf_of(credential): its leaf or None, and why it cannot sign, or ""."""
+def _verdict(function, *args) -> Verdict:
     try:
-        return _decide(h, ask, leaf_of)
+        return function(*args)
     except (Refusal, claimset.Refusal, originals.Refusal) as refusal:
         return Verdict(refusal.args[0])
 
 
-def health(c: house.Credential, read: leaf.Leaf | None) -> tuple:
+def _whole(call: Call, each: list[Verdict]) -> str:
+    """The reason of all of them."""
+    reasons = [one.reason for one in each if one.reason != ALLOW]
+    if not reasons or (call.best_effort and len(reasons) < len(each)):
+        return ALLOW
+    return reasons[0]
+
+
+def _judge(h: house.House, ask: Ask, leaf_of, trust: Trust) -> Verdict:
+    if not any(may(ask, t) for t in h.tenants):
+        raise Refusal("caller_not_allowed")
+    call = _read(ask)
+    each, before = {}, []
+    # Those of type shaken last: they may rest on the others.
+    for i in sorted(range(len(call.requests)), key=lambda i: call.requests[i].ppt == "shaken"):
+        each[i] = _verdict(_decide, h, ask, call.requests[i], leaf_of, before, trust)
+    rows = [each[i] for i in range(len(call.requests))]
+    if not ask.calls:
+        return rows[0]
+    observed = frozenset().union(*(one.observed for one in rows))
+    return Verdict(_whole(call, rows), observed=observed, each=tuple(rows))
+
+
+def judge(h: house.House, ask: Ask, leaf_of, trust: Trust) -> Verdict:
+    """leaf_of(credential): its leaf or None, and why it cannot sign, or ""."""
+    return _verdict(_judge, h, ask, leaf_of, trust)
+
+
+def _timestamps(read: leaf.Leaf, trust: Trust) -> int:
+    return trust.timestamps(read.certificate, read.above[0].certificate, trust.now_s)
+
+
+def health(c: house.Credential, read: leaf.Leaf | None, trust: Trust) -> tuple:
     """Activation: the leaf where it may serve, else the reason."""
     if c.certificate is None:
         return None, "number_pending"
     if c.rubbish or read is None or _unfit(c, read):
         return None, "credential_unusable"
-    if c.scts > 0:
-        return None, "sct_policy"  # none of these certificates was ever logged
+    least = LEAST_SCTS.get(c.profile, 0) if c.scts is None else c.scts
+    found = _timestamps(read, trust)
+    if found < 0:
+        return None, "credential_unusable"  # protocol.md 6.5: rejected, however many there are
+    if found < least:
+        return None, "sct_policy"  # D-36
     return read, ""
 
 

@@ -14,8 +14,10 @@ import house
 import local
 import mutations
 import oracle
+from certmake import Constraints, Sct
+from generate import NOW
 from local import RANK
-from settle import ANSWERING, Home, Setting
+from settle import ANSWERING, X5U, Home, Setting
 
 CHANGES: dict[str, list] = {}
 
@@ -37,6 +39,13 @@ CALLED = {"undecodable": "credential_unusable"}
 LEFT_OUT = {"code_instead_of_numbers", "issuer_at_other_time", "ppt_of_another_class"}
 # At which step these are found is nowhere said; it matters beside other credentials.
 UNORDERED = {"no_third_party", "another_third_party", "numbers_that_do_not_call"}
+# They turn a caller's number into another.
+NUMBERS = {"wrong_orig", "wrong_number", "outside", "third_party", "other_number", "twice_inside"}
+
+
+def domain(s: Setting) -> bool:
+    """The caller is someone of a domain (D-26)."""
+    return isinstance(s.pair.claims, dict) and "uri" in s.pair.claims.get("orig", {})
 
 
 def _inner(mutation):
@@ -49,6 +58,9 @@ def _inner(mutation):
             return None
         if mutation.__name__ in UNORDERED and not s.alone:
             return None
+        if (mutation.__name__ in NUMBERS | UNORDERED and domain(s)) or \
+                mutation.__name__ in _switched(s):
+            return None
         pair = mutation(family, s.pair)
         if pair is None or not _speakable(s, pair):
             return None
@@ -57,8 +69,18 @@ def _inner(mutation):
     return made
 
 
+def _switched(s: Setting) -> set[str]:
+    """What a switch of the credential lets pass."""
+    c, out = s.tenant.credentials[0], set()
+    out |= {"without_its_salt"} if c.unsalted else set()
+    out |= {"attest_in_answer"} if c.answers_attest else set()
+    return out | ({"elsewhere_without_digests"} if c.no_digests else set())
+
+
 def _speakable(s: Setting, pair) -> bool:
-    """Can the ATIS route say it at all?  What it does not know it passes over."""
+    """Can the route say it at all?  What the ATIS route does not know it passes over."""
+    if s.parts:
+        return pair.text is None and isinstance(pair.claims, dict)
     if not s.atis:
         return True
     return pair.text is None and isinstance(pair.claims, dict) and \
@@ -80,19 +102,32 @@ MAYBE = {"list_too_old": {local.ALLOW}, "missing": {local.ALLOW},  # origid, whe
 
 def _again(g: Home, s: Setting, change_root) -> Setting:
     """The body with its root changed."""
-    root = json.loads(s.ask(g.rng).body)
+    root = json.loads(s.ask(g.rng, g.maker).body)
     return s.changed(body=json.dumps(change_root(root)).encode())
 
 
 @change("unknown_member")
 def stranger(g: Home, s: Setting):
     name = g.rng.choice(("iat", "Claims", "passport", "dry_run", "orig", "claims ", "x", "profile"))
+    if s.parts and g.rng.random() < 0.5:  # the context is that of the whole call
+        return _row(g, s, lambda row: {**row, g.rng.choice(("context", name)): {}})
     return None if s.atis else _again(g, s, lambda root: {**root, name: g.rng.choice((1, "x", {}))})
+
+
+def _row(g: Home, s: Setting, change_row) -> Setting:
+    """One of a call's, changed."""
+    def made(root: dict) -> dict:
+        rows = list(root["sign"])
+        lost = g.rng.randrange(len(rows))
+        return {**root, "sign": rows[:lost] + [change_row(rows[lost])] + rows[lost + 1:]}
+    return _again(g, s, made)
 
 
 @change("missing_member")
 def nothing_asked(g: Home, s: Setting):
     name = "signingRequest" if s.atis else "claims"
+    if s.parts:
+        name = g.rng.choice(("claims", "sign"))
     return _again(g, s, lambda root: {n: v for n, v in root.items() if n != name})
 
 
@@ -105,13 +140,62 @@ def wrong_member(g: Home, s: Setting):
                 5, [], "acme", {"tenant": 5}, {"tenant": ""}, {"credential": None},
                 {"credential": "a" * 64}))}, {**root["signingRequest"], "ppt": rng.choice((
                     5, None, ["shaken"]))}))})
+    if s.parts:
+        return _wrong_call(g, s)
     name, value = rng.choice((
         ("ppt", None), ("ppt", 5), ("ppt", ["rcd"]), ("tenant", None), ("tenant", ""),
         ("tenant", 5), ("tenant", "a" * 64), ("credential", None), ("credential", ""),
         ("credential", ["main"]), ("context", None), ("context", []), ("context", {"a": 1}),
         ("context", {"a": "x" * 1024}), ("original", None), ("original", []),
-        ("original", "a.b.c"), ("original", [5]), ("original", ["a"] * 9)))
+        ("original", "a.b.c"), ("original", [5]), ("original", ["a"] * 9), ("delegate", ""),
+        ("delegate", 5), ("delegate", None), ("delegate", ["a.b.c"])))
     return _again(g, s, lambda root: {**root, name: value})
+
+
+def _wrong_call(g: Home, s: Setting):
+    rng = g.rng
+    name, value = rng.choice((
+        ("sign", []), ("sign", {}), ("sign", None), ("sign", [5]), ("sign", [[]]), ("sign", [None]),
+        ("mode", "some"), ("mode", None), ("mode", ["all"]), ("mode", "ALL"), ("claims", []),
+        ("claims", None), ("context", 5), ("row", "tenant"), ("row", "ppt"), ("row", "claims"),
+        ("row", "credential"), ("row", "delegate"), ("row", "original"), ("many", None)))
+    if name == "row":
+        return _row(g, s, lambda row: {**row, value: 5})
+    if name == "many":
+        return _again(g, s, lambda root: {**root, "sign": (root["sign"] * 17)[:17]})
+    return _again(g, s, lambda root: {**root, name: value})
+
+
+@change("unknown_claim")
+def shared_by_none(g: Home, s: Setting):
+    """What is one PASSporT's is not all's."""
+    name = g.rng.choice(("attest", "origid", "crn", "mky", "foo"))
+    return _again(g, s, lambda root: {**root, "claims": {**root["claims"], name: "A"}}) \
+        if s.parts else None
+
+
+@change("duplicate_member")
+def said_twice(g: Home, s: Setting):
+    """By all and by one, equal or not."""
+    if not s.parts:
+        return None
+    claims = {n: s.pair.claims[n] for n in ("orig", "dest")}
+    def made(row: dict) -> dict:
+        name = g.rng.choice(tuple(claims))
+        return {**row, "claims": {**row["claims"], name: claims[name]}}
+    def both(root: dict) -> dict:
+        return {**root, "claims": {**root["claims"], **claims}, "sign": [
+            {**row, "claims": {n: v for n, v in row["claims"].items() if n not in claims}}
+            for row in root["sign"]]}
+    return _row(g, _again(g, s, both), made)
+
+
+@change("invalid_claim")
+def dated_alone(g: Home, s: Setting):
+    """A call has one iat."""
+    if not s.parts or "iat" in s.pair.claims:
+        return None
+    return _row(g, s, lambda row: {**row, "claims": {**row["claims"], "iat": s.pair.at}})
 
 
 @change("invalid_member")
@@ -195,7 +279,7 @@ def type_not_allowed(g: Home, s: Setting):
 @change("tn_not_authorized")
 def not_configured(g: Home, s: Setting):
     """D-60: the certificate lives on, the number is gone."""
-    if s.pair.third or s.tenant.credentials[0].unlisted != "refuse":
+    if s.pair.third or s.tenant.credentials[0].unlisted != "refuse" or domain(s) or s.word:
         return None
     rng, pool = g.rng, set(g.family.pool)
     claims = s.pair.claims
@@ -229,7 +313,7 @@ def third_party_unnamed(g: Home, s: Setting):
 @change("tn_not_authorized")
 def not_on_the_list(g: Home, s: Setting):
     """By reference: the list has lost it (D-46)."""
-    if g.fetched is None or s.pair.third or s.tenant.credentials[0].renewable:
+    if g.fetched is None or s.pair.third or s.tenant.credentials[0].renewable or domain(s):
         return None
     c = replace(s.pair.certificate, entries=None)
     return s.main(listed=(("one", "888888888888888"),)).changed(pair=s.pair.changed(certificate=c))
@@ -237,7 +321,7 @@ def not_on_the_list(g: Home, s: Setting):
 
 @change("number_pending")
 def certificate_to_come(g: Home, s: Setting):
-    if s.pair.third:
+    if s.pair.third or domain(s):
         return None  # no number waits for it; which reason it is then, nobody says
     return s.main(renewable=True).changed(certificate=False)
 
@@ -245,7 +329,7 @@ def certificate_to_come(g: Home, s: Setting):
 @change("number_pending")
 def number_to_come(g: Home, s: Setting):
     """It is configured, and the next certificate will have it (D-60)."""
-    if g.provider or s.pair.third or g.fetched is not None or s.pair.encompassing:
+    if g.provider or s.pair.third or g.fetched is not None or s.pair.encompassing or domain(s):
         return None
     c = replace(s.pair.certificate, entries=[("one", "888888888888888")])
     return s.main(renewable=True).changed(pair=s.pair.changed(certificate=c))
@@ -258,19 +342,43 @@ def rubbish(g: Home, s: Setting):
 
 @change("credential_unusable")
 def list_too_old(g: Home, s: Setting):
-    if g.fetched is None:
+    if g.fetched is None or domain(s):
         return None
     return s.main(fetched_at=s.pair.at - house.LIST_MAX_AGE_S - g.rng.choice((1, 2, 86400)))
 
 
 @change("credential_unusable")
 def list_not_at_hand(g: Home, s: Setting):
-    return s.main(listed=None) if g.fetched is not None else None
+    return s.main(listed=None) if g.fetched is not None and not domain(s) else None
 
 
 @change("sct_policy")
 def too_few_timestamps(g: Home, s: Setting):
-    return s.main(scts=g.rng.choice((1, 2)))
+    return s.main(scts=g.scts + g.rng.choice((1, 2)))
+
+
+@change("sct_policy")
+def timestamps_that_do_not_count(g: Home, s: Setting):
+    """Of logs that nobody knows or that are not used any more, of another certificate, of one
+    log twice."""
+    at = (NOW - 86400) * 1000
+    rows, least = g.rng.choice((
+        ((Sct("old", at),), 1), ((Sct("bad", at),), 1), ((Sct("stranger", at),), 1),
+        ((Sct("one", at, spoiled=True),), 1), ((Sct("one", at), Sct("one", at - 1000)), 2),
+        ((Sct("one", at), Sct("two", at, spoiled=True)), 2), ((Sct("two", at), Sct("old", at)), 2)))
+    return s.main(scts=least).changed(
+        pair=s.pair.changed(certificate=replace(s.pair.certificate, scts=rows)))
+
+
+@change("credential_unusable")
+def timestamp_to_come(g: Home, s: Setting):
+    """A signer must reject it, whatever else there is (protocol.md 6.5)."""
+    rows = tuple(g.rng.sample((Sct("one", (NOW + g.rng.choice((2, 3600))) * 1000),
+                               Sct("two", (NOW - 5) * 1000)), g.rng.choice((1, 2))))
+    if rows == (Sct("two", (NOW - 5) * 1000),):
+        return None
+    return s.main(scts=g.rng.choice((0, 1))).changed(
+        pair=s.pair.changed(certificate=replace(s.pair.certificate, scts=rows)))
 
 
 @change("hsm_unavailable")
@@ -281,7 +389,7 @@ def key_away(g: Home, s: Setting):
 
 @change("ambiguous_credential")
 def two_alike(g: Home, s: Setting):
-    if s.names[1] is not None or not s.alone or s.pair.third or g.fetched is not None:
+    if s.names[1] is not None or not s.alone or s.pair.third or g.fetched is not None or domain(s):
         return None
     main = s.tenant.credentials[0]
     twin = replace(main, name="twin", profile=s.pair.profile, extra=tuple(s.pair.allow),
@@ -323,19 +431,22 @@ def another_originator(g: Home, s: Setting):
 
 @change("rcd_content_unknown")
 def content_not_known(g: Home, s: Setting):
-    if not g.content or "rcdi" not in s.pair.claims:
+    if not s.tenant.credentials[0].content or "rcdi" not in s.pair.claims:
         return None
     rng, rows = g.rng, list(s.tenant.credentials[0].content)
     lost = rng.randrange(len(rows))
     uri, known = rows[lost]
     other = generate.hashed(rng, "another").rstrip("=")
-    bad = rows[:lost] + rows[lost + 1:] + rng.choice(([], [(uri, other)], [(uri + "x", known)]))
+    instead = [[(uri, other)]]  # which no trust makes good
+    if not s.tenant.credentials[0].trusting:
+        instead += [[], [(uri + "x", known)]]
+    bad = rows[:lost] + rows[lost + 1:] + rng.choice(instead)
     return s.main(content=tuple(bad))
 
 
 @change("attest_not_allowed")
 def attested_too_high(g: Home, s: Setting):
-    if s.pair.ppt != "shaken" or "attest" in s.tenant.observe:
+    if s.pair.ppt != "shaken" or "attest" in s.tenant.observe or s.word:
         return None
     rng, asked = g.rng, s.pair.claims["attest"]
     less = [grant for grant in ("B", "C") if RANK[grant] < RANK[asked]]
@@ -411,10 +522,184 @@ def only_tried(g: Home, s: Setting):
 def class_of_others(g: Home, s: Setting):
     """A profile that does not sign the type, with a certificate of its kind."""
     other = "atis-delegate" if g.provider else "shaken-sp"
-    if s.pair.ppt in oracle.CLASS_PPTS[other] or not s.alone or \
+    if s.pair.ppt in oracle.CLASS_PPTS[other] or not s.alone or domain(s) or \
             s.tenant.credentials[0].unlisted != "refuse":
         return None
     entries = [("one", number) for number in g.family.pool] if g.provider else [("spc", "1234")]
     c = replace(s.pair.certificate, entries=entries, by_reference=False, parent=None)
-    return s.main(listed=None, origid=None, unlisted="refuse").changed(
+    return s.main(listed=None, origid=None, unlisted="refuse", answers_attest=False).changed(
         pair=s.pair.changed(certificate=c, profile=other))
+
+
+# ---- switches of the credential -------------------------------------------------------
+
+@change("missing_claim")
+def digests_are_due(g: Home, s: Setting):
+    return s.main(no_digests=False) if s.tenant.credentials[0].no_digests else None
+
+
+@change("rcd_content_unknown")
+def not_trusted(g: Home, s: Setting):
+    return s.main(trusting=False) if s.tenant.credentials[0].trusting else None
+
+
+@change("commitment_not_provable")
+def salts_are_due(g: Home, s: Setting):
+    return s.main(unsalted=False) if s.tenant.credentials[0].unsalted and s.pair.salts else None
+
+
+@change("unknown_claim")
+def answers_attest_nothing(g: Home, s: Setting):
+    return s.main(answers_attest=False) if s.tenant.credentials[0].answers_attest else None
+
+
+@change("invalid_claim")
+def numbers_alone(g: Home, s: Setting):
+    return s.main(uris=False) if domain(s) else None
+
+
+@change("invalid_claim")
+def no_address(g: Home, s: Setting):
+    """Not in the form of RFC 8224 section 8.5, or a number that only looks like an address."""
+    if not domain(s):
+        return None
+    rng, host = g.rng, s.pair.claims["orig"]["uri"].rpartition("@")[2]
+    uri = rng.choice((
+        f"sip:12025550100@{host}", f"sip:+12025550100@{host}", f"sips:911@{host}",
+        f"sip:+1-202-555-0100@{host}", f"sip:%2b1x@{host}", f"sip:Alice@{host}", f"SIP:alice@{host}",
+        f"sip:alice@{host.upper()}", f"sip:alice@{host}:5060", f"sip:alice@{host};user=phone",
+        f"sip:alice:secret@{host}", f"sip:%61lice@{host}", "tel:12025550100", f"sip:{host}",
+        f"sip:@{host}", f"https://{host}/", "", f"alice@{host}", f"sip:alice@{host}?x=1"))
+    claims = {**s.pair.claims, "orig": {"uri": uri}}
+    return s.changed(pair=s.pair.changed(claims=claims))
+
+
+@change("tn_not_authorized")
+def of_another_domain(g: Home, s: Setting):
+    if not domain(s):
+        return None
+    rng, uri = g.rng, s.pair.claims["orig"]["uri"]
+    if s.pair.profile != "domain" and rng.random() < 0.5:
+        hosts = rng.choice(([], ["other.example"], ["acme.example", "www.acme.example"]))
+        return s.changed(pair=s.pair.changed(certificate=replace(s.pair.certificate, hosts=hosts)))
+    host = uri.rpartition("@")[2]
+    other = rng.choice(("www." + host, host[1:], host + ".example", "other.example", host + "."))
+    claims = {**s.pair.claims, "orig": {"uri": uri.replace("@" + host, "@" + other)}}
+    return s.changed(pair=s.pair.changed(claims=claims))
+
+
+@change("invalid_claim")
+def domain_unnamed(g: Home, s: Setting):
+    """Whose caller it is the request must say where the caller has several tenants."""
+    if not domain(s) or s.who.get("door"):
+        return None
+    other = replace(s.tenant, name="bravo", numbers=("777",), credentials=())
+    return s.changed(names=(None, s.names[1]), more=(other,))
+
+
+# ---- delegates ------------------------------------------------------------------------
+
+def _unproven(g: Home, s: Setting) -> Setting:
+    """The word of somebody who shows nothing by it."""
+    w, at, rules = s.word, s.pair.at, dict(s.tenant.attestation)
+    strict = rules.get("delegate_profile") != "atis-delegate"
+    rows = [None, w.changed(key="another"), w.changed(compact=True),
+            w.changed(wrap="abc"), w.changed(wrap="{}.x"), w.changed(header={"alg": "none"}),
+            w.changed(header={"typ": "JWT"}), w.changed(header={"ppt": "shaken"}),
+            w.changed(claims={**w.claims, "iat": at - g.rng.choice((61, 3600))}),
+            w.changed(claims={**w.claims, "iat": at + 3600}),
+            w.changed(claims={**w.claims, "orig": {"tn": "1" + generate.digits(g.rng, 12)}}),
+            w.changed(claims={**w.claims, "dest": {"tn": ["1" + generate.digits(g.rng, 12)]}}),
+            w.changed(ppt="rcd", claims={**w.claims, "rcd": {"nam": "A"}, "iss": "A"}),
+            w.leaf(entries=[("one", "1" + generate.digits(g.rng, 12))]),
+            w.leaf(entries=[("spc", "1234")]), w.leaf(entries=None),
+            w.leaf(not_before=at - 86400, not_after=w.claims["iat"] - 1),
+            w.leaf(not_before=at + 61, not_after=at + 3600),
+            w.leaf(constraints=Constraints(True, exclude=["rcd", "foo"], include=["crn"])),
+            w.leaf(constraints=Constraints(permitted=[("orig", ['{"tn":"1"}'])])),
+            w.leaf(ca=True, usage=0x06), w.leaf(usage=0x40),
+            w.leaf(issuer_validity=(1577836801, 2208988800)).changed(anchored=False)]
+    if s.pair.dno:
+        rows.append(w.leaf(further=[(s.pair.dno, False, b"\x05\x00")]))
+    if strict:
+        rows += [w.leaf(scts=()), w.leaf(scts=(Sct("old", NOW * 1000 - 10 ** 9),)),
+                 w.leaf(scts=(Sct("one", NOW * 1000 - 10 ** 9, spoiled=True),)),
+                 w.leaf(scts=(Sct("one", (at + 3600) * 1000),)),
+                 w.leaf(not_before=at - 604800, not_after=at + 3600)]
+    if rules.get("delegate_profile") == "domain":
+        rows += [w.leaf(hosts=hosts) for hosts in ([], ["other.example"], ["a." + X5U[8:24]],
+                                                   [X5U[8:24], "other.example"])]
+    if rules.get("delegate_encompassing") != "off":
+        rows.append(w.leaf(parent=[("one", "777")]))
+    return s.changed(word=g.rng.choice(rows))
+
+
+def _is_listed(s: Setting) -> bool:
+    return s.tenant.numbers != ("777",)
+
+
+@change("attest_not_allowed")
+def delegate_shows_nothing(g: Home, s: Setting):
+    return _unproven(g, s) if s.word and _is_listed(s) else None
+
+
+@change("tn_not_authorized")
+def delegate_shows_no_number(g: Home, s: Setting):
+    return _unproven(g, s) if s.word and not _is_listed(s) else None
+
+
+def _provider(s: Setting, **those) -> Setting:
+    """The one that attests in the same call."""
+    return s.changed(more=tuple(replace(t, **those) if t.name == "osp" else t for t in s.more))
+
+
+@change("attest_not_allowed")
+def call_shows_nothing(g: Home, s: Setting):
+    """What a delegate signs in the same call is not what the provider wants of one."""
+    if not s.parts:
+        return None
+    rng, osp = g.rng, next(t for t in s.more if t.name == "osp")
+    rules = [r for r in osp.attestation if not r[0].startswith("delegate_")]
+    proof = dict(osp.attestation)["delegate_proof"]
+    way = rng.random()
+    if way < 0.3:
+        rules += [("delegate_proof", proof), ("delegate_encompassing", "require")]
+    elif way < 0.7:
+        rules += [("delegate_proof", proof), ("delegate_encompassing", "off"),
+                  ("delegate_profile", rng.choice(("vesper-06", "vesper-05", "domain")))]
+    elif not rules:
+        rules = [("otherwise", "C")]
+    mode = "best_effort" if rng.random() < 0.2 else s.mode
+    return _provider(s, attestation=tuple(rules)).changed(mode=mode)
+
+
+@change("attest_not_allowed")
+def call_is_of_another(g: Home, s: Setting):
+    """A word of the same number about another call."""
+    if not s.parts:
+        return None
+    dest = {"tn": ["1" + generate.digits(g.rng, 11)]}
+    def made(root: dict) -> dict:
+        claims = {n: v for n, v in root["claims"].items() if n not in ("orig", "dest")}
+        both = {n: s.pair.claims[n] for n in ("orig", "dest")}
+        rows = [{**row, "claims": {**row["claims"], **both}} for row in root["sign"]]
+        rows[1]["claims"]["dest"] = dest
+        return {**root, "claims": claims, "sign": rows}
+    return _again(g, s, made)
+
+
+# ---- what few requests can be refused for ---------------------------------------------
+
+def own(s: Setting) -> list:
+    """The changes of what this one has and few have: (reason, change)."""
+    c, out = s.tenant.credentials[0], []
+    rows = ((s.word, (delegate_shows_nothing, delegate_shows_no_number)),
+            (s.parts, (call_shows_nothing, call_is_of_another, shared_by_none, said_twice,
+                       dated_alone)),
+            (domain(s), (no_address, of_another_domain, domain_unnamed, numbers_alone)),
+            (c.no_digests, (digests_are_due,)), (c.trusting, (not_trusted, content_not_known)),
+            (c.unsalted, (salts_are_due,)), (c.answers_attest, (answers_attest_nothing,)))
+    for has, changes in rows:
+        out += [(reason, one) for reason, those in CHANGES.items() for one in those
+                if has and one in changes]
+    return out

@@ -120,7 +120,7 @@ def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
     call = _call(question, claims)
     if call:
         claims = call.fill(claims, question.ppt)
-    claims = claimset.prepare(claims, question.ppt, question.profile, question.at, further)
+    claims = claimset.prepare(claims, question.ppt, question.at, further)
     if call:
         call.match(claims, question.ppt, question.at)
     # D-44: no allowance at either end.  RFC 8224 section 6.1: the Date, which iat is, as well.

@@ -91,7 +91,7 @@ class Call:
         return {**own, **claims}
 
     def match(self, claims: dict, ppt: str, now: int) -> None:
-        if claims["orig"]["tn"] != self.orig:
+        if claims["orig"].get("tn") != self.orig:
             raise Refusal("original_mismatch", "orig")
         if ppt == "rsp":
             if set(claims["dest"].get("tn", [])) != self.dest:

@@ -5,13 +5,15 @@ that it must refuse.
 
 from __future__ import annotations
 
+import base64
 import random
 from dataclasses import dataclass, field, replace
 
 import generate
-import house
 import local
 import oracle
+import richcall
+from certmake import Certificate, Maker, Sct
 from generate import NOW, Family, Pair
 from house import Credential, House, Tenant
 from spell import Raw, spell
@@ -21,6 +23,44 @@ PROFILES = ("vesper-06", "vesper-06", "atis-delegate", "atis-delegate", "vesper-
 ANSWERING = ("div", "div-o", "rsp")
 ENTRIES_MAX = 40  # x5c has 8 KiB at most
 RANK = local.RANK
+
+
+@dataclass(frozen=True)
+class Word:
+    """A delegate's PASSporT of the same call, signed by its certificate."""
+    certificate: Certificate
+    claims: dict
+    ppt: str | None = None
+    key: str = "delegate"
+    header: dict = field(default_factory=dict)  # other members of it
+    wrap: str = "{}"  # what is made of the text
+    compact: bool = False
+    anchored: bool = True  # its issuer is a trust anchor
+
+    def changed(self, **those) -> "Word":
+        return replace(self, **those)
+
+    def leaf(self, **those) -> "Word":
+        return self.changed(certificate=replace(self.certificate, **those))
+
+    def text(self, maker: Maker) -> str:
+        header = {"alg": "ES256", "typ": "passport", "x5u": X5U,
+                  "x5c": [base64.b64encode(maker.der(self.certificate)).decode()],
+                  **({"ppt": self.ppt} if self.ppt else {}), **self.header}
+        text = maker.sign(header, self.claims, self.key)
+        return self.wrap.format(".." + text.rpartition(".")[2] if self.compact else text)
+
+
+X5U = "https://delegate.example/c.pem"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A further PASSporT of the same call."""
+    tenant: str
+    ppt: str | None
+    claims: dict  # its own
+    delegate: Word | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +80,9 @@ class Setting:
     query: str | None = None
     certificate: bool = True  # main has one
     alone: bool = True  # nobody else might sign in its place
+    word: Word | None = None
+    parts: tuple = ()  # it is a call, and these are signed beside the pair
+    mode: str | None = None
 
     def changed(self, **those) -> "Setting":
         return replace(self, **those)
@@ -60,28 +103,56 @@ class Setting:
         tenant = replace(self.tenant, credentials=(first, *rest))
         return House(tuple(sorted((tenant, *self.more), key=lambda t: t.name)), p.dno)
 
-    def ask(self, rng: random.Random) -> local.Ask:
+    def ask(self, rng: random.Random, maker: Maker) -> local.Ask:
         query = "dry_run=1" if self.dry else ""
-        return local.Ask(self.body if self.body is not None else self._body(rng), self.pair.at,
-                         self.atis, query if self.query is None else self.query,
+        body = self.body if self.body is not None else self._body(rng, maker)
+        return local.Ask(body, self.pair.at, self.atis, bool(self.parts),
+                         query if self.query is None else self.query,
                          times=self.times, keyless=self.keyless, **self.who)
 
-    def _body(self, rng: random.Random) -> bytes:
+    def _body(self, rng: random.Random, maker: Maker) -> bytes:
         p = self.pair
         if self.atis:
-            return self._atis(rng)
-        out = {"claims": Raw(generate.octets(rng, p).decode("latin-1"))}
-        out.update({"ppt": p.ppt} if p.ppt is not None else {})
-        out.update({"original": p.original} if p.original else {})
-        out.update({n: v for n, v in zip(("tenant", "credential"), self.names) if v is not None})
+            return self._atis(rng, maker)
+        if self.parts:
+            return self._call(rng, maker)
+        out = {"claims": Raw(generate.octets(rng, p).decode("latin-1")), **self._beside(maker)}
         out.update({"context": {"call_id": "a\tb"}} if self.context else {})
         return _encoded(rng, out, p)
 
-    def _atis(self, rng: random.Random) -> bytes:
+    def _beside(self, maker: Maker) -> dict:
+        """What is said of the pair beside its claims."""
+        p, out = self.pair, {}
+        out.update({"ppt": p.ppt} if p.ppt is not None else {})
+        out.update({"original": p.original} if p.original else {})
+        out.update({"delegate": self.word.text(maker)} if self.word else {})
+        out.update({n: v for n, v in zip(("tenant", "credential"), self.names) if v is not None})
+        return out
+
+    def _call(self, rng: random.Random, maker: Maker) -> bytes:
+        """iat is all PASSporTs'; orig and dest are all's, or each has its own."""
+        claims = self.pair.claims
+        shared = {n: v for n, v in claims.items() if n == "iat" or (
+            n in ("orig", "dest") and rng.random() < 0.7)}
+        apart = {n: v for n, v in claims.items() if n in ("orig", "dest") and n not in shared}
+        rows = [{**self._beside(maker),
+                 "claims": {n: v for n, v in claims.items() if n not in shared}}]
+        for part in self.parts:
+            row = {"tenant": part.tenant, "claims": {**apart, **part.claims}}
+            row.update({"ppt": part.ppt} if part.ppt else {})
+            row.update({"delegate": part.delegate.text(maker)} if part.delegate else {})
+            rows.append(row)
+        out = {"claims": shared, "sign": rows}
+        out.update({"mode": self.mode} if self.mode else {})
+        out.update({"context": {"call_id": "a\tb"}} if self.context else {})
+        return spell(rng, out, self.pair.fancy).encode()
+
+    def _atis(self, rng: random.Random, maker: Maker) -> bytes:
         p = self.pair
         out = dict(p.claims)
         out.update({"ppt": p.ppt} if p.ppt != "shaken" or rng.random() < 0.5 else {})
         own = {n: v for n, v in zip(("tenant", "credential"), self.names) if v is not None}
+        own.update({"delegate": self.word.text(maker)} if self.word else {})
         out.update({"vesper": own} if own else {})
         out.update({"requestId": "abc", "further": [1]} if self.context else {})
         return spell(rng, {"signingRequest": out}, p.fancy).encode()
@@ -109,11 +180,25 @@ def around(rng: random.Random, numbers: list[str]) -> tuple:
                                for n in numbers))
 
 
+def stamps(rng: random.Random) -> tuple:
+    """Timestamps of logs that count, and of some that do not."""
+    rows = [Sct(log, (NOW - rng.choice((0, 1, 86400, 10 ** 7))) * 1000 + rng.randrange(-999, 1))
+            for log in rng.sample(("one", "two"), rng.choice((0, 0, 1, 1, 2)))]
+    if rng.random() < 0.2:
+        rows.append(Sct(rng.choice(("old", "bad", "stranger")), NOW * 1000))
+    rng.shuffle(rows)
+    return tuple(rows)
+
+
+# Profiles of a delegate's certificate.
+DELEGATES = ("atis-delegate", "vesper-05", "vesper-06", "domain")
+
+
 class Home:
     """A family of pairs, and the tenants that might sign them."""
 
-    def __init__(self, rng: random.Random):
-        self.rng = rng
+    def __init__(self, rng: random.Random, maker: Maker):
+        self.rng, self.maker = rng, maker
         while True:
             self.family = Family(rng, PROFILES)
             if len(self.family.entries) <= ENTRIES_MAX:
@@ -121,7 +206,8 @@ class Home:
         f = self.family
         self.provider = f.profile == "shaken-sp"
         self.fetched: tuple | None = None
-        f.certificate = replace(f.certificate, by_reference=False)
+        f.certificate = replace(f.certificate, by_reference=False, scts=stamps(rng))
+        self.scts = len({sct.log for sct in f.certificate.scts if sct.log in ("one", "two")})
         if not self.provider and f.encompassing is None and rng.random() < 0.15:
             self._by_reference()
         self.content = self._content()
@@ -179,13 +265,18 @@ class Home:
         s = self._caller(self._names(self._attest(s)))
         s = self._types(self._destinations(s))
         s = self._codes(self._entity(s))
+        s = self._switches(s)
         if rng.random() < 0.2:
             s = s.tenanted(rate=1000000)
         if not pair.salts and rng.random() < 0.1:
             s = s.changed(dry=True)
         if rng.random() < 0.3:
             s = self._observed(s)
+        s = self._word(s) if rng.random() < 0.8 else s
+        s = self._call(s) if rng.random() < 0.5 else s
         s = self._atis(s)
+        if s.word or s.parts or "uri" in s.pair.claims["orig"]:
+            return s
         return self._others(s) if rng.random() < 0.35 else s
 
     def _main(self, pair: Pair) -> Credential:
@@ -196,10 +287,140 @@ class Home:
                                set(rng.sample(("ets", "wps", "esnet", "dsn"), 1))))
         fixed = self.origid if pair.ppt == "shaken" else None
         code = self.family.entries[0][1] if self.provider else "1234"
+        scts = rng.choice((0, self.scts, rng.randint(0, self.scts)))
+        if self.scts >= local.LEAST_SCTS.get(pair.profile, 0) and rng.random() < 0.3:
+            scts = None
         return Credential("main", pair.profile, None, rng.random() < 0.3, rng.choice((0, 0, 5)),
-                          rph=rph, spc=code, content=self.content, origid=fixed, listed=self.fetched,
+                          rph=rph, scts=scts, spc=code, content=self.content, origid=fixed, listed=self.fetched,
                           fetched_at=pair.at - rng.choice((0, 100, 86400, 86399))
                           if self.fetched else 0)
+
+    # ---- switches of a credential ---------------------------------------------------------
+
+    def _switches(self, s: Setting) -> Setting:
+        """Each in use where the request could not be signed without it."""
+        rng = self.rng
+        for switch in (self._no_digests, self._trusting, self._unsalted, self._answers_attest,
+                       self._uri):
+            if rng.random() < 0.5:
+                s = switch(s)
+        return s
+
+    def _no_digests(self, s: Setting) -> Setting:
+        claims = s.pair.claims
+        if "rcdi" not in claims or "rcdi" in self.family.include or \
+                not richcall.references(claims["rcd"]):
+            return s
+        claims = {n: v for n, v in claims.items() if n != "rcdi"}
+        return s.changed(pair=s.pair.changed(claims=claims)).main(no_digests=True)
+
+    def _trusting(self, s: Setting) -> Setting:
+        """All but what is known."""
+        if not self.content or "rcdi" not in s.pair.claims:
+            return s
+        return s.main(trusting=True, content=self.content[:self.rng.randrange(len(self.content))])
+
+    def _unsalted(self, s: Setting) -> Setting:
+        if len(s.pair.salts) < 2:
+            return s
+        left = self.rng.sample(s.pair.salts, self.rng.randrange(1, len(s.pair.salts)))
+        return s.changed(pair=s.pair.changed(salts=left)).main(unsalted=True)
+
+    def _answers_attest(self, s: Setting) -> Setting:
+        p = s.pair
+        if p.ppt != "rsp" or p.profile != "vesper-05":
+            return s
+        asked = self.rng.choice("ABC")
+        p = p.changed(claims={**p.claims, "attest": asked}, allow=[*p.allow, "attest"])
+        if RANK[s.tenant.attest_max or ""] < RANK[asked]:
+            s = s.tenanted(attest_max=asked)
+        return s.changed(pair=p).main(answers_attest=True)
+
+    def _uri(self, s: Setting) -> Setting:
+        """Someone of the certificate's one domain, who has no number (D-26)."""
+        p, rng = s.pair, self.rng
+        hosts = p.certificate.hosts
+        if p.ppt not in (None, "rcd", "msg") or self.provider or p.third or len(hosts) != 1 or \
+                "orig" in self.family.values:
+            return s
+        user = rng.choice(("alice", "a", "12025550100a", "q.branch", "x%22y", "*a", "x-5"))
+        uri = f"{rng.choice(('sip', 'sips'))}:{user}@{hosts[0].lower()}"
+        c = p.certificate
+        if p.profile != "domain" and rng.random() < 0.3:
+            c = replace(c, hosts=[hosts[0].title()])
+        p = p.changed(claims={**p.claims, "orig": {"uri": uri}}, certificate=c)
+        return s.changed(pair=p).main(uris=True)
+
+    # ---- delegates -----------------------------------------------------------------------
+
+    def _short_lived(self, at: int, numbers: list[str], **those) -> Certificate:
+        """What the strictest profile takes, for these numbers and this moment."""
+        rng = self.rng
+        begin = at - rng.randrange(60, 86400)
+        return Certificate(
+            entries=[("one", n) for n in numbers], constraints=None, not_before=begin,
+            not_after=begin + 7 * 86400, key="delegate", hosts=["delegate.example"],
+            scts=(Sct(rng.choice(("one", "two")), begin * 1000),), **those)
+
+    def _proof_rules(self, asked: str) -> tuple:
+        """Nothing but a delegate's word grants as much as is asked."""
+        rng = self.rng
+        rules = [("delegate_proof", rng.choice([g for g in "ABC" if RANK[g] >= RANK[asked]]))]
+        less = [g for g in "BC" if RANK[g] < RANK[asked]]
+        if less and rng.random() < 0.5:
+            rules.append((rng.choice(("listed", "otherwise")), rng.choice(less)))
+        if rng.random() < 0.5:
+            rules.append(("delegate_profile", rng.choice(DELEGATES)))
+        if rng.random() < 0.5:
+            rules.append(("delegate_encompassing", rng.choice(("off", "if-present"))))
+        return tuple(rules)
+
+    def _word(self, s: Setting) -> Setting:
+        """A provider attests on the strength of what a delegate has said elsewhere."""
+        p, rng = s.pair, self.rng
+        if p.ppt != "shaken" or s.tenant.observe or s.tenant.credentials[0].unlisted != "refuse" or \
+                not {"orig", "dest"} <= set(p.claims) or p.at < local.RELEASE:
+            return s
+        number = generate.plain(p.claims["orig"]["tn"])
+        rows = [number] if not number.isdigit() else [number, "1" + generate.digits(rng, 9)]
+        claims = {"orig": {"tn": number}, "iat": p.at - rng.choice((0, 1, 30, 60)),
+                  "dest": {n: sorted(map(generate.plain, v) if n == "tn" else v)
+                           for n, v in p.claims["dest"].items()}}
+        word = Word(self._short_lived(p.at, rows), claims,
+                    wrap=rng.choice(("{}", "{}", "{};info=<" + X5U + ">;alg=ES256")))
+        if rng.random() < 0.4:
+            word = word.changed(ppt="rcd", claims={**claims, "rcd": {"nam": "ACME"}})
+        s = s.tenanted(attest_max=None, attestation=self._proof_rules(p.claims["attest"]))
+        if rng.random() < 0.3:  # the number is nobody's, but for the delegate
+            s = s.tenanted(numbers=("777",)).changed(names=("acme", s.names[1]))
+        return s.changed(word=word)
+
+    def _call(self, s: Setting) -> Setting:
+        """A provider attests on the strength of what a delegate signs in the same call."""
+        p, rng = s.pair, self.rng
+        leaf = p.certificate
+        if p.ppt not in (None, "rcd") or self.provider or p.third or s.who.get("door") or \
+                "uri" in p.claims["orig"] or p.text is not None:
+            return s
+        asked = rng.choice("ABC")
+        rules = self._proof_rules(asked)
+        chosen = dict(rules).get("delegate_profile", "vesper-06")
+        if chosen != "atis-delegate" and (
+                self.scts < 1 or leaf.not_after - leaf.not_before > 7 * 86400) or \
+                chosen == "domain" and leaf.hosts != ["acme.example"]:
+            rules = (*(r for r in rules if r[0] != "delegate_profile"),
+                     ("delegate_profile", "atis-delegate"))
+        if leaf.parent is not None or leaf.by_reference:
+            rules = (*(r for r in rules if r[0] != "delegate_encompassing"),
+                     ("delegate_encompassing", "off"))
+        sp = Credential("main", "shaken-sp", Certificate(
+            entries=[("spc", "9999")], constraints=None, not_before=leaf.not_before,
+            not_after=leaf.not_after, key="another"), spc="9999")
+        numbers = ("777",) if rng.random() < 0.5 else self.numbers
+        osp = Tenant("osp", numbers, users=(s.who["uid"],), attestation=rules, credentials=(sp,))
+        part = Part("osp", "shaken", {"attest": asked, "origid": generate.uuid(rng)})
+        return s.changed(parts=(part,), more=(*s.more, osp), alone=False,
+                         mode=rng.choice((None, "all")), names=("acme", s.names[1]))
 
     def _attest(self, s: Setting) -> Setting:
         rng, p = self.rng, s.pair
@@ -327,7 +548,7 @@ class Home:
 
     def _atis(self, s: Setting) -> Setting:
         p = s.pair
-        if self.rng.random() < 0.6 or p.ppt in (None, *ANSWERING) or \
+        if self.rng.random() < 0.6 or p.ppt in (None, *ANSWERING) or s.parts or \
                 not set(p.claims) <= local.ATIS_CLAIMS:
             return s
         return s.changed(atis=True, dry=False)
@@ -343,7 +564,8 @@ class Home:
         main = s.tenant.credentials[0]
         return replace(main, **{"name": "twin", "profile": profile, "certificate": leaf,
                                 "content": (), "listed": None, "rph": main.rph, "ppts": (),
-                                "dests": None, "extra": (), "priority": main.priority, **those})
+                                "dests": None, "extra": (), "priority": main.priority,
+                                "answers_attest": False, "unsalted": False, **those})
 
     def _others(self, s: Setting) -> Setting:
         """One that is passed over: lower, or wrong in one of the ways there are."""

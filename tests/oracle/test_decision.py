@@ -29,20 +29,22 @@ import localchanges  # noqa: E402
 import many  # noqa: E402
 import oracle  # noqa: E402
 import settle  # noqa: E402
+import trust  # noqa: E402
 
 PAIRS = int(os.environ.get("ORACLE_PAIRS", 2000 if many.SANITIZED else 8000))
 LEAST = 500 if PAIRS >= 100000 else 50  # of each reason, in 100,000; few vary more
 FEW = 5000  # below that they are only counted
 REASONS = list(localchanges.CHANGES)
 # What few families can be refused for is tried more often.
-WEIGHTS = [{"claim_not_vetted": 12, "commitment_not_provable": 22, "private_claim_in_clear": 12,
+WEIGHTS = [{"claim_not_vetted": 12, "commitment_not_provable": 32, "private_claim_in_clear": 20,
             "rph_not_allowed": 16, "value_not_permitted": 10, "attest_not_allowed": 13,
-            "rcd_content_unknown": 28, "original_mismatch": 7, "claim_excluded": 5,
+            "rcd_content_unknown": 28, "original_mismatch": 7, "claim_excluded": 6,
             "tn_not_authorized": 4, "credential_unusable": 4, "missing_original": 4,
             "original_invalid": 4, "claim_missing_by_constraint": 3, "invalid_claim": 4,
             "originator_not_listed": 5, "sct_policy": 3, "ambiguous_credential": 2,
-            "credential_expired": 2, "number_pending": 2,
-            "missing_claim": 2}.get(reason, 1) for reason in REASONS]
+            "credential_expired": 2, "number_pending": 3,
+            "missing_claim": 4, "no_credential": 2, "stale_iat": 1.5,
+            "invalid_tn": 1.5, "unknown_member": 1.5}.get(reason, 1) for reason in REASONS]
 
 
 @dataclasses.dataclass
@@ -52,6 +54,8 @@ class Asked:
     house: house.House
     ask: local.Ask
     expected: local.Verdict
+    anchors: str
+    logs: str
     got: str = ""
     detail: str = ""
 
@@ -79,13 +83,17 @@ class Certificates:
     def pem(self, c) -> str:
         return self._look(c)[1]
 
-    def leaf(self, c: house.Credential) -> tuple:
-        return local.health(c, None if c.certificate is None else self._look(c.certificate)[2])
+    def leaf(self, believed: trust.Trust):
+        return lambda c: local.health(
+            c, None if c.certificate is None else self._look(c.certificate)[2], believed)
 
-    def anchors(self, h: house.House) -> str:
+    def anchors(self, h: house.House, word: settle.Word | None) -> str:
         rows = {self.maker.issuer(c.certificate) for t in h.tenants for c in t.credentials
                 if c.certificate is not None}
-        return "".join(sorted(rows)) or self.maker.issuer(certmake.Certificate(None, None, 0, 1))
+        rows.add(self.maker.issuer(certmake.Certificate(None, None, 0, 1)))
+        if word and word.anchored:
+            rows.add(self.maker.issuer(word.certificate))
+        return "".join(sorted(rows))
 
 
 class Decider(many.Program):
@@ -94,14 +102,14 @@ class Decider(many.Program):
     def __init__(self):
         super().__init__("decider")
         self.folder = Path(tempfile.mkdtemp(prefix="oracle-"))
-        self.house = None
+        self.house, self.there = None, {}
         self.put(f"enter\t{self.folder}\n".encode())
 
-    def enter(self, h: house.House, anchors: str, pem_of) -> None:
-        if h == self.house:
+    def enter(self, h: house.House, anchors: str, logs: str, pem_of) -> None:
+        if (h, anchors) == self.house:
             return
-        self.house, out = h, b""
-        lists = house.write(h, self.folder, anchors, pem_of)
+        self.house, out = (h, anchors), b""
+        lists = house.write(h, self.folder, self.there, anchors, logs, pem_of)
         for tenant, name, fetched_at, der in lists:
             out += (f"list\t{len(der)}\t{tenant}\t{name}\t{house.REFERENCE}\t{fetched_at}\n"
                     .encode() + der)
@@ -115,12 +123,20 @@ class Decider(many.Program):
         words = ["ask", str(len(a.body)), f"uid={a.uid}", f"gid={a.gid}", f"at={a.at}",
                  f"times={a.times}", f"query={a.query}"]
         words += [f"group={g}" for g in a.groups] + (["atis=1"] if a.atis else [])
+        words += ["calls=1"] if a.calls else []
         words += [f"door={a.door}"] if a.door else []
         words += ["opens=1"] if a.door_opens else []
         words += [f"keyless={t}/{c}" for t, c in a.keyless]
         self.put("\t".join(words).encode() + b"\n" + a.body)
         self.flush()
         kind, rest = self.line().split("\t", 1)
+        if kind != "call":
+            return self._verdict(kind, rest)
+        rows = [self._verdict(*self.line().split("\t", 1)) for _ in range(int(rest))]
+        return "\x1f".join(line for line, _ in rows), "; ".join(detail for _, detail in rows)
+
+    @staticmethod
+    def _verdict(kind: str, rest: str) -> tuple:
         if kind == "allow":
             tenant, name, observed, payload = rest.split("\t", 3)
             return "\t".join((oracle.ALLOW, tenant, name, ",".join(sorted(filter(
@@ -142,7 +158,7 @@ class Bench:
 
     def family(self, index: int) -> list[Asked]:
         rng = random.Random(f"{many.SEED}/decision/{index}")
-        home, certificates, out = settle.Home(rng), Certificates(self.maker), []
+        home, certificates, out = settle.Home(rng, self.maker), Certificates(self.maker), []
         while len(out) < many.PAIRS_PER_FAMILY:
             base = home.base()
             out.append(self._ask(index, "", base, rng, certificates, {oracle.ALLOW}))
@@ -152,9 +168,12 @@ class Bench:
 
     def _change(self, home: settle.Home, base: settle.Setting, rng) -> tuple:
         """One change that applies; where another might sign instead, any verdict will do."""
+        own = localchanges.own(base)
         while True:
             reason = rng.choices(REASONS, WEIGHTS)[0]
             change = rng.choice(localchanges.CHANGES[reason])
+            if own and rng.random() < 0.3:
+                reason, change = rng.choice(own)
             changed = change(home, base)
             if changed is None:
                 continue
@@ -163,17 +182,21 @@ class Bench:
                 wanted.add("dest_not_allowed")  # which is looked at before the constraints
             if reason in ("credential_unusable", "sct_policy"):
                 wanted.add("unknown_claim")  # which only the certificate had named
+            if base.word:  # which a change of the call makes one of another call
+                wanted |= {"attest_not_allowed", "tn_not_authorized"}
             return change.__name__, changed, wanted if base.alone else None
 
     def _ask(self, index: int, name: str, s: settle.Setting, rng, certificates, wanted) -> Asked:
-        h, ask = s.house(), s.ask(rng)
-        verdict = local.judge(h, ask, certificates.leaf)
+        h, ask = s.house(), s.ask(rng, self.maker)
+        anchors, logs = certificates.anchors(h, s.word), self.maker.logs()
+        believed = trust.of(anchors, logs, generate.NOW)
+        verdict = local.judge(h, ask, certificates.leaf(believed), believed)
         if wanted is not None and verdict.reason not in wanted:
             raise AssertionError(
                 f"family {index}, {name or 'base'}: the oracle says {verdict.reason}, the "
                 f"generator means {wanted}: {ask} {h}")
-        asked = Asked(index, name, h, ask, verdict)
-        self.decider.enter(h, certificates.anchors(h), certificates.pem)
+        asked = Asked(index, name, h, ask, verdict, anchors, logs)
+        self.decider.enter(h, anchors, logs, certificates.pem)
         asked.got, asked.detail = self.decider.ask(ask)
         if not asked.agreed:
             asked.house = portable(h, certificates)
@@ -231,7 +254,7 @@ def case_of(a: Asked) -> dict:
     for t in rows["tenants"]:
         t["credentials"] = [less(c) for c in t["credentials"]]
     ask = dataclasses.asdict(a.ask)
-    return {"expected": a.expected.line(),
+    return {"expected": a.expected.line(), "anchors": a.anchors, "logs": a.logs,
             "ask": {**less(ask), "body": a.ask.body.decode("latin-1")},
             "house": {"dno": rows["dno"], "tenants": [less(t) for t in rows["tenants"]]}}
 
@@ -248,10 +271,13 @@ def replay(say) -> None:
     for file in files:
         case = json.loads(file.read_text())
         h, ask = read_case(case)
-        anchors = "".join(last_certificate(c.certificate) for t in h.tenants
-                          for c in t.credentials if c.certificate is not None)
-        decider.enter(h, anchors, certificates.pem)
-        got = local.judge(h, ask, certificates.leaf).line(), decider.ask(ask)[0]
+        anchors = case.get("anchors") or "".join(
+            last_certificate(c.certificate) for t in h.tenants for c in t.credentials
+            if c.certificate is not None)
+        logs = case.get("logs", '{"operators":[]}')
+        believed = trust.of(anchors, logs, generate.NOW)
+        decider.enter(h, anchors, logs, certificates.pem)
+        got = local.judge(h, ask, certificates.leaf(believed), believed).line(), decider.ask(ask)[0]
         say(got == (case["expected"],) * 2, f"request {file.stem}: oracle and front say "
             f"{' and '.join(got)}; it is {case['expected']}: {case['why']}")
     decider.close()
