@@ -179,6 +179,9 @@ another_starts(const struct supervisor *s, const struct child *c)
 static int64_t
 start_ms(const struct supervisor *s, const struct child *c)
 {
+	/* It has nobody to ask before, and the others have the CPUs for themselves. */
+	if (c->role == ROLE_RENEWER && !s->child[CHILD_FRONT].up)
+		return -1;
 	if (!is_token_process(c))
 		return c->next_ms;
 	return breaker_due_ms(
@@ -768,6 +771,18 @@ loop(struct supervisor *s)
 
 /* ---- set-up ------------------------------------------------------------------------ */
 
+static void
+add_child(struct supervisor *s, enum role_kind role, uint32_t token, uint32_t process)
+{
+	struct child *c = &s->child[s->children++];
+
+	c->role = role;
+	c->token = token;
+	c->process = process;
+	c->max_ms = s->spawn->config->token[token].backoff_max_ms;
+}
+
+/* Of a token the signers come first: the admin starts as slowly, and no call waits for it. */
 static enum rc
 make_children(struct supervisor *s, struct fault *f)
 {
@@ -785,20 +800,10 @@ make_children(struct supervisor *s, struct fault *f)
 	s->child[CHILD_RENEWER].role = ROLE_RENEWER;
 	s->children = CHILD_TOKENS;
 	for (uint32_t t = 0; t < c->tokens; t++) {
-		struct child *admin = &s->child[s->children++];
-
 		s->breaker[t].max_ms = c->token[t].backoff_max_ms;
-		admin->role = ROLE_ADMIN;
-		admin->token = t;
-		admin->max_ms = c->token[t].backoff_max_ms;
-		for (uint32_t p = 0; p < c->token[t].processes; p++) {
-			struct child *signer = &s->child[s->children++];
-
-			signer->role = ROLE_SIGNER;
-			signer->token = t;
-			signer->process = p;
-			signer->max_ms = c->token[t].backoff_max_ms;
-		}
+		for (uint32_t p = 0; p < c->token[t].processes; p++)
+			add_child(s, ROLE_SIGNER, t, p);
+		add_child(s, ROLE_ADMIN, t, 0);
 	}
 	return RC_OK;
 }

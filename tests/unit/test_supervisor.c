@@ -526,10 +526,10 @@ check_control(const char *text)
 {
 	char line[128];
 
-	/* Generations count up over the token's processes: the admin is started first. */
-	assert_non_null(strstr(text, "control=2 token=0 process=0 generation=1 "));
-	assert_non_null(strstr(text, "control=1 token=0 process=0 generation=2 "));
-	assert_non_null(strstr(text, "control=1 token=0 process=1 generation=3 "));
+	/* Generations count up over the token's processes: the signers are started first. */
+	assert_non_null(strstr(text, "control=1 token=0 process=0 generation=1 "));
+	assert_non_null(strstr(text, "control=1 token=0 process=1 generation=2 "));
+	assert_non_null(strstr(text, "control=2 token=0 process=0 generation=3 "));
 	assert_non_null(strstr(text, "control=3 token=0 process=0 generation=0 "));
 	assert_int_equal(count(text, "fd=seqpacket"), 4);
 	snprintf(
@@ -624,8 +624,8 @@ front_asks_to_kill(void **state)
 	assert_true(all_run());
 	assert_int_equal(call_socket("main.sock", "kill 0 99"), 0);
 	assert_true(logged("event=kill_ignored token=0 generation=99"));
-	assert_int_equal(call_socket("main.sock", "kill 0 3"), 0);
-	assert_true(logged("event=kill child=signer token=hsm process=1 generation=3"));
+	assert_int_equal(call_socket("main.sock", "kill 0 2"), 0);
+	assert_true(logged("event=kill child=signer token=hsm process=1 generation=2"));
 	assert_true(logged("event=started child=signer token=hsm process=1 generation=4"));
 }
 
