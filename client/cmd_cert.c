@@ -3,6 +3,7 @@
  * ACME the request that is carried there and the chain that comes back.
  */
 #include "client/progress.h"
+#include "client/revoke.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -321,19 +322,29 @@ static const struct {
 	{ "install", 3, 3, cert_install, "cert install TENANT/NAME CHAIN.pem|-" },
 };
 
+#define REVOKE_USAGE \
+	"cert revoke TENANT/NAME [--serial HEX] [--reason REASON] [--by account|key]"
+
 int
 cmd_cert(struct cli *cli, int argc, char **argv)
 {
+	struct revoke_options asked = { 0 };
 	struct text_list rest = { 0 };
 	struct cert_options o = { 0 };
 	const struct option options[] = { { "--wait", OPTION_FLAG, &o.wait },
-		{ "--follow", OPTION_FLAG, &o.wait }, { 0 } };
+		{ "--follow", OPTION_FLAG, &o.wait }, { "--serial", OPTION_TEXT, &asked.serial },
+		{ "--reason", OPTION_TEXT, &asked.reason }, { "--by", OPTION_TEXT, &asked.by },
+		{ 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
 	if (o.wait && (rest.len == 0 || strcmp(rest.item[0], "renew") != 0))
 		return cli_fail(cli, EXIT_USAGE, "usage", "--wait goes with cert renew", NULL);
+	if (rest.len == 2 && strcmp(rest.item[0], "revoke") == 0)
+		return revoke_run(cli, rest.item[1], &asked);
+	if (asked.serial != NULL || asked.reason != NULL || asked.by != NULL)
+		return cli_fail(cli, EXIT_USAGE, "usage", REVOKE_USAGE, NULL);
 	for (size_t i = 0; rest.len > 0 && i < ARRAY_LEN(verbs); i++) {
 		if (strcmp(rest.item[0], verbs[i].verb) != 0)
 			continue;
@@ -342,5 +353,5 @@ cmd_cert(struct cli *cli, int argc, char **argv)
 		return verbs[i].run(cli, &rest, &o);
 	}
 	return cli_fail(
-	    cli, EXIT_USAGE, "usage", "cert list, show, renew, csr or install", NULL);
+	    cli, EXIT_USAGE, "usage", "cert list, show, renew, csr, install or revoke", NULL);
 }

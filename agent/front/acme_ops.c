@@ -4,6 +4,7 @@
 
 #include "agent/front/install.h"
 #include "agent/front/pending.h"
+#include "agent/front/revoke.h"
 #include "agent/front/want.h"
 #include "agent/front/weburl.h"
 #include "agent/log.h"
@@ -18,7 +19,10 @@ static const int64_t last_year_s = 253402300799; /* 9999-12-31T23:59:59Z */
 
 struct acme {
 	const struct config_ca *ca;
-	const struct account *account;
+	const struct account *account; /* find_acme()'s */
+	/* Whose word it is: the account's key, or the certificate's that is revoked. */
+	const uint8_t *point;
+	unsigned token;
 };
 
 static enum rc
@@ -43,7 +47,8 @@ find_acme(const struct op_call *call, struct acme *out, struct fault *f)
 	out->account = accounts_find(&call->w->accounts, out->ca->name);
 	if (out->account == NULL)
 		return FAULT(f, RC_CONFLICT, "no_account", "there is no account key yet");
-	return RC_OK;
+	out->point = out->account->point;
+	return works_token_index(call->w, out->ca->token, &out->token, f);
 }
 
 /* RFC 8555 section 6.5.1 */
@@ -77,7 +82,7 @@ protected_of(const struct op_call *call, const struct acme *a, json_t **out, str
 	if (kid != NULL)
 		TRY(op_put(header, "kid", json_string(kid), f));
 	else
-		TRY(op_put(header, "jwk", jwk_of_point(a->account->point), f));
+		TRY(op_put(header, "jwk", jwk_of_point(a->point), f));
 	*out = TAKE(header);
 	return RC_OK;
 }
@@ -91,14 +96,12 @@ answer_jws(const struct op_call *call, const struct acme *a, struct span payload
 	OSSL_LIB_CTX *libctx = NULL;
 	struct fault why = { 0 };
 	json_t *jws = NULL;
-	unsigned token = 0;
 	enum rc rc;
 
 	TRY(protected_of(call, a, &header, f));
-	TRY(works_token_index(call->w, a->ca->token, &token, f));
-	TRY(works_key(call->w, token, a->account->point, &libctx, &key, f));
+	TRY(works_key(call->w, a->token, a->point, &libctx, &key, f));
 	rc = jws_flattened(header, payload, libctx, key, &jws, &why);
-	TRY(works_signed(call->w, token, rc, &why, f));
+	TRY(works_signed(call->w, a->token, rc, &why, f));
 	return op_put(answer, "jws", jws, f);
 }
 
@@ -331,6 +334,7 @@ asked_read(const struct op_call *call, struct asked *out, struct fault *f)
 	TRY(op_place(call, &out->at, f));
 	out->tenant = &call->w->set->config->tenant[out->at.tenant];
 	out->config = credset_config(call->w->set, out->at);
+	TRY(revoke_check(call->w, out->at, f));
 	TRY(op_octets(call, "tnauthlist", WANT_MAX_DER, &out->tnauth_der, f));
 	TRY(op_octets(call, "constraints", WANT_MAX_DER, &out->constraints_der, f));
 	if (!out->tenant->enabled)
@@ -536,6 +540,7 @@ finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 
 	TRY(find_acme(call, &a, f));
 	TRY(op_place(call, &at, f));
+	TRY(revoke_check(call->w, at, f));
 	TRY(check_ca(credset_config(call->w->set, at), a.ca, f));
 	TRY(pending_read(
 	    call->w->set->config, op_text(call, "tenant"), op_text(call, "name"), &p, f));
@@ -554,8 +559,99 @@ install_op(struct op_call *call, json_t *answer, struct fault *f)
 	struct credset_place at;
 
 	TRY(op_place(call, &at, f));
+	TRY(revoke_check(call->w, at, f));
 	TRY(install_chain(call->w, at, jtext_span(chain), call->now_s, &call->again_s, &c, f));
 	TRY(op_put(answer, "serial", json_string(c->chain->cert[0]->serial), f));
 	TRY(op_put(answer, "not_before", json_integer(c->not_before_s), f));
 	return op_put(answer, "not_after", json_integer(c->not_after_s), f);
+}
+
+/* ---- what an operator asked of a CA ---- */
+
+static json_t *
+errand_of(const struct revocation *r)
+{
+	return json_pack("{s:s, s:s, s:s, s:b}", "id", r->id, "ca", r->ca, "resource",
+	    "revokeCert", "kid", !r->by_key);
+}
+
+enum rc
+errands_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	json_t *list = json_array();
+
+	TRY(op_put(answer, "errands", list, f));
+	for (size_t i = 0; i < ACME_ERRANDS_MAX; i++) {
+		const struct revocation *r = revoke_outstanding(call->w, i);
+
+		if (r == NULL)
+			break;
+		if (json_array_append_new(list, errand_of(r)) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+	}
+	return RC_OK;
+}
+
+/* RFC 8555 section 7.6: no reason is that of "unspecified". */
+static enum rc
+revocation_payload(
+    const struct revocation *r, const struct cert *leaf, json_t **out, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(2 * CERT_MAX_DER);
+	json_auto_t *payload = json_object();
+
+	b64_encode(&text, B64_URL, span_of(leaf->der, leaf->der_len));
+	TRY(buf_check(&text, f));
+	TRY(op_put(payload, "certificate", json_stringn((const char *)text.ptr, text.len), f));
+	if (r->reason != 0)
+		TRY(op_put(payload, "reason", json_integer(r->reason), f));
+	*out = TAKE(payload);
+	return RC_OK;
+}
+
+/* Its key may be in another token than the account's. */
+static enum rc
+by_its_own_key(const struct op_call *call, const struct revocation *r, const struct cert *leaf,
+    struct acme *a, struct fault *f)
+{
+	struct credset_place at;
+
+	if (!credset_find(call->w->set, r->tenant, r->name, &at))
+		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+	a->point = leaf->point;
+	return works_token_of(
+	    call->w, credset_config(call->w->set, at), leaf->key_id, &a->token, f);
+}
+
+enum rc
+errand_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const struct revocation *r = revoke_find(call->w, op_text(call, "errand"));
+	json_auto_t *payload = NULL;
+	AUTO(cert) *leaf = NULL;
+	struct acme a = { 0 };
+
+	if (r == NULL || r->state != REVOCATION_OUTSTANDING ||
+	    strcmp(r->ca, op_text(call, "ca")) != 0)
+		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
+	if ((op_text(call, "kid") == NULL) != r->by_key)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "kid", "not by whom it is to be");
+	TRY(revocation_read_cert(call->w->set->config, r->id, &leaf, f));
+	if (r->by_key)
+		TRY(find_ca(call, &a.ca, f));
+	else
+		TRY(find_acme(call, &a, f));
+	if (r->by_key)
+		TRY(by_its_own_key(call, r, leaf, &a, f));
+	TRY(revocation_payload(r, leaf, &payload, f));
+	return answer_json(call, &a, payload, answer, f);
+}
+
+enum rc
+errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	(void)answer;
+	return revoke_answered(call->w, op_text(call, "errand"),
+	    json_is_true(json_object_get(call->msg, "final")), op_text(call, "reason"),
+	    op_text(call, "detail"), call->now_s, f);
 }

@@ -18,4 +18,10 @@ op_fn finalize_op;
 op_fn post_as_get_op;
 op_fn install_op;
 
+/* What an operator asked of a CA, until it has answered: the list, a JWS for one, the answer. */
+enum { ACME_ERRANDS_MAX = 256 };
+op_fn errands_op;
+op_fn errand_op;
+op_fn errand_done_op;
+
 #endif

@@ -83,25 +83,38 @@ admin_renew(struct api_call *call)
 	    front_renew(call->front, set->config->tenant[at.tenant].name, cc->name, &f), &f);
 }
 
-/* Exactly the one member of the operation, or no body at all. */
+static enum rc
+check_member(const json_t *body, const struct hand_member *m, size_t *known, struct fault *f)
+{
+	const json_t *value = json_object_get(body, m->name);
+
+	if (value == NULL && m->optional)
+		return RC_OK;
+	if (value == NULL)
+		return REFUSE(f, RC_INVALID, MISSING_MEMBER, m->name, "'%s'", m->name);
+	if (!json_is_string(value))
+		return REFUSE(
+		    f, RC_INVALID, INVALID_MEMBER, m->name, "'%s' is no string", m->name);
+	++*known;
+	return RC_OK;
+}
+
+/* The members of the operation and no others, or no body at all. */
 static enum rc
 hand_body(struct api_call *call, enum hand kind, json_t **out, struct fault *f)
 {
-	const char *member = hand_member(kind);
+	const struct hand_member *m = hand_members(kind);
 	json_auto_t *body = NULL;
-	const json_t *value;
+	size_t known = 0;
 
-	if (member == NULL)
+	if (m->name == NULL || (m->optional && call->http->body.len == 0))
 		return RC_OK;
 	TRY(api_body(call, &body, f));
-	value = json_object_get(body, member);
-	if (value == NULL)
-		return REFUSE(f, RC_INVALID, MISSING_MEMBER, member, "'%s'", member);
-	if (!json_is_string(value))
-		return REFUSE(
-		    f, RC_INVALID, INVALID_MEMBER, member, "'%s' is no string", member);
-	if (json_object_size(body) != 1)
-		return REFUSE(f, RC_INVALID, UNKNOWN_MEMBER, NULL, "only '%s'", member);
+	for (; m->name != NULL; m++)
+		TRY(check_member(body, m, &known, f));
+	if (json_object_size(body) != known)
+		return REFUSE(f, RC_INVALID, UNKNOWN_MEMBER, NULL,
+		    "a member that operation '%s' does not know", hand_name(kind));
 	*out = TAKE(body);
 	return RC_OK;
 }
@@ -153,6 +166,12 @@ void
 admin_judge(struct api_call *call)
 {
 	of_credential(call, HAND_JUDGE);
+}
+
+void
+admin_revoke(struct api_call *call)
+{
+	of_credential(call, HAND_REVOKE);
 }
 
 void
@@ -446,6 +465,8 @@ put_rest(struct buf *out, const struct front *fr)
 	api_family(out, "vesper_audit_records_total", "counter", "Audit records on disk.");
 	buf_printf(
 	    out, "vesper_audit_records_total %" PRIu64 "\n", audit_durable(fr->desk.audit));
+	put_gauge(out, "vesper_revocations_outstanding",
+	    "Revocations that their CA has not answered.", builder.revocations);
 	put_gauge(out, "vesper_renewer_up", "The renewer is connected.", builder.renewer);
 	put_gauge(out, "vesper_config_last_reload_successful", "The last reload was good.",
 	    builder.reload_fault.rc == RC_OK);

@@ -8,6 +8,7 @@
 
 #include "agent/channel.h"
 #include "agent/front/ops.h"
+#include "agent/front/revoke.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
 
@@ -514,10 +515,26 @@ renew(struct builder *b, const struct job *job, struct fault *f)
 		(void)REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "no CA is asked by itself");
 		return;
 	}
+	if (revoke_check(&b->works, at, NULL) != RC_OK) {
+		if (revoke_release(&b->works, at, f) != RC_OK)
+			return;
+		tell_changed(b); /* it is planned from now on */
+	}
 	(void)renewer_send(b,
 	    json_pack(
 		"{s:s, s:s, s:s}", "event", "renew", "tenant", job->tenant, "name", job->name),
 	    f);
+}
+
+static enum rc
+send_event(struct builder *b, const struct hand_call *call, struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc = renewer_send(b, json_incref(call->event), &why);
+
+	if (rc == RC_OK || call->event_may_fail)
+		return RC_OK;
+	return FAULT(f, rc, why.reason, "%s", why.detail);
 }
 
 /* RC_BUSY with *again_s: not now, then.  A result is there with RC_OK alone. */
@@ -537,7 +554,7 @@ by_hand(struct builder *b, const struct job *job, json_t **result, int64_t *agai
 
 	*again_s = rc == RC_BUSY ? call.again_s : 0;
 	if (rc == RC_OK && call.event != NULL)
-		rc = renewer_send(b, json_incref(call.event), f);
+		rc = send_event(b, &call, f);
 	json_decref(call.event);
 	if (b->works.set->generation != before)
 		tell_changed(b);
@@ -655,6 +672,7 @@ note_status(struct builder *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->status.renewer = b->renewer_fd >= 0;
+	b->status.revocations = revoke_waiting(&b->works);
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
 		b->status.counted[i] = b->works.token[i].counted;
 		b->status.unnamed[i] = b->works.token[i].unnamed;

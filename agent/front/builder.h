@@ -87,6 +87,7 @@ void builder_confirm(struct builder *b, uint64_t generation, const struct fault 
 /* For status: is the renewer there, is each admin there, when was the last reload, was it good. */
 struct builder_status {
 	bool renewer;
+	size_t revocations; /* that no CA has answered yet */
 	bool admin[CONFIG_MAX_TOKENS];
 	bool counted[CONFIG_MAX_TOKENS];
 	struct works_unnamed unnamed[CONFIG_MAX_TOKENS]; /* when counted */

@@ -21,6 +21,8 @@ libfront_la_SOURCES += \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/publish.c agent/front/publish.h \
 	agent/front/retire.c agent/front/retire.h \
+	agent/front/revocation.c agent/front/revocation.h \
+	agent/front/revoke.c agent/front/revoke.h \
 	agent/front/spare.c agent/front/spare.h \
 	agent/front/unnamed.c agent/front/unnamed.h \
 	agent/front/used.c agent/front/used.h \

@@ -107,6 +107,30 @@ credential_clip(const char *text, char out[CREDENTIAL_PROBLEM_MAX])
 	text_flatten(out);
 }
 
+const char *
+credential_revocation(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX])
+{
+	const char *problem;
+
+	pthread_mutex_lock(&c->problem_lock);
+	problem = c->revocation;
+	memcpy(out, c->revocation_detail, CREDENTIAL_PROBLEM_MAX);
+	pthread_mutex_unlock(&c->problem_lock);
+	return problem;
+}
+
+void
+credential_revocation_set(struct credential *c, const char *problem, const char *detail)
+{
+	char text[CREDENTIAL_PROBLEM_MAX];
+
+	credential_clip(detail, text);
+	pthread_mutex_lock(&c->problem_lock);
+	c->revocation = problem;
+	memcpy(c->revocation_detail, text, sizeof text);
+	pthread_mutex_unlock(&c->problem_lock);
+}
+
 void
 credential_schedule(struct credential *c, int64_t renew_at_s, const char *problem)
 {

@@ -44,6 +44,8 @@ enum credential_state {
 	CREDENTIAL_PENDING,  /* configured, no certificate yet */
 	CREDENTIAL_UNUSABLE, /* what is on disk was refused: see fault */
 	CREDENTIAL_LOADING,  /* at a start: what is on disk was not looked at yet */
+
+	CREDENTIAL_REVOKED,  /* by an operator (revoke.h) */
 };
 
 /* How far the renewal is, as the renewer last said: a value, for status and alarms. */
@@ -113,6 +115,8 @@ struct credential {
 	struct credential_progress progress; /* guarded by problem_lock */
 	_Atomic int64_t refused_at_s; /* when a chain for it was last refused; 0: none since the
 					 one in force */
+	const char *revocation; /* the problem's name, a literal; NULL: none */
+	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
 };
 
 struct credential *credential_ref(struct credential *c);
@@ -139,6 +143,10 @@ credential_used(struct credential *c, int64_t now_s)
 	if (atomic_load_explicit(&c->used_at_s, memory_order_relaxed) != now_s)
 		atomic_store_explicit(&c->used_at_s, now_s, memory_order_relaxed);
 }
+
+/* Any thread.  The problem that a revocation of its certificates has; NULL: none. */
+const char *credential_revocation(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX]);
+void credential_revocation_set(struct credential *c, const char *problem, const char *detail);
 
 /* Any thread.  RC_NO_MEMORY leaves what was wanted. */
 enum rc credential_want_list(

@@ -5,8 +5,10 @@
 
 #include "agent/front/acme_ops.h"
 #include "agent/front/pending.h"
+#include "agent/front/revoke.h"
 #include "agent/front/store.h"
 #include "agent/front/want.h"
+#include "stir/ascii.h"
 #include "stir/authtoken.h"
 #include "stir/jtext.h"
 
@@ -66,6 +68,7 @@ hand_csr(struct hand_call *call, json_t *result, struct fault *f)
 	if (!t->enabled)
 		return REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
 	TRY(check_by_hand(w->set->config, cc, f));
+	TRY(revoke_release(w, at, f)); /* whoever asks for it wants a new one */
 	TRY(want_of(t, cc, &want, f));
 	TRY(pending_make(w, at, buf_view(&want.tnauth_der), buf_view(&want.constraints_der),
 	    call->now_s, &p, f));
@@ -269,17 +272,89 @@ hand_token(struct hand_call *call, json_t *result, struct fault *f)
 	return RC_OK;
 }
 
+/* ---- revocation ---- */
+
+static const char *
+asked_for(const struct hand_call *call, const char *member)
+{
+	return json_string_value(json_object_get(call->body, member));
+}
+
+/* It becomes part of a file's name; as it is shown, or as other tools write it. */
+static enum rc
+take_serial(const char *text, char out[CERT_SERIAL_TEXT], struct fault *f)
+{
+	size_t len = 0;
+
+	for (; *text != 0; text++) {
+		if (*text == ':' || (*text == '0' && len == 0))
+			continue;
+		if (ascii_hex((uint8_t)*text) < 0 || len + 1 >= CERT_SERIAL_TEXT)
+			return REFUSE(f, RC_INVALID, INVALID_MEMBER, "serial",
+			    "a serial is at most %d hexadecimal digits", CERT_SERIAL_TEXT - 1);
+		out[len++] = (char)(*text | 0x20); /* digits have that bit */
+	}
+	if (len == 0)
+		out[len++] = '0';
+	out[len] = 0;
+	return RC_OK;
+}
+
+static enum rc
+take_revocation(const struct hand_call *call, char serial[CERT_SERIAL_TEXT],
+    struct revoke_ask *ask, struct fault *f)
+{
+	const char *reason = asked_for(call, "reason"), *by = asked_for(call, "by");
+
+	if (asked_for(call, "serial") != NULL) {
+		TRY(take_serial(asked_for(call, "serial"), serial, f));
+		ask->serial = serial;
+	}
+	if (reason != NULL && !revocation_reason(reason, &ask->reason))
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "reason",
+		    "one of unspecified, keyCompromise, affiliationChanged, superseded, "
+		    "cessationOfOperation, privilegeWithdrawn");
+	ask->by_key = by != NULL && strcmp(by, "key") == 0;
+	if (by != NULL && !ask->by_key && strcmp(by, "account") != 0)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "by", "'by' is account or key");
+	return RC_OK;
+}
+
+static enum rc
+hand_revoke(struct hand_call *call, json_t *result, struct fault *f)
+{
+	const struct revocation *r = NULL;
+	struct revoke_ask ask = { .serial = NULL };
+	char serial[CERT_SERIAL_TEXT];
+	struct credset_place at = { 0 };
+
+	if (!credset_find(call->w->set, call->tenant, call->name, &at))
+		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+	TRY(take_revocation(call, serial, &ask, f));
+	TRY(revoke_cert(call->w, at, &ask, call->now_s, &r, f));
+	call->event = json_pack("{s:s}", "event", "errand");
+	call->event_may_fail = true;
+	TRY(op_put(result, "serial", json_string(r->serial), f));
+	TRY(op_put(result, "state", json_string(revocation_state_name(r->state)), f));
+	return op_put(result, "answer", json_string(r->answer), f);
+}
+
 /* ---- the table ---- */
 
 static const struct {
-	const char *name, *member;
+	const char *name;
 	enum rc (*run)(struct hand_call *call, json_t *result, struct fault *f);
+	struct hand_member member[HAND_MEMBERS]; /* ends with one without a name */
 } rows[] = {
-	[HAND_CSR] = { "csr", NULL, hand_csr },
-	[HAND_INSTALL] = { "install", "chain", hand_install },
-	[HAND_ACCOUNT] = { "account", NULL, hand_account },
-	[HAND_JUDGE] = { "judge", "token", hand_judge },
-	[HAND_TOKEN] = { "token", "token", hand_token },
+	/* clang-format off */
+	[HAND_CSR] = { "csr", hand_csr, { { NULL, false } } },
+	[HAND_INSTALL] = { "install", hand_install, { { "chain", false } } },
+	[HAND_ACCOUNT] = { "account", hand_account, { { NULL, false } } },
+	[HAND_JUDGE] = { "judge", hand_judge, { { "token", false } } },
+	[HAND_TOKEN] = { "token", hand_token, { { "token", false } } },
+	[HAND_REVOKE] = { "revoke", hand_revoke,
+	    { { "serial", true }, { "reason", true }, { "by", true } } },
+	/* clang-format on */
 };
 static_assert(ARRAY_LEN(rows) == HAND__COUNT, "a row for each");
 
@@ -289,8 +364,8 @@ hand_name(enum hand kind)
 	return rows[kind].name;
 }
 
-const char *
-hand_member(enum hand kind)
+const struct hand_member *
+hand_members(enum hand kind)
 {
 	return rows[kind].member;
 }

@@ -21,6 +21,7 @@ enum hand {
 	HAND_ACCOUNT, /* tenant is a CA: {"ca", "jwk", "jwk_fingerprint", "spki_fingerprint"} */
 	HAND_JUDGE,   /* body {"token"}: a report of all that is wrong with it */
 	HAND_TOKEN,   /* body {"token"}: the same; a good one goes to the renewer */
+	HAND_REVOKE, /* body {"serial", "reason", "by"} or none: {"serial", "state", "answer"} */
 	HAND__COUNT
 };
 
@@ -31,15 +32,21 @@ struct hand_call {
 	int64_t now_s;
 	int64_t again_s; /* set with RC_BUSY where it is worth waiting until then */
 	json_t *event; /* out: for the renewer, without which the job has failed; NULL: none */
+	bool event_may_fail; /* … it has not: the renewer asks by itself */
 };
 
 const char *hand_name(enum hand kind); /* "csr" */
 
 /*
- * The member that a body has to have, a string; NULL: there is no body.  The
- * loop checks it before it gives the body away.
+ * The members of a body, strings, up to one without a name; where none has to
+ * be there, nor has a body.  The loop checks it before it gives the body away.
  */
-const char *hand_member(enum hand kind);
+enum { HAND_MEMBERS = 4 };
+struct hand_member {
+	const char *name;
+	bool optional;
+};
+const struct hand_member *hand_members(enum hand kind);
 
 /* RC_OK with the members of the result put into it. */
 enum rc hand_run(

@@ -3,6 +3,7 @@
 #include "agent/front/keyfile.h"
 #include "agent/front/lint.h"
 #include "agent/front/policy.h"
+#include "agent/front/revocation.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
 #include "agent/secret.h"
@@ -369,6 +370,18 @@ take_salts(struct credential *c, const struct config_credential *cc)
 	log_fault(LEVEL_WARNING, "salts_unreadable", &c->why);
 }
 
+/* An operator's word goes before all that can be right or wrong with it. */
+static enum rc
+check_revoked(const struct judge *j, const struct cert *leaf, struct fault *f)
+{
+	char id[CREDENTIAL_FINGERPRINT];
+
+	TRY(revocation_id(leaf, id, f));
+	if (!revocation_there(j->set->config, id))
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "revoked", "an operator revoked serial %s", leaf->serial);
+}
+
 static enum rc
 judge_into(const struct judge *j, struct span pem, struct credential *c, struct fault *f)
 {
@@ -383,6 +396,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	const X509 *issuer = NULL;
 
 	TRY(chain_read_pem(pem, cc->allow_range_to_all_nines, &c->chain, f));
+	TRY(check_revoked(j, c->chain->cert[0], f));
 	TRY(check_path(j, c->chain, &issuer, f));
 	TRY(check_ski(j, c->chain->cert[0], f));
 	TRY(take_list(j, c, f));

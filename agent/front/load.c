@@ -4,6 +4,7 @@
 #include "agent/front/keyfile.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
+#include "agent/front/revocation.h"
 #include "agent/front/store.h"
 #include "agent/front/used.h"
 #include "agent/log.h"
@@ -274,14 +275,16 @@ not_ready(const struct judge *j, const struct credential *old, const struct faul
 	const struct config_tenant *t = &j->set->config->tenant[j->at.tenant];
 	const struct config_credential *cc = credset_config(j->set, j->at);
 	bool absent = why->rc == RC_NOT_FOUND;
+	enum credential_state state = absent ? CREDENTIAL_PENDING : CREDENTIAL_UNUSABLE;
 	struct credential *c = NULL;
 
 	if (keep_old(j, old, why, out) == RC_OK) {
 		log_fault(LEVEL_WARNING, "certificate_kept", why);
 		return RC_OK;
 	}
-	TRY(credential_new(
-	    t->name, cc->name, absent ? CREDENTIAL_PENDING : CREDENTIAL_UNUSABLE, &c, f));
+	if (strcmp(why->reason, "revoked") == 0)
+		state = CREDENTIAL_REVOKED;
+	TRY(credential_new(t->name, cc->name, state, &c, f));
 	c->token = j->token;
 	c->profile = cc->profile;
 	c->priority = cc->priority;
@@ -306,6 +309,7 @@ judge_file(const struct judge *j, const char *path, struct credential *old,
 
 	TRY(store_read(path, CHAIN_MAX_BYTES, &pem, f));
 	if (old != NULL && old->state == CREDENTIAL_READY && old->why.rc == RC_OK &&
+	    !revocation_there(j->set->config, old->fingerprint) &&
 	    judge_digest(j, buf_view(&pem), digest) && memcmp(digest, old->judged, 32) == 0) {
 		*out = credential_ref(old);
 		return RC_OK;

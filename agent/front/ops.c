@@ -61,6 +61,10 @@ static const struct op ops[] = {
 	{ "csr", csr_op, { TENANT, NAME, TNAUTHLIST, CONSTRAINTS } },
 	{ "finalize", finalize_op, { CA, KID, NONCE, URL, TENANT, NAME } },
 	{ "post-as-get", post_as_get_op, { CA, KID, NONCE, URL } },
+	{ "errands", errands_op, { { NULL, 0 } } },
+	{ "errand", errand_op, { CA, { "kid", TEXT | NUL }, NONCE, URL, { "errand", TEXT } } },
+	{ "errand-done", errand_done_op, { { "errand", TEXT }, { "final", BOOLEAN },
+	    { "reason", TEXT | NUL }, { "detail", TEXT | NUL } } },
 	{ "install", install_op, { TENANT, NAME, { "chain", TEXT } } },
 };
 /* clang-format on */

@@ -1,5 +1,6 @@
 #include "agent/front/plan.h"
 
+#include "agent/front/revoke.h"
 #include "agent/front/want.h"
 #include "stir/b64.h"
 
@@ -137,6 +138,7 @@ row_of(const struct config *config, const struct config_tenant *t,
 /* ---- a page ---- */
 
 struct page {
+	const struct works *w;
 	const struct credset *set;
 	json_t *rows;
 	size_t bytes;
@@ -153,7 +155,8 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	struct fault why = { 0 };
 	size_t bytes = ROW_BYTES;
 
-	if (config_issuer(p->set->config, cc) == ISSUER_HAND)
+	if (config_issuer(p->set->config, cc) == ISSUER_HAND ||
+	    revoke_check(p->w, at, NULL) != RC_OK)
 		return RC_OK;
 	if (want_of(t, cc, &want, &why) != RC_OK) {
 		credential_schedule(c, c->renew_at_s, why.detail);
@@ -197,7 +200,7 @@ page_fill(struct page *p, const struct cursor *after, struct fault *f)
 enum rc
 plan_op(struct op_call *call, json_t *answer, struct fault *f)
 {
-	struct page p = { .set = call->w->set, .rows = json_array() };
+	struct page p = { .w = call->w, .set = call->w->set, .rows = json_array() };
 	struct cursor after = { "", "" };
 	const char *text = op_text(call, "after");
 

@@ -26,6 +26,8 @@ status_state(const struct credential *c, int64_t now_s)
 		return "unusable";
 	if (c->state == CREDENTIAL_LOADING)
 		return "loading";
+	if (c->state == CREDENTIAL_REVOKED)
+		return "revoked";
 	return now_s > c->not_after_s ? "expired" : "ready";
 }
 
@@ -88,6 +90,8 @@ struct shown {
 	struct fault token_fault;
 	char renewal[CREDENTIAL_PROBLEM_MAX];
 	struct credential_progress progress;
+	const char *revocation; /* NULL: none */
+	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
 };
 
 static struct shown
@@ -100,6 +104,7 @@ look_at(const struct front *fr, const struct credset *set, struct credset_place 
 
 	credential_problem(s.credential, s.renewal);
 	credential_progress(s.credential, &s.progress);
+	s.revocation = credential_revocation(s.credential, s.revocation_detail);
 	if (s.credential->state == CREDENTIAL_READY)
 		(void)token_can(fr, s.credential, &s.token_problem, &s.token_fault);
 	return s;
@@ -153,6 +158,8 @@ put_problems(struct buf *out, const struct shown *s)
 		put_problem(out, c->why.reason, c->why.detail);
 	if (publish_error != 0)
 		put_problem(out, "publish_dir", strerror(publish_error));
+	if (s->revocation != NULL)
+		put_problem(out, s->revocation, s->revocation_detail);
 	if (s->renewal[0] != 0)
 		put_problem(out, "renewal", s->renewal);
 	if (awaits_operator(s))

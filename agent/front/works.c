@@ -4,6 +4,7 @@
 #include "agent/front/load.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
+#include "agent/front/revoke.h"
 #include "agent/front/spare.h"
 #include "agent/front/unnamed.h"
 #include "agent/front/used.h"
@@ -66,6 +67,7 @@ works_done(struct works *w)
 	load_changes_done(&w->changes);
 	load_rest_done(&w->rest);
 	allow_done(&w->allow);
+	free(w->revoked.item);
 	buf_free(&w->list.octets);
 	credset_release(w->set);
 	free(w->config_file);
@@ -94,6 +96,7 @@ static enum rc
 first_load(struct works *w, int64_t now_s, struct fault *f)
 {
 	TRY(load_first(w->config_file, LOAD_FIRST, now_s, &w->set, &w->accounts, &w->rest, f));
+	TRY(revoke_load(w, f));
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -114,6 +117,7 @@ works_load_more(struct works *w, int64_t now_s, struct fault *f)
 	}
 	credset_release(w->set);
 	w->set = TAKE(set);
+	revoke_tell(w);
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -152,6 +156,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->changes_at_s = changes.len > 0 ? now_s : INT64_MAX;
 	credset_release(w->set);
 	w->set = TAKE(set);
+	revoke_tell(w);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
@@ -240,6 +245,7 @@ put(struct works *w, struct credset_place at, struct credential *c, bool wait_fo
 	TRY(w->out.publish(w->out.arg, set, wait_for_keys, f));
 	credset_release(w->set);
 	w->set = TAKE(set);
+	revoke_tell(w);
 	return RC_OK;
 }
 
@@ -362,7 +368,7 @@ int64_t
 works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
-		w->used_at_s };
+		w->used_at_s, w->revoke_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -375,6 +381,8 @@ works_chores(struct works *w, int64_t now_s)
 {
 	if (w->set == NULL)
 		return INT64_MAX;
+	if (w->revoke_at_s <= now_s)
+		w->revoke_at_s = revoke_due(w, now_s);
 	if (w->changes_at_s <= now_s) {
 		take_changes(w);
 		w->changes_at_s =

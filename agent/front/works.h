@@ -13,6 +13,7 @@
 #include "agent/front/allow.h"
 #include "agent/front/credset.h"
 #include "agent/front/load.h"
+#include "agent/front/revocation.h"
 #include "pkcs11/client.h"
 #include "pkcs11/provider.h"
 
@@ -72,6 +73,11 @@ struct works_list {
 	size_t total; /* 0: none */
 };
 
+struct works_revoked { /* revoke.h */
+	struct revocation *item;
+	size_t len;
+};
+
 struct works {
 	char *config_file;
 	struct credset *set; /* the newest in force; NULL before the first load */
@@ -83,6 +89,8 @@ struct works {
 	struct works_out out;
 	struct works_list list;
 	struct allow allow;
+	struct works_revoked revoked;
+	int64_t revoke_at_s;  /* when revocations have something due */
 	int64_t retire_at_s;  /* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s; /* the same for x5u files */
 	int64_t look_at_s;    /* the same for the directories of x5u files */

@@ -20,6 +20,7 @@ struct acme {
 	int64_t wake_ms;
 	struct fault fault;
 	char *new_nonce, *new_account, *new_order; /* of the directory */
+	char *revoke_cert;			   /* NULL: it names none */
 	bool eab_required;
 	json_t *jwk;
 	char *kid;
@@ -77,6 +78,7 @@ forget(struct acme *a)
 	drop(&a->new_nonce);
 	drop(&a->new_account);
 	drop(&a->new_order);
+	drop(&a->revoke_cert);
 	drop(&a->kid);
 	json_decref(a->jwk);
 	a->jwk = NULL;
@@ -120,6 +122,12 @@ const char *
 acme_new_order_url(const struct acme *a)
 {
 	return a->new_order;
+}
+
+const char *
+acme_resource(const struct acme *a, const char *name)
+{
+	return strcmp(name, "revokeCert") == 0 ? a->revoke_cert : NULL;
 }
 
 /* ---- signed calls ---- */
@@ -168,6 +176,13 @@ is_registration(const json_t *op)
 	const char *name = json_string_value(json_object_get(op, "op"));
 
 	return name != NULL && strcmp(name, "new-account") == 0;
+}
+
+/* Signed by a key that is sent along: the op says that itself by a kid of its own. */
+static bool
+needs_kid(const json_t *op)
+{
+	return !is_registration(op) && json_object_get(op, "kid") == NULL;
 }
 
 /* The CA no longer knows the account: the next one who asks makes another. */
@@ -272,12 +287,12 @@ ask_jws(struct call *c, struct fault *f)
 	const char *nonce = a->nonce[--a->nonces];
 	int bad = 0;
 
-	if (!is_registration(c->op) && a->kid == NULL)
+	if (needs_kid(op) && a->kid == NULL)
 		return FAULT(f, RC_BUSY, "acme_restarting", "ca %s", a->ca->name);
 	bad |= json_object_set_new(op, "ca", json_string(a->ca->name));
 	bad |= json_object_set_new(op, "nonce", json_string(nonce));
 	bad |= json_object_set_new(op, "url", json_string(c->url));
-	if (!is_registration(op))
+	if (needs_kid(op))
 		bad |= json_object_set_new(op, "kid", json_string(a->kid));
 	if (op == NULL || bad != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "question for a jws");
@@ -559,6 +574,8 @@ take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
 	TRY(take_url(a, root, "newNonce", &a->new_nonce, f));
 	TRY(take_url(a, root, "newAccount", &a->new_account, f));
 	TRY(take_url(a, root, "newOrder", &a->new_order, f));
+	if (json_object_get(root, "revokeCert") != NULL)
+		TRY(take_url(a, root, "revokeCert", &a->revoke_cert, f));
 	a->eab_required = json_is_true(
 	    json_object_get(json_object_get(root, "meta"), "externalAccountRequired"));
 	return RC_OK;

@@ -49,6 +49,9 @@ const struct acme_account *acme_account(const struct acme *a);
 
 const char *acme_new_order_url(const struct acme *a);
 
+/* "revokeCert" of the directory; NULL: it names none. */
+const char *acme_resource(const struct acme *a, const char *name);
+
 /* What came back; borrowed for the length of the call. */
 struct acme_reply {
 	const struct http_answer *http; /* NULL when none came */
@@ -60,7 +63,7 @@ typedef void acme_done(
 
 /*
  * POST what the front signs for op: its members but ca, kid, nonce and url,
- * which are added.  badNonce is tried again here.  RC_DENIED acme_origin for
+ * which are added (a kid of null stays: by a key that is sent along).  badNonce is tried again here.  RC_DENIED acme_origin for
  * a URL that is not of the directory's origin.
  */
 enum rc acme_call(struct acme *a, const char *url, const json_t *op, const char *accept,

@@ -5,6 +5,7 @@
 #ifndef AGENT_RENEWER_JOB_H
 #define AGENT_RENEWER_JOB_H
 
+#include "agent/renewer/errands.h"
 #include "agent/renewer/renew.h"
 
 struct ca_slot {
@@ -79,6 +80,7 @@ struct renew {
 	int64_t plan_wake_ms, last_ms;
 	unsigned reports;
 	bool crowds_due, stopping;
+	struct errands *errands;
 };
 
 /* What state means: renew.c's table runs these.  RC_OK: an answer is due, or it went on. */

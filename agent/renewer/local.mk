@@ -9,6 +9,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/authtok.c agent/renewer/authtok.h \
 	agent/renewer/domain.c agent/renewer/domain.h \
 	agent/renewer/eab.c agent/renewer/eab.h \
+	agent/renewer/errands.c agent/renewer/errands.h \
 	agent/renewer/httpc.c agent/renewer/httpc.h \
 	agent/renewer/io.h \
 	agent/renewer/job.h \

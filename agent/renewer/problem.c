@@ -25,6 +25,7 @@ static const struct kind {
 	{ "alreadyReplaced",         RC_DENIED,    "acme_already_replaced" },
 	{ "badCSR",                  RC_DENIED,    "acme_bad_csr" },
 	{ "badPublicKey",            RC_DENIED,    "acme_bad_public_key" },
+	{ "badRevocationReason",     RC_DENIED,    "acme_bad_reason" },
 	{ "badSignatureAlgorithm",   RC_DENIED,    "acme_bad_algorithm" },
 	{ "caa",                     RC_DENIED,    "acme_caa" },
 	{ "compound",                RC_DENIED,    "acme_compound" },

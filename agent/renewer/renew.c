@@ -974,8 +974,10 @@ renew_run(struct renew *r)
 	if (r->crowds_due)
 		run_crowds(r);
 	/* A new configuration waits: nothing new is begun with the old one. */
-	if (r->next_set == NULL)
+	if (r->next_set == NULL) {
+		errands_run(r->errands, now, &wake_ms);
 		run_steps(r, now, &wake_ms);
+	}
 	run_reports(r);
 	if (wake_ms < now)
 		wake_ms = now;
@@ -1000,6 +1002,7 @@ renew_new(const struct io *io, struct store *store, struct config *config, struc
 	r->plan_due = true;
 	r->last_ms = now_ms(r);
 	TRY(settings_new(config, io, store, &r->set, f));
+	TRY(errands_new(r, &r->errands, f));
 	*out = TAKE(r);
 	return RC_OK;
 }
@@ -1014,6 +1017,7 @@ renew_free(struct renew *r)
 	free(r->job);
 	free(r->ready);
 	drop_incoming(r);
+	errands_free(r->errands);
 	settings_free(r->next_set);
 	settings_free(r->set);
 	free(r);
@@ -1104,6 +1108,8 @@ renew_event(struct renew *r, const json_t *event)
 		on_renew(r, event);
 	if (kind != NULL && strcmp(kind, "token") == 0)
 		on_token(r, event);
+	if (kind != NULL && strcmp(kind, "errand") == 0)
+		errands_ask(r->errands);
 	if (kind != NULL && strcmp(kind, "changed") == 0)
 		r->plan_due = true;
 }

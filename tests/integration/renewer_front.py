@@ -210,6 +210,9 @@ class Front:
     def op_account_word(self, _: dict) -> dict:
         return {}
 
+    def op_errands(self, _: dict) -> dict:
+        return {"errands": []}  # no operator asks for anything
+
     def op_account(self, _: dict) -> dict:
         import hashlib
         return {"jwk": jose.public_jwk(self.account_key),

@@ -589,6 +589,79 @@ def no_token_needed(machine: Machine) -> None:
     equal(vesper(machine, "token", "push", "osp/other", "-", stdin="x").returncode, 6)
 
 
+# ---- revocation ----
+
+def revocations(machine: Machine, seq: int = 0) -> list[dict]:
+    return [r for r in machine.control("GET", f"/log?since={seq}")["log"]
+            if r["endpoint"] == "revoke-cert"]
+
+
+def problem_of(machine: Machine, tenant: str, begin: str) -> str:
+    return " ".join(p["detail"] for p in machine.credential(tenant)["problems"]
+                    if p["problem"].startswith(begin))
+
+
+def sign_shaken(machine: Machine, tenant: str):
+    return machine.sign("15055550100", tenant=tenant, ppt="shaken", claims={
+        "attest": "A", "origid": "123e4567-e89b-12d3-a456-426655440000"})
+
+
+# RFC 8555 s7.6
+def revoked_by(machine: Machine, by: str, reason: str) -> None:
+    """Out of force at once, at the CA too, so over a restart; then renewed where an operator says."""
+    equal(sign_shaken(machine, "teller").status, 200)
+    serial = machine.credential("teller")["serial"]
+    done = good(machine, "cert", "revoke", "teller/main", "--by", by, "--reason", reason)
+    true(f"serial {serial} is revoked" in done, done)
+    answer = sign_shaken(machine, "teller")
+    equal((answer.status, answer.reason), (403, "credential_unusable"))
+    equal(machine.credential("teller")["state"], "revoked")
+    equal([r["status"] for r in revocations(machine)][-1], 200)
+    # What the CA has done it has done: once more is no failure, and asks nobody.
+    asked = len(revocations(machine))
+    good(machine, "cert", "revoke", "teller/main", "--serial", serial)
+    equal(len(revocations(machine)), asked)
+    machine.stop_agent(9)
+    machine.start_agent()
+    wait_for("the state after a restart",
+             lambda: (machine.credential("teller") or {}).get("state") == "revoked", 60)
+    equal(sign_shaken(machine, "teller").reason, "credential_unusable")
+    good(machine, "cert", "renew", "teller/main")
+    machine.wait_ready("teller")
+    true(machine.credential("teller")["serial"] != serial, "another certificate")
+    wait_for("a signature", lambda: sign_shaken(machine, "teller").status == 200, 30)
+
+
+def revoked_while_the_ca_is_down(machine: Machine) -> None:
+    """Out of force all the same; asked again until the CA answers."""
+    machine.control("POST", "/faults", {"endpoint": "revoke-cert", "action": "status", "status": 503,
+                                        "problem": "serverInternal"})
+    done = vesper(machine, "cert", "revoke", "kiosk/main")
+    equal(done.returncode, 3, done.stdout + done.stderr)
+    true("revocation outstanding" in done.stdout, done.stdout)
+    equal(machine.credential("kiosk")["state"], "revoked")
+    true("acme_server_internal" in problem_of(machine, "kiosk", "revocation_outstanding"),
+         str(machine.credential("kiosk")["problems"]))
+    machine.control("DELETE", "/faults")
+    wait_for("the CA's answer",
+             lambda: not problem_of(machine, "kiosk", "revocation_"), 90)
+    good(machine, "cert", "renew", "kiosk/main")
+    machine.wait_ready("kiosk")
+
+
+def revoked_wrongly(machine: Machine) -> None:
+    """Refused before anything is changed."""
+    for args, status in (((), 2), (("teller",), 2), (("teller/none",), 6),
+                         (("teller/main", "--reason", "cACompromise"), 4),
+                         (("teller/main", "--by", "ca"), 4),
+                         (("teller/main", "--serial", "0123456789"), 4)):
+        equal(vesper(machine, "cert", "revoke", *args).returncode, status, str(args))
+    equal(vesper(machine, "cert", "renew", "teller/main", "--by", "key").returncode, 2)
+    equal(machine.credential("teller")["state"], "ready")
+    answer = machine.ask("POST", "/v1/credentials/teller/main/revoke", b"")
+    equal(answer.status, 404, "not for callers")
+
+
 # ---- accounts ----
 
 # D-29
@@ -733,6 +806,10 @@ def main() -> int:
         cases.case("tokens: from a file", from_a_file, machine)
         cases.case("tokens: from a command", from_a_command, machine)
         cases.case("tokens: from an STI-PA (D-30)", from_an_administrator, machine)
+        cases.refusal("revoked wrongly", revoked_wrongly, machine)
+        cases.case("revoked by the account", revoked_by, machine, "account", "superseded")
+        cases.case("revoked by its key", revoked_by, machine, "key", "keyCompromise")
+        cases.case("revoked while the CA is down", revoked_while_the_ca_is_down, machine)
         cases.case("template of the CA (D-34)", template_of_the_ca, machine)
         cases.case("both fingerprints (D-29)", both_fingerprints, machine)
         cases.case("listed", listed, machine)

@@ -83,7 +83,8 @@ def restart_asks_nothing(world: World) -> None:
     world.front.start()
     time.sleep(1.5)
     equal(world.front.stop(), 0, "exit status")
-    equal(set(world.front.asked) - {"plan", "schedule", "account-word", "lists"}, set(), "operations")
+    equal(set(world.front.asked) - {"plan", "schedule", "account-word", "lists", "errands"}, set(),
+          "operations")
 
 
 def operator_asks(world: World) -> None:

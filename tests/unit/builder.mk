@@ -70,3 +70,8 @@ tests_unit_test_tnlist_LDADD = $(FRONT_LDADD)
 UNIT_TESTS += tests/unit/test_tnlist_ops
 tests_unit_test_tnlist_ops_SOURCES = tests/unit/test_tnlist_ops.c $(BWORLD)
 tests_unit_test_tnlist_ops_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_revoke
+tests_unit_test_revoke_SOURCES = tests/unit/test_revoke.c $(BWORLD) $(CRASH) tests/unit/rows.h
+tests_unit_test_revoke_LDADD = $(BUILDER_LDADD)
+tests_unit_test_revoke_LDFLAGS = $(CRASH_WRAP)

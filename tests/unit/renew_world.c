@@ -226,6 +226,12 @@ ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *
 		w->registrations++;
 		put_json(a, 201, "application/json", json_pack("{s:s}", "status", "valid"));
 		a->location = strdup(CA "/acct/1");
+	} else if (strcmp(path, "/revoke") == 0) {
+		w->errand.posts++;
+		if (w->errand.problem != NULL)
+			put_problem(a, w->errand.status, w->errand.problem);
+		else
+			a->status = 200;
 	} else if (strcmp(path, "/new-order") == 0) {
 		new_order(w, a, jws);
 	} else if (sscanf(path, "/order/%zu", &k) == 1) {
@@ -274,8 +280,9 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 		put_nonce(w, a);
 	} else {
 		put_json(a, 200, "application/json",
-		    json_pack("{s:s, s:s, s:s}", "newNonce", CA "/nonce", "newAccount",
-			CA "/acct", "newOrder", CA "/new-order"));
+		    json_pack("{s:s, s:s, s:s, s:s*}", "newNonce", CA "/nonce", "newAccount",
+			CA "/acct", "newOrder", CA "/new-order", "revokeCert",
+			w->errand.unnamed ? NULL : CA "/revoke"));
 	}
 }
 
@@ -370,6 +377,28 @@ take_word(struct world *w, const json_t *m)
 }
 
 static json_t *
+errands_answer(const struct world *w)
+{
+	if (!w->errand.wanted)
+		return json_pack("{s:[]}", "errands");
+	return json_pack("{s:[{s:s, s:s, s:s, s:b}]}", "errands", "id", "e1", "ca",
+	    w->errand.ca != NULL ? w->errand.ca : "lab", "resource", "revokeCert", "kid",
+	    (int)!w->errand.by_key);
+}
+
+static void
+take_errand_done(struct world *w, const json_t *m)
+{
+	const char *reason = json_string_value(json_object_get(m, "reason"));
+
+	assert_string_equal(json_string_value(json_object_get(m, "errand")), "e1");
+	snprintf(w->errand.reason, sizeof w->errand.reason, "%s", reason != NULL ? reason : "");
+	w->errand.told++;
+	w->errand.final = json_is_true(json_object_get(m, "final"));
+	w->errand.wanted = w->errand.wanted && !w->errand.final;
+}
+
+static json_t *
 ask_answer(struct world *w, const json_t *m)
 {
 	const char *op = json_string_value(json_object_get(m, "op"));
@@ -381,6 +410,12 @@ ask_answer(struct world *w, const json_t *m)
 		return plan_answer(w, m);
 	if (strcmp(op, "account") == 0)
 		return account_answer(w);
+	if (strcmp(op, "errands") == 0)
+		return errands_answer(w);
+	if (strcmp(op, "errand-done") == 0) {
+		take_errand_done(w, m);
+		return json_object();
+	}
 	if (strcmp(op, "install") == 0)
 		return install(w, c, m);
 	if (strcmp(op, "csr") == 0)
@@ -395,6 +430,8 @@ ask_answer(struct world *w, const json_t *m)
 	}
 	/* What is left is a JWS. */
 	assert_non_null(json_object_get(m, "nonce"));
+	if (strcmp(op, "errand") == 0)
+		w->errand.kid_was_null = json_is_null(json_object_get(m, "kid"));
 	if (strcmp(op, "new-order") == 0) {
 		free(c->ordered);
 		c->ordered = constraints != NULL ? strdup(constraints) : NULL;
@@ -474,8 +511,9 @@ world_ask(void *ctx, const json_t *m, io_ask_done *done, void *arg, struct fault
 	struct world *w = ctx;
 	struct pending *p = add_pending(w);
 	const char *op = json_string_value(json_object_get(m, "op"));
-	/* Reports to status matter to nobody: they do not count as calls. */
-	enum world_fault fault = strcmp(op, "schedule") == 0 ? FAULT_NONE : strikes(w);
+	/* Reports to status matter to nobody, nor does a list that comes again: no calls. */
+	bool counts = strcmp(op, "schedule") != 0 && strcmp(op, "errands") != 0;
+	enum world_fault fault = counts ? strikes(w) : FAULT_NONE;
 
 	(void)f;
 	p->ask_done = done;

@@ -42,6 +42,18 @@ struct world_order {
 	unsigned looks;
 };
 
+/* What an operator asked of the CA. */
+struct world_errand {
+	bool wanted, by_key;
+	const char *ca;	     /* NULL: "lab" */
+	bool unnamed;	     /* the directory has no revokeCert */
+	const char *problem; /* type of the CA's refusal, NULL: it does it */
+	long status;
+	unsigned posts, told;
+	bool final, kid_was_null;
+	char reason[32];
+};
+
 struct pending {
 	bool http;
 	io_http_done *http_done;
@@ -61,6 +73,7 @@ struct world {
 	int64_t now_ms;
 	struct store *store;
 	struct renew *renew;
+	struct world_errand errand;
 	struct world_credential cred[WORLD_CREDENTIALS];
 	size_t creds;
 	int64_t life_s, token_life_s;

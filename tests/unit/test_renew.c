@@ -836,10 +836,134 @@ pushed_before_the_plan(void **state)
 	world_close(&w);
 }
 
+/* ---- what an operator asks of a CA ---- */
+
+static bool
+errand_is_over(const struct world *w)
+{
+	return w->errand.final;
+}
+
+static void
+ask_errand(struct world *w, struct world_errand errand)
+{
+	assert_true(world_until(w, all_installed, 60));
+	w->errand = errand;
+	w->errand.wanted = true;
+	world_event(w, "errand", "");
+}
+
+static struct errand_case {
+	const char *name;
+	struct world_errand errand;
+	const char *reason; /* as the front is told at the end */
+} errand_cases[] = {
+	{ "done", { .by_key = false }, "" },
+	{ "done by a key of its own", { .by_key = true }, "" },
+	{ "done already (RFC 8555 s7.6)", { .problem = "alreadyRevoked", .status = 400 }, "" },
+	{ "refused", { .problem = "unauthorized", .status = 403 }, "acme_unauthorized" },
+	{ "a bad reason", { .problem = "badRevocationReason", .status = 400 },
+	    "acme_bad_reason" },
+	{ "not its certificate", { .problem = "malformed", .status = 404 }, "acme_malformed" },
+	{ "no revokeCert", { .unnamed = true }, "acme_directory" },
+};
+
+static void
+errand(void **state)
+{
+	const struct errand_case *c = *state;
+	struct world w;
+
+	world_open(&w, 1);
+	w.errand.unnamed = c->errand.unnamed; /* the directory is read once */
+	ask_errand(&w, c->errand);
+	assert_true(world_until(&w, errand_is_over, 5));
+	assert_string_equal(w.errand.reason, c->reason);
+	assert_int_equal(w.errand.posts, c->errand.unnamed ? 0 : 1);
+	assert_int_equal(w.errand.kid_was_null, c->errand.by_key);
+	world_pass(&w, 200);
+	assert_int_equal(w.errand.told, 1);
+	assert_int_equal(w.errand.posts, c->errand.unnamed ? 0 : 1);
+	world_close(&w);
+}
+
+/* Down for an hour: asked again at least once a minute, told once, done when it is back. */
+static void
+errand_while_the_ca_is_down(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.life_s = 86400;
+	ask_errand(&w, (struct world_errand){ .problem = "serverInternal", .status = 503 });
+	world_pass(&w, 3600);
+	assert_false(w.errand.final);
+	assert_int_equal(w.errand.told, 1);
+	assert_string_equal(w.errand.reason, "acme_server_internal");
+	assert_in_range(w.errand.posts, 50, 90);
+	w.errand.problem = NULL;
+	assert_true(world_until(&w, errand_is_over, 90));
+	assert_string_equal(w.errand.reason, "");
+	world_close(&w);
+}
+
+/* One failure at each call, and a kill at each turn: it is carried to its end. */
+static void
+errand_is_not_lost(void **state)
+{
+	static const enum world_fault faults[] = { FAULT_LOST, FAULT_UNHEARD, FAULT_UNAVAILABLE,
+		FAULT_BAD_NONCE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		for (unsigned n = 1; n <= 4; n++) {
+			struct world w;
+
+			world_open(&w, 1);
+			ask_errand(&w, (struct world_errand){ .by_key = false });
+			w.fail_at = w.calls + n;
+			w.fault = faults[i];
+			assert_true(world_until(&w, errand_is_over, 150));
+			assert_string_equal(w.errand.reason, "");
+			world_close(&w);
+		}
+	}
+	for (unsigned n = 0; n <= 6; n++) {
+		struct world w;
+
+		world_open(&w, 1);
+		ask_errand(&w, (struct world_errand){ .by_key = false });
+		for (unsigned turn = 0; turn < n; turn++)
+			(void)world_turn(&w);
+		world_kill(&w);
+		assert_true(world_until(&w, errand_is_over, 10));
+		world_close(&w);
+	}
+}
+
+/* A CA that the configuration does not have: nothing is done, and nothing breaks. */
+static void
+errand_to_nobody(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	ask_errand(&w, (struct world_errand){ .ca = "gone" });
+	world_pass(&w, 100);
+	assert_int_equal(w.errand.posts, 0);
+	assert_int_equal(w.errand.told, 0);
+	world_close(&w);
+}
+
 int
 main(void)
 {
 	struct CMUnitTest tests[64] = {
+		cmocka_unit_test(errand_while_the_ca_is_down),
+		cmocka_unit_test(errand_is_not_lost),
+		cmocka_unit_test(errand_to_nobody),
 		cmocka_unit_test(by_command),
 		cmocka_unit_test(by_command_killed_at_each_turn),
 		cmocka_unit_test(from_one_way_to_the_other),
@@ -877,5 +1001,6 @@ main(void)
 	ROWS(tests, n, command_cases, command_fails);
 	ROWS(tests, n, domain_cases, domain_fails);
 	ROWS(tests, n, fault_cases, one_failure);
+	ROWS(tests, n, errand_cases, errand);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
 }

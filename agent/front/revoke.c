@@ -1,0 +1,498 @@
+#include "agent/front/revoke.h"
+
+#include <stdio.h>
+
+#include "agent/front/load.h"
+#include "agent/front/pending.h"
+#include "agent/front/store.h"
+#include "agent/log.h"
+
+/* ---- the list ---- */
+
+static struct revocation *
+find(const struct works *w, const char *id)
+{
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		if (strcmp(w->revoked.item[i].id, id) == 0)
+			return &w->revoked.item[i];
+	}
+	return NULL;
+}
+
+const struct revocation *
+revoke_find(const struct works *w, const char *id)
+{
+	return find(w, id);
+}
+
+static enum rc
+add(struct works *w, const struct revocation *r, struct fault *f)
+{
+	struct revocation *item;
+
+	if (w->revoked.len >= REVOCATION_MAX)
+		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+		    "%d revoked certificates are remembered", REVOCATION_MAX);
+	item = calloc(w->revoked.len + 1, sizeof *item);
+	if (item == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "revocations");
+	if (w->revoked.len > 0)
+		memcpy(item, w->revoked.item, w->revoked.len * sizeof *item);
+	item[w->revoked.len] = *r;
+	free(w->revoked.item);
+	w->revoked.item = item;
+	w->revoked.len++;
+	return RC_OK;
+}
+
+/* One that cannot be read keeps its certificate out of force: the file is there. */
+static enum rc
+load_one(void *arg, const char *id, struct fault *f)
+{
+	struct works *w = arg;
+	struct revocation r = { .reason = 0 };
+	struct fault why = { 0 };
+
+	if (revocation_read(w->set->config, id, &r, &why) == RC_OK)
+		return add(w, &r, f);
+	if (why.rc == RC_NO_MEMORY)
+		return FAULT(f, why.rc, why.reason, "%s", why.detail);
+	log_fault(LEVEL_ERR, "revocation_unreadable", &why);
+	return RC_OK;
+}
+
+enum rc
+revoke_load(struct works *w, struct fault *f)
+{
+	TRY(revocation_each(w->set->config, load_one, w, f));
+	revoke_tell(w);
+	return RC_OK;
+}
+
+/* On disk first: what is not recorded is not acted on. */
+static enum rc
+change(struct works *w, const struct revocation *to, struct fault *f)
+{
+	struct revocation *r = find(w, to->id);
+
+	TRY(revocation_write(w->set->config, to, f));
+	if (r == NULL)
+		return add(w, to, f);
+	*r = *to;
+	return RC_OK;
+}
+
+/* ---- which certificate ---- */
+
+static enum rc
+look_into(const struct works *w, struct credset_place at, const char *file, const char *serial,
+    struct chain **out, struct fault *f)
+{
+	const struct config *c = w->set->config;
+	AUTO(chain) *chain = NULL;
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	struct store_path path = { 0 };
+
+	TRY(store_path(&path, f, "%s/front/tenants/%s/%s/%s", c->state_dir,
+	    c->tenant[at.tenant].name, credset_config(w->set, at)->name, file));
+	TRY(store_read(path.text, CHAIN_MAX_BYTES, &pem, f));
+	TRY(chain_read_pem(buf_view(&pem), true, &chain, f));
+	if (serial != NULL && strcmp(chain->cert[0]->serial, serial) != 0)
+		return FAULT(f, RC_NOT_FOUND, "no_certificate", "another serial");
+	*out = TAKE(chain);
+	return RC_OK;
+}
+
+struct found {
+	struct chain *chain; /* owns leaf where it is of a file */
+	const struct cert *leaf;
+	bool current; /* in force, or the last that was */
+};
+
+static void
+found_done(struct found *x)
+{
+	chain_free(x->chain);
+}
+#define AUTO_FOUND __attribute__((cleanup(found_done))) struct found
+
+static bool
+is_asked(const struct credential *c, const char *serial)
+{
+	return c != NULL && c->state == CREDENTIAL_READY &&
+	       (serial == NULL || strcmp(c->chain->cert[0]->serial, serial) == 0);
+}
+
+/* In force, before that, or refused: a wrong one that a CA has issued is revoked, too. */
+static enum rc
+find_cert(const struct works *w, struct credset_place at, const char *serial, int64_t now_s,
+    struct found *out, struct fault *f)
+{
+	static const char *const kept[] = { "before", "refused" };
+	const struct credential *c = credset_credential(w->set, at);
+	const struct credential *before = credset_before(w->set, at, now_s);
+	char file[CERT_SERIAL_TEXT + 16];
+	enum rc rc = RC_NOT_FOUND;
+
+	out->current = is_asked(c, serial);
+	if (out->current || (serial != NULL && is_asked(before, serial))) {
+		out->leaf = out->current ? c->chain->cert[0] : before->chain->cert[0];
+		return RC_OK;
+	}
+	if (c->state != CREDENTIAL_READY)
+		rc = look_into(w, at, "current.pem", serial, &out->chain, NULL);
+	out->current = rc == RC_OK;
+	for (size_t i = 0; serial != NULL && rc != RC_OK && i < ARRAY_LEN(kept); i++) {
+		snprintf(file, sizeof file, "%s-%s.pem", kept[i], serial);
+		rc = look_into(w, at, file, serial, &out->chain, NULL);
+	}
+	if (rc != RC_OK)
+		return FAULT(f, RC_NOT_FOUND, "no_certificate", "%s",
+		    serial != NULL ? "no certificate of that serial is kept here"
+				   : "there is no certificate");
+	out->leaf = out->chain->cert[0];
+	return RC_OK;
+}
+
+/* ---- out of force ---- */
+
+static enum rc
+put_away(struct works *w, struct credset_place at, const struct revocation *r, struct fault *f)
+{
+	const struct credential *was = credset_credential(w->set, at);
+	struct credential *c = NULL;
+
+	TRY(credential_new(r->tenant, r->name, CREDENTIAL_REVOKED, &c, f));
+	c->token = was->token;
+	c->profile = was->profile;
+	c->priority = was->priority;
+	(void)FAULT(&c->why, RC_DENIED, "revoked", "an operator revoked serial %s", r->serial);
+	TRY(works_change(w, at, c, f));
+	log_event(LEVEL_NOTICE, "credential_revoked", "tenant=%s credential=%s serial=%s",
+	    r->tenant, r->name, r->serial);
+	return RC_OK;
+}
+
+/* The one before that in force, which still signs what is dated before the renewal. */
+static enum rc
+drop_before(struct works *w, struct credset_place at, struct fault *f)
+{
+	AUTO_CREDSET *set = NULL;
+
+	TRY(credset_copy(w->set, &set, f));
+	credset_put_before(set, at, NULL);
+	TRY(w->out.publish(w->out.arg, set, false, f));
+	credset_release(w->set);
+	w->set = TAKE(set);
+	return RC_OK;
+}
+
+static bool
+is_of(const struct credential *c, const struct revocation *r)
+{
+	return c != NULL && c->state == CREDENTIAL_READY && strcmp(c->fingerprint, r->id) == 0;
+}
+
+static enum rc
+enforce(struct works *w, const struct revocation *r, int64_t now_s, struct fault *f)
+{
+	const struct credential *c;
+	struct credset_place at;
+
+	if (!credset_find(w->set, r->tenant, r->name, &at))
+		return RC_OK;
+	c = credset_credential(w->set, at);
+	if (is_of(c, r))
+		return put_away(w, at, r, f);
+	if (is_of(credset_before(w->set, at, now_s), r))
+		return drop_before(w, at, f);
+	return RC_OK;
+}
+
+/* A request with the same key would bring the key back with the next certificate. */
+static enum rc
+drop_request(
+    struct works *w, const struct revocation *r, const struct cert *leaf, struct fault *f)
+{
+	AUTO_PENDING p = { 0 };
+	struct fault why = { 0 };
+	enum rc rc = pending_read(w->set->config, r->tenant, r->name, &p, &why);
+
+	if (rc == RC_IO || rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc != RC_OK || !leaf->p256 || memcmp(p.facts.key_id, leaf->key_id, KEY_ID_LEN) != 0)
+		return RC_OK;
+	return pending_remove(w->set->config, r->tenant, r->name, f);
+}
+
+/* ---- as it is asked for ---- */
+
+static void
+copy_name(char out[CONFIG_NAME_MAX + 1], const char *name)
+{
+	snprintf(out, CONFIG_NAME_MAX + 1, "%s", name);
+}
+
+static void
+describe(const struct works *w, struct credset_place at, const struct found *found,
+    struct revocation *r)
+{
+	const struct config_credential *cc = credset_config(w->set, at);
+	bool asked = config_issuer(w->set->config, cc) == ISSUER_ACME;
+
+	copy_name(r->tenant, w->set->config->tenant[at.tenant].name);
+	copy_name(r->name, cc->name);
+	copy_name(r->ca, asked ? cc->ca : "");
+	r->state = asked ? REVOCATION_OUTSTANDING : REVOCATION_APART;
+	snprintf(r->serial, sizeof r->serial, "%s", found->leaf->serial);
+	r->not_after_s = found->leaf->not_after_s;
+}
+
+static void
+record(struct works *w, const struct revocation *r, const char *event)
+{
+	works_audit(w, event, r->tenant, r->name,
+	    json_pack("{s:s, s:s, s:s, s:s, s:s}", "serial", r->serial, "cause",
+		revocation_reason_name(r->reason), "by", r->by_key ? "key" : "account", "state",
+		revocation_state_name(r->state), "detail", r->answer));
+}
+
+static enum rc
+put_on_record(struct works *w, struct credset_place at, const struct revoke_ask *ask,
+    const struct found *found, int64_t now_s, struct revocation *r, struct fault *f)
+{
+	const struct revocation *old = find(w, r->id);
+
+	if (old != NULL && old->state == REVOCATION_DONE) {
+		*r = *old;
+		return RC_OK;
+	}
+	if (ask->by_key && !found->leaf->p256)
+		return REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "its key is none of ours");
+	describe(w, at, found, r);
+	r->blocks = old != NULL ? old->blocks : found->current;
+	r->reason = ask->reason;
+	r->by_key = ask->by_key;
+	r->asked_s = now_s;
+	TRY(revocation_write_cert(
+	    w->set->config, r->id, span_of(found->leaf->der, found->leaf->der_len), f));
+	TRY(change(w, r, f));
+	record(w, r, "revoke");
+	return drop_request(w, r, found->leaf, f);
+}
+
+enum rc
+revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
+    int64_t now_s, const struct revocation **out, struct fault *f)
+{
+	AUTO_FOUND found = { .leaf = NULL };
+	struct revocation r = { .reason = 0 };
+	enum rc rc;
+
+	TRY(find_cert(w, at, ask->serial, now_s, &found, f));
+	TRY(revocation_id(found.leaf, r.id, f));
+	TRY(put_on_record(w, at, ask, &found, now_s, &r, f));
+	rc = enforce(w, &r, now_s, f);
+	/* Also what was not in its validity or not in order waits for an operator now. */
+	if (rc == RC_OK && found.current &&
+	    credset_credential(w->set, at)->state == CREDENTIAL_UNUSABLE)
+		rc = put_away(w, at, &r, f);
+	if (rc != RC_OK)
+		w->revoke_at_s = now_s + REVOKE_RETRY_S;
+	revoke_tell(w);
+	*out = find(w, r.id);
+	return rc;
+}
+
+/* ---- what comes after it ---- */
+
+static bool
+is_blocked(const struct works *w, const char *tenant, const char *name)
+{
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		const struct revocation *r = &w->revoked.item[i];
+
+		if (r->blocks && strcmp(r->tenant, tenant) == 0 && strcmp(r->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum rc
+revoke_check(const struct works *w, struct credset_place at, struct fault *f)
+{
+	const char *tenant = w->set->config->tenant[at.tenant].name;
+	const char *name = credset_config(w->set, at)->name;
+
+	/* One that an operator has put in its place by hand is renewed like any other. */
+	if (credset_credential(w->set, at)->state == CREDENTIAL_READY ||
+	    !is_blocked(w, tenant, name))
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "revoked",
+	    "it is revoked; a new certificate is ordered by: vesper cert renew %s/%s", tenant,
+	    name);
+}
+
+enum rc
+revoke_release(struct works *w, struct credset_place at, struct fault *f)
+{
+	const char *tenant = w->set->config->tenant[at.tenant].name;
+	const char *name = credset_config(w->set, at)->name;
+
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		struct revocation r = w->revoked.item[i];
+
+		if (!r.blocks || strcmp(r.tenant, tenant) != 0 || strcmp(r.name, name) != 0)
+			continue;
+		r.blocks = false;
+		TRY(change(w, &r, f));
+		record(w, &r, "revoked_renewal");
+	}
+	return RC_OK;
+}
+
+const struct revocation *
+revoke_outstanding(const struct works *w, size_t n)
+{
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		const struct revocation *r = &w->revoked.item[i];
+
+		if (r->state != REVOCATION_OUTSTANDING ||
+		    config_ca_find(w->set->config, r->ca) == NULL)
+			continue;
+		if (n-- == 0)
+			return r;
+	}
+	return NULL;
+}
+
+size_t
+revoke_waiting(const struct works *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->revoked.len; i++)
+		n += w->revoked.item[i].state == REVOCATION_OUTSTANDING;
+	return n;
+}
+
+enum rc
+revoke_answered(struct works *w, const char *id, bool final, const char *reason,
+    const char *detail, int64_t now_s, struct fault *f)
+{
+	const struct revocation *r = find(w, id);
+	char said[sizeof f->reason + CREDENTIAL_PROBLEM_MAX];
+	struct revocation to;
+
+	if (r == NULL || r->state != REVOCATION_OUTSTANDING)
+		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
+	to = *r;
+	snprintf(said, sizeof said, "%.*s%s%s", (int)sizeof f->reason - 1,
+	    reason != NULL ? reason : "", reason != NULL && detail != NULL ? ": " : "",
+	    detail != NULL ? detail : "");
+	credential_clip(said, to.answer);
+	if (final) {
+		to.state = reason == NULL ? REVOCATION_DONE : REVOCATION_REFUSED;
+		to.ended_s = now_s;
+	}
+	if (!final && strcmp(to.answer, r->answer) == 0)
+		return RC_OK; /* no news: not worth a write */
+	TRY(change(w, &to, f));
+	if (final) {
+		log_event(reason == NULL ? LEVEL_NOTICE : LEVEL_ERR, "revocation",
+		    "tenant=%s credential=%s serial=%s state=%s answer=\"%s\"", to.tenant,
+		    to.name, to.serial, revocation_state_name(to.state), to.answer);
+		record(w, &to, "revocation");
+	}
+	revoke_tell(w);
+	return RC_OK;
+}
+
+/* ---- what is shown ---- */
+
+static void
+tell(const struct works *w, const struct revocation *r)
+{
+	static const struct {
+		const char *problem, *says;
+	} rows[REVOCATION__COUNT] = {
+		[REVOCATION_OUTSTANDING] = { "revocation_outstanding",
+		    "revocation outstanding: its CA has not answered and is asked again" },
+		[REVOCATION_REFUSED] = { "revocation_refused",
+		    "its CA refuses the revocation; ask again by: vesper cert revoke" },
+		[REVOCATION_APART] = { "revocation_apart",
+		    "no CA is asked by itself: tell it of the revocation" },
+	};
+	char text[CREDENTIAL_PROBLEM_MAX + 2 * CERT_SERIAL_TEXT + 96];
+	struct credset_place at;
+
+	if (!credset_find(w->set, r->tenant, r->name, &at))
+		return;
+	snprintf(text, sizeof text, "serial %s: %s%s%s", r->serial,
+	    rows[r->state].says != NULL ? rows[r->state].says : "",
+	    r->answer[0] != 0 ? ": " : "", r->answer);
+	credential_revocation_set(credset_credential(w->set, at), rows[r->state].problem, text);
+}
+
+/* What is over first, so that it does not cover what is not. */
+void
+revoke_tell(const struct works *w)
+{
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		if (w->revoked.item[i].state == REVOCATION_DONE)
+			tell(w, &w->revoked.item[i]);
+	}
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		if (w->revoked.item[i].state != REVOCATION_DONE)
+			tell(w, &w->revoked.item[i]);
+	}
+}
+
+/* ---- what falls due ---- */
+
+/* Over, and nothing is kept from order by it: its certificate can serve nobody any more. */
+static bool
+is_over(const struct works *w, const struct revocation *r, int64_t now_s)
+{
+	struct credset_place at;
+	bool blocks = r->blocks && credset_find(w->set, r->tenant, r->name, &at);
+
+	return r->state != REVOCATION_OUTSTANDING && !blocks &&
+	       now_s > r->not_after_s + REVOKE_KEPT_S;
+}
+
+static void
+sweep(struct works *w, int64_t now_s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		struct revocation *r = &w->revoked.item[i];
+		struct fault why = { 0 };
+
+		if (is_over(w, r, now_s) &&
+		    revocation_remove(w->set->config, r->id, &why) == RC_OK)
+			continue;
+		if (why.rc != RC_OK)
+			log_fault(LEVEL_WARNING, "revocation_kept", &why);
+		w->revoked.item[kept++] = *r;
+	}
+	w->revoked.len = kept;
+}
+
+int64_t
+revoke_due(struct works *w, int64_t now_s)
+{
+	bool again = false;
+
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		struct fault why = { 0 };
+
+		if (enforce(w, &w->revoked.item[i], now_s, &why) == RC_OK)
+			continue;
+		log_fault(LEVEL_ERR, "revocation_unenforced", &why);
+		again = true;
+	}
+	sweep(w, now_s);
+	return again ? now_s + REVOKE_RETRY_S : now_s + REVOKE_SWEEP_S;
+}

@@ -1,0 +1,330 @@
+#include "agent/renewer/errands.h"
+
+#include <stdio.h>
+
+#include "agent/log.h"
+#include "agent/renewer/job.h"
+
+struct errand {
+	struct errands *all;
+	char id[ERRANDS_ID_MAX + 1];
+	char ca[CONFIG_NAME_MAX + 1];
+	char resource[32]; /* of the directory */
+	bool kid;	   /* by the account; else by a key that is sent along */
+	bool listed;	   /* the front still has it */
+	bool busy;	   /* at the CA, or the front is being told */
+	bool final;	   /* … that it is over */
+	struct ca_slot *slot;
+	unsigned attempt;
+	int64_t wake_ms;
+	char told[PROBLEM_TEXT]; /* what the front was told last */
+};
+
+struct errands {
+	struct renew *renew;
+	struct errand *item[ERRANDS_MAX];
+	size_t len;
+	bool asking, due;
+	int64_t ask_ms;
+};
+
+enum rc
+errands_new(struct renew *r, struct errands **out, struct fault *f)
+{
+	struct errands *e = calloc(1, sizeof *e);
+
+	if (e == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+	e->renew = r;
+	e->due = true;
+	*out = e;
+	return RC_OK;
+}
+
+void
+errands_free(struct errands *e)
+{
+	if (e == NULL)
+		return;
+	for (size_t i = 0; i < e->len; i++)
+		free(e->item[i]);
+	free(e);
+}
+
+void
+errands_ask(struct errands *e)
+{
+	e->due = true;
+	for (size_t i = 0; i < e->len; i++)
+		e->item[i]->wake_ms = 0;
+}
+
+/* ---- the front's list ---- */
+
+static struct errand *
+find(const struct errands *e, const char *id)
+{
+	for (size_t i = 0; i < e->len; i++) {
+		if (strcmp(e->item[i]->id, id) == 0)
+			return e->item[i];
+	}
+	return NULL;
+}
+
+static struct errand *
+add(struct errands *e)
+{
+	struct errand *x = e->len < ERRANDS_MAX ? calloc(1, sizeof *x) : NULL;
+
+	if (x == NULL)
+		return NULL; /* the list comes again */
+	x->all = e;
+	e->item[e->len++] = x;
+	return x;
+}
+
+/* Of the front, and checked all the same: it goes into no buffer unmeasured. */
+static void
+take_one(struct errands *e, const json_t *row)
+{
+	const char *id = json_string_value(json_object_get(row, "id"));
+	const char *ca = json_string_value(json_object_get(row, "ca"));
+	const char *resource = json_string_value(json_object_get(row, "resource"));
+	struct errand *x;
+
+	if (id == NULL || ca == NULL || resource == NULL || strlen(id) > ERRANDS_ID_MAX ||
+	    strlen(ca) > CONFIG_NAME_MAX || strlen(resource) >= sizeof x->resource)
+		return;
+	x = find(e, id);
+	if (x == NULL)
+		x = add(e);
+	if (x == NULL)
+		return;
+	x->listed = true;
+	if (x->busy)
+		return;
+	snprintf(x->id, sizeof x->id, "%s", id);
+	snprintf(x->ca, sizeof x->ca, "%s", ca);
+	snprintf(x->resource, sizeof x->resource, "%s", resource);
+	x->kid = json_is_true(json_object_get(row, "kid"));
+}
+
+static void
+drop_unlisted(struct errands *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->len; i++) {
+		struct errand *x = e->item[i];
+
+		if (x->listed || x->busy)
+			e->item[kept++] = x;
+		else
+			free(x);
+	}
+	e->len = kept;
+}
+
+static void
+on_list(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct errands *e = arg;
+	const json_t *list = json_object_get(answer, "errands"), *row;
+	size_t i;
+
+	(void)f;
+	e->asking = false;
+	if (rc != RC_OK || e->renew->stopping)
+		return;
+	for (size_t k = 0; k < e->len; k++)
+		e->item[k]->listed = false;
+	json_array_foreach (list, i, row)
+		take_one(e, row);
+	drop_unlisted(e);
+}
+
+static void
+ask_list(struct errands *e, int64_t now_ms)
+{
+	const struct io *io = e->renew->io;
+	json_auto_t *op = json_pack("{s:s}", "op", "errands");
+
+	e->due = false;
+	e->ask_ms = now_ms + ERRANDS_ASK_MS;
+	e->asking = op != NULL && io->ask(io->ctx, op, on_list, e, NULL) == RC_OK;
+}
+
+/* ---- the answer ---- */
+
+static void
+on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct errand *x = arg;
+
+	(void)answer;
+	x->busy = false;
+	if (x->all->renew->stopping)
+		return;
+	/* One that the front does not know is over, too; else it is carried once more. */
+	if (rc == RC_OK ? x->final : !problem_may_pass(rc))
+		x->listed = false;
+	if (rc == RC_OK)
+		return;
+	log_fault(LEVEL_WARNING, "errand", f);
+	x->told[0] = 0;
+	x->wake_ms = x->all->renew->io->now_ms(x->all->renew->io->ctx) + ERRANDS_AGAIN_MS;
+}
+
+/* f NULL: it is done.  What is not final is told once. */
+static void
+tell(struct errand *x, bool final, const struct fault *f)
+{
+	const struct io *io = x->all->renew->io;
+	char text[PROBLEM_TEXT];
+	json_auto_t *op = NULL;
+
+	problem_text(text, f != NULL ? f->detail : "");
+	if (!final && strcmp(text, x->told) == 0)
+		return;
+	snprintf(x->told, sizeof x->told, "%s", text);
+	x->final = final;
+	op = json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "op", "errand-done", "errand", x->id,
+	    "final", (int) final, "reason", f != NULL ? f->reason : NULL, "detail",
+	    f != NULL ? text : NULL);
+	x->busy = op != NULL && io->ask(io->ctx, op, on_told, x, NULL) == RC_OK;
+}
+
+/* Nothing else is of use to whoever waits for it: a minute at most (schedule.h). */
+static void
+later(struct errand *x, const struct fault *f, int64_t retry_after_s)
+{
+	int64_t now_ms = x->all->renew->io->now_ms(x->all->renew->io->ctx);
+	int64_t wait_ms =
+	    schedule_backoff_ms(++x->attempt, 0, schedule_jitter(x->ca, x->id, ""));
+
+	if (retry_after_s > 0 && schedule_poll_ms(0, retry_after_s) > wait_ms)
+		wait_ms = schedule_poll_ms(0, retry_after_s);
+	x->wake_ms = now_ms + wait_ms;
+	log_event(LEVEL_WARNING, "errand_delayed", "ca=%s id=%.16s reason=%s retry_ms=%lld",
+	    x->ca, x->id, f->reason, (long long)wait_ms);
+	tell(x, false, f);
+}
+
+/* A CA that does not know the account is asked by the next one; else it is not there for good. */
+static bool
+may_pass(enum rc rc, const struct fault *f)
+{
+	if (rc == RC_NOT_FOUND)
+		return strcmp(f->reason, "acme_no_account") == 0;
+	return problem_may_pass(rc);
+}
+
+static void
+on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
+{
+	struct errand *x = arg;
+
+	x->slot->busy--;
+	x->slot = NULL;
+	x->busy = false;
+	if (x->all->renew->stopping)
+		return;
+	/* RFC 8555 section 7.6: what was to be has been. */
+	if (rc == RC_OK || strcmp(f->reason, "acme_already_revoked") == 0)
+		tell(x, true, NULL);
+	else if (may_pass(rc, f))
+		later(x, f, reply->retry_after_s);
+	else
+		tell(x, true, f);
+}
+
+/* ---- carrying it there ---- */
+
+static enum rc
+start(struct errand *x, struct ca_slot *slot, struct fault *f)
+{
+	const char *url = acme_resource(slot->acme, x->resource);
+	json_auto_t *op = json_pack("{s:s, s:s}", "op", "errand", "errand", x->id);
+
+	if (url == NULL)
+		return FAULT(
+		    f, RC_DENIED, "acme_directory", "ca %s names no %s", x->ca, x->resource);
+	if (op == NULL || (!x->kid && json_object_set_new(op, "kid", json_null()) != 0))
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "errand");
+	TRY(acme_call(slot->acme, url, op, NULL, on_answer, x, f));
+	x->busy = true;
+	x->slot = slot;
+	slot->busy++;
+	return RC_OK;
+}
+
+/* False: its CA is not there yet. */
+static bool
+has_ca(struct errand *x, struct ca_slot *slot, int64_t *wake_ms)
+{
+	if (acme_ready(slot->acme))
+		return true;
+	if (acme_fault(slot->acme)->rc != RC_OK)
+		tell(x, false, acme_fault(slot->acme));
+	if (!acme_busy(slot->acme) && acme_wake_ms(slot->acme) < *wake_ms)
+		*wake_ms = acme_wake_ms(slot->acme);
+	return false;
+}
+
+static unsigned
+under_way(const struct errands *e, const struct ca_slot *slot)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < e->len; i++)
+		n += e->item[i]->slot == slot;
+	return n;
+}
+
+static void
+run_one(struct errand *x, int64_t now_ms, int64_t *wake_ms)
+{
+	struct ca_slot *slot = settings_ca(x->all->renew->set, x->ca);
+	struct fault f = { 0 };
+	enum rc rc;
+
+	if (x->busy || !x->listed || slot == NULL || slot->acme == NULL)
+		return;
+	if (x->wake_ms > now_ms) {
+		*wake_ms = x->wake_ms < *wake_ms ? x->wake_ms : *wake_ms;
+		return;
+	}
+	if (under_way(x->all, slot) >= ERRANDS_OF_CA || !has_ca(x, slot, wake_ms))
+		return;
+	rc = start(x, slot, &f);
+	if (rc != RC_OK && may_pass(rc, &f))
+		later(x, &f, -1);
+	else if (rc != RC_OK)
+		tell(x, true, &f);
+}
+
+/* A clock that was set back must not make the waits longer. */
+static void
+follow_clock(struct errands *e, int64_t now_ms)
+{
+	enum { LONGEST_MS = (SCHEDULE_RETRY_MAX_S + 60) * 1000 };
+
+	if (e->ask_ms > now_ms + ERRANDS_ASK_MS)
+		e->ask_ms = now_ms;
+	for (size_t i = 0; i < e->len; i++) {
+		if (e->item[i]->wake_ms > now_ms + LONGEST_MS)
+			e->item[i]->wake_ms = now_ms;
+	}
+}
+
+void
+errands_run(struct errands *e, int64_t now_ms, int64_t *wake_ms)
+{
+	if (e->renew->stopping)
+		return;
+	follow_clock(e, now_ms);
+	if (!e->asking && (e->due || e->ask_ms <= now_ms))
+		ask_list(e, now_ms);
+	for (size_t i = 0; i < e->len; i++)
+		run_one(e->item[i], now_ms, wake_ms);
+}

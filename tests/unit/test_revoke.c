@@ -1,0 +1,650 @@
+/* revoke: out of force at once and for good, what the renewer is given for it, and nothing else */
+#include "agent/front/revoke.h"
+
+#include <stdio.h>
+
+#include "agent/front/hand.h"
+#include "agent/front/install.h"
+#include "agent/front/ops.h"
+#include "agent/front/pending.h"
+#include "agent/front/want.h"
+#include "stir/b64.h"
+#include "stir/jtext.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/crash.h"
+#include "tests/unit/rows.h"
+
+static const int64_t now = PKI_NOW;
+static struct bworld world;
+
+struct lab {
+	struct works works;
+	struct credset_place at;
+	uint8_t point[P256_POINT_LEN]; /* of the key that was certified last */
+};
+
+static const char acme[] =
+    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("atis-delegate", "");
+static const char rekeyed[] =
+    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("atis-delegate", "rekey = \"never\"");
+static const char by_hand[] =
+    "numbers = { \"12025550100\" }\n"
+    "credential \"main\" { profile = \"atis-delegate\" token = \"main\"\n"
+    "  x5u = \"https://127.1.2.3:8443/certs/\" }\n";
+
+static const struct credential *
+present(const struct lab *l)
+{
+	return credset_credential(l->works.set, l->at);
+}
+
+static void
+start(struct lab *l)
+{
+	bworld_works(&world, &l->works, now);
+	assert_true(credset_find(l->works.set, "acme", "main", &l->at));
+}
+
+static void
+restart(struct lab *l)
+{
+	works_done(&l->works);
+	start(l);
+}
+
+static enum rc
+request(struct lab *l, struct pending *p, struct fault *f)
+{
+	const struct config_tenant *t = &l->works.set->config->tenant[l->at.tenant];
+	AUTO_WANT want = WANT_INIT;
+
+	TRY(want_of(t, credset_config(l->works.set, l->at), &want, f));
+	return pending_make(&l->works, l->at, buf_view(&want.tnauth_der),
+	    buf_view(&want.constraints_der), now, p, f);
+}
+
+static void
+install(struct lab *l, const char *serial)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	const struct credential *c = NULL;
+	AUTO_PENDING p = { 0 };
+	struct fault f = { 0 };
+	int64_t again_s = 0;
+
+	if (request(l, &p, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	memcpy(l->point, p.facts.point, P256_POINT_LEN);
+	bworld_issue(&world, &pem,
+	    &(struct bworld_cert){ .point = p.facts.point,
+		.tnauth = buf_view(&p.facts.tnauth_der),
+		.serial = serial,
+		.not_before_s = now - 60,
+		.not_after_s = now + 43200 + (int64_t)strlen(serial) });
+	if (install_chain(&l->works, l->at, buf_view(&pem), now, &again_s, &c, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+static int
+open_lab(void **state)
+{
+	struct lab *l = calloc(1, sizeof *l);
+
+	bworld_open(&world);
+	bworld_tenant("acme", acme);
+	start(l);
+	install(l, "0a");
+	*state = l;
+	return 0;
+}
+
+static int
+close_lab(void **state)
+{
+	struct lab *l = *state;
+
+	works_done(&l->works);
+	bworld_close(&world);
+	free(l);
+	return 0;
+}
+
+/* ---- asking, as the two sockets do ---- */
+
+static enum rc
+revoke_it(struct lab *l, const char *body, json_t **result, struct fault *f)
+{
+	json_auto_t *asked = NULL, *out = json_object();
+	struct hand_call call = {
+		.w = &l->works, .tenant = "acme", .name = "main", .now_s = now
+	};
+	enum rc rc;
+
+	if (body != NULL)
+		assert_int_equal(jtext_read(span_str(body), &asked, NULL), RC_OK);
+	call.body = asked;
+	rc = hand_run(HAND_REVOKE, &call, out, f);
+	json_decref(call.event);
+	if (result != NULL)
+		*result = rc == RC_OK ? json_incref(out) : NULL;
+	return rc;
+}
+
+static void
+revoke_good(struct lab *l, const char *body)
+{
+	struct fault f = { 0 };
+
+	if (revoke_it(l, body, NULL, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+static json_t *
+ask(struct lab *l, json_t *msg)
+{
+	json_auto_t *mine = msg;
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	assert_non_null(mine);
+	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
+	ops_answer(&l->works, mine, now, &out, &again_s);
+	assert_non_null(out);
+	return out;
+}
+
+static const char *
+reason_of(const json_t *answer)
+{
+	const char *reason = json_string_value(json_object_get(answer, "reason"));
+
+	return json_is_true(json_object_get(answer, "ok")) ? "" : reason;
+}
+
+/* The n-th errand; empty: there is none. */
+static json_t *
+errand_at(struct lab *l, size_t n)
+{
+	json_auto_t *answer = ask(l, json_pack("{s:s}", "op", "errands"));
+	json_t *row = json_array_get(json_object_get(answer, "errands"), n);
+
+	assert_string_equal(reason_of(answer), "");
+	return row != NULL ? json_incref(row) : json_object();
+}
+
+#define URL "https://127.1.2.3:14000/x"
+#define KID "https://127.1.2.3:14000/a/1"
+
+static json_t *
+jws_of(struct lab *l, const char *id, const char *ca, const char *kid, const char *url)
+{
+	return ask(l, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s}", "op", "errand", "errand", id,
+			  "ca", ca, "kid", kid, "nonce", "abc-_9", "url", url));
+}
+
+static json_t *
+told(struct lab *l, const char *id, bool final, const char *reason, const char *detail)
+{
+	return ask(l, json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "op", "errand-done", "errand",
+			  id, "final", (int) final, "reason", reason, "detail", detail));
+}
+
+static json_t *
+part_of(const json_t *jws, const char *name, struct buf *input)
+{
+	const char *b64 = json_string_value(json_object_get(jws, name));
+	AUTO_BUF text = BUF_INIT(65536);
+	json_t *out = NULL;
+
+	assert_non_null(b64);
+	if (input->len > 0)
+		buf_byte(input, '.');
+	buf_str(input, b64);
+	assert_int_equal(b64_decode(&text, B64_URL, span_str(b64), NULL), RC_OK);
+	assert_int_equal(jtext_read(buf_view(&text), &out, NULL), RC_OK);
+	return out;
+}
+
+/* Signed by this key; *header and *payload are new references. */
+static void
+open_jws(const json_t *answer, const uint8_t *point, json_t **header, json_t **payload)
+{
+	const json_t *jws = json_object_get(answer, "jws");
+	const char *signature = json_string_value(json_object_get(jws, "signature"));
+	AUTO_BUF input = BUF_INIT(262144), sig = BUF_INIT(100);
+	AUTO_OSSL(EVP_PKEY) *key = NULL;
+
+	assert_string_equal(reason_of(answer), "");
+	*header = part_of(jws, "protected", &input);
+	*payload = part_of(jws, "payload", &input);
+	assert_int_equal(p256_from_point(point, &key, NULL), RC_OK);
+	assert_int_equal(b64_decode(&sig, B64_URL, span_str(signature), NULL), RC_OK);
+	assert_int_equal(es256_verify(key, buf_view(&input), buf_view(&sig), NULL), RC_OK);
+}
+
+static const char *
+text(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	assert_non_null(s);
+	return s;
+}
+
+/* The payload names the certificate octet for octet. */
+static void
+expect_certificate(const json_t *payload, const struct cert *leaf)
+{
+	AUTO_BUF der = BUF_INIT(65536);
+
+	assert_int_equal(
+	    b64_decode(&der, B64_URL, span_str(text(payload, "certificate")), NULL), RC_OK);
+	assert_true(span_eq(buf_view(&der), span_of(leaf->der, leaf->der_len)));
+}
+
+static void
+make_account(struct lab *l)
+{
+	json_auto_t *answer = ask(l, json_pack("{s:s, s:s}", "op", "account", "ca", "lab"));
+
+	assert_string_equal(reason_of(answer), "");
+}
+
+static const char *
+problem(struct lab *l, char detail[CREDENTIAL_PROBLEM_MAX])
+{
+	return credential_revocation(credset_credential(l->works.set, l->at), detail);
+}
+
+/* ---- the tests ---- */
+
+static void
+by_the_account(void **state)
+{
+	struct lab *l = *state;
+	struct credential *was = credential_ref(credset_credential(l->works.set, l->at));
+	json_auto_t *errand = NULL, *jws = NULL, *header = NULL, *payload = NULL;
+	char detail[CREDENTIAL_PROBLEM_MAX];
+
+	make_account(l);
+	revoke_good(l, "{\"reason\":\"keyCompromise\"}");
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	assert_string_equal(present(l)->why.reason, "revoked");
+	assert_string_equal(problem(l, detail), "revocation_outstanding");
+	assert_non_null(strstr(detail, "revocation outstanding"));
+	errand = errand_at(l, 0);
+	assert_string_equal(text(errand, "resource"), "revokeCert");
+	assert_string_equal(text(errand, "ca"), "lab");
+	assert_true(json_is_true(json_object_get(errand, "kid")));
+	jws = jws_of(l, text(errand, "id"), "lab", KID, URL);
+	open_jws(jws, accounts_find(&l->works.accounts, "lab")->point, &header, &payload);
+	assert_string_equal(text(header, "kid"), KID);
+	assert_null(json_object_get(header, "jwk"));
+	assert_int_equal(json_object_size(payload), 2);
+	assert_int_equal(json_integer_value(json_object_get(payload, "reason")), 1);
+	expect_certificate(payload, was->chain->cert[0]);
+	credential_release(was);
+}
+
+/* RFC 8555 s7.6: jwk, not kid; and "unspecified" is no reason at all. */
+static void
+by_its_own_key(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *errand = NULL, *jws = NULL, *header = NULL, *payload = NULL;
+	uint8_t point[P256_POINT_LEN];
+
+	revoke_good(l, "{\"by\":\"key\"}");
+	errand = errand_at(l, 0);
+	assert_true(json_is_false(json_object_get(errand, "kid")));
+	jws = jws_of(l, text(errand, "id"), "lab", NULL, URL);
+	open_jws(jws, l->point, &header, &payload);
+	assert_null(json_object_get(header, "kid"));
+	assert_int_equal(jwk_point(json_object_get(header, "jwk"), point, NULL), RC_OK);
+	assert_memory_equal(point, l->point, P256_POINT_LEN);
+	assert_int_equal(json_object_size(payload), 1);
+}
+
+static void
+survives(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *before = NULL, *after = NULL, *none = NULL, *done = NULL;
+	char detail[CREDENTIAL_PROBLEM_MAX];
+
+	revoke_good(l, NULL);
+	before = errand_at(l, 0);
+	restart(l);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	after = errand_at(l, 0);
+	assert_true(json_equal(before, after));
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	assert_string_equal(problem(l, detail), "revocation_outstanding");
+	done = told(l, text(after, "id"), true, NULL, NULL);
+	assert_string_equal(reason_of(done), "");
+	assert_null(problem(l, detail));
+	restart(l);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	assert_null(problem(l, detail));
+	none = errand_at(l, 0);
+	assert_int_equal(json_object_size(none), 0);
+}
+
+/* What the CA says is shown; a refusal ends it until an operator asks again. */
+static void
+refused_by_the_ca(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *errand = NULL, *none = NULL, *again = NULL, *a = NULL, *b = NULL;
+	char detail[CREDENTIAL_PROBLEM_MAX];
+
+	revoke_good(l, NULL);
+	errand = errand_at(l, 0);
+	a = told(l, text(errand, "id"), false, "http_failed", "connection refused");
+	assert_string_equal(reason_of(a), "");
+	assert_string_equal(problem(l, detail), "revocation_outstanding");
+	assert_non_null(strstr(detail, "http_failed: connection refused"));
+	b = told(l, text(errand, "id"), true, "acme_unauthorized", "not\nyours");
+	assert_string_equal(reason_of(b), "");
+	assert_string_equal(problem(l, detail), "revocation_refused");
+	assert_null(strchr(detail, '\n'));
+	none = errand_at(l, 0);
+	assert_int_equal(json_object_size(none), 0);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	revoke_good(l, "{\"by\":\"key\"}");
+	again = errand_at(l, 0);
+	assert_true(json_is_false(json_object_get(again, "kid")));
+	assert_string_equal(text(again, "id"), text(errand, "id"));
+}
+
+/* Nothing is signed that nobody asked for, whatever a taken-over renewer says. */
+static void
+only_what_was_asked(void **state)
+{
+	struct lab *l = *state;
+	static const char nobody[] =
+	    "0000000000000000000000000000000000000000000000000000000000000000";
+	char id[CREDENTIAL_FINGERPRINT];
+	struct {
+		const char *id, *ca, *kid, *url, *reason;
+	} rows[] = {
+		{ nobody, "lab", KID, URL, "no_errand" },
+		{ "../../accounts/lab", "lab", KID, URL, "no_errand" },
+		{ id, "second", KID, URL, "no_errand" },
+		{ id, "lab", NULL, URL, "invalid_member" },
+		{ id, "lab", KID, "https://other.example/x", "acme_origin" },
+		{ id, "lab", "https://other.example/a/1", URL, "acme_origin" },
+		{ id, "lab", KID, URL, "" },
+	};
+	json_auto_t *over = NULL, *done = NULL, *again = NULL, *unknown = NULL;
+
+	make_account(l);
+	assert_int_equal(revocation_id(present(l)->chain->cert[0], id, NULL), RC_OK);
+	over = jws_of(l, id, "lab", KID, URL); /* not asked for yet */
+	assert_string_equal(reason_of(over), "no_errand");
+	unknown = told(l, id, true, NULL, NULL);
+	assert_string_equal(reason_of(unknown), "no_errand");
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	revoke_good(l, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_auto_t *jws = jws_of(l, rows[i].id, rows[i].ca, rows[i].kid, rows[i].url);
+
+		if (strcmp(rows[i].reason, "acme_origin") == 0)
+			assert_false(json_is_true(json_object_get(jws, "ok")));
+		else
+			assert_string_equal(reason_of(jws), rows[i].reason);
+	}
+	done = told(l, id, true, NULL, NULL);
+	again = jws_of(l, id, "lab", KID, URL);
+	assert_string_equal(reason_of(again), "no_errand");
+}
+
+/* Nothing is planned, requested, ordered or put in force before an operator says so. */
+static void
+waits_for_the_operator(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *none = NULL, *csr = NULL, *chain = NULL, *planned = NULL;
+	AUTO_BUF tnauth = BUF_INIT(4096), b64 = BUF_INIT(4096);
+	struct fault f = { 0 };
+
+	revoke_good(l, NULL);
+	restart(l);
+	none = ask(l, json_pack("{s:s}", "op", "plan"));
+	assert_int_equal(json_array_size(json_object_get(none, "credentials")), 0);
+	bworld_tnauth(&tnauth, "12025550100");
+	b64_encode(&b64, B64_URL, buf_view(&tnauth));
+	csr = ask(l, json_pack("{s:s, s:s, s:s, s:s, s:n}", "op", "csr", "tenant", "acme",
+			 "name", "main", "tnauthlist", buf_text(&b64), "constraints"));
+	assert_string_equal(reason_of(csr), "revoked");
+	chain = ask(l, json_pack("{s:s, s:s, s:s, s:s}", "op", "install", "tenant", "acme",
+			   "name", "main", "chain", "x"));
+	assert_string_equal(reason_of(chain), "revoked");
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	restart(l); /* the operator's word is on disk */
+	planned = ask(l, json_pack("{s:s}", "op", "plan"));
+	assert_int_equal(json_array_size(json_object_get(planned, "credentials")), 1);
+	install(l, "0b");
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	restart(l);
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+}
+
+/* A request that is outstanding with the same key would bring the key back. */
+static void
+its_key_does_not_come_back(void **state)
+{
+	struct lab *l = *state;
+	uint8_t revoked[P256_POINT_LEN];
+	AUTO_PENDING p = { 0 };
+	struct fault f = { 0 };
+
+	bworld_tenant("acme", rekeyed);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	memcpy(revoked, l->point, P256_POINT_LEN);
+	assert_int_equal(request(l, &p, &f), RC_OK);
+	assert_memory_equal(p.facts.point, revoked, P256_POINT_LEN);
+	revoke_good(l, "{\"reason\":\"keyCompromise\"}");
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	install(l, "0b");
+	assert_memory_not_equal(l->point, revoked, P256_POINT_LEN);
+}
+
+/* The one before it still signed what is dated before the renewal: not any more. */
+static void
+of_the_one_before(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF pem = BUF_INIT(65536);
+	json_auto_t *result = NULL;
+	const struct credential *c = NULL;
+	AUTO_PENDING p = { 0 };
+	struct fault f = { 0 };
+	int64_t again_s = 0;
+
+	assert_int_equal(request(l, &p, &f), RC_OK);
+	bworld_issue(&world, &pem,
+	    &(struct bworld_cert){ .point = p.facts.point,
+		.tnauth = buf_view(&p.facts.tnauth_der),
+		.serial = "0b",
+		.not_before_s = now,
+		.not_after_s = now + 50000 });
+	assert_int_equal(
+	    install_chain(&l->works, l->at, buf_view(&pem), now, &again_s, &c, &f), RC_OK);
+	assert_non_null(credset_before(l->works.set, l->at, now));
+	assert_int_equal(revoke_it(l, "{\"serial\":\"0A\"}", &result, &f), RC_OK);
+	assert_string_equal(text(result, "serial"), "a");
+	assert_null(credset_before(l->works.set, l->at, now));
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	assert_int_equal(revoke_check(&l->works, l->at, &f), RC_OK);
+}
+
+/* No CA is asked: an operator is told to. */
+static void
+by_hand_alone(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *result = NULL, *none = NULL;
+	char detail[CREDENTIAL_PROBLEM_MAX];
+	struct fault f = { 0 };
+
+	bworld_tenant("acme", by_hand);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	assert_int_equal(revoke_it(l, NULL, &result, &f), RC_OK);
+	assert_string_equal(text(result, "state"), "apart");
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	assert_string_equal(problem(l, detail), "revocation_apart");
+	none = errand_at(l, 0);
+	assert_int_equal(json_object_size(none), 0);
+}
+
+/* What is not told to the loop in time is out of force all the same, as soon as it can be. */
+static void
+not_in_force_at_once(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	world.publish_rc = RC_TIMEOUT;
+	assert_int_equal(revoke_it(l, NULL, NULL, &f), RC_TIMEOUT);
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	assert_true(works_due_s(&l->works) <= now + REVOKE_RETRY_S);
+	assert_true(revoke_due(&l->works, now) == now + REVOKE_RETRY_S);
+	world.publish_rc = RC_OK;
+	assert_true(revoke_due(&l->works, now) == now + REVOKE_SWEEP_S);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+}
+
+static void
+a_damaged_record(void **state)
+{
+	struct lab *l = *state;
+	char path[160];
+	static const char *const damaged[] = { "", "{}", "{\"tenant\":\"acme\"}", "[1]" };
+
+	revoke_good(l, NULL);
+	snprintf(path, sizeof path, "state/front/revoked/%s.json", l->works.revoked.item[0].id);
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+		bworld_file(path, damaged[i]);
+		restart(l);
+		assert_int_equal(l->works.revoked.len, 0);
+		assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	}
+}
+
+/* Over for a day, and nothing waits for it: forgotten, with its files. */
+static void
+forgotten_at_last(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+	int64_t late_s = now + 43200 + 2 + REVOKE_KEPT_S + 1;
+	json_auto_t *done = NULL;
+	char id[CREDENTIAL_FINGERPRINT];
+
+	revoke_good(l, NULL);
+	memcpy(id, l->works.revoked.item[0].id, sizeof id);
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1); /* outstanding */
+	done = told(l, id, true, NULL, NULL);
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1); /* nothing is ordered in its place yet */
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	(void)revoke_due(&l->works, late_s - 1);
+	assert_int_equal(l->works.revoked.len, 1);
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 0);
+	assert_false(revocation_there(l->works.set->config, id));
+}
+
+static struct wrong_case {
+	const char *name, *body;
+	enum rc rc;
+	const char *reason;
+} wrong_cases[] = {
+	{ "a CA's reason", "{\"reason\":\"cACompromise\"}", RC_INVALID, "invalid_member" },
+	{ "a hold", "{\"reason\":\"certificateHold\"}", RC_INVALID, "invalid_member" },
+	{ "a number", "{\"reason\":\"1\"}", RC_INVALID, "invalid_member" },
+	{ "no reason", "{\"reason\":\"\"}", RC_INVALID, "invalid_member" },
+	{ "by nobody", "{\"by\":\"\"}", RC_INVALID, "invalid_member" },
+	{ "by others", "{\"by\":\"ca\"}", RC_INVALID, "invalid_member" },
+	{ "another serial", "{\"serial\":\"0b\"}", RC_NOT_FOUND, "no_certificate" },
+	{ "serial zero", "{\"serial\":\"00\"}", RC_NOT_FOUND, "no_certificate" },
+	{ "no serial", "{\"serial\":\"../../x\"}", RC_INVALID, "invalid_member" },
+	{ "a long serial", "{\"serial\":\"112233445566778899001122334455667788990011\"}",
+	    RC_INVALID, "invalid_member" },
+};
+
+static void
+wrong(void **state)
+{
+	const struct wrong_case *c = *state;
+	struct fault f = { 0 };
+	void *lab = NULL;
+
+	(void)open_lab(&lab);
+	assert_int_equal(revoke_it(lab, c->body, NULL, &f), c->rc);
+	assert_string_equal(f.reason, c->reason);
+	assert_int_equal(present(lab)->state, CREDENTIAL_READY);
+	assert_int_equal(((struct lab *)lab)->works.revoked.len, 0);
+	(void)close_lab(&lab);
+}
+
+/* The disk fails at each call: it is in force as before, or on record and out of force. */
+static void
+whole_or_not_at_all(void **state)
+{
+	bool through = false;
+
+	(void)state;
+	for (unsigned at = 1; !through; at++) {
+		struct fault f = { 0 };
+		void *lab = NULL;
+		enum rc rc;
+
+		(void)open_lab(&lab);
+		crash_arm(CRASH_FAIL, at);
+		rc = revoke_it(lab, NULL, NULL, &f);
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		assert_true(!through || rc == RC_OK);
+		restart(lab);
+		assert_true(rc != RC_OK || present(lab)->state == CREDENTIAL_REVOKED);
+		assert_true(present(lab)->state == CREDENTIAL_READY ||
+			    present(lab)->state == CREDENTIAL_REVOKED);
+		revoke_good(lab, NULL);
+		assert_int_equal(present(lab)->state, CREDENTIAL_REVOKED);
+		(void)close_lab(&lab);
+	}
+}
+
+#define LAB(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
+
+int
+main(void)
+{
+	struct CMUnitTest tests[32] = {
+		LAB(by_the_account),
+		LAB(by_its_own_key),
+		LAB(survives),
+		LAB(refused_by_the_ca),
+		LAB(only_what_was_asked),
+		LAB(waits_for_the_operator),
+		LAB(its_key_does_not_come_back),
+		LAB(of_the_one_before),
+		LAB(by_hand_alone),
+		LAB(not_in_force_at_once),
+		LAB(a_damaged_record),
+		LAB(forgotten_at_last),
+		cmocka_unit_test(whole_or_not_at_all),
+	};
+	size_t n = 0;
+
+	while (tests[n].test_func != NULL)
+		n++;
+	ROWS(tests, n, wrong_cases, wrong);
+	return _cmocka_run_group_tests("revoke", tests, n, NULL, NULL);
+}
