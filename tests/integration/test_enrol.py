@@ -646,6 +646,8 @@ def revoked_while_the_ca_is_down(machine: Machine) -> None:
     wait_for("the CA's answer",
              lambda: not problem_of(machine, "kiosk", "revocation_"), 90)
     good(machine, "cert", "renew", "kiosk/main")
+    # A token that was kept for it is gone with what was planned.
+    good(machine, "token", "push", "kiosk/main", "-", stdin=Tokens(machine).get())
     machine.wait_ready("kiosk")
 
 
