@@ -44,7 +44,6 @@ enum credential_state {
 	CREDENTIAL_PENDING,  /* configured, no certificate yet */
 	CREDENTIAL_UNUSABLE, /* what is on disk was refused: see fault */
 	CREDENTIAL_LOADING,  /* at a start: what is on disk was not looked at yet */
-
 	CREDENTIAL_REVOKED,  /* by an operator (revoke.h) */
 };
 
