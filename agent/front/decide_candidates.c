@@ -238,15 +238,40 @@ add_if_callers(struct search *s, const uint32_t *list, size_t n, bool listed, st
 	return RC_OK;
 }
 
+/* In a list that ascends. */
+static bool
+holds(const uint32_t *list, size_t n, uint32_t tenant)
+{
+	size_t lo = 0;
+
+	while (lo < n) {
+		size_t mid = lo + (n - lo) / 2;
+
+		if (list[mid] == tenant)
+			return true;
+		if (list[mid] < tenant)
+			lo = mid + 1;
+		else
+			n = mid;
+	}
+	return false;
+}
+
 /* D-05: those of class sp that sign for numbers which they do not list. */
 static enum rc
-add_unlisted(struct search *s, const uint32_t *list, size_t n, const uint32_t *listed,
-    size_t listeds, struct fault *f)
+add_unlisted(struct search *s, const uint32_t *listed, size_t listeds, struct fault *f)
 {
-	for (size_t i = 0, at = 0; i < n; i++) {
-		while (at < listeds && listed[at] < list[i])
-			at++;
-		if (at == listeds || listed[at] != list[i])
+	uint32_t only = (uint32_t)s->w->view->only;
+	size_t n;
+	const uint32_t *list = policy_unlisted(s->w->policy, &n);
+
+	/* There may be thousands of them, and most callers have one tenant. */
+	if (s->w->view->only != CALLER_NO_TENANT) {
+		n = holds(list, n, only);
+		list = &only;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!holds(listed, listeds, list[i]))
 			TRY(add_if_callers(s, &list[i], 1, false, f));
 	}
 	return RC_OK;
@@ -291,8 +316,7 @@ any_tenant(struct search *s, struct fault *f)
 {
 	const struct config *c = s->w->set->config;
 	uint32_t found[CREDSET_MAX_OVERLAP];
-	const uint32_t *unlisted;
-	size_t n, all;
+	size_t n;
 
 	if (s->w->view->only != CALLER_NO_TENANT)
 		s->d->tenant = &c->tenant[s->w->view->only];
@@ -303,10 +327,8 @@ any_tenant(struct search *s, struct fault *f)
 		return only_tenant(s, f);
 	n = credset_lookup(s->w->set, tn_key(s->number), found, CREDSET_MAX_OVERLAP);
 	TRY(add_if_callers(s, found, n, true, f));
-	if (s->r->ppt == PPT_SHAKEN) {
-		unlisted = policy_unlisted(s->w->policy, &all);
-		TRY(add_unlisted(s, unlisted, all, found, n, f));
-	}
+	if (s->r->ppt == PPT_SHAKEN)
+		TRY(add_unlisted(s, found, n, f));
 	return s->len > 0 ? RC_OK : nobody(s, f);
 }
 
