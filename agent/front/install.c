@@ -446,12 +446,13 @@ enum rc
 install_chain(struct works *w, struct credset_place at, struct span pem, int64_t now_s,
     int64_t *again_s, const struct credential **out, struct fault *f)
 {
+	struct credential *present = credset_credential(w->set, at);
 	struct install in = {
 		.w = w,
 		.at = at,
 		.tenant = &w->set->config->tenant[at.tenant],
 		.config = credset_config(w->set, at),
-		.present = credset_credential(w->set, at),
+		.present = present,
 		.pem = pem,
 		.now_s = now_s,
 	};
@@ -460,7 +461,7 @@ install_chain(struct works *w, struct credset_place at, struct span pem, int64_t
 
 	if (rc != RC_OK) {
 		if (!worth_another_try(rc) && strcmp(why.reason, "no_pending_csr") != 0) {
-			atomic_store(&in.present->refused_at_s, now_s);
+			atomic_store(&present->refused_at_s, now_s);
 			refuse(&in, &why);
 		}
 		return FAULT(f, rc, why.reason, "%s", why.detail);
