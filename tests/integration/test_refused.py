@@ -14,9 +14,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cases import Cases, equal, true
+from odd_parties import ANSWERS, CONNECTIONS, Party
 from world import process
 from world import unixhttp as http
 from world.machine import BUILD, TOP, Machine, quote, wait_for
@@ -511,6 +513,75 @@ def transport(cases: Cases, machine: Machine) -> None:
         cases.case(function.__name__, function, machine)
 
 
+# ---- parties that answer with something else ----
+
+
+def odd_rows() -> list[tuple[str, str, str]]:
+    """party, what it does, the reason"""
+    rows = [(kind, name, reasons[i]) for name, reasons in ANSWERS.items()
+            for i, kind in enumerate(("ca", "authority"))]
+    return rows + [(kind, name, reason) for name, reason in CONNECTIONS.items()
+                   for kind in ("ca", "authority")]
+
+
+def odd_tenant(machine: Machine, party: Party, kind: str, name: str) -> str:
+    """A provider that depends on it, and the section that names it."""
+    url, tls_ca = party.place(name)
+    section = f"odd-{name}"
+    if kind == "ca":
+        add_config(machine, f'ca "{section}" {{ directory = {quote(url)}\n'
+                   f'\ttls_ca = {quote(str(tls_ca))} terms_agreed = yes token = "main" }}\n')
+        change = ('ca = "lab"', f'ca = "{section}"')
+    else:
+        secret = machine.secret("odd", "nobody's secret", "net_user")
+        add_config(machine, f'authority "{section}" {{ url = {quote(url)}\n'
+                   f'\ttls_ca = {quote(str(tls_ca))} account = "osp"\n'
+                   f"\tsecret = {quote(secret)} }}\n")
+        change = ('authority = "providers"', f'authority = "{section}"')
+    tenant = f"{kind}-{name}"
+    text = machine.provider(tenant)
+    true(change[0] in text, f"no {change[0]}")
+    machine.write_tenant(tenant, text.replace(*change))
+    return tenant
+
+
+def odd_told(machine: Machine, tenant: str, reason: str) -> None:
+    """Said in status, nothing in force, not asked again in a loop."""
+    wait_for(f"{reason} about {tenant}: {detail(machine, tenant)}",
+             lambda: detail(machine, tenant).startswith(reason + ":"), 20 * SLOW)
+    equal((machine.credential(tenant)["state"], serial(machine, tenant)), ("pending", None))
+
+
+def renewer_kib(machine: Machine) -> int:
+    pid = process.roles(machine.agent.pid)["renewer"][0]
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM")))
+
+
+def odd_bounds(machine: Machine, party: Party, tries: int) -> None:
+    """Nobody followed a redirection; no body was read to its end, nor held."""
+    equal(party.trapped, 0, "requests that followed a redirection")
+    true(party.poured < tries * 16 * 1024 * 1024, f"{party.poured} bytes were taken")
+    if SLOW == 1.0:
+        true(renewer_kib(machine) < 128 * 1024, f"{renewer_kib(machine)} KiB in the renewer")
+    for tenant in WORKERS:
+        signs(machine, tenant, serial(machine, tenant))
+
+
+def odd_parties(cases: Cases, machine: Machine) -> None:
+    party = Party(machine.dir / "odd")
+    rows = [(odd_tenant(machine, party, kind, name), name, reason)
+            for kind, name, reason in odd_rows()]
+    reload(machine)
+    for tenant, _, reason in rows:
+        cases.case(f"{tenant}: {reason}", odd_told, machine, tenant, reason)
+    cases.case("bounds", odd_bounds, machine, party, 200)
+    for tenant, *_ in rows:
+        (machine.config / f"tenants.d/{tenant}.conf").unlink()
+    reload(machine)
+    party.close()
+
+
 # ---- what an operator is told -----------------------------------------------
 
 
@@ -580,7 +651,7 @@ def main() -> int:
         began = time.monotonic()
         machine.start(tenants, lab={"ca": {"validation_delay_ms": int(500 * SLOW)}})
         print(f"# ready after {time.monotonic() - began:.1f} s", flush=True)
-        for part in (certificates, tokens, transport, operator):
+        for part in (certificates, tokens, transport, odd_parties, operator):
             part(cases, machine)
             print(f"# {part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
         if cases.failed:
