@@ -325,6 +325,8 @@ config_tenant_done(struct config_tenant *t)
 	free(t->file);
 	free(t->numbers_file);
 	tnset_free(t->numbers);
+	tnset_free(t->listed);
+	tnset_free(t->asked);
 	free(t->allow_uid);
 	free(t->allow_gid);
 	free(t->attestation.known.uid);

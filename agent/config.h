@@ -223,8 +223,19 @@ struct config_tenant { /* tenant NAME { … } */
 	char *file; /* where it was read, relative to the main file */
 	unsigned line;
 	bool enabled;
-	struct tnset *numbers; /* numbers and numbers_file together; NULL: none */
-	char *numbers_file;    /* NULL: none */
+	struct tnset *numbers;	    /* numbers and numbers_file together; NULL: none */
+	char *numbers_file;	    /* NULL: none */
+	unsigned renumber_window_s; /* gathers what is added by command; 60 */
+	/*
+	 * Set in the front alone (numbers.h), where numbers were added or removed
+	 * by command: numbers is then what holds, listed what the files say, and
+	 * asked what a certificate is ordered for (NULL: for numbers) until
+	 * renumber_at_s (0: not waited for).
+	 */
+	bool renumbered;
+	struct tnset *listed, *asked;
+	int64_t renumber_at_s;
+	bool numbers_lost; /* what was changed cannot be read: there are none */
 	uid_t *allow_uid;
 	size_t allow_uids;
 	gid_t *allow_gid;

@@ -140,13 +140,10 @@ types_json(const struct config_credential *c)
 static json_t *
 interval_json(struct tn_interval i)
 {
-	struct tn lo, hi;
+	char text[TNSET_TEXT];
 
-	tn_from_key(i.lo, &lo);
-	tn_from_key(i.hi, &hi);
-	if (i.lo == i.hi)
-		return json_string(lo.text);
-	return json_sprintf("%s-%s", lo.text, hi.text);
+	tnset_text(i, text);
+	return json_string(text);
 }
 
 static json_t *
@@ -283,16 +280,16 @@ tenant_json(const struct config_tenant *t)
 	for (size_t i = 0; i < t->credentials; i++)
 		json_array_append_new(credentials, credential_json(&t->credential[i]));
 	return json_pack(
-	    "{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o}", "name",
-	    t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
+	    "{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o}",
+	    "name", t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
 	    "numbers", numbers_json(t->numbers), "numbers_count",
 	    (json_int_t)(count < INT64_MAX ? count : INT64_MAX), "numbers_cut_short",
-	    intervals > SHOW_INTERVALS, "allow_uid", ids_json(t->allow_uid, t->allow_uids),
-	    "allow_gid", ids_json(t->allow_gid, t->allow_gids), "attest_max",
-	    letter_json(t->attest_max), "attestation", attestation_json(&t->attestation),
-	    "ppts", strings_json(&t->ppts), "dests", dests_json(t->dests), "caller_spc",
-	    strings_json(&t->caller_spc), "rate", (int)t->rate, "observe",
-	    observe_json(t->observe), "credentials", credentials);
+	    intervals > SHOW_INTERVALS, "renumber_window_s", (int)t->renumber_window_s,
+	    "allow_uid", ids_json(t->allow_uid, t->allow_uids), "allow_gid",
+	    ids_json(t->allow_gid, t->allow_gids), "attest_max", letter_json(t->attest_max),
+	    "attestation", attestation_json(&t->attestation), "ppts", strings_json(&t->ppts),
+	    "dests", dests_json(t->dests), "caller_spc", strings_json(&t->caller_spc), "rate",
+	    (int)t->rate, "observe", observe_json(t->observe), "credentials", credentials);
 }
 
 static json_t *

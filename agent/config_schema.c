@@ -113,6 +113,7 @@ static cfg_opt_t attestation_options[] = {
 
 static cfg_opt_t tenant_options[] = {
 	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
+	NUMBER("renumber_window_s", 60),
 	LIST("allow_user"), LIST("allow_group"), TEXT("entity_id"), TEXT("attest_max"), LIST("ppts"),
 	CFG_SEC("attestation", attestation_options, CFGF_MULTI),
 	LIST("dests"), LIST("caller_spc"), NUMBER("rate", 0), LIST("observe"),

@@ -16,6 +16,7 @@ enum {
 	MAX_IDENTITY_BYTES = 65536,
 	MAX_SCTS = 16,
 	MAX_RENEW_LIFETIME_S = 366 * 86400,
+	MAX_RENUMBER_WINDOW_S = 86400,
 };
 
 /* ---- numbers -------------------------------------------------------------- */
@@ -838,6 +839,8 @@ config_read_tenant(
 	t->line = scan_line(s->scan, s->node);
 	t->enabled = section_bool(s, "enabled");
 	TRY(read_numbers(r, s, t, f));
+	TRY(section_uint(
+	    s, "renumber_window_s", 0, MAX_RENUMBER_WINDOW_S, &t->renumber_window_s, f));
 	TRY(read_entity(s, t, f));
 	TRY(config_read_tenant_policy(r, s, t, f));
 	TRY(section_uint(s, "rate", 0, 1000000, &t->rate, f));

@@ -5,6 +5,7 @@
 #include "agent/config.h"
 #include "client/claims.h"
 #include "client/findings.h"
+#include "client/numbers.h"
 #include "client/probe.h"
 #include "stir/jtext.h"
 #include "stir/verify.h"
@@ -389,8 +390,11 @@ cmd_tenant(struct cli *cli, int argc, char **argv)
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
+	if (rest.len > 0 && strcmp(rest.item[0], "numbers") == 0)
+		return tenant_numbers(cli, &rest);
 	if (rest.len != 2 || strcmp(rest.item[0], "test") != 0)
-		return cli_fail(cli, EXIT_USAGE, "usage", "tenant test TENANT", NULL);
+		return cli_fail(
+		    cli, EXIT_USAGE, "usage", "tenant test TENANT, or tenant numbers", NULL);
 	if (t.given.file != NULL) {
 		AUTO_FREE char *file = realpath(t.given.file, NULL);
 

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "client/numbers.h"
+
 enum { DEFAULT_TIMEOUT_MS = 6000 };
 
 static const struct command {
@@ -16,8 +18,9 @@ static const struct command {
 	    "try every dependency, and say what to do" },
 	{ "tenant", cmd_tenant,
 	    "test TENANT [-c FILE] [--orig TN] [--dest TN] [--ppt P]\n"
-	    "	[--attest A|B|C] [--claims FILE] [--tls-ca FILE]",
-	    "try a tenant: state, dry run, signature, x5u, verification" },
+	    "	[--attest A|B|C] [--claims FILE] [--tls-ca FILE]\n"
+	    "   or: vesper tenant " NUMBERS_USAGE,
+	    "try a tenant: state, dry run, signature, x5u, verification; change its numbers" },
 	{ "cert", cmd_cert,
 	    "list\n"
 	    "   or: vesper cert show TENANT/NAME\n"

@@ -1,6 +1,7 @@
 #include "stir/tnset.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct tnset {
@@ -150,6 +151,60 @@ tnset_intersect(
 	return RC_OK;
 }
 
+enum rc
+tnset_union(const struct tnset *a, const struct tnset *b, struct tnset **out, struct fault *f)
+{
+	size_t of_a = a != NULL ? a->len : 0, of_b = b != NULL ? b->len : 0;
+	AUTO(tnset) *set = set_alloc(of_a + of_b);
+
+	if (set == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu intervals", of_a + of_b);
+	for (size_t i = 0, j = 0; i < of_a || j < of_b;) {
+		bool first = j == of_b || (i < of_a && a->at[i].lo <= b->at[j].lo);
+
+		set->at[set->len++] = first ? a->at[i++] : b->at[j++];
+	}
+	merge(set);
+	*out = TAKE(set);
+	return RC_OK;
+}
+
+/* Append what of x is in none of the intervals of b from *at on, which goes forward. */
+static void
+put_rest(struct tnset *set, struct tn_interval x, const struct tnset *b, size_t *at)
+{
+	while (*at < b->len && b->at[*at].hi < x.lo)
+		++*at;
+	for (size_t k = *at; k < b->len && b->at[k].lo <= x.hi; k++) {
+		if (x.lo < b->at[k].lo)
+			set->at[set->len++] = (struct tn_interval){ x.lo, b->at[k].lo - 1 };
+		if (x.hi <= b->at[k].hi)
+			return;
+		x.lo = b->at[k].hi + 1;
+	}
+	set->at[set->len++] = x;
+}
+
+enum rc
+tnset_subtract(
+    const struct tnset *a, const struct tnset *b, struct tnset **out, struct fault *f)
+{
+	size_t of_a = a != NULL ? a->len : 0, of_b = b != NULL ? b->len : 0, at = 0;
+	/* Each interval of b cuts at most one in two. */
+	AUTO(tnset) *set = set_alloc(of_a + of_b);
+
+	if (set == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu intervals", of_a + of_b);
+	for (size_t i = 0; i < of_a; i++) {
+		if (of_b > 0)
+			put_rest(set, a->at[i], b, &at);
+		else
+			set->at[set->len++] = a->at[i];
+	}
+	*out = TAKE(set);
+	return RC_OK;
+}
+
 uint64_t
 tnset_count(const struct tnset *set)
 {
@@ -207,4 +262,17 @@ tnset_parse(struct span text, struct tn_interval *out, struct fault *f)
 	span_cut(&text, 1);
 	TRY(tn_exact(text, &last, f));
 	return parse_range(&first, &last, out, f);
+}
+
+void
+tnset_text(struct tn_interval in, char out[TNSET_TEXT])
+{
+	struct tn lo = { 0 }, hi = { 0 };
+
+	tn_from_key(in.lo, &lo);
+	tn_from_key(in.hi, &hi);
+	if (in.lo == in.hi)
+		snprintf(out, TNSET_TEXT, "%s", lo.text);
+	else
+		snprintf(out, TNSET_TEXT, "%s-%s", lo.text, hi.text);
 }

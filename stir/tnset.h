@@ -27,6 +27,11 @@ bool tnset_has(const struct tnset *set, uint64_t key);
 bool tnset_within(const struct tnset *inner, const struct tnset *outer);
 enum rc tnset_intersect(const struct tnset *a, const struct tnset *b, struct tnset **out,
     struct fault *f) MUST_CHECK;
+/* What is in a or in b, and what is in a alone.  NULL is the empty set. */
+enum rc tnset_union(const struct tnset *a, const struct tnset *b, struct tnset **out,
+    struct fault *f) MUST_CHECK;
+enum rc tnset_subtract(const struct tnset *a, const struct tnset *b, struct tnset **out,
+    struct fault *f) MUST_CHECK;
 uint64_t tnset_count(const struct tnset *set); /* numbers, saturating */
 size_t tnset_len(const struct tnset *set);     /* intervals */
 struct tn_interval tnset_at(const struct tnset *set, size_t i);
@@ -36,5 +41,9 @@ struct tn_interval tnset_at(const struct tnset *set, size_t i);
  * RC_INVALID invalid_tn.
  */
 enum rc tnset_parse(struct span text, struct tn_interval *out, struct fault *f) MUST_CHECK;
+
+/* The same text of an interval of a set. */
+enum { TNSET_TEXT = 2 * TN_MAX + 2 };
+void tnset_text(struct tn_interval in, char out[TNSET_TEXT]);
 
 #endif

@@ -119,6 +119,16 @@ hand_body(struct api_call *call, enum hand kind, json_t **out, struct fault *f)
 	return RC_OK;
 }
 
+void
+admin_start(
+    struct api_call *call, enum hand kind, const char *tenant, const char *name, json_t *body)
+{
+	struct fault f = { 0 };
+
+	answer_started(call,
+	    front_hand(call->front, kind, tenant, name, body, call->conn->caller.uid, &f), &f);
+}
+
 static void
 answer_hand(struct api_call *call, enum hand kind, const char *tenant, const char *name)
 {
@@ -129,8 +139,7 @@ answer_hand(struct api_call *call, enum hand kind, const char *tenant, const cha
 		api_problem(call, &f);
 		return;
 	}
-	answer_started(call,
-	    front_hand(call->front, kind, tenant, name, body, call->conn->caller.uid, &f), &f);
+	admin_start(call, kind, tenant, name, body);
 }
 
 static void

@@ -19,4 +19,12 @@ void admin_accounts(struct api_call *call);
 void admin_job(struct api_call *call);
 void admin_metrics(struct api_call *call);
 
+/* numbers_api.c */
+void admin_numbers(struct api_call *call);
+void admin_change_numbers(struct api_call *call);
+
+/* Have the builder do it and answer with the job.  name may be NULL; body is taken over. */
+void admin_start(
+    struct api_call *call, enum hand kind, const char *tenant, const char *name, json_t *body);
+
 #endif

@@ -28,6 +28,8 @@ static const struct api_route routes[] = {
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/revoke", admin_revoke },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/accounts", "", admin_accounts },
 	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "", admin_account },
+	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/tenants/", "/numbers", admin_numbers },
+	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/tenants/", "/numbers", admin_change_numbers },
 	{ API_ADMIN, HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
 	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/events", "", admin_events },

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/channel.h"
+#include "agent/front/numbers.h"
 #include "agent/front/ops.h"
 #include "agent/front/revoke.h"
 #include "agent/front/works.h"
@@ -474,13 +475,19 @@ note_reload(struct builder *b, const struct fault *f)
 }
 
 static void
-tell_changed(struct builder *b)
+tell(struct builder *b, const char *event)
 {
 	struct fault why = { 0 };
 
 	if (b->renewer_fd >= 0 &&
-	    renewer_send(b, json_pack("{s:s}", "event", "changed"), &why) != RC_OK)
+	    renewer_send(b, json_pack("{s:s}", "event", event), &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "renewer", &why);
+}
+
+static void
+tell_changed(struct builder *b)
+{
+	tell(b, "changed");
 }
 
 static void
@@ -556,8 +563,9 @@ by_hand(struct builder *b, const struct job *job, json_t **result, int64_t *agai
 	if (rc == RC_OK && call.event != NULL)
 		rc = send_event(b, &call, f);
 	json_decref(call.event);
+	/* Numbers are in no file that the renewer reads. */
 	if (b->works.set->generation != before)
-		tell_changed(b);
+		tell(b, job->hand == HAND_NUMBERS ? "plan" : "changed");
 	if (rc == RC_OK)
 		*result = TAKE(out);
 	return rc;
@@ -726,8 +734,11 @@ static void
 chores(struct builder *b)
 {
 	const struct works *w = &b->works;
-	uint64_t before = w->set != NULL ? w->set->generation : 0;
+	uint64_t before;
 
+	if (numbers_close(&b->works, now_s()))
+		tell(b, "plan");
+	before = w->set != NULL ? w->set->generation : 0;
 	b->chore_at_s = works_chores(&b->works, now_s());
 	if (w->set != NULL && w->set->generation != before)
 		tell_changed(b);

@@ -26,6 +26,11 @@ struct credset_base {
 	struct credset_index index;
 	size_t slots;
 	unsigned ppts;
+	/*
+	 * Where only numbers differ from what was read: the base that owns all
+	 * parts but the tenants' array and the numbers in it.  NULL: it owns them.
+	 */
+	struct credset_base *root;
 };
 
 /* ---- credentials ---- */
@@ -543,6 +548,21 @@ credset_base_new(const struct credset_parts *parts, struct credset_base **out, s
 	return RC_OK;
 }
 
+/* Its numbers are its own wherever they are not the root's. */
+static void
+config_unshare(struct config *c, const struct config *root)
+{
+	for (size_t i = 0; c != NULL && c->tenant != NULL && i < c->tenants; i++) {
+		if (c->tenant[i].numbers != root->tenant[i].numbers)
+			tnset_free(c->tenant[i].numbers);
+		if (c->tenant[i].asked != root->tenant[i].asked)
+			tnset_free(c->tenant[i].asked);
+	}
+	if (c != NULL)
+		free(c->tenant);
+	free(c);
+}
+
 void
 credset_base_release(struct credset_base *b)
 {
@@ -550,6 +570,12 @@ credset_base_release(struct credset_base *b)
 		return;
 	buf_free(&b->index.segment_mem);
 	buf_free(&b->index.list_mem);
+	if (b->root != NULL) {
+		config_unshare(b->parts.config, b->root->parts.config);
+		credset_base_release(b->root);
+		free(b);
+		return;
+	}
 	ctlogs_free(b->parts.ctlogs);
 	anchors_free(b->parts.anchors);
 	anchors_free(b->parts.authority_anchors);
@@ -700,12 +726,13 @@ credset_observe(struct credset *s, struct contents *t)
 	s->contents = t;
 }
 
-enum rc
-credset_copy(const struct credset *s, struct credset **out, struct fault *f)
+static enum rc
+copy_onto(
+    struct credset_base *base, const struct credset *s, struct credset **out, struct fault *f)
 {
 	AUTO_CREDSET *copy = NULL;
 
-	TRY(credset_new(s->base, &copy, f));
+	TRY(credset_new(base, &copy, f));
 	for (size_t i = 0; i < s->slots; i++) {
 		if (s->slot[i] != NULL)
 			copy->slot[i] = credential_ref(s->slot[i]);
@@ -718,6 +745,113 @@ credset_copy(const struct credset *s, struct credset **out, struct fault *f)
 		credset_observe(copy, s->contents);
 	*out = TAKE(copy);
 	return RC_OK;
+}
+
+enum rc
+credset_copy(const struct credset *s, struct credset **out, struct fault *f)
+{
+	return copy_onto(s->base, s, out, f);
+}
+
+/* ---- the same with other numbers ---- */
+
+static enum rc
+copy_numbers(
+    const struct tnset *from, const struct tnset *root, struct tnset **out, struct fault *f)
+{
+	if (from == NULL || from == root) {
+		*out = (struct tnset *)(uintptr_t)from;
+		return RC_OK;
+	}
+	return tnset_union(from, NULL, out, f);
+}
+
+/* As change says, as root has it, or as it was before. */
+static enum rc
+renumber_one(struct config_tenant *t, const struct config_tenant *root,
+    const struct credset_renumber *change, struct fault *f)
+{
+	struct tnset *listed = root->renumbered ? root->listed : root->numbers;
+	const struct tnset *numbers = change != NULL ? change->numbers : t->numbers;
+	const struct tnset *asked = change != NULL ? change->asked : t->asked;
+
+	t->numbers = root->numbers; /* until they are copied: nothing to free */
+	t->asked = root->asked;
+	TRY(copy_numbers(numbers, root->numbers, &t->numbers, f));
+	TRY(copy_numbers(asked, root->asked, &t->asked, f));
+	if (change == NULL)
+		return RC_OK;
+	t->listed = listed;
+	t->renumbered = true;
+	t->renumber_at_s = change->renumber_at_s;
+	return RC_OK;
+}
+
+static enum rc
+renumber_config(struct config *c, const struct config *from, const struct config *root,
+    const struct credset_renumber *change, size_t n, struct fault *f)
+{
+	size_t k = 0;
+
+	c->tenant = calloc(from->tenants + 1, sizeof *c->tenant);
+	if (c->tenant == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu tenants", from->tenants);
+	for (size_t i = 0; i < from->tenants; i++) /* nothing of its own yet */
+		c->tenant[i] = root->tenant[i];
+	for (size_t i = 0; i < from->tenants; i++) {
+		bool changed = k < n && change[k].tenant == i;
+		struct config_tenant t = from->tenant[i];
+		enum rc rc = renumber_one(&t, &root->tenant[i], changed ? &change[k] : NULL, f);
+
+		c->tenant[i] = t;
+		TRY(rc);
+		k += changed;
+	}
+	return RC_OK;
+}
+
+static enum rc
+base_renumber(const struct credset *s, const struct credset_renumber *change, size_t n,
+    struct credset_base **out, struct fault *f)
+{
+	struct credset_base *root = s->base->root != NULL ? s->base->root : s->base;
+	AUTO_CREDSET_BASE *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
+	atomic_init(&b->refs, 1);
+	atomic_fetch_add_explicit(&root->refs, 1, memory_order_relaxed);
+	b->root = root;
+	b->parts = root->parts;
+	b->slots = root->slots;
+	b->ppts = root->ppts;
+	b->parts.config = malloc(sizeof *b->parts.config);
+	if (b->parts.config == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a configuration");
+	*b->parts.config = *root->parts.config;
+	b->parts.config->tenant = NULL;
+	TRY(renumber_config(b->parts.config, s->config, root->parts.config, change, n, f));
+	TRY(index_config(&b->index, b->parts.config, f));
+	*out = TAKE(b);
+	return RC_OK;
+}
+
+enum rc
+credset_renumber(const struct credset *s, const struct credset_renumber *change, size_t n,
+    struct credset **out, struct fault *f)
+{
+	AUTO_CREDSET_BASE *base = NULL;
+
+	TRY(base_renumber(s, change, n, &base, f));
+	return copy_onto(base, s, out, f);
+}
+
+bool
+credset_same_files(const struct credset *a, const struct credset *b)
+{
+	const struct credset_base *x = a->base->root != NULL ? a->base->root : a->base;
+
+	return x == (b->base->root != NULL ? b->base->root : b->base);
 }
 
 /* Its key is in the token, and its certificate valid. */

@@ -266,6 +266,26 @@ struct credset_parts {
  */
 enum rc credset_base_new(
     const struct credset_parts *parts, struct credset_base **out, struct fault *f) MUST_CHECK;
+/*
+ * What holds of a tenant's numbers from now on.  The sets are copied; asked
+ * may be NULL.
+ */
+struct credset_renumber {
+	size_t tenant; /* index in config, ascending */
+	const struct tnset *numbers, *asked;
+	int64_t renumber_at_s;
+};
+
+/*
+ * The same set, every credential shared, with other numbers of n tenants.  Its
+ * configuration is another one, which shares all else with that of s.
+ */
+enum rc credset_renumber(const struct credset *s, const struct credset_renumber *change,
+    size_t n, struct credset **out, struct fault *f) MUST_CHECK;
+
+/* Were both made of one reading of the files?  Then only numbers differ, by index of tenant. */
+bool credset_same_files(const struct credset *a, const struct credset *b);
+
 void credset_base_release(struct credset_base *b); /* NULL is fine */
 const uint8_t *credset_judged_by(const struct credset *s);
 

@@ -131,9 +131,12 @@ record_by_hand(
 	AUTO_BUF members = BUF_INIT(1024);
 
 	jw_str(&members, "operation", hand_name(kind));
-	jw_str(&members, name != NULL ? "credential" : "ca", name != NULL ? name : tenant);
+	if (name != NULL)
+		jw_str(&members, "credential", name);
+	else if (kind == HAND_ACCOUNT)
+		jw_str(&members, "ca", tenant);
 	jw_uint(&members, "uid", uid);
-	record(fr, "by_hand", name != NULL ? tenant : NULL, NULL, &members);
+	record(fr, "by_hand", kind != HAND_ACCOUNT ? tenant : NULL, NULL, &members);
 }
 
 uint64_t

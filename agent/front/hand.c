@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "agent/front/acme_ops.h"
+#include "agent/front/numbers.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
 #include "agent/front/store.h"
@@ -339,6 +340,41 @@ hand_revoke(struct hand_call *call, json_t *result, struct fault *f)
 	return op_put(result, "answer", json_string(r->answer), f);
 }
 
+/* ---- numbers ---- */
+
+static enum rc
+read_entries(const json_t *body, const char *member, struct tnset **out, struct fault *f)
+{
+	AUTO_BUF list = BUF_INIT(NUMBERS_MAX_ENTRIES * sizeof(struct tn_interval));
+	const json_t *all = json_object_get(body, member), *one;
+	size_t i;
+
+	json_array_foreach (all, i, one) {
+		struct tn_interval in = { 0 };
+		struct fault why = { 0 };
+
+		if (tnset_parse(jtext_span(one), &in, &why) != RC_OK)
+			return REFUSE(f, RC_INVALID, INVALID_TN, member,
+			    "entry %zu of '%s': %s; write \"12025550100\" or "
+			    "\"12025550110-12025550119\"",
+			    i + 1, member, why.detail);
+		buf_put(&list, &in, sizeof in);
+	}
+	TRY(buf_check(&list, f));
+	return tnset_build((const struct tn_interval *)(const void *)list.ptr,
+	    list.len / sizeof(struct tn_interval), out, f);
+}
+
+static enum rc
+hand_numbers(struct hand_call *call, json_t *result, struct fault *f)
+{
+	AUTO(tnset) *add = NULL, *remove = NULL;
+
+	TRY(read_entries(call->body, "add", &add, f));
+	TRY(read_entries(call->body, "remove", &remove, f));
+	return numbers_change(call->w, call->tenant, add, remove, call->now_s, result, f);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -354,6 +390,7 @@ static const struct {
 	[HAND_TOKEN] = { "token", hand_token, { { "token", false } } },
 	[HAND_REVOKE] = { "revoke", hand_revoke,
 	    { { "serial", true }, { "reason", true }, { "by", true } } },
+	[HAND_NUMBERS] = { "numbers", hand_numbers, { { NULL, false } } },
 	/* clang-format on */
 };
 static_assert(ARRAY_LEN(rows) == HAND__COUNT, "a row for each");

@@ -22,6 +22,11 @@ enum hand {
 	HAND_JUDGE,   /* body {"token"}: a report of all that is wrong with it */
 	HAND_TOKEN,   /* body {"token"}: the same; a good one goes to the renewer */
 	HAND_REVOKE, /* body {"serial", "reason", "by"} or none: {"serial", "state", "answer"} */
+	/*
+	 * Of a tenant, without a name; body {"add": [TN], "remove": [TN]}, one of
+	 * them or both: {"tenant", "added", "removed", "numbers"}
+	 */
+	HAND_NUMBERS,
 	HAND__COUNT
 };
 

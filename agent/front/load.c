@@ -2,6 +2,7 @@
 
 #include "agent/front/judge.h"
 #include "agent/front/keyfile.h"
+#include "agent/front/numbers.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/revocation.h"
@@ -82,13 +83,21 @@ parts_free(struct credset_parts *p)
 	peers_free(p->peers);
 }
 
+/* How the files are read: at a reload there is something to fall back on. */
+struct reading {
+	const char *config_file;
+	int64_t now_s;
+	bool strict;
+};
+
 static enum rc
-read_parts(const char *config_file, struct credset_parts *p, struct fault *f)
+read_parts(const struct reading *r, struct credset_parts *p, struct fault *f)
 {
 	AUTO_BUF seen = BUF_INIT(ANCHORS_FILE_MAX + CTLOGS_FILE_MAX + 2);
 	AUTO_BUF apart = BUF_INIT(ANCHORS_FILE_MAX); /* judges no credential */
 
-	TRY(config_read(config_file, &p->config, f));
+	TRY(config_read(r->config_file, &p->config, f));
+	TRY(numbers_load(p->config, r->now_s, r->strict, f));
 	TRY(read_anchors("trust_anchors", p->config->trust_anchors, &seen, &p->anchors, f));
 	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
 	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,
@@ -101,10 +110,10 @@ read_parts(const char *config_file, struct credset_parts *p, struct fault *f)
 }
 
 static enum rc
-read_base(const char *config_file, struct credset_base **out, struct fault *f)
+read_base(const struct reading *r, struct credset_base **out, struct fault *f)
 {
 	struct credset_parts p = { 0 };
-	enum rc rc = read_parts(config_file, &p, f);
+	enum rc rc = read_parts(r, &p, f);
 
 	if (rc == RC_OK)
 		rc = credset_base_new(&p, out, f);
@@ -587,7 +596,7 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 	struct load l = { .old = old, .accounts = &found, .changes = &later, .now_s = now_s };
 	enum rc rc;
 
-	TRY(read_base(config_file, &base, f));
+	TRY(read_base(&(struct reading){ config_file, now_s, old != NULL }, &base, f));
 	TRY(credset_new(base, &set, f));
 	if (old != NULL)
 		TRY(same_tokens(old->config, set->config, f));
@@ -716,7 +725,7 @@ load_first(const char *config_file, size_t most, int64_t now_s, struct credset *
 	struct load l = { .accounts = &found, .now_s = now_s };
 	enum rc rc;
 
-	TRY(read_base(config_file, &base, f));
+	TRY(read_base(&(struct reading){ config_file, now_s, false }, &base, f));
 	TRY(credset_new(base, &set, f));
 	TRY(accounts_load(set->config, &found, f));
 	l.set = set;
@@ -756,7 +765,7 @@ load_look(const char *config_file, int64_t now_s, struct credset **out, struct f
 	struct load l = { .accounts = &accounts, .now_s = now_s, .looks = true };
 	enum rc rc;
 
-	TRY(read_base(config_file, &base, f));
+	TRY(read_base(&(struct reading){ config_file, now_s, true }, &base, f));
 	TRY(credset_new(base, &set, f));
 	TRY(accounts_load(set->config, &accounts, f));
 	l.set = set;

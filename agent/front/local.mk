@@ -27,6 +27,7 @@ libfront_la_SOURCES = \
 	agent/front/jw.c agent/front/jw.h \
 	agent/front/notice.c agent/front/notice.h \
 	agent/front/listener.c agent/front/listener.h \
+	agent/front/numbers_api.c \
 	agent/front/loop.c agent/front/loop.h \
 	agent/front/policy.c agent/front/policy.h \
 	agent/front/replay.c agent/front/replay.h \

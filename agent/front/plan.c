@@ -91,10 +91,12 @@ form_or_null(const struct want *w)
 }
 
 static json_t *
-active_or_null(
-    const struct credential *c, const struct config_credential *cc, const struct want *want)
+active_or_null(const struct config_tenant *t, const struct credential *c,
+    const struct config_credential *cc, const struct want *want)
 {
 	AUTO_BUF id = BUF_INIT(ARI_MAX);
+	/* What is changed by command is gathered first: no order for each number. */
+	bool gathers = t->renumber_at_s != 0;
 	const struct cert *leaf;
 	json_t *ari;
 
@@ -107,7 +109,7 @@ active_or_null(
 		ari = json_null();
 	return json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", leaf->serial, "not_before",
 	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id", ari,
-	    "as_configured", want_met(want, cc, leaf));
+	    "as_configured", gathers || want_met(want, cc, leaf));
 }
 
 static json_t *
@@ -131,7 +133,7 @@ row_of(const struct config *config, const struct config_tenant *t,
 	    "claim_agent", text_or_null(cc->claim_agent), "tnauthlist",
 	    octets_or_null(&want->tnauth_der), "constraints",
 	    octets_or_null(&want->constraints_der), "constraints_form", form_or_null(want),
-	    "domain", domain_or_null(config, cc), "active", active_or_null(c, cc, want),
+	    "domain", domain_or_null(config, cc), "active", active_or_null(t, c, cc, want),
 	    "installed_at", installed);
 }
 

@@ -63,14 +63,29 @@ lost(void *arg)
 	((struct prove *)arg)->conn = NULL;
 }
 
+/* The same tenant where only numbers have moved since: they are decided about now. */
+static void
+follow_charges(struct prove *p, const struct config *was, const struct config *now)
+{
+	for (size_t i = 0; i < p->call.len; i++) {
+		struct decide_charge *c = &p->charge[i];
+
+		if (c->tenant != NULL)
+			c->tenant = &now->tenant[c->tenant - was->tenant];
+	}
+}
+
 /* What was verified, and what it was charged to, is of a configuration that is gone. */
 static void
 check_config(struct prove *p)
 {
+	const struct credset *was = p->snapshot->set, *now = p->desk->now->set;
 	struct fault f = { 0 };
 
-	if (p->desk->now->set->config == p->snapshot->set->config)
+	if (credset_same_files(was, now)) {
+		follow_charges(p, was->config, now->config);
 		return;
+	}
 	(void)REFUSE(&f, RC_BUSY, OVERLOADED, "delegate",
 	    "the configuration changed while the delegate's PASSporT was verified: ask again");
 	for (size_t i = 0; i < p->call.len; i++) {

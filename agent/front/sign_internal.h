@@ -124,6 +124,10 @@ void sign_answer_fault(struct conn *c, const struct sign_face *face, const struc
 enum rc sign_build(struct sign_job *j, const struct sign_request *r, const struct decision *x,
     struct fault *f) MUST_CHECK;
 
+/* tn_key of the numbers that x's tenant has to list; returns how many. */
+size_t sign_listed(const struct decision *x, uint64_t key[PASSPORT_MAX_DEST]);
+bool sign_lists(const struct config_tenant *t, const uint64_t *key, size_t n);
+
 /*
  * May what was decided be signed by this credential of the job's tenant in the
  * set that is in force now?  Asked where a signature begins that was not

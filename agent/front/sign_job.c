@@ -68,15 +68,27 @@ build_for(struct sign_job *j, struct fault *f)
 	return headers_digest(d->headers, &header, payload, j->call.digest, f);
 }
 
-static void
-keep_listed(struct sign_job *j, const struct decision *x)
+size_t
+sign_listed(const struct decision *x, uint64_t key[PASSPORT_MAX_DEST])
 {
 	size_t n = 0;
 	const struct tn *list = passport_authorising(&x->passport, &n);
 
-	j->listeds = x->listed ? n : 0;
-	for (size_t i = 0; i < j->listeds; i++)
-		j->listed[i] = tn_key(&list[i]);
+	if (!x->listed)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		key[i] = tn_key(&list[i]);
+	return n;
+}
+
+bool
+sign_lists(const struct config_tenant *t, const uint64_t *key, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (t->numbers == NULL || !tnset_has(t->numbers, key[i]))
+			return false;
+	}
+	return true;
 }
 
 enum rc
@@ -90,7 +102,7 @@ sign_build(
 	j->credential = x->credential;
 	j->attest = x->attest.granted;
 	j->ppt = r->ppt;
-	keep_listed(j, x);
+	j->listeds = sign_listed(x, j->listed);
 	j->others = r->dry_run ? 0 : x->others;
 	if (j->others > 0)
 		memcpy(j->other, x->other, j->others * sizeof j->other[0]);
@@ -104,16 +116,6 @@ sign_build(
 
 /* ---- what was confirmed meanwhile ---- */
 
-static bool
-is_listed(const struct sign_job *j, const struct config_tenant *t)
-{
-	for (size_t i = 0; i < j->listeds; i++) {
-		if (t->numbers == NULL || !tnset_has(t->numbers, j->listed[i]))
-			return false;
-	}
-	return true;
-}
-
 enum rc
 sign_holds(const struct sign_job *j, const struct config_credential *cc,
     const struct credential *c, struct fault *f)
@@ -126,7 +128,8 @@ sign_holds(const struct sign_job *j, const struct config_credential *cc,
 		return RC_OK;
 	if (credset_find(now, j->tenant->name, cc->name, &at) &&
 	    now->config->tenant[at.tenant].enabled &&
-	    is_listed(j, &now->config->tenant[at.tenant]) && credset_serves(now, at, c))
+	    sign_lists(&now->config->tenant[at.tenant], j->listed, j->listeds) &&
+	    credset_serves(now, at, c))
 		return RC_OK;
 	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
 	    "the configuration or the credential changed while the token signed: ask again");

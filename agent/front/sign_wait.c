@@ -53,10 +53,12 @@ static enum rc
 still_holds(const struct desk *d, const struct decision *x, struct fault *f)
 {
 	const struct credset *now = d->now->set;
+	uint64_t key[PASSPORT_MAX_DEST];
 	struct credset_place at;
 
-	if (now->config != x->set->config ||
+	if (!credset_same_files(now, x->set) ||
 	    !credset_find(now, x->tenant->name, x->config->name, &at) ||
+	    !sign_lists(&now->config->tenant[at.tenant], key, sign_listed(x, key)) ||
 	    !credset_serves(now, at, x->credential))
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
 		    "the configuration or the credential changed while the originals were "

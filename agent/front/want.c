@@ -26,13 +26,14 @@ want_spc(const struct config_credential *c, struct buf *out, struct fault *f)
 static enum rc
 want_numbers(const struct config_tenant *t, struct buf *out, struct fault *f)
 {
+	const struct tnset *numbers = t->asked != NULL ? t->asked : t->numbers;
 	AUTO_FREE struct tnauth_entry *entry = NULL;
 	struct fault why = { 0 };
 	size_t n = 0;
 
-	if (t->numbers == NULL || tnset_len(t->numbers) == 0)
+	if (numbers == NULL || tnset_len(numbers) == 0)
 		return FAULT(f, RC_INVALID, "no_numbers", "the tenant has no numbers");
-	if (tnauth_from_set(t->numbers, TNAUTH_MAX_ENTRIES, &entry, &n, &why) != RC_OK)
+	if (tnauth_from_set(numbers, TNAUTH_MAX_ENTRIES, &entry, &n, &why) != RC_OK)
 		return FAULT(f, why.rc, "too_many_numbers", "%s", why.detail);
 	return tnauth_encode(out, entry, n, f);
 }

@@ -2,6 +2,7 @@
 
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
+#include "agent/front/numbers.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
@@ -47,7 +48,9 @@ enum rc
 works_init(
     struct works *w, const char *config_file, const struct works_out *out, struct fault *f)
 {
-	*w = (struct works){ .out = *out, .changes_at_s = INT64_MAX };
+	*w = (struct works){
+		.out = *out, .changes_at_s = INT64_MAX, .renumber_at_s = INT64_MAX
+	};
 	w->config_file = strdup(config_file);
 	if (w->config_file == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
@@ -78,6 +81,8 @@ works_done(struct works *w)
 static void
 loaded(struct works *w, int64_t now_s)
 {
+	w->renumber_at_s = numbers_due_s(w->set->config);
+	numbers_settle(w->set->config);
 	load_rest_done(&w->rest);
 	spare_load(w);
 	publish_look(w->set, now_s);
@@ -157,6 +162,8 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	credset_release(w->set);
 	w->set = TAKE(set);
 	revoke_tell(w);
+	w->renumber_at_s = numbers_due_s(w->set->config);
+	numbers_settle(w->set->config);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
@@ -368,7 +375,7 @@ int64_t
 works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
-		w->used_at_s, w->revoke_at_s };
+		w->used_at_s, w->revoke_at_s, w->renumber_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)

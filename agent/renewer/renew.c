@@ -1110,7 +1110,7 @@ renew_event(struct renew *r, const json_t *event)
 		on_token(r, event);
 	if (kind != NULL && strcmp(kind, "errand") == 0)
 		errands_ask(r->errands);
-	if (kind != NULL && strcmp(kind, "changed") == 0)
+	if (kind != NULL && (strcmp(kind, "changed") == 0 || strcmp(kind, "plan") == 0))
 		r->plan_due = true;
 }
 

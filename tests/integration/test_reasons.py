@@ -332,6 +332,76 @@ def number_removed(machine: Machine) -> None:
     equal(machine.sign("12025550113", tenant="twin1").status, 200)
 
 
+def numbers_by_command(machine: Machine, *args: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        [str(BUILD / "vesper"), "tenant", "numbers", *args], input=stdin, text=True,
+        env={**os.environ, "VESPER_ADMIN_SOCKET": machine.admin_socket}, timeout=60,
+        capture_output=True, check=False)
+    equal(done.returncode, 0, done.stderr)
+    return done.stdout
+
+
+# D-60
+def number_removed_by_command(machine: Machine) -> None:
+    """At once, and whatever the files say at a reload, until it is added again."""
+    said = numbers_by_command(machine, "remove", "twin1", "12025550113")
+    equal(said, "twin1: 0 added, 1 removed, 0 numbers\n")
+    refused(machine, "tn_not_authorized", "12025550113", tenant="twin1")
+    reload(machine)
+    refused(machine, "tn_not_authorized", "12025550113", tenant="twin1")
+    true("by command 0 added, 1 removed" in numbers_by_command(machine, "list", "twin1"),
+         "not listed as removed")
+    equal(machine.sign("12025550113", tenant="twin2").status, 200, "another tenant's right")
+    numbers_by_command(machine, "add", "twin1", "-", stdin="# back again\n12025550113 # this\n")
+    equal(machine.sign("12025550113", tenant="twin1").status, 200)
+    equal(numbers_by_command(machine, "list", "twin1").splitlines()[1:], ["12025550113"])
+
+
+def number_pending_by_command(machine: Machine) -> None:
+    """Configured at once; the certificate that covers it is still to come."""
+    numbers_by_command(machine, "add", "twin1", "12025550176-12025550177")
+    refused(machine, "number_pending", "12025550177", tenant="twin1")
+    equal(machine.sign("12025550113", tenant="twin1").status, 200)
+    listed = http.request(machine.admin_socket, "GET", "/v1/tenants/twin1/numbers").json
+    equal((listed["count"], listed["added"], listed["pending"]), (3, 2, 2))
+    true(listed["renumber_at"] is not None, "nothing is gathered")
+    numbers_by_command(machine, "remove", "twin1", "12025550176-12025550177")
+    refused(machine, "tn_not_authorized", "12025550177", tenant="twin1")
+
+
+# method, path and body on the administration socket, status, reason
+NUMBERS_REFUSED = [
+    ("GET", "/v1/tenants/nobody/numbers", None, 404, "not_found"),
+    ("POST", "/v1/tenants/nobody/numbers", {"add": ["1"]}, 404, "not_found"),
+    ("GET", "/v1/tenants/twin1/numbers?after=", None, 400, "invalid_tn"),
+    ("GET", "/v1/tenants/twin1/numbers?after=+1", None, 400, "invalid_tn"),
+    ("GET", "/v1/tenants/twin1/numbers?before=1", None, 400, "invalid_member"),
+    ("POST", "/v1/tenants/twin1/numbers", {}, 400, "missing_member"),
+    ("POST", "/v1/tenants/twin1/numbers", {"add": []}, 400, "missing_member"),
+    ("POST", "/v1/tenants/twin1/numbers", {"add": "1"}, 400, "invalid_member"),
+    ("POST", "/v1/tenants/twin1/numbers", {"remove": [1]}, 400, "invalid_member"),
+    ("POST", "/v1/tenants/twin1/numbers", {"add": ["1"], "set": ["2"]}, 400, "unknown_member"),
+    ("POST", "/v1/tenants/twin1/numbers", {"add": ["1"] * 2049}, 413, "too_large"),
+    ("PUT", "/v1/tenants/twin1/numbers", {"add": ["1"]}, 405, "method_not_allowed"),
+]
+
+
+def numbers_refused(machine: Machine) -> None:
+    for method, path, body, status, reason in NUMBERS_REFUSED:
+        answer = http.request(machine.admin_socket, method, path, body)
+        equal((answer.status, answer.reason), (status, reason), f"{method} {path} {body!r:.60}")
+    for body, reason in (({"add": ["1202555O100"]}, "invalid_tn"),
+                         ({"remove": ["2-1"]}, "invalid_tn"),
+                         ({"add": ["15"], "remove": ["10-19"]}, "invalid_member")):
+        job = http.request(machine.admin_socket, "POST", "/v1/tenants/twin1/numbers", body).json
+        done = wait_for("the job", lambda j=job: (lambda a: a if a["state"] != "running" else None)(
+            http.request(machine.admin_socket, "GET", f"/v1/jobs/{j['job']}").json), 30)
+        equal((done["state"], done["reason"]), ("failed", reason), str(body))
+    equal(machine.ask("POST", "/v1/tenants/twin1/numbers", {"add": ["1"]}).status, 404,
+          "the callers' socket")
+    equal(numbers_by_command(machine, "list", "twin1").splitlines()[1:], ["12025550113"])
+
+
 def failed_reload(machine: Machine) -> None:
     """Why it failed names a tenant and its file: no other caller's business."""
     path = machine.config / "tenants.d/twin1.conf"
@@ -519,7 +589,8 @@ def main() -> int:
             cases.refusal(function.__name__, function, machine)
         for function in (good_ones_are_signed, commitments_are_proven, salts_are_nowhere_else,
                          rate_limited, stranger_is_refused, number_pending,
-                         number_removed, failed_reload, sct_policy, audit_unavailable,
+                         number_removed_by_command, number_pending_by_command,
+                         numbers_refused, number_removed, failed_reload, sct_policy, audit_unavailable,
                          hsm_timeout_and_overloaded,
                          hsm_unavailable, disabled_without_the_token, credential_unusable_and_expired):
             cases.case(function.__name__, function, machine)

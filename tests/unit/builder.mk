@@ -75,3 +75,8 @@ UNIT_TESTS += tests/unit/test_revoke
 tests_unit_test_revoke_SOURCES = tests/unit/test_revoke.c $(BWORLD) $(CRASH) tests/unit/rows.h
 tests_unit_test_revoke_LDADD = $(BUILDER_LDADD)
 tests_unit_test_revoke_LDFLAGS = $(CRASH_WRAP)
+
+UNIT_TESTS += tests/unit/test_numbers
+tests_unit_test_numbers_SOURCES = tests/unit/test_numbers.c $(BWORLD) $(CRASH)
+tests_unit_test_numbers_LDADD = $(BUILDER_LDADD)
+tests_unit_test_numbers_LDFLAGS = $(CRASH_WRAP)

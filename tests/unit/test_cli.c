@@ -403,6 +403,19 @@ static struct run_case {
 	const char *err;    /* a part of stderr; NULL: nothing there */
 } cases[] = {
 	/* clang-format off */
+	{ "tenant: nothing", "tenant", "", 2, { NULL }, "tenant test TENANT, or tenant numbers" },
+	{ "tenant numbers: no verb", "tenant numbers", "", 2, { NULL }, "numbers list TENANT" },
+	{ "tenant numbers: no such verb", "tenant numbers set acme 1", "", 2, { NULL }, "list TENANT" },
+	{ "tenant numbers: list of none", "tenant numbers list", "", 2, { NULL }, "list TENANT" },
+	{ "tenant numbers: list of two", "tenant numbers list a b", "", 2, { NULL }, "list TENANT" },
+	{ "tenant numbers: no number", "tenant numbers add acme", "", 2, { NULL }, "list TENANT" },
+	{ "tenant numbers: no name", "tenant numbers add A/b 1", "", 2, { NULL }, "no name of a tenant" },
+	{ "tenant numbers: no telephone number", "tenant numbers add acme 1 12x", "", 2, { NULL },
+	    "write 12025550100 or 12025550110-12025550119" },
+	{ "tenant numbers: a line that is none", "tenant numbers remove acme -",
+	    "# two\n\n 12025550100 # one\n12025550119-12025550110\n", 2, { NULL }, "line 4" },
+	{ "tenant numbers: an empty list is nothing to do", "tenant numbers add acme -",
+	    "# none\n\n", 0, { NULL }, NULL },
 	{ "version", "version", "", 0, { "vesper " VESPER_VERSION, VESPER_DRAFT }, NULL },
 	{ "version as an option", "--version", "", 0, { "vesper " VESPER_VERSION }, NULL },
 	{ "version as an option with more", "--version status", "", 2, { NULL }, "--version" },

@@ -1000,6 +1000,102 @@ what_was_confirmed_is_not_signed(void **state)
 	close(s.fd);
 }
 
+static bool
+is_job_over(void *arg)
+{
+	return front_job(&fr, *(const uint64_t *)arg)->state != JOB_RUNNING;
+}
+
+/* By command, and confirmed. */
+static void
+change_numbers(const char *verb, const char *number)
+{
+	struct fault f = { 0 };
+	uint64_t id = front_hand(
+	    &fr, HAND_NUMBERS, "acme", NULL, json_pack("{s:[s]}", verb, number), 0, &f);
+
+	assert_true(id != 0);
+	(void)turn_until(is_job_over, &id);
+	if (front_job(&fr, id)->state != JOB_DONE)
+		fail_msg("%s", front_job(&fr, id)->fault.detail);
+}
+
+static const struct {
+	const char *verb, *number;
+	bool signs;
+} moved[] = {
+	{ "add", "12025550107", true },
+	{ "remove", "12025550107", true },
+	{ "remove", "12025550100", false },
+};
+
+/* D-60: what is at the token when a command is confirmed is given out by what it says. */
+static void
+a_number_that_has_moved_is_not_signed(void **state)
+{
+	struct signer s = make_signable();
+	size_t failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(moved); i++) {
+		struct exchange *x = ask_to_sign("moved");
+
+		(void)turn_until(is_holding, &s);
+		change_numbers(moved[i].verb, moved[i].number);
+		let_go(&s);
+		failed += !moved[i].signs;
+		expect_answer(x, moved[i].signs ? "HTTP/1.1 200 " : "HTTP/1.1 503 ",
+		    moved[i].signs ? "\"passport\":" : "overloaded");
+		(void)turn_until(is_nothing_left, NULL);
+	}
+	expect_answer(ask_to_sign("gone"), "HTTP/1.1 403 ", "tn_not_authorized");
+	(void)turn_until(are_told, &failed);
+	assert_int_equal(count_in_trail(FAILED), failed);
+	assert_int_equal(count_in_trail("\"event\":\"numbers_removed\""), 2);
+	assert_int_equal(count_in_trail("\"operation\":\"numbers\""), ARRAY_LEN(moved));
+	close(s.fd);
+}
+
+/* The same while its originals are verified. */
+static void
+a_number_that_has_moved_waits_for_nothing(void **state)
+{
+	struct signer s = make_signable();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(moved); i++) {
+		struct exchange *x;
+
+		set_door(true);
+		x = ask_div("waits", time(NULL));
+		(void)turn_until(is_put_off, NULL);
+		change_numbers(moved[i].verb, moved[i].number);
+		set_door(false);
+		expect_answer(x, moved[i].signs ? "HTTP/1.1 200 " : "HTTP/1.1 503 ",
+		    moved[i].signs ? "\"dry_run\":true" : "while the originals were verified");
+		(void)turn_until(is_nothing_left, NULL);
+	}
+	close(s.fd);
+}
+
+/* And while a delegate's PASSporT is: by the same rules, of which only numbers moved. */
+static void
+proofs_outlive_a_number(void **state)
+{
+	struct signer s = make_signable_with("rate = 1\n" PROOFS);
+	struct exchange *x;
+
+	(void)state;
+	set_door(true);
+	x = ask_shaken("proof");
+	(void)turn_until(is_proving, NULL);
+	change_numbers("add", "12025550107");
+	set_door(false);
+	expect_answer(x, "HTTP/1.1 403 ", "no_credential"); /* not rate_limited: charged once */
+	(void)turn_until(is_nothing_proved, NULL);
+	close(s.fd);
+}
+
 /* The one that the digest is at, once it is; *other: the one beside it. */
 static struct signer *
 holder(struct signer s[2], struct signer **other)
@@ -1084,6 +1180,12 @@ main(void)
 		    what_was_confirmed_is_not_signed, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    what_was_confirmed_does_not_move, open_two_tokens, close_front),
+		cmocka_unit_test_setup_teardown(
+		    a_number_that_has_moved_is_not_signed, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    a_number_that_has_moved_waits_for_nothing, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    proofs_outlive_a_number, open_front, close_front),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,21 +120,48 @@ membership_ends_where_the_interval_does(void **state)
 static struct pair_case {
 	const char *name, *a, *b;
 	bool within;
-	const char *both;
+	const char *both, *either, *rest; /* rest: a without b */
 } pair_cases[] = {
-	{ "equal", "10-19", "10-19", true, "10-19" },
-	{ "subset", "12-13", "10-19", true, "12-13" },
-	{ "one too low", "09-12", "10-19", false, "10-12" },
-	{ "one too high", "15-20", "10-19", false, "15-19" },
-	{ "over two merged parts", "12-25", "10-19 20-29", true, "12-25" },
-	{ "over a gap", "12-25", "10-19 21-29", false, "12-19 21-25" },
-	{ "apart", "10-19", "30-39", false, "" },
-	{ "other length", "010-019", "10-19", false, "" },
-	{ "empty in anything", "", "10", true, "" },
-	{ "anything in empty", "10", "", false, "" },
-	{ "star", "*67", "*67 10", true, "*67" },
-	{ "many", "1 3 5 7 9", "2-6 9", false, "3 5 9" },
+	{ "equal", "10-19", "10-19", true, "10-19", "10-19", "" },
+	{ "subset", "12-13", "10-19", true, "12-13", "10-19", "" },
+	{ "superset", "10-19", "12-13", false, "12-13", "10-19", "10-11 14-19" },
+	{ "one too low", "09-12", "10-19", false, "10-12", "09-19", "09" },
+	{ "one too high", "15-20", "10-19", false, "15-19", "10-20", "20" },
+	{ "over two merged parts", "12-25", "10-19 20-29", true, "12-25", "10-29", "" },
+	{ "over a gap", "12-25", "10-19 21-29", false, "12-19 21-25", "10-29", "20" },
+	{ "apart", "10-19", "30-39", false, "", "10-19 30-39", "10-19" },
+	{ "other length", "010-019", "10-19", false, "", "10-19 010-019", "010-019" },
+	{ "empty in anything", "", "10", true, "", "10", "" },
+	{ "anything in empty", "10", "", false, "", "10", "10" },
+	{ "star", "*67", "*67 10", true, "*67", "10 *67", "" },
+	{ "star from digits", "*67 10", "10", false, "10", "10 *67", "*67" },
+	{ "many", "1 3 5 7 9", "2-6 9", false, "3 5 9", "1 2-7 9", "1 7" },
+	{ "holes at both ends", "10-19 30-39", "10 19-30 39", false, "10 19 30 39", "10-39",
+	    "11-18 31-38" },
+	{ "one hole in each of several", "10-19 30-39 50-59", "15 35 55", false, "15 35 55",
+	    "10-19 30-39 50-59", "10-14 16-19 30-34 36-39 50-54 56-59" },
+	{ "to the end of its length", "90-99 000", "95-99", false, "95-99", "90-99 000",
+	    "90-94 000" },
 };
+
+static bool
+same(const struct tnset *a, const struct tnset *b)
+{
+	return tnset_len(a) == tnset_len(b) && tnset_within(a, b) && tnset_within(b, a);
+}
+
+static void
+joined_and_cut(const struct pair_case *c, const struct tnset *a, const struct tnset *b)
+{
+	AUTO(tnset) *either = NULL, *swapped = NULL, *rest = NULL;
+	AUTO(tnset) *want_either = set_of(c->either), *want_rest = set_of(c->rest);
+
+	assert_int_equal(tnset_union(a, b, &either, NULL), RC_OK);
+	assert_int_equal(tnset_union(b, a, &swapped, NULL), RC_OK);
+	assert_int_equal(tnset_subtract(a, b, &rest, NULL), RC_OK);
+	assert_true(same(either, want_either) && same(swapped, want_either));
+	assert_true(same(rest, want_rest));
+}
 
 static void
 pairs(void **state)
@@ -148,6 +175,38 @@ pairs(void **state)
 	assert_int_equal(tnset_intersect(b, a, &swapped, NULL), RC_OK);
 	assert_true(tnset_within(both, want) && tnset_within(want, both));
 	assert_true(tnset_within(swapped, want) && tnset_within(want, swapped));
+	joined_and_cut(c, a, b);
+}
+
+static void
+none_is_the_empty_set(void **state)
+{
+	AUTO(tnset) *some = set_of("10-19"), *both = NULL, *rest = NULL, *none = NULL;
+
+	(void)state;
+	assert_int_equal(tnset_union(NULL, some, &both, NULL), RC_OK);
+	assert_int_equal(tnset_subtract(some, NULL, &rest, NULL), RC_OK);
+	assert_int_equal(tnset_subtract(NULL, some, &none, NULL), RC_OK);
+	assert_true(same(both, some) && same(rest, some));
+	assert_int_equal(tnset_len(none), 0);
+}
+
+/* Text that is read is the text that is written. */
+static void
+written_as_it_is_read(void **state)
+{
+	static const char *const texts[] = { "911", "*67", "12025550110-12025550119", "00-99",
+		"000000000000000-999999999999999", "0#" };
+	char text[TNSET_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct tn_interval in = { 0 };
+
+		assert_int_equal(tnset_parse(span_str(texts[i]), &in, NULL), RC_OK);
+		tnset_text(in, text);
+		assert_string_equal(text, texts[i]);
+	}
 }
 
 static void
@@ -202,7 +261,7 @@ int
 main(void)
 {
 	struct CMUnitTest
-	    tests[ARRAY_LEN(parse_cases) + ARRAY_LEN(merge_cases) + ARRAY_LEN(pair_cases) + 3];
+	    tests[ARRAY_LEN(parse_cases) + ARRAY_LEN(merge_cases) + ARRAY_LEN(pair_cases) + 5];
 	size_t n = 0;
 
 	ROWS(tests, n, parse_cases, parse);
@@ -210,6 +269,8 @@ main(void)
 	ROWS(tests, n, pair_cases, pairs);
 	tests[n++] =
 	    (struct CMUnitTest)cmocka_unit_test(membership_ends_where_the_interval_does);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(none_is_the_empty_set);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(written_as_it_is_read);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(refuses_what_is_no_interval);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(search_agrees_with_a_scan);
 	return cmocka_run_group_tests(tests, NULL, NULL);
