@@ -228,7 +228,9 @@ decide_third_party(const struct gate *g, const struct passport *p, struct fault 
 		    "rich call data of a third party is not configured");
 	if (!sp && gate_uncovered(g, p) == NULL)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
-		    "the certificate covers orig: its holder is no third party");
+		    "certificate %.20s: its TNAuthList covers orig, so its holder is no third "
+		    "party: leave iss out",
+		    g->leaf->serial);
 	if (!span_is(jtext_span(json_object_get(p->claims, "iss")), g->third_party_iss))
 		return REFUSE(f, RC_DENIED, VALUE_NOT_PERMITTED, "iss",
 		    "iss is not the name that is configured (third_party_iss)");
@@ -248,7 +250,9 @@ decide_domain(const struct gate *g, const struct passport *p, struct fault *f)
 	    strcasecmp(strchr(p->orig_uri, '@') + 1, g->leaf->dns_name) == 0)
 		return RC_OK;
 	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
-	    "the host of orig.uri is not the one dNSName of the certificate");
+	    "certificate %.20s: subjectAltName has another dNSName, or none, than the host of "
+	    "orig.uri: send one of its domain",
+	    g->leaf->serial);
 }
 
 /* RFC 8224 section 6.1: no authority, no signature. */
@@ -263,7 +267,9 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 	/* D-42: it wins over everything else that the certificate says. */
 	if (g->does_not_originate && ppt_rule(p->ppt)->by == AUTHORISED_BY_ORIG)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
-		    "the certificate says that its numbers do not originate calls");
+		    "certificate %.20s: extension %.40s says that its numbers do not originate "
+		    "calls: what speaks for dest or div alone can be signed",
+		    g->leaf->serial, g->policy.do_not_originate);
 	if (p->orig_uri != NULL)
 		return decide_domain(g, p, f);
 	if (profile != NULL && profile->cls == CLASS_SP)
@@ -273,7 +279,24 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 		return RC_OK;
 	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED,
 	    ppt_authorising_claim(ppt_rule(p->ppt)->by),
-	    "%s is not in the certificate's TNAuthList", tn_mask(outside).text);
+	    "certificate %.20s: %s is not in its TNAuthList: send a number that is",
+	    g->leaf->serial, tn_mask(outside).text);
+}
+
+/* V-16, V-21 */
+static enum rc
+not_vetted(const struct gate *g, const char *name, struct fault *f)
+{
+	const struct constraints *c = g->leaf->constraints;
+
+	return REFUSE(f, RC_DENIED, CLAIM_NOT_VETTED, name,
+	    "certificate %.20s: %s, and profile %s wants each claim vetted: leave it out",
+	    g->leaf->serial,
+	    c == NULL ? "no extension names claims"
+	    : c->form == CONSTRAINTS_JWT
+		? "JWTClaimConstraints does not name all of it"
+		: "EnhancedJWTClaimConstraints does not name all of it",
+	    g->policy.profile->name);
 }
 
 static enum rc
@@ -289,8 +312,7 @@ decide_vetted(const struct gate *g, const struct passport *p, struct fault *f)
 			continue;
 		if (g->plan == NULL ||
 		    !constraints_vets(g->plan, name, json_object_iter_value(i)))
-			return REFUSE(f, RC_DENIED, CLAIM_NOT_VETTED, name,
-			    "the certificate's constraints do not name it"); /* V-16, V-21 */
+			return not_vetted(g, name, f);
 	}
 	return RC_OK;
 }

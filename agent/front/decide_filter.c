@@ -109,9 +109,13 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 		return RC_OK;
 	if (cc->ca != NULL)
 		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
-		    "the certificate that covers the number is still to come");
+		    "certificate %.20s: the number is not in its TNAuthList; one of "
+		    "credential '%.64s' that covers it is still to come",
+		    credential->chain->cert[0]->serial, cc->name);
 	return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
-	    "the certificate of credential '%s' does not cover the number", cc->name);
+	    "certificate %.20s: the number is not in its TNAuthList; credential '%.64s' signs "
+	    "for those that are",
+	    credential->chain->cert[0]->serial, cc->name);
 }
 
 static enum rc

@@ -1,6 +1,8 @@
 /* gate: activation and decision over one leaf's facts */
 #include "stir/gate.h"
 
+#include <stdio.h>
+
 #include "tests/unit/mutate.h"
 #include "tests/unit/spec.h"
 
@@ -493,6 +495,69 @@ hint_where_orig_is_held(void **state)
 	}
 }
 
+/* Whoever has several certificates is told which one, what in it, and what would do. */
+static const struct named_case {
+	const char *constraints, *profile;
+	enum ppt ppt;
+	const char *claims, *reason, *extension, *helps;
+} named_cases[] = {
+	{ NULL, "atis-delegate", PPT_BASE,
+	    "{'orig':{'tn':'12025550101'},'dest':{'tn':['911']}}", "tn_not_authorized",
+	    "TNAuthList", "send a number that is" },
+	{ NULL, "atis-delegate", PPT_BASE,
+	    "{'orig':{'uri':'sip:bob@other.example'},'dest':{'tn':['911']}}",
+	    "tn_not_authorized", "subjectAltName", "send one of its domain" },
+	{ NULL, "atis-delegate", PPT_RCD,
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']},'iss':'Zorin','crn':'x'}",
+	    "invalid_claim", "TNAuthList", "leave iss out" },
+	{ NULL, "vesper-06", PPT_RCD,
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']},'crn':'x'}", "claim_not_vetted",
+	    "no extension names claims", "leave it out" },
+	{ "{'i':['a']}", "vesper-06", PPT_RCD,
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']},'crn':'x','a':1}",
+	    "claim_not_vetted", "EnhancedJWTClaimConstraints", "leave it out" },
+	{ "{'x':['crn']}", "atis-delegate", PPT_RCD,
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']},'crn':'x'}", "claim_excluded",
+	    "mustExclude of EnhancedJWTClaimConstraints", "leave it out" },
+};
+
+static void
+refusals_name_the_certificate(void **state)
+{
+	static const char *const extra[] = { "a" };
+	static char host[] = "calls.example";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(named_cases); i++) {
+		const struct named_case *c = &named_cases[i];
+		const struct passport_policy prepared = {
+			.now_s = NOW, .extra_claims = extra, .extra = 1, .orig_uri = true
+		};
+		struct gate_policy policy = { .profile = profile(c->profile),
+			.third_party_iss = "Zorin",
+			.orig_uri = true };
+		__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+		json_auto_t *claims = json_of(c->claims);
+		AUTO_LEAF l;
+		AUTO(gate) *g = NULL;
+		struct fault f = { 0 };
+
+		leaf_init(&l, NUMBER, c->constraints);
+		l.cert.dns_name = host;
+		snprintf(l.cert.serial, sizeof l.cert.serial, "7f00aa");
+		assert_int_equal(passport_prepare(claims, c->ppt, &prepared, &p, NULL), RC_OK);
+		assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+		assert_int_not_equal(gate_decide(g, &p, NOW, &f), RC_OK);
+		assert_string_equal(f.reason, c->reason);
+		assert_non_null(strstr(f.detail, "certificate 7f00aa: "));
+		assert_non_null(strstr(f.detail, c->extension));
+		assert_non_null(strstr(f.detail, c->helps));
+		assert_null(strstr(f.detail, "2025550"));
+		assert_null(strstr(f.detail, "calls.example"));
+		assert_true(strlen(f.detail) + 1 < sizeof f.detail); /* whole */
+	}
+}
+
 /* ---- claims that may ride (D-51) -------------------------------------------------------- */
 
 static bool
@@ -536,7 +601,7 @@ extra_claims(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 5];
+	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, open_cases, opens);
@@ -544,6 +609,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_empty_chain_is_unusable);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_is_exact);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_are_a_union);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(refusals_name_the_certificate);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(extra_claims);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(hint_where_orig_is_held);
 	return cmocka_run_group_tests(tests, NULL, NULL);
