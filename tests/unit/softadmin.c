@@ -32,8 +32,8 @@ struct softadmin {
 	size_t keys;
 	struct connection connection[MAX_CONNECTIONS];
 	size_t connections, first; /* those before first are joined */
-	size_t fail; /* this code; 0: none */
-	size_t asked, batches, made;
+	size_t fail;		   /* this code; 0: none */
+	size_t asked, batches, made, signatures;
 	size_t room; /* it holds so many keys */
 	size_t limp, confuse;
 };
@@ -96,6 +96,7 @@ sign(struct softadmin *s, struct frame *f)
 		other = pki_p256();
 	sign_digest(other != NULL ? other : k->key, f->body, sig);
 	memcpy(f->body, sig, sizeof sig);
+	s->signatures++;
 	return FRAME_OK;
 }
 
@@ -297,6 +298,12 @@ size_t
 softadmin_made(struct softadmin *s)
 {
 	return look(s, &s->made);
+}
+
+size_t
+softadmin_signatures(struct softadmin *s)
+{
+	return look(s, &s->signatures);
 }
 
 bool

@@ -27,6 +27,7 @@ void softadmin_quiet(struct softadmin *s);
 size_t softadmin_keys(struct softadmin *s);
 size_t softadmin_asked(struct softadmin *s);	       /* GENERATE frames so far */
 size_t softadmin_made(struct softadmin *s);	       /* keys so far */
+size_t softadmin_signatures(struct softadmin *s);      /* given out so far */
 size_t softadmin_batches(struct softadmin *s);	       /* of them, for more than one key */
 void softadmin_room(struct softadmin *s, size_t keys); /* it holds so many, at most 256 */
 bool softadmin_has(struct softadmin *s, const uint8_t key_id[32]);

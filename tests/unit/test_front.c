@@ -1154,12 +1154,163 @@ what_was_confirmed_does_not_move(void **state)
 	assert_int_equal(count_in_trail("\"event\":\"sign_again\""), 1);
 }
 
+/* ---- a program in the renewer's place ---- */
+
+/* What is no question: passed over, or refused to nobody. */
+static const char *const rubbish[] = { "x", "null", "[1]", "7", "{\"id\":1", "{}{}",
+	"{\"id\":1,\"id\":2,\"op\":\"plan\"}", "{\"id\":1,\"op\":\"pl\\u0000an\"}",
+	"{\"id\":1.5,\"op\":\"plan\"}", "\xff\xfe{\"id\":1,\"op\":\"plan\"}" };
+
+#define MAIN "\"tenant\":\"acme\",\"name\":\"main\""
+#define AT(op, url) \
+	"{\"id\":1,\"op\":\"" op "\",\"ca\":\"lab\",\"kid\":\"https://127.1.2.3:14000/a/1\"," \
+	"\"nonce\":\"n\",\"url\":\"" url "\""
+#define LAB(op) AT(op, "https://127.1.2.3:14000/x")
+/* SPC "1234", which no tenant is configured with. */
+#define OTHERS_LIST "\"tnauthlist\":\"MAigBhYEMTIzNA\",\"constraints\":null"
+
+static const struct {
+	const char *name, *text, *reason;
+} usurped[] = {
+	{ "a digest", "{\"id\":1,\"op\":\"sign\",\"digest\":\"00\"}", "not_found" },
+	{ "a PASSporT", "{\"id\":1,\"op\":\"passport\"," MAIN "}", "not_found" },
+	{ "a revocation", LAB("revoke") "}", "not_found" },
+	{ "a key change", LAB("key-change") "}", "not_found" },
+	{ "a deactivation", LAB("deactivate") "}", "not_found" },
+	{ "a reload", "{\"id\":1,\"op\":\"reload\"}", "not_found" },
+	{ "the front's own event", "{\"id\":1,\"event\":\"renew\"," MAIN "}", "not_found" },
+	{ "no id", "{\"op\":\"plan\"}", "invalid_member" },
+	{ "a path for a CA", "{\"id\":1,\"op\":\"account\",\"ca\":\"../lab\"}", "no_ca" },
+	{ "an order for others' numbers", LAB("new-order") "," MAIN "," OTHERS_LIST "}",
+	    "tnauthlist_not_wanted" },
+	{ "a request for others' numbers", "{\"id\":1,\"op\":\"csr\"," MAIN "," OTHERS_LIST "}",
+	    "tnauthlist_not_wanted" },
+	{ "a request for nobody",
+	    "{\"id\":1,\"op\":\"csr\",\"tenant\":\"beta\",\"name\":\"main\"," OTHERS_LIST "}",
+	    "no_credential" },
+	{ "a request of a key of its own",
+	    "{\"id\":1,\"op\":\"csr\"," MAIN "," OTHERS_LIST ",\"key\":\"x\"}",
+	    "unknown_member" },
+	{ "a JWS for another CA", AT("post-as-get", "https://evil.example/x") "}",
+	    "url_origin" },
+	{ "a JWS with a payload of its own", LAB("post-as-get") ",\"payload\":\"e30\"}",
+	    "unknown_member" },
+	{ "a challenge that is no token", LAB("challenge") ",\"token\":\"x\"}", NULL },
+	{ "a chain that is none", "{\"id\":1,\"op\":\"install\"," MAIN ",\"chain\":\"x\"}",
+	    NULL },
+};
+
+static void
+expect_refused(const char *name, const char *text, const char *reason)
+{
+	json_auto_t *answer = NULL;
+	json_t *got = NULL;
+
+	assert_true(send(renewer, text, strlen(text), 0) >= 0);
+	(void)turn_until(has_message, &got);
+	answer = got;
+	if (!json_is_false(json_object_get(answer, "ok")))
+		fail_msg("%s: not refused", name);
+	if (reason != NULL &&
+	    strcmp(json_string_value(json_object_get(answer, "reason")), reason) != 0)
+		fail_msg("%s: %s instead of %s", name,
+		    json_string_value(json_object_get(answer, "reason")), reason);
+}
+
+static void
+send_rubbish(void)
+{
+	static const char question[] = "{\"id\":77,\"op\":\"plan\"}";
+	bool over = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(rubbish); i++)
+		assert_true(send(renewer, rubbish[i], strlen(rubbish[i]), 0) >= 0);
+	assert_true(send(renewer, question, strlen(question), 0) >= 0);
+	while (!over) {
+		json_t *answer = NULL;
+
+		(void)turn_until(has_message, &answer);
+		over = json_integer_value(json_object_get(answer, "id")) == 77;
+		assert_int_equal(json_is_true(json_object_get(answer, "ok")), over);
+		json_decref(answer);
+	}
+}
+
+struct installing {
+	struct signer *s;
+	json_t *answer;
+};
+
+static bool
+is_answered_meanwhile(void *arg)
+{
+	struct installing *i = arg;
+
+	(void)is_served(i->s);
+	return channel_recv(renewer, &i->answer, NULL) == RC_OK;
+}
+
+/* NULL: it is in force. */
+static void
+expect_install(struct signer *s, const char *chain, const char *reason)
+{
+	struct installing i = { .s = s };
+	json_auto_t *msg = json_pack("{s:i, s:s, s:s, s:s, s:s}", "id", 3, "op", "install",
+	    "tenant", "acme", "name", "main", "chain", chain);
+
+	assert_int_equal(channel_send(renewer, msg, NULL), RC_OK);
+	(void)turn_until(is_answered_meanwhile, &i);
+	assert_int_equal(json_is_true(json_object_get(i.answer, "ok")), reason == NULL);
+	if (reason != NULL)
+		assert_string_equal(
+		    json_string_value(json_object_get(i.answer, "reason")), reason);
+	json_decref(i.answer);
+}
+
+/* Over the renewer's own channel: no key, request, JWS or install that was not due. */
+static void
+a_program_in_the_renewers_place(void **state)
+{
+	struct signer s = attach_signer(1, FRAME_OK);
+	AUTO_BUF first = BUF_INIT(65536), second = BUF_INIT(65536);
+	json_auto_t *account =
+	    ask(json_pack("{s:i, s:s, s:s}", "id", 9, "op", "account", "ca", "lab"));
+	size_t keys, signatures;
+
+	(void)state;
+	assert_true(json_is_true(json_object_get(account, "ok")));
+	expect_refused("no request yet", LAB("finalize") "," MAIN "}", "no_pending_csr");
+	certificate(&first, "10");
+	certificate(&second, "11"); /* for the same request */
+	keys = softadmin_keys(world.admin);
+	signatures = softadmin_signatures(world.admin);
+	send_rubbish();
+	for (size_t i = 0; i < ARRAY_LEN(usurped); i++)
+		expect_refused(usurped[i].name, usurped[i].text, usurped[i].reason);
+	assert_int_equal(softadmin_keys(world.admin), keys);
+	assert_int_equal(softadmin_signatures(world.admin), signatures);
+	assert_int_equal(acme()->state, CREDENTIAL_PENDING);
+	/* What is due is due once: neither the same one again nor another of that request. */
+	expect_install(&s, buf_text(&first), NULL);
+	keys = softadmin_keys(world.admin);
+	signatures = softadmin_signatures(world.admin);
+	expect_install(&s, buf_text(&first), "no_pending_csr");
+	expect_install(&s, buf_text(&second), "no_pending_csr");
+	expect_refused("no request any more", LAB("finalize") "," MAIN "}", "no_pending_csr");
+	assert_string_equal(acme()->chain->cert[0]->serial, "10");
+	assert_int_equal(softadmin_keys(world.admin), keys);
+	assert_int_equal(softadmin_signatures(world.admin), signatures);
+	close(s.fd);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    disabling_does_not_wait, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    a_program_in_the_renewers_place, open_front, close_front),
 		cmocka_unit_test_setup_teardown(a_flood_is_counted, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    signable_is_what_it_says, open_front, close_front),
