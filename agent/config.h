@@ -27,7 +27,11 @@ enum {
 	CONFIG_MAX_FILE = 4 * 1024 * 1024,
 	CONFIG_MAX_CONTENT = 64, /* rcd_content of one credential */
 	CONFIG_NAME_MAX = 63,	 /* [a-z0-9][a-z0-9._-]* */
-	CONFIG_MAX_COPIES = 4,	 /* tokens that hold a key each of one credential */
+	CONFIG_PARTY_STEPS = 16, /* concurrency of a CA or authority; of a command */
+	CONFIG_COMMAND_STEPS = 2,
+	CONFIG_MAX_PARTY_STEPS = 64,
+	CONFIG_MAX_PARTY_RATE = 60000,
+	CONFIG_MAX_COPIES = 4, /* tokens that hold a key each of one credential */
 	CONFIG_MAX_REKEY_DAYS = 3650,
 	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1, /* in rekey_days */
 	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
@@ -98,6 +102,7 @@ struct config_ca { /* ca NAME { … } */
 	char *csr_country, *csr_organization;
 	enum domain_challenge domain_challenge; /* NONE: no dns identifier is ordered */
 	struct config_strings domain_command;	/* with it: absolute path, arguments */
+	unsigned concurrency, rate_per_minute; /* steps under way, requests; rate 0: any */
 };
 
 /* Where tokens of an authority come from; one that was pushed goes first everywhere. */
@@ -119,8 +124,9 @@ struct config_authority { /* authority NAME { … } */
 	struct secret_ref secret;			      /* bearer, or of user */
 	enum { AUTHORITY_RFC9448, AUTHORITY_STI_PA } dialect; /* D-28 … D-30 */
 	bool spki_fingerprint;				      /* D-29 */
-	bool evidence;		       /* evidence = tnauthlist-token (V-89) */
-	struct config_strings issuers; /* allowed iss, empty: any (V-70) */
+	bool evidence;			       /* evidence = tnauthlist-token (V-89) */
+	struct config_strings issuers;	       /* allowed iss, empty: any (V-70) */
+	unsigned concurrency, rate_per_minute; /* as of a CA */
 };
 
 /* An entry of rcd_content: "https://…" to be observed, or with its digest. */

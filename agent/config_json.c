@@ -61,7 +61,7 @@ ca_json(const struct config_ca *ca)
 
 	return json_pack(
 	    "{s:s,s:s,s:o,s:s?,s:s?,s:s?,s:s?,s:o,s:b,s:s?,s:s?,s:s?,s:s?,s:b,s:b,s:s?,s:s?,"
-	    "s:s,s:o}",
+	    "s:s,s:o,s:i,s:i}",
 	    "name", ca->name, "issuer", config_issuer_name(ca->issuer), "command",
 	    strings_json(&ca->command), "directory", ca->directory, "tls_ca", ca->tls_ca,
 	    "eab_kid", ca->eab_kid, "eab_key", ca->eab_key.text, "contact",
@@ -71,21 +71,23 @@ ca_json(const struct config_ca *ca)
 	    "csr_basic_constraints", ca->csr_basic_constraints, "csr_key_usage",
 	    ca->csr_key_usage, "csr_country", ca->csr_country, "csr_organization",
 	    ca->csr_organization, "domain_challenge", config_domain_name(ca->domain_challenge),
-	    "domain_command", strings_json(&ca->domain_command));
+	    "domain_command", strings_json(&ca->domain_command), "concurrency",
+	    (int)ca->concurrency, "rate_per_minute", (int)ca->rate_per_minute);
 }
 
 static json_t *
 authority_json(const struct config_authority *a)
 {
 	return json_pack(
-	    "{s:s,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:s,s:b,s:s,s:o}", "name",
-	    a->name, "source", config_source_name(a->source), "path", a->path, "command",
-	    strings_json(&a->command), "user", a->user, "tls_cert", a->tls_cert, "tls_key",
-	    a->tls_key.text, "url", a->url, "tls_ca", a->tls_ca, "account", a->account,
-	    "secret", a->secret.text, "dialect",
+	    "{s:s,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:s,s:b,s:s,s:o,s:i,s:i}",
+	    "name", a->name, "source", config_source_name(a->source), "path", a->path,
+	    "command", strings_json(&a->command), "user", a->user, "tls_cert", a->tls_cert,
+	    "tls_key", a->tls_key.text, "url", a->url, "tls_ca", a->tls_ca, "account",
+	    a->account, "secret", a->secret.text, "dialect",
 	    a->dialect == AUTHORITY_STI_PA ? "sti-pa" : "rfc9448", "spki_fingerprint",
 	    a->spki_fingerprint, "evidence", a->evidence ? "tnauthlist-token" : "none",
-	    "issuers", strings_json(&a->issuers));
+	    "issuers", strings_json(&a->issuers), "concurrency", (int)a->concurrency,
+	    "rate_per_minute", (int)a->rate_per_minute);
 }
 
 static json_t *

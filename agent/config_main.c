@@ -352,6 +352,31 @@ read_acme(
 	return read_domain(s, ca, f);
 }
 
+static const char *const limit_keys[] = { "concurrency", "rate_per_minute" };
+
+static enum rc
+refuse_keys(const struct section *s, const char *const *keys, size_t n, const char *kind,
+    const char *value, struct fault *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (section_has(s, keys[i]))
+			return section_bad(s, keys[i], f,
+			    "'%s' has no meaning with %s = \"%s\"", keys[i], kind, value);
+	}
+	return RC_OK;
+}
+
+/* Of a CA or an authority: how much it is asked at once, and how often. */
+static enum rc
+read_party_limits(const struct section *s, bool command, unsigned *concurrency,
+    unsigned *rate_per_minute, struct fault *f)
+{
+	*concurrency = command ? CONFIG_COMMAND_STEPS : CONFIG_PARTY_STEPS;
+	if (section_has(s, "concurrency"))
+		TRY(section_uint(s, "concurrency", 1, CONFIG_MAX_PARTY_STEPS, concurrency, f));
+	return section_uint(s, "rate_per_minute", 0, CONFIG_MAX_PARTY_RATE, rate_per_minute, f);
+}
+
 static enum rc
 read_ca(const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
 {
@@ -369,6 +394,10 @@ read_ca(const struct config *c, const struct section *s, struct config_ca *ca, s
 		TRY(read_command(s, "command", &ca->command, f));
 	else if (section_has(s, "command"))
 		return section_bad(s, "command", f, "'command' needs issuer = \"command\"");
+	if (ca->issuer == ISSUER_HAND)
+		TRY(refuse_keys(s, limit_keys, ARRAY_LEN(limit_keys), "issuer", "hand", f));
+	TRY(read_party_limits(
+	    s, ca->issuer == ISSUER_COMMAND, &ca->concurrency, &ca->rate_per_minute, f));
 	return read_ca_csr(s, ca, f);
 }
 
@@ -389,18 +418,6 @@ read_cas(struct config *c, const struct section *top, struct fault *f)
 }
 
 /* ---- authority ------------------------------------------------------------ */
-
-static enum rc
-refuse_keys(const struct section *s, const char *const *keys, size_t n, const char *source,
-    struct fault *f)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (section_has(s, keys[i]))
-			return section_bad(s, keys[i], f,
-			    "'%s' has no meaning with source = \"%s\"", keys[i], source);
-	}
-	return RC_OK;
-}
 
 /* Who we are to it: a certificate of ours, a name with the secret, or the secret alone. */
 static enum rc
@@ -424,7 +441,7 @@ read_rest(const struct section *s, struct config_authority *a, struct fault *f)
 {
 	static const char *const others[] = { "path", "command" };
 
-	TRY(refuse_keys(s, others, ARRAY_LEN(others), "rest", f));
+	TRY(refuse_keys(s, others, ARRAY_LEN(others), "source", "rest", f));
 	TRY(section_url(s, "url", &a->url, f));
 	if (a->url == NULL)
 		return section_bad(s, NULL, f, "'url' is missing; write url = \"https://…\"");
@@ -444,7 +461,7 @@ read_given(const struct section *s, struct config_authority *a, struct fault *f)
 	/* A command is told what is asked for, a directory or a portal is not. */
 	size_t n = a->source == SOURCE_COMMAND ? ARRAY_LEN(rest) - 1 : ARRAY_LEN(rest);
 
-	TRY(refuse_keys(s, rest, n, name, f));
+	TRY(refuse_keys(s, rest, n, "source", name, f));
 	TRY(section_string(s, "tls_ca", &a->tls_ca, f));
 	if (a->source == SOURCE_COMMAND)
 		TRY(read_command(s, "command", &a->command, f));
@@ -477,6 +494,11 @@ read_authority(const struct section *s, struct config_authority *a, struct fault
 	a->spki_fingerprint = section_bool(s, "spki_fingerprint");
 	TRY(section_choice(s, "evidence", evidence, &choice, f));
 	a->evidence = choice == 1;
+	if (a->source == SOURCE_PUSH || a->source == SOURCE_FILE)
+		TRY(refuse_keys(s, limit_keys, ARRAY_LEN(limit_keys), "source",
+		    config_source_name(a->source), f));
+	TRY(read_party_limits(
+	    s, a->source == SOURCE_COMMAND, &a->concurrency, &a->rate_per_minute, f));
 	return section_strings(s, "issuers", &a->issuers, f);
 }
 

@@ -36,6 +36,7 @@ static cfg_opt_t ca_options[] = {
 	NO("csr_basic_constraints"), NO("csr_key_usage"),
 	TEXT("csr_country"), TEXT("csr_organization"),
 	TEXT_DEF("domain_challenge", "none"), LIST("domain_command"),
+	NUMBER("concurrency", 0), NUMBER("rate_per_minute", 0),
 	CFG_END()
 };
 
@@ -45,6 +46,7 @@ static cfg_opt_t authority_options[] = {
 	TEXT("url"), TEXT("tls_ca"), TEXT("account"), TEXT("secret"),
 	TEXT_DEF("dialect", "rfc9448"), NO("spki_fingerprint"),
 	TEXT_DEF("evidence", "none"), LIST("issuers"),
+	NUMBER("concurrency", 0), NUMBER("rate_per_minute", 0),
 	CFG_END()
 };
 

@@ -9,12 +9,13 @@ struct errand {
 	struct errands *all;
 	char id[ERRANDS_ID_MAX + 1];
 	char ca[CONFIG_NAME_MAX + 1];
-	char resource[32]; /* of the directory */
-	bool kid;	   /* by the account; else by a key that is sent along */
-	bool listed;	   /* the front still has it */
-	bool busy;	   /* at the CA, or the front is being told */
-	bool final;	   /* … that it is over */
-	struct ca_slot *slot;
+	char resource[32];    /* of the directory */
+	bool kid;	      /* by the account; else by a key that is sent along */
+	bool listed;	      /* the front still has it */
+	bool busy;	      /* at the CA, or the front is being told */
+	bool final;	      /* … that it is over */
+	struct settings *set; /* while at the CA: with which that began */
+	struct ca_slot *slot; /* in set */
 	unsigned attempt;
 	int64_t wake_ms;
 	char told[PROBLEM_TEXT]; /* what the front was told last */
@@ -224,7 +225,9 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 {
 	struct errand *x = arg;
 
-	x->slot->busy--;
+	lane_give(&x->slot->lane);
+	x->set->busy--;
+	x->set = NULL;
 	x->slot = NULL;
 	x->busy = false;
 	if (x->all->renew->stopping)
@@ -253,8 +256,11 @@ start(struct errand *x, struct ca_slot *slot, struct fault *f)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "errand");
 	TRY(acme_call(slot->acme, url, op, NULL, on_answer, x, f));
 	x->busy = true;
+	x->set = x->all->renew->set;
 	x->slot = slot;
-	slot->busy++;
+	x->set->busy++;
+	lane_take(&slot->lane);
+	lane_asked(&slot->lane, x->all->renew->io->now_ms(x->all->renew->io->ctx));
 	return RC_OK;
 }
 

@@ -1,19 +1,26 @@
 /*
- * One credential's renewal in memory, shared by renew.c (when) and steps.c
- * (what).  Private to the two.
+ * One credential's renewal in memory, shared by renew.c (when), choose.c (who
+ * first) and steps.c (what).  Private to the three.
  */
 #ifndef AGENT_RENEWER_JOB_H
 #define AGENT_RENEWER_JOB_H
 
 #include "agent/renewer/errands.h"
+#include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
 
 struct ca_slot {
 	const struct config_ca *config;
 	struct acme *acme; /* NULL: ISSUER_COMMAND */
-	unsigned busy;	   /* steps under way */
+	struct lane lane;  /* what asks it */
+	struct lane begin; /* renewals of its credentials that are begun */
 	bool told;	   /* the front knows how the account is: */
 	char problem[PROBLEM_TEXT];
+};
+
+struct authority_slot {
+	const struct config_authority *config;
+	struct lane lane;
 };
 
 /* All that comes of one reading of the configuration. */
@@ -22,6 +29,9 @@ struct settings {
 	struct anchors *authority_anchors, *trust_anchors; /* NULL: none configured */
 	struct ca_slot *ca;
 	size_t cas;
+	struct authority_slot *authority;
+	size_t authorities;
+	unsigned busy; /* steps under way that began with it */
 };
 
 /* config is taken over, also on failure. */
@@ -30,6 +40,9 @@ enum rc settings_new(struct config *config, const struct io *io, struct store *s
 void settings_free(struct settings *s);
 DEFINE_FREEP(settings);
 struct ca_slot *settings_ca(const struct settings *s, const char *name); /* NULL: none */
+struct authority_slot *settings_authority(const struct settings *s, const char *name);
+/* Each lane goes on where the one of its name stood. */
+void settings_inherit(struct settings *s, const struct settings *before);
 
 enum token_kind { TOKEN_NUMBERS, TOKEN_CLAIMS, TOKEN__COUNT };
 
@@ -42,18 +55,21 @@ struct job {
 	struct renew *renew;
 	struct plan plan;
 	struct record rec;
-	struct ca_slot *slot; /* while busy; in renew->set */
-	bool busy;	      /* an answer is due */
-	bool gone;	      /* no longer planned: freed when the answer is there */
-	bool restart; /* what it works on was overtaken: idle when the answer is there */
-	bool newer;   /* installed while a plan was being read: that plan is older */
-	bool asked;   /* an operator wants it now */
-	bool unsaved; /* the record in memory is newer than the one on disk */
-	bool report;  /* status is to be told */
+	struct settings *set; /* while busy: with which the step began */
+	struct ca_slot *slot; /* in set */
+	struct lane *lane;    /* in set: where it holds a place */
+	struct lane_turn turn;
+	bool busy;     /* an answer is due */
+	bool starting; /* nobody was asked yet */
+	bool gone;     /* no longer planned: freed when the answer is there */
+	bool restart;  /* what it works on was overtaken: idle when the answer is there */
+	bool newer;    /* installed while a plan was being read: that plan is older */
+	bool asked;    /* an operator wants it now */
+	bool unsaved;  /* the record in memory is newer than the one on disk */
+	bool report;   /* status is to be told */
 	uint32_t jitter;
 	int64_t renew_at_s; /* with an active certificate */
 	int64_t seen_ms;    /* when it was first planned */
-	int64_t due_ms;	    /* since when it waits, for the order of starts */
 	struct authtok_grant token[TOKEN__COUNT];
 	struct authtok_want want; /* of the request under way */
 	struct buf want_der;
@@ -71,17 +87,30 @@ struct job {
 struct renew {
 	const struct io *io;
 	struct store *store;
-	struct settings *set, *next_set; /* next: waits until nothing is under way */
-	struct job **job, **ready;	 /* sorted by tenant, then name; room for as many */
+	struct settings *set, *next_set;
+	struct settings *old_set; /* until what began with it is over; then next may come */
+	struct job **job;	  /* sorted by tenant, then name */
 	size_t jobs;
 	struct buf incoming; /* struct plan of the pages that came */
 	bool plan_due, plan_busy, swept;
 	unsigned plan_failures;
 	int64_t plan_wake_ms, last_ms;
 	unsigned reports;
+	int64_t crowds_wake_ms;
 	bool crowds_due, stopping;
 	struct errands *errands;
 };
+
+/* Starts the steps that are due and have a place; *wake_ms is brought forward. */
+void choose_steps(struct renew *r, int64_t now_ms, int64_t *wake_ms);
+/* Whoever the step of j asks has answered, or failed by rc: its lane is told. */
+void choose_answered(struct job *j);
+void choose_failed(struct job *j, enum rc rc);
+void choose_clock_back(struct settings *s, int64_t ms);
+
+/* renew.c's share of it: is its CA there (if not, why, and when to look); one step. */
+bool job_has_ca(struct job *j, struct ca_slot *slot, int64_t *wake_ms);
+void job_start(struct job *j, struct ca_slot *slot, struct lane *lane, int64_t now_ms);
 
 /* What state means: renew.c's table runs these.  RC_OK: an answer is due, or it went on. */
 enum rc step_begin(struct job *j, struct fault *f) MUST_CHECK;
@@ -112,6 +141,9 @@ void job_installed(
 
 /* What was presented for a domain is taken away again, if there is any. */
 void job_cleanup(struct job *j);
+
+/* Another request of the same step goes to the party that it asks. */
+void job_asks_more(struct job *j);
 
 /* First in every answer: true when nobody waits for it any more (j may be gone). */
 bool job_over(struct job *j);

@@ -7,12 +7,14 @@ librenewer_la_SOURCES = \
 	agent/renewer/acme.c agent/renewer/acme.h \
 	agent/renewer/ask.c agent/renewer/ask.h \
 	agent/renewer/authtok.c agent/renewer/authtok.h \
+	agent/renewer/choose.c \
 	agent/renewer/domain.c agent/renewer/domain.h \
 	agent/renewer/eab.c agent/renewer/eab.h \
 	agent/renewer/errands.c agent/renewer/errands.h \
 	agent/renewer/httpc.c agent/renewer/httpc.h \
 	agent/renewer/io.h \
 	agent/renewer/job.h \
+	agent/renewer/lane.c agent/renewer/lane.h \
 	agent/renewer/lists.c agent/renewer/lists.h \
 	agent/renewer/observe.c agent/renewer/observe.h \
 	agent/renewer/plan.c agent/renewer/plan.h \

@@ -118,10 +118,14 @@ save(struct job *j)
 static void
 release_slot(struct job *j)
 {
-	if (j->busy && j->slot != NULL)
-		j->slot->busy--;
+	if (j->busy) {
+		lane_give(j->lane);
+		j->set->busy--;
+	}
 	j->busy = false;
+	j->set = NULL;
 	j->slot = NULL;
+	j->lane = NULL;
 }
 
 static void
@@ -144,6 +148,7 @@ enter(struct job *j, enum renew_state s, int64_t wake_ms)
 void
 job_goto(struct job *j, enum renew_state s)
 {
+	choose_answered(j);
 	if (s != j->rec.state)
 		j->polls = 0;
 	if (s != RENEW_CHALLENGE || j->rec.state != RENEW_CHALLENGE) {
@@ -165,6 +170,7 @@ job_look_again(struct job *j, int64_t retry_after_s)
 {
 	struct fault f = { 0 };
 
+	choose_answered(j);
 	if (++j->looks > RENEW_ORDER_LOOKS) {
 		job_fail(j,
 		    FAULT(&f, RC_NOT_FOUND, "acme_poll_limit", "the order does not end"), &f,
@@ -174,6 +180,13 @@ job_look_again(struct job *j, int64_t retry_after_s)
 	/* Only the moment changes: not worth a write. */
 	j->rec.wake_ms = now_ms(j->renew) + schedule_poll_ms(j->polls++, retry_after_s);
 	release_slot(j);
+}
+
+void
+job_asks_more(struct job *j)
+{
+	if (j->lane != NULL)
+		lane_asked(j->lane, now_ms(j->renew));
 }
 
 static void
@@ -274,6 +287,8 @@ void
 job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s)
 {
 	problem_of_fault(j, f);
+	if (!is_local(f))
+		choose_failed(j, rc);
 	if (problem_may_pass(rc))
 		back_off(j, rc, f, retry_after_s);
 	else
@@ -562,20 +577,14 @@ merge(struct renew *r, struct fault *f)
 	struct plan *plan = (struct plan *)(void *)r->incoming.ptr;
 	size_t n = r->incoming.len / sizeof *plan, len;
 	struct job **list = calloc(n + 1, sizeof(struct job *));
-	struct job **ready = calloc(n + 1, sizeof(struct job *));
 
-	if (list == NULL || ready == NULL) {
-		free(list);
-		free(ready);
+	if (list == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "plan of %zu", n);
-	}
 	if (n > 0)
 		qsort(plan, n, sizeof *plan, by_plan);
 	len = merge_into(r, plan, n, list);
 	free(r->job);
-	free(r->ready);
 	r->job = list;
-	r->ready = ready;
 	r->jobs = len;
 	r->crowds_due = true;
 	if (!r->swept)
@@ -774,11 +783,12 @@ run_reports(struct renew *r)
 
 /* Certificates of one CA that started together would all come back together. */
 static void
-run_crowds(struct renew *r)
+run_crowds(struct renew *r, int64_t now)
 {
 	struct schedule_member *m = calloc(r->jobs + 1, sizeof *m);
 
 	r->crowds_due = false;
+	r->crowds_wake_ms = now + RENEW_CROWDS_MS;
 	for (size_t c = 0; m != NULL && c < r->set->cas; c++) {
 		size_t n = 0;
 
@@ -789,6 +799,7 @@ run_crowds(struct renew *r)
 				m[n++].cert = &p->cert;
 		}
 		schedule_crowds(m, n);
+		r->set->ca[c].begin.interval_ms = schedule_interval_ms(m, n);
 	}
 	free(m);
 	for (size_t i = 0; i < r->jobs; i++) {
@@ -801,39 +812,8 @@ run_crowds(struct renew *r)
 	}
 }
 
-/* What is in force came of what is asked for now, even where it is narrower (V-89). */
-static bool
-is_satisfied(const struct job *j)
-{
-	return j->plan.as_configured || (strcmp(j->rec.installed, j->plan.serial) == 0 &&
-					    strcmp(j->rec.asked, j->plan.hash) == 0);
-}
-
-/* The moment from which the job has something to do. */
-static int64_t
-due_ms(const struct job *j)
-{
-	if (j->rec.state != RENEW_IDLE)
-		return 0;
-	if (j->asked || !j->plan.active || !is_satisfied(j))
-		return j->seen_ms;
-	return j->renew_at_s * 1000;
-}
-
-static int
-by_due(const void *a, const void *b)
-{
-	const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
-	bool begun_x = x->rec.state != RENEW_IDLE, begun_y = y->rec.state != RENEW_IDLE;
-
-	if (begun_x != begun_y)
-		return begun_x ? -1 : 1;
-	return (x->due_ms > y->due_ms) - (x->due_ms < y->due_ms);
-}
-
-/* Is its CA there?  If not, why, and when to look again. */
-static bool
-has_ca(struct job *j, struct ca_slot *slot, int64_t *wake_ms)
+bool
+job_has_ca(struct job *j, struct ca_slot *slot, int64_t *wake_ms)
 {
 	if (slot == NULL) {
 		set_problem(j, "no_ca: the configuration has no such ca section");
@@ -848,33 +828,8 @@ has_ca(struct job *j, struct ca_slot *slot, int64_t *wake_ms)
 	return false;
 }
 
-static size_t
-collect_ready(struct renew *r, int64_t now, int64_t *wake_ms)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->jobs; i++) {
-		struct job *j = r->job[i];
-		int64_t due = due_ms(j), at = j->rec.wake_ms > due ? j->rec.wake_ms : due;
-
-		if (j->busy)
-			continue;
-		if (at > now) {
-			*wake_ms = at < *wake_ms ? at : *wake_ms;
-			continue;
-		}
-		if (!has_ca(j, settings_ca(r->set, j->plan.ca), wake_ms))
-			continue;
-		j->due_ms = at;
-		r->ready[n++] = j;
-	}
-	if (n > 1)
-		qsort(r->ready, n, sizeof(struct job *), by_due);
-	return n;
-}
-
-static void
-start_step(struct job *j, struct ca_slot *slot, int64_t now)
+void
+job_start(struct job *j, struct ca_slot *slot, struct lane *lane, int64_t now)
 {
 	struct fault f = { 0 };
 	enum rc rc;
@@ -891,46 +846,39 @@ start_step(struct job *j, struct ca_slot *slot, int64_t now)
 		return;
 	}
 	j->busy = true;
+	j->set = j->renew->set;
 	j->slot = slot;
-	slot->busy++;
+	j->lane = lane;
+	j->set->busy++;
+	lane_take(lane);
+	j->starting = true;
 	rc = steps[j->rec.state].start(j, &f);
 	if (rc != RC_OK)
 		job_fail(j, rc, &f, -1);
-}
-
-static void
-run_steps(struct renew *r, int64_t now, int64_t *wake_ms)
-{
-	size_t n = collect_ready(r, now, wake_ms);
-
-	for (size_t i = 0; i < n; i++) {
-		struct ca_slot *slot = settings_ca(r->set, r->ready[i]->plan.ca);
-
-		if (slot->busy >= (slot->acme != NULL ? RENEW_CA_STEPS : RENEW_COMMANDS))
-			continue;
-		start_step(r->ready[i], slot, now);
-		/* It may have gone on at once, or wait for less than the tick. */
-		if (!r->ready[i]->busy && r->ready[i]->rec.wake_ms < *wake_ms)
-			*wake_ms = r->ready[i]->rec.wake_ms;
-	}
+	j->starting = false;
 }
 
 static bool
-is_quiet(const struct renew *r)
+is_quiet(const struct settings *s)
 {
-	for (size_t i = 0; i < r->set->cas; i++) {
-		const struct ca_slot *slot = &r->set->ca[i];
-
-		if (slot->busy > 0 || (slot->acme != NULL && acme_busy(slot->acme)))
+	if (s->busy > 0)
+		return false;
+	for (size_t i = 0; i < s->cas; i++) {
+		if (s->ca[i].acme != NULL && acme_busy(s->ca[i].acme))
 			return false;
 	}
 	return true;
 }
 
+/*
+ * At once: what began with the old one ends with it.  An authority that hangs
+ * must not hold up everybody at each change of the configuration.
+ */
 static void
 adopt(struct renew *r)
 {
-	settings_free(r->set);
+	settings_inherit(r->next_set, r->set);
+	r->old_set = r->set;
 	r->set = TAKE(r->next_set);
 	/* Whoever changed the configuration wants to see whether it helped. */
 	for (size_t i = 0; i < r->jobs; i++)
@@ -959,7 +907,9 @@ follow_clock(struct renew *r, int64_t now)
 		if (r->set->ca[i].acme != NULL)
 			acme_clock_back(r->set->ca[i].acme, back);
 	}
+	choose_clock_back(r->set, back);
 	r->plan_wake_ms -= back;
+	r->crowds_wake_ms -= back;
 }
 
 int
@@ -968,16 +918,17 @@ renew_run(struct renew *r)
 	int64_t now = now_ms(r), wake_ms = now + RENEW_TICK_MS;
 
 	follow_clock(r, now);
-	if (r->next_set != NULL && is_quiet(r))
+	if (r->old_set != NULL && is_quiet(r->old_set)) {
+		settings_free(r->old_set);
+		r->old_set = NULL;
+	}
+	if (r->next_set != NULL && r->old_set == NULL)
 		adopt(r);
 	run_plan(r, now);
-	if (r->crowds_due)
-		run_crowds(r);
-	/* A new configuration waits: nothing new is begun with the old one. */
-	if (r->next_set == NULL) {
-		errands_run(r->errands, now, &wake_ms);
-		run_steps(r, now, &wake_ms);
-	}
+	if (r->crowds_due && now >= r->crowds_wake_ms)
+		run_crowds(r, now);
+	errands_run(r->errands, now, &wake_ms);
+	choose_steps(r, now, &wake_ms);
 	run_reports(r);
 	if (wake_ms < now)
 		wake_ms = now;
@@ -1015,10 +966,10 @@ renew_free(struct renew *r)
 	for (size_t i = 0; i < r->jobs; i++)
 		job_free(r->job[i]);
 	free(r->job);
-	free(r->ready);
 	drop_incoming(r);
 	errands_free(r->errands);
 	settings_free(r->next_set);
+	settings_free(r->old_set);
 	settings_free(r->set);
 	free(r);
 }

@@ -11,9 +11,9 @@
  *	idle -> issue -> idle
  *
  * A failure that may pass goes back by the table and waits on a ladder; one
- * that trying again does not cure ends the order and is an alarm.  At most
- * RENEW_CA_STEPS steps of one CA are under way; begun renewals come first,
- * then whoever was due first.
+ * that trying again does not cure ends the order and is an alarm.  Each CA and
+ * each authority has a lane of its own (agent/renewer/lane.h); in it the
+ * shortest time left goes first.
  *
  * One thread; the clock is io's.
  */
@@ -25,8 +25,10 @@
 #include "agent/renewer/plan.h"
 
 enum {
-	RENEW_CA_STEPS = 16,
-	RENEW_COMMANDS = 2,	  /* of one CA's command at once */
+	RENEW_STEPS = 192,	  /* under way in all lanes; of HTTPC_MAX transfers */
+	RENEW_PROBES = 64,	  /* of these, in lanes that are taken for broken */
+	RENEW_BEGINS = 16,	  /* renewals of one CA begun in one turn */
+	RENEW_CROWDS_MS = 1000,	  /* crowds are looked for at most so often */
 	RENEW_REPORTS = 4,	  /* schedule reports under way */
 	RENEW_TICK_MS = 1000,	  /* the plan is looked at at least this often */
 	RENEW_ORDER_ATTEMPTS = 6, /* failures before an order is given up */

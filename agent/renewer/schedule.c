@@ -91,11 +91,40 @@ schedule_crowds(struct schedule_member *m, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		int64_t at = start_of_life(m[i].cert);
 		int64_t window = (m[i].cert->not_after_s - at) / 12;
+		size_t near = first_from(m, n, at + window + 1) - first_from(m, n, at - window);
 
-		m[i].cert->crowd = window > 0 && first_from(m, n, at + window + 1) -
-							 first_from(m, n, at - window) >
-						     SCHEDULE_CROWD;
+		m[i].cert->crowd = window > 0 && near > SCHEDULE_CROWD && near > n / 3;
 	}
+}
+
+int64_t
+schedule_interval_ms(const struct schedule_member *m, size_t n)
+{
+	/* Spread evenly, each is renewed after 17/24 of its life. */
+	static const int64_t num = 17, den = 24;
+	int64_t per_day_ppm = 0;
+
+	if (n <= SCHEDULE_CROWD)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		int64_t life = m[i].cert->not_after_s - start_of_life(m[i].cert);
+
+		if (life > 0)
+			per_day_ppm += 86400LL * SCHEDULE_PPM / life * den / num;
+	}
+	/* 86400000 ms a day, by two and a half times the demand. */
+	return per_day_ppm > 0 ? 86400000LL * SCHEDULE_PPM / per_day_ppm * 2 / 5 : 0;
+}
+
+enum schedule_urgency
+schedule_urgency(const struct schedule_cert *c, int64_t now_s)
+{
+	int64_t life;
+
+	if (c == NULL || now_s >= c->not_after_s)
+		return URGENT_NONE;
+	life = c->not_after_s - start_of_life(c);
+	return c->not_after_s - now_s <= life / 4 ? URGENT_LAPSING : URGENT_DUE;
 }
 
 int64_t
@@ -128,13 +157,16 @@ schedule_alarm_ms(unsigned n, int64_t remaining_s)
 {
 	int64_t s = SCHEDULE_ALARM_MIN_S;
 
-	if (remaining_s / 4 > s)
-		return remaining_s / 4 * 1000;
+	if (remaining_s > 0)
+		s = remaining_s / 4 > SCHEDULE_ALARM_LAST_S ? remaining_s / 4
+							    : SCHEDULE_ALARM_LAST_S;
 	while (remaining_s <= 0 && n > 1 && s < SCHEDULE_ALARM_NONE_S) {
 		s *= 2;
 		n--;
 	}
-	return (s > SCHEDULE_ALARM_NONE_S ? SCHEDULE_ALARM_NONE_S : s) * 1000;
+	if (remaining_s <= 0 && s > SCHEDULE_ALARM_NONE_S)
+		s = SCHEDULE_ALARM_NONE_S;
+	return s * 1000;
 }
 
 int64_t

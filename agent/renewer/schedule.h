@@ -12,8 +12,9 @@
 
 enum {
 	SCHEDULE_PPM = 1000000,
-	SCHEDULE_CROWD = 16,	      /* more in one moment is a mass issue */
+	SCHEDULE_CROWD = 16,	      /* more in one moment may be a mass issue */
 	SCHEDULE_ALARM_MIN_S = 60,    /* after what trying again does not cure */
+	SCHEDULE_ALARM_LAST_S = 15,   /* the same near the end of a life, which it is to save */
 	SCHEDULE_ALARM_NONE_S = 3600, /* the longest of these while nothing is in force */
 	SCHEDULE_RETRY_MIN_S = 1,     /* Retry-After is clamped to these */
 	SCHEDULE_RETRY_MAX_S = 3600,
@@ -38,11 +39,33 @@ uint32_t schedule_jitter(const char *tenant, const char *name, const char *seria
  */
 int64_t schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm);
 
-/* Sets crowd on each of n certificates (of one CA); reorders the members only. */
+/*
+ * Sets crowd on each of n certificates (of one CA) that began their life with
+ * more than SCHEDULE_CROWD and more than a third of all others: where many
+ * thousand are spread evenly, a quarter of them are neighbours of each.
+ * Reorders the members only.
+ */
 struct schedule_member {
 	struct schedule_cert *cert;
 };
 void schedule_crowds(struct schedule_member *members, size_t n);
+
+/*
+ * Between two renewals that could wait: two and a half times as many as n
+ * certificates ask for when they are spread evenly.  What is due at once, after
+ * a mass issue or an outage, is begun at this pace as long as nothing is
+ * urgent.  0: few enough to begin as they come.
+ */
+int64_t schedule_interval_ms(const struct schedule_member *members, size_t n);
+
+/* The first goes first. */
+enum schedule_urgency {
+	URGENT_LAPSING, /* less than a quarter of its life is left (D-43) */
+	URGENT_NONE,	/* nothing is in force: that tenant cannot sign */
+	URGENT_DUE,
+};
+/* c NULL: nothing is in force. */
+enum schedule_urgency schedule_urgency(const struct schedule_cert *c, int64_t now_s);
 
 /*
  * How long to wait after the attempt-th failure in a row (1 …) that trying
@@ -58,7 +81,10 @@ int64_t schedule_backoff_ms(unsigned attempt, int64_t remaining_s, uint32_t jitt
  */
 int64_t schedule_local_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm);
 
-/* How long after the n-th failure in a row (1 …) that trying again does not cure. */
+/*
+ * How long after the n-th failure in a row (1 …) that trying again does not
+ * cure: a quarter of what is left of the life.
+ */
 int64_t schedule_alarm_ms(unsigned n, int64_t remaining_s);
 
 /*

@@ -51,9 +51,30 @@ make_cas(struct settings *s, const struct io *io, struct store *store, struct fa
 		if (s->config->ca[i].issuer == ISSUER_HAND)
 			continue;
 		slot->config = &s->config->ca[i];
+		lane_init(
+		    &slot->lane, slot->config->concurrency, slot->config->rate_per_minute);
+		lane_init(&slot->begin, RENEW_BEGINS, 0);
 		if (slot->config->issuer == ISSUER_ACME)
 			TRY(acme_new(slot->config, io, store, &slot->acme, f));
 		s->cas++;
+	}
+	return RC_OK;
+}
+
+static enum rc
+make_authorities(struct settings *s, struct fault *f)
+{
+	size_t n = s->config->authorities;
+
+	s->authority = calloc(n > 0 ? n : 1, sizeof *s->authority);
+	if (s->authority == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "settings");
+	for (s->authorities = 0; s->authorities < n; s->authorities++) {
+		struct authority_slot *slot = &s->authority[s->authorities];
+
+		slot->config = &s->config->authority[s->authorities];
+		lane_init(
+		    &slot->lane, slot->config->concurrency, slot->config->rate_per_minute);
 	}
 	return RC_OK;
 }
@@ -71,6 +92,7 @@ settings_new(struct config *config, const struct io *io, struct store *store,
 	s->config = config;
 	TRY(read_anchors(config->authority_anchors, &s->authority_anchors, f));
 	TRY(read_anchors(config->trust_anchors, &s->trust_anchors, f));
+	TRY(make_authorities(s, f));
 	TRY(make_cas(s, io, store, f));
 	*out = TAKE(s);
 	return RC_OK;
@@ -84,6 +106,7 @@ settings_free(struct settings *s)
 	for (size_t i = 0; i < s->cas; i++)
 		acme_free(s->ca[i].acme);
 	free(s->ca);
+	free(s->authority);
 	anchors_free(s->authority_anchors);
 	anchors_free(s->trust_anchors);
 	config_free(s->config);
@@ -98,4 +121,34 @@ settings_ca(const struct settings *s, const char *name)
 			return &s->ca[i];
 	}
 	return NULL;
+}
+
+struct authority_slot *
+settings_authority(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->authorities; i++) {
+		if (strcmp(s->authority[i].config->name, name) == 0)
+			return &s->authority[i];
+	}
+	return NULL;
+}
+
+void
+settings_inherit(struct settings *s, const struct settings *before)
+{
+	for (size_t i = 0; i < s->cas; i++) {
+		const struct ca_slot *was = settings_ca(before, s->ca[i].config->name);
+
+		if (was == NULL)
+			continue;
+		lane_inherit(&s->ca[i].lane, &was->lane);
+		lane_inherit(&s->ca[i].begin, &was->begin);
+	}
+	for (size_t i = 0; i < s->authorities; i++) {
+		const struct authority_slot *was =
+		    settings_authority(before, s->authority[i].config->name);
+
+		if (was != NULL)
+			lane_inherit(&s->authority[i].lane, &was->lane);
+	}
 }

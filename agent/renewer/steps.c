@@ -585,6 +585,7 @@ order_over(struct job *j, const json_t *error, const char *what)
 		rc = problem_of_object(error, 403, &f);
 	else
 		rc = FAULT(&f, RC_NET, "acme_order_invalid", "%s", what);
+	choose_answered(j); /* it is the order that failed, not the CA */
 	job_drop_order(j);
 	j->rec.state = RENEW_TOKEN;
 	job_fail(j, rc, &f, -1);
@@ -610,6 +611,7 @@ post_answer(struct job *j, const char *url, const char *token, struct fault *f)
 
 	if (op == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "challenge");
+	job_asks_more(j);
 	return acme_call(j->slot->acme, url, op, NULL, on_answered, j, f);
 }
 
@@ -881,6 +883,7 @@ next_alternate(struct job *j)
 	struct fault f = { 0 };
 
 	while (j->alternate_at < j->alternates) {
+		job_asks_more(j);
 		if (look_at(j, j->alternate[j->alternate_at++], PEM_TYPE, on_alternate, &f) ==
 		    RC_OK)
 			return;

@@ -166,7 +166,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	start_again();
 	for (int turn = 0; turn < TURNS_MAX && world.cred[0].installs == 0; turn++) {
 		(void)world_turn(&world);
-		if (world.waiting > RENEW_CA_STEPS + RENEW_REPORTS + 4)
+		if (world.waiting > 2 * CONFIG_PARTY_STEPS + RENEW_REPORTS + 4)
 			abort();
 		if (answers.len == 0 && turn > TURNS_MAX / 4)
 			break;

@@ -10,6 +10,9 @@
 
 #define CA "https://ca.test"
 #define TA "https://ta.test"
+#define TB "https://tb.test"
+
+enum { HANG_MS = 30000 }; /* as HTTPC_TOTAL_MS */
 
 /* ---- what the parties answer ---- */
 
@@ -49,6 +52,21 @@ b64_json(const struct buf *der)
 	return json_string(buf_text(&text));
 }
 
+static const struct buf *
+tnauth_of(const struct world *w, const struct world_credential *c)
+{
+	return c->tenant[0] == 't' ? &w->tnauth : &w->tnauth_other;
+}
+
+/* Is it about numbers of another tenant than t? */
+static bool
+asks_for_other(const struct world *w, const json_t *asked)
+{
+	json_auto_t *other = b64_json(&w->tnauth_other);
+
+	return json_equal(json_object_get(asked, "tkvalue"), other) != 0;
+}
+
 /* A real token, signed by the scripted authority. */
 static json_t *
 make_token(struct world *w, const json_t *asked)
@@ -56,10 +74,11 @@ make_token(struct world *w, const json_t *asked)
 	AUTO_BUF header = BUF_INIT(65536), x5c = BUF_INIT(65536), jws = BUF_INIT(65536);
 	bool numbers =
 	    strcmp(json_string_value(json_object_get(asked, "tktype")), "TNAuthList") == 0;
-	const struct buf *der = numbers		    ? &w->tnauth
-				: w->grant_narrower ? &w->narrower
-				: w->grant_wider    ? &w->wider
-						    : &w->constraints;
+	const struct buf *der = numbers && asks_for_other(w, asked) ? &w->tnauth_other
+				: numbers			    ? &w->tnauth
+				: w->grant_narrower		    ? &w->narrower
+				: w->grant_wider		    ? &w->wider
+								    : &w->constraints;
 	json_auto_t *atc = json_pack("{s:O, s:o, s:b, s:O}", "tktype",
 	    json_object_get(asked, "tktype"), "tkvalue", b64_json(der), "ca", 0, "fingerprint",
 	    json_object_get(asked, "fingerprint"));
@@ -136,7 +155,8 @@ authz_json(const struct world *w, size_t k, size_t i)
 	snprintf(url, sizeof url, CA "/chall/%zu/%zu", k, i);
 	if (w->domain && i == o->authzs - 1)
 		return domain_authz(w, o->valid[i], url);
-	value = i == 0 ? b64_json(&w->tnauth) : json_string(w->cred[o->credential].ordered);
+	value = i == 0 ? b64_json(tnauth_of(w, &w->cred[o->credential]))
+		       : json_string(w->cred[o->credential].ordered);
 	return json_pack("{s:s, s:{s:s, s:o}, s:[{s:s}, {s:s, s:s, s:s, s:s, s:s}]}", "status",
 	    o->valid[i] ? "valid" : "pending", "identifier", "type",
 	    i == 0 ? "TNAuthList" : "JWTClaimConstraints", "value", value, "challenges", "type",
@@ -266,7 +286,8 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 {
 	json_auto_t *body = json_loadb((const char *)r->body.ptr, r->body.len, 0, NULL);
 
-	if (strcmp(r->url, TA "/at/account/a/token") == 0) {
+	if (strcmp(r->url, TA "/at/account/a/token") == 0 ||
+	    strcmp(r->url, TB "/at/account/a/token") == 0) {
 		w->tokens++;
 		put_json(a, 200, "application/json", make_token(w, body));
 		return;
@@ -298,9 +319,10 @@ plan_row(const struct world *w, const struct world_credential *c)
 		    "not_before", (json_int_t)c->not_before_s, "not_after",
 		    (json_int_t)c->not_after_s, "ari_id", "as_configured", c->as_configured);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:n}", "tenant",
-	    "t", "name", c->name, "ca", "lab", "authority", "ta", "claim_agent", "ta", "domain",
+	    c->tenant, "name", c->name, "ca", "lab", "authority",
+	    c->other_authority ? "tb" : "ta", "claim_agent", "ta", "domain",
 	    w->domain && !w->plan_without_domain ? "sip.example.net" : NULL, "tnauthlist",
-	    b64_json(&w->tnauth), "constraints",
+	    b64_json(tnauth_of(w, c)), "constraints",
 	    c->constraints ? b64_json(&w->constraints) : json_null(), "constraints_form",
 	    c->constraints ? json_string("jwt") : json_null(), "active", active,
 	    "installed_at");
@@ -343,6 +365,7 @@ install(struct world *w, struct world_credential *c, const json_t *m)
 {
 	w->chain_len = json_string_length(json_object_get(m, "chain"));
 	c->installs++;
+	c->installed_as = ++w->installs;
 	snprintf(c->serial, sizeof c->serial, "%x", 0xa0 + c->installs);
 	c->not_before_s = w->now_ms / 1000;
 	c->not_after_s = c->not_before_s + w->life_s;
@@ -465,6 +488,23 @@ strikes(struct world *w)
 	return w->fault;
 }
 
+/* A request to the authority tb: it may not come back for long. */
+static void
+may_hang(struct world *w, struct pending *p, const struct http_request *r)
+{
+	json_auto_t *body = json_loadb((const char *)r->body.ptr, r->body.len, 0, NULL);
+	unsigned hanging = 0;
+
+	if (strncmp(r->url, TB, strlen(TB)) != 0 || (!w->hangs && !w->hangs_for_t) ||
+	    (!w->hangs && asks_for_other(w, body)))
+		return;
+	p->due_ms = w->now_ms + HANG_MS;
+	p->rc = FAULT(&p->fault, RC_NET, "http_failed", "by script");
+	for (size_t i = 0; i < w->waiting; i++)
+		hanging += w->pending[i].due_ms > 0;
+	w->hanging_most = hanging > w->hanging_most ? hanging : w->hanging_most;
+}
+
 static enum rc
 world_http(
     void *ctx, const struct http_request *r, io_http_done *done, void *arg, struct fault *f)
@@ -477,6 +517,9 @@ world_http(
 	p->http = true;
 	p->http_done = done;
 	p->arg = arg;
+	may_hang(w, p, r);
+	if (p->due_ms > 0)
+		return RC_OK;
 	if (fault == FAULT_LOST) {
 		p->rc = FAULT(&p->fault, RC_NET, "http_failed", "by script");
 	} else if (fault == FAULT_UNAVAILABLE) {
@@ -619,31 +662,40 @@ deliver(struct pending *p, bool stopping)
 	json_decref(p->reply);
 }
 
-static void
+/* What has come, or everything; false when nothing had. */
+static bool
 deliver_all(struct world *w, bool stopping)
 {
 	struct pending now[WORLD_PENDING];
-	size_t n = w->waiting;
+	size_t n = w->waiting, come = 0;
 
 	memcpy(now, w->pending, n * sizeof now[0]);
 	w->waiting = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (!stopping && now[i].due_ms > w->now_ms)
+			w->pending[w->waiting++] = now[i];
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!stopping && now[i].due_ms > w->now_ms)
+			continue;
 		deliver(&now[i], stopping);
+		come++;
+	}
+	return come > 0;
 }
 
 bool
 world_turn(struct world *w)
 {
 	int wait_ms = renew_run(w->renew);
-	bool under_way = w->waiting > 0;
+	bool under_way;
 	unsigned steps = 0;
 
 	for (size_t i = 0; i < w->waiting; i++)
 		steps += w->pending[i].http ? 1 : 0;
 	w->steps_most = steps > w->steps_most ? steps : w->steps_most;
-	if (under_way)
-		deliver_all(w, false);
-	else
+	under_way = deliver_all(w, false);
+	if (!under_way)
 		w->now_ms += wait_ms > 0 ? wait_ms : 1;
 	return under_way;
 }
@@ -672,7 +724,7 @@ world_pass(struct world *w, int64_t s)
 enum renew_state
 world_state(const struct world *w, size_t credential)
 {
-	return renew_state_of(w->renew, "t", w->cred[credential].name);
+	return renew_state_of(w->renew, w->cred[credential].tenant, w->cred[credential].name);
 }
 
 /* ---- setting it up ---- */
@@ -694,12 +746,20 @@ make_config(const struct world *w)
 		c->ca[0].domain_challenge = DOMAIN_HTTP_01;
 	c->ca[0].constraints_type = strdup("JWTClaimConstraints");
 	c->ca[0].enhanced_type = strdup("EnhancedJWTClaimConstraints");
-	c->authority = calloc(1, sizeof *c->authority);
-	c->authorities = 1;
-	c->authority[0].name = strdup("ta");
-	c->authority[0].source = w->push ? SOURCE_PUSH : SOURCE_REST;
-	c->authority[0].url = strdup(TA "/");
-	c->authority[0].account = strdup("a");
+	c->ca[0].concurrency = w->command ? CONFIG_COMMAND_STEPS : CONFIG_PARTY_STEPS;
+	if (w->concurrency > 0)
+		c->ca[0].concurrency = w->concurrency;
+	c->authority = calloc(2, sizeof *c->authority);
+	for (c->authorities = 0; c->authorities < 2; c->authorities++) {
+		struct config_authority *a = &c->authority[c->authorities];
+
+		a->name = strdup(c->authorities == 0 ? "ta" : "tb");
+		a->source = w->push ? SOURCE_PUSH : SOURCE_REST;
+		a->url = strdup(c->authorities == 0 ? TA "/" : TB "/");
+		a->account = strdup("a");
+		a->concurrency = c->ca[0].concurrency;
+		a->rate_per_minute = w->rate_per_minute;
+	}
 	return c;
 }
 
@@ -737,6 +797,7 @@ make_parties(struct world *w)
 	assert_int_equal(fwrite(pem.ptr, 1, pem.len, out), pem.len);
 	fclose(out);
 	pki_tnauth_one(&w->tnauth, "12025550100");
+	pki_tnauth_one(&w->tnauth_other, "12025550101");
 	put_constraints(&w->constraints, (const char *const[]){ "A", "B" }, 2);
 	put_constraints(&w->narrower, (const char *const[]){ "A" }, 1);
 	put_constraints(&w->wider, (const char *const[]){ "A", "B", "C" }, 3);
@@ -756,7 +817,7 @@ finish(struct world *w)
 {
 	renew_stop(w->renew);
 	while (w->waiting > 0)
-		deliver_all(w, true);
+		(void)deliver_all(w, true);
 	renew_free(w->renew);
 	store_free(w->store);
 }
@@ -775,11 +836,12 @@ world_open(struct world *w, size_t credentials)
 		.ask = world_ask,
 		.run = world_run,
 		.now_ms = world_now };
-	w->tnauth = w->constraints = w->narrower = w->wider = BUF_INIT(4096);
+	w->tnauth = w->tnauth_other = w->constraints = w->narrower = w->wider = BUF_INIT(4096);
 	w->creds = credentials;
 	for (size_t i = 0; i < credentials; i++) {
 		snprintf(w->cred[i].name, sizeof w->cred[i].name, "c%02u",
 		    (unsigned)i % WORLD_CREDENTIALS);
+		w->cred[i].tenant[0] = 't';
 		w->cred[i].constraints = i % 2 == 0;
 		w->cred[i].as_configured = true;
 	}
@@ -799,14 +861,15 @@ world_close(struct world *w)
 	X509_free(w->root_cert);
 	X509_free(w->authority_cert);
 	buf_free(&w->tnauth);
+	buf_free(&w->tnauth_other);
 	buf_free(&w->constraints);
 	buf_free(&w->narrower);
 	buf_free(&w->wider);
 	for (size_t i = 0; i < w->creds; i++)
 		free(w->cred[i].ordered);
 	for (size_t i = 0; i < w->creds; i++) {
-		snprintf(
-		    path, sizeof path, "%s/renewer/orders/t.%s.json", w->dir, w->cred[i].name);
+		snprintf(path, sizeof path, "%s/renewer/orders/%s.%s.json", w->dir,
+		    w->cred[i].tenant, w->cred[i].name);
 		unlink(path);
 		snprintf(path, sizeof path, "%s/renewer/tokens/t.%s.n.json", w->dir,
 		    w->cred[i].name);

@@ -24,7 +24,10 @@ enum world_fault {
 
 struct world_credential {
 	char name[16];
+	char tenant[2]; /* "t"; the order of tenants is that of the names */
 	bool constraints, removed;
+	bool other_authority;  /* "tb" and not "ta" */
+	unsigned installed_as; /* the how manyth install of the world the last one was */
 	unsigned installs;
 	char serial[16];
 	int64_t not_before_s, not_after_s;
@@ -55,7 +58,8 @@ struct world_errand {
 };
 
 struct pending {
-	bool http;
+	bool http, other_authority;
+	int64_t due_ms; /* it hangs until then; 0: answered on the next turn */
 	io_http_done *http_done;
 	io_ask_done *ask_done;
 	io_run_done *run_done;
@@ -87,6 +91,11 @@ struct world {
 	bool fault_struck, fail_always; /* always: every call from fail_at on */
 	/* With world_reload(): a command in the place of the CA; tokens are pushed only. */
 	bool command, push;
+	/* The same: of the CA and of each authority; 0: the default. */
+	unsigned concurrency, rate_per_minute;
+	bool hangs, hangs_for_t; /* authority tb; for the credentials of tenant t only */
+	unsigned hanging_most;	 /* at once, since it was last set to 0 */
+	unsigned installs;
 	unsigned runs;
 	bool refuse_install, grant_narrower, grant_wider, processing;
 	unsigned alternates,
@@ -105,7 +114,8 @@ struct world {
 	unsigned account_words;
 	EVP_PKEY *account, *authority, *root;
 	X509 *root_cert, *authority_cert;
-	struct buf tnauth, constraints, narrower, wider;
+	struct buf tnauth, tnauth_other, /* of every tenant but t */
+	    constraints, narrower, wider;
 };
 
 void world_open(struct world *w, size_t credentials);

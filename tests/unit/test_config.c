@@ -97,7 +97,8 @@ static const char example_main[] =
     "\"mailto:noc@example.net\" } terms_agreed = yes token = \"main\" }\n"
     "authority \"numbers\" { url = \"https://127.1.2.3:14001\" tls_ca = \"tls-ca.pem\" account "
     "= "
-    "\"acme\" secret = \"file:secrets/authority-acme\" }\n"
+    "\"acme\" secret = \"file:secrets/authority-acme\" concurrency = 4 "
+    "rate_per_minute = 600 }\n"
     "authority \"claims\" { url = \"https://127.1.2.3:14002\" evidence = \"tnauthlist-token\" "
     "}\n";
 
@@ -156,7 +157,11 @@ check_example_main(const struct config *c)
 	assert_true(config_ca_find(c, "lab")->terms_agreed);
 	assert_string_equal(
 	    config_ca_find(c, "lab")->enhanced_type, "EnhancedJWTClaimConstraints");
+	assert_int_equal(config_ca_find(c, "lab")->concurrency, CONFIG_PARTY_STEPS);
+	assert_int_equal(config_ca_find(c, "lab")->rate_per_minute, 0);
 	assert_int_equal(c->authorities, 2);
+	assert_int_equal(config_authority_find(c, "numbers")->concurrency, 4);
+	assert_int_equal(config_authority_find(c, "numbers")->rate_per_minute, 600);
 	assert_true(config_authority_find(c, "claims")->evidence);
 	assert_null(config_authority_find(c, "none"));
 }
@@ -344,6 +349,19 @@ static struct main_case {
 	{ "half an EAB",
 	    "ca \"x\" { directory = \"https://h/\" token = \"main\" eab_kid = \"k\" }\n",
 	    "vesperd.conf:1: 'eab_kid' and 'eab_key' belong together" },
+	{ "no place at a CA",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\" concurrency = 0 }\n",
+	    "vesperd.conf:1: 'concurrency'" },
+	{ "more places than there are",
+	    "ca \"x\" { directory = \"https://h/\" token = \"main\" concurrency = 65 }\n",
+	    "vesperd.conf:1: 'concurrency'" },
+	{ "a rate below none",
+	    "authority \"x\" { url = \"https://h/\" rate_per_minute = -1 }\n",
+	    "vesperd.conf:1: 'rate_per_minute'" },
+	{ "a limit of a desk", "ca \"x\" { issuer = \"hand\" concurrency = 4 }\n",
+	    "vesperd.conf:1: 'concurrency' has no meaning with issuer = \"hand\"" },
+	{ "a limit of a portal", "authority \"x\" { source = \"push\" rate_per_minute = 4 }\n",
+	    "vesperd.conf:1: 'rate_per_minute' has no meaning with source = \"push\"" },
 	{ "contact",
 	    "ca \"x\" { directory = \"https://h/\" token = \"main\" contact = { \"noc\" } }\n",
 	    "vesperd.conf:1: 'contact' holds URLs" },

@@ -1,4 +1,5 @@
 /* renew: the state machine against scripted parties, with one failure at each call in turn */
+#include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/renew_world.h"
@@ -320,12 +321,149 @@ many_at_once(void **state)
 	world_open(&w, WORLD_CREDENTIALS);
 	assert_true(world_until(&w, all_installed, 120));
 	assert_int_equal(w.orders, WORLD_CREDENTIALS);
-	assert_int_equal(w.steps_most, RENEW_CA_STEPS);
+	/* Of the CA and of the authority. */
+	assert_in_range(w.steps_most, CONFIG_PARTY_STEPS, 2 * CONFIG_PARTY_STEPS);
 	/* A mass issue comes back spread over the middle third. */
 	world_pass(&w, 30);
 	for (size_t i = 0; i < w.creds; i++)
 		assert_in_range(w.cred[i].renew_at_s, w.cred[i].not_before_s + 1195,
 		    w.cred[i].not_before_s + 2405);
+	world_close(&w);
+}
+
+/* ---- whose turn it is ---- */
+
+/* The first of them are of a tenant and an authority that give trouble. */
+enum { TROUBLED = 40, WELL = 8 };
+
+static bool
+well_installed(const struct world *w)
+{
+	for (size_t i = TROUBLED; i < TROUBLED + WELL; i++) {
+		if (w->cred[i].installs == 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+open_troubled(struct world *w, bool two_tenants)
+{
+	world_open(w, TROUBLED + WELL);
+	for (size_t i = 0; i < w->creds; i++) {
+		w->cred[i].other_authority = i < TROUBLED;
+		if (i >= TROUBLED && two_tenants)
+			w->cred[i].tenant[0] = 'u';
+	}
+}
+
+/* Thirty seconds each are its own affair: who asks another authority does not see them. */
+static void
+an_authority_that_hangs(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_troubled(&w, false);
+	w.hangs = true;
+	assert_true(world_until(&w, well_installed, 2));
+	/* Known to be broken, it is asked by two at a time, until it answers. */
+	world_pass(&w, 31);
+	w.hanging_most = 0;
+	world_pass(&w, 300);
+	assert_in_range(w.hanging_most, 1, LANE_PROBES);
+	w.hangs = false;
+	assert_true(world_until(&w, all_installed, 35));
+	world_close(&w);
+}
+
+/* An authority that hangs for one tenant alone has a place for the others. */
+static void
+a_tenant_that_makes_it_hang(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_troubled(&w, true);
+	for (size_t i = TROUBLED; i < w.creds; i++) {
+		w.cred[i].other_authority = true;
+		w.cred[i].removed = true;
+	}
+	w.hangs_for_t = true;
+	world_pass(&w, 3);
+	assert_int_equal(w.hanging_most, lane_share(CONFIG_PARTY_STEPS));
+	for (size_t i = TROUBLED; i < w.creds; i++)
+		w.cred[i].removed = false;
+	world_event(&w, "changed", "");
+	assert_true(world_until(&w, well_installed, 2));
+	world_close(&w);
+}
+
+/* The same while the configuration changes all the time, as it does where numbers are ported. */
+static void
+reloads_while_it_hangs(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_troubled(&w, false);
+	w.hangs = true;
+	while (w.hanging_most == 0)
+		(void)world_turn(&w);
+	for (unsigned i = 0; i < 20; i++) {
+		world_reload(&w);
+		world_pass(&w, 1);
+	}
+	assert_true(well_installed(&w));
+	w.hangs = false;
+	assert_true(world_until(&w, all_installed, 65));
+	world_close(&w);
+}
+
+static void
+no_more_than_the_rate(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, TROUBLED);
+	w.rate_per_minute = 60;
+	world_kill(&w);
+	for (size_t i = 0; i < w.creds; i++)
+		w.cred[i].constraints = false;
+	world_pass(&w, 10);
+	assert_in_range(w.tokens, 9, 12);
+	world_pass(&w, 10);
+	assert_in_range(w.tokens, 19, 22);
+	assert_true(world_until(&w, all_installed, TROUBLED));
+	assert_int_equal(w.tokens, TROUBLED);
+	world_close(&w);
+}
+
+/* What lapses goes first, then who has nothing, then the rest by its end: all are due. */
+static void
+the_least_time_left_first(void **state)
+{
+	/* Of an hour: installed so long ago; -1: nothing is in force. */
+	static const int age_s[] = { 2000, -1, 2600, 3500, 2650, 3000, -1, 2640 };
+	/* While one waits for the CA the next goes on, so one may pass another. */
+	static const unsigned first[] = { 8, 3, 7, 1, 4, 2, 3, 4 };
+	static const unsigned last[] = { 8, 5, 7, 1, 6, 2, 5, 6 };
+	struct world w;
+
+	(void)state;
+	world_open(&w, ARRAY_LEN(age_s));
+	w.concurrency = 1;
+	world_kill(&w);
+	for (size_t i = 0; i < w.creds; i++) {
+		w.cred[i].installs = age_s[i] >= 0;
+		w.cred[i].as_configured = false;
+		w.cred[i].not_before_s = w.now_ms / 1000 - age_s[i];
+		w.cred[i].not_after_s = w.cred[i].not_before_s + 3600;
+	}
+	world_pass(&w, 20);
+	for (size_t i = 0; i < w.creds; i++)
+		assert_in_range(w.cred[i].installed_as, first[i], last[i]);
 	world_close(&w);
 }
 
@@ -960,7 +1098,7 @@ errand_to_nobody(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[64] = {
+	struct CMUnitTest tests[96] = {
 		cmocka_unit_test(errand_while_the_ca_is_down),
 		cmocka_unit_test(errand_is_not_lost),
 		cmocka_unit_test(errand_to_nobody),
@@ -983,6 +1121,11 @@ main(void)
 		cmocka_unit_test(alternates_are_looked_at),
 		cmocka_unit_test(an_outage_does_not_outlast_the_certificate),
 		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(an_authority_that_hangs),
+		cmocka_unit_test(a_tenant_that_makes_it_hang),
+		cmocka_unit_test(reloads_while_it_hangs),
+		cmocka_unit_test(no_more_than_the_rate),
+		cmocka_unit_test(the_least_time_left_first),
 		cmocka_unit_test(narrower_is_ordered_as_it_is),
 		cmocka_unit_test(wider_is_refused),
 		cmocka_unit_test(tokens_that_expire_are_not_used),

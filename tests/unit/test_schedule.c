@@ -2,6 +2,7 @@
 #include "agent/renewer/schedule.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "stir/attr.h"
 #include "tests/unit/cm.h"
@@ -95,7 +96,8 @@ static struct alarm_case {
 } alarm_cases[] = {
 	{ "a quarter of what remains", 1, 30 * DAY, 30 * DAY / 4 },
 	{ "the same again", 9, 30 * DAY, 30 * DAY / 4 },
-	{ "at least a minute", 1, 60, 60 },
+	{ "a minute left", 1, 60, 15 },
+	{ "no more often at the very end", 9, 2, 15 },
 	{ "nothing in force", 1, 0, 60 },
 	{ "nothing in force, again", 2, 0, 120 },
 	{ "nothing in force, fourth", 4, -1, 480 },
@@ -191,14 +193,148 @@ crowds(void **state)
 	assert_in_range(crowd_of(60, 600, DAY), 30, 59);
 }
 
+static struct urgency_case {
+	const char *name;
+	int64_t now_s;
+	bool none;
+	enum schedule_urgency urgency;
+} urgency_cases[] = {
+	{ "new", 1000, false, URGENT_DUE },
+	{ "more than a quarter left", 3699, false, URGENT_DUE },
+	{ "a quarter left (D-43)", 3700, false, URGENT_LAPSING },
+	{ "the last second", 4599, false, URGENT_LAPSING },
+	{ "expired", 4600, false, URGENT_NONE },
+	{ "nothing in force", 1000, true, URGENT_NONE },
+};
+
+static void
+urgency(void **state)
+{
+	const struct urgency_case *c = *state;
+	/* Backdated: its life begins with the installation. */
+	const struct schedule_cert cert = { 0, 4600, 1000, false };
+
+	assert_int_equal(schedule_urgency(c->none ? NULL : &cert, c->now_s), c->urgency);
+}
+
+/* ---- ten thousand certificates of a day ---- */
+
+enum { MANY = 10000, DAY_MIN = 1440 };
+
+static struct schedule_cert many[MANY];
+static struct schedule_member member[MANY];
+
+static uint32_t
+jitter_of(int i, const char *serial)
+{
+	char name[16];
+
+	snprintf(name, sizeof name, "t%d", i);
+	return schedule_jitter(name, "main", serial);
+}
+
+/* How many are due in the fullest minute of the day after; *first, *last: of the minutes. */
+static unsigned
+fullest_minute(bool jitter, int *first, int *last)
+{
+	static unsigned due[DAY_MIN];
+	unsigned most = 0;
+
+	memset(due, 0, sizeof due);
+	*first = DAY_MIN;
+	*last = 0;
+	for (int i = 0; i < MANY; i++) {
+		int at =
+		    (int)(schedule_renew_at(&many[i], jitter ? jitter_of(i, "01") : 0) / 60);
+
+		assert_in_range(at, 0, DAY_MIN - 1);
+		due[at]++;
+		most = due[at] > most ? due[at] : most;
+		*first = at < *first ? at : *first;
+		*last = at > *last ? at : *last;
+	}
+	return most;
+}
+
+/*
+ * All issued within ten minutes: due evenly over the middle third, no minute
+ * above three times the mean of renewals at half of the life.
+ */
+static void
+mass_issue(void **state)
+{
+	int first = 0, last = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		many[i] = (struct schedule_cert){ i % 600, i % 600 + DAY, 0, false };
+		member[i].cert = &many[i];
+	}
+	schedule_crowds(member, MANY);
+	for (int i = 0; i < MANY; i++)
+		assert_true(many[i].crowd);
+	assert_true(fullest_minute(true, &first, &last) <= 3 * MANY / (DAY_MIN / 2));
+	assert_in_range(first, DAY_MIN / 3, DAY_MIN / 3 + 10);
+	assert_in_range(last, DAY_MIN * 2 / 3 - 10, DAY_MIN * 2 / 3 + 10);
+	/* It is the jitter that does it. */
+	assert_true(fullest_minute(false, &first, &last) >= MANY / 10);
+}
+
+/* Spread over the day they are nobody's crowd, and wait for the last third. */
+static void
+spread_is_no_crowd(void **state)
+{
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		int64_t at_s = (int64_t)i * DAY * 17 / 24 / MANY;
+
+		many[i] = (struct schedule_cert){ at_s, at_s + DAY, 0, false };
+		member[i].cert = &many[i];
+	}
+	schedule_crowds(member, MANY);
+	for (int i = 0; i < MANY; i++)
+		assert_false(many[i].crowd);
+}
+
+static struct interval_case {
+	const char *name;
+	size_t n;
+	int64_t life_s, interval_ms;
+} interval_cases[] = {
+	{ "none", 0, DAY, 0 },
+	{ "few", SCHEDULE_CROWD, DAY, 0 },
+	{ "ten thousand of a day", MANY, DAY, 2448 },
+	{ "three hundred of a quarter of an hour", 300, 900, 850 },
+	{ "a thousand of a minute", 1000, 60, 16 },
+	{ "without a life", 100, 0, 0 },
+};
+
+static void
+interval(void **state)
+{
+	const struct interval_case *c = *state;
+
+	for (size_t i = 0; i < c->n; i++) {
+		many[i] = (struct schedule_cert){ 1000, 1000 + c->life_s, 0, false };
+		member[i].cert = &many[i];
+	}
+	assert_in_range(schedule_interval_ms(member, c->n),
+	    c->interval_ms - c->interval_ms / 100, c->interval_ms);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[64] = {
+	struct CMUnitTest tests[80] = {
 		cmocka_unit_test(jitter_is_a_property_of_the_certificate),
 		cmocka_unit_test(crowds),
+		cmocka_unit_test(mass_issue),
+		cmocka_unit_test(spread_is_no_crowd),
 	};
-	size_t n = 2;
+	size_t n = 4;
+
+	ROWS(tests, n, urgency_cases, urgency);
+	ROWS(tests, n, interval_cases, interval);
 
 	ROWS(tests, n, renew_cases, renew_at);
 	ROWS(tests, n, backoff_cases, backoff);
