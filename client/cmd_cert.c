@@ -241,6 +241,34 @@ cert_renew(struct cli *cli, const struct text_list *rest, const struct cert_opti
 	return status;
 }
 
+static int
+cert_history(struct cli *cli, const struct text_list *rest, const struct cert_options *o)
+{
+	json_auto_t *result = NULL;
+	const json_t *item;
+	size_t i;
+	int status = run(cli, "no history", rest->item[1], "/history", NULL, &result);
+
+	(void)o;
+	if (status != EXIT_DONE || cli->json || cli->quiet)
+		return status;
+	printf("%s%-40s %-20s  %-20s  %-12s %s%s\n", cli_bold(cli), "SERIAL", "FROM", "UNTIL",
+	    "END", "KEY", cli_plain(cli));
+	json_array_foreach (json_object_get(result, "certificates"), i, item) {
+		bool over = json_integer_value(json_object_get(item, "until")) != 0;
+		const json_t *revocation = json_object_get(item, "revocation");
+		char from[TIME_TEXT], until[TIME_TEXT];
+
+		time_of(item, "from", from);
+		time_of(item, over ? "until" : "not_after", until);
+		printf("%-40s %-20s  %-20s  %-12s %.16s%s%s\n", text(item, "serial"), from,
+		    until, text(item, "end"), text(item, "key"),
+		    json_is_object(revocation) ? "  revocation " : "",
+		    text(revocation, "state"));
+	}
+	return EXIT_DONE;
+}
+
 /* A request is public; it must not end up in the middle of another file. */
 static int
 write_csr(const struct cli *cli, const char *path, const char *pem)
@@ -317,6 +345,7 @@ static const struct {
 } verbs[] = {
 	{ "list", 1, 1, cert_list, "cert list" },
 	{ "show", 2, 2, cert_show, "cert show TENANT/NAME" },
+	{ "history", 2, 2, cert_history, "cert history TENANT/NAME" },
 	{ "renew", 2, 2, cert_renew, "cert renew [--wait] TENANT/NAME" },
 	{ "csr", 2, 3, cert_csr, "cert csr TENANT/NAME [FILE]" },
 	{ "install", 3, 3, cert_install, "cert install TENANT/NAME CHAIN.pem|-" },
@@ -332,7 +361,8 @@ cmd_cert(struct cli *cli, int argc, char **argv)
 	struct text_list rest = { 0 };
 	struct cert_options o = { 0 };
 	const struct option options[] = { { "--wait", OPTION_FLAG, &o.wait },
-		{ "--follow", OPTION_FLAG, &o.wait }, { "--serial", OPTION_TEXT, &asked.serial },
+		{ "--follow", OPTION_FLAG, &o.wait },
+		{ "--serial", OPTION_TEXT, &asked.serial },
 		{ "--reason", OPTION_TEXT, &asked.reason }, { "--by", OPTION_TEXT, &asked.by },
 		{ 0 } };
 	struct fault f = { 0 };
@@ -352,6 +382,6 @@ cmd_cert(struct cli *cli, int argc, char **argv)
 			return cli_fail(cli, EXIT_USAGE, "usage", verbs[i].usage, NULL);
 		return verbs[i].run(cli, &rest, &o);
 	}
-	return cli_fail(
-	    cli, EXIT_USAGE, "usage", "cert list, show, renew, csr, install or revoke", NULL);
+	return cli_fail(cli, EXIT_USAGE, "usage",
+	    "cert list, show, history, renew, csr, install or revoke", NULL);
 }

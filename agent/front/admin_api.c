@@ -178,6 +178,12 @@ admin_judge(struct api_call *call)
 }
 
 void
+admin_history(struct api_call *call)
+{
+	of_credential(call, HAND_HISTORY);
+}
+
+void
 admin_revoke(struct api_call *call)
 {
 	of_credential(call, HAND_REVOKE);

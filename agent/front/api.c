@@ -26,6 +26,7 @@ static const struct api_route routes[] = {
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token", admin_token },
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token/judge", admin_judge },
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/revoke", admin_revoke },
+	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/history", admin_history },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/accounts", "", admin_accounts },
 	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "", admin_account },
 	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/tenants/", "/numbers", admin_numbers },

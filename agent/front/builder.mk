@@ -8,6 +8,7 @@ libfront_la_SOURCES += \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/hand.c agent/front/hand.h \
+	agent/front/history.c agent/front/history.h \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \
 	agent/front/keyfile.c agent/front/keyfile.h \

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "agent/front/acme_ops.h"
+#include "agent/front/history.h"
 #include "agent/front/numbers.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
@@ -340,6 +341,16 @@ hand_revoke(struct hand_call *call, json_t *result, struct fault *f)
 	return op_put(result, "answer", json_string(r->answer), f);
 }
 
+static enum rc
+hand_history(struct hand_call *call, json_t *result, struct fault *f)
+{
+	struct credset_place at = { 0 };
+
+	if (!credset_find(call->w->set, call->tenant, call->name, &at))
+		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+	return history_show(call->w, at, call->now_s, result, f);
+}
+
 /* ---- numbers ---- */
 
 static enum rc
@@ -388,6 +399,7 @@ static const struct {
 	[HAND_ACCOUNT] = { "account", hand_account, { { NULL, false } } },
 	[HAND_JUDGE] = { "judge", hand_judge, { { "token", false } } },
 	[HAND_TOKEN] = { "token", hand_token, { { "token", false } } },
+	[HAND_HISTORY] = { "history", hand_history, { { NULL, false } } },
 	[HAND_REVOKE] = { "revoke", hand_revoke,
 	    { { "serial", true }, { "reason", true }, { "by", true } } },
 	[HAND_NUMBERS] = { "numbers", hand_numbers, { { NULL, false } } },

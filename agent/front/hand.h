@@ -21,6 +21,7 @@ enum hand {
 	HAND_ACCOUNT, /* tenant is a CA: {"ca", "jwk", "jwk_fingerprint", "spki_fingerprint"} */
 	HAND_JUDGE,   /* body {"token"}: a report of all that is wrong with it */
 	HAND_TOKEN,   /* body {"token"}: the same; a good one goes to the renewer */
+	HAND_HISTORY, /* of a credential: {"certificates": […]} */
 	HAND_REVOKE, /* body {"serial", "reason", "by"} or none: {"serial", "state", "answer"} */
 	/*
 	 * Of a tenant, without a name; body {"add": [TN], "remove": [TN]}, one of

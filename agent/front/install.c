@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/front/history.h"
 #include "agent/front/judge.h"
 #include "agent/front/lint.h"
 #include "agent/front/load.h"
@@ -242,12 +243,91 @@ sweep_lists(const struct install *in)
 	tnlist_sweep(&of, c->list != NULL ? c->list->url : NULL);
 }
 
+struct oldest {
+	const char *dir, *prefix;
+	struct store_path path;
+	int64_t at_s;
+	size_t kept;
+};
+
+static enum rc
+find_oldest(void *arg, const char *name, struct fault *f)
+{
+	struct oldest *o = arg;
+	struct store_path path = { 0 };
+	int64_t at_s;
+
+	if (strncmp(name, o->prefix, strlen(o->prefix)) != 0)
+		return RC_OK;
+	TRY(store_path(&path, f, "%s/%s", o->dir, name));
+	at_s = store_mtime(path.text);
+	if (o->kept++ == 0 || at_s < o->at_s) {
+		o->path = path;
+		o->at_s = at_s;
+	}
+	return RC_OK;
+}
+
+/* Besides the last few whose names begin so. */
+static enum rc
+keep_chain(
+    const char *dir, const char *prefix, const char *path, struct span pem, struct fault *f)
+{
+	struct oldest o = { .dir = dir, .prefix = prefix };
+
+	TRY(store_each(dir, find_oldest, &o, f));
+	if (o.kept >= INSTALL_REFUSED_KEPT)
+		TRY(store_remove(o.path.text, f));
+	return store_write(path, pem, INSTALL_MODE, f);
+}
+
+/* For as long as it is valid an operator may want it revoked (revoke.h). */
+static enum rc
+keep_before(const struct install *in, const struct buf *old_pem, struct fault *f)
+{
+	AUTO(chain) *chain = NULL;
+	struct store_path dir = { 0 }, path = { 0 };
+
+	if (chain_read_pem(buf_view(old_pem), true, &chain, NULL) != RC_OK ||
+	    chain->cert[0]->not_after_s < in->now_s)
+		return RC_OK;
+	TRY(store_path(&dir, f, "%s/front/tenants/%s/%s", in->w->set->config->state_dir,
+	    in->tenant->name, in->config->name));
+	TRY(store_path(&path, f, "%s/before-%s.pem", dir.text, chain->cert[0]->serial));
+	return keep_chain(dir.text, "before-", path.text, buf_view(old_pem), f);
+}
+
+/* What was in force without being noted, then what is from now on. */
+static void
+note_history(const struct install *in, struct history *h)
+{
+	struct fault why = { 0 };
+
+	history_add(h, credset_credential(in->w->set, in->at), in->now_s);
+	if (history_write(in->w->set->config, in->tenant->name, in->config->name, h, &why) !=
+	    RC_OK)
+		log_fault(LEVEL_WARNING, "history", &why);
+}
+
+static void
+read_history(const struct install *in, struct history *h)
+{
+	struct fault why = { 0 };
+
+	if (history_read(in->w->set->config, in->tenant->name, in->config->name, h, &why) !=
+	    RC_OK)
+		log_fault(LEVEL_WARNING, "history", &why); /* it begins anew */
+	history_add(h, in->present, in->present->installed_at_s);
+}
+
 /*
  * The order, and what a crash after each step leaves:
+ *	before-….pem	old in force; the file goes with time
  *	x5u file	old in force; a file that nothing refers to, swept later
  *	retiring note	old in force; the note is dropped when it is due
  *	current.pem	new in force at start; load.c removes pending.csr
  *	set published	the same
+ *	history.json	the same; what is missing there is added the next time
  *	pending.csr	done
  */
 static enum rc
@@ -257,6 +337,7 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 	const struct config *config = in->w->set->config;
 	struct store_path path = { 0 };
 	AUTO_BUF old_pem = BUF_INIT(CHAIN_MAX_BYTES);
+	struct history h = { .len = 0 };
 	struct fault why = { 0 };
 	enum rc rc;
 
@@ -264,6 +345,8 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 	rc = store_read(path.text, CHAIN_MAX_BYTES, &old_pem, &why);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
+	TRY(keep_before(in, &old_pem, f));
+	read_history(in, &h);
 	TRY(publish_chain(config, in->config, made, f));
 	TRY(retire_old(in, &old_pem, made, f));
 	made->installed_at_s = in->now_s;
@@ -275,6 +358,7 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 		return rc;
 	}
 	sweep_lists(in);
+	note_history(in, &h);
 	if (pending_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "install_unfinished", &why); /* load.c tries again */
 	return RC_OK;
@@ -295,31 +379,6 @@ refused_name(const struct install *in, char out[REFUSED_NAME_MAX])
 	(void)!digest_sha256(in->pem, digest, NULL);
 	snprintf(out, REFUSED_NAME_MAX, "refused-x%02x%02x%02x%02x.pem", digest[0], digest[1],
 	    digest[2], digest[3]);
-}
-
-struct oldest {
-	const char *dir;
-	struct store_path path;
-	int64_t at_s;
-	size_t kept;
-};
-
-static enum rc
-find_oldest(void *arg, const char *name, struct fault *f)
-{
-	struct oldest *o = arg;
-	struct store_path path = { 0 };
-	int64_t at_s;
-
-	if (strncmp(name, "refused-", 8) != 0)
-		return RC_OK;
-	TRY(store_path(&path, f, "%s/%s", o->dir, name));
-	at_s = store_mtime(path.text);
-	if (o->kept++ == 0 || at_s < o->at_s) {
-		o->path = path;
-		o->at_s = at_s;
-	}
-	return RC_OK;
 }
 
 struct refused {
@@ -349,14 +408,9 @@ is_kept(const struct install *in, const struct refused *at)
 static enum rc
 keep_refused(const struct install *in, const struct refused *at, struct fault *f)
 {
-	struct oldest o = { .dir = at->dir.text };
-
 	if (in->pem.len > CHAIN_MAX_BYTES)
 		return RC_OK;
-	TRY(store_each(at->dir.text, find_oldest, &o, f));
-	if (o.kept >= INSTALL_REFUSED_KEPT)
-		TRY(store_remove(o.path.text, f));
-	return store_write(at->path.text, in->pem, INSTALL_MODE, f);
+	return keep_chain(at->dir.text, "refused-", at->path.text, in->pem, f);
 }
 
 static void

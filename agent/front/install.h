@@ -7,7 +7,7 @@
 
 #include "agent/front/works.h"
 
-enum { INSTALL_WAIT_S = 60, INSTALL_REFUSED_KEPT = 8 };
+enum { INSTALL_WAIT_S = 60, INSTALL_REFUSED_KEPT = 8 /* and of those before */ };
 
 /*
  * Put the chain in force for the credential whose request is outstanding.

@@ -629,6 +629,12 @@ def revoked_by(machine: Machine, by: str, reason: str) -> None:
     good(machine, "cert", "renew", "teller/main")
     machine.wait_ready("teller")
     true(machine.credential("teller")["serial"] != serial, "another certificate")
+    kept = json.loads(good(machine, "cert", "history", "teller/main", "--json"))["certificates"]
+    equal([(c["serial"], c["end"]) for c in kept[:2]],
+          [(machine.credential("teller")["serial"], "in_force"), (serial, "revoked")])
+    equal((kept[1]["revocation"]["state"], kept[1]["revocation"]["by"],
+           kept[1]["revocation"]["reason"]), ("done", by, reason))
+    true(serial in good(machine, "cert", "history", "teller/main"), "for people")
     wait_for("a signature", lambda: sign_shaken(machine, "teller").status == 200, 30)
 
 

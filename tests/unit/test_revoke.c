@@ -4,9 +4,11 @@
 #include <stdio.h>
 
 #include "agent/front/hand.h"
+#include "agent/front/history.h"
 #include "agent/front/install.h"
 #include "agent/front/ops.h"
 #include "agent/front/pending.h"
+#include "agent/front/store.h"
 #include "agent/front/want.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
@@ -560,6 +562,113 @@ forgotten_at_last(void **state)
 	assert_false(revocation_there(l->works.set->config, id));
 }
 
+/* ---- what was in force ---- */
+
+static json_t *
+history(struct lab *l, int64_t at_s, struct fault *f)
+{
+	struct hand_call call = {
+		.w = &l->works, .tenant = "acme", .name = "main", .now_s = at_s
+	};
+	json_auto_t *out = json_object();
+
+	if (hand_run(HAND_HISTORY, &call, out, f) != RC_OK)
+		return NULL;
+	return json_incref(json_object_get(out, "certificates"));
+}
+
+static void
+expect_entry(const json_t *list, size_t n, const char *serial, const char *end)
+{
+	const json_t *row = json_array_get(list, n);
+
+	assert_string_equal(text(row, "serial"), serial);
+	assert_string_equal(text(row, "end"), end);
+}
+
+static void
+what_was_in_force(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *one = NULL, *two = NULL, *late = NULL, *three = NULL;
+	char key[2 * KEY_ID_LEN + 1];
+	struct fault f = { 0 };
+
+	one = history(l, now, &f);
+	assert_int_equal(json_array_size(one), 1);
+	expect_entry(one, 0, "a", "in_force");
+	works_hex(present(l)->key_id, KEY_ID_LEN, key);
+	assert_string_equal(text(json_array_get(one, 0), "key"), key);
+	install(l, "0bb");
+	restart(l); /* no credential before is in memory any more */
+	two = history(l, now, &f);
+	assert_int_equal(json_array_size(two), 2);
+	expect_entry(two, 0, "bb", "in_force");
+	expect_entry(two, 1, "a", "replaced");
+	late = history(l, now + 100000, &f);
+	expect_entry(late, 0, "bb", "expired");
+	expect_entry(late, 1, "a", "replaced");
+	/* Of the one before the file is kept: it can be revoked still. */
+	revoke_good(l, "{\"serial\":\"a\"}");
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	revoke_good(l, "{\"reason\":\"superseded\"}");
+	three = history(l, now, &f);
+	expect_entry(three, 0, "bb", "revoked");
+	expect_entry(three, 1, "a", "revoked");
+	assert_string_equal(
+	    text(json_object_get(json_array_get(three, 0), "revocation"), "reason"),
+	    "superseded");
+}
+
+static enum rc
+count(void *arg, const char *name, struct fault *f)
+{
+	(void)f;
+	*(unsigned *)arg += strncmp(name, "before-", 7) == 0;
+	return RC_OK;
+}
+
+static void
+history_is_bounded(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *list = NULL;
+	char serial[64] = "1";
+	unsigned files = 0;
+	struct fault f = { 0 };
+
+	for (unsigned i = 0; i < HISTORY_KEPT + 3; i++) {
+		/* Longer is later: install() says so. */
+		snprintf(serial, sizeof serial, "%0*x", (int)i + 3, i + 16);
+		install(l, serial);
+	}
+	list = history(l, now, &f);
+	assert_int_equal(json_array_size(list), HISTORY_KEPT);
+	assert_int_equal(store_each("state/front/tenants/acme/main", count, &files, &f), RC_OK);
+	assert_int_equal(files, INSTALL_REFUSED_KEPT);
+}
+
+/* Nothing is decided by it: it is said, and begins anew. */
+static void
+a_damaged_history(void **state)
+{
+	static const char *const damaged[] = { "", "{}", "[{}]", "[1]", "[{\"id\":\"x\"}]" };
+	struct lab *l = *state;
+	json_auto_t *after = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+		struct fault f = { 0 };
+
+		bworld_file("state/front/tenants/acme/main/history.json", damaged[i]);
+		assert_null(history(l, now, &f));
+		assert_string_equal(f.reason, "history_file");
+	}
+	install(l, "0bb");
+	after = history(l, now, NULL);
+	assert_int_equal(json_array_size(after), 2);
+	expect_entry(after, 1, "a", "replaced");
+}
+
 static struct wrong_case {
 	const char *name, *body;
 	enum rc rc;
@@ -639,6 +748,9 @@ main(void)
 		LAB(not_in_force_at_once),
 		LAB(a_damaged_record),
 		LAB(forgotten_at_last),
+		LAB(what_was_in_force),
+		LAB(history_is_bounded),
+		LAB(a_damaged_history),
 		cmocka_unit_test(whole_or_not_at_all),
 	};
 	size_t n = 0;
