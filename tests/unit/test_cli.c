@@ -403,6 +403,16 @@ static struct run_case {
 	const char *err;    /* a part of stderr; NULL: nothing there */
 } cases[] = {
 	/* clang-format off */
+	{ "doctor: an argument", "doctor acme", "", 2, { NULL }, "it takes no arguments" },
+	{ "doctor: neither a configuration nor an agent", "doctor -c nowhere.conf", "", 1,
+	    { "FAILED   configuration", "FAILED   agent", "0 ok, 0 warnings, 2 failed" }, NULL },
+	{ "doctor: the same for programs", "doctor -c nowhere.conf --json", "", 1,
+	    { "\"schema\":\"vesper/doctor/1\"", "\"ok\":false", "\"verdict\":\"FAILED\"" }, NULL },
+	{ "tenant test: no tenant", "tenant test", "", 2, { NULL }, "tenant test TENANT" },
+	{ "tenant test: no configuration", "tenant test acme -c nowhere.conf", "", 2, { NULL },
+	    "nowhere.conf" },
+	{ "cert: what does not wait", "cert list --wait", "", 2, { NULL },
+	    "--wait goes with cert renew" },
 	{ "tenant: nothing", "tenant", "", 2, { NULL }, "tenant test TENANT, or tenant numbers" },
 	{ "tenant numbers: no verb", "tenant numbers", "", 2, { NULL }, "numbers list TENANT" },
 	{ "tenant numbers: no such verb", "tenant numbers set acme 1", "", 2, { NULL }, "list TENANT" },
