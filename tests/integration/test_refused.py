@@ -424,7 +424,7 @@ def foreign_urls(machine: Machine) -> None:
             c = machine.credential(tenant)
             if c["serial"] != before[tenant]:
                 waiting.discard(tenant)
-            elif c["detail"] and c["next_renewal"] > time.time() + 30:
+            elif c["detail"] and (c["next_renewal"] or 0) > time.time() + 30:
                 reasons[c["detail"].split(":")[0]] += 1
                 waiting.discard(tenant)
                 signs(machine, tenant, before[tenant])
