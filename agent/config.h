@@ -33,6 +33,7 @@ enum {
 	CONFIG_MAX_PARTY_RATE = 60000,
 	CONFIG_MAX_COPIES = 4, /* tokens that hold a key each of one credential */
 	CONFIG_MAX_REKEY_DAYS = 3650,
+	CONFIG_MAX_ABANDONED_DAYS = 3650,
 	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1, /* in rekey_days */
 	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
 };
@@ -279,6 +280,7 @@ struct config {
 	unsigned max_connections;      /* 16384 */
 	unsigned max_user_connections; /* of them, of one uid: half unless said */
 	unsigned max_waiting;	       /* 1024 per token */
+	unsigned abandoned_key_after;  /* days; 0: never */
 	/* How old an iat may be, how far ahead, how old that of a div (D-21): 60, 5, 10800. */
 	unsigned iat_past_s, iat_future_s, iat_diverted_s;
 	enum { AUDIT_SYNC_GROUP, AUDIT_SYNC_NONE } audit_sync;

@@ -308,7 +308,7 @@ static json_t *
 top_json(const struct config *c)
 {
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:"
-			 "i,s:i,s:i,s:i,s:i,s:s,"
+			 "i,s:i,s:i,s:i,s:i,s:i,s:s,"
 			 "s:o,s:[],s:[],"
 			 "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
@@ -318,10 +318,11 @@ top_json(const struct config *c)
 	    "tnlist_tls_ca", c->tnlist_tls_ca, "original_chains", c->original_chains,
 	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
 	    (int)c->max_connections, "max_user_connections", (int)c->max_user_connections,
-	    "max_waiting", (int)c->max_waiting, "iat_past_s", (int)c->iat_past_s,
-	    "iat_future_s", (int)c->iat_future_s, "iat_diverted_s", (int)c->iat_diverted_s,
-	    "audit_sync", c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin",
-	    admin_json(c), "listen", "token", "ca", "authority", "tenant");
+	    "max_waiting", (int)c->max_waiting, "abandoned_key_after",
+	    (int)c->abandoned_key_after, "iat_past_s", (int)c->iat_past_s, "iat_future_s",
+	    (int)c->iat_future_s, "iat_diverted_s", (int)c->iat_diverted_s, "audit_sync",
+	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "admin", admin_json(c),
+	    "listen", "token", "ca", "authority", "tenant");
 }
 
 enum rc

@@ -1,5 +1,6 @@
 # The builder thread and what it does.
 libfront_la_SOURCES += \
+	agent/front/abandoned.c agent/front/abandoned.h \
 	agent/front/accounts.c agent/front/accounts.h \
 	agent/front/acme_ops.c agent/front/acme_ops.h \
 	agent/front/builder.c agent/front/builder.h \

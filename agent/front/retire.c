@@ -29,19 +29,14 @@ dir_of(const struct works *w, struct store_path *out, struct fault *f)
 }
 
 enum rc
-retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_place at,
-    int64_t at_s, struct fault *f)
+retire_note_of(struct works *w, const uint8_t key_id[KEY_ID_LEN],
+    const struct retire_whose *whose, int64_t at_s, struct fault *f)
 {
-	const struct config_tenant *t = &w->set->config->tenant[at.tenant];
-	const struct config_credential *cc = credset_config(w->set, at);
 	struct store_path dir = { 0 }, path = { 0 };
 	AUTO_BUF text = BUF_INIT(RETIRE_FILE_MAX);
 	char hex[2 * KEY_ID_LEN + 1];
-	struct keyfile k = { .made_s = 0 };
-	bool known = keyfile_read(w->set->config, key_id, &k, NULL) == RC_OK;
-	json_auto_t *root =
-	    json_pack("{s:s, s:s, s:s, s:I}", "token", known ? k.token : cc->token, "tenant",
-		t->name, "credential", cc->name, "at", (json_int_t)at_s);
+	json_auto_t *root = json_pack("{s:s, s:s, s:s, s:I}", "token", whose->token, "tenant",
+	    whose->tenant, "credential", whose->name, "at", (json_int_t)at_s);
 
 	if (root == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a retired key");
@@ -54,6 +49,19 @@ retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_pl
 	if (at_s < w->retire_at_s)
 		w->retire_at_s = at_s;
 	return RC_OK;
+}
+
+enum rc
+retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_place at,
+    int64_t at_s, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(w->set, at);
+	struct keyfile k = { .made_s = 0 };
+	bool known = keyfile_read(w->set->config, key_id, &k, NULL) == RC_OK;
+	const struct retire_whose whose = { known ? k.token : cc->token,
+		w->set->config->tenant[at.tenant].name, cc->name };
+
+	return retire_note_of(w, key_id, &whose, at_s, f);
 }
 
 static void

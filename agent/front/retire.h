@@ -25,6 +25,13 @@ enum {
 enum rc retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_place at,
     int64_t at_s, struct fault *f) MUST_CHECK;
 
+/* The same by names, of a credential that need not be configured. */
+struct retire_whose {
+	const char *token, *tenant, *name;
+};
+enum rc retire_note_of(struct works *w, const uint8_t key_id[KEY_ID_LEN],
+    const struct retire_whose *whose, int64_t at_s, struct fault *f) MUST_CHECK;
+
 /* Destroy what is due; returns when the next one is, INT64_MAX: none. */
 int64_t retire_due(struct works *w, int64_t now_s);
 

@@ -1,5 +1,6 @@
 #include "agent/front/works.h"
 
+#include "agent/front/abandoned.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/numbers.h"
@@ -89,6 +90,7 @@ loaded(struct works *w, int64_t now_s)
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
 	w->used_at_s = now_s + USED_WRITE_S;
+	w->abandoned_at_s = now_s + ABANDONED_LOOK_S;
 }
 
 bool
@@ -375,7 +377,7 @@ int64_t
 works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
-		w->used_at_s, w->revoke_at_s, w->renumber_at_s };
+		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -404,6 +406,8 @@ works_chores(struct works *w, int64_t now_s)
 		publish_look(w->set, now_s);
 		w->look_at_s = now_s + PUBLISH_LOOK_S;
 	}
+	if (w->abandoned_at_s <= now_s)
+		w->abandoned_at_s = abandoned_look(w, now_s);
 	if (w->unnamed_at_s <= now_s)
 		w->unnamed_at_s = unnamed_look(w, now_s);
 	if (w->used_at_s <= now_s) {

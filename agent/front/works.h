@@ -90,14 +90,15 @@ struct works {
 	struct works_list list;
 	struct allow allow;
 	struct works_revoked revoked;
-	int64_t revoke_at_s;   /* when revocations have something due */
-	int64_t retire_at_s;   /* when the next retired key is due; INT64_MAX: none */
-	int64_t publish_at_s;  /* the same for x5u files */
-	int64_t look_at_s;     /* the same for the directories of x5u files */
-	int64_t changes_at_s;  /* the same for changes */
-	int64_t unnamed_at_s;  /* when the unnamed keys are counted again */
-	int64_t used_at_s;     /* when it is noted which tenants were used */
-	int64_t renumber_at_s; /* when the next window of added numbers closes */
+	int64_t revoke_at_s;	/* when revocations have something due */
+	int64_t retire_at_s;	/* when the next retired key is due; INT64_MAX: none */
+	int64_t publish_at_s;	/* the same for x5u files */
+	int64_t look_at_s;	/* the same for the directories of x5u files */
+	int64_t changes_at_s;	/* the same for changes */
+	int64_t unnamed_at_s;	/* when the unnamed keys are counted again */
+	int64_t used_at_s;	/* when it is noted which tenants were used */
+	int64_t renumber_at_s;	/* when the next window of added numbers closes */
+	int64_t abandoned_at_s; /* when abandoned orders are looked for */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,

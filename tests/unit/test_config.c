@@ -141,6 +141,7 @@ check_example_main(const struct config *c)
 	assert_int_equal(c->iat_future_s, 0);
 	assert_int_equal(c->iat_diverted_s, 3600);
 	assert_int_equal(c->max_waiting, 1024);
+	assert_int_equal(c->abandoned_key_after, 30);
 	assert_int_equal(c->max_connections, 16384);
 	assert_int_equal(c->max_user_connections, 8192);
 	assert_int_equal(c->listens, 1);
@@ -250,6 +251,8 @@ static struct main_case {
 	    "vesperd.conf:1: 'iat_future_s' is 61; write a number from 0 to 60" },
 	{ "D-21 days ago", "iat_diverted_s = 86401\n",
 	    "vesperd.conf:1: 'iat_diverted_s' is 86401; write a number from 0 to 86400" },
+	{ "a key abandoned for ever", "abandoned_key_after = 3651\n",
+	    "vesperd.conf:1: 'abandoned_key_after' is 3651; write a number from 0 to 3650" },
 	{ "repeated key", "max_waiting = 1\nmax_waiting = 1\n",
 	    "vesperd.conf:2: 'max_waiting' stands already on line 1" },
 	{ "duplicate section", "ca \"lab\" { directory = \"https://x/\" token = \"main\" }\n",

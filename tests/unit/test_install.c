@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <utime.h>
 
+#include "agent/front/abandoned.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/ops.h"
@@ -20,6 +21,7 @@
 #include "agent/front/unnamed.h"
 #include "agent/front/want.h"
 #include "pkcs11/frame.h"
+#include "stir/b64.h"
 #include "tests/unit/bworld.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/crash.h"
@@ -1250,6 +1252,135 @@ unnamed_keys_are_counted_and_kept(void **state)
 	lab_close(&l);
 }
 
+/* ---- orders that nobody goes on with ---- */
+
+enum doubt {
+	NO_DOUBT,
+	YOUNG,
+	OF_THE_FUTURE,
+	NEVER,		/* abandoned_key_after = 0 */
+	CONFIGURED,	/* somebody goes on with it */
+	CERTIFIED,	/* there is a certificate beside it */
+	NO_KEYFILE,	/* whose it is nobody knows */
+	ELSEWHERE,	/* its token is not configured */
+	BROUGHT,	/* from a file */
+	GARBLED,	/* the file is none */
+	ANOTHER_IN_USE, /* the key is an account's */
+};
+
+static const struct {
+	const char *name;
+	enum doubt doubt;
+	bool goes;
+} abandoned_rows[] = {
+	{ "abandoned", NO_DOUBT, true },
+	{ "young", YOUNG, false },
+	{ "of the future", OF_THE_FUTURE, false },
+	{ "never", NEVER, false },
+	{ "configured", CONFIGURED, false },
+	{ "a certificate beside it", CERTIFIED, false },
+	{ "no file of the key", NO_KEYFILE, false },
+	{ "another token", ELSEWHERE, false },
+	{ "imported", BROUGHT, false },
+	{ "no request", GARBLED, false },
+	{ "an account's key", ANOTHER_IN_USE, false },
+};
+
+#define PENDING_FILE "state/front/tenants/acme/main/pending.csr"
+
+static void
+set_age(enum doubt doubt)
+{
+	int64_t day_s = 86400, at_s = now - 30 * day_s;
+	struct timespec t[2] = { { .tv_sec = at_s }, { .tv_sec = at_s } };
+
+	if (doubt == YOUNG)
+		t[1].tv_sec = at_s + 1;
+	if (doubt == OF_THE_FUTURE)
+		t[1].tv_sec = now + 1;
+	assert_int_equal(utimensat(AT_FDCWD, PENDING_FILE, t, 0), 0);
+}
+
+static void
+put_account_of(const uint8_t point[P256_POINT_LEN])
+{
+	AUTO_BUF text = BUF_INIT(1000);
+
+	buf_str(&text, "{\"point\":\"");
+	b64_encode(&text, B64_URL, span_of(point, P256_POINT_LEN));
+	buf_str(&text, "\"}");
+	assert_int_equal(
+	    store_write("state/front/accounts/lab.json", buf_view(&text), 0600, NULL), RC_OK);
+}
+
+/* What is the matter with the order of a tenant that was taken away. */
+static void
+put_doubt(const struct config *c, enum doubt doubt, const struct pending *p)
+{
+	struct keyfile k = { .token = "main", .made_s = now };
+
+	if (doubt == CERTIFIED)
+		bworld_file("state/front/tenants/acme/main/current.pem", "garbage");
+	if (doubt == NO_KEYFILE)
+		assert_int_equal(keyfile_remove(c, p->facts.key_id, NULL), RC_OK);
+	if (doubt == ELSEWHERE)
+		snprintf(k.token, sizeof k.token, "gone");
+	k.imported = doubt == BROUGHT;
+	if (doubt == ELSEWHERE || doubt == BROUGHT)
+		assert_int_equal(keyfile_write(c, p->facts.key_id, &k, NULL), RC_OK);
+	if (doubt == GARBLED)
+		bworld_file(PENDING_FILE, "garbage");
+	if (doubt == ANOTHER_IN_USE)
+		put_account_of(p->facts.point);
+	set_age(doubt);
+}
+
+static void
+abandoned_one(enum doubt doubt, const char *name, bool goes)
+{
+	uint8_t key_id[KEY_ID_LEN];
+	struct lab l;
+	bool had;
+
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	memcpy(key_id, l.pending.facts.key_id, KEY_ID_LEN);
+	put_doubt(l.works.set->config, doubt, &l.pending);
+	lab_close(&l);
+	bworld_tenant("other", VESPER("\"13035550100\"", ""));
+	if (doubt != CONFIGURED)
+		bworld_tenant("acme", NULL);
+	l = (struct lab){ 0 };
+	bworld_works(&world, &l.works, now);
+	if (doubt == NEVER)
+		((struct config *)(uintptr_t)l.works.set->config)->abandoned_key_after = 0;
+	assert_int_equal(abandoned_look(&l.works, now), now + ABANDONED_LOOK_S);
+	assert_true(softadmin_has(world.admin, key_id)); /* the retiring destroys */
+	(void)retire_due(&l.works, now);
+	had = !softadmin_has(world.admin, key_id);
+	if (had != goes)
+		fail_msg("%s: %s", name, had ? "destroyed" : "kept");
+	assert_int_equal(store_mtime(PENDING_FILE) == 0, goes || doubt == ANOTHER_IN_USE);
+	assert_int_equal(audited("key_retired"), goes);
+	lab_close(&l);
+	bworld_tenant("other", NULL);
+}
+
+static void
+abandoned_orders(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(abandoned_rows); i++) {
+		if (i > 0)
+			bworld_open(&world);
+		abandoned_one(
+		    abandoned_rows[i].doubt, abandoned_rows[i].name, abandoned_rows[i].goes);
+		if (i + 1 < ARRAY_LEN(abandoned_rows))
+			bworld_close(&world);
+	}
+}
+
 /* ---- crashes ---- */
 
 enum { CHILD_MAX_S = 60 };
@@ -1720,8 +1851,7 @@ int
 main(void)
 {
 	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
-	static struct CMUnitTest tests[ARRAY_LEN(install_cases) + ARRAY_LEN(rekey_cases) +
-				       31] = {
+	static const struct CMUnitTest steps[] = {
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
@@ -1754,12 +1884,16 @@ main(void)
 		STEP(a_key_that_could_not_be_destroyed_goes_later),
 		STEP(an_unwritten_account_leaves_no_key),
 		STEP(unnamed_keys_are_counted_and_kept),
+		STEP(abandoned_orders),
 		{ "old or new after a crash", old_or_new, open_world, close_world, &by_exit },
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },
 	};
-	size_t n = 31;
+	static struct CMUnitTest
+	    tests[ARRAY_LEN(steps) + ARRAY_LEN(install_cases) + ARRAY_LEN(rekey_cases)];
+	size_t n = ARRAY_LEN(steps);
 
+	memcpy(tests, steps, sizeof steps);
 	for (size_t i = 0; i < ARRAY_LEN(install_cases); i++)
 		tests[n++] = (struct CMUnitTest){ install_cases[i].name, installs, open_world,
 			close_world, &install_cases[i] };

@@ -927,9 +927,7 @@ not_in_force_not_taken(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(disk_cases) + ARRAY_LEN(reload_cases) +
-				       ARRAY_LEN(token_cases) + ARRAY_LEN(account_cases) +
-				       14] = {
+	static const struct CMUnitTest steps[] = {
 		STEP(headers),
 		STEP(scope_is_kept),
 		STEP(salts_of_a_credential),
@@ -945,8 +943,12 @@ main(void)
 		STEP(withdrawn_by_policy),
 		STEP(not_in_force_not_taken),
 	};
-	size_t n = 14;
+	static struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(disk_cases) +
+				       ARRAY_LEN(reload_cases) + ARRAY_LEN(token_cases) +
+				       ARRAY_LEN(account_cases)];
+	size_t n = ARRAY_LEN(steps);
 
+	memcpy(tests, steps, sizeof steps);
 	for (size_t i = 0; i < ARRAY_LEN(disk_cases); i++)
 		tests[n++] = (struct CMUnitTest){ disk_cases[i].name, from_disk, open_world,
 			close_world, &disk_cases[i] };
