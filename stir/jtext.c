@@ -111,7 +111,10 @@ count_values(struct span text, struct fault *f)
 	return RC_OK;
 }
 
-/* What jansson would let pass: depth, and numbers that it would turn into floats. */
+/*
+ * What jansson would let pass: depth, numbers that it would turn into floats,
+ * and an octet 0, which it skips behind a number or a literal.
+ */
 static enum rc
 scan(struct span text, struct fault *f)
 {
@@ -128,6 +131,8 @@ scan(struct span text, struct fault *f)
 			TRY(scan_number(text, &i, f));
 			continue;
 		}
+		if (c == 0)
+			return malformed(f, i, "an octet 0");
 		if ((c == '{' || c == '[') && ++depth > JTEXT_MAX_DEPTH)
 			return malformed(f, i, "too much depth");
 		if ((c == '}' || c == ']') && depth > 0)

@@ -1,7 +1,7 @@
 /*
  * JSON text: what is read is written, and what was written reads back to the same text,
  * and to the same value with nothing hidden in it.  Whatever is read, by us or by jansson
- * as it likes, is JSON by its grammar.
+ * as it likes (an octet 0 aside, which it may skip), is JSON by its grammar.
  * RFC 8225 s9
  */
 #include "stir/jgrammar.h"

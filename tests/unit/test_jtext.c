@@ -129,6 +129,27 @@ bad(void **state)
 	assert_null(value);
 }
 
+/* jansson passes it over where it has put back the octet behind a word or a number. */
+static void
+raw_nul(void **state)
+{
+	static const struct span texts[] = { { (const uint8_t *)"0\0", 2 },
+		{ (const uint8_t *)"[5\0]", 4 }, { (const uint8_t *)"[\0005]", 4 },
+		{ (const uint8_t *)"{\"a\":true\0}", 11 }, { (const uint8_t *)"[null\0,1]", 9 },
+		{ (const uint8_t *)"{\"a\":1\0,\"b\":2}", 14 }, { (const uint8_t *)"[1]\0", 4 },
+		{ (const uint8_t *)"\0{}", 3 }, { (const uint8_t *)"{\"a\"\0:1}", 8 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		json_t *value = NULL;
+		struct fault f = { 0 };
+
+		assert_int_equal(jtext_read(texts[i], &value, &f), RC_INVALID);
+		assert_string_equal(f.reason, "malformed_json");
+		assert_null(value);
+	}
+}
+
 static void
 raw_nul_and_size(void **state)
 {
@@ -338,11 +359,12 @@ quick_is_no_second_opinion(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 8];
+	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 9];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
 	ROWS(tests, n, bad_cases, bad);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul_and_size);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(values_are_counted);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_do_not_quote_the_input);
