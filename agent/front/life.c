@@ -38,8 +38,9 @@ life_of_step(const char *step)
 static bool
 is_revoked(const struct life_facts *facts)
 {
-	return facts->state != CREDENTIAL_READY && facts->why != NULL &&
-	       strcmp(facts->why, "revoked") == 0;
+	return facts->state == CREDENTIAL_REVOKED ||
+	       (facts->state != CREDENTIAL_READY && facts->why != NULL &&
+		   strcmp(facts->why, "revoked") == 0);
 }
 
 /* Nothing is in force, and the tenant may have it. */

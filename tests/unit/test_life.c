@@ -37,6 +37,8 @@ static struct life_case {
 	{ "expired", { true, CREDENTIAL_READY, NULL, true, "", 0 }, "expired" },
 	{ "expired, however much it is asked for",
 	    { true, CREDENTIAL_READY, NULL, true, "order", 3 }, "expired" },
+	{ "revoked by an operator", { true, CREDENTIAL_REVOKED, NULL, false, "order", 1 },
+	    "revoked" },
 	{ "revoked", { true, CREDENTIAL_UNUSABLE, "revoked", false, "", 0 }, "revoked" },
 	{ "revoked, without a chain", { true, CREDENTIAL_PENDING, "revoked", false, "order", 0 },
 	    "revoked" },
