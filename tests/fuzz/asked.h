@@ -14,6 +14,15 @@ struct asked {
 	char request_id[SIGN_REQUEST_ID_MAX + 1];
 };
 
+static inline struct http1_request
+asked_http(struct span query, struct span body)
+{
+	return (struct http1_request){ .method = HTTP1_POST,
+		.content_type = span_str("application/json"),
+		.query = query,
+		.body = body };
+}
+
 /* POST /v1/passports, POST …/v1/signing.  Also after a refusal: asked_done(). */
 enum rc asked_native(
     struct span query, struct span body, struct asked *out, struct fault *f) MUST_CHECK;

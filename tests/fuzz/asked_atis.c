@@ -4,9 +4,7 @@
 enum rc
 asked_atis(struct span body, struct asked *out, struct fault *f)
 {
-	struct http1_request http = {
-		.method = HTTP1_POST, .content_type = span_str("application/json"), .body = body
-	};
+	struct http1_request http = asked_http((struct span){ 0 }, body);
 	struct api_call call = { .http = &http };
 	struct atis_request a = { .sign = { .needs_identity = true } };
 	enum rc rc = decode(&call, &a, f);

@@ -4,10 +4,7 @@
 enum rc
 asked_calls(struct span query, struct span body, struct asked_call *out, struct fault *f)
 {
-	struct http1_request http = { .method = HTTP1_POST,
-		.content_type = span_str("application/json"),
-		.query = query,
-		.body = body };
+	struct http1_request http = asked_http(query, body);
 	struct api_call call = { .http = &http };
 	struct calls k = { .len = 0 };
 	enum rc rc = decode(&call, &k, f);

@@ -4,10 +4,7 @@
 enum rc
 asked_native(struct span query, struct span body, struct asked *out, struct fault *f)
 {
-	struct http1_request http = { .method = HTTP1_POST,
-		.content_type = span_str("application/json"),
-		.query = query,
-		.body = body };
+	struct http1_request http = asked_http(query, body);
 	struct api_call call = { .http = &http };
 
 	*out = (struct asked){ .sign = { .ppt = PPT_BASE } };
