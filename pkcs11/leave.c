@@ -71,6 +71,8 @@ leave_init(int fd, uint32_t generation, leave_say_fn *say, struct fault *f)
 	state.fd = fd;
 	state.generation = generation;
 	state.say = say;
+	/* A module may write to a device that has gone, and is to say so itself. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

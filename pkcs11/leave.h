@@ -22,8 +22,8 @@ enum leave_code {
 enum { LEAVE_DRAIN_MS = 2000, LEAVE_FINALIZE_MS = 2000 };
 
 /*
- * Before any other thread: blocks SIGTERM and SIGINT in all of them and waits
- * for them in one.  say is told why, once, when there is a reason to tell.
+ * Before any other thread: ignores SIGPIPE, blocks SIGTERM and SIGINT in all of
+ * them and waits for them in one.  say is told why, once, when there is a reason to tell.
  */
 typedef void leave_say_fn(const struct fault *why);
 enum rc leave_init(int fd, uint32_t generation, leave_say_fn *say, struct fault *f) MUST_CHECK;

@@ -1,18 +1,22 @@
-"""A second software token, NSS softokn behind p11-kit's proxy: another maker's reading of PKCS#11."""
+"""Modules of another kind: NSS softokn behind p11-kit's proxy, another maker's reading of PKCS#11,
+and SoftHSM2 in processes of p11-kit server."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 from cases import Cases, equal, true
 from world import process
 from world import unixhttp as http
-from world.machine import BUILD, TOKEN_LABEL, Machine, is_root, wait_for
+from world.machine import BUILD, ROLE_USERS, TOKEN_LABEL, Machine, is_root, wait_for
 
 ACME = "12025550100"
 CONNECTIONS, EACH = 8, 40
@@ -25,6 +29,7 @@ def library(name: str) -> str | None:
 
 
 SOFTOKN, PROXY = library("libsoftokn3.so"), library("p11-kit-proxy.so")
+CLIENT = library("pkcs11/p11-kit-client.so")
 
 
 class Softokn(Machine):
@@ -50,6 +55,44 @@ class Softokn(Machine):
             f"x-init-reserved: configdir='sql:{store}' dbTokenDescription='{TOKEN_LABEL}'\n")
         self.module = PROXY
         self.environment = [f"XDG_CONFIG_HOME={self.dir / 'xdg'}"]
+
+
+class Remote(Machine):
+    """The agent has p11-kit's client for a module; the token is with the server's processes."""
+
+    server: subprocess.Popen | None = None
+
+    def make_token(self) -> None:
+        super().make_token()
+        self.behind = self.module
+        folder = Path(tempfile.mkdtemp(prefix="vesper-p11-"))
+        self.p11 = folder / "p11"
+        self.give(folder, "hsm_user", 0o700)
+        self.module = CLIENT
+        self.environment = [f"P11_KIT_SERVER_ADDRESS=unix:path={self.p11}"]
+        self.serve()
+
+    def serve(self) -> None:
+        user = {"user": ROLE_USERS["hsm_user"], "extra_groups": []} if is_root() else {}
+        self.server = subprocess.Popen(
+            ["p11-kit", "server", "-f", "-n", str(self.p11), "--provider", self.behind,
+             f"pkcs11:token={TOKEN_LABEL}"], cwd=self.config, process_group=0,
+            env={"PATH": os.environ["PATH"], "SOFTHSM2_CONF": "softhsm2-agent.conf"},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+        wait_for("p11-kit server", self.p11.exists, 30, lambda: self.server.poll() is None)
+
+    def unserve(self) -> None:
+        """With its process for each client: the token is gone."""
+        if self.server is not None:
+            os.killpg(self.server.pid, signal.SIGKILL)
+            self.server.wait()
+        self.server = None
+        self.p11.unlink(missing_ok=True)
+
+    def __exit__(self, *error) -> None:
+        super().__exit__(*error)
+        self.unserve()
+        shutil.rmtree(self.p11.parent, ignore_errors=True)
 
 
 def sign_all(machine: Machine) -> list:
@@ -120,8 +163,40 @@ def comes_back(machine: Machine) -> None:
     equal(sign_all(machine)[:5], [])
 
 
+# ---- p11-kit server --------------------------------------------------------------------
+
+
+def it_is_remote(machine: Remote) -> None:
+    """No token process has the token's module; the PIN goes through the client."""
+    if not is_root():
+        return
+    for pid in process.roles(machine.agent.pid)["signer"]:
+        loaded = process.mappings(pid)
+        true("p11-kit-client.so" in loaded, f"signer {pid} did not load the client")
+        true("libsofthsm2.so" not in loaded, f"signer {pid} loaded the token's module")
+
+
+def server_lost(machine: Remote) -> None:
+    """Refused with its reason while it is away; then it serves again without a restart."""
+    def ask() -> http.Answer:
+        return machine.sign(ACME, tenant="acme")
+
+    machine.kills = True
+    machine.unserve()
+    wait_for("the token to be missed",
+             lambda: (a := ask()).status == 503 and a.reason == "hsm_unavailable", 60)
+    machine.serve()
+    wait_for("a signature again", lambda: ask().status == 200, 60)
+    equal(sign_all(machine)[:5], [])
+    ends = [line for line in (machine.dir / "vesperd.log").read_text().splitlines()
+            if "event=ended" in line]
+    true(ends, "nothing ended")
+    equal([line for line in ends if "signal=" in line], [], "they leave by themselves")
+
+
 def main() -> int:
     missing = [name for name, at in (("libnss3", SOFTOKN), ("p11-kit-modules", PROXY),
+                                     ("p11-kit", CLIENT and shutil.which("p11-kit")),
                                      ("libnss3-tools", shutil.which("certutil"))) if not at]
     if missing:
         print(f"1..0 # skipped: install {' '.join(missing)}")
@@ -132,6 +207,13 @@ def main() -> int:
                       token={"threads": 4, "canary_s": 1, "verify_signatures": '"all"'})
         for function in (it_is_softokn, signs_at_once, canary_sings, key_changes, comes_back):
             cases.case(function.__name__, function, machine)
+        if cases.failed:
+            machine.tell()
+    with Remote() as machine:
+        machine.start(lambda m: {"acme": m.enterprise()},
+                      token={"network": "yes", "canary_s": 1, "verify_signatures": '"all"'})
+        for function in (it_is_remote, signs_at_once, key_changes, server_lost):
+            cases.case(f"p11-kit server: {function.__name__}", function, machine)
         if cases.failed:
             machine.tell()
     return cases.finish()
