@@ -103,7 +103,7 @@ struct config_ca { /* ca NAME { … } */
 	char *csr_country, *csr_organization;
 	enum domain_challenge domain_challenge; /* NONE: no dns identifier is ordered */
 	struct config_strings domain_command;	/* with it: absolute path, arguments */
-	unsigned concurrency, rate_per_minute; /* steps under way, requests; rate 0: any */
+	unsigned concurrency, rate_per_minute;	/* steps under way, requests; rate 0: any */
 };
 
 /* Where tokens of an authority come from; one that was pushed goes first everywhere. */

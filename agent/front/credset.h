@@ -112,8 +112,8 @@ struct credential {
 	pthread_mutex_t problem_lock;
 	char problem[CREDENTIAL_PROBLEM_MAX];
 	struct credential_progress progress; /* guarded by problem_lock */
-	_Atomic int64_t refused_at_s; /* when a chain for it was last refused; 0: none since the
-					 one in force */
+	/* When a chain for it was last refused; 0: none since the one in force. */
+	_Atomic int64_t refused_at_s;
 	const char *revocation; /* the problem's name, a literal; NULL: none */
 	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
 };
