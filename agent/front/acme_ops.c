@@ -4,6 +4,7 @@
 
 #include "agent/front/install.h"
 #include "agent/front/pending.h"
+#include "agent/front/plan.h"
 #include "agent/front/revoke.h"
 #include "agent/front/want.h"
 #include "agent/front/weburl.h"
@@ -562,6 +563,7 @@ install_op(struct op_call *call, json_t *answer, struct fault *f)
 	TRY(revoke_check(call->w, at, f));
 	TRY(install_chain(call->w, at, jtext_span(chain), call->now_s, &call->again_s, &c, f));
 	TRY(op_put(answer, "serial", json_string(c->chain->cert[0]->serial), f));
+	TRY(op_put(answer, "ari_id", plan_ari_id(c->chain->cert[0]), f));
 	TRY(op_put(answer, "not_before", json_integer(c->not_before_s), f));
 	return op_put(answer, "not_after", json_integer(c->not_after_s), f);
 }

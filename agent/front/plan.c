@@ -90,26 +90,30 @@ form_or_null(const struct want *w)
 	return json_string(w->form == CONSTRAINTS_ENHANCED ? "enhanced" : "jwt");
 }
 
+json_t *
+plan_ari_id(const struct cert *leaf)
+{
+	AUTO_BUF id = BUF_INIT(ARI_MAX);
+
+	if (cert_ari_id(leaf, &id, NULL) != RC_OK || buf_check(&id, NULL) != RC_OK)
+		return json_null();
+	return json_stringn((const char *)id.ptr, id.len);
+}
+
 static json_t *
 active_or_null(const struct config_tenant *t, const struct credential *c,
     const struct config_credential *cc, const struct want *want)
 {
-	AUTO_BUF id = BUF_INIT(ARI_MAX);
 	/* What is changed by command is gathered first: no order for each number. */
 	bool gathers = t->renumber_at_s != 0;
 	const struct cert *leaf;
-	json_t *ari;
 
 	if (c->state != CREDENTIAL_READY)
 		return json_null();
 	leaf = c->chain->cert[0];
-	if (cert_ari_id(leaf, &id, NULL) == RC_OK && buf_check(&id, NULL) == RC_OK)
-		ari = json_stringn((const char *)id.ptr, id.len);
-	else
-		ari = json_null();
 	return json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", leaf->serial, "not_before",
-	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id", ari,
-	    "as_configured", gathers || want_met(want, cc, leaf));
+	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id",
+	    plan_ari_id(leaf), "as_configured", gathers || want_met(want, cc, leaf));
 }
 
 static json_t *

@@ -9,6 +9,9 @@
 
 enum { PLAN_PAGE = 64, PLAN_PAGE_BYTES = 114688 };
 
+/* RFC 9773 section 4.1, or null where the certificate has none; NULL without memory. */
+json_t *plan_ari_id(const struct cert *leaf);
+
 op_fn plan_op;
 op_fn schedule_op;
 op_fn account_word_op; /* how a CA's account is */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/log.h"
+#include "agent/renewer/ari.h"
 #include "agent/renewer/eab.h"
 #include "agent/renewer/problem.h"
 #include "agent/renewer/record.h"
@@ -22,6 +23,10 @@ struct acme {
 	char *new_nonce, *new_account, *new_order; /* of the directory */
 	char *revoke_cert;			   /* NULL: it names none */
 	bool eab_required;
+	char *renewal_info;  /* NULL: none */
+	bool known, looking; /* the directory was read; is being, for that alone */
+	unsigned look_failures;
+	int64_t look_ms;
 	json_t *jwk;
 	char *kid;
 	struct acme_account account;
@@ -91,6 +96,7 @@ acme_free(struct acme *a)
 	if (a == NULL)
 		return;
 	forget(a);
+	drop(&a->renewal_info);
 	free(a);
 }
 
@@ -109,7 +115,7 @@ acme_wake_ms(const struct acme *a)
 bool
 acme_busy(const struct acme *a)
 {
-	return a->phase == STARTING;
+	return a->phase == STARTING || a->looking;
 }
 
 const struct acme_account *
@@ -560,10 +566,22 @@ take_url(struct acme *a, const json_t *directory, const char *name, char **out, 
 	return *out != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "directory");
 }
 
+/* It is optional, and of the same origin or not there. */
 static enum rc
-take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
+take_renewal_info(struct acme *a, const json_t *directory, struct fault *f)
+{
+	a->known = true;
+	drop(&a->renewal_info);
+	if (json_string_value(json_object_get(directory, "renewalInfo")) == NULL)
+		return RC_OK;
+	return take_url(a, directory, "renewalInfo", &a->renewal_info, f);
+}
+
+static enum rc
+read_directory(struct acme *a, const struct http_answer *http, json_t **out, struct fault *f)
 {
 	json_auto_t *root = NULL;
+	struct fault why = { 0 };
 
 	if (http->status != 200)
 		return problem_of_answer(http->status, buf_view(&http->body), f);
@@ -571,6 +589,19 @@ take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
 	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(root))
 		return FAULT(f, RC_INVALID, "acme_directory", "the directory is not JSON");
+	if (take_renewal_info(a, root, &why) != RC_OK)
+		log_event(LEVEL_WARNING, "ca_renewal_info", "ca=%s reason=%s detail=\"%s\"",
+		    a->ca->name, why.reason, why.detail);
+	*out = TAKE(root);
+	return RC_OK;
+}
+
+static enum rc
+take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
+{
+	json_auto_t *root = NULL;
+
+	TRY(read_directory(a, http, &root, f));
 	TRY(take_url(a, root, "newNonce", &a->new_nonce, f));
 	TRY(take_url(a, root, "newAccount", &a->new_account, f));
 	TRY(take_url(a, root, "newOrder", &a->new_order, f));
@@ -600,6 +631,62 @@ on_directory(void *arg, enum rc rc, const struct http_answer *http, const struct
 		start_failed(a, rc, &bad, http != NULL ? http->retry_after_s : -1);
 }
 
+static enum rc
+get_directory(struct acme *a, io_http_done *done, struct fault *f)
+{
+	return a->io->http(a->io->ctx,
+	    &(struct http_request){ .method = HTTP_GET,
+		.url = a->ca->directory,
+		.tls_ca = a->ca->tls_ca,
+		.accept = "application/json" },
+	    done, a, f);
+}
+
+static void
+look_failed(struct acme *a, const struct fault *f)
+{
+	a->look_ms = a->io->now_ms(a->io->ctx) + ari_failed_ms(++a->look_failures, true,
+						     ARI_FAILED_S * 8,
+						     schedule_jitter(a->ca->name, "", ""));
+	log_event(LEVEL_WARNING, "ca_renewal_info", "ca=%s reason=%s detail=\"%s\"",
+	    a->ca->name, f->reason, f->detail);
+}
+
+static void
+on_looked(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
+{
+	struct acme *a = arg;
+	struct fault bad = { 0 };
+	json_auto_t *root = NULL;
+
+	a->looking = false;
+	if (rc != RC_OK && strcmp(f->reason, "stopping") == 0)
+		return;
+	if (rc != RC_OK)
+		bad = *f;
+	else
+		rc = read_directory(a, http, &root, &bad);
+	if (rc != RC_OK)
+		look_failed(a, &bad);
+	else
+		a->look_failures = 0;
+}
+
+const char *
+acme_renewal_info(struct acme *a)
+{
+	struct fault f = { 0 };
+
+	if (a->known || a->looking || a->phase == STARTING ||
+	    a->io->now_ms(a->io->ctx) < a->look_ms)
+		return a->renewal_info;
+	if (get_directory(a, on_looked, &f) == RC_OK)
+		a->looking = true;
+	else
+		look_failed(a, &f);
+	return a->renewal_info;
+}
+
 static void
 start(struct acme *a)
 {
@@ -608,12 +695,7 @@ start(struct acme *a)
 
 	forget(a);
 	a->phase = STARTING;
-	rc = a->io->http(a->io->ctx,
-	    &(struct http_request){ .method = HTTP_GET,
-		.url = a->ca->directory,
-		.tls_ca = a->ca->tls_ca,
-		.accept = "application/json" },
-	    on_directory, a, &f);
+	rc = get_directory(a, on_directory, &f);
 	if (rc != RC_OK)
 		start_failed(a, rc, &f, -1);
 }
@@ -637,4 +719,5 @@ void
 acme_clock_back(struct acme *a, int64_t ms)
 {
 	a->wake_ms -= ms;
+	a->look_ms -= ms;
 }

@@ -52,6 +52,12 @@ const char *acme_new_order_url(const struct acme *a);
 /* "revokeCert" of the directory; NULL: it names none. */
 const char *acme_resource(const struct acme *a, const char *name);
 
+/*
+ * Base URL of renewal information (RFC 9773 section 3).  NULL: the CA has none,
+ * or it is not known yet: then its directory is read, without the account.
+ */
+const char *acme_renewal_info(struct acme *a);
+
 /* What came back; borrowed for the length of the call. */
 struct acme_reply {
 	const struct http_answer *http; /* NULL when none came */

@@ -5,6 +5,7 @@
 #ifndef AGENT_RENEWER_JOB_H
 #define AGENT_RENEWER_JOB_H
 
+#include "agent/renewer/ari.h"
 #include "agent/renewer/errands.h"
 #include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
@@ -51,6 +52,15 @@ enum { TOKEN_FILE_NAME = 2 * CONFIG_NAME_MAX + 5 };
 void token_file(
     char out[TOKEN_FILE_NAME], const char *tenant, const char *name, enum token_kind k);
 
+/* What the CA says of the certificate with this serial (RFC 9773). */
+struct job_window {
+	char serial[CERT_SERIAL_TEXT];
+	struct ari_window at;
+	int64_t ask_ms; /* not before */
+	unsigned failures;
+	bool asked; /* an answer is due */
+};
+
 struct job {
 	struct renew *renew;
 	struct plan plan;
@@ -70,13 +80,15 @@ struct job {
 	uint32_t jitter;
 	int64_t renew_at_s; /* with an active certificate */
 	int64_t seen_ms;    /* when it was first planned */
+	struct job_window window;
 	struct authtok_grant token[TOKEN__COUNT];
 	struct authtok_want want; /* of the request under way */
 	struct buf want_der;
-	size_t authz_at;    /* the authorization looked at */
-	bool answered;	    /* its challenge was answered */
-	char *challenge;    /* URL of the one whose command runs */
-	struct buf cleanup; /* the task of what was presented; empty: nothing was */
+	size_t authz_at;	    /* the authorization looked at */
+	bool replaces, no_replaces; /* the order names what it replaces; is not to */
+	bool answered;		    /* its challenge was answered */
+	char *challenge;	    /* URL of the one whose command runs */
+	struct buf cleanup;	    /* the task of what was presented; empty: nothing was */
 	char cleanup_ca[CONFIG_NAME_MAX + 1];
 	unsigned polls, looks; /* of this state, of this order */
 	struct buf chain;      /* what install offers */
@@ -95,7 +107,7 @@ struct renew {
 	bool plan_due, plan_busy, swept;
 	unsigned plan_failures;
 	int64_t plan_wake_ms, last_ms;
-	unsigned reports;
+	unsigned reports, windows; /* under way */
 	int64_t crowds_wake_ms;
 	bool crowds_due, stopping;
 	struct errands *errands;
@@ -136,8 +148,17 @@ void job_next(struct job *j);				   /* the table's next state, at once */
 void job_goto(struct job *j, enum renew_state s);	   /* another state, at once */
 void job_look_again(struct job *j, int64_t retry_after_s); /* the same state, by polling */
 void job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s);
-void job_installed(
-    struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s);
+/* ari_id may be NULL. */
+void job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s,
+    const char *ari_id);
+
+struct job *job_find(const struct renew *r, const char *tenant, const char *name);
+
+/* When it is to be renewed, by all that is known now. */
+void job_schedule(struct job *j);
+
+/* Asks for renewal information where that is due; *wake_ms: no later than it is again. */
+void renewinfo_run(struct renew *r, int64_t now_ms, int64_t *wake_ms);
 
 /* What was presented for a domain is taken away again, if there is any. */
 void job_cleanup(struct job *j);

@@ -5,6 +5,7 @@ pkglibexec_PROGRAMS += vesper-renewer
 librenewer_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 librenewer_la_SOURCES = \
 	agent/renewer/acme.c agent/renewer/acme.h \
+	agent/renewer/ari.c agent/renewer/ari.h \
 	agent/renewer/ask.c agent/renewer/ask.h \
 	agent/renewer/authtok.c agent/renewer/authtok.h \
 	agent/renewer/choose.c \
@@ -22,6 +23,8 @@ librenewer_la_SOURCES = \
 	agent/renewer/problem.c agent/renewer/problem.h \
 	agent/renewer/record.c agent/renewer/record.h \
 	agent/renewer/renew.c agent/renewer/renew.h \
+	agent/renewer/renewinfo.c \
+	agent/renewer/rfc3339.c agent/renewer/rfc3339.h \
 	agent/renewer/runner.c agent/renewer/runner.h \
 	agent/renewer/schedule.c agent/renewer/schedule.h \
 	agent/renewer/settings.c \

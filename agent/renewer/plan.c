@@ -88,6 +88,18 @@ take_domain(const json_t *row, struct plan *p, struct fault *f)
 	return RC_OK;
 }
 
+void
+plan_set_ari_id(struct plan *p, const char *ari_id)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789-_.";
+	size_t len = ari_id != NULL ? strlen(ari_id) : 0;
+
+	p->ari_id[0] = 0;
+	if (len <= ARI_ID_MAX && len > 0 && strspn(ari_id, alphabet) == len)
+		memcpy(p->ari_id, ari_id, len + 1);
+}
+
 static enum rc
 take_active(const json_t *row, struct plan *p, struct fault *f)
 {
@@ -106,6 +118,7 @@ take_active(const json_t *row, struct plan *p, struct fault *f)
 	p->cert.not_before_s = json_integer_value(from);
 	p->cert.not_after_s = json_integer_value(to);
 	p->cert.installed_s = json_integer_value(installed); /* 0 when null */
+	plan_set_ari_id(p, json_string_value(json_object_get(a, "ari_id")));
 	p->as_configured = !json_is_false(json_object_get(a, "as_configured"));
 	p->active = true;
 	return RC_OK;

@@ -5,6 +5,7 @@
 #ifndef AGENT_RENEWER_PLAN_H
 #define AGENT_RENEWER_PLAN_H
 
+#include "agent/renewer/ari.h"
 #include "agent/renewer/record.h"
 #include "agent/renewer/schedule.h"
 
@@ -21,12 +22,16 @@ struct plan {
 	char hash[RECORD_HASH];		  /* of ca, tnauthlist, constraints, form, domain */
 	bool active, as_configured;
 	char serial[CERT_SERIAL_TEXT]; /* "" without active */
+	char ari_id[ARI_ID_MAX + 1];   /* of RFC 9773; "" none */
 	struct schedule_cert cert;     /* valid with active */
 };
 
 /* RC_INVALID plan; *out is the caller's to end by plan_done(). */
 enum rc plan_read(const json_t *row, struct plan *out, struct fault *f) MUST_CHECK;
 void plan_done(struct plan *p);
+
+/* NULL, and what is no identifier of RFC 9773 section 4.1, is none. */
+void plan_set_ari_id(struct plan *p, const char *ari_id);
 
 /* By tenant, then name. */
 int plan_order(const struct plan *a, const struct plan *b);

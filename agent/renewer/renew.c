@@ -296,16 +296,32 @@ job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s
 	j->report = true;
 }
 
-static void
-set_schedule(struct job *j)
+/* D-43: what the CA suggests, else a moment by the lifetime. */
+static int64_t
+renew_at_s(const struct job *j)
 {
+	if (!j->plan.active)
+		return 0;
+	return j->window.at.start_s != 0 ? ari_renew_at(&j->window.at, &j->plan.cert, j->jitter)
+					 : schedule_renew_at(&j->plan.cert, j->jitter);
+}
+
+void
+job_schedule(struct job *j)
+{
+	/* A window is one certificate's. */
+	if (strcmp(j->window.serial, j->plan.serial) != 0) {
+		j->window = (struct job_window){ 0 };
+		snprintf(j->window.serial, sizeof j->window.serial, "%s", j->plan.serial);
+	}
 	j->jitter = schedule_jitter(j->plan.tenant, j->plan.name, j->plan.serial);
-	j->renew_at_s = j->plan.active ? schedule_renew_at(&j->plan.cert, j->jitter) : 0;
+	j->renew_at_s = renew_at_s(j);
 	j->report = true;
 }
 
 void
-job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s)
+job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s,
+    const char *ari_id)
 {
 	struct record *rec = &j->rec;
 
@@ -314,13 +330,14 @@ job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t n
 	set_problem(j, "");
 	snprintf(rec->installed, sizeof rec->installed, "%s", serial);
 	snprintf(j->plan.serial, sizeof j->plan.serial, "%s", serial);
+	plan_set_ari_id(&j->plan, ari_id);
 	j->plan.active = j->plan.as_configured = true;
 	j->plan.cert = (struct schedule_cert){ .not_before_s = not_before_s,
 		.not_after_s = not_after_s,
 		.installed_s = now_ms(j->renew) / 1000 };
 	j->newer = j->renew->plan_busy;
 	j->renew->crowds_due = true;
-	set_schedule(j);
+	job_schedule(j);
 	enter(j, RENEW_IDLE, 0);
 	log_event(LEVEL_NOTICE, "renewed",
 	    "tenant=%s credential=%s serial=%s not_after=%lld renew_at=%lld", j->plan.tenant,
@@ -337,8 +354,8 @@ key_order(const struct job *j, const char *tenant, const char *name)
 	return by_tenant != 0 ? by_tenant : strcmp(j->plan.name, name);
 }
 
-static struct job *
-find_job(const struct renew *r, const char *tenant, const char *name)
+struct job *
+job_find(const struct renew *r, const char *tenant, const char *name)
 {
 	size_t lo = 0, hi = r->jobs;
 
@@ -418,7 +435,7 @@ new_job(struct renew *r, struct plan *plan)
 	j->seen_ms = now_ms(r);
 	load_record(j);
 	resume(j);
-	set_schedule(j);
+	job_schedule(j);
 	return j;
 }
 
@@ -431,6 +448,7 @@ replan(struct job *j, struct plan *plan)
 
 	if (j->newer) {
 		memcpy(plan->serial, j->plan.serial, sizeof plan->serial);
+		memcpy(plan->ari_id, j->plan.ari_id, sizeof plan->ari_id);
 		plan->cert = j->plan.cert;
 		plan->active = plan->as_configured = true;
 		j->newer = false;
@@ -439,7 +457,7 @@ replan(struct job *j, struct plan *plan)
 	plan_done(&j->plan);
 	j->plan = *plan;
 	*plan = (struct plan){ 0 };
-	set_schedule(j);
+	job_schedule(j);
 	/* Whoever changed the configuration wants it tried now. */
 	if (changed && j->rec.state == RENEW_IDLE) {
 		j->rec.wake_ms = 0;
@@ -806,8 +824,7 @@ run_crowds(struct renew *r, int64_t now)
 		struct job *j = r->job[i];
 		int64_t before_s = j->renew_at_s;
 
-		if (j->plan.active)
-			j->renew_at_s = schedule_renew_at(&j->plan.cert, j->jitter);
+		j->renew_at_s = renew_at_s(j);
 		j->report = j->report || j->renew_at_s != before_s;
 	}
 }
@@ -902,6 +919,7 @@ follow_clock(struct renew *r, int64_t now)
 
 		j->rec.wake_ms = j->rec.wake_ms > back ? j->rec.wake_ms - back : 0;
 		j->seen_ms -= back;
+		j->window.ask_ms -= back;
 	}
 	for (size_t i = 0; i < r->set->cas; i++) {
 		if (r->set->ca[i].acme != NULL)
@@ -929,6 +947,7 @@ renew_run(struct renew *r)
 		run_crowds(r, now);
 	errands_run(r->errands, now, &wake_ms);
 	choose_steps(r, now, &wake_ms);
+	renewinfo_run(r, now, &wake_ms);
 	run_reports(r);
 	if (wake_ms < now)
 		wake_ms = now;
@@ -985,7 +1004,7 @@ on_renew(struct renew *r, const json_t *event)
 {
 	const char *tenant = json_string_value(json_object_get(event, "tenant"));
 	const char *name = json_string_value(json_object_get(event, "name"));
-	struct job *j = tenant != NULL && name != NULL ? find_job(r, tenant, name) : NULL;
+	struct job *j = tenant != NULL && name != NULL ? job_find(r, tenant, name) : NULL;
 	struct ca_slot *slot = j != NULL ? settings_ca(r->set, j->plan.ca) : NULL;
 
 	if (j == NULL)
@@ -1042,7 +1061,7 @@ on_token(struct renew *r, const json_t *event)
 		return;
 	}
 	log_event(LEVEL_NOTICE, "token_pushed", "tenant=%s credential=%s", tenant, name);
-	j = find_job(r, tenant, name);
+	j = job_find(r, tenant, name);
 	if (j == NULL)
 		return;
 	j->report = true;
@@ -1079,7 +1098,7 @@ renew_reload(struct renew *r, struct config *config, struct fault *f)
 enum renew_state
 renew_state_of(const struct renew *r, const char *tenant, const char *name)
 {
-	const struct job *j = find_job(r, tenant, name);
+	const struct job *j = job_find(r, tenant, name);
 
 	return j != NULL ? j->rec.state : RENEW__COUNT;
 }

@@ -34,8 +34,14 @@ part(int64_t value, int64_t num, int64_t den)
 	return value / den * num + value % den * num / den;
 }
 
-static int64_t
-start_of_life(const struct schedule_cert *c)
+int64_t
+schedule_part(int64_t span_s, uint32_t ppm)
+{
+	return part(span_s, ppm, SCHEDULE_PPM);
+}
+
+int64_t
+schedule_start(const struct schedule_cert *c)
 {
 	if (c->installed_s > c->not_before_s && c->installed_s < c->not_after_s)
 		return c->installed_s;
@@ -45,7 +51,7 @@ start_of_life(const struct schedule_cert *c)
 int64_t
 schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm)
 {
-	int64_t start = start_of_life(c);
+	int64_t start = schedule_start(c);
 	int64_t life = c->not_after_s - start;
 
 	if (life <= 0)
@@ -59,8 +65,8 @@ schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm)
 static int
 by_start(const void *a, const void *b)
 {
-	int64_t x = start_of_life((*(const struct schedule_member *)a).cert);
-	int64_t y = start_of_life((*(const struct schedule_member *)b).cert);
+	int64_t x = schedule_start((*(const struct schedule_member *)a).cert);
+	int64_t y = schedule_start((*(const struct schedule_member *)b).cert);
 
 	return (x > y) - (x < y);
 }
@@ -74,7 +80,7 @@ first_from(const struct schedule_member *m, size_t n, int64_t start_s)
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (start_of_life(m[mid].cert) < start_s)
+		if (schedule_start(m[mid].cert) < start_s)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -89,7 +95,7 @@ schedule_crowds(struct schedule_member *m, size_t n)
 		return;
 	qsort(m, n, sizeof *m, by_start);
 	for (size_t i = 0; i < n; i++) {
-		int64_t at = start_of_life(m[i].cert);
+		int64_t at = schedule_start(m[i].cert);
 		int64_t window = (m[i].cert->not_after_s - at) / 12;
 		size_t near = first_from(m, n, at + window + 1) - first_from(m, n, at - window);
 
@@ -107,7 +113,7 @@ schedule_interval_ms(const struct schedule_member *m, size_t n)
 	if (n <= SCHEDULE_CROWD)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		int64_t life = m[i].cert->not_after_s - start_of_life(m[i].cert);
+		int64_t life = m[i].cert->not_after_s - schedule_start(m[i].cert);
 
 		if (life > 0)
 			per_day_ppm += 86400LL * SCHEDULE_PPM / life * den / num;
@@ -123,7 +129,7 @@ schedule_urgency(const struct schedule_cert *c, int64_t now_s)
 
 	if (c == NULL || now_s >= c->not_after_s)
 		return URGENT_NONE;
-	life = c->not_after_s - start_of_life(c);
+	life = c->not_after_s - schedule_start(c);
 	return c->not_after_s - now_s <= life / 4 ? URGENT_LAPSING : URGENT_DUE;
 }
 

@@ -29,6 +29,12 @@ struct schedule_cert {
 /* 0 … 999999, the same for the same texts (serial may be ""). */
 uint32_t schedule_jitter(const char *tenant, const char *name, const char *serial);
 
+/* Life counts from the installation where that is later than notBefore. */
+int64_t schedule_start(const struct schedule_cert *c);
+
+/* ppm of a span of time, whatever its length. */
+int64_t schedule_part(int64_t span_s, uint32_t ppm);
+
 /*
  * The moment to start renewing (D-43), Unix time in seconds: between two
  * thirds and three quarters of the life, by jitter; for one of a crowd

@@ -4,12 +4,12 @@
  * job_next(), job_goto(), job_look_again(), job_fail() or job_installed().
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "agent/log.h"
 #include "agent/renewer/domain.h"
 #include "agent/renewer/job.h"
 #include "agent/renewer/problem.h"
+#include "agent/renewer/rfc3339.h"
 #include "agent/secret.h"
 #include "stir/b64.h"
 #include "stir/csr.h"
@@ -80,7 +80,7 @@ step_begin(struct job *j, struct fault *f)
 	    : !j->plan.active	    ? "first"
 	    : j->plan.as_configured ? "due"
 				    : "configuration");
-	j->asked = false;
+	j->asked = j->no_replaces = false;
 	if (j->slot->acme == NULL)
 		job_goto(j, RENEW_ISSUE);
 	else
@@ -370,24 +370,6 @@ step_claims(struct job *j, struct fault *f)
 
 /* ---- order ---- */
 
-/* RFC 3339 in UTC, the only form that RFC 8555 orders carry. */
-static int64_t
-parse_time(const char *text)
-{
-	struct tm tm = { 0 };
-	const char *rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	time_t t;
-
-	if (rest == NULL)
-		return 0;
-	if (*rest == '.')
-		rest += 1 + strspn(rest + 1, "0123456789");
-	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0)
-		return 0;
-	t = timegm(&tm);
-	return t > 0 ? t : 0;
-}
-
 static enum rc
 take_authorizations(struct record *rec, const json_t *order, struct fault *f)
 {
@@ -417,7 +399,7 @@ take_order(struct job *j, const struct acme_reply *reply, struct fault *f)
 		return FAULT(f, RC_INVALID, "acme_order", "an order without its URLs");
 	TRY(take_authorizations(&j->rec, reply->json, f));
 	TRY(replace_text(&j->rec.finalize, finalize, f));
-	j->rec.expires_s = parse_time(text_of(reply->json, "expires"));
+	j->rec.expires_s = rfc3339_s(text_of(reply->json, "expires"));
 	return replace_text(&j->rec.order, reply->http->location, f);
 }
 
@@ -427,8 +409,21 @@ on_order(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 	struct job *j = arg;
 	struct fault bad = { 0 };
 
-	if (done_with(j, rc, f, reply->retry_after_s))
+	if (job_over(j))
 		return;
+	/* RFC 9773 section 5: refused for what it replaces, or for another cause: that shows. */
+	if (j->replaces && (rc == RC_DENIED || rc == RC_NOT_FOUND)) {
+		j->no_replaces = true;
+		log_event(LEVEL_NOTICE, "order_without_replaces",
+		    "tenant=%s credential=%s reason=%s", j->plan.tenant, j->plan.name,
+		    f->reason);
+		job_goto(j, RENEW_ORDER);
+		return;
+	}
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, reply->retry_after_s);
+		return;
+	}
 	rc = take_order(j, reply, &bad);
 	if (rc != RC_OK) {
 		record_drop_order(&j->rec);
@@ -487,6 +482,15 @@ wanted_end(const struct job *j)
 	return json_integer(now_s(j) + c->renew_lifetime_s);
 }
 
+/* RFC 9773 section 5: where the CA knows of it, and what is ordered is the same again. */
+static json_t *
+replaced(struct job *j)
+{
+	j->replaces = j->plan.active && j->plan.as_configured && j->plan.ari_id[0] != 0 &&
+		      !j->no_replaces && acme_renewal_info(j->slot->acme) != NULL;
+	return j->replaces ? json_string(j->plan.ari_id) : json_null();
+}
+
 enum rc
 step_order(struct job *j, struct fault *f)
 {
@@ -507,7 +511,8 @@ step_order(struct job *j, struct fault *f)
 	record_drop_order(&j->rec);
 	j->rec.constraints = TAKE(granted);
 	op = credential_op(j, "new-order");
-	if (op == NULL || json_object_set_new(op, "not_after", wanted_end(j)) != 0)
+	if (op == NULL || json_object_set_new(op, "not_after", wanted_end(j)) != 0 ||
+	    json_object_set_new(op, "replaces", replaced(j)) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "order");
 	return acme_call(
 	    j->slot->acme, acme_new_order_url(j->slot->acme), op, NULL, on_order, j, f);
@@ -976,7 +981,8 @@ on_installed(void *arg, enum rc rc, const json_t *result, const struct fault *f)
 		    &bad, -1);
 		return;
 	}
-	job_installed(j, serial, json_integer_value(from), json_integer_value(to));
+	job_installed(j, serial, json_integer_value(from), json_integer_value(to),
+	    text_of(result, "ari_id"));
 }
 
 enum rc

@@ -57,8 +57,17 @@ class Credential:
         self.ordered: tuple | None = None
         self.chains: list[x509.Certificate] = []  # leaves that were installed
         self.pem = ""  # the last chain
+        self.ari = False  # its front knows RFC 9773
+        self.replaced: list[str | None] = []  # what each order named
         self.installed_at: int | None = None
         self.schedule: dict = {}
+
+    @staticmethod
+    def ari_id(leaf: x509.Certificate) -> str:
+        """RFC 9773 section 4.1."""
+        aki = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+        octets = leaf.serial_number.to_bytes(leaf.serial_number.bit_length() // 8 + 1, "big")
+        return f"{jose.encode(aki.key_identifier)}.{jose.encode(octets)}"
 
     @property
     def leaf(self) -> x509.Certificate | None:
@@ -73,7 +82,8 @@ class Credential:
             "constraints_form": "jwt" if self.constraints else None, "domain": self.domain,
             "active": leaf and {
                 "serial": f"{leaf.serial_number:x}", "not_before": epoch(leaf.not_valid_before),
-                "not_after": epoch(leaf.not_valid_after), "ari_id": None, "as_configured": True},
+                "not_after": epoch(leaf.not_valid_after), "ari_id": self.ari and self.ari_id(leaf),
+                "as_configured": True},
             "installed_at": self.installed_at}
 
 
@@ -242,6 +252,9 @@ class Front:
         ids = self.identifiers(credential, message)
         credential.ordered = (message["tnauthlist"], message["constraints"])
         payload = {"identifiers": ids}
+        credential.replaced.append(message.get("replaces"))
+        if message.get("replaces"):
+            payload["replaces"] = message["replaces"]
         if message.get("not_after"):
             payload["notAfter"] = time.strftime("%Y-%m-%dT%H:%M:%SZ",
                                                 time.gmtime(message["not_after"]))
@@ -289,8 +302,7 @@ class Front:
         credential.pem = message["chain"]
         credential.installed_at = int(time.time())
         row = credential.row()["active"]
-        return {"serial": row["serial"], "not_before": row["not_before"],
-                "not_after": row["not_after"]}
+        return {name: row[name] for name in ("serial", "not_before", "not_after", "ari_id")}
 
     def op_schedule(self, message: dict) -> dict:
         self.one(message).schedule = {"renew_at": message["renew_at"],

@@ -231,6 +231,63 @@ def renews(world: World) -> None:
         true(jose.spki(old.public_key()) != jose.spki(new.public_key()), "the key was kept")
 
 
+# RFC 9773 s4.1, s4.2, s5
+def renews_by_its_window(world: World) -> None:
+    """As soon as the CA suggests it, which is told what is replaced; a restart asks again."""
+    world.forget()
+    world.machine.control("POST", "/config", {"ca": {
+        "lifetime": {"delegate": 1440}, "backdate": 0, "ari": {"start": 0, "end": 0.001}}})
+    credential = world.enterprise()
+    credential.ari = True
+    world.front.add(credential)
+    world.front.start()
+    certificate(world, credential)
+    wait_for("its window", lambda: within(credential, 30, 70), 20)
+    equal(world.front.stop(), 0, "exit status")
+    world.machine.control("POST", "/config", {"ca": {"ari": {"start": 0.4, "end": 0.41}}})
+    world.front.start()
+    wait_for("a window after a restart", lambda: within(credential, 570, 600), 20)
+    # An operator's request is no other order: the CA is told as well.
+    world.front.event(event="renew", tenant="acme", name="main")
+    certificate(world, credential, 2)
+    equal(credential.replaced, [None, credential.ari_id(credential.chains[0])])
+    # Its order is refused for what it replaces: the lab knows of the one before.
+    world.machine.control("POST", "/faults", {"endpoint": "new-order", "action": "status",
+                                              "status": 409, "problem": "alreadyReplaced",
+                                              "count": 1})
+    wait_for("idle", lambda: within(credential, 570, 600), 20)
+    world.front.event(event="renew", tenant="acme", name="main")
+    certificate(world, credential, 3)
+    equal(credential.replaced[-2:], [credential.ari_id(credential.chains[1]), None])
+    equal(world.front.stop(), 0, "exit status")
+
+
+def within(credential: Credential, least: int, most: int) -> bool:
+    """Is the renewal planned for so many seconds after the installation?"""
+    return least <= (credential.schedule.get("renew_at") or 0) - credential.installed_at <= most
+
+
+# RFC 9773 s4.2
+def nonsense_of_a_window(world: World, what: str) -> None:
+    """The moment is that of the lifetime, and no order comes of it."""
+    world.forget()
+    world.faults({"endpoint": "renewal-info", "action": "wrong", "what": what})
+    world.machine.control("DELETE", "/log")
+    credential = world.enterprise()
+    credential.ari = True
+    world.front.add(credential)
+    world.front.start()
+    certificate(world, credential)
+    wait_for("the answer", lambda: any(
+        r["endpoint"] == "renewal-info"
+        for r in world.machine.control("GET", "/log")["log"]), 20)
+    least, most = {"past": (60, 61), "far": (1079, 1081)}.get(what, (959, 1081))
+    wait_for("its schedule", lambda: within(credential, least, most), 20)
+    equal(len(credential.chains), 1)
+    world.faults()
+    equal(world.front.stop(), 0, "exit status")
+
+
 def log_is_clean(world: World) -> None:
     text = (world.machine.dir / "renewer.log").read_text()
     for number in NUMBERS:
@@ -255,6 +312,9 @@ def run(world: World) -> int:
     cases.case("a certificate that is refused", refused_certificate, world)
     cases.case("kill -9 at each step", killed_everywhere, world)
     cases.case("renewals", renews, world)
+    cases.case("renewals in the CA's window", renews_by_its_window, world)
+    for what in ("inverted", "not-a-time", "no-retry-after", "past", "far"):
+        cases.case(f"a window that is none: {what}", nonsense_of_a_window, world, what)
     cases.case("the log", log_is_clean, world)
     return cases.finish()
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "stir/b64.h"
@@ -182,6 +183,10 @@ new_order(struct world *w, struct http_answer *a, const json_t *jws)
 	size_t c = find_cred(w, json_string_value(json_object_get(jws, "payload")));
 	char url[64];
 
+	if (w->refuse_order || (w->refuse_replaces && w->replaced[0] != 0)) {
+		put_problem(a, 409, w->refuse_order ? "rejectedIdentifier" : "alreadyReplaced");
+		return;
+	}
 	assert_true(w->orders < WORLD_ORDERS);
 	w->order[w->orders] = (struct world_order){ .credential = c,
 		.authzs = 1 + (w->cred[c].ordered != NULL) + w->domain };
@@ -281,6 +286,44 @@ ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *
 	}
 }
 
+/* RFC 9773 section 4.2 */
+static void
+put_window(struct world *w, struct http_answer *a, const char *id)
+{
+	const struct world_credential *c = &w->cred[0];
+	char text[2][32];
+	const int64_t at[] = { c->not_before_s + w->ari_start_s,
+		c->not_before_s + w->ari_end_s };
+
+	w->windows_asked++;
+	assert_string_equal(id + strlen("aki."), c->serial);
+	a->retry_after_s = w->ari_retry_s;
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		time_t when = (time_t)at[i];
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&when, &tm));
+		strftime(text[i], sizeof text[i], "%Y-%m-%dT%H:%M:%SZ", &tm);
+	}
+	put_json(a, w->ari_status != 0 ? w->ari_status : 200, "application/json",
+	    json_pack("{s:{s:s, s:s}}", "suggestedWindow", "start", text[0], "end", text[1]));
+	if (w->ari_body != NULL) {
+		buf_clear(&a->body);
+		buf_str(&a->body, w->ari_body);
+	}
+}
+
+static void
+put_directory(struct world *w, struct http_answer *a)
+{
+	w->looked++;
+	put_json(a, 200, "application/json",
+	    json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "newNonce", CA "/nonce", "newAccount",
+		CA "/acct", "newOrder", CA "/new-order", "revokeCert",
+		w->errand.unnamed ? NULL : CA "/revoke", "renewalInfo",
+		w->ari ? CA "/ari" : NULL));
+}
+
 static void
 http_answer(struct world *w, const struct http_request *r, struct http_answer *a)
 {
@@ -299,15 +342,20 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 	} else if (r->method == HTTP_HEAD) {
 		a->status = 200;
 		put_nonce(w, a);
+	} else if (strncmp(r->url, CA "/ari/", strlen(CA "/ari/")) == 0) {
+		put_window(w, a, r->url + strlen(CA "/ari/"));
 	} else {
-		put_json(a, 200, "application/json",
-		    json_pack("{s:s, s:s, s:s, s:s*}", "newNonce", CA "/nonce", "newAccount",
-			CA "/acct", "newOrder", CA "/new-order", "revokeCert",
-			w->errand.unnamed ? NULL : CA "/revoke"));
+		put_directory(w, a);
 	}
 }
 
 /* ---- what the front answers ---- */
+
+static json_t *
+ari_id(const struct world *w, const struct world_credential *c)
+{
+	return w->ari ? json_sprintf("aki.%s", c->serial) : json_null();
+}
 
 static json_t *
 plan_row(const struct world *w, const struct world_credential *c)
@@ -315,9 +363,10 @@ plan_row(const struct world *w, const struct world_credential *c)
 	json_t *active = json_null();
 
 	if (c->installs > 0)
-		active = json_pack("{s:s, s:I, s:I, s:n, s:b}", "serial", c->serial,
-		    "not_before", (json_int_t)c->not_before_s, "not_after",
-		    (json_int_t)c->not_after_s, "ari_id", "as_configured", c->as_configured);
+		active =
+		    json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", c->serial, "not_before",
+			(json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s,
+			"ari_id", ari_id(w, c), "as_configured", c->as_configured);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:n}", "tenant",
 	    c->tenant, "name", c->name, "ca", "lab", "authority",
 	    c->other_authority ? "tb" : "ta", "claim_agent", "ta", "domain",
@@ -369,8 +418,9 @@ install(struct world *w, struct world_credential *c, const json_t *m)
 	snprintf(c->serial, sizeof c->serial, "%x", 0xa0 + c->installs);
 	c->not_before_s = w->now_ms / 1000;
 	c->not_after_s = c->not_before_s + w->life_s;
-	return json_pack("{s:s, s:I, s:I}", "serial", c->serial, "not_before",
-	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s);
+	return json_pack("{s:s, s:I, s:I, s:o}", "serial", c->serial, "not_before",
+	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id",
+	    ari_id(w, c));
 }
 
 static void
@@ -458,6 +508,10 @@ ask_answer(struct world *w, const json_t *m)
 	if (strcmp(op, "new-order") == 0) {
 		free(c->ordered);
 		c->ordered = constraints != NULL ? strdup(constraints) : NULL;
+		snprintf(w->replaced, sizeof w->replaced, "%s",
+		    json_is_string(json_object_get(m, "replaces"))
+			? json_string_value(json_object_get(m, "replaces"))
+			: "");
 	}
 	return json_pack("{s:{s:s, s:s, s:s}}", "jws", "protected", op, "payload",
 	    name != NULL ? name : "", "signature", "x");

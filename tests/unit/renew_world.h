@@ -108,6 +108,13 @@ struct world {
 	bool plan_without_domain;
 	const char *domain_fails; /* error type of its challenge, NULL none */
 	const char *challenge_token;
+	/* Renewal information: offered; what it says; how often it was asked; the last order. */
+	bool ari, refuse_replaces, refuse_order;
+	const char *ari_body; /* in the place of a window */
+	long ari_status;
+	int64_t ari_start_s, ari_end_s, ari_retry_s; /* after the certificate's notBefore */
+	unsigned windows_asked, looked;
+	char replaced[32];
 	const char *challenge_fails; /* error type of the next challenge answered, NULL none */
 	unsigned problems;	     /* reports to status that had one */
 	char account_problem[PROBLEM_TEXT]; /* as last told */

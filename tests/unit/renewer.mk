@@ -1,5 +1,6 @@
 # unit tests: renewer
 UNIT_TESTS += \
+	tests/unit/test_ari \
 	tests/unit/test_ask \
 	tests/unit/test_authtok \
 	tests/unit/test_domain \
@@ -13,6 +14,8 @@ UNIT_TESTS += \
 
 RENEWER_LDADD = librenewer.la libagent.la $(UNIT_LDADD) $(CURL_LIBS) $(CONFUSE_LIBS)
 
+tests_unit_test_ari_SOURCES = tests/unit/test_ari.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_ari_LDADD = $(RENEWER_LDADD)
 tests_unit_test_ask_SOURCES = tests/unit/test_ask.c tests/unit/cm.h
 tests_unit_test_ask_LDADD = $(RENEWER_LDADD)
 tests_unit_test_authtok_SOURCES = tests/unit/test_authtok.c $(PKI)

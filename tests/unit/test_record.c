@@ -204,8 +204,8 @@ make_dir(void **state)
 static int
 remove_dir(void **state)
 {
-	static const char *const part[] = { "renewer/orders", "renewer/accounts", "renewer",
-		"" };
+	static const char *const part[] = { "renewer/orders", "renewer/accounts",
+		"renewer/tokens", "renewer", "" };
 	char path[128];
 
 	(void)state;

@@ -783,6 +783,165 @@ from_one_way_to_the_other(void **state)
 	}
 }
 
+/* ---- renewal information ---- */
+
+static void
+open_ari(struct world *w, int64_t start_s, int64_t end_s)
+{
+	world_open(w, 1);
+	w->ari = true;
+	w->ari_start_s = start_s;
+	w->ari_end_s = end_s;
+	w->ari_retry_s = 600;
+}
+
+static struct ari_case {
+	const char *name;
+	int64_t start_s, end_s; /* of an hour's life */
+	const char *body;
+	int64_t first_s, last_s; /* when it is renewed */
+} ari_cases[] = {
+	{ "early", 1000, 1100, NULL, 1000, 1101 },
+	{ "half way", 1800, 1900, NULL, 1800, 1901 },
+	{ "past: not before a 24th of the life (RFC 9773 s4.2)", -7200, -3600, NULL, 150, 153 },
+	{ "now", 0, 1, NULL, 150, 153 },
+	{ "after the end: with a quarter left (D-43)", 90000, 99999, NULL, 2700, 2703 },
+	{ "inverted: by the lifetime", 1100, 1000, NULL, 2400, 2703 },
+	{ "garbage: by the lifetime", 1000, 1100, "{\"suggestedWindow\":", 2400, 2703 },
+	{ "not a window: by the lifetime", 1000, 1100, "{\"suggestedWindow\":{}}", 2400, 2703 },
+};
+
+/* RFC 9773 s4.2 */
+static void
+renewed_in_the_window(void **state)
+{
+	const struct ari_case *c = *state;
+	struct world w;
+	int64_t begun_s, took_s;
+
+	open_ari(&w, c->start_s, c->end_s);
+	w.ari_body = c->body;
+	assert_true(world_until(&w, all_installed, 5));
+	assert_string_equal(w.replaced, "");
+	for (unsigned n = 1; n < 4; n++) {
+		begun_s = w.cred[0].not_before_s;
+		while (w.cred[0].installs == n)
+			(void)world_turn(&w);
+		took_s = w.cred[0].not_before_s - begun_s;
+		assert_in_range(took_s, c->first_s, c->last_s);
+		/* The serial of the one before. */
+		assert_int_equal(strtoul(w.replaced + 4, NULL, 16), 0xa0 + n);
+	}
+	assert_int_equal(w.problems, 0);
+	world_close(&w);
+}
+
+/* RFC 9773 s4.3: as often as it says, within a minute and a day; six hours when it fails. */
+static void
+asked_as_often_as_it_says(void **state)
+{
+	static const struct {
+		int64_t retry_s;
+		long status;
+		unsigned least, most; /* in six hours */
+	} rows[] = { { 3600, 0, 5, 7 }, { 0, 0, 350, 361 }, { 999999, 0, 1, 1 },
+		{ -1, 0, 1, 1 }, { 600, 404, 1, 1 }, { 600, 503, 5, 6 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world w;
+
+		open_ari(&w, 900000, 900001);
+		w.life_s = 1000000;
+		w.ari_retry_s = rows[i].retry_s;
+		w.ari_status = rows[i].status;
+		assert_true(world_until(&w, all_installed, 5));
+		world_pass(&w, 21600 - 10);
+		assert_in_range(w.windows_asked, rows[i].least, rows[i].most);
+		assert_int_equal(w.cred[0].installs, 1);
+		world_close(&w);
+	}
+}
+
+/* A window that comes later than the first: mass revocation, say. */
+static void
+the_window_moves(void **state)
+{
+	struct world w;
+	int64_t moved_s;
+
+	(void)state;
+	open_ari(&w, 80000, 80100);
+	w.life_s = 100000;
+	assert_true(world_until(&w, all_installed, 5));
+	world_pass(&w, 20000);
+	assert_int_equal(w.cred[0].installs, 1);
+	moved_s = w.now_ms / 1000;
+	w.ari_start_s = -3600;
+	w.ari_end_s = -60;
+	assert_true(world_until(&w, installed_twice, 610));
+	assert_true(w.now_ms / 1000 - moved_s <= 610);
+	world_close(&w);
+}
+
+/* RFC 9773 s4.1: after a start with a certificate in force the directory alone is read for it. */
+static void
+asked_after_a_start(void **state)
+{
+	struct world w;
+	unsigned looked;
+
+	(void)state;
+	open_ari(&w, 1000, 1100);
+	assert_true(world_until(&w, all_installed, 5));
+	looked = w.looked;
+	world_kill(&w);
+	w.windows_asked = 0;
+	world_pass(&w, 30);
+	assert_int_equal(w.windows_asked, 1);
+	assert_int_equal(w.looked, looked + 1);
+	assert_int_equal(w.registrations, 1);
+	assert_true(world_until(&w, installed_twice, 1101));
+	world_close(&w);
+}
+
+/* RFC 9773 s5: refused for what it replaces, it is ordered without; once. */
+static void
+replaces_is_refused(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_ari(&w, 1000, 1001);
+	assert_true(world_until(&w, all_installed, 5));
+	w.refuse_replaces = true;
+	assert_true(world_until(&w, installed_twice, 1010));
+	assert_string_equal(w.replaced, "");
+	assert_int_equal(w.problems, 0);
+	w.refuse_order = true;
+	assert_true(world_until(&w, has_problem, 1010));
+	assert_int_equal(strncmp(w.cred[0].problem, "acme_rejected_identifier:", 25), 0);
+	world_close(&w);
+}
+
+/* What is ordered is something else now: another identifier replaces nothing. */
+static void
+replaces_only_the_same(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_ari(&w, 3000, 3001);
+	assert_true(world_until(&w, all_installed, 5));
+	world_pass(&w, 1); /* its window was asked for */
+	w.cred[0].as_configured = false;
+	snprintf(w.cred[0].serial, sizeof w.cred[0].serial, "ff");
+	world_event(&w, "changed", "");
+	assert_true(world_until(&w, installed_twice, 20));
+	assert_string_equal(w.replaced, "");
+	world_close(&w);
+}
+
 /* ---- a domain beside the numbers ---- */
 
 static void
@@ -1105,6 +1264,11 @@ main(void)
 		cmocka_unit_test(by_command),
 		cmocka_unit_test(by_command_killed_at_each_turn),
 		cmocka_unit_test(from_one_way_to_the_other),
+		cmocka_unit_test(asked_as_often_as_it_says),
+		cmocka_unit_test(the_window_moves),
+		cmocka_unit_test(asked_after_a_start),
+		cmocka_unit_test(replaces_is_refused),
+		cmocka_unit_test(replaces_only_the_same),
 		cmocka_unit_test(domain_is_proven),
 		cmocka_unit_test(domain_killed_at_each_turn),
 		cmocka_unit_test(domain_not_ordered),
@@ -1143,6 +1307,7 @@ main(void)
 	ROWS(tests, n, challenge_cases, challenge_fails);
 	ROWS(tests, n, command_cases, command_fails);
 	ROWS(tests, n, domain_cases, domain_fails);
+	ROWS(tests, n, ari_cases, renewed_in_the_window);
 	ROWS(tests, n, fault_cases, one_failure);
 	ROWS(tests, n, errand_cases, errand);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
