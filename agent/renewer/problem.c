@@ -38,6 +38,11 @@ static const struct kind {
 	{ "unsupportedContact",      RC_DENIED,    "acme_unsupported_contact" },
 	{ "unsupportedIdentifier",   RC_DENIED,    "acme_unsupported_identifier" },
 	{ "userActionRequired",      RC_DENIED,    "acme_user_action" },
+	/* RFC 8739 section 6.3: a series that is over is asked for anew. */
+	{ "autoRenewalCanceled",     RC_NOT_FOUND, "acme_star_canceled" },
+	{ "autoRenewalExpired",      RC_NOT_FOUND, "acme_star_expired" },
+	{ "autoRenewalCancellationInvalid", RC_DENIED, "acme_star_cancellation" },
+	{ "autoRenewalRevocationNotSupported", RC_DENIED, "acme_star_revocation" },
 };
 /* clang-format on */
 

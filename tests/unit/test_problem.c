@@ -29,6 +29,33 @@ static struct answer_case {
 	    "acme_user_action" },
 	{ "accountDoesNotExist", 400, ACME("accountDoesNotExist"), RC_NOT_FOUND,
 	    "acme_no_account" },
+	/* The rest of RFC 8555 s6.7, of RFC 9773 s7.4 and of RFC 8739 s6.3. */
+	{ "alreadyRevoked", 400, ACME("alreadyRevoked"), RC_DENIED, "acme_already_revoked" },
+	{ "badPublicKey", 400, ACME("badPublicKey"), RC_DENIED, "acme_bad_public_key" },
+	{ "badRevocationReason", 400, ACME("badRevocationReason"), RC_DENIED,
+	    "acme_bad_reason" },
+	{ "badSignatureAlgorithm", 400, ACME("badSignatureAlgorithm"), RC_DENIED,
+	    "acme_bad_algorithm" },
+	{ "caa", 403, ACME("caa"), RC_DENIED, "acme_caa" },
+	{ "compound", 403, ACME("compound"), RC_DENIED, "acme_compound" },
+	{ "dns", 400, ACME("dns"), RC_NET, "acme_dns" },
+	{ "tls", 400, ACME("tls"), RC_NET, "acme_tls" },
+	{ "incorrectResponse", 403, ACME("incorrectResponse"), RC_DENIED,
+	    "acme_incorrect_response" },
+	{ "invalidContact", 400, ACME("invalidContact"), RC_DENIED, "acme_invalid_contact" },
+	{ "unsupportedContact", 400, ACME("unsupportedContact"), RC_DENIED,
+	    "acme_unsupported_contact" },
+	{ "unsupportedIdentifier", 400, ACME("unsupportedIdentifier"), RC_DENIED,
+	    "acme_unsupported_identifier" },
+	{ "alreadyReplaced", 409, ACME("alreadyReplaced"), RC_DENIED, "acme_already_replaced" },
+	{ "autoRenewalCanceled", 403, ACME("autoRenewalCanceled"), RC_NOT_FOUND,
+	    "acme_star_canceled" },
+	{ "autoRenewalExpired", 403, ACME("autoRenewalExpired"), RC_NOT_FOUND,
+	    "acme_star_expired" },
+	{ "autoRenewalCancellationInvalid", 400, ACME("autoRenewalCancellationInvalid"),
+	    RC_DENIED, "acme_star_cancellation" },
+	{ "autoRenewalRevocationNotSupported", 403, ACME("autoRenewalRevocationNotSupported"),
+	    RC_DENIED, "acme_star_revocation" },
 	{ "a lost order", 404, ACME("malformed"), RC_NOT_FOUND, "acme_malformed" },
 	{ "malformed", 400, ACME("malformed"), RC_DENIED, "acme_malformed" },
 	{ "case matters", 403, ACME("BadNonce"), RC_DENIED, "acme_problem" },
@@ -170,7 +197,7 @@ subproblems_are_shown(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[64] = {
+	struct CMUnitTest tests[96] = {
 		cmocka_unit_test(text_is_bounded),
 		cmocka_unit_test(long_word_at_the_end),
 		cmocka_unit_test(subproblems_are_shown),
