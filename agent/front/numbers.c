@@ -357,19 +357,17 @@ publish(struct works *w, const struct credset_renumber *change, size_t n, struct
 static enum rc
 put_in_force(const struct change *c, struct fault *f)
 {
-	const struct config *config = c->w->set->config;
+	struct credset_renumber one = { c->at, c->numbers, c->asked, c->renumber_at_s };
 	struct config_tenant now = tenant_to_be(c);
 	struct fault why = { 0 };
+	enum rc rc = keep(c->w->set->config, &now, f);
 
-	TRY(keep(config, &now, f));
-	if (publish(c->w,
-		&(struct credset_renumber){ c->at, c->numbers, c->asked, c->renumber_at_s }, 1,
-		f) == RC_OK)
-		return RC_OK;
+	if (rc == RC_OK)
+		rc = publish(c->w, &one, 1, f);
 	/* Not confirmed, so not done: nor after a restart. */
-	if (keep(c->w->set->config, &c->w->set->config->tenant[c->at], &why) != RC_OK)
+	if (rc != RC_OK && keep(c->w->set->config, c->was, &why) != RC_OK)
 		log_fault(LEVEL_ERR, "numbers_kept", &why);
-	return f->rc;
+	return rc;
 }
 
 /* ---- who changed what ---- */

@@ -100,12 +100,24 @@ plan_ari_id(const struct cert *leaf)
 	return json_stringn((const char *)id.ptr, id.len);
 }
 
+/*
+ * What is changed by command is gathered first: no order for each number.  But
+ * what a window has gathered is ordered also while the next one is open.
+ */
+static bool
+is_gathered_for(const struct config_tenant *t, const struct cert *leaf)
+{
+	const struct tnset *asked = t->asked != NULL ? t->asked : t->numbers;
+	const struct tnset *have = leaf->tnauth != NULL ? tnauth_numbers(leaf->tnauth) : NULL;
+
+	return t->renumber_at_s != 0 && have != NULL && asked != NULL &&
+	       tnset_within(asked, have);
+}
+
 static json_t *
 active_or_null(const struct config_tenant *t, const struct credential *c,
     const struct config_credential *cc, const struct want *want)
 {
-	/* What is changed by command is gathered first: no order for each number. */
-	bool gathers = t->renumber_at_s != 0;
 	const struct cert *leaf;
 
 	if (c->state != CREDENTIAL_READY)
@@ -113,7 +125,8 @@ active_or_null(const struct config_tenant *t, const struct credential *c,
 	leaf = c->chain->cert[0];
 	return json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", leaf->serial, "not_before",
 	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id",
-	    plan_ari_id(leaf), "as_configured", gathers || want_met(want, cc, leaf));
+	    plan_ari_id(leaf), "as_configured",
+	    is_gathered_for(t, leaf) || want_met(want, cc, leaf));
 }
 
 static json_t *

@@ -160,6 +160,10 @@ put_problems(struct buf *out, const struct shown *s)
 		put_problem(out, "publish_dir", strerror(publish_error));
 	if (s->revocation != NULL)
 		put_problem(out, s->revocation, s->revocation_detail);
+	if (s->tenant->numbers_lost)
+		put_problem(out, "numbers_lost",
+		    "what was changed of the tenant's numbers cannot be read, so it has none: "
+		    "mend or remove its file in STATE/front/numbers, then reload");
 	if (s->renewal[0] != 0)
 		put_problem(out, "renewal", s->renewal);
 	if (awaits_operator(s))

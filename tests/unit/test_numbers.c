@@ -365,6 +365,7 @@ nothing_without_a_disk(void **state)
 		assert_int_equal(rc, RC_IO);
 		assert_int_equal(l->world.published, published);
 		expect(l, "12025550100-12025550109");
+		assert_int_equal(store_mtime(FILE_PATH), 0); /* nor after a restart */
 		refused_ones++;
 	}
 	assert_true(refused_ones >= 3); /* sync of the file, rename, sync of the directory */
@@ -484,6 +485,20 @@ additions_are_gathered(void **state)
 	change(l, "14045550104", "", now + 61); /* the next window */
 	assert_int_equal(acme(l)->renumber_at_s, now + 121);
 	expect_asked(l, "12025550100-12025550109 14045550100 14045550102");
+	/* It does not hold up what the one before has gathered. */
+	assert_true(is_ordered(l));
+}
+
+/* For a removal alone nothing is ordered before the window closes. */
+static void
+removals_are_gathered(void **state)
+{
+	struct lab *l = *state;
+
+	change(l, "", "12025550109", now);
+	assert_false(is_ordered(l));
+	assert_true(numbers_close(&l->works, now + 60));
+	assert_true(is_ordered(l));
 }
 
 /* What left is not asked for a moment longer: its authority would refuse all of it. */
@@ -596,9 +611,10 @@ main(void)
 		IN_LAB(what_is_not_in_force_is_not_kept), IN_LAB(nothing_without_a_disk),
 		IN_LAB(a_bad_file_costs_its_tenant), IN_LAB(a_file_cut_short_is_bad),
 		IN_LAB(a_bad_file_stops_a_reload), IN_LAB(additions_are_gathered),
-		IN_LAB(removals_leave_the_order_at_once), IN_LAB(a_window_survives_a_restart),
-		IN_LAB(a_clock_set_back), IN_LAB(without_a_window),
-		IN_LAB(a_window_that_cannot_close), IN_LAB(the_trail_names_each_number) };
+		IN_LAB(removals_are_gathered), IN_LAB(removals_leave_the_order_at_once),
+		IN_LAB(a_window_survives_a_restart), IN_LAB(a_clock_set_back),
+		IN_LAB(without_a_window), IN_LAB(a_window_that_cannot_close),
+		IN_LAB(the_trail_names_each_number) };
 	struct CMUnitTest
 	    tests[ARRAY_LEN(change_cases) + ARRAY_LEN(refused_cases) + ARRAY_LEN(in_lab)];
 	size_t n = 0;
