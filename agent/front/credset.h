@@ -114,7 +114,8 @@ struct credential {
 	struct credential_progress progress; /* guarded by problem_lock */
 	/* When a chain for it was last refused; 0: none since the one in force. */
 	_Atomic int64_t refused_at_s;
-	const char *revocation; /* the problem's name, a literal; NULL: none */
+	/* The problem of a revocation, a literal; NULL: none.  Both guarded by problem_lock. */
+	const char *revocation;
 	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
 };
 

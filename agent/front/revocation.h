@@ -12,7 +12,7 @@
 #include "agent/config.h"
 #include "agent/front/credset.h"
 
-enum { REVOCATION_MAX = 4096 }; /* remembered at once */
+enum { REVOCATION_MAX = 16384 }; /* remembered at once */
 
 /* The names go to disk: append only. */
 enum revocation_state {

@@ -25,23 +25,26 @@ revoke_find(const struct works *w, const char *id)
 	return find(w, id);
 }
 
+/* Room for one more. */
 static enum rc
-add(struct works *w, const struct revocation *r, struct fault *f)
+grow(struct works_revoked *list, struct fault *f)
 {
 	struct revocation *item;
+	size_t cap = list->cap > 0 ? 2 * list->cap : 16;
 
-	if (w->revoked.len >= REVOCATION_MAX)
+	if (list->len >= REVOCATION_MAX)
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
 		    "%d revoked certificates are remembered", REVOCATION_MAX);
-	item = calloc(w->revoked.len + 1, sizeof *item);
+	if (list->len < list->cap)
+		return RC_OK;
+	item = calloc(cap, sizeof *item);
 	if (item == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "revocations");
-	if (w->revoked.len > 0)
-		memcpy(item, w->revoked.item, w->revoked.len * sizeof *item);
-	item[w->revoked.len] = *r;
-	free(w->revoked.item);
-	w->revoked.item = item;
-	w->revoked.len++;
+	if (list->len > 0)
+		memcpy(item, list->item, list->len * sizeof *item);
+	free(list->item);
+	list->item = item;
+	list->cap = cap;
 	return RC_OK;
 }
 
@@ -53,8 +56,11 @@ load_one(void *arg, const char *id, struct fault *f)
 	struct revocation r = { .reason = 0 };
 	struct fault why = { 0 };
 
-	if (revocation_read(w->set->config, id, &r, &why) == RC_OK)
-		return add(w, &r, f);
+	if (revocation_read(w->set->config, id, &r, &why) == RC_OK &&
+	    grow(&w->revoked, &why) == RC_OK) {
+		w->revoked.item[w->revoked.len++] = r;
+		return RC_OK;
+	}
 	if (why.rc == RC_NO_MEMORY)
 		return FAULT(f, why.rc, why.reason, "%s", why.detail);
 	log_fault(LEVEL_ERR, "revocation_unreadable", &why);
@@ -75,9 +81,11 @@ change(struct works *w, const struct revocation *to, struct fault *f)
 {
 	struct revocation *r = find(w, to->id);
 
+	if (r == NULL) /* nor is what cannot be remembered written */
+		TRY(grow(&w->revoked, f));
 	TRY(revocation_write(w->set->config, to, f));
 	if (r == NULL)
-		return add(w, to, f);
+		r = &w->revoked.item[w->revoked.len++];
 	*r = *to;
 	return RC_OK;
 }

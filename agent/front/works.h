@@ -75,7 +75,7 @@ struct works_list {
 
 struct works_revoked { /* revoke.h */
 	struct revocation *item;
-	size_t len;
+	size_t len, cap;
 };
 
 struct works {

@@ -56,8 +56,6 @@ void
 errands_ask(struct errands *e)
 {
 	e->due = true;
-	for (size_t i = 0; i < e->len; i++)
-		e->item[i]->wake_ms = 0;
 }
 
 /* ---- the front's list ---- */
@@ -157,6 +155,17 @@ ask_list(struct errands *e, int64_t now_ms)
 
 /* ---- the answer ---- */
 
+/* The front lists no more than ERRANDS_MAX: there may be others behind these. */
+static bool
+is_any_left(const struct errands *e)
+{
+	for (size_t i = 0; i < e->len; i++) {
+		if (e->item[i]->listed)
+			return true;
+	}
+	return false;
+}
+
 static void
 on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 {
@@ -169,6 +178,7 @@ on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 	/* One that the front does not know is over, too; else it is carried once more. */
 	if (rc == RC_OK ? x->final : !problem_may_pass(rc))
 		x->listed = false;
+	x->all->due = x->all->due || !is_any_left(x->all);
 	if (rc == RC_OK)
 		return;
 	log_fault(LEVEL_WARNING, "errand", f);

@@ -1161,6 +1161,7 @@ static const char *const rubbish[] = { "x", "null", "[1]", "7", "{\"id\":1", "{}
 	"{\"id\":1,\"id\":2,\"op\":\"plan\"}", "{\"id\":1,\"op\":\"pl\\u0000an\"}",
 	"{\"id\":1.5,\"op\":\"plan\"}", "\xff\xfe{\"id\":1,\"op\":\"plan\"}" };
 
+#define ID   "0000000000000000000000000000000000000000000000000000000000000000"
 #define MAIN "\"tenant\":\"acme\",\"name\":\"main\""
 #define AT(op, url) \
 	"{\"id\":1,\"op\":\"" op "\",\"ca\":\"lab\",\"kid\":\"https://127.1.2.3:14000/a/1\"," \
@@ -1177,6 +1178,12 @@ static const struct {
 	{ "a revocation", LAB("revoke") "}", "not_found" },
 	{ "a key change", LAB("key-change") "}", "not_found" },
 	{ "a deactivation", LAB("deactivate") "}", "not_found" },
+	{ "a revocation that nobody asked for", LAB("errand") ",\"errand\":\"" ID "\"}",
+	    "no_errand" },
+	{ "an answer that nobody waits for",
+	    "{\"id\":1,\"op\":\"errand-done\",\"errand\":\"" ID "\",\"final\":true,"
+	    "\"reason\":null,\"detail\":null}",
+	    "no_errand" },
 	{ "a reload", "{\"id\":1,\"op\":\"reload\"}", "not_found" },
 	{ "the front's own event", "{\"id\":1,\"event\":\"renew\"," MAIN "}", "not_found" },
 	{ "no id", "{\"op\":\"plan\"}", "invalid_member" },

@@ -381,8 +381,10 @@ only_what_was_asked(void **state)
 		{ id, "lab", KID, URL, "" },
 	};
 	json_auto_t *over = NULL, *done = NULL, *again = NULL, *unknown = NULL;
+	size_t signatures;
 
 	make_account(l);
+	signatures = softadmin_signatures(world.admin);
 	assert_int_equal(revocation_id(present(l)->chain->cert[0], id, NULL), RC_OK);
 	over = jws_of(l, id, "lab", KID, URL); /* not asked for yet */
 	assert_string_equal(reason_of(over), "no_errand");
@@ -401,6 +403,7 @@ only_what_was_asked(void **state)
 	done = told(l, id, true, NULL, NULL);
 	again = jws_of(l, id, "lab", KID, URL);
 	assert_string_equal(reason_of(again), "no_errand");
+	assert_int_equal(softadmin_signatures(world.admin), signatures + 1);
 }
 
 /* Nothing is planned, requested, ordered or put in force before an operator says so. */
