@@ -99,7 +99,7 @@ schedule_crowds(struct schedule_member *m, size_t n)
 		int64_t window = (m[i].cert->not_after_s - at) / 12;
 		size_t near = first_from(m, n, at + window + 1) - first_from(m, n, at - window);
 
-		m[i].cert->crowd = window > 0 && near > SCHEDULE_CROWD && near > n / 3;
+		m[i].cert->crowd = window > 0 && near > SCHEDULE_CROWD;
 	}
 }
 

@@ -12,7 +12,7 @@
 
 enum {
 	SCHEDULE_PPM = 1000000,
-	SCHEDULE_CROWD = 16,	      /* more in one moment may be a mass issue */
+	SCHEDULE_CROWD = 16,	      /* more in one moment is a mass issue */
 	SCHEDULE_ALARM_MIN_S = 60,    /* after what trying again does not cure */
 	SCHEDULE_ALARM_LAST_S = 15,   /* the same near the end of a life, which it is to save */
 	SCHEDULE_ALARM_NONE_S = 3600, /* the longest of these while nothing is in force */
@@ -46,10 +46,11 @@ int64_t schedule_part(int64_t span_s, uint32_t ppm);
 int64_t schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm);
 
 /*
- * Sets crowd on each of n certificates (of one CA) that began their life with
- * more than SCHEDULE_CROWD and more than a third of all others: where many
- * thousand are spread evenly, a quarter of them are neighbours of each.
- * Reorders the members only.
+ * Sets crowd on each of n certificates (of one CA) that began its life with
+ * more than SCHEDULE_CROWD others; reorders the members only.  Where there are
+ * thousands each has so many neighbours, and all are renewed in the middle
+ * third: a count relative to all would let go those of a mass issue who are
+ * left when the most are renewed, and they would come at once.
  */
 struct schedule_member {
 	struct schedule_cert *cert;

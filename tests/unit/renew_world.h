@@ -9,7 +9,7 @@
 #include "agent/renewer/renew.h"
 #include "stir/ossl.h"
 
-enum { WORLD_CREDENTIALS = 64, WORLD_PENDING = 256, WORLD_ORDERS = 512 };
+enum { WORLD_CREDENTIALS = 64, WORLD_PENDING = 256, WORLD_ORDERS = 2048 };
 
 enum world_fault {
 	FAULT_NONE,

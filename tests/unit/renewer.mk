@@ -51,3 +51,7 @@ UNIT_TESTS += tests/unit/test_runner
 tests_unit_test_runner_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 tests_unit_test_runner_SOURCES = tests/unit/test_runner.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_runner_LDADD = $(RENEWER_LDADD)
+
+UNIT_TESTS += tests/unit/test_day
+tests_unit_test_day_SOURCES = tests/unit/test_day.c tests/unit/cm.h
+tests_unit_test_day_LDADD = $(RENEWER_LDADD)

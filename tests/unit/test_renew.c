@@ -1,4 +1,8 @@
 /* renew: the state machine against scripted parties, with one failure at each call in turn */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
 #include "tests/unit/cm.h"
@@ -195,6 +199,48 @@ killed_with_calls_under_way(void **state)
 		assert_int_equal(w.cred[0].installs, 1);
 		world_close(&w);
 	}
+}
+
+/*
+ * Killed again and again wherever it is, with calls under way or not, under
+ * certificates of five minutes: what is in force never lapses for that, and
+ * each kill costs one order at most.  RENEW_KILLS=500, RENEW_SEED=… (printed)
+ */
+static void
+killed_at_random_points(void **state)
+{
+	const char *kills_text = getenv("RENEW_KILLS"), *seed_text = getenv("RENEW_SEED");
+	unsigned kills = kills_text != NULL ? (unsigned)strtoul(kills_text, NULL, 10) : 25;
+	unsigned seed = seed_text != NULL ? (unsigned)strtoul(seed_text, NULL, 10)
+					  : (unsigned)getpid() ^ (unsigned)time(NULL);
+	unsigned renewals;
+	struct world w;
+
+	(void)state;
+	printf("# RENEW_SEED=%u RENEW_KILLS=%u\n", seed, kills);
+	srandom(seed);
+	world_open(&w, 2);
+	w.life_s = 300;
+	assert_true(world_until(&w, all_installed, 30));
+	for (unsigned n = 0; n < kills; n++) {
+		/* Most of them inside of a renewal: an operator asks for one. */
+		if (random() % 2 == 0)
+			world_event(&w, "renew", w.cred[random() % 2].name);
+		for (long turns = random() % 40; turns > 0; turns--) {
+			(void)world_turn(&w);
+			for (size_t i = 0; i < w.creds; i++)
+				assert_true(w.cred[i].not_after_s > w.now_ms / 1000);
+		}
+		if (random() % 2 == 0)
+			(void)renew_run(w.renew);
+		world_kill(&w);
+	}
+	renewals = w.installs;
+	assert_true(world_until(&w, all_installed, 60));
+	world_pass(&w, 300);
+	assert_true(w.installs >= renewals + 2); /* it goes on */
+	assert_true(w.orders <= w.installs + kills);
+	world_close(&w);
 }
 
 static void
@@ -1279,6 +1325,7 @@ main(void)
 		cmocka_unit_test(nothing_works),
 		cmocka_unit_test(killed_at_each_turn),
 		cmocka_unit_test(killed_with_calls_under_way),
+		cmocka_unit_test(killed_at_random_points),
 		cmocka_unit_test(refused_certificate),
 		cmocka_unit_test(refused_while_one_is_in_force),
 		cmocka_unit_test(short_lived),

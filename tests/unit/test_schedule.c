@@ -280,22 +280,6 @@ mass_issue(void **state)
 	assert_true(fullest_minute(false, &first, &last) >= MANY / 10);
 }
 
-/* Spread over the day they are nobody's crowd, and wait for the last third. */
-static void
-spread_is_no_crowd(void **state)
-{
-	(void)state;
-	for (int i = 0; i < MANY; i++) {
-		int64_t at_s = (int64_t)i * DAY * 17 / 24 / MANY;
-
-		many[i] = (struct schedule_cert){ at_s, at_s + DAY, 0, false };
-		member[i].cert = &many[i];
-	}
-	schedule_crowds(member, MANY);
-	for (int i = 0; i < MANY; i++)
-		assert_false(many[i].crowd);
-}
-
 static struct interval_case {
 	const char *name;
 	size_t n;
@@ -329,9 +313,8 @@ main(void)
 		cmocka_unit_test(jitter_is_a_property_of_the_certificate),
 		cmocka_unit_test(crowds),
 		cmocka_unit_test(mass_issue),
-		cmocka_unit_test(spread_is_no_crowd),
 	};
-	size_t n = 4;
+	size_t n = 3;
 
 	ROWS(tests, n, urgency_cases, urgency);
 	ROWS(tests, n, interval_cases, interval);
