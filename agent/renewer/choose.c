@@ -21,6 +21,13 @@ is_routine(const struct job *j)
 	return !j->asked && j->plan.active && is_satisfied(j);
 }
 
+/* The CA has named the moment (RFC 9773): it has spread them itself, or cannot wait. */
+static bool
+is_called(const struct job *j)
+{
+	return j->window.at.start_s != 0;
+}
+
 /* The moment from which the job has something to do. */
 static int64_t
 due_ms(const struct job *j)
