@@ -70,8 +70,8 @@ offer(struct renew *r, struct job *j, struct ca_slot *slot, int64_t now_ms)
 		.tenant = j->plan.tenant,
 		.urgency = urgency,
 		.begun = begun,
-		.paced =
-		    begun ? !asks_front(j->rec.state) : urgency == URGENT_DUE && is_routine(j),
+		.paced = begun ? !asks_front(j->rec.state)
+			       : urgency == URGENT_DUE && is_routine(j) && !is_called(j),
 		.order = cert != NULL ? cert->not_after_s : j->seen_ms / 1000,
 	};
 	lane_offer(lane_of(r->set, j, slot), &j->turn);
