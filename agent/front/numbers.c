@@ -264,10 +264,8 @@ tenant_to_be(const struct change *c)
 }
 
 static enum rc
-find_tenant(struct change *c, const char *name, struct fault *f)
+find_tenant(struct change *c, const struct config *config, const char *name, struct fault *f)
 {
-	const struct config *config = c->w->set->config;
-
 	c->was = config_tenant_find(config, name);
 	if (c->was == NULL)
 		return REFUSE(f, RC_NOT_FOUND, NOT_FOUND, NULL, "no such tenant");
@@ -419,7 +417,7 @@ numbers_change(struct works *w, const char *tenant, const struct tnset *add,
 	__attribute__((cleanup(change_done))) struct change c = { .w = w };
 	AUTO_CREDSET *before = credset_ref(w->set); /* c.was is in it */
 
-	TRY(find_tenant(&c, tenant, f));
+	TRY(find_tenant(&c, before->config, tenant, f));
 	TRY(work_out(&c, add, remove, now_s, f));
 	TRY(check_orderable(&c, f));
 	TRY(tell(&c, result, f));
