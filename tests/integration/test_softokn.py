@@ -90,9 +90,11 @@ class Remote(Machine):
         self.p11.unlink(missing_ok=True)
 
     def __exit__(self, *error) -> None:
-        super().__exit__(*error)
-        self.unserve()
-        shutil.rmtree(self.p11.parent, ignore_errors=True)
+        try:
+            super().__exit__(*error)
+        finally:
+            self.unserve()
+            shutil.rmtree(self.p11.parent, ignore_errors=True)
 
 
 def sign_all(machine: Machine) -> list:
