@@ -58,7 +58,8 @@ struct job_window {
 	struct ari_window at;
 	int64_t ask_ms; /* not before */
 	unsigned failures;
-	bool asked; /* an answer is due */
+	bool asked;    /* an answer is due */
+	bool replaced; /* an order names it: no other one is to */
 };
 
 struct job {

@@ -431,6 +431,7 @@ on_order(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 		return;
 	}
 	j->looks = 0;
+	j->window.replaced = j->window.replaced || j->replaces;
 	job_next(j);
 }
 
@@ -487,7 +488,8 @@ static json_t *
 replaced(struct job *j)
 {
 	j->replaces = j->plan.active && j->plan.as_configured && j->plan.ari_id[0] != 0 &&
-		      !j->no_replaces && acme_renewal_info(j->slot->acme) != NULL;
+		      !j->no_replaces && !j->window.replaced &&
+		      acme_renewal_info(j->slot->acme) != NULL;
 	return j->replaces ? json_string(j->plan.ari_id) : json_null();
 }
 
