@@ -3,16 +3,9 @@
  * before they give out a token: both fingerprints of the account's key.
  */
 #include "client/job.h"
+#include "client/member.h"
 
 #include <stdio.h>
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
 
 static int
 list(struct cli *cli)
@@ -29,8 +22,9 @@ list(struct cli *cli)
 	printf("%s%-16s %-9s %-12s %s%s\n", cli_bold(cli), "CA", "ISSUER", "TOKEN", "DIRECTORY",
 	    cli_plain(cli));
 	json_array_foreach (json_object_get(answer, "cas"), i, item)
-		printf("%-16s %-9s %-12s %s\n", text(item, "ca"), text(item, "issuer"),
-		    text(item, "token"), text(item, "directory"));
+		printf("%-16s %-9s %-12s %s\n", member_text(item, "ca"),
+		    member_text(item, "issuer"), member_text(item, "token"),
+		    member_text(item, "directory"));
 	return EXIT_DONE;
 }
 
@@ -49,8 +43,8 @@ show(struct cli *cli, const char *ca)
 		return status;
 	if (cli->json)
 		return cli_print_json(cli, TAKE(result));
-	printf("ca           %s\njwk          %s\nspki         %s\n", text(result, "ca"),
-	    text(result, "jwk_fingerprint"), text(result, "spki_fingerprint"));
+	printf("ca           %s\njwk          %s\nspki         %s\n", member_text(result, "ca"),
+	    member_text(result, "jwk_fingerprint"), member_text(result, "spki_fingerprint"));
 	return EXIT_DONE;
 }
 

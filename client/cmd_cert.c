@@ -2,6 +2,7 @@
  * Certificates: what is in force, a renewal now, and for CAs that speak no
  * ACME the request that is carried there and the chain that comes back.
  */
+#include "client/member.h"
 #include "client/progress.h"
 #include "client/revoke.h"
 
@@ -10,14 +11,6 @@
 #include <stdio.h>
 
 enum { CHAIN_TEXT_MAX = 65536, LINE_TIMES = 2 * TIME_TEXT };
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
 
 static void
 time_of(const json_t *o, const char *name, char out[TIME_TEXT])
@@ -47,18 +40,18 @@ is_well(const json_t *c)
 static const char *
 life_of(const json_t *c)
 {
-	const char *life = text(c, "life");
+	const char *life = member_text(c, "life");
 
-	return life[0] != 0 ? life : text(c, "state");
+	return life[0] != 0 ? life : member_text(c, "state");
 }
 
 /* Of one that was refused, or fails to be renewed: why that was. */
 static const char *
 reason_of(const json_t *c)
 {
-	const char *why = text(json_object_get(c, "renewal"), "reason");
+	const char *why = member_text(json_object_get(c, "renewal"), "reason");
 
-	return why[0] != 0 ? why : text(c, "reason");
+	return why[0] != 0 ? why : member_text(c, "reason");
 }
 
 static void
@@ -66,11 +59,12 @@ print_line(const json_t *c)
 {
 	char end[TIME_TEXT], renewal[TIME_TEXT], name[140];
 
-	snprintf(name, sizeof name, "%s/%s", text(c, "tenant"), text(c, "name"));
+	snprintf(name, sizeof name, "%s/%s", member_text(c, "tenant"), member_text(c, "name"));
 	time_of(c, "not_after", end);
 	time_of(c, "next_renewal", renewal);
 	printf("%-24s %-13s %-20.20s %-20s  %-20s %s\n", name, life_of(c),
-	    text(c, "serial")[0] == 0 ? "-" : text(c, "serial"), end, renewal, reason_of(c));
+	    member_text(c, "serial")[0] == 0 ? "-" : member_text(c, "serial"), end, renewal,
+	    reason_of(c));
 }
 
 static int
@@ -107,7 +101,8 @@ print_problems(const json_t *list, const char *what)
 	size_t i;
 
 	json_array_foreach (list, i, item)
-		printf("%-12s %s: %s\n", what, text(item, what), text(item, "detail"));
+		printf("%-12s %s: %s\n", what, member_text(item, what),
+		    member_text(item, "detail"));
 }
 
 /* Only what there is: most of the time nothing is under way and nothing fails. */
@@ -119,8 +114,8 @@ print_renewal(const json_t *r)
 	char since[TIME_TEXT];
 
 	time_of(r, "since", since);
-	if (text(r, "step")[0] != 0)
-		printf("%-12s %s since %s\n", "under way", text(r, "step"), since);
+	if (member_text(r, "step")[0] != 0)
+		printf("%-12s %s since %s\n", "under way", member_text(r, "step"), since);
 	time_of(r, "failing_since", since);
 	if (attempts + refusals > 0)
 		printf("%-12s %lld times delayed, %lld times refused in a row, since %s\n",
@@ -136,10 +131,10 @@ print_whole(const json_t *c)
 		"serial", "x5u" };
 	char when[TIME_TEXT];
 
-	printf("%-12s %s/%s\n", "credential", text(c, "tenant"), text(c, "name"));
+	printf("%-12s %s/%s\n", "credential", member_text(c, "tenant"), member_text(c, "name"));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		if (text(c, texts[i])[0] != 0)
-			printf("%-12s %s\n", texts[i], text(c, texts[i]));
+		if (member_text(c, texts[i])[0] != 0)
+			printf("%-12s %s\n", texts[i], member_text(c, texts[i]));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
 		time_of(c, times[i][1], when);
@@ -261,10 +256,10 @@ cert_history(struct cli *cli, const struct text_list *rest, const struct cert_op
 
 		time_of(item, "from", from);
 		time_of(item, over ? "until" : "not_after", until);
-		printf("%-40s %-20s  %-20s  %-12s %.16s%s%s\n", text(item, "serial"), from,
-		    until, text(item, "end"), text(item, "key"),
+		printf("%-40s %-20s  %-20s  %-12s %.16s%s%s\n", member_text(item, "serial"),
+		    from, until, member_text(item, "end"), member_text(item, "key"),
 		    json_is_object(revocation) ? "  revocation " : "",
-		    text(revocation, "state"));
+		    member_text(revocation, "state"));
 	}
 	return EXIT_DONE;
 }
@@ -296,7 +291,7 @@ cert_csr(struct cli *cli, const struct text_list *rest, const struct cert_option
 	(void)o;
 	if (status != EXIT_DONE || cli->json)
 		return status;
-	return write_csr(cli, rest->len > 2 ? rest->item[2] : "-", text(result, "csr"));
+	return write_csr(cli, rest->len > 2 ? rest->item[2] : "-", member_text(result, "csr"));
 }
 
 static int
@@ -330,8 +325,8 @@ cert_install(struct cli *cli, const struct text_list *rest, const struct cert_op
 	if (status != EXIT_DONE || cli->json || cli->quiet)
 		return status;
 	time_of(result, "not_after", until);
-	printf(
-	    "%s: in force: serial %s until %s\n", rest->item[1], text(result, "serial"), until);
+	printf("%s: in force: serial %s until %s\n", rest->item[1],
+	    member_text(result, "serial"), until);
 	return EXIT_DONE;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "client/findings.h"
 #include "client/job.h"
+#include "client/member.h"
 #include "client/probe.h"
 
 #include <errno.h>
@@ -37,20 +38,6 @@ struct doctor {
 	const struct config *config;
 	struct findings *found;
 };
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
-
-static long long
-number(const json_t *o, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(o, name));
-}
 
 static bool
 yes(const json_t *o, const char *part, const char *name)
@@ -378,16 +365,17 @@ say_probe(const struct doctor *d, const json_t *p)
 	const char *todo = "look at what it is answered with";
 
 	if (json_is_true(json_object_get(p, "ok"))) {
-		findings_add(d->found, FINDING_OK, text(p, "kind"), NULL, "%s: %s: %s",
-		    text(p, "name"), text(p, "url"), text(p, "detail"));
+		findings_add(d->found, FINDING_OK, member_text(p, "kind"), NULL, "%s: %s: %s",
+		    member_text(p, "name"), member_text(p, "url"), member_text(p, "detail"));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(unreached); i++) {
-		if (strcmp(unreached[i].reason, text(p, "reason")) == 0)
+		if (strcmp(unreached[i].reason, member_text(p, "reason")) == 0)
 			todo = unreached[i].todo;
 	}
-	findings_add(d->found, FINDING_BAD, text(p, "kind"), todo, "%s: %s: %s: %s",
-	    text(p, "name"), text(p, "url"), text(p, "reason"), text(p, "detail"));
+	findings_add(d->found, FINDING_BAD, member_text(p, "kind"), todo, "%s: %s: %s: %s",
+	    member_text(p, "name"), member_text(p, "url"), member_text(p, "reason"),
+	    member_text(p, "detail"));
 }
 
 static void
@@ -415,22 +403,22 @@ judge_tokens(const struct doctor *d, const json_t *status)
 	size_t i;
 
 	json_array_foreach (json_object_get(status, "tokens"), i, t) {
-		const char *room = text(json_object_get(t, "capacity"), "state");
+		const char *room = member_text(json_object_get(t, "capacity"), "state");
 
 		if (!json_is_true(json_object_get(t, "up")))
 			findings_add(d->found, FINDING_BAD, "token",
 			    "see the log (token_trouble, pin_refused), then: vesper hsm test",
-			    "%s: no signer is up", text(t, "name"));
+			    "%s: no signer is up", member_text(t, "name"));
 		else if (!yes(t, "admin", "up"))
 			findings_add(d->found, FINDING_BAD, "token", "see the log",
-			    "%s: no key can be made", text(t, "name"));
+			    "%s: no key can be made", member_text(t, "name"));
 		else if (strcmp(room, "low") == 0 || strcmp(room, "full") == 0)
 			findings_add(d->found, FINDING_WARN, "token",
 			    "see max_keys and rekey in vesperd.conf(5)",
-			    "%s: room for keys is %s", text(t, "name"), room);
+			    "%s: room for keys is %s", member_text(t, "name"), room);
 		else
-			findings_add(
-			    d->found, FINDING_OK, "token", NULL, "%s signs", text(t, "name"));
+			findings_add(d->found, FINDING_OK, "token", NULL, "%s signs",
+			    member_text(t, "name"));
 	}
 }
 
@@ -449,9 +437,9 @@ judge_credentials(const struct doctor *d, const json_t *status)
 	    json_array_size(list), n);
 	json_array_foreach (json_object_get(status, "alarms"), i, a)
 		findings_add(d->found, FINDING_WARN, "alarm", NULL, "%s: %s%s%s%s: %s",
-		    text(a, "alarm"), text(a, "ca"), text(a, "tenant"),
-		    text(a, "tenant")[0] != 0 ? "/" : "", text(a, "credential"),
-		    text(a, "detail"));
+		    member_text(a, "alarm"), member_text(a, "ca"), member_text(a, "tenant"),
+		    member_text(a, "tenant")[0] != 0 ? "/" : "", member_text(a, "credential"),
+		    member_text(a, "detail"));
 }
 
 /* One thing that status says of a part, and what to do where it says no. */
@@ -463,7 +451,7 @@ judge_part(const struct doctor *d, const json_t *status, const char *part, const
 
 	findings_add(d->found, well ? FINDING_OK : FINDING_BAD, part, well ? NULL : todo,
 	    "%s%s%s", well ? "well" : "not well", well ? "" : ": ",
-	    well ? "" : text(json_object_get(status, part), "detail"));
+	    well ? "" : member_text(json_object_get(status, part), "detail"));
 }
 
 static void
@@ -472,10 +460,11 @@ judge_agent(const struct doctor *d, const json_t *status)
 	bool reduced = yes(status, "isolation", "reduced");
 
 	findings_add(d->found, FINDING_OK, "agent", NULL, "vesperd %s, pid %lld",
-	    text(status, "version"), number(status, "pid"));
+	    member_text(status, "version"), member_number(status, "pid"));
 	findings_add(d->found, reduced ? FINDING_WARN : FINDING_OK, "isolation",
 	    reduced ? "start vesperd as root, or by its unit" : NULL, "%s%s",
-	    reduced ? "reduced: " : "", text(json_object_get(status, "isolation"), "detail"));
+	    reduced ? "reduced: " : "",
+	    member_text(json_object_get(status, "isolation"), "detail"));
 	judge_part(d, status, "reload", "ok", "mend the file: vesper config check");
 	judge_part(d, status, "audit", "ok", "see its directory and disk");
 	judge_part(d, status, "renewer", "up", "see the log: nothing is renewed without it");
@@ -521,7 +510,7 @@ try_agent(const struct doctor *d)
 	else
 		findings_add(d->found, FINDING_BAD, "agent",
 		    "run it as admin_user, or one of admin_group", "%s: %s",
-		    text(status, "reason"), text(status, "detail"));
+		    member_text(status, "reason"), member_text(status, "detail"));
 	vesper_response_free(r);
 	vesper_close(client);
 }

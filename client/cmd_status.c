@@ -1,24 +1,11 @@
 #include "client/cli.h"
+#include "client/member.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { REMAINING_TEXT = 32 };
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
-
-static long long
-number(const json_t *o, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(o, name));
-}
 
 static bool
 yes(const json_t *o, const char *name)
@@ -93,22 +80,22 @@ is_false(const json_t *status, const char *part, const char *member)
 static const char *
 room_of(const json_t *token)
 {
-	return text(json_object_get(token, "capacity"), "state");
+	return member_text(json_object_get(token, "capacity"), "state");
 }
 
 static void
 judge_token(const json_t *token, struct complaints *c)
 {
 	if (!token_well(token))
-		complain(c, "token ", text(token, "name"), ": a signer is down");
+		complain(c, "token ", member_text(token, "name"), ": a signer is down");
 	if (is_false(token, "admin", "up"))
-		complain(c, "token ", text(token, "name"),
+		complain(c, "token ", member_text(token, "name"),
 		    ": its admin is down, no key can be made and no certificate asked for");
 	if (strcmp(room_of(token), "full") == 0)
-		complain(c, "token ", text(token, "name"),
+		complain(c, "token ", member_text(token, "name"),
 		    " is full: no key can be made and no certificate renewed");
 	else if (strcmp(room_of(token), "low") == 0)
-		complain(c, "token ", text(token, "name"),
+		complain(c, "token ", member_text(token, "name"),
 		    " is nearly full: see max_keys and rekey in vesperd.conf(5)");
 }
 
@@ -120,7 +107,7 @@ can_sign(const json_t *credential)
 
 	if (signable != NULL)
 		return json_is_true(signable);
-	return strcmp(text(credential, "state"), "ready") == 0;
+	return strcmp(member_text(credential, "state"), "ready") == 0;
 }
 
 static void
@@ -132,7 +119,7 @@ judge_credentials(const json_t *list, struct complaints *c)
 
 	json_array_foreach (list, i, item)
 		waiting += json_is_false(json_object_get(item, "enabled"))
-			       ? strcmp(text(item, "state"), "ready") != 0 /* as meant */
+			       ? strcmp(member_text(item, "state"), "ready") != 0 /* as meant */
 			       : !can_sign(item);
 	snprintf(count, sizeof count, "%zu", waiting);
 	if (waiting > 0)
@@ -147,16 +134,17 @@ judge_alarms(const json_t *list, struct complaints *c)
 
 	json_array_foreach (list, i, a) {
 		char by[REMAINING_TEXT];
-		bool account = text(a, "ca")[0] != 0;
+		bool account = member_text(a, "ca")[0] != 0;
 
 		c->len++;
 		if (c->quiet)
 			continue;
 		remaining(json_object_get(a, "by"), by);
-		printf("alarm      %s: %s%s%s%s%s: %s\n", text(a, "alarm"),
-		    account ? text(a, "ca") : text(a, "tenant"), account ? "" : "/",
-		    text(a, "credential"), by[0] != '-' ? ", too late " : "",
-		    by[0] != '-' ? by : "", text(a, "detail"));
+		printf("alarm      %s: %s%s%s%s%s: %s\n", member_text(a, "alarm"),
+		    account ? member_text(a, "ca") : member_text(a, "tenant"),
+		    account ? "" : "/", member_text(a, "credential"),
+		    by[0] != '-' ? ", too late " : "", by[0] != '-' ? by : "",
+		    member_text(a, "detail"));
 	}
 }
 
@@ -175,7 +163,7 @@ is_well(const json_t *status, bool quiet)
 		complain(&c, "the renewer is down", "", ", nothing is renewed");
 	if (is_false(status, "audit", "ok"))
 		complain(&c, "the audit cannot be written", "", ", nothing is signed");
-	if (number(json_object_get(status, "audit"), "vanished") > 0)
+	if (member_number(json_object_get(status, "audit"), "vanished") > 0)
 		complain(&c, "records of the audit vanished", "", "; see the log");
 	if (is_false(status, "reload", "ok"))
 		complain(
@@ -193,14 +181,14 @@ print_head(const json_t *s)
 	char when[REMAINING_TEXT];
 
 	remaining(json_object_get(reload, "at"), when);
-	printf("vesperd %s", text(s, "version"));
-	if (number(s, "pid") > 0)
-		printf("  pid %lld", number(s, "pid"));
+	printf("vesperd %s", member_text(s, "version"));
+	if (member_number(s, "pid") > 0)
+		printf("  pid %lld", member_number(s, "pid"));
 	printf("  configuration %s (read %s)\n", yes(reload, "ok") ? "ok" : "NOT TAKEN", when);
-	if (text(reload, "detail")[0] != 0)
-		printf("  %s\n", text(reload, "detail"));
+	if (member_text(reload, "detail")[0] != 0)
+		printf("  %s\n", member_text(reload, "detail"));
 	if (yes(isolation, "reduced"))
-		printf("isolation  reduced: %s\n", text(isolation, "detail"));
+		printf("isolation  reduced: %s\n", member_text(isolation, "detail"));
 }
 
 static void
@@ -208,11 +196,12 @@ print_capacity(const json_t *c)
 {
 	if (!json_is_integer(json_object_get(c, "keys")))
 		return;
-	printf("  %lld keys", number(c, "keys"));
+	printf("  %lld keys", member_number(c, "keys"));
 	if (json_is_integer(json_object_get(c, "max_keys")))
-		printf(" of %lld, %lld free", number(c, "max_keys"), number(c, "free"));
-	if (number(c, "spare") > 0)
-		printf(", %lld made ahead", number(c, "spare"));
+		printf(" of %lld, %lld free", member_number(c, "max_keys"),
+		    member_number(c, "free"));
+	if (member_number(c, "spare") > 0)
+		printf(", %lld made ahead", member_number(c, "spare"));
 	putchar('\n');
 }
 
@@ -225,18 +214,18 @@ print_unnamed(const json_t *t)
 	char when[REMAINING_TEXT];
 	size_t i;
 
-	if (number(t, "unnamed_keys") <= 0)
+	if (member_number(t, "unnamed_keys") <= 0)
 		return;
 	remaining(json_object_get(unnamed, "since"), when);
 	printf(
 	    "  %lld keys that no file of this agent names, first seen %s: where nobody else\n"
 	    "  uses the token, destroy them there (CKA_ID):\n",
-	    number(t, "unnamed_keys"), when);
+	    member_number(t, "unnamed_keys"), when);
 	json_array_foreach (ids, i, id)
 		printf("    %s\n", json_string_value(id));
-	if (number(t, "unnamed_keys") > (long long)json_array_size(ids))
+	if (member_number(t, "unnamed_keys") > (long long)json_array_size(ids))
 		printf("    and %lld more\n",
-		    number(t, "unnamed_keys") - (long long)json_array_size(ids));
+		    member_number(t, "unnamed_keys") - (long long)json_array_size(ids));
 }
 
 /* What runs for a token is shown to the administrator alone. */
@@ -250,10 +239,10 @@ print_token(const json_t *t, bool all)
 
 	json_array_foreach (list, i, signer) {
 		up += yes(signer, "up");
-		signatures += number(signer, "signatures");
-		errors += number(signer, "errors");
+		signatures += member_number(signer, "signatures");
+		errors += member_number(signer, "errors");
 	}
-	printf("token %-12s %s", text(t, "name"), token_well(t) ? "ok" : "DOWN");
+	printf("token %-12s %s", member_text(t, "name"), token_well(t) ? "ok" : "DOWN");
 	if (!all) {
 		putchar('\n');
 		return;
@@ -277,16 +266,16 @@ print_counts(const json_t *s)
 
 	if (requests != NULL)
 		printf("requests   %lld signed  %lld refused  %lld failed\n",
-		    number(requests, "signed"), number(requests, "refused"),
-		    number(requests, "failed"));
+		    member_number(requests, "signed"), member_number(requests, "refused"),
+		    member_number(requests, "failed"));
 	if (audit != NULL)
 		printf("audit      %s", yes(audit, "ok") ? "ok" : "FAILED");
 	if (json_object_get(audit, "seq") != NULL)
-		printf("  seq %lld", number(audit, "seq"));
+		printf("  seq %lld", member_number(audit, "seq"));
 	if (json_object_get(audit, "vanished") != NULL)
-		printf("  records up to %lld VANISHED", number(audit, "vanished"));
+		printf("  records up to %lld VANISHED", member_number(audit, "vanished"));
 	if (json_is_string(json_object_get(audit, "detail")))
-		printf("  %s", text(audit, "detail"));
+		printf("  %s", member_text(audit, "detail"));
 	if (audit != NULL)
 		putchar('\n');
 	if (renewer != NULL)
@@ -297,19 +286,19 @@ static void
 print_credential(const json_t *c)
 {
 	char name[140], expires[REMAINING_TEXT], renewal[REMAINING_TEXT], serial[16];
-	const char *why = text(c, "reason");
+	const char *why = member_text(c, "reason");
 
-	snprintf(name, sizeof name, "%s/%s", text(c, "tenant"), text(c, "name"));
-	snprintf(serial, sizeof serial, "%.12s", text(c, "serial"));
+	snprintf(name, sizeof name, "%s/%s", member_text(c, "tenant"), member_text(c, "name"));
+	snprintf(serial, sizeof serial, "%.12s", member_text(c, "serial"));
 	remaining(json_object_get(c, "not_after"), expires);
 	remaining(json_object_get(c, "next_renewal"), renewal);
 	printf("%-24s %-13s %-13s %-12s %-12s %7lld", name,
-	    text(c, "life")[0] != 0 ? text(c, "life") : text(c, "state"),
-	    serial[0] == 0 ? "-" : serial, expires, renewal, number(c, "numbers"));
+	    member_text(c, "life")[0] != 0 ? member_text(c, "life") : member_text(c, "state"),
+	    serial[0] == 0 ? "-" : serial, expires, renewal, member_number(c, "numbers"));
 	if (why[0] != 0)
-		printf("  %s: %s", why, text(c, "detail"));
-	else if (text(c, "detail")[0] != 0) /* in force, but not renewed */
-		printf("  %s", text(c, "detail"));
+		printf("  %s: %s", why, member_text(c, "detail"));
+	else if (member_text(c, "detail")[0] != 0) /* in force, but not renewed */
+		printf("  %s", member_text(c, "detail"));
 	if (yes(c, "imported"))
 		printf("  imported key: the next renewal makes one in the token");
 	putchar('\n');
@@ -323,11 +312,13 @@ print_problems(const json_t *c)
 	json_t *item;
 
 	json_array_foreach (json_object_get(c, "problems"), i, item) {
-		if (strcmp(text(item, "detail"), text(c, "detail")) != 0)
-			printf("  %s: %s\n", text(item, "problem"), text(item, "detail"));
+		if (strcmp(member_text(item, "detail"), member_text(c, "detail")) != 0)
+			printf("  %s: %s\n", member_text(item, "problem"),
+			    member_text(item, "detail"));
 	}
 	json_array_foreach (json_object_get(c, "warnings"), i, item)
-		printf("  warning: %s: %s\n", text(item, "warning"), text(item, "detail"));
+		printf("  warning: %s: %s\n", member_text(item, "warning"),
+		    member_text(item, "detail"));
 }
 
 static void
@@ -366,10 +357,11 @@ refused(const struct cli *cli, unsigned http_status, const json_t *problem)
 {
 	struct fault f = { 0 };
 
-	if (text(problem, "reason")[0] == 0)
+	if (member_text(problem, "reason")[0] == 0)
 		return cli_fail(
 		    cli, EXIT_FAILED, "no status", "an answer of another kind", NULL);
-	(void)FAULT(&f, RC_DENIED, text(problem, "reason"), "%s", text(problem, "detail"));
+	(void)FAULT(&f, RC_DENIED, member_text(problem, "reason"), "%s",
+	    member_text(problem, "detail"));
 	return cli_fault(cli, http_status == 403 ? EXIT_REFUSED : EXIT_FAILED, "no status", &f,
 	    http_status == 403 ? "name a caller's socket by --socket" : NULL);
 }

@@ -5,6 +5,7 @@
 #include "agent/config.h"
 #include "client/claims.h"
 #include "client/findings.h"
+#include "client/member.h"
 #include "client/numbers.h"
 #include "client/probe.h"
 #include "stir/jtext.h"
@@ -29,14 +30,6 @@ struct trial {
 	const char *untrusted; /* why there are no anchors; NULL: there are */
 	struct findings *found;
 };
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
 
 /* ---- the request -------------------------------------------------------------------- */
 
@@ -142,27 +135,28 @@ judge_published(
 	if (!json_is_true(json_object_get(probe, "ok")))
 		findings_add(t->found, FINDING_BAD, "x5u",
 		    "verifiers cannot read it: look at the web server and publish_dir",
-		    "%s: %s: %s: %s", t->name, text(shown, "x5u"), text(probe, "reason"),
-		    text(probe, "detail"));
+		    "%s: %s: %s: %s", t->name, member_text(shown, "x5u"),
+		    member_text(probe, "reason"), member_text(probe, "detail"));
 	else if (chain_read_pem(pem, false, chain, &f) != RC_OK)
 		findings_add(t->found, FINDING_BAD, "x5u",
 		    "the web server gives something else out", "%s: %s: %s: %s", t->name,
-		    text(shown, "x5u"), f.reason, f.detail);
-	else if (strcmp((*chain)->cert[0]->serial, text(shown, "serial")) != 0)
+		    member_text(shown, "x5u"), f.reason, f.detail);
+	else if (strcmp((*chain)->cert[0]->serial, member_text(shown, "serial")) != 0)
 		findings_add(t->found, FINDING_BAD, "x5u",
 		    "publish what is in force: see publish_dir in vesperd.conf(5)",
-		    "%s: %s shows serial %s, in force is %s", t->name, text(shown, "x5u"),
-		    (*chain)->cert[0]->serial, text(shown, "serial"));
+		    "%s: %s shows serial %s, in force is %s", t->name,
+		    member_text(shown, "x5u"), (*chain)->cert[0]->serial,
+		    member_text(shown, "serial"));
 	else
 		findings_add(t->found, FINDING_OK, "x5u", NULL, "%s: %s shows what is in force",
-		    t->name, text(shown, "x5u"));
+		    t->name, member_text(shown, "x5u"));
 }
 
 static void
 look_at_x5u(const struct trial *t, const json_t *shown, struct chain **chain)
 {
 	json_auto_t *probes = NULL;
-	const char *url = text(shown, "x5u");
+	const char *url = member_text(shown, "x5u");
 
 	if (url[0] == 0)
 		findings_add(
@@ -230,11 +224,12 @@ verify(const struct trial *t, const struct vesper_signature *sig, const struct c
 static bool
 judge_state(const struct trial *t, const json_t *shown)
 {
-	const char *why = text(shown, "detail")[0] != 0 ? text(shown, "detail") : "no reason";
+	const char *why =
+	    member_text(shown, "detail")[0] != 0 ? member_text(shown, "detail") : "no reason";
 
 	if (json_is_true(json_object_get(shown, "signable"))) {
 		findings_add(t->found, FINDING_OK, "credential", NULL, "%s: %s, serial %s",
-		    t->name, text(shown, "life"), text(shown, "serial"));
+		    t->name, member_text(shown, "life"), member_text(shown, "serial"));
 		return true;
 	}
 	if (json_is_false(json_object_get(shown, "enabled")))
@@ -244,7 +239,7 @@ judge_state(const struct trial *t, const json_t *shown)
 	else
 		findings_add(t->found, FINDING_BAD, "credential",
 		    "see: vesper cert show, vesper doctor", "%s: %s: %s", t->name,
-		    text(shown, "life"), why);
+		    member_text(shown, "life"), why);
 	return false;
 }
 
@@ -273,9 +268,9 @@ try_all(struct trial *t, const json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, shown) {
-		if (strcmp(text(shown, "tenant"), t->tenant->name) != 0)
+		if (strcmp(member_text(shown, "tenant"), t->tenant->name) != 0)
 			continue;
-		t->credential = config_credential_find(t->tenant, text(shown, "name"));
+		t->credential = config_credential_find(t->tenant, member_text(shown, "name"));
 		if (t->credential == NULL) /* the file is newer than what is in force */
 			continue;
 		snprintf(name, sizeof name, "%s/%s", t->tenant->name, t->credential->name);

@@ -3,6 +3,7 @@
  * credential of the agent, and giving one to the agent.
  */
 #include "client/job.h"
+#include "client/member.h"
 #include "stir/authtoken.h"
 
 #include <openssl/crypto.h>
@@ -18,14 +19,6 @@ struct token {
 	int64_t at_s;
 	bool timed;
 };
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
 
 /* ---- the report -------------------------------------------------------------------- */
 
@@ -44,13 +37,14 @@ print_report(struct cli *cli, json_t *owned)
 			   : EXIT_FAILED;
 	cli_time_text(json_integer_value(json_object_get(report, "exp")), when);
 	if (!cli->quiet)
-		printf("%s, until %s: %s\n", text(report, "tktype"), when,
+		printf("%s, until %s: %s\n", member_text(report, "tktype"), when,
 		    good ? "good" : "REFUSED");
 	json_array_foreach (json_object_get(report, "checks"), i, item) {
 		if (!cli->quiet)
-			printf("  %-12s %-9s %s%s%s\n", text(item, "check"),
-			    text(item, "verdict"), text(item, "reason"),
-			    text(item, "reason")[0] != 0 ? ": " : "", text(item, "detail"));
+			printf("  %-12s %-9s %s%s%s\n", member_text(item, "check"),
+			    member_text(item, "verdict"), member_text(item, "reason"),
+			    member_text(item, "reason")[0] != 0 ? ": " : "",
+			    member_text(item, "detail"));
 	}
 	return good ? EXIT_DONE : EXIT_REFUSED;
 }

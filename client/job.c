@@ -3,15 +3,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "client/member.h"
+
 /* ---- one request ------------------------------------------------------------------ */
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
 
 /* A reason of the checks is a refusal; what may pass by itself is a failure. */
 static int
@@ -27,12 +21,13 @@ refused(const struct cli *cli, const char *what, int http_status, const json_t *
 {
 	struct fault f = { 0 };
 
-	if (text(problem, "reason")[0] == 0)
+	if (member_text(problem, "reason")[0] == 0)
 		return cli_fail(cli, EXIT_FAILED, what, "an answer of another kind",
 		    "is this vesperd's administration socket?");
 	if (cli->json)
 		(void)cli_print_json(cli, json_pack("{s:O}", "error", problem));
-	(void)FAULT(&f, RC_DENIED, text(problem, "reason"), "%s", text(problem, "detail"));
+	(void)FAULT(&f, RC_DENIED, member_text(problem, "reason"), "%s",
+	    member_text(problem, "detail"));
 	return cli_fault(cli, exit_of(http_status), what, &f,
 	    strcmp(f.reason, "not_found") == 0 ? "see: vesper cert list" : NULL);
 }
@@ -108,13 +103,14 @@ static int
 job_failed(const struct cli *cli, const char *what, const json_t *job)
 {
 	struct fault f = { 0 };
-	int status = may_pass(text(job, "reason")) ? EXIT_FAILED : EXIT_REFUSED;
+	int status = may_pass(member_text(job, "reason")) ? EXIT_FAILED : EXIT_REFUSED;
 
 	if (cli->json)
 		(void)cli_print_json(
-		    cli, json_pack("{s:{s:s, s:s}}", "error", "reason", text(job, "reason"),
-			     "detail", text(job, "detail")));
-	(void)FAULT(&f, RC_DENIED, text(job, "reason"), "%s", text(job, "detail"));
+		    cli, json_pack("{s:{s:s, s:s}}", "error", "reason",
+			     member_text(job, "reason"), "detail", member_text(job, "detail")));
+	(void)FAULT(
+	    &f, RC_DENIED, member_text(job, "reason"), "%s", member_text(job, "detail"));
 	return cli_fault(cli, status, what, &f, status == EXIT_FAILED ? "try again" : NULL);
 }
 
@@ -128,7 +124,7 @@ wait_for(struct cli *cli, struct vesper_client *client, const char *what, const 
 
 	snprintf(target, sizeof target, "/v1/jobs/%lld",
 	    (long long)json_integer_value(json_object_get(started, "job")));
-	while (strcmp(text(job, "state"), "running") == 0) {
+	while (strcmp(member_text(job, "state"), "running") == 0) {
 		json_t *next = NULL;
 		int status;
 
@@ -142,7 +138,7 @@ wait_for(struct cli *cli, struct vesper_client *client, const char *what, const 
 		json_decref(job);
 		job = next;
 	}
-	if (strcmp(text(job, "state"), "done") != 0)
+	if (strcmp(member_text(job, "state"), "done") != 0)
 		return job_failed(cli, what, job);
 	*result = json_incref(json_object_get(job, "result"));
 	if (*result == NULL)

@@ -19,6 +19,7 @@ libclient_la_SOURCES = \
 	client/provision.c client/provision.h client/cmd_hsm.c client/cmd_key.c \
 	client/token.c client/token.h \
 	client/job.c client/job.h \
+	client/member.h \
 	client/progress.c client/progress.h \
 	client/findings.c client/findings.h \
 	client/probe.c client/probe.h client/cmd_doctor.c client/cmd_tenant.c \

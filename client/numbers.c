@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "client/job.h"
+#include "client/member.h"
 #include "stir/tnset.h"
 
 enum {
@@ -11,12 +12,6 @@ enum {
 	LINES_MAX = 1000000,
 	INPUT_MAX = 32 * 1024 * 1024,
 };
-
-static json_int_t
-number(const json_t *o, const char *name)
-{
-	return json_integer_value(json_object_get(o, name));
-}
 
 static int
 target_of(struct cli *cli, const char *tenant, char out[JOB_TARGET_MAX])
@@ -81,8 +76,8 @@ print_list(const char *tenant, const json_t *whole)
 	size_t i;
 
 	printf("# tenant %s: %lld numbers; by command %lld added, %lld removed\n", tenant,
-	    (long long)number(whole, "count"), (long long)number(whole, "added"),
-	    (long long)number(whole, "removed"));
+	    (long long)member_number(whole, "count"), (long long)member_number(whole, "added"),
+	    (long long)member_number(whole, "removed"));
 	if (json_integer_value(pending) > 0)
 		printf("# %lld of them wait for a certificate that covers them\n",
 		    (long long)json_integer_value(pending));
@@ -125,9 +120,9 @@ send_batch(
 	if (body == NULL)
 		return cli_fail(cli, EXIT_FAILED, "not changed", "no memory", NULL);
 	status = job_run(cli, "not changed", target, body, &result);
-	sums->added += number(result, "added");
-	sums->removed += number(result, "removed");
-	sums->numbers = number(result, "numbers");
+	sums->added += member_number(result, "added");
+	sums->removed += member_number(result, "removed");
+	sums->numbers = member_number(result, "numbers");
 	return status;
 }
 

@@ -3,19 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
-
-static long long
-number(const json_t *o, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(o, name));
-}
+#include "client/member.h"
 
 static int64_t
 monotonic_ms(void)
@@ -47,10 +35,11 @@ say_news(const struct cli *cli, const json_t *was, const json_t *is)
 	const json_t *before = json_object_get(was, "renewal");
 	const json_t *now = json_object_get(is, "renewal");
 
-	if (strcmp(text(before, "step"), text(now, "step")) != 0 && text(now, "step")[0] != 0)
-		say(cli, text(now, "step"), "");
-	if (number(now, "attempts") > number(before, "attempts"))
-		say(cli, "delayed", text(is, "detail"));
+	if (strcmp(member_text(before, "step"), member_text(now, "step")) != 0 &&
+	    member_text(now, "step")[0] != 0)
+		say(cli, member_text(now, "step"), "");
+	if (member_number(now, "attempts") > member_number(before, "attempts"))
+		say(cli, "delayed", member_text(is, "detail"));
 }
 
 static void
@@ -58,8 +47,8 @@ say_end(const struct cli *cli, const json_t *is)
 {
 	char until[TIME_TEXT], line[128];
 
-	cli_time_text(number(is, "not_after"), until);
-	snprintf(line, sizeof line, "serial %.64s until %s", text(is, "serial"), until);
+	cli_time_text(member_number(is, "not_after"), until);
+	snprintf(line, sizeof line, "serial %.64s until %s", member_text(is, "serial"), until);
 	say(cli, "in force", line);
 }
 
@@ -68,24 +57,25 @@ say_end(const struct cli *cli, const json_t *is)
 static bool
 is_new(const json_t *before, const json_t *is)
 {
-	return text(is, "serial")[0] != 0 &&
-	       strcmp(text(before, "serial"), text(is, "serial")) != 0;
+	return member_text(is, "serial")[0] != 0 &&
+	       strcmp(member_text(before, "serial"), member_text(is, "serial")) != 0;
 }
 
 static bool
 is_refused(const json_t *before, const json_t *is)
 {
-	return number(json_object_get(is, "renewal"), "refusals") >
-	       number(json_object_get(before, "renewal"), "refusals");
+	return member_number(json_object_get(is, "renewal"), "refusals") >
+	       member_number(json_object_get(before, "renewal"), "refusals");
 }
 
 static int
 refused(const struct cli *cli, const json_t *is)
 {
-	return cli_fail(cli, EXIT_REFUSED, "not renewed", text(is, "detail"),
-	    text(is, "serial")[0] != 0 ? "what is in force stays; mend it, then: vesper cert "
-					 "renew"
-				       : "mend it, then: vesper cert renew");
+	return cli_fail(cli, EXIT_REFUSED, "not renewed", member_text(is, "detail"),
+	    member_text(is, "serial")[0] != 0
+		? "what is in force stays; mend it, then: vesper cert "
+		  "renew"
+		: "mend it, then: vesper cert renew");
 }
 
 int

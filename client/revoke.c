@@ -4,16 +4,9 @@
 #include <time.h>
 
 #include "client/job.h"
+#include "client/member.h"
 
 enum { LOOK_MS = 250 };
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s == NULL ? "" : s;
-}
 
 /* JSON text of what was given, NULL without memory or UTF-8. */
 static char *
@@ -35,8 +28,8 @@ problem_of(const json_t *credential, const char *serial)
 
 	snprintf(begin, sizeof begin, "serial %s:", serial);
 	json_array_foreach (json_object_get(credential, "problems"), i, item) {
-		if (strncmp(text(item, "problem"), "revocation_", 11) == 0 &&
-		    strncmp(text(item, "detail"), begin, strlen(begin)) == 0)
+		if (strncmp(member_text(item, "problem"), "revocation_", 11) == 0 &&
+		    strncmp(member_text(item, "detail"), begin, strlen(begin)) == 0)
 			return item;
 	}
 	return NULL;
@@ -58,8 +51,8 @@ wait_for_ca(struct cli *cli, const char *target, const char *serial, json_t **ou
 		problem = problem_of(now, serial);
 		/* Also where it is known why there is no answer: it goes on by itself. */
 		if (problem == NULL || waited_ms >= REVOKE_WAIT_MS ||
-		    strcmp(text(problem, "problem"), "revocation_outstanding") != 0 ||
-		    strstr(text(problem, "detail"), "asked again: ") != NULL)
+		    strcmp(member_text(problem, "problem"), "revocation_outstanding") != 0 ||
+		    strstr(member_text(problem, "detail"), "asked again: ") != NULL)
 			return EXIT_DONE;
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000L }, NULL);
 	}
@@ -68,18 +61,19 @@ wait_for_ca(struct cli *cli, const char *target, const char *serial, json_t **ou
 static int
 say(struct cli *cli, const char *credential, const char *serial, const json_t *problem)
 {
-	const char *what = problem != NULL ? text(problem, "problem") : "revocation_done";
+	const char *what =
+	    problem != NULL ? member_text(problem, "problem") : "revocation_done";
 	bool refused = strcmp(what, "revocation_refused") == 0;
 
 	if (cli->json)
 		(void)cli_print_json(
 		    cli, json_pack("{s:s, s:s, s:s, s:s?}", "credential", credential, "serial",
 			     serial, "state", what + strlen("revocation_"), "detail",
-			     problem != NULL ? text(problem, "detail") : NULL));
+			     problem != NULL ? member_text(problem, "detail") : NULL));
 	else if (problem == NULL && !cli->quiet)
 		printf("%s: serial %s is revoked and out of force\n", credential, serial);
 	else if (!cli->quiet)
-		printf("%s: out of force; %s\n", credential, text(problem, "detail"));
+		printf("%s: out of force; %s\n", credential, member_text(problem, "detail"));
 	if (refused)
 		return EXIT_REFUSED;
 	return problem != NULL ? EXIT_DEGRADED : EXIT_DONE;
@@ -101,9 +95,9 @@ revoke_run(struct cli *cli, const char *credential, const struct revoke_options 
 		return cli_fail(cli, EXIT_USAGE, "usage", "an option that is not text", NULL);
 	status = job_run(cli, "not revoked", target, body, &result);
 	if (status == EXIT_DONE)
-		status = wait_for_ca(cli, show, text(result, "serial"), &seen);
+		status = wait_for_ca(cli, show, member_text(result, "serial"), &seen);
 	if (status != EXIT_DONE)
 		return status;
-	return say(
-	    cli, credential, text(result, "serial"), problem_of(seen, text(result, "serial")));
+	return say(cli, credential, member_text(result, "serial"),
+	    problem_of(seen, member_text(result, "serial")));
 }
