@@ -341,7 +341,7 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(url_cases) + 9] = {
+	static struct CMUnitTest tests[ARRAY_LEN(url_cases) + 10] = {
 		cmocka_unit_test(writes_and_reads),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(removes),
@@ -353,7 +353,7 @@ main(void)
 		cmocka_unit_test(says_when_the_disk_fails),
 		cmocka_unit_test(url_ceiling),
 	};
-	size_t n = 9;
+	size_t n = 10;
 
 	ROWS(tests, n, url_cases, url_origin);
 	return cmocka_run_group_tests(tests, make_home, drop_home);
