@@ -40,7 +40,8 @@ LEFT_OUT = {"code_instead_of_numbers", "issuer_at_other_time", "ppt_of_another_c
 # At which step these are found is nowhere said; it matters beside other credentials.
 UNORDERED = {"no_third_party", "another_third_party", "numbers_that_do_not_call"}
 # They turn a caller's number into another.
-NUMBERS = {"wrong_orig", "wrong_number", "outside", "third_party", "other_number", "twice_inside"}
+NUMBERS = {"wrong_orig", "wrong_number", "outside", "third_party", "other_number", "twice_inside",
+           "base_claim_committed"}  # orig/tn may be committed to where orig_uri is (D-26)
 
 
 def domain(s: Setting) -> bool:
