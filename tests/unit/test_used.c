@@ -17,9 +17,9 @@ static struct bworld world;
 static const int64_t now = PKI_NOW;
 
 static void
-name_of(size_t n, char out[16])
+name_of(size_t n, char out[24])
 {
-	snprintf(out, 16, "t%zu", n);
+	snprintf(out, 24, "t%zu", n);
 }
 
 /* One credential each; the second tenant has two. */
@@ -28,7 +28,7 @@ put_tenants(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		AUTO_BUF text = BUF_INIT(4096);
-		char name[16];
+		char name[24];
 
 		buf_printf(&text, "numbers = { \"120255501%02zu\" }\n", i);
 		buf_str(&text, BWORLD_DELEGATE("vesper-06", ""));
