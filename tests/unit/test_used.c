@@ -254,6 +254,24 @@ too_many_names(void **state)
 	start_done(&s);
 }
 
+/* As many as we write, and names as long as they may be. */
+static void
+the_longest_file(void **state)
+{
+	AUTO_BUF text = BUF_INIT(1024 * 1024);
+	struct start s;
+
+	(void)state;
+	buf_str(&text, "{\"t4\":1000");
+	for (size_t i = 1; i < USED_MAX; i++)
+		buf_printf(&text, ",\"x%0*zu\":%d", CONFIG_NAME_MAX - 1, i, 1700000000);
+	buf_str(&text, "}");
+	put_used(buf_text(&text));
+	begin(&s, 1);
+	assert_string_equal(loaded(&s), "t4 ");
+	start_done(&s);
+}
+
 /* Every proper prefix of what we write is refused. */
 static void
 a_prefix(void **state)
@@ -323,6 +341,7 @@ main(void)
 		STEP(what_is_asked_for_is_next),
 		STEP(a_step_fails),
 		STEP(too_many_names),
+		STEP(the_longest_file),
 		STEP(a_prefix),
 		STEP(written_and_read),
 	};
