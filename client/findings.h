@@ -10,8 +10,8 @@
 
 enum finding {
 	FINDING_OK,
-	FINDING_SKIPPED, /* it could not be tried from here: says why */
-	FINDING_WARN,	 /* works, and will give trouble */
+	FINDING_SKIPPED, /* nothing to try, or this user may not look: says why */
+	FINDING_WARN,	 /* will give trouble; or was not tried, and nobody forbade it */
 	FINDING_REFUSED, /* by policy */
 	FINDING_BAD,
 	FINDING__COUNT

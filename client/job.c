@@ -23,7 +23,7 @@ refused(const struct cli *cli, const char *what, int http_status, const json_t *
 
 	if (member_text(problem, "reason")[0] == 0)
 		return cli_fail(cli, EXIT_FAILED, what, "an answer of another kind",
-		    "is this vesperd's administration socket?");
+		    "is this vesperd's socket?");
 	if (cli->json)
 		(void)cli_print_json(cli, json_pack("{s:O}", "error", problem));
 	(void)FAULT(&f, RC_DENIED, member_text(problem, "reason"), "%s",
@@ -32,8 +32,8 @@ refused(const struct cli *cli, const char *what, int http_status, const json_t *
 	    strcmp(f.reason, "not_found") == 0 ? "see: vesper cert list" : NULL);
 }
 
-static int
-ask(struct cli *cli, struct vesper_client *client, const char *what, const char *method,
+int
+job_ask(struct cli *cli, struct vesper_client *client, const char *what, const char *method,
     const char *target, const char *body, json_t **answer)
 {
 	struct vesper_response *r = NULL;
@@ -69,7 +69,7 @@ job_get(struct cli *cli, const char *what, const char *target, json_t **answer)
 
 	if (client == NULL)
 		return status;
-	status = ask(cli, client, what, "GET", target, NULL, answer);
+	status = job_ask(cli, client, what, "GET", target, NULL, answer);
 	vesper_close(client);
 	return status;
 }
@@ -132,7 +132,7 @@ wait_for(struct cli *cli, struct vesper_client *client, const char *what, const 
 			return cli_fail(cli, EXIT_FAILED, what, "it takes too long",
 			    "it goes on in the agent; see: vesper cert list");
 		nanosleep(&(struct timespec){ .tv_nsec = JOB_LOOK_MS * 1000000L }, NULL);
-		status = ask(cli, client, what, "GET", target, NULL, &next);
+		status = job_ask(cli, client, what, "GET", target, NULL, &next);
 		if (status != EXIT_DONE)
 			return status;
 		json_decref(job);
@@ -156,7 +156,7 @@ job_run(
 
 	if (client == NULL)
 		return status;
-	status = ask(cli, client, what, "POST", target, body, &started);
+	status = job_ask(cli, client, what, "POST", target, body, &started);
 	if (status == EXIT_DONE)
 		status = wait_for(cli, client, what, started, result);
 	json_decref(started);

@@ -15,6 +15,14 @@ enum {
 };
 
 /*
+ * One request over a connection to either socket; body: JSON text or NULL.
+ * EXIT_DONE with *answer, a new reference to the object that came with 200 or
+ * 202; else the failure has been said and its status is returned.
+ */
+int job_ask(struct cli *cli, struct vesper_client *client, const char *what, const char *method,
+    const char *target, const char *body, json_t **answer);
+
+/*
  * POST target with body (JSON text or NULL) to the administration socket.
  * Returns EXIT_DONE with *result, a new reference (JSON null where there is
  * none); else the failure has been said and its status is returned.

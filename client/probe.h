@@ -6,6 +6,9 @@
 
 enum { PROBE_TEXT_MAX = 4 * 1024 * 1024 };
 
+/* What to do where it did not end well. */
+#define PROBE_TODO "standard error says why: install the agent completely, or run this as root"
+
 /*
  * With url NULL all CAs and authorities of the configuration; tls_ca may be
  * NULL.  *probes: a new reference to the array of agent/renewer/probe.h.

@@ -1101,10 +1101,231 @@ unreached(void **state)
 	assert_non_null(strstr(buf_text(&err), "vesperd has ended: start it"));
 }
 
+/* ---- what tries everything --------------------------------------------------------------- */
+
+#define TRIAL_CONF(trust) \
+	trust "token \"main\" { module = \"/m.so\" label = \"l\" pin = \"file:p\" }\n" \
+	      "ca \"lab\" { directory = \"https://127.1.2.3:1/\" token = \"main\" }\n"
+#define TRIAL_TENANT \
+	"tenant \"acme\" {\n  numbers = { \"" CALLER "\" }\n" \
+	"  credential \"main\" { profile = \"shaken-sp\" token = \"main\" spc = \"1234\"\n" \
+	"    x5u = \"https://127.1.2.3:8443/certs/\" }\n}\n"
+#define TRUSTED "trust_anchors = \"root.pem\"\n"
+#define SHOWN(more) \
+	"{\"credentials\":[{\"tenant\":\"acme\",\"name\":\"main\",\"signable\":true," \
+	"\"life\":\"in_force\",\"serial\":\"01\"" more "}]}"
+#define SHOWN_X5U SHOWN(",\"x5u\":\"https://127.1.2.3:1/a.pem\"")
+#define NO_PROBE  "#!/nonexistent/sh\n"
+
+static void
+copy_program(const char *from, const char *to)
+{
+	AUTO_BUF bytes = BUF_INIT(SIZE_MAX);
+	char path[128];
+
+	assert_int_equal(cli_read(from, &bytes, NULL), RC_OK);
+	write_file(to, buf_view(&bytes));
+	snprintf(path, sizeof path, "%s/%s", w.dir, to);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static void
+write_trial(const char *name, const char *text, mode_t mode)
+{
+	char file[64], path[192];
+
+	snprintf(file, sizeof file, "trial/%s", name);
+	write_file(file, span_str(text));
+	snprintf(path, sizeof path, "%s/%s", w.dir, file);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* An installation of its own, whose probe is a script. */
+static int
+make_all(void **state)
+{
+	char path[128];
+
+	(void)make_world(state);
+	assert_int_equal(chmod(w.dir, 0711), 0);
+	snprintf(path, sizeof path, "%s/trial", w.dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof path, "%s/trial/tenants.d", w.dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	copy_program("./vesper", "trial/vesper");
+	write_trial("tenants.d/acme.conf", TRIAL_TENANT, 0644);
+	write_trial("vesperd.conf", TRIAL_CONF(TRUSTED), 0644);
+	write_pem("trial/root.pem", w.root);
+	return 0;
+}
+
+static int
+drop_all(void **state)
+{
+	static const char *const names[] = { "trial/vesper", "trial/vesper-probe",
+		"trial/vesperd.conf", "trial/root.pem", "trial/seen",
+		"trial/tenants.d/acme.conf", "trial/tenants.d", "trial" };
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof path, "%s/%s", w.dir, names[i]);
+		(void)remove(path);
+	}
+	return drop_world(state);
+}
+
+static void
+become_trial(const char *line, const char *const *environment, bool ordinary)
+{
+	char program[128], *argv[ARGV_MAX];
+
+	snprintf(program, sizeof program, "%s/stdout", w.dir);
+	if (freopen(program, "w", stdout) == NULL)
+		_exit(97);
+	snprintf(program, sizeof program, "%s/stderr", w.dir);
+	if (freopen(program, "w", stderr) == NULL)
+		_exit(98);
+	snprintf(program, sizeof program, "%s/trial/vesper", w.dir);
+	split(line, argv);
+	if (!ordinary || geteuid() != 0 || setresuid(65534, 65534, 65534) == 0)
+		(void)execve(program, argv, (char **)(uintptr_t)environment);
+	_exit(99);
+}
+
+/* The trial's vesper; its exit status, and what it says. */
+static int
+run_trial(const char *line, const char *const *environment, bool ordinary, struct buf *out,
+    struct buf *err)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		become_trial(line, environment, ordinary);
+	status = wait_for(pid);
+	read_output("stdout", out);
+	read_output("stderr", err);
+	return status;
+}
+
+static struct trial_case {
+	const char *name, *trust;
+	const char *http, *body; /* to the list of credentials */
+	int status;
+	const char *out, *err; /* NULL: none is asked for */
+	bool hidden;	       /* the anchors, for an ordinary user */
+} trial_cases[] = {
+	/* clang-format off */
+	{ "tenant test: the agent is too busy", TRUSTED, "503 Service Unavailable",
+	    "{\"reason\":\"overloaded\",\"detail\":\"later\"}", 1, NULL, "not tried: overloaded: later", false },
+	{ "tenant test: too many requests", TRUSTED, "429 Too Many Requests",
+	    "{\"reason\":\"rate\",\"detail\":\"later\"}", 1, NULL, "not tried: rate", false },
+	{ "tenant test: the agent refuses", TRUSTED, "403 Forbidden",
+	    "{\"reason\":\"caller_not_allowed\",\"detail\":\"you\"}", 4, NULL, "caller_not_allowed", false },
+	{ "tenant test: a list of nothing known", TRUSTED, "200 OK", "{}", 1, NULL, "another kind", false },
+	{ "tenant test: no JSON", TRUSTED, "200 OK", "<html>", 1, NULL, "another kind", false },
+	{ "tenant test: it is not shown", TRUSTED, "200 OK", "{\"credentials\":[]}", 6, NULL,
+	    "shows this user no credential", false },
+	{ "tenant test: a probe that does not start", TRUSTED, "200 OK", SHOWN_X5U, 1,
+	    "warning  x5u          acme/main: nobody fetched it; standard error", "vesper-probe", false },
+	{ "tenant test: anchors that are not there", "trust_anchors = \"gone.pem\"\n", "200 OK", SHOWN(""), 3,
+	    "warning  verify       acme/main: gone.pem: No such file", NULL, false },
+	{ "tenant test: anchors that are none", "trust_anchors = \"vesperd.conf\"\n", "200 OK", SHOWN(""), 3,
+	    "warning  verify ", NULL, false },
+	{ "tenant test: anchors that this user may not read", TRUSTED, "200 OK", SHOWN(""), 0,
+	    "skipped  verify       acme/main: root.pem: Permission denied; run it", NULL, true },
+	/* clang-format on */
+};
+
+#define SIGNED \
+	"{\"passport\":\"a.b.c\",\"ppt\":null,\"x5u\":\"https://127.1.2.3:1/a.pem\"," \
+	"\"identity\":\"a\",\"iat\":1,\"exp\":2}"
+
+static void
+allow(const char *name, mode_t mode)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/trial/%s", w.dir, name);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void
+answer(struct buf *http, const char *status, const char *body)
+{
+	buf_printf(http,
+	    "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	    status, strlen(body), body);
+}
+
+static void
+tries_tenant(void **state)
+{
+	const struct trial_case *c = *state;
+	AUTO_BUF list = BUF_INIT(4096), sig = BUF_INIT(4096), conf = BUF_INIT(4096);
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX), err = BUF_INIT(OUTPUT_MAX);
+	const char *answers[] = { NULL, NULL, NULL, NULL };
+	struct scripted a = { .answers = answers };
+	char variable[128];
+	const char *const environment[] = { variable, NULL };
+	int status;
+
+	answer(&list, c->http, c->body);
+	answer(&sig, "200 OK", SIGNED);
+	answers[0] = buf_text(&list);
+	answers[1] = answers[2] = buf_text(&sig);
+	buf_printf(&conf, "%s" TRIAL_CONF(""), c->trust);
+	write_trial("vesperd.conf", buf_text(&conf), 0644);
+	write_trial("vesper-probe", NO_PROBE, 0755);
+	allow("root.pem", c->hidden ? 0 : 0644);
+	scripted_start(&a);
+	assert_int_equal(chmod(a.dir, 0711) | chmod(a.path, 0666), 0);
+	snprintf(variable, sizeof variable, "VESPER_SOCKET=%s", a.path);
+	status = run_trial(
+	    "tenant test acme -c @trial/vesperd.conf", environment, c->hidden, &out, &err);
+	scripted_stop(&a);
+	if (status != c->status || (c->out != NULL && strstr(buf_text(&out), c->out) == NULL) ||
+	    (c->err != NULL && strstr(buf_text(&err), c->err) == NULL))
+		fail_msg("exit %d\n%s\n%s", status, buf_text(&out), buf_text(&err));
+}
+
+static struct probe_case {
+	const char *name, *script, *says;
+} probe_cases[] = {
+	{ "doctor: a probe that does not start", NO_PROBE, "warning  network" },
+	{ "doctor: a probe that fails", "#!/bin/sh\nexit 1\n", "warning  network" },
+	{ "doctor: a probe that crashes", "#!/bin/sh\nkill -9 $$\n", "warning  network" },
+	{ "doctor: a probe that says nothing", "#!/bin/sh\n", "warning  network" },
+	{ "doctor: a probe of another kind", "#!/bin/sh\necho '{\"probe\":[]}'\n",
+	    "warning  network" },
+	{ "doctor: a probe that fails behind its word",
+	    "#!/bin/sh\necho '{\"probes\":[]}'\nexit 1\n", "warning  network" },
+	{ "doctor: a party that answers",
+	    "#!/bin/sh\necho '{\"probes\":[{\"kind\":\"ca\",\"name\":\"lab\",\"url\":"
+	    "\"https://a/\",\"ok\":true,\"detail\":\"answers\"}]}'\n",
+	    "ok       ca           lab: https://a/: answers" },
+};
+
+static void
+asks_parties(void **state)
+{
+	const struct probe_case *c = *state;
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX), err = BUF_INIT(OUTPUT_MAX);
+	static const char *const environment[] = { "VESPER_ADMIN_SOCKET=/nonexistent", NULL };
+
+	write_trial("vesperd.conf", TRIAL_CONF(TRUSTED), 0644);
+	write_trial("vesper-probe", c->script, 0755);
+	assert_int_equal(
+	    run_trial("doctor -c @trial/vesperd.conf", environment, false, &out, &err), 1);
+	if (strstr(buf_text(&out), c->says) == NULL)
+		fail_msg("%s\n%s", buf_text(&out), buf_text(&err));
+}
+
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(status_cases) + 2];
+	static struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(status_cases) +
+				       ARRAY_LEN(trial_cases) + ARRAY_LEN(probe_cases) + 2];
 	size_t n = 0;
 
 	if (access("./vesper", X_OK) != 0) {
@@ -1115,5 +1336,7 @@ main(void)
 	ROWS(tests, n, status_cases, judges_status);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(empty_is_unset);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(unreached);
-	return cmocka_run_group_tests(tests, make_world, drop_world);
+	ROWS(tests, n, trial_cases, tries_tenant);
+	ROWS(tests, n, probe_cases, asks_parties);
+	return cmocka_run_group_tests(tests, make_all, drop_all);
 }
