@@ -183,6 +183,17 @@ keeps_private(const struct constraints *k)
 	return false;
 }
 
+/* A certificate that is not at hand may keep anything private, whatever is configured now. */
+static bool
+may_keep_private(const struct credential *c, const struct config_credential *cc)
+{
+	const struct constraints *k = constraints_of(c);
+
+	if (c->state == CREDENTIAL_LOADING || c->state == CREDENTIAL_REVOKED)
+		return true;
+	return k != NULL ? keeps_private(k) : cc->constraints != NULL || cc->salts.text != NULL;
+}
+
 /* Some certificate of the tenant's keeps values from being seen (V-51): so does the trail. */
 static bool
 has_private_claims(const struct credset *set, const struct config_tenant *t)
@@ -190,15 +201,11 @@ has_private_claims(const struct credset *set, const struct config_tenant *t)
 	const struct credset_tenant *all = &set->tenant[t - set->config->tenant];
 
 	for (size_t i = 0; i < t->credentials; i++) {
-		const struct credential *c = all->credential[i];
 		const struct credential *before = set->before[all->credential - set->slot + i];
-		const struct constraints *k = constraints_of(c);
 
-		if (keeps_private(k) ||
+		if (may_keep_private(all->credential[i], &t->credential[i]) ||
 		    (before != NULL && keeps_private(constraints_of(before))))
 			return true;
-		if (t->credential[i].constraints != NULL && k == NULL)
-			return true; /* what it will keep private is not known yet */
 	}
 	return false;
 }

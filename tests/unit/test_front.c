@@ -920,6 +920,55 @@ a_guess_is_recorded(void **state)
 	close(s.fd);
 }
 
+/* ---- what a certificate may keep private (V-51) ---- */
+
+static const struct {
+	const char *name;
+	enum credential_state state;
+	bool salts, is_told;
+} hiding[] = {
+	{ "no certificate yet", CREDENTIAL_PENDING, false, true },
+	{ "no certificate yet, but salts", CREDENTIAL_PENDING, true, false },
+	{ "not looked at yet", CREDENTIAL_LOADING, false, false },
+	{ "revoked", CREDENTIAL_REVOKED, false, false },
+	{ "refused", CREDENTIAL_UNUSABLE, false, true },
+	{ "refused, and salts", CREDENTIAL_UNUSABLE, true, false },
+};
+
+/* The configuration names no constraints: what the certificate hides may not be known. */
+static void
+what_may_be_private_is_not_told(void **state)
+{
+	static const char told[] = "\"claims\":{\"secret\":";
+	const struct config_tenant *t = config_tenant_find(front_set(&fr)->config, "acme");
+	struct credential *c = credset_credential(front_set(&fr), (struct credset_place){ 0 });
+	json_auto_t *claims = json_pack("{s:s}", "secret", "value");
+	const struct caller who = { .uid = 1 };
+	struct decision x = {
+		.set = front_set(&fr), .tenant = t, .prepared = true, .passport.claims = claims
+	};
+	struct fault why = { 0 };
+
+	(void)state;
+	assert_ptr_equal(front_set(&fr)->config->tenant, t);
+	(void)REFUSE(&why, RC_DENIED, TN_NOT_AUTHORIZED, "orig", "not a number of yours");
+	for (size_t i = 0; i < ARRAY_LEN(hiding); i++) {
+		struct sign_request r = { .request_id = hiding[i].name };
+		size_t before = count_in_trail(told);
+		char id[64];
+
+		c->state = hiding[i].state;
+		t->credential->salts.text = hiding[i].salts ? (char[]){ "file:salts" } : NULL;
+		journal_refused(&fr.desk, &who, true, &r, &x, &why);
+		snprintf(id, sizeof id, "\"request_id\":\"%s\"", hiding[i].name);
+		(void)turn_until(is_in_trail, id);
+		if (count_in_trail(told) - before != hiding[i].is_told)
+			fail_msg("%s: told or not", hiding[i].name);
+	}
+	c->state = CREDENTIAL_PENDING;
+	t->credential->salts.text = NULL;
+}
+
 /* ---- what is confirmed while a token signs (D-60) ---- */
 
 static struct exchange *
@@ -1334,6 +1383,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(proofs_of_before, open_front, close_front),
 		cmocka_unit_test_setup_teardown(proofs_at_the_end, open_front, close_front),
 		cmocka_unit_test_setup_teardown(a_guess_is_recorded, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    what_may_be_private_is_not_told, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    what_was_confirmed_is_not_signed, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
