@@ -743,6 +743,7 @@ copy_onto(
 	}
 	if (s->contents != NULL)
 		credset_observe(copy, s->contents);
+	copy->loading = s->loading;
 	*out = TAKE(copy);
 	return RC_OK;
 }

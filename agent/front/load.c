@@ -749,7 +749,6 @@ load_more(const struct credset *set, const struct accounts *accounts, size_t mos
 	struct load l = { .accounts = accounts, .now_s = now_s };
 
 	TRY(credset_copy(set, &copy, f));
-	copy->loading = set->loading;
 	l.set = copy;
 	TRY(load_some(&l, most, rest, f));
 	*out = TAKE(copy);

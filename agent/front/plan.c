@@ -174,6 +174,8 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	struct fault why = { 0 };
 	size_t bytes = ROW_BYTES;
 
+	if (c->state == CREDENTIAL_LOADING) /* nobody knows yet what there is of it */
+		return RC_OK;
 	if (config_issuer(p->set->config, cc) == ISSUER_HAND ||
 	    revoke_check(p->w, at, NULL) != RC_OK)
 		return RC_OK;

@@ -1155,6 +1155,26 @@ plan_by_pages(void **state)
 	assert_int_equal(pages, 3);
 }
 
+/* What is not read yet is no credential without a certificate: nothing is ordered. */
+static void
+plan_of_what_is_loading(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *all = ask_filled(l, "{'id':1,'op':'plan'}"), *others = NULL;
+	size_t n = json_array_size(json_object_get(all, "credentials")), i;
+	struct credset_place at;
+	json_t *row;
+
+	assert_true(credset_find(l->works.set, "acme", "main", &at));
+	credset_credential(l->works.set, at)->state = CREDENTIAL_LOADING;
+	others = ask_filled(l, "{'id':2,'op':'plan'}");
+	assert_int_equal(json_array_size(json_object_get(others, "credentials")), n - 1);
+	json_array_foreach (json_object_get(others, "credentials"), i, row)
+		assert_false(strcmp(text_of(row, "tenant"), "acme") == 0 &&
+			     strcmp(text_of(row, "name"), "main") == 0);
+	credset_credential(l->works.set, at)->state = CREDENTIAL_PENDING;
+}
+
 static void
 schedule(void **state)
 {
@@ -1271,6 +1291,7 @@ main(void)
 		OP(plan),
 		OP(plan_of_what_is_in_force),
 		OP(plan_by_pages),
+		OP(plan_of_what_is_loading),
 		OP(schedule),
 		OP(progress),
 		OP(a_word_about_an_account),

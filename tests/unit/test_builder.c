@@ -579,6 +579,23 @@ stops_in_the_middle(void **state)
 	assert_int_not_equal(store_mtime("state/front/tenants/acme/main/pending.csr"), 0);
 }
 
+/* No word of the step in time: the old set that follows is loading as it was. */
+static void
+a_step_is_late(struct desk *d, size_t left)
+{
+	struct builder_event e = next_event(d), old;
+	struct fault late = { 0 };
+
+	(void)FAULT(&late, RC_TIMEOUT, "hsm_timeout", "no loop in time");
+	builder_confirm(d->b, e.set->generation, &late);
+	old = next_event(d);
+	assert_true(old.set->generation > e.set->generation);
+	assert_int_equal(old.set->loading, left);
+	builder_confirm(d->b, old.set->generation, NULL);
+	builder_dispose(d->b, e.set);
+	builder_dispose(d->b, old.set);
+}
+
 /*
  * Of a large configuration the first set has a part, and the builder goes on by
  * itself; what is asked of it waits until all is there.
@@ -607,6 +624,7 @@ a_long_start(void **state)
 		fail_msg("%s: %s", f.reason, f.detail);
 	assert_int_equal(set->loading, TENANTS - LOAD_FIRST);
 	assert_int_equal(builder_reload(d.b, 7, &f), RC_OK);
+	a_step_is_late(&d, set->loading);
 	for (size_t left = set->loading; left > 0;) {
 		e = next_event(&d);
 		assert_int_equal(e.kind, BUILDER_PUBLISH);
