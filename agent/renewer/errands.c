@@ -235,7 +235,6 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 {
 	struct errand *x = arg;
 
-	lane_give(&x->slot->lane);
 	x->set->busy--;
 	x->set = NULL;
 	x->slot = NULL;
@@ -253,6 +252,7 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 
 /* ---- carrying it there ---- */
 
+/* Beside the CA's lane: ERRANDS_OF_CA is their limit, and renewals do not wait for them. */
 static enum rc
 start(struct errand *x, struct ca_slot *slot, struct fault *f)
 {
@@ -269,8 +269,6 @@ start(struct errand *x, struct ca_slot *slot, struct fault *f)
 	x->set = x->all->renew->set;
 	x->slot = slot;
 	x->set->busy++;
-	lane_take(&slot->lane);
-	lane_asked(&slot->lane, x->all->renew->io->now_ms(x->all->renew->io->ctx));
 	return RC_OK;
 }
 

@@ -452,11 +452,19 @@ take_word(struct world *w, const json_t *m)
 static json_t *
 errands_answer(const struct world *w)
 {
-	if (!w->errand.wanted)
-		return json_pack("{s:[]}", "errands");
-	return json_pack("{s:[{s:s, s:s, s:s, s:b}]}", "errands", "id", "e1", "ca",
-	    w->errand.ca != NULL ? w->errand.ca : "lab", "resource", "revokeCert", "kid",
-	    (int)!w->errand.by_key);
+	unsigned n = w->errand.many > 0 ? w->errand.many : 1;
+	json_t *list = json_array();
+
+	for (unsigned i = 1; w->errand.wanted && i <= n; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "e%u", i);
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:s, s:b}", "id", id, "ca",
+			      w->errand.ca != NULL ? w->errand.ca : "lab", "resource",
+			      "revokeCert", "kid", (int)!w->errand.by_key));
+	}
+	return json_pack("{s:o}", "errands", list);
 }
 
 static void
@@ -464,7 +472,8 @@ take_errand_done(struct world *w, const json_t *m)
 {
 	const char *reason = json_string_value(json_object_get(m, "reason"));
 
-	assert_string_equal(json_string_value(json_object_get(m, "errand")), "e1");
+	assert_true(w->errand.many > 0 ||
+		    strcmp(json_string_value(json_object_get(m, "errand")), "e1") == 0);
 	snprintf(w->errand.reason, sizeof w->errand.reason, "%s", reason != NULL ? reason : "");
 	w->errand.told++;
 	w->errand.final = json_is_true(json_object_get(m, "final"));
@@ -542,15 +551,17 @@ strikes(struct world *w)
 	return w->fault;
 }
 
-/* A request to the authority tb: it may not come back for long. */
+/* To the authority tb, or to have something revoked: it may not come back for long. */
 static void
 may_hang(struct world *w, struct pending *p, const struct http_request *r)
 {
 	json_auto_t *body = json_loadb((const char *)r->body.ptr, r->body.len, 0, NULL);
+	bool revokes = w->errand.hangs && strcmp(r->url, CA "/revoke") == 0;
 	unsigned hanging = 0;
 
-	if (strncmp(r->url, TB, strlen(TB)) != 0 || (!w->hangs && !w->hangs_for_t) ||
-	    (!w->hangs && asks_for_other(w, body)))
+	if (!revokes &&
+	    (strncmp(r->url, TB, strlen(TB)) != 0 || (!w->hangs && !w->hangs_for_t) ||
+		(!w->hangs && asks_for_other(w, body))))
 		return;
 	p->due_ms = w->now_ms + HANG_MS;
 	p->rc = FAULT(&p->fault, RC_NET, "http_failed", "by script");
@@ -568,6 +579,8 @@ world_http(
 	enum world_fault fault = strikes(w);
 
 	(void)f;
+	if (w->orders_vanish && strcmp(r->url, CA "/new-order") == 0)
+		fault = FAULT_LOST;
 	p->http = true;
 	p->http_done = done;
 	p->arg = arg;
@@ -803,6 +816,7 @@ make_config(const struct world *w)
 	c->ca[0].concurrency = w->command ? CONFIG_COMMAND_STEPS : CONFIG_PARTY_STEPS;
 	if (w->concurrency > 0)
 		c->ca[0].concurrency = w->concurrency;
+	c->ca[0].rate_per_minute = w->ca_rate;
 	c->authority = calloc(2, sizeof *c->authority);
 	for (c->authorities = 0; c->authorities < 2; c->authorities++) {
 		struct config_authority *a = &c->authority[c->authorities];

@@ -52,6 +52,8 @@ struct world_errand {
 	bool unnamed;	     /* the directory has no revokeCert */
 	const char *problem; /* type of the CA's refusal, NULL: it does it */
 	long status;
+	bool hangs;    /* what is posted does not come back for long */
+	unsigned many; /* of them; 0: one, "e1" */
 	unsigned posts, told;
 	bool final, kid_was_null;
 	char reason[32];
@@ -93,6 +95,8 @@ struct world {
 	bool command, push;
 	/* The same: of the CA and of each authority; 0: the default. */
 	unsigned concurrency, rate_per_minute;
+	unsigned ca_rate;	 /* the same, of the CA alone */
+	bool orders_vanish;	 /* none arrives */
 	bool hangs, hangs_for_t; /* authority tb; for the credentials of tenant t only */
 	unsigned hanging_most;	 /* at once, since it was last set to 0 */
 	unsigned installs;

@@ -1188,12 +1188,18 @@ errand_is_over(const struct world *w)
 }
 
 static void
-ask_errand(struct world *w, struct world_errand errand)
+send_errand(struct world *w, struct world_errand errand)
 {
-	assert_true(world_until(w, all_installed, 60));
 	w->errand = errand;
 	w->errand.wanted = true;
 	world_event(w, "errand", "");
+}
+
+static void
+ask_errand(struct world *w, struct world_errand errand)
+{
+	assert_true(world_until(w, all_installed, 60));
+	send_errand(w, errand);
 }
 
 static struct errand_case {
@@ -1285,6 +1291,53 @@ errand_is_not_lost(void **state)
 	}
 }
 
+/* What is asked of a CA beside takes neither its places nor its rate from the renewals. */
+static struct beside_case {
+	const char *name;
+	unsigned concurrency, rate_per_minute;
+	bool broken;
+	struct world_errand errand;
+} beside_cases[] = {
+	{ "one place, and it hangs", 1, 0, false, { .hangs = true, .many = 12 } },
+	{ "a broken lane, and it hangs", 0, 0, true, { .hangs = true, .many = 12 } },
+	{ "many, and a rate", 0, 10, false,
+	    { .problem = "serverInternal", .status = 503, .many = 200 } },
+};
+
+static bool
+renewed(const struct world *w)
+{
+	return w->cred[0].installs == 2;
+}
+
+static void
+errands_beside_a_renewal(void **state)
+{
+	const struct beside_case *c = *state;
+	struct world w;
+
+	world_open(&w, 1);
+	w.concurrency = c->concurrency;
+	w.ca_rate = c->rate_per_minute;
+	world_reload(&w);
+	assert_true(world_until(&w, all_installed, 60));
+	if (c->broken) { /* it has failed thrice, and is back where it is asked for a renewal */
+		w.orders_vanish = true;
+		world_event(&w, "renew", "c00");
+		world_pass(&w, 60);
+		w.orders_vanish = false;
+	}
+	send_errand(&w, c->errand);
+	if (!c->broken) {
+		world_pass(&w, 60);
+		world_event(&w, "renew", "c00");
+	}
+	assert_true(world_until(&w, renewed, 180));
+	assert_in_range(w.errand.posts + w.hanging_most, 1, 10000);
+	assert_false(w.errand.final);
+	world_close(&w);
+}
+
 /* A CA that the configuration does not have: nothing is done, and nothing breaks. */
 static void
 errand_to_nobody(void **state)
@@ -1357,5 +1410,6 @@ main(void)
 	ROWS(tests, n, ari_cases, renewed_in_the_window);
 	ROWS(tests, n, fault_cases, one_failure);
 	ROWS(tests, n, errand_cases, errand);
+	ROWS(tests, n, beside_cases, errands_beside_a_renewal);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
 }
