@@ -146,8 +146,8 @@ struct alarms {
 	void *arg;
 	struct alarm *bucket[BUCKETS];
 	size_t len, count[ALARM__COUNT], without[ALARM__COUNT], missed[ALARM__COUNT];
-	const struct config *config; /* of the round; never looked into: it may be gone */
-	size_t tenant, credential;   /* where the next look begins */
+	const void *files;	   /* of the round, credset_files() */
+	size_t tenant, credential; /* where the next look begins */
 	uint64_t round;
 };
 
@@ -304,6 +304,7 @@ begin_round(struct alarms *a)
 {
 	a->round++;
 	a->tenant = a->credential = 0;
+	memset(a->missed, 0, sizeof a->missed);
 }
 
 /* Of what the configuration does not name any more. */
@@ -321,16 +322,15 @@ end_round(struct alarms *a, const struct credset *set)
 		}
 	}
 	memcpy(a->without, a->missed, sizeof a->without);
-	memset(a->missed, 0, sizeof a->missed);
 	begin_round(a);
 }
 
 bool
 alarms_look(struct alarms *a, const struct credset *set, int64_t now_s)
 {
-	if (a->config != set->config) /* the places are others: none must be passed over */
+	if (a->files != credset_files(set)) /* other places: none must be passed over */
 		begin_round(a);
-	a->config = set->config;
+	a->files = credset_files(set);
 	for (size_t looked = 0; looked < ALARMS_LOOK; a->tenant++, a->credential = 0) {
 		if (a->tenant >= set->config->tenants) {
 			end_round(a, set);

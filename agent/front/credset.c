@@ -847,12 +847,16 @@ credset_renumber(const struct credset *s, const struct credset_renumber *change,
 	return copy_onto(base, s, out, f);
 }
 
+const void *
+credset_files(const struct credset *s)
+{
+	return s->base->root != NULL ? s->base->root : s->base;
+}
+
 bool
 credset_same_files(const struct credset *a, const struct credset *b)
 {
-	const struct credset_base *x = a->base->root != NULL ? a->base->root : a->base;
-
-	return x == (b->base->root != NULL ? b->base->root : b->base);
+	return credset_files(a) == credset_files(b);
 }
 
 /* Its key is in the token, and its certificate valid. */

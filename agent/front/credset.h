@@ -287,6 +287,9 @@ enum rc credset_renumber(const struct credset *s, const struct credset_renumber 
 /* Were both made of one reading of the files?  Then only numbers differ, by index of tenant. */
 bool credset_same_files(const struct credset *a, const struct credset *b);
 
+/* That reading, for whoever keeps no set: to be compared, and never looked into. */
+const void *credset_files(const struct credset *s);
+
 void credset_base_release(struct credset_base *b); /* NULL is fine */
 const uint8_t *credset_judged_by(const struct credset *s);
 

@@ -1,6 +1,7 @@
 /* Alarms: what is one, that each begins and ends once, and events by their numbers. */
 #include "agent/front/alarms.h"
 #include "agent/front/events.h"
+#include "agent/front/numbers.h"
 
 #include <stdio.h>
 
@@ -176,6 +177,82 @@ each_begins_and_ends_once(void **state)
 	bworld_close(&world);
 }
 
+/* Of the first tenant, by the command for it. */
+static void
+add_number(struct works *w, unsigned n)
+{
+	json_auto_t *result = json_object();
+	struct tn_interval one = { 0 };
+	AUTO(tnset) *more = NULL;
+	char text[16];
+
+	snprintf(text, sizeof text, "1303555%04u", n);
+	assert_int_equal(tnset_parse(span_str(text), &one, NULL), RC_OK);
+	assert_int_equal(tnset_build(&one, 1, &more, NULL), RC_OK);
+	assert_int_equal(numbers_change(w, "t000", more, NULL, NOW, result, NULL), RC_OK);
+}
+
+/* Each makes another configuration, but no other places: a round goes on. */
+static void
+numbers_do_not_start_a_round(void **state)
+{
+	struct bworld world;
+	struct works w;
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+	struct credset_place at;
+	unsigned looks = 1;
+
+	(void)state;
+	bworld_open(&world);
+	put_tenants(600);
+	bworld_works(&world, &w, NOW);
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	assert_true(credset_find(w.set, "t599", "main", &at));
+	atomic_store(&credset_credential(w.set, at)->refused_at_s, NOW);
+	for (; !alarms_look(a, w.set, NOW); looks++) {
+		assert_true(looks < 10);
+		add_number(&w, looks);
+	}
+	assert_int_equal(looks, (2 * 600) / ALARMS_LOOK + 1);
+	assert_int_equal(alarms_count(a, ALARM_REFUSED), 1);
+	alarms_free(a);
+	works_done(&w);
+	bworld_close(&world);
+}
+
+/* Those that find no room are counted once, however often a round begins anew. */
+static void
+a_round_that_begins_anew(void **state)
+{
+	struct bworld world;
+	struct works w;
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+	char name[16];
+
+	(void)state;
+	bworld_open(&world);
+	put_tenants(600);
+	bworld_works(&world, &w, NOW);
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	for (unsigned i = 0; i < ALARMS_MAX; i++) {
+		snprintf(name, sizeof name, "ca%u", i);
+		alarms_account(a, name, "x: y", NOW);
+	}
+	for (size_t i = 0; i < w.set->slots; i++)
+		atomic_store(&w.set->slot[i]->refused_at_s, NOW);
+	assert_false(alarms_look(a, w.set, NOW));
+	assert_int_equal(works_load(&w, NOW, NULL), RC_OK);
+	for (size_t i = 0; i < w.set->slots; i++)
+		atomic_store(&w.set->slot[i]->refused_at_s, NOW);
+	look_all(a, w.set, NOW);
+	assert_int_equal(alarms_count(a, ALARM_REFUSED), 600);
+	alarms_free(a);
+	works_done(&w);
+	bworld_close(&world);
+}
+
 static void
 count_one(void *arg, const struct alarm *a)
 {
@@ -294,11 +371,13 @@ events_by_number(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(cases) + 4];
+	struct CMUnitTest tests[ARRAY_LEN(cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, cases, judged);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(each_begins_and_ends_once);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(numbers_do_not_start_a_round);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_round_that_begins_anew);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(accounts_are_told);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_is_a_most);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(events_by_number);
