@@ -286,30 +286,43 @@ put_on_record(struct works *w, struct credset_place at, const struct revoke_ask 
 	    w->set->config, r->id, span_of(found->leaf->der, found->leaf->der_len), f));
 	TRY(change(w, r, f));
 	record(w, r, "revoke");
-	return drop_request(w, r, found->leaf, f);
+	return RC_OK;
+}
+
+static enum rc
+out_of_force(struct works *w, struct credset_place at, const struct revocation *r,
+    const struct found *found, int64_t now_s, struct fault *f)
+{
+	TRY(enforce(w, r, now_s, f));
+	/* Also what was not in its validity or not in order waits for an operator now. */
+	if (found->current && credset_credential(w->set, at)->state == CREDENTIAL_UNUSABLE)
+		return put_away(w, at, r, f);
+	return RC_OK;
 }
 
 enum rc
 revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
     int64_t now_s, const struct revocation **out, struct fault *f)
 {
+	AUTO_CREDSET *held = credset_ref(w->set); /* the leaf may be in it */
 	AUTO_FOUND found = { .leaf = NULL };
 	struct revocation r = { .reason = 0 };
+	struct fault why = { 0 };
 	enum rc rc;
 
 	TRY(find_cert(w, at, ask->serial, now_s, &found, f));
 	TRY(revocation_id(found.leaf, r.id, f));
 	TRY(put_on_record(w, at, ask, &found, now_s, &r, f));
-	rc = enforce(w, &r, now_s, f);
-	/* Also what was not in its validity or not in order waits for an operator now. */
-	if (rc == RC_OK && found.current &&
-	    credset_credential(w->set, at)->state == CREDENTIAL_UNUSABLE)
-		rc = put_away(w, at, &r, f);
+	rc = out_of_force(w, at, &r, &found, now_s, f);
 	if (rc != RC_OK)
 		w->revoke_at_s = now_s + REVOKE_RETRY_S;
 	revoke_tell(w);
 	*out = find(w, r.id);
-	return rc;
+	/* Last: what is wrong with a request keeps no certificate in force. */
+	if (drop_request(w, &r, found.leaf, &why) == RC_OK)
+		return rc;
+	log_fault(LEVEL_ERR, "revoked_request_kept", &why);
+	return rc != RC_OK ? rc : FAULT(f, why.rc, why.reason, "%s", why.detail);
 }
 
 /* ---- what comes after it ---- */

@@ -31,6 +31,8 @@ struct revoke_ask {
  * again: how and why are as it is asked now, unless the CA has done it.
  * RC_NOT_FOUND no_certificate; what put it on record and could not put it out
  * of force yet fails with the reason of that, and is tried again by itself.
+ * RC_IO, and all of it is done but one thing: a request that is outstanding
+ * with the same key could not be dropped; asked again, that is tried again.
  */
 enum rc revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
     int64_t now_s, const struct revocation **out, struct fault *f) MUST_CHECK;

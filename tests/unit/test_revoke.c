@@ -457,6 +457,44 @@ its_key_does_not_come_back(void **state)
 	assert_memory_not_equal(l->point, revoked, P256_POINT_LEN);
 }
 
+/* A request that cannot be looked at is said, and does not keep the certificate in force. */
+static void
+a_request_that_cannot_be_read(void **state)
+{
+	static const char request[] = "state/front/tenants/acme/main/pending.csr";
+	struct lab *l = *state;
+	char detail[CREDENTIAL_PROBLEM_MAX];
+	struct fault f = { 0 };
+
+	assert_int_equal(symlink("elsewhere", request), 0);
+	assert_int_equal(revoke_it(l, NULL, NULL, &f), RC_IO);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	assert_string_equal(problem(l, detail), "revocation_outstanding");
+	/* Also once its CA has done it. */
+	l->works.revoked.item[0].state = REVOCATION_DONE;
+	assert_int_equal(revoke_it(l, NULL, NULL, &f), RC_IO);
+	world.publish_rc = RC_TIMEOUT;
+	assert_int_equal(unlink(request), 0);
+	revoke_good(l, NULL); /* there is nothing left to put out of force */
+}
+
+/* It may be that neither can be done: the certificate is tried again at once. */
+static void
+neither_at_once(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	assert_int_equal(symlink("elsewhere", "state/front/tenants/acme/main/pending.csr"), 0);
+	world.publish_rc = RC_TIMEOUT;
+	assert_int_equal(revoke_it(l, NULL, NULL, &f), RC_TIMEOUT);
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	assert_true(works_due_s(&l->works) <= now + REVOKE_RETRY_S);
+	world.publish_rc = RC_OK;
+	(void)works_chores(&l->works, now + REVOKE_RETRY_S);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+}
+
 /* The one before it still signed what is dated before the renewal: not any more. */
 static void
 of_the_one_before(void **state)
@@ -746,6 +784,8 @@ main(void)
 		LAB(only_what_was_asked),
 		LAB(waits_for_the_operator),
 		LAB(its_key_does_not_come_back),
+		LAB(a_request_that_cannot_be_read),
+		LAB(neither_at_once),
 		LAB(of_the_one_before),
 		LAB(by_hand_alone),
 		LAB(not_in_force_at_once),
