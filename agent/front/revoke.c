@@ -112,7 +112,8 @@ look_into(const struct works *w, struct credset_place at, const char *file, cons
 }
 
 struct found {
-	struct chain *chain; /* owns leaf where it is of a file */
+	struct credset *set; /* owns leaf where it is of a credential */
+	struct chain *chain; /* … and where it is of a file */
 	const struct cert *leaf;
 	bool current; /* in force, or the last that was */
 };
@@ -121,6 +122,7 @@ static void
 found_done(struct found *x)
 {
 	chain_free(x->chain);
+	credset_release(x->set);
 }
 #define AUTO_FOUND __attribute__((cleanup(found_done))) struct found
 
@@ -304,8 +306,7 @@ enum rc
 revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
     int64_t now_s, const struct revocation **out, struct fault *f)
 {
-	AUTO_CREDSET *held = credset_ref(w->set); /* the leaf may be in it */
-	AUTO_FOUND found = { .leaf = NULL };
+	AUTO_FOUND found = { .set = credset_ref(w->set) };
 	struct revocation r = { .reason = 0 };
 	struct fault why = { 0 };
 	enum rc rc;
