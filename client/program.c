@@ -109,7 +109,8 @@ program_run(
 }
 
 static int
-spawn_into(const char *path, const struct words *args, int to, pid_t *pid)
+spawn_into(
+    const char *path, const struct words *args, const struct words *env, int to, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int error = posix_spawn_file_actions_init(&actions);
@@ -118,7 +119,8 @@ spawn_into(const char *path, const struct words *args, int to, pid_t *pid)
 		return error;
 	error = posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO);
 	if (error == 0)
-		error = posix_spawn(pid, path, &actions, NULL, args->item, environ);
+		error = posix_spawn(
+		    pid, path, &actions, NULL, args->item, env != NULL ? env->item : environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
@@ -137,17 +139,17 @@ read_all(int fd, struct buf *out)
 }
 
 int
-program_capture(
-    const struct cli *cli, const char *path, const struct words *args, struct buf *out)
+program_capture(const struct cli *cli, const char *path, const struct words *args,
+    const struct words *env, struct buf *out)
 {
 	int pipes[2], error, status;
 	pid_t pid;
 
-	if (too_many(args, NULL))
+	if (too_many(args, env))
 		return cli_fail(cli, EXIT_USAGE, "usage", "too many arguments", NULL);
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return not_started(cli, path, errno);
-	error = spawn_into(path, args, pipes[1], &pid);
+	error = spawn_into(path, args, env, pipes[1], &pid);
 	close(pipes[1]);
 	if (error == 0)
 		read_all(pipes[0], out);

@@ -37,7 +37,7 @@ int program_run(
  * The same with its standard output in out, which has a limit; EXIT_FAILED
  * where that is not enough.
  */
-int program_capture(
-    const struct cli *cli, const char *path, const struct words *args, struct buf *out);
+int program_capture(const struct cli *cli, const char *path, const struct words *args,
+    const struct words *env, struct buf *out);
 
 #endif

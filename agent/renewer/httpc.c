@@ -412,6 +412,8 @@ set_limits(CURL *e, const char *tls_ca)
 		  curl_easy_setopt(e, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION) ==
 		      CURLE_OK;
 
+	if (ok) /* none, whatever the environment names */
+		ok = curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
 	if (ok && tls_ca != NULL) /* and no other: not the system's directory beside it */
 		ok = curl_easy_setopt(e, CURLOPT_CAINFO, tls_ca) == CURLE_OK &&
 		     curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;

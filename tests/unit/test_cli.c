@@ -1321,11 +1321,44 @@ asks_parties(void **state)
 		fail_msg("%s\n%s", buf_text(&out), buf_text(&err));
 }
 
+static struct environment_case {
+	const char *name, *credentials, *expect;
+} environment_cases[] = {
+	{ "the probe's environment", NULL, "" },
+	{ "the probe's environment: credentials", "CREDENTIALS_DIRECTORY=/run/c",
+	    "CREDENTIALS_DIRECTORY=/run/c" },
+};
+
+/* As the renewer's, whatever shell this is run in. */
+static void
+the_probe_is_alone(void **state)
+{
+	const struct environment_case *c = *state;
+	const char *const environment[] = { "VESPER_ADMIN_SOCKET=/nonexistent",
+		"https_proxy=http://127.0.0.1:1", "ALL_PROXY=http://127.0.0.1:1",
+		"OPENSSL_CONF=/nonexistent", "VESPER_STARTER_UID=65534", c->credentials, NULL };
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX), err = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF seen = BUF_INIT(OUTPUT_MAX), script = BUF_INIT(4096);
+
+	/* What it was started with: a shell adds its own. */
+	buf_printf(&script,
+	    "#!/bin/sh\n/bin/cat /proc/$$/environ >%s/trial/seen\necho '{\"probes\":[]}'\n",
+	    w.dir);
+	write_trial("vesperd.conf", TRIAL_CONF(TRUSTED), 0644);
+	write_trial("vesper-probe", buf_text(&script), 0755);
+	assert_int_equal(
+	    run_trial("doctor -c @trial/vesperd.conf", environment, false, &out, &err), 1);
+	read_output("trial/seen", &seen);
+	assert_string_equal(buf_text(&seen), c->expect);
+	assert_int_equal(seen.len, strlen(c->expect) + (c->credentials != NULL));
+}
+
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(status_cases) +
-				       ARRAY_LEN(trial_cases) + ARRAY_LEN(probe_cases) + 2];
+				       ARRAY_LEN(trial_cases) + ARRAY_LEN(probe_cases) +
+				       ARRAY_LEN(environment_cases) + 2];
 	size_t n = 0;
 
 	if (access("./vesper", X_OK) != 0) {
@@ -1338,5 +1371,6 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(unreached);
 	ROWS(tests, n, trial_cases, tries_tenant);
 	ROWS(tests, n, probe_cases, asks_parties);
+	ROWS(tests, n, environment_cases, the_probe_is_alone);
 	return cmocka_run_group_tests(tests, make_all, drop_all);
 }

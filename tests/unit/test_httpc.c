@@ -3,6 +3,13 @@
 #include "tests/unit/cm.h"
 #include "tests/unit/rows.h"
 
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #define NOW INT64_C(1445412480) /* Wed, 21 Oct 2015 07:28:00 GMT */
 
 static struct retry_case {
@@ -206,6 +213,49 @@ an_unanswered_transfer_ends(void **state)
 	assert_int_equal(called, 1);
 }
 
+static struct proxy_case {
+	const char *name;
+} proxy_cases[] = { { "https_proxy" }, { "HTTPS_PROXY" }, { "all_proxy" }, { "ALL_PROXY" } };
+
+/* Listens at a port of its own; "http://127.0.0.1:PORT". */
+static int
+listen_as_proxy(char url[64])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(url, 64, "http://127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
+	return fd;
+}
+
+static void
+no_proxy_of_the_environment(void **state)
+{
+	const struct proxy_case *c = *state;
+	struct http_request r = { .method = HTTP_GET, .url = "https://127.83.19.5:1/" };
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+	int expected = RC_NET;
+	char url[64];
+	struct pollfd proxy = { .fd = listen_as_proxy(url), .events = POLLIN };
+
+	called = 0;
+	assert_int_equal(setenv(c->name, url, 1), 0);
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(httpc_start(h, &r, on_done, &expected, &f), RC_OK);
+	for (int i = 0; i < 100 && called == 0 && poll(&proxy, 1, 0) == 0; i++)
+		assert_int_equal(httpc_wait(h, NULL, 0, 100, &f), RC_OK);
+	assert_int_equal(unsetenv(c->name), 0);
+	assert_int_equal(poll(&proxy, 1, 0), 0);
+	assert_int_equal(called, 1);
+	close(proxy.fd);
+}
+
 static void
 stopping_ends_every_transfer(void **state)
 {
@@ -256,5 +306,6 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(max_age);
 	ROWS(tests, n, bad_cases, bad_header);
 	ROWS(tests, n, url_cases, only_https);
+	ROWS(tests, n, proxy_cases, no_proxy_of_the_environment);
 	return _cmocka_run_group_tests("httpc", tests, n, NULL, NULL);
 }
