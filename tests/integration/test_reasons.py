@@ -120,7 +120,8 @@ DECISIONS = [
     ("tn_not_authorized", "orig", {"claims": claims("13035550199")}),
     ("tn_not_authorized", "orig", {"tenant": "acme", "claims": claims(OTHER)}),
     # D-59
-    ("no_credential", None, {"tenant": "acme", "ppt": "shaken", "claims": SHAKEN}),
+    ("no_credential", None, {"tenant": "acme", "ppt": "shaken", "claims": SHAKEN}),  # its class
+    ("no_credential", None, {"tenant": "acme", "ppt": "msg", "claims": BASE}),  # its ppts
     ("no_credential", None, {"tenant": "osp", "claims": BASE}),
     ("no_credential", None, {"tenant": "acme", "credential": "other", "claims": BASE}),
     ("attest_not_allowed", "attest", {"tenant": "osp", "ppt": "shaken", "claims": SHAKEN}),

@@ -490,8 +490,10 @@ static struct decide_case {
 	    "no_credential", NULL },
 	{ "class sp and base", 1012, PPT_BASE, NULL, NULL, BASE("12025550195"), "no_credential",
 	    NULL },
-	{ "a ppt that the tenant does not allow", 1011, PPT_SHAKEN, "few", NULL,
-	    SHAKEN("12025550160", "C"), "no_credential", NULL },
+	{ "a ppt that the tenant does not allow (ppts)", 1011, PPT_MSG, "few", NULL,
+	    BASE("12025550160"), "no_credential", "" },
+	{ "the ppt that the tenant allows (ppts)", 1011, PPT_BASE, "few", NULL,
+	    BASE("12025550160"), NULL, "few/main" },
 
 	/* number */
 	{ "nobody's number (RFC 8224 s6.1)", 1000, PPT_BASE, NULL, NULL, BASE("13035550199"),
