@@ -2029,7 +2029,15 @@ never_observes_authority(void **state)
 #define NO_ORIGID      "{" TO(N0, "12125550111") ",'attest':'B'}"
 #define FIXED	       "00000000-0000-4000-8000-00000000000f"
 
-enum { CACHED = 1, THIRD = 2, ETS = 4, RANDOM_ID = 8, FIXED_ID = 16, LONG_AGO = 32 };
+enum {
+	CACHED = 1,
+	THIRD = 2,
+	ETS = 4,
+	RANDOM_ID = 8,
+	FIXED_ID = 16,
+	LONG_AGO = 32,
+	ONLY_BASE = 64
+};
 
 static const struct type_case {
 	const char *name;
@@ -2079,6 +2087,11 @@ static const struct type_case {
 	    "{" TO(FAR, N0) ",'iat':1799985599}", LONG_AGO, "stale_iat", "iat" },
 	{ "original_check = cached", PPT_DIV, "acme", DIVERTED(N0), CALL, CACHED,
 	    "original_invalid", "original" },
+
+	{ "ppts of the credential, another", PPT_MSG, "acme", BASE(N0), NULL, ONLY_BASE,
+	    "no_credential", "" },
+	{ "ppts of the credential, this one", PPT_BASE, "acme", BASE(N0), NULL, ONLY_BASE, NULL,
+	    "acme/main" },
 
 	{ "third party (D-52)", PPT_RCD, "osp", "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL,
 	    THIRD, NULL, "osp/main" },
@@ -2135,8 +2148,8 @@ put_original(struct buf *out, const char *claims)
 static void
 set_switches(struct fixture *x, const char *tenant, unsigned switches)
 {
-	static char ets[] = "ets", fixed[] = FIXED;
-	static char *list[] = { ets };
+	static char ets[] = "ets", fixed[] = FIXED, base[] = "base";
+	static char *list[] = { ets }, *only[] = { base };
 	struct config_credential *c =
 	    config_tenant_find(x->set->config, tenant)->credential; /* not const in there */
 
@@ -2150,6 +2163,8 @@ set_switches(struct fixture *x, const char *tenant, unsigned switches)
 	c->origid_value = (switches & FIXED_ID) != 0 ? fixed : NULL;
 	c->rph_namespaces = (struct config_strings){ (switches & ETS) != 0 ? list : NULL,
 		(switches & ETS) != 0 ? 1 : 0 };
+	c->ppts = (struct config_strings){ (switches & ONLY_BASE) != 0 ? only : NULL,
+		(switches & ONLY_BASE) != 0 ? 1 : 0 };
 }
 
 static void
