@@ -6,6 +6,7 @@
 #define AGENT_RENEWER_JOB_H
 
 #include "agent/renewer/ari.h"
+#include "agent/renewer/cleanups.h"
 #include "agent/renewer/errands.h"
 #include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
@@ -89,10 +90,9 @@ struct job {
 	bool replaces, no_replaces; /* the order names what it replaces; is not to */
 	bool answered;		    /* its challenge was answered */
 	char *challenge;	    /* URL of the one whose command runs */
-	struct buf cleanup;	    /* the task of what was presented; empty: nothing was */
-	char cleanup_ca[CONFIG_NAME_MAX + 1];
-	unsigned polls, looks; /* of this state, of this order */
-	struct buf chain;      /* what install offers */
+	struct cleanup *cleanup;    /* of what was presented; NULL: nothing was */
+	unsigned polls, looks;	    /* of this state, of this order */
+	struct buf chain;	    /* what install offers */
 	char *alternate[HTTP_ALTERNATES];
 	size_t alternates, alternate_at;
 };
@@ -112,6 +112,7 @@ struct renew {
 	int64_t crowds_wake_ms;
 	bool crowds_due, stopping;
 	struct errands *errands;
+	struct cleanups *cleanups;
 };
 
 /* Starts the steps that are due and have a place; *wake_ms is brought forward. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "agent/log.h"
-#include "agent/renewer/domain.h"
 #include "agent/renewer/job.h"
 
 static const struct {
@@ -81,7 +80,6 @@ job_free(struct job *j)
 	record_done(&j->rec);
 	plan_done(&j->plan);
 	buf_free(&j->want_der);
-	buf_free(&j->cleanup);
 	free(j->challenge);
 	free(j);
 }
@@ -431,7 +429,6 @@ new_job(struct renew *r, struct plan *plan)
 	*plan = (struct plan){ 0 };
 	j->chain = BUF_INIT(HTTP_BODY_MAX);
 	j->want_der = BUF_INIT(RECORD_VALUE_MAX);
-	j->cleanup = BUF_INIT(DOMAIN_TASK_MAX);
 	j->seen_ms = now_ms(r);
 	load_record(j);
 	resume(j);
@@ -946,6 +943,7 @@ renew_run(struct renew *r)
 	if (r->crowds_due && now >= r->crowds_wake_ms)
 		run_crowds(r, now);
 	errands_run(r->errands, now, &wake_ms);
+	cleanups_run(r->cleanups);
 	choose_steps(r, now, &wake_ms);
 	renewinfo_run(r, now, &wake_ms);
 	run_reports(r);
@@ -973,6 +971,7 @@ renew_new(const struct io *io, struct store *store, struct config *config, struc
 	r->last_ms = now_ms(r);
 	TRY(settings_new(config, io, store, &r->set, f));
 	TRY(errands_new(r, &r->errands, f));
+	TRY(cleanups_new(io, &r->cleanups, f));
 	*out = TAKE(r);
 	return RC_OK;
 }
@@ -987,6 +986,7 @@ renew_free(struct renew *r)
 	free(r->job);
 	drop_incoming(r);
 	errands_free(r->errands);
+	cleanups_free(r->cleanups);
 	settings_free(r->next_set);
 	settings_free(r->old_set);
 	settings_free(r->set);

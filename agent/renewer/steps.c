@@ -630,13 +630,23 @@ on_presented(void *arg, enum rc rc, struct span output, const struct fault *f)
 	struct fault bad = { 0 };
 
 	(void)output;
-	if (done_with(j, rc, f, -1))
+	if (job_over(j))
 		return;
+	/* Each present has its cleanup: whatever it did, the next begins from nothing. */
+	if (rc != RC_OK) {
+		job_cleanup(j);
+		job_fail(j, rc, f, -1);
+		return;
+	}
 	rc = post_answer(j, j->challenge, NULL, &bad);
 	if (rc != RC_OK)
 		job_fail(j, rc, &bad, -1);
 }
 
+/*
+ * The CA looks at any moment from the first answer on: what is shown stays
+ * until it has decided, and is never taken away beside being put there.
+ */
 static enum rc
 present(struct job *j, const json_t *challenge, const char *url, struct fault *f)
 {
@@ -645,35 +655,30 @@ present(struct job *j, const json_t *challenge, const char *url, struct fault *f
 	struct domain_proof p = { ca->domain_challenge, j->plan.domain,
 		text_of(challenge, "token"), acme_account(j->slot->acme)->point };
 	AUTO_BUF task = BUF_INIT(DOMAIN_TASK_MAX);
+	AUTO(cleanup) *cleanup = NULL;
 
-	job_cleanup(j);
-	TRY(domain_task(&task, DOMAIN_PRESENT, &p, f));
+	TRY(cleanup_new(ca->name, &p, &cleanup, f));
 	TRY(replace_text(&j->challenge, url, f));
-	TRY(domain_task(&j->cleanup, DOMAIN_CLEANUP, &p, f));
-	snprintf(j->cleanup_ca, sizeof j->cleanup_ca, "%s", ca->name);
-	return io->run(io->ctx, HOOK_DOMAIN, ca->name, buf_view(&task), on_presented, j, f);
-}
-
-static void
-on_cleaned(void *arg, enum rc rc, struct span output, const struct fault *f)
-{
-	(void)arg; /* the job goes on without it */
-	(void)output;
-	if (rc != RC_OK && strcmp(f->reason, "stopping") != 0)
-		log_fault(LEVEL_WARNING, "domain_cleanup", f);
+	if (j->cleanup != NULL && cleanup_same(j->cleanup, cleanup))
+		return post_answer(j, url, NULL, f);
+	job_cleanup(j);
+	if (cleanups_has(j->renew->cleanups, cleanup)) {
+		job_look_again(j, -1);
+		return RC_OK;
+	}
+	TRY(domain_task(&task, DOMAIN_PRESENT, &p, f));
+	TRY(io->run(io->ctx, HOOK_DOMAIN, ca->name, buf_view(&task), on_presented, j, f));
+	j->cleanup = TAKE(cleanup);
+	return RC_OK;
 }
 
 void
 job_cleanup(struct job *j)
 {
-	const struct io *io = j->renew->io;
-	struct fault f = { 0 };
-
-	if (j->cleanup.len > 0 && !j->renew->stopping &&
-	    io->run(io->ctx, HOOK_DOMAIN, j->cleanup_ca, buf_view(&j->cleanup), on_cleaned,
-		NULL, &f) != RC_OK)
-		log_fault(LEVEL_WARNING, "domain_cleanup", &f);
-	buf_clear(&j->cleanup);
+	if (j->cleanup != NULL && !j->renew->stopping)
+		cleanups_add(j->renew->cleanups, TAKE(j->cleanup));
+	cleanup_free(j->cleanup);
+	j->cleanup = NULL;
 }
 
 static enum rc

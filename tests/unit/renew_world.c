@@ -147,15 +147,18 @@ domain_authz(const struct world *w, bool valid, const char *url)
 }
 
 static json_t *
-authz_json(const struct world *w, size_t k, size_t i)
+authz_json(struct world *w, size_t k, size_t i)
 {
-	const struct world_order *o = &w->order[k];
+	struct world_order *o = &w->order[k];
 	json_t *value;
 	char url[64];
 
 	snprintf(url, sizeof url, CA "/chall/%zu/%zu", k, i);
-	if (w->domain && i == o->authzs - 1)
+	if (w->domain && i == o->authzs - 1) {
+		w->cleaned_early |= o->slow > 0 && w->cleaned > 0;
+		o->valid[i] |= o->slow > 0 && --o->slow == 0;
 		return domain_authz(w, o->valid[i], url);
+	}
 	value = i == 0 ? b64_json(tnauth_of(w, &w->cred[o->credential]))
 		       : json_string(w->cred[o->credential].ordered);
 	return json_pack("{s:s, s:{s:s, s:o}, s:[{s:s}, {s:s, s:s, s:s, s:s, s:s}]}", "status",
@@ -201,6 +204,11 @@ answer_challenge(struct world *w, struct world_order *o, size_t i)
 	const char *fails =
 	    w->domain && i == o->authzs - 1 ? w->domain_fails : w->challenge_fails;
 
+	w->answers += w->domain && i == o->authzs - 1;
+	if (w->slow > 0 && w->domain && i == o->authzs - 1) {
+		o->slow = o->slow > 0 ? o->slow : w->slow;
+		return;
+	}
 	o->valid[i] = fails == NULL;
 	o->failed = fails != NULL;
 }
@@ -657,6 +665,10 @@ domain_command(struct world *w, struct pending *p, struct span input)
 	    json_string_value(json_object_get(task, "domain")), "sip.example.net");
 	assert_string_equal(
 	    json_string_value(json_object_get(task, "token")), w->challenge_token);
+	for (size_t i = 0; i < w->waiting; i++)
+		w->overlaps += w->pending[i].domain && &w->pending[i] != p;
+	p->domain = true;
+	p->due_ms = w->now_ms + w->command_ms;
 	if (strcmp(action, "present") == 0)
 		w->presented++;
 	else
@@ -670,10 +682,18 @@ world_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
     io_run_done *done, void *arg, struct fault *f)
 {
 	struct world *w = ctx;
-	struct pending *p = add_pending(w);
-	enum world_fault fault = strikes(w);
+	struct pending *p = NULL;
+	enum world_fault fault;
+	unsigned busy = 0;
 
-	(void)f;
+	for (size_t i = 0; i < w->waiting; i++)
+		busy += w->pending[i].run_done != NULL;
+	if (w->places > 0 && busy >= w->places) {
+		w->busy++;
+		return FAULT(f, RC_BUSY, "command_busy", "by script");
+	}
+	p = add_pending(w);
+	fault = strikes(w);
 	assert_string_equal(name, "lab");
 	p->run_done = done;
 	p->arg = arg;

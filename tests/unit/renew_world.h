@@ -43,6 +43,7 @@ struct world_order {
 	size_t credential, authzs;
 	bool valid[3], failed, finalized;
 	unsigned looks;
+	unsigned slow; /* looks until the domain that was answered for is valid */
 };
 
 /* What an operator asked of the CA. */
@@ -60,7 +61,7 @@ struct world_errand {
 };
 
 struct pending {
-	bool http, other_authority;
+	bool http, other_authority, domain;
 	int64_t due_ms; /* it hangs until then; 0: answered on the next turn */
 	io_http_done *http_done;
 	io_ask_done *ask_done;
@@ -108,6 +109,11 @@ struct world {
 	/* With world_kill(): a domain is ordered beside; what its command was told, and says. */
 	bool domain;
 	unsigned presented, cleaned;
+	unsigned places; /* for commands; 0: any number */
+	int64_t command_ms;
+	unsigned slow, answers;	 /* looks until it is valid; how often it was answered */
+	unsigned overlaps, busy; /* commands beside another; for which there was no place */
+	bool cleaned_early;	 /* before the CA had decided */
 	enum rc command_rc;
 	bool plan_without_domain;
 	const char *domain_fails; /* error type of its challenge, NULL none */

@@ -1086,6 +1086,71 @@ domain_fails(void **state)
 	world_close(&w);
 }
 
+/* RFC 8555 s7.1.6: pending while it validates; what it looks at stays until it has. */
+static void
+domain_looked_at_slowly(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_domain(&w);
+	w.slow = 20;
+	assert_true(world_until(&w, all_installed, 120));
+	assert_true(w.answers > 1);
+	assert_int_equal(w.presented, 1);
+	assert_false(w.cleaned_early);
+	world_pass(&w, 2);
+	assert_int_equal(w.cleaned, 1);
+	world_close(&w);
+}
+
+/* The answer does not arrive: it is sent again, for what is there. */
+static void
+domain_answered_again(void **state)
+{
+	bool struck = true;
+
+	(void)state;
+	for (unsigned n = 1; struck; n++) {
+		struct world w;
+
+		open_domain(&w);
+		w.fail_at = n;
+		w.fault = FAULT_UNAVAILABLE;
+		w.command_ms = 3000;
+		(void)world_until(&w, all_installed, 60);
+		struck = w.fault_struck;
+		assert_int_equal(w.cred[0].installs, 1);
+		assert_in_range(w.presented, 1, 2);
+		assert_int_equal(w.overlaps, 0);
+		world_close(&w);
+	}
+}
+
+static bool
+cleaned_once(const struct world *w)
+{
+	return w->cleaned == 1;
+}
+
+/* A cleanup that lasts may not end behind what the next order shows. */
+static void
+domain_cleaned_slowly(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_domain(&w);
+	w.domain_fails = "connection";
+	w.command_ms = 20000;
+	assert_true(world_until(&w, cleaned_once, 60));
+	w.domain_fails = NULL;
+	assert_true(world_until(&w, all_installed, 120));
+	assert_int_equal(w.presented, 2);
+	assert_int_equal(w.overlaps, 0);
+	world_close(&w);
+}
+
 /* The CA wants a domain that was not ordered. */
 static void
 domain_not_ordered(void **state)
@@ -1371,6 +1436,9 @@ main(void)
 		cmocka_unit_test(domain_is_proven),
 		cmocka_unit_test(domain_killed_at_each_turn),
 		cmocka_unit_test(domain_not_ordered),
+		cmocka_unit_test(domain_looked_at_slowly),
+		cmocka_unit_test(domain_answered_again),
+		cmocka_unit_test(domain_cleaned_slowly),
 		cmocka_unit_test(pushed_token),
 		cmocka_unit_test(pushed_for_another_account),
 		cmocka_unit_test(pushed_before_the_plan),
