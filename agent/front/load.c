@@ -598,8 +598,10 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 
 	TRY(read_base(&(struct reading){ config_file, now_s, old != NULL }, &base, f));
 	TRY(credset_new(base, &set, f));
-	if (old != NULL)
+	if (old != NULL) {
 		TRY(same_tokens(old->config, set->config, f));
+		TRY(revocation_readable(set->config, f));
+	}
 	TRY(observe(set, old, f));
 	TRY(accounts_load(set->config, &found, f));
 	l.set = set;

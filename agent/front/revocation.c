@@ -92,6 +92,19 @@ revocation_there(const struct config *c, const char *id)
 }
 
 enum rc
+revocation_readable(const struct config *c, struct fault *f)
+{
+	struct store_path path = { 0 };
+	struct stat st;
+
+	TRY(file_of(c, "none", "json", &path, f)); /* no id: nothing has that name */
+	if (lstat(path.text, &st) == 0 || errno == ENOENT)
+		return RC_OK;
+	return FAULT(f, RC_IO, "io", "what is revoked cannot be told: %s: %s", path.text,
+	    strerror(errno));
+}
+
+enum rc
 revocation_write_cert(const struct config *c, const char *id, struct span der, struct fault *f)
 {
 	struct store_path path = { 0 };

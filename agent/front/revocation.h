@@ -51,6 +51,9 @@ enum rc revocation_id(
 /* Is there a record?  Also where that cannot be told: what may be revoked does not serve. */
 bool revocation_there(const struct config *c, const char *id);
 
+/* RC_IO where that cannot be told of any: a reload would take all out of force. */
+enum rc revocation_readable(const struct config *c, struct fault *f) MUST_CHECK;
+
 /* The certificate goes before the record that needs it. */
 enum rc revocation_write(
     const struct config *c, const struct revocation *r, struct fault *f) MUST_CHECK;

@@ -694,6 +694,7 @@ static struct reload_case {
 	{ "bad logs", "ct-logs.json", "{}", RC_INVALID, NULL },
 	{ "logs that are no JSON", "ct-logs.json", "{", RC_INVALID, "malformed_json" },
 	{ "no logs", "ct-logs.json", NULL, RC_NOT_FOUND, "not_found" },
+	{ "nobody knows what is revoked", "state/front/revoked", "", RC_IO, "io" },
 };
 
 static void
