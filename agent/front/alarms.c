@@ -291,11 +291,20 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 	}
 }
 
+/* Each beginning and each end is a line in the log: not as many as the renewer likes. */
 static bool
-is_there(const struct alarms *a, const struct credset *set, const struct alarm *one)
+may_end(const struct alarm *account, int64_t now_s)
+{
+	return now_s < account->since_s || now_s - account->since_s >= ALARM_ACCOUNT_MIN_S;
+}
+
+static bool
+is_there(
+    const struct alarms *a, const struct credset *set, const struct alarm *one, int64_t now_s)
 {
 	if (one->kind == ALARM_ACCOUNT)
-		return config_ca_find(set->config, one->name) != NULL;
+		return config_ca_find(set->config, one->name) != NULL &&
+		       !(one->is_well && may_end(one, now_s));
 	return one->round == a->round;
 }
 
@@ -307,15 +316,15 @@ begin_round(struct alarms *a)
 	memset(a->missed, 0, sizeof a->missed);
 }
 
-/* Of what the configuration does not name any more. */
+/* Of what the configuration does not name any more, and of what is well by now. */
 static void
-end_round(struct alarms *a, const struct credset *set)
+end_round(struct alarms *a, const struct credset *set, int64_t now_s)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct alarm **at = &a->bucket[i];
 
 		while (*at != NULL) {
-			if (is_there(a, set, *at))
+			if (is_there(a, set, *at, now_s))
 				at = &(*at)->next;
 			else
 				end(a, at);
@@ -333,7 +342,7 @@ alarms_look(struct alarms *a, const struct credset *set, int64_t now_s)
 	a->files = credset_files(set);
 	for (size_t looked = 0; looked < ALARMS_LOOK; a->tenant++, a->credential = 0) {
 		if (a->tenant >= set->config->tenants) {
-			end_round(a, set);
+			end_round(a, set, now_s);
 			return true;
 		}
 		for (; a->credential < set->config->tenant[a->tenant].credentials;
@@ -349,7 +358,12 @@ void
 alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s)
 {
 	struct alarm is = named(ALARM_ACCOUNT, "", ca);
+	struct alarm *there = *place_of(a, ALARM_ACCOUNT, "", ca);
 
+	if (there != NULL)
+		there->is_well = problem == NULL;
+	if (there != NULL && problem == NULL && !may_end(there, now_s))
+		return;
 	if (problem != NULL)
 		snprintf(is.detail, sizeof is.detail, "%s", problem);
 	note(a, ALARM_ACCOUNT, "", ca, problem != NULL ? &is : NULL, now_s);

@@ -37,6 +37,7 @@ enum {
 	ALARM_PATIENCE_MAX_S = 900, /* how long a renewal may fail before it is one */
 	ALARM_PATIENCE_MIN_S = 60,
 	ALARM_PATIENCE_NONE_S = 300, /* with nothing in force */
+	ALARM_ACCOUNT_MIN_S = 60,    /* a CA's lasts as long: whoever tells may tell often */
 };
 
 struct alarm {
@@ -46,7 +47,8 @@ struct alarm {
 	int64_t since_s;
 	int64_t by_s; /* when it will be too late; 0: not known, or it is */
 	char detail[ALARM_DETAIL_MAX];
-	uint64_t round; /* alarms.c's own */
+	bool is_well; /* ALARM_ACCOUNT: by the last word; alarms.c's own, as is what follows */
+	uint64_t round;
 	struct alarm *next;
 };
 
@@ -63,7 +65,10 @@ void alarms_free(struct alarms *a); /* says nothing */
  */
 bool alarms_look(struct alarms *a, const struct credset *set, int64_t now_s);
 
-/* The renewer's word about a CA's account; problem NULL: it is well. */
+/*
+ * The renewer's word about a CA's account; problem NULL: it is well.  What has
+ * begun ends then, or when it has lasted for ALARM_ACCOUNT_MIN_S and a round is over.
+ */
 void alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s);
 
 /* How many there are of a kind, with those that found no room. */

@@ -277,14 +277,50 @@ accounts_are_told(void **state)
 	assert_int_equal(h.begins * 10 + h.ends, 20);
 	alarms_each(a, count_one, &n);
 	assert_int_equal(n, 2);
-	alarms_account(a, "lab", NULL, NOW + 3);
+	alarms_account(a, "lab", NULL, NOW + ALARM_ACCOUNT_MIN_S);
 	assert_int_equal(h.begins * 10 + h.ends, 21);
 	assert_string_equal(h.last.name, "lab");
 	assert_string_equal(h.last.detail, "acme_unauthorized: never");
 	assert_true(h.last.since_s == NOW);
-	alarms_account(a, "lab", NULL, NOW + 4);
+	alarms_account(a, "lab", NULL, NOW + ALARM_ACCOUNT_MIN_S + 1);
 	assert_int_equal(h.ends, 1);
 	alarms_free(a);
+}
+
+/* However fast the word changes, it begins once and ends once in a minute. */
+static void
+words_that_change_fast(void **state)
+{
+	struct bworld world;
+	struct works w;
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+
+	(void)state;
+	bworld_open(&world);
+	put_tenants(1);
+	bworld_works(&world, &w, NOW);
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	for (unsigned i = 0; i < 1000; i++)
+		alarms_account(a, "lab", i % 2 == 0 ? "acme_terms: agree" : NULL, NOW + i % 9);
+	assert_int_equal(h.begins * 10 + h.ends, 10);
+	/* The last word holds: it ends by itself. */
+	look_all(a, w.set, NOW + ALARM_ACCOUNT_MIN_S - 1);
+	assert_int_equal(h.ends, 0);
+	look_all(a, w.set, NOW + ALARM_ACCOUNT_MIN_S);
+	assert_int_equal(h.begins * 10 + h.ends, 11);
+	/* And where it is a problem, it does not. */
+	alarms_account(a, "lab", "acme_terms: agree", NOW + 100);
+	alarms_account(a, "lab", NULL, NOW + 101);
+	alarms_account(a, "lab", "acme_terms: again", NOW + 102);
+	look_all(a, w.set, NOW + 900);
+	assert_int_equal(h.begins * 10 + h.ends, 21);
+	/* A clock that was set back holds nothing up. */
+	alarms_account(a, "lab", NULL, NOW + 99);
+	assert_int_equal(h.begins * 10 + h.ends, 22);
+	alarms_free(a);
+	works_done(&w);
+	bworld_close(&world);
 }
 
 /* More than there is room for: counted, and none of those that are there is lost. */
@@ -303,7 +339,7 @@ there_is_a_most(void **state)
 	}
 	assert_int_equal(h.begins, ALARMS_MAX);
 	assert_int_equal(alarms_count(a, ALARM_ACCOUNT), ALARMS_MAX);
-	alarms_account(a, "ca0", NULL, NOW);
+	alarms_account(a, "ca0", NULL, NOW + ALARM_ACCOUNT_MIN_S);
 	assert_int_equal(h.ends, 1);
 	alarms_free(a);
 }
@@ -371,7 +407,7 @@ events_by_number(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(cases) + 6];
+	struct CMUnitTest tests[ARRAY_LEN(cases) + 7];
 	size_t n = 0;
 
 	ROWS(tests, n, cases, judged);
@@ -379,6 +415,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(numbers_do_not_start_a_round);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_round_that_begins_anew);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(accounts_are_told);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(words_that_change_fast);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_is_a_most);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(events_by_number);
 	return cmocka_run_group_tests(tests, NULL, NULL);
