@@ -1353,12 +1353,90 @@ the_probe_is_alone(void **state)
 	assert_int_equal(seen.len, strlen(c->expect) + (c->credentials != NULL));
 }
 
+/* ---- a revocation ---------------------------------------------------------------------- */
+
+#define JOB(result)	  "{\"job\":1,\"state\":\"done\",\"result\":" result "}"
+#define WORD(state, word) "\"state\":\"" state "\",\"answer\":\"" word "\""
+#define ASKED(state)	  JOB("{\"serial\":\"0B\"," WORD(state, "") "}")
+#define KEPT(serial, revocation) \
+	"{\"serial\":\"" serial "\",\"end\":\"revoked\",\"revocation\":" revocation "}"
+#define HISTORY(b, a) JOB("{\"certificates\":[" KEPT("0B", b) "," KEPT("0A", a) "]}")
+#define DONE	      "{" WORD("done", "") "}"
+#define WAITS	      "{" WORD("outstanding", "") "}"
+#define REFUSED	      "{" WORD("refused", "acme_unauthorized: no") "}"
+#define ASKS	      "{" WORD("outstanding", "http_failed: down") "}"
+
+/* Of two serials 0B is asked for: what is said is what its CA says of that. */
+static struct revoke_case {
+	const char *name, *asked, *history[2];
+	int status;
+	const char *says;
+} revoke_cases[] = {
+	{ "revoke: done at once", ASKED("done"), { NULL }, 0, "serial 0B is revoked" },
+	{ "revoke: done", ASKED("outstanding"), { HISTORY(DONE, DONE) }, 0,
+	    "serial 0B is revoked" },
+	{ "revoke: done while it waits", ASKED("outstanding"),
+	    { HISTORY(WAITS, REFUSED), HISTORY(DONE, REFUSED) }, 0, "serial 0B is revoked" },
+	{ "revoke: refused", ASKED("outstanding"), { HISTORY(REFUSED, DONE) }, 4,
+	    "out of force; serial 0B: its CA refuses the revocation; ask again by: vesper cert "
+	    "revoke: acme_unauthorized: no" },
+	{ "revoke: it waits, and the one before is done", ASKED("outstanding"),
+	    { HISTORY(ASKS, DONE) }, 3, "revocation outstanding" },
+	{ "revoke: it waits, and the one before is refused", ASKED("outstanding"),
+	    { HISTORY(ASKS, REFUSED) }, 3, "http_failed: down" },
+	{ "revoke: none of those in force", ASKED("outstanding"),
+	    { JOB("{\"certificates\":[" KEPT("0A", DONE) "]}") }, 3, "revocation outstanding" },
+	{ "revoke: of no CA", ASKED("apart"), { NULL }, 3, "serial 0B: no CA is asked" },
+	{ "revoke: refused before", ASKED("refused"), { NULL }, 4,
+	    "serial 0B: its CA refuses" },
+	{ "revoke: a state of later", ASKED("begun"), { NULL }, 3, "revocation outstanding" },
+	{ "revoke: the history is spoilt", ASKED("outstanding"),
+	    { "{\"job\":2,\"state\":\"failed\",\"reason\":\"history_file\","
+	      "\"detail\":\"\"}" },
+	    3, NULL },
+};
+
+static void
+revokes(void **state)
+{
+	const struct revoke_case *c = *state;
+	AUTO_BUF first = BUF_INIT(OUTPUT_MAX), second = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF third = BUF_INIT(OUTPUT_MAX);
+	struct buf *http[] = { &first, &second, &third };
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+	const char *answers[] = { NULL, NULL, NULL, NULL };
+	struct scripted a = { .answers = answers };
+	static char *const environment[] = { NULL };
+	char line[160], *argv[ARGV_MAX];
+	int status;
+
+	answer(http[0], "200 OK", c->asked);
+	answers[0] = buf_text(http[0]);
+	for (size_t i = 0; i < ARRAY_LEN(c->history) && c->history[i] != NULL; i++) {
+		answer(http[i + 1], "200 OK", c->history[i]);
+		answers[i + 1] = buf_text(http[i + 1]);
+	}
+	scripted_start(&a);
+	snprintf(line, sizeof line, "cert revoke acme/main --serial 0B --socket %s", a.path);
+	split(line, argv);
+	write_file("stdin", span_str(""));
+	status = run_in(argv, environment);
+	scripted_stop(&a);
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+	read_output("stdout", &out);
+	if (status != c->status ||
+	    (c->says != NULL ? strstr(buf_text(&out), c->says) == NULL : out.len > 0))
+		fail_msg("exit %d\n%s", status, buf_text(&out));
+}
+
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(status_cases) +
 				       ARRAY_LEN(trial_cases) + ARRAY_LEN(probe_cases) +
-				       ARRAY_LEN(environment_cases) + 2];
+				       ARRAY_LEN(environment_cases) + ARRAY_LEN(revoke_cases) +
+				       2];
 	size_t n = 0;
 
 	if (access("./vesper", X_OK) != 0) {
@@ -1372,5 +1450,6 @@ main(void)
 	ROWS(tests, n, trial_cases, tries_tenant);
 	ROWS(tests, n, probe_cases, asks_parties);
 	ROWS(tests, n, environment_cases, the_probe_is_alone);
+	ROWS(tests, n, revoke_cases, revokes);
 	return cmocka_run_group_tests(tests, make_all, drop_all);
 }
