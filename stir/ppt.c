@@ -1,6 +1,7 @@
 #include "stir/ppt.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "stir/ascii.h"
 #include "stir/es256.h"
@@ -345,6 +346,21 @@ ppt_text(enum ppt p)
 	const char *name = ppt_rule(p)->name;
 
 	return name != NULL ? name : "base";
+}
+
+struct ppt_names
+ppt_names(unsigned classes)
+{
+	struct ppt_names out = { "" };
+	size_t len = 0;
+
+	for (enum ppt p = 0; p < PPT__COUNT; p++) {
+		if ((ppt_rule(p)->classes & classes) == 0 || len >= sizeof out.text)
+			continue;
+		len += (size_t)snprintf(out.text + len, sizeof out.text - len, "%s%s",
+		    len > 0 ? ", " : "", ppt_text(p));
+	}
+	return out;
 }
 
 enum rc

@@ -77,6 +77,12 @@ const struct ppt_rule *ppt_rule(enum ppt p);
 /* "base" where there is no ppt. */
 const char *ppt_text(enum ppt p);
 
+/* "shaken, div": those that one of these classes (1 << enum credential_class) signs. */
+struct ppt_names {
+	char text[64];
+};
+struct ppt_names ppt_names(unsigned classes);
+
 /* NULL name is the base type.  RC_INVALID unsupported_ppt. */
 enum rc ppt_find(const char *name, enum ppt *out, struct fault *f) MUST_CHECK;
 

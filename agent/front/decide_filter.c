@@ -11,39 +11,67 @@
 static enum rc
 of_ppts(const struct search *s, const struct candidate *c, struct fault *f)
 {
-	if ((policy_ppts(tenant_of(s, c), config_of(s, c)) & 1U << s->r->ppt) != 0)
+	const struct config_tenant *t = tenant_of(s, c);
+	const struct config_credential *cc = config_of(s, c), any = { .profile = cc->profile };
+
+	if ((policy_ppts(t, cc) & 1U << s->r->ppt) != 0)
 		return RC_OK;
+	if ((policy_ppts(t, &any) & 1U << s->r->ppt) == 0)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "tenant '%.40s': ppts does not list %s: ask for one that it lists", t->name,
+		    ppt_text(s->r->ppt));
 	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
-	    "credential '%s' of tenant '%s' does not sign this ppt", config_of(s, c)->name,
-	    tenant_of(s, c)->name);
+	    "credential '%.40s' of tenant '%.40s': ppts does not list %s: ask for one that it "
+	    "lists",
+	    cc->name, t->name, ppt_text(s->r->ppt));
 }
 
-static bool
-is_of_class(const struct search *s, const struct candidate *c)
+static enum rc
+of_profile(const struct search *s, const struct candidate *c, struct fault *f)
 {
-	unsigned cls = 1U << profile_rule(config_of(s, c)->profile)->cls;
+	const struct profile_rule *profile = profile_rule(config_of(s, c)->profile);
 
-	return (ppt_rule(s->r->ppt)->classes & cls) != 0;
+	if ((ppt_rule(s->r->ppt)->classes & 1U << profile->cls) != 0)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "credential '%.40s' of tenant '%.40s': profile %s does not sign %s: ask for %s",
+	    config_of(s, c)->name, tenant_of(s, c)->name, profile->name, ppt_text(s->r->ppt),
+	    ppt_names(1U << profile->cls).text);
+}
+
+/* What was made at activation, so that it is not found missing at a call. */
+static enum rc
+of_header(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const struct credential *credential = credential_of(s, c);
+	enum ppt ppt = s->r->ppt;
+	bool x5u = (cc->convey & CONVEY_X5U) != 0 && credential->x5u != NULL;
+
+	if (s->r->needs_identity && credential->x5u == NULL)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%.40s' of tenant '%.40s' has no x5u, which an Identity value "
+		    "needs: ask for a PASSporT alone",
+		    cc->name, tenant_of(s, c)->name);
+	if (credential->header[ppt] != NULL)
+		return RC_OK;
+	if (ppt_rule(ppt)->needs_x5u && !x5u)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%.40s' of tenant '%.40s' conveys no x5u, which %s needs",
+		    cc->name, tenant_of(s, c)->name, ppt_text(ppt));
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "credential '%.40s' of tenant '%.40s': its certificates leave no room for %s "
+	    "within identity_max_bytes",
+	    cc->name, tenant_of(s, c)->name, ppt_text(ppt));
 }
 
 static enum rc
 of_class(const struct search *s, const struct candidate *c, struct fault *f)
 {
-	const struct config_credential *cc = config_of(s, c);
-	const struct credential *credential = credential_of(s, c);
-
-	if (!is_of_class(s, c) || !observes(tenant_of(s, c), OBSERVE_PPTS))
+	TRY(of_profile(s, c, f));
+	if (!observes(tenant_of(s, c), OBSERVE_PPTS))
 		TRY(of_ppts(s, c, f));
-	if (credential->state == CREDENTIAL_READY && s->r->needs_identity &&
-	    credential->x5u == NULL)
-		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
-		    "credential '%s' of tenant '%s' makes no Identity value", cc->name,
-		    tenant_of(s, c)->name);
-	if (credential->state == CREDENTIAL_READY && credential->header[s->r->ppt] == NULL)
-		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
-		    "credential '%s' of tenant '%s' has no x5u, or no room, for this ppt",
-		    cc->name, tenant_of(s, c)->name);
-	return RC_OK;
+	return credential_of(s, c)->state == CREDENTIAL_READY ? of_header(s, c, f) : RC_OK;
 }
 
 /* D-52; that the certificate does not cover the number is the gate's question. */

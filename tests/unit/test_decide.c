@@ -2262,6 +2262,99 @@ types_of_passports(void **state)
 		ask_type(*state, &type_cases[ARRAY_LEN(type_cases) - 3]);
 }
 
+/* Which rule of whom, and what would do. */
+static const struct explained_case {
+	struct decide_case c;
+	const char *original; /* claims of it */
+	const char *says;
+} explained_cases[] = {
+	{ { "ppt of another class", 1000, PPT_SHAKEN, "acme", NULL, SHAKEN(N0, "A"),
+	      "no_credential", "" },
+	    NULL,
+	    "credential 'main' of tenant 'acme': profile vesper-06 does not sign shaken: ask "
+	    "for "
+	    "base, rcd, div, div-o, rsp, msg" },
+	{ { "ppts of the tenant", 1011, PPT_MSG, "few", NULL, BASE("12025550160"),
+	      "no_credential", "" },
+	    NULL, "tenant 'few': ppts does not list msg: ask for one that it lists" },
+	{ { "no x5u", 1010, PPT_DIV, NULL, NULL, DIVERTED("12025550130"), "no_credential", "" },
+	    "{" TO(FAR, "12025550130") ",'iat':1800000000}",
+	    "credential 'main' of tenant 'byhand' conveys no x5u, which div needs" },
+};
+
+static void
+explains(struct fixture *x, const struct explained_case *e)
+{
+	struct caller who = { .uid = e->c.uid, .gid = 100 };
+	AUTO_BUF token = BUF_INIT(65536);
+	json_auto_t *claims = json_of(e->c.claims), *original = NULL;
+	struct sign_request r = request_of(&e->c, claims);
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	if (e->original != NULL) {
+		put_original(&token, e->original);
+		original = json_pack("[s]", buf_text(&token));
+	}
+	r.original = original;
+	assert_int_not_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
+	if (strcmp(f.reason, e->c.reason) != 0 || strcmp(f.claim, e->c.is) != 0 ||
+	    strcmp(f.detail, e->says) != 0)
+		fail_msg("%s: %s %s: %s", e->c.name, f.reason, f.claim, f.detail);
+	decide_done(&d);
+}
+
+static void
+no_header(struct fixture *x, const char *tenant, enum ppt ppt)
+{
+	struct credset_place at = { 0 };
+	struct credential *c;
+
+	assert_true(credset_find(x->set, tenant, "main", &at));
+	c = credset_credential(x->set, at);
+	free(c->header[ppt]);
+	c->header[ppt] = NULL;
+}
+
+static void
+refusals_explain(void **state)
+{
+	no_header(*state, "byhand", PPT_DIV);
+	for (size_t i = 0; i < ARRAY_LEN(explained_cases); i++)
+		explains(*state, &explained_cases[i]);
+}
+
+static void
+ppts_explain(void **state)
+{
+	static char base[] = "base";
+	static char *only[] = { base };
+	struct fixture *x = *state;
+	struct decide_case c = plain;
+	struct credset_place at = { 0 };
+	struct config_credential *cc;
+	struct fault f[2] = { 0 };
+	struct decision d = { 0 };
+
+	assert_true(credset_find(x->set, "acme", "main", &at));
+	cc = &config_in(x)->tenant[at.tenant].credential[at.credential];
+	c.ppt = PPT_MSG;
+	c.tenant = "acme";
+	no_header(x, "acme", PPT_MSG);
+	assert_int_equal(run(x, &c, NOW, &d, &f[0]), RC_DENIED);
+	assert_string_equal(f[0].detail,
+	    "credential 'main' of tenant 'acme': its certificates leave no room for msg within "
+	    "identity_max_bytes");
+	decide_done(&d);
+	cc->ppts = (struct config_strings){ only, 1 };
+	assert_int_equal(run(x, &c, NOW, &d, &f[1]), RC_DENIED);
+	cc->ppts = (struct config_strings){ 0 };
+	assert_string_equal(f[1].detail,
+	    "credential 'main' of tenant 'acme': ppts does not list msg: ask for one that it "
+	    "lists");
+	decide_done(&d);
+}
+
 /* ---- a renewal ---- */
 
 /* A certificate of acme's that begins and ends then, with a key of its own. */
@@ -2399,6 +2492,8 @@ main(void)
 		TEST(never_observes_authority),
 		TEST(an_excess_rests_on_the_proof),
 		TEST(types_of_passports),
+		TEST(refusals_explain),
+		TEST(ppts_explain),
 		TEST(rates),
 		TEST(does_not_originate),
 		TEST(iat_windows),
