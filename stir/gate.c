@@ -262,14 +262,14 @@ decide_number(const struct gate *g, const struct passport *p, struct fault *f)
 	const struct profile_rule *profile = g->policy.profile;
 	const struct tn *outside;
 
-	if (p->third_party)
-		return decide_third_party(g, p, f);
-	/* D-42: it wins over everything else that the certificate says. */
+	/* D-42: it wins over everything else, a third party's word among it. */
 	if (g->does_not_originate && ppt_rule(p->ppt)->by == AUTHORISED_BY_ORIG)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "certificate %.20s: extension %.40s says that its numbers do not originate "
 		    "calls: what speaks for dest or div alone can be signed",
 		    g->leaf->serial, g->policy.do_not_originate);
+	if (p->third_party)
+		return decide_third_party(g, p, f);
 	if (p->orig_uri != NULL)
 		return decide_domain(g, p, f);
 	if (profile != NULL && profile->cls == CLASS_SP)

@@ -70,7 +70,7 @@ enum rc gate_decide(
  * RC_DENIED no_credential (class and ppt; with profile NULL every supported
  * ppt is judged), tn_not_authorized, claim_excluded, claim_missing_by_constraint, value_not_permitted,
  * private_claim_in_clear, commitment_not_provable, claim_not_vetted.  A
- * certificate that says doNotOriginate signs no orig (D-42).  A service
+ * certificate that says doNotOriginate signs no orig, nor for a third party (D-42).  A service
  * provider code never authorises a number (D-05);
  * under class sp the number rule counts as passed, its numbers are the
  * tenant's configured ones.  Rich call data with iss is a third party's: it

@@ -334,7 +334,10 @@ class Steps:
         if "uri" in claims["orig"]:
             return self._domain(c)
         covered = provider or all(self._covers(c, number) for number in numbers)
+        mute = self.house.dno in c.leaf.oids and claimset.TYPES[ppt].authority == "orig"  # D-42
         if "iss" in claims:
+            if mute:
+                raise Refusal("tn_not_authorized")
             if covered and not provider:
                 raise Refusal("invalid_claim")
             if claims["iss"] != c.config.third:
@@ -342,8 +345,8 @@ class Steps:
             return
         if not covered:
             raise Refusal("number_pending" if c.config.renewable else "tn_not_authorized")
-        if self.house.dno in c.leaf.oids and claimset.TYPES[ppt].authority == "orig":
-            raise Refusal("tn_not_authorized")  # D-42
+        if mute:
+            raise Refusal("tn_not_authorized")
 
     def _domain(self, c: Candidate) -> None:
         """D-26: the certificate's one dNSName is the host."""

@@ -560,7 +560,7 @@ def no_third_party(g: Family, p: Pair):
 @change("tn_not_authorized")
 def numbers_that_do_not_call(g: Family, p: Pair):
     """D-42: doNotOriginate, where the OID is known."""
-    if p.dno is None or p.third or "div" in p.claims or p.ppt == "rsp" or p.profile == "shaken-sp":
+    if p.dno is None or "div" in p.claims or p.ppt == "rsp" or p.profile == "shaken-sp":
         return None
     return with_leaf(p, further=p.certificate.further + [(p.dno, False, b"\x05\x00")])
 

@@ -101,17 +101,15 @@ def _authorised(question: Question, certificate: leaf.Leaf, claims: dict) -> str
     covered = question.profile == "shaken-sp" or all(
         certificate.numbers.covers(number)
         for number in claimset.authorising(claims, question.ppt))
+    if question.dno in certificate.oids and claimset.TYPES[question.ppt].authority == "orig":
+        return "tn_not_authorized"
     if "iss" in claims:
         if not question.third:
             return "tn_not_authorized"
         if covered and question.profile != "shaken-sp":
             return "invalid_claim"
         return None if claims["iss"] == question.third else "value_not_permitted"
-    if not covered:
-        return "tn_not_authorized"
-    if question.dno in certificate.oids and claimset.TYPES[question.ppt].authority == "orig":
-        return "tn_not_authorized"
-    return None
+    return None if covered else "tn_not_authorized"
 
 
 def _decide(question: Question, certificate: leaf.Leaf, claims: dict) -> str:
