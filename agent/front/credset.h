@@ -81,7 +81,7 @@ struct credential {
 	size_t scts;			   /* valid ones, as judged at activation */
 	/* As judged then: with its codes as scope, and as names of originators (D-45). */
 	enum encompass_verdict scope, scope_of_numbers;
-	char fingerprint[CREDENTIAL_FINGERPRINT]; /* lower-case hex SHA-256 of the leaf */
+	char fingerprint[CREDENTIAL_FINGERPRINT]; /* hex SHA-256 of the leaf; of REVOKED, too */
 	char *root_pem; /* published behind the chain; NULL: not, or the chain has it */
 	char *x5u; /* whole URL, byte-equal to the header's; NULL where none is configured */
 	/*

@@ -379,6 +379,8 @@ check_revoked(const struct judge *j, const struct cert *leaf, struct fault *f)
 	TRY(revocation_id(leaf, id, f));
 	if (!revocation_there(j->set->config, id))
 		return RC_OK;
+	if (j->revoked != NULL)
+		memcpy(j->revoked, id, sizeof id);
 	return FAULT(f, RC_DENIED, "revoked", "an operator revoked serial %s", leaf->serial);
 }
 

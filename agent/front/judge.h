@@ -27,6 +27,8 @@ struct judge {
 	 * (RC_BUSY tnlist_missing); malloc'd.  NULL: nobody asks.
 	 */
 	char **wanted;
+	/* CREDENTIAL_FINGERPRINT characters: the leaf, where it is revoked.  NULL: nobody asks. */
+	char *revoked;
 	/* In the place of the one on disk, where the leaf has its URL; NULL: none. */
 	struct tnlist *list;
 };

@@ -271,6 +271,7 @@ keep_old(const struct judge *j, const struct credential *old, const struct fault
 	TRY(chain_write_pem(&pem, old->chain, &refused));
 	TRY(buf_check(&pem, &refused));
 	as_it_serves.token = old->token; /* its key is there */
+	as_it_serves.revoked = NULL;	 /* asked for of what is on disk alone */
 	TRY(judge_chain(&as_it_serves, buf_view(&pem), out, &refused));
 	(*out)->installed_at_s = old->installed_at_s;
 	(*out)->why = *why;
@@ -294,6 +295,8 @@ not_ready(const struct judge *j, const struct credential *old, const struct faul
 	if (strcmp(why->reason, "revoked") == 0)
 		state = CREDENTIAL_REVOKED;
 	TRY(credential_new(t->name, cc->name, state, &c, f));
+	if (state == CREDENTIAL_REVOKED)
+		memcpy(c->fingerprint, j->revoked, sizeof c->fingerprint);
 	c->token = j->token;
 	c->profile = cc->profile;
 	c->priority = cc->priority;
@@ -506,11 +509,13 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	struct credential *old = old_of(l, t->name, cc->name);
 	AUTO_CREDENTIAL *made = NULL;
 	AUTO_FREE char *wanted = NULL;
+	char revoked[CREDENTIAL_FINGERPRINT] = "";
 	struct judge j = { .set = l->set,
 		.accounts = l->accounts,
 		.at = at,
 		.now_s = l->now_s,
-		.wanted = &wanted };
+		.wanted = &wanted,
+		.revoked = revoked };
 	struct store_path path = { 0 };
 	struct fault why = { 0 };
 

@@ -176,6 +176,7 @@ put_away(struct works *w, struct credset_place at, const struct revocation *r, s
 	c->token = was->token;
 	c->profile = was->profile;
 	c->priority = was->priority;
+	memcpy(c->fingerprint, r->id, sizeof c->fingerprint);
 	(void)FAULT(&c->why, RC_DENIED, "revoked", "an operator revoked serial %s", r->serial);
 	TRY(works_change(w, at, c, f));
 	log_event(LEVEL_NOTICE, "credential_revoked", "tenant=%s credential=%s serial=%s",
@@ -221,18 +222,18 @@ enforce(struct works *w, const struct revocation *r, int64_t now_s, struct fault
 
 /* A request with the same key would bring the key back with the next certificate. */
 static enum rc
-drop_request(
-    struct works *w, const struct revocation *r, const struct cert *leaf, struct fault *f)
+drop_request(struct works *w, struct credset_place at, const struct cert *leaf, struct fault *f)
 {
+	const struct credential *c = credset_credential(w->set, at);
 	AUTO_PENDING p = { 0 };
 	struct fault why = { 0 };
-	enum rc rc = pending_read(w->set->config, r->tenant, r->name, &p, &why);
+	enum rc rc = pending_read(w->set->config, c->tenant, c->name, &p, &why);
 
 	if (rc == RC_IO || rc == RC_NO_MEMORY)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	if (rc != RC_OK || !leaf->p256 || memcmp(p.facts.key_id, leaf->key_id, KEY_ID_LEN) != 0)
 		return RC_OK;
-	return pending_remove(w->set->config, r->tenant, r->name, f);
+	return pending_remove(w->set->config, c->tenant, c->name, f);
 }
 
 /* ---- as it is asked for ---- */
@@ -320,7 +321,7 @@ revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *a
 	revoke_tell(w);
 	*out = find(w, r.id);
 	/* Last: what is wrong with a request keeps no certificate in force. */
-	if (drop_request(w, &r, found.leaf, &why) == RC_OK)
+	if (drop_request(w, at, found.leaf, &why) == RC_OK)
 		return rc;
 	log_fault(LEVEL_ERR, "revoked_request_kept", &why);
 	return rc != RC_OK ? rc : FAULT(f, why.rc, why.reason, "%s", why.detail);
@@ -328,13 +329,20 @@ revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *a
 
 /* ---- what comes after it ---- */
 
+/* By its certificate also under another name: its token list was changed (load.c). */
 static bool
-is_blocked(const struct works *w, const char *tenant, const char *name)
+blocks(const struct revocation *r, const struct credential *c)
+{
+	return r->blocks &&
+	       (strcmp(c->fingerprint, r->id) == 0 ||
+		   (strcmp(r->tenant, c->tenant) == 0 && strcmp(r->name, c->name) == 0));
+}
+
+static bool
+is_blocked(const struct works *w, const struct credential *c)
 {
 	for (size_t i = 0; i < w->revoked.len; i++) {
-		const struct revocation *r = &w->revoked.item[i];
-
-		if (r->blocks && strcmp(r->tenant, tenant) == 0 && strcmp(r->name, name) == 0)
+		if (blocks(&w->revoked.item[i], c))
 			return true;
 	}
 	return false;
@@ -343,28 +351,25 @@ is_blocked(const struct works *w, const char *tenant, const char *name)
 enum rc
 revoke_check(const struct works *w, struct credset_place at, struct fault *f)
 {
-	const char *tenant = w->set->config->tenant[at.tenant].name;
-	const char *name = credset_config(w->set, at)->name;
+	const struct credential *c = credset_credential(w->set, at);
 
 	/* One that an operator has put in its place by hand is renewed like any other. */
-	if (credset_credential(w->set, at)->state == CREDENTIAL_READY ||
-	    !is_blocked(w, tenant, name))
+	if (c->state == CREDENTIAL_READY || !is_blocked(w, c))
 		return RC_OK;
 	return FAULT(f, RC_DENIED, "revoked",
-	    "it is revoked; a new certificate is ordered by: vesper cert renew %s/%s", tenant,
-	    name);
+	    "it is revoked; a new certificate is ordered by: vesper cert renew %s/%s",
+	    c->tenant, c->name);
 }
 
 enum rc
 revoke_release(struct works *w, struct credset_place at, struct fault *f)
 {
-	const char *tenant = w->set->config->tenant[at.tenant].name;
-	const char *name = credset_config(w->set, at)->name;
+	const struct credential *c = credset_credential(w->set, at);
 
 	for (size_t i = 0; i < w->revoked.len; i++) {
 		struct revocation r = w->revoked.item[i];
 
-		if (!r.blocks || strcmp(r.tenant, tenant) != 0 || strcmp(r.name, name) != 0)
+		if (!blocks(&r, c))
 			continue;
 		r.blocks = false;
 		TRY(change(w, &r, f));
@@ -472,15 +477,26 @@ revoke_tell(const struct works *w)
 
 /* ---- what falls due ---- */
 
+static bool
+blocks_any(const struct works *w, const struct revocation *r)
+{
+	struct credset_place at;
+
+	if (!r->blocks || credset_find(w->set, r->tenant, r->name, &at))
+		return r->blocks;
+	for (size_t i = 0; i < w->set->slots; i++) {
+		if (blocks(r, w->set->slot[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Over, and nothing is kept from order by it: its certificate can serve nobody any more. */
 static bool
 is_over(const struct works *w, const struct revocation *r, int64_t now_s)
 {
-	struct credset_place at;
-	bool blocks = r->blocks && credset_find(w->set, r->tenant, r->name, &at);
-
-	return r->state != REVOCATION_OUTSTANDING && !blocks &&
-	       now_s > r->not_after_s + REVOKE_KEPT_S;
+	return r->state != REVOCATION_OUTSTANDING && now_s > r->not_after_s + REVOKE_KEPT_S &&
+	       !blocks_any(w, r);
 }
 
 static void

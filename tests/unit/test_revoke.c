@@ -437,6 +437,69 @@ waits_for_the_operator(void **state)
 	assert_int_equal(present(l)->state, CREDENTIAL_READY);
 }
 
+/* Another token in the configuration, and it has another name. */
+static const char in_two[] =
+    "numbers = { \"12025550100\" }\n"
+    "credential \"main\" { profile = \"atis-delegate\" token = { \"main\", \"second\" }\n"
+    "  ca = \"lab\" authority = \"numbers\" x5u = \"https://127.1.2.3:8443/certs/\"\n"
+    "  publish_dir = \"www\" }\n";
+
+static bool
+is_planned(struct lab *l, const char *name)
+{
+	json_auto_t *plan = ask(l, json_pack("{s:s}", "op", "plan"));
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(plan, "credentials"), i, row) {
+		if (strcmp(text(row, "name"), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+waits_under_another_name(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF conf = BUF_INIT(65536);
+	struct fault f = { 0 };
+	int64_t late_s = now + 43200 + 2 + REVOKE_KEPT_S + 1;
+	json_auto_t *done = NULL;
+	char id[CREDENTIAL_FINGERPRINT];
+
+	assert_int_equal(store_read("vesperd.conf", 65536, &conf, NULL), RC_OK);
+	buf_str(&conf, "token \"second\" { module = \"/usr/lib/softhsm/libsofthsm2.so\"\n"
+		       "label = \"v2\" pin = \"file:pin\" lock_file = \"second.lock\" }\n");
+	bworld_file("vesperd.conf", buf_text(&conf));
+	restart(l);
+	revoke_good(l, NULL);
+	memcpy(id, l->works.revoked.item[0].id, sizeof id);
+	bworld_tenant("acme", in_two);
+	for (unsigned i = 0; i < 2; i++) { /* at a reload and at a start */
+		if (i == 0)
+			assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+		else
+			bworld_works(&world, &l->works, now);
+		assert_true(credset_find(l->works.set, "acme", "main.main", &l->at));
+		assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+		assert_string_equal(present(l)->fingerprint, id);
+		assert_int_equal(revoke_check(&l->works, l->at, &f), RC_DENIED);
+		assert_false(is_planned(l, "main.main"));
+		if (i == 0)
+			works_done(&l->works);
+	}
+	/* It is not forgotten before it is released. */
+	done = told(l, id, true, NULL, NULL);
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1);
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	assert_int_equal(revoke_check(&l->works, l->at, &f), RC_OK);
+	assert_true(is_planned(l, "main.main"));
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 0);
+}
+
 /* A request that is outstanding with the same key would bring the key back. */
 static void
 its_key_does_not_come_back(void **state)
@@ -783,6 +846,7 @@ main(void)
 		LAB(refused_by_the_ca),
 		LAB(only_what_was_asked),
 		LAB(waits_for_the_operator),
+		LAB(waits_under_another_name),
 		LAB(its_key_does_not_come_back),
 		LAB(a_request_that_cannot_be_read),
 		LAB(neither_at_once),
