@@ -134,7 +134,26 @@ more_in(const struct tnset *a, const struct tnset *b)
 {
 	AUTO(tnset) *rest = NULL;
 
+	if (a == b)
+		return 0;
 	return tnset_subtract(a, b, &rest, NULL) == RC_OK ? tnset_count(rest) : 0;
+}
+
+/* Of the whole tenant, and dear where it has many: not again for each page. */
+static void
+put_sums(struct buf *out, const struct credset_tenant *t, bool first_page)
+{
+	const struct config_tenant *c = t->config;
+
+	if (!first_page) {
+		jw_null(out, "added");
+		jw_null(out, "removed");
+		jw_null(out, "pending");
+		return;
+	}
+	jw_uint(out, "added", more_in(c->numbers, numbers_listed(c)));
+	jw_uint(out, "removed", more_in(numbers_listed(c), c->numbers));
+	put_pending(out, t);
 }
 
 void
@@ -155,9 +174,7 @@ admin_numbers(struct api_call *call)
 	jw_open(&out, NULL, '{');
 	jw_str(&out, "tenant", t->name);
 	jw_uint(&out, "count", t->numbers != NULL ? tnset_count(t->numbers) : 0);
-	jw_uint(&out, "added", more_in(t->numbers, numbers_listed(t)));
-	jw_uint(&out, "removed", more_in(numbers_listed(t), t->numbers));
-	put_pending(&out, &set->tenant[t - set->config->tenant]);
+	put_sums(&out, &set->tenant[t - set->config->tenant], call->http->query.len == 0);
 	if (t->renumber_at_s != 0)
 		jw_int(&out, "renumber_at", t->renumber_at_s);
 	else

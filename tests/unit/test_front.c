@@ -1105,6 +1105,44 @@ a_number_that_has_moved_is_not_signed(void **state)
 	close(s.fd);
 }
 
+/* -1: null. */
+static void
+expect_listed(const char *query, const json_int_t want[4], size_t rows)
+{
+	static const char *const names[] = { "count", "added", "removed", "pending" };
+	char path[128];
+	int status = 0;
+	json_auto_t *list = NULL;
+
+	snprintf(path, sizeof path, "/v1/tenants/acme/numbers%s", query);
+	list = get(path, true, &status);
+	assert_int_equal(status, 200);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const json_t *value = json_object_get(list, names[i]);
+
+		assert_true(want[i] < 0 ? json_is_null(value) : json_is_integer(value));
+		if (want[i] >= 0)
+			assert_int_equal(json_integer_value(value), want[i]);
+	}
+	assert_int_equal(json_array_size(json_object_get(list, "numbers")), rows);
+}
+
+/* What is counted over a whole tenant is with the first page. */
+static void
+numbers_are_counted_once(void **state)
+{
+	struct signer s = make_signable();
+
+	(void)state;
+	expect_listed("", (json_int_t[]){ 1, 0, 0, 0 }, 1);
+	change_numbers("add", "12025550102-12025550103");
+	change_numbers("remove", "12025550100");
+	expect_listed("", (json_int_t[]){ 2, 2, 1, 2 }, 1);
+	expect_listed("?after=12025550100", (json_int_t[]){ 2, -1, -1, -1 }, 1);
+	expect_listed("?after=12025550102", (json_int_t[]){ 2, -1, -1, -1 }, 0);
+	close(s.fd);
+}
+
 /* The same while its originals are verified. */
 static void
 a_number_that_has_moved_waits_for_nothing(void **state)
@@ -1391,6 +1429,8 @@ main(void)
 		    what_was_confirmed_does_not_move, open_two_tokens, close_front),
 		cmocka_unit_test_setup_teardown(
 		    a_number_that_has_moved_is_not_signed, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    numbers_are_counted_once, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    a_number_that_has_moved_waits_for_nothing, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
