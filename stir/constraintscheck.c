@@ -26,13 +26,15 @@ check_list(char *const *list, size_t n, const char *member, struct fault *f)
 static enum rc
 check_contradictions(const struct constraints *c, struct fault *f)
 {
-	if (constraints_exclude_base(c))
-		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, NULL,
-		    "mustExclude names orig, dest or iat");
+	for (size_t i = 0; i < c->must_excludes; i++) {
+		if (ppt_is_base_claim(c->must_exclude[i]))
+			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, c->must_exclude[i],
+			    "mustExclude names it, which each PASSporT has");
+	}
 	for (size_t i = 0; i < c->must_includes; i++) {
 		if (constraints_has(c->must_exclude, c->must_excludes, c->must_include[i]))
 			return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, c->must_include[i],
-			    "one claim is demanded and forbidden");
+			    "mustInclude and mustExclude both name it");
 	}
 	return RC_OK;
 }
@@ -385,9 +387,8 @@ check_base(
 	    "each PASSporT has what is committed to, and a commitment is not sent in clear");
 }
 
-enum rc
-constraints_check(
-    const struct constraints *c, const struct constraints_policy *p, struct fault *f)
+static enum rc
+check(const struct constraints *c, const struct constraints_policy *p, struct fault *f)
 {
 	TRY(check_list(c->must_include, c->must_includes, "mustInclude", f));
 	TRY(check_list(c->must_exclude, c->must_excludes, "mustExclude", f));
@@ -401,6 +402,18 @@ constraints_check(
 		TRY(check_demand(c, &c->permitted[i], p, f));
 	}
 	return check_wholes(c, p, f);
+}
+
+enum rc
+constraints_check(
+    const struct constraints *c, const struct constraints_policy *p, struct fault *f)
+{
+	struct fault why = { 0 };
+
+	if (check(c, p, &why) == RC_OK)
+		return RC_OK;
+	return fault_set(f, why.rc, why.reason, why.claim, why.where, "%s: %s",
+	    constraints_form_name(c->form), why.detail);
 }
 
 const char *

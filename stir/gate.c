@@ -49,8 +49,9 @@ check_leaf(const struct cert *leaf, struct fault *f)
 	if (leaf->unknown_critical)
 		return unusable(f, "the leaf has a critical extension that is not known");
 	if (leaf->both_constraints)
-		return unusable(
-		    f, "both kinds of claim constraints"); /* RFC 9118 section 6, D-07 */
+		return unusable(f, /* RFC 9118 section 6, D-07 */
+		    "both JWTClaimConstraints and EnhancedJWTClaimConstraints: RFC 9118 allows "
+		    "one");
 	return RC_OK;
 }
 

@@ -690,7 +690,7 @@ static struct tenant_case {
 	    TENANT("", CREDENTIAL_HEAD,
 		X5U
 		"constraints { permitted \"vper/name#sha-256\" { values = { \"ACME\" } } }"),
-	    "7: value 0 is no unpadded base64" },
+	    "7: JWTClaimConstraints: value 0 is no unpadded base64" },
 	{ "D-38 attest_in_rsp, vesper-05",
 	    TENANT("",
 		"profile = \"vesper-05\" token = \"main\" ca = \"lab\" authority = "

@@ -744,6 +744,34 @@ detail(void **state)
 		assert_null(strstr(f.detail, never[i]));
 }
 
+/* Which claim, which list, whose. */
+static void
+check_details_name_the_extension(void **state)
+{
+	static const struct {
+		const char *spec, *claim, *says;
+	} rows[] = {
+		{ "{'x':['crn','iat']}", "iat",
+		    "EnhancedJWTClaimConstraints: mustExclude names it, which each PASSporT "
+		    "has" },
+		{ "{'i':['a'],'x':['a']}", "a",
+		    "EnhancedJWTClaimConstraints: mustInclude and mustExclude both name it" },
+		{ "{'p':[['dest#commit-sha-256','" C_ACME "']]}", "dest",
+		    "EnhancedJWTClaimConstraints: each PASSporT has what is committed to" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(constraints) *c = make(rows[i].spec, CONSTRAINTS_ENHANCED);
+		struct constraints_policy policy = { 0 };
+		struct fault f = { 0 };
+
+		assert_int_equal(constraints_check(c, &policy, &f), RC_DENIED);
+		assert_string_equal(f.claim, rows[i].claim);
+		assert_true(strncmp(f.detail, rows[i].says, strlen(rows[i].says)) == 0);
+	}
+}
+
 /* What a signer finds at activation tells no value either. */
 static void
 check_details_show_no_value(void **state)
@@ -1039,7 +1067,7 @@ main(void)
 				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(salted_cases) +
 				ARRAY_LEN(vets_cases) + ARRAY_LEN(within_cases) +
 				ARRAY_LEN(detail_cases) + ARRAY_LEN(committed_cases) +
-				ARRAY_LEN(oddity_cases) + 9];
+				ARRAY_LEN(oddity_cases) + 10];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decode);
@@ -1057,6 +1085,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(limits);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(encode_refuses);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(check_details_show_no_value);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(check_details_name_the_extension);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(within_nothing);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(long_lists);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(repeated_entries);
