@@ -310,6 +310,13 @@ take_change(struct works *w, struct load_change *c)
 
 	if (credset_credential(w->set, c->at) != c->kept)
 		return RC_OK; /* an install has put another one there */
+	if (revocation_there(w->set->config, c->made->fingerprint)) {
+		log_event(LEVEL_WARNING, "certificate_kept",
+		    "tenant=%s credential=%s reason=revoked detail=\"the one on disk was "
+		    "revoked while it waited for a signer\"",
+		    c->made->tenant, c->made->name);
+		return RC_OK;
+	}
 	rc = works_put(w, c->at, credential_ref(c->made), &why);
 	if (rc == RC_OK) {
 		log_event(LEVEL_NOTICE, "certificate_taken", "tenant=%s credential=%s",

@@ -555,6 +555,32 @@ another_key_follows(void **state)
 	works_done(&w);
 }
 
+/* Revoked while it waits: it comes in force no more, and the old one goes on. */
+static void
+another_key_is_revoked(void **state)
+{
+	struct works w;
+	char path[128];
+
+	(void)state;
+	bworld_tenant("acme", ACME(""));
+	put_good("10");
+	bworld_works(&world, &w, now);
+	put_other_key("11");
+	world.learn_rc = RC_TIMEOUT;
+	assert_int_equal(works_load(&w, now, NULL), RC_OK);
+	assert_int_equal(w.changes.len, 1);
+	snprintf(path, sizeof path, "state/front/revoked/%s.json",
+	    w.changes.item[0].made->fingerprint);
+	assert_int_equal(store_write(path, span_str("{}"), 0600, NULL), RC_OK);
+	world.learn_rc = RC_OK;
+	(void)works_chores(&w, now);
+	assert_int_equal(world.waited, 0);
+	assert_int_equal(w.changes.len, 0);
+	expect_serving(&w, "10", "hsm_unavailable");
+	works_done(&w);
+}
+
 /* Where the old one does not serve, or may not, the new one has nothing to wait for. */
 static void
 another_key_at_once(void **state)
@@ -939,6 +965,7 @@ main(void)
 		STEP(a_bad_file_keeps_the_old),
 		STEP(another_key_follows),
 		STEP(another_key_at_once),
+		STEP(another_key_is_revoked),
 		STEP(others_do_not_wait),
 		STEP(another_key_is_not_destroyed),
 		STEP(withdrawn_by_policy),
