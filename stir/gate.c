@@ -156,10 +156,13 @@ enum rc
 gate_in_time(const struct gate *g, int64_t now_s, struct fault *f)
 {
 	if (now_s < g->not_before_s)
-		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, NULL, "not valid before %lld",
-		    (long long)g->not_before_s);
+		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, NULL,
+		    "certificate %.20s or one above it: not valid before %lld: ask from then "
+		    "on",
+		    g->leaf->serial, (long long)g->not_before_s);
 	if (now_s > g->not_after_s)
-		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, NULL, "not valid after %lld",
+		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, NULL,
+		    "certificate %.20s or one above it: not valid after %lld", g->leaf->serial,
 		    (long long)g->not_after_s);
 	return RC_OK;
 }
@@ -170,12 +173,15 @@ gate_dated(const struct gate *g, int64_t iat_s, struct fault *f)
 {
 	if (iat_s < g->not_before_s)
 		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, "iat",
-		    "not valid before %lld, and iat is %lld", (long long)g->not_before_s,
-		    (long long)iat_s);
+		    "certificate %.20s or one above it: not valid before %lld, and iat is "
+		    "%lld: "
+		    "send an iat from then on",
+		    g->leaf->serial, (long long)g->not_before_s, (long long)iat_s);
 	if (iat_s > g->not_after_s)
 		return REFUSE(f, RC_EXPIRED, CREDENTIAL_EXPIRED, "iat",
-		    "not valid after %lld, and iat is %lld", (long long)g->not_after_s,
-		    (long long)iat_s);
+		    "certificate %.20s or one above it: not valid after %lld, and iat is %lld: "
+		    "send an iat up to then",
+		    g->leaf->serial, (long long)g->not_after_s, (long long)iat_s);
 	return RC_OK;
 }
 

@@ -278,6 +278,18 @@ time_is_exact(void **state)
 	struct gate_policy policy = { 0 };
 	struct cert ca = { .is_ca = true, .not_before_s = NOW - 60, .not_after_s = NOW + 60 };
 	static const int64_t in[] = { NOW - 60, NOW, NOW + 60 }, out[] = { NOW - 61, NOW + 61 };
+	static const char *const says[][2] = {
+		{ "certificate 7f00aa or one above it: not valid before 1699999940: ask from "
+		  "then "
+		  "on",
+		    "certificate 7f00aa or one above it: not valid before 1699999940, and iat "
+		    "is "
+		    "1699999939: send an iat from then on" },
+		{ "certificate 7f00aa or one above it: not valid after 1700000060",
+		    "certificate 7f00aa or one above it: not valid after 1700000060, and iat "
+		    "is "
+		    "1700000061: send an iat up to then" },
+	};
 	AUTO_LEAF l;
 	AUTO(gate) *g = NULL;
 	int64_t from = 0, to = 0;
@@ -286,6 +298,7 @@ time_is_exact(void **state)
 	leaf_init(&l, NUMBER, NULL);
 	l.chain.cert[1] = &ca;
 	l.chain.len = 2;
+	snprintf(l.cert.serial, sizeof l.cert.serial, "7f00aa");
 	assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
 	gate_validity(g, &from, &to);
 	assert_true(from == NOW - 60 && to == NOW + 60);
@@ -301,6 +314,8 @@ time_is_exact(void **state)
 		assert_int_equal(gate_dated(g, out[i], &dated), RC_EXPIRED);
 		assert_string_equal(dated.reason, "credential_expired");
 		assert_string_equal(dated.claim, "iat");
+		assert_string_equal(f.detail, says[i][0]);
+		assert_string_equal(dated.detail, says[i][1]);
 	}
 }
 
