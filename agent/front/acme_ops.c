@@ -577,19 +577,43 @@ errand_of(const struct revocation *r)
 	    "revokeCert", "kid", !r->by_key);
 }
 
+static enum rc
+errands_of_ca(const struct works *w, const char *ca, size_t most, json_t *list, struct fault *f)
+{
+	const struct revocation *r;
+	size_t at = 0;
+
+	for (size_t n = 0; n < most && (r = revoke_outstanding(w, ca, &at)) != NULL; n++) {
+		if (json_array_append_new(list, errand_of(r)) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+	}
+	return RC_OK;
+}
+
+static size_t
+min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One CA that does not answer must not hide what others are to be asked. */
 enum rc
 errands_op(struct op_call *call, json_t *answer, struct fault *f)
 {
+	const struct config *c = call->w->set->config;
 	json_t *list = json_array();
+	size_t share, asked = 0;
 
 	TRY(op_put(answer, "errands", list, f));
-	for (size_t i = 0; i < ACME_ERRANDS_MAX; i++) {
-		const struct revocation *r = revoke_outstanding(call->w, i);
+	for (size_t i = 0; i < c->cas; i++)
+		asked += c->ca[i].issuer == ISSUER_ACME;
+	share = asked > ACME_ERRANDS_MAX ? 1 : ACME_ERRANDS_MAX / (asked > 0 ? asked : 1);
+	share = min_size(share, ACME_ERRANDS_OF_CA);
+	for (size_t i = 0; i < c->cas; i++) {
+		size_t room = min_size(share, ACME_ERRANDS_MAX - json_array_size(list));
 
-		if (r == NULL)
-			break;
-		if (json_array_append_new(list, errand_of(r)) != 0)
-			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+		if (c->ca[i].issuer == ISSUER_ACME)
+			TRY(errands_of_ca(call->w, c->ca[i].name, room, list, f));
 	}
 	return RC_OK;
 }

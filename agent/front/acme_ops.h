@@ -19,7 +19,7 @@ op_fn post_as_get_op;
 op_fn install_op;
 
 /* What an operator asked of a CA, until it has answered: the list, a JWS for one, the answer. */
-enum { ACME_ERRANDS_MAX = 256 };
+enum { ACME_ERRANDS_MAX = 256, ACME_ERRANDS_OF_CA = 32 };
 op_fn errands_op;
 op_fn errand_op;
 op_fn errand_done_op;

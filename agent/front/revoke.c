@@ -379,15 +379,12 @@ revoke_release(struct works *w, struct credset_place at, struct fault *f)
 }
 
 const struct revocation *
-revoke_outstanding(const struct works *w, size_t n)
+revoke_outstanding(const struct works *w, const char *ca, size_t *at)
 {
-	for (size_t i = 0; i < w->revoked.len; i++) {
-		const struct revocation *r = &w->revoked.item[i];
+	while (*at < w->revoked.len) {
+		const struct revocation *r = &w->revoked.item[(*at)++];
 
-		if (r->state != REVOCATION_OUTSTANDING ||
-		    config_ca_find(w->set->config, r->ca) == NULL)
-			continue;
-		if (n-- == 0)
+		if (r->state == REVOCATION_OUTSTANDING && strcmp(r->ca, ca) == 0)
 			return r;
 	}
 	return NULL;

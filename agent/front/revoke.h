@@ -44,8 +44,8 @@ enum rc revoke_check(
 /* An operator wants a new certificate in the place of the revoked one. */
 enum rc revoke_release(struct works *w, struct credset_place at, struct fault *f) MUST_CHECK;
 
-/* The n-th that a CA of the configuration is to be asked about; NULL: no more. */
-const struct revocation *revoke_outstanding(const struct works *w, size_t n);
+/* The next from *at on that this CA is to be asked about; NULL: no more. */
+const struct revocation *revoke_outstanding(const struct works *w, const char *ca, size_t *at);
 const struct revocation *revoke_find(const struct works *w, const char *id); /* or NULL */
 
 /* What the renewer says of it.  final: there is no need to ask again; reason NULL: it is done. */

@@ -155,12 +155,12 @@ ask_list(struct errands *e, int64_t now_ms)
 
 /* ---- the answer ---- */
 
-/* The front lists no more than ERRANDS_MAX: there may be others behind these. */
+/* The front lists no more than so many of a CA: there may be others behind these. */
 static bool
-is_any_left(const struct errands *e)
+is_any_left(const struct errands *e, const char *ca)
 {
 	for (size_t i = 0; i < e->len; i++) {
-		if (e->item[i]->listed)
+		if (e->item[i]->listed && strcmp(e->item[i]->ca, ca) == 0)
 			return true;
 	}
 	return false;
@@ -178,7 +178,7 @@ on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 	/* One that the front does not know is over, too; else it is carried once more. */
 	if (rc == RC_OK ? x->final : !problem_may_pass(rc))
 		x->listed = false;
-	x->all->due = x->all->due || !is_any_left(x->all);
+	x->all->due = x->all->due || !is_any_left(x->all, x->ca);
 	if (rc == RC_OK)
 		return;
 	log_fault(LEVEL_WARNING, "errand", f);

@@ -463,10 +463,16 @@ errands_answer(const struct world *w)
 	unsigned n = w->errand.many > 0 ? w->errand.many : 1;
 	json_t *list = json_array();
 
+	unsigned first = w->errand.batches > 0 ? w->errand.over / n * n : 0;
+
+	if (w->errand.stuck)
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:s, s:b}", "id", "stuck", "ca", "gone",
+			      "resource", "revokeCert", "kid", 1));
 	for (unsigned i = 1; w->errand.wanted && i <= n; i++) {
 		char id[16];
 
-		snprintf(id, sizeof id, "e%u", i);
+		snprintf(id, sizeof id, "e%u", first + i);
 		json_array_append_new(
 		    list, json_pack("{s:s, s:s, s:s, s:b}", "id", id, "ca",
 			      w->errand.ca != NULL ? w->errand.ca : "lab", "resource",
@@ -485,7 +491,9 @@ take_errand_done(struct world *w, const json_t *m)
 	snprintf(w->errand.reason, sizeof w->errand.reason, "%s", reason != NULL ? reason : "");
 	w->errand.told++;
 	w->errand.final = json_is_true(json_object_get(m, "final"));
-	w->errand.wanted = w->errand.wanted && !w->errand.final;
+	w->errand.over += w->errand.final;
+	if (w->errand.batches == 0 || w->errand.over >= w->errand.batches * w->errand.many)
+		w->errand.wanted = w->errand.wanted && !w->errand.final;
 }
 
 static json_t *

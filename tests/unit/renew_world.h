@@ -53,8 +53,11 @@ struct world_errand {
 	bool unnamed;	     /* the directory has no revokeCert */
 	const char *problem; /* type of the CA's refusal, NULL: it does it */
 	long status;
-	bool hangs;    /* what is posted does not come back for long */
-	unsigned many; /* of them; 0: one, "e1" */
+	bool hangs;	  /* what is posted does not come back for long */
+	unsigned many;	  /* of them; 0: one, "e1" */
+	unsigned batches; /* lists of "many" that come one after the other; 0: one */
+	bool stuck;	  /* one of a CA that is not there is always listed, too */
+	unsigned over;	  /* how many are; batches only */
 	unsigned posts, told;
 	bool final, kid_was_null;
 	char reason[32];

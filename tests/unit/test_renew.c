@@ -1403,6 +1403,26 @@ errands_beside_a_renewal(void **state)
 	world_close(&w);
 }
 
+static bool
+all_batches_over(const struct world *w)
+{
+	return !w->errand.wanted;
+}
+
+/* A list is of so many of a CA: the next is asked for when these are over, others or not. */
+static void
+errands_behind_a_stuck_one(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	ask_errand(&w, (struct world_errand){ .many = 8, .batches = 5, .stuck = true });
+	assert_true(world_until(&w, all_batches_over, 5));
+	assert_int_equal(w.errand.posts, 40);
+	world_close(&w);
+}
+
 /* A CA that the configuration does not have: nothing is done, and nothing breaks. */
 static void
 errand_to_nobody(void **state)
@@ -1425,6 +1445,7 @@ main(void)
 		cmocka_unit_test(errand_while_the_ca_is_down),
 		cmocka_unit_test(errand_is_not_lost),
 		cmocka_unit_test(errand_to_nobody),
+		cmocka_unit_test(errands_behind_a_stuck_one),
 		cmocka_unit_test(by_command),
 		cmocka_unit_test(by_command_killed_at_each_turn),
 		cmocka_unit_test(from_one_way_to_the_other),

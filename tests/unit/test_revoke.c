@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "agent/front/acme_ops.h"
 #include "agent/front/hand.h"
 #include "agent/front/history.h"
 #include "agent/front/install.h"
@@ -359,6 +360,66 @@ refused_by_the_ca(void **state)
 	again = errand_at(l, 0);
 	assert_true(json_is_false(json_object_get(again, "kid")));
 	assert_string_equal(text(again, "id"), text(errand, "id"));
+}
+
+/* n outstanding ones of a CA, in the works alone. */
+static void
+wait_in_line(struct lab *l, const char *ca, size_t n)
+{
+	struct works_revoked *list = &l->works.revoked;
+	struct revocation *item = calloc(list->len + n, sizeof *item);
+
+	assert_non_null(item);
+	if (list->len > 0)
+		memcpy(item, list->item, list->len * sizeof *item);
+	free(list->item);
+	list->item = item;
+	list->cap = list->len + n;
+	for (; list->len < list->cap; list->len++) {
+		struct revocation *r = &item[list->len];
+
+		r->state = REVOCATION_OUTSTANDING;
+		snprintf(r->id, sizeof r->id, "%064zx", list->len);
+		snprintf(r->ca, sizeof r->ca, "%s", ca);
+	}
+}
+
+static size_t
+listed_of(const json_t *answer, const char *ca)
+{
+	const json_t *row;
+	size_t i, n = 0;
+
+	json_array_foreach (json_object_get(answer, "errands"), i, row)
+		n += strcmp(text(row, "ca"), ca) == 0;
+	return n;
+}
+
+/* What one CA does not answer for does not hide what another is to be asked. */
+static void
+a_ca_hides_no_other(void **state)
+{
+	struct lab *l = *state;
+	struct config_ca *ca = l->works.set->config->ca;
+	json_auto_t *answer = NULL, *later = NULL;
+
+	assert_string_equal(ca[0].name, "lab");
+	wait_in_line(l, "lab", 300);
+	wait_in_line(l, "gone", 300);
+	wait_in_line(l, "second", 3);
+	wait_in_line(l, "named", 40);
+	wait_in_line(l, "second", 3);
+	answer = ask(l, json_pack("{s:s}", "op", "errands"));
+	assert_int_equal(listed_of(answer, "lab"), ACME_ERRANDS_OF_CA);
+	assert_int_equal(listed_of(answer, "second"), 6);
+	assert_int_equal(listed_of(answer, "named"), ACME_ERRANDS_OF_CA);
+	assert_int_equal(listed_of(answer, "gone"), 0);
+	/* It is no ACME any more: nobody would ask it. */
+	ca[0].issuer = ISSUER_HAND;
+	later = ask(l, json_pack("{s:s}", "op", "errands"));
+	ca[0].issuer = ISSUER_ACME;
+	assert_int_equal(listed_of(later, "lab"), 0);
+	assert_int_equal(listed_of(later, "second"), 6);
 }
 
 /* Nothing is signed that nobody asked for, whatever a taken-over renewer says. */
@@ -844,6 +905,7 @@ main(void)
 		LAB(by_its_own_key),
 		LAB(survives),
 		LAB(refused_by_the_ca),
+		LAB(a_ca_hides_no_other),
 		LAB(only_what_was_asked),
 		LAB(waits_for_the_operator),
 		LAB(waits_under_another_name),
