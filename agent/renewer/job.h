@@ -92,6 +92,7 @@ struct job {
 	char *challenge;	    /* URL of the one whose command runs */
 	struct cleanup *cleanup;    /* of what was presented; NULL: nothing was */
 	unsigned polls, looks;	    /* of this state, of this order */
+	unsigned busies;	    /* times in a row that a command found no place */
 	struct buf chain;	    /* what install offers */
 	char *alternate[HTTP_ALTERNATES];
 	size_t alternates, alternate_at;

@@ -147,6 +147,7 @@ void
 job_goto(struct job *j, enum renew_state s)
 {
 	choose_answered(j);
+	j->busies = 0;
 	if (s != j->rec.state)
 		j->polls = 0;
 	if (s != RENEW_CHALLENGE || j->rec.state != RENEW_CHALLENGE) {
@@ -245,30 +246,44 @@ alarm_on(struct job *j, const struct fault *f)
 	    (long long)(wait_ms / 1000));
 }
 
+/* No place for a command: it is nobody's failure, and does not count as one. */
+static bool
+is_busy(const struct fault *f)
+{
+	return strcmp(f->reason, "command_busy") == 0;
+}
+
 /* The token's process is away: nobody outside was asked, so nobody is spared by waiting. */
 static bool
 is_local(const struct fault *f)
 {
-	return fault_is(f, REASON_HSM_UNAVAILABLE);
+	return is_busy(f) || fault_is(f, REASON_HSM_UNAVAILABLE);
+}
+
+static int64_t
+backoff_ms(struct job *j, const struct fault *f, int64_t left_s)
+{
+	if (is_busy(f))
+		return schedule_local_ms(++j->busies, left_s, j->jitter);
+	j->rec.attempt++;
+	return is_local(f) ? schedule_local_ms(j->rec.attempt, left_s, j->jitter)
+			   : schedule_backoff_ms(j->rec.attempt, left_s, j->jitter);
 }
 
 static void
 back_off(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s)
 {
 	enum renew_state at = j->rec.state, back = steps[at].back;
-	int64_t now = now_ms(j->renew), wait_ms, asked_ms;
-	int64_t left_s = plan_remaining_s(&j->plan, now / 1000);
-	bool local = is_local(f);
+	int64_t now = now_ms(j->renew), asked_ms;
+	int64_t wait_ms = backoff_ms(j, f, plan_remaining_s(&j->plan, now / 1000));
 
-	j->rec.attempt++;
-	wait_ms = local ? schedule_local_ms(j->rec.attempt, left_s, j->jitter)
-			: schedule_backoff_ms(j->rec.attempt, left_s, j->jitter);
 	asked_ms = retry_after_s >= 0 ? schedule_poll_ms(0, retry_after_s) : 0;
 	if (asked_ms > wait_ms)
 		wait_ms = asked_ms;
 	/* What was asked for is gone, or never gets better: begin again with a new order. */
 	if (j->rec.order != NULL &&
-	    (rc == RC_NOT_FOUND || (!local && j->rec.attempt % RENEW_ORDER_ATTEMPTS == 0))) {
+	    (rc == RC_NOT_FOUND ||
+		(!is_local(f) && j->rec.attempt % RENEW_ORDER_ATTEMPTS == 0))) {
 		job_drop_order(j);
 		back = RENEW_TOKEN;
 	}

@@ -1151,6 +1151,27 @@ domain_cleaned_slowly(void **state)
 	world_close(&w);
 }
 
+/* More want one than commands may run: they wait, and nothing is lost or held against the CA. */
+static void
+domain_without_a_place(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 12);
+	w.domain = true;
+	world_kill(&w);
+	w.places = 1;
+	w.command_ms = 10000;
+	assert_true(world_until(&w, all_installed, 12 * 20 + 60));
+	assert_true(w.busy > 12);
+	assert_int_equal(w.orders, 12);
+	assert_int_equal(w.presented, 12);
+	world_pass(&w, 200);
+	assert_int_equal(w.cleaned, 12);
+	world_close(&w);
+}
+
 /* The CA wants a domain that was not ordered. */
 static void
 domain_not_ordered(void **state)
@@ -1460,6 +1481,7 @@ main(void)
 		cmocka_unit_test(domain_looked_at_slowly),
 		cmocka_unit_test(domain_answered_again),
 		cmocka_unit_test(domain_cleaned_slowly),
+		cmocka_unit_test(domain_without_a_place),
 		cmocka_unit_test(pushed_token),
 		cmocka_unit_test(pushed_for_another_account),
 		cmocka_unit_test(pushed_before_the_plan),
