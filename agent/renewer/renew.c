@@ -912,7 +912,7 @@ adopt(struct renew *r)
 	/* Whoever changed the configuration wants to see whether it helped. */
 	for (size_t i = 0; i < r->jobs; i++)
 		r->job[i]->rec.wake_ms = 0;
-	r->plan_due = true;
+	r->plan_due = r->crowds_due = true;
 	r->plan_wake_ms = 0;
 	log_event(LEVEL_NOTICE, "reloaded", "cas=%zu", r->set->cas);
 }

@@ -143,6 +143,7 @@ settings_inherit(struct settings *s, const struct settings *before)
 			continue;
 		lane_inherit(&s->ca[i].lane, &was->lane);
 		lane_inherit(&s->ca[i].begin, &was->begin);
+		s->ca[i].begin.interval_ms = was->begin.interval_ms;
 	}
 	for (size_t i = 0; i < s->authorities; i++) {
 		const struct authority_slot *was =

@@ -466,6 +466,30 @@ reloads_while_it_hangs(void **state)
 	world_close(&w);
 }
 
+/* All are due after an outage: begun at their pace, whatever becomes of the configuration. */
+static void
+reloads_keep_the_pace(void **state)
+{
+	struct world w;
+	size_t before;
+
+	(void)state;
+	world_open(&w, WORLD_CREDENTIALS);
+	assert_true(world_until(&w, all_installed, 120));
+	world_pass(&w, 5);
+	w.now_ms += 2450 * 1000;
+	before = w.orders;
+	for (unsigned i = 0; i < 4; i++) {
+		world_reload(&w);
+		(void)world_turn(&w);
+		world_reload(&w);
+		world_pass(&w, 10);
+	}
+	/* Sixty-four of an hour's life: one in sixteen seconds. */
+	assert_in_range(w.orders - before, 2, 4);
+	world_close(&w);
+}
+
 static void
 no_more_than_the_rate(void **state)
 {
@@ -1499,6 +1523,7 @@ main(void)
 		cmocka_unit_test(an_authority_that_hangs),
 		cmocka_unit_test(a_tenant_that_makes_it_hang),
 		cmocka_unit_test(reloads_while_it_hangs),
+		cmocka_unit_test(reloads_keep_the_pace),
 		cmocka_unit_test(no_more_than_the_rate),
 		cmocka_unit_test(the_least_time_left_first),
 		cmocka_unit_test(narrower_is_ordered_as_it_is),
