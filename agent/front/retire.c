@@ -2,6 +2,7 @@
 
 #include "agent/front/keyfile.h"
 #include "agent/front/pending.h"
+#include "agent/front/revoke.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
@@ -138,6 +139,9 @@ need_of(const struct works *w, const struct retiring *r)
 
 	if (in_force(w, r->key_id) || accounts_has_key(&w->accounts, r->key_id))
 		return KEY_NEEDED;
+	/* Later: it is noted nowhere else when the CA has answered. */
+	if (revoke_needs_key(w, r->key_id))
+		return KEY_UNSURE;
 	if (!store_name_ok(r->tenant) || !store_name_ok(r->name))
 		return KEY_UNSURE;
 	rc = pending_read(w->set->config, r->tenant, r->name, &p, NULL);

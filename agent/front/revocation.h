@@ -42,6 +42,7 @@ struct revocation {
 	enum revocation_state state;
 	int64_t not_after_s, asked_s, ended_s; /* ended_s 0: not yet */
 	char answer[CREDENTIAL_PROBLEM_MAX];   /* the CA's last word, or why there is none */
+	uint8_t key_id[KEY_ID_LEN]; /* by_key and OUTSTANDING: the certificate's; in no file */
 };
 
 /* Of these octets: the file's name. */

@@ -48,6 +48,21 @@ grow(struct works_revoked *list, struct fault *f)
 	return RC_OK;
 }
 
+/* Its key stays until the CA has answered: revoke_needs_key(). */
+static void
+load_key(const struct works *w, struct revocation *r)
+{
+	AUTO(cert) *leaf = NULL;
+	struct fault why = { 0 };
+
+	if (!r->by_key || r->state != REVOCATION_OUTSTANDING)
+		return;
+	if (revocation_read_cert(w->set->config, r->id, &leaf, &why) == RC_OK)
+		memcpy(r->key_id, leaf->key_id, KEY_ID_LEN);
+	else
+		log_fault(LEVEL_ERR, "revocation_unreadable", &why);
+}
+
 /* One that cannot be read keeps its certificate out of force: the file is there. */
 static enum rc
 load_one(void *arg, const char *id, struct fault *f)
@@ -58,6 +73,7 @@ load_one(void *arg, const char *id, struct fault *f)
 
 	if (revocation_read(w->set->config, id, &r, &why) == RC_OK &&
 	    grow(&w->revoked, &why) == RC_OK) {
+		load_key(w, &r);
 		w->revoked.item[w->revoked.len++] = r;
 		return RC_OK;
 	}
@@ -284,6 +300,8 @@ put_on_record(struct works *w, struct credset_place at, const struct revoke_ask 
 	r->blocks = old != NULL ? old->blocks : found->current;
 	r->reason = ask->reason;
 	r->by_key = ask->by_key;
+	if (r->by_key)
+		memcpy(r->key_id, found->leaf->key_id, KEY_ID_LEN);
 	r->asked_s = now_s;
 	TRY(revocation_write_cert(
 	    w->set->config, r->id, span_of(found->leaf->der, found->leaf->der_len), f));
@@ -388,6 +406,19 @@ revoke_outstanding(const struct works *w, const char *ca, size_t *at)
 			return r;
 	}
 	return NULL;
+}
+
+bool
+revoke_needs_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
+{
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		const struct revocation *r = &w->revoked.item[i];
+
+		if (r->by_key && r->state == REVOCATION_OUTSTANDING &&
+		    memcmp(r->key_id, key_id, KEY_ID_LEN) == 0)
+			return true;
+	}
+	return false;
 }
 
 size_t

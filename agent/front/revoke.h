@@ -52,6 +52,9 @@ const struct revocation *revoke_find(const struct works *w, const char *id); /* 
 enum rc revoke_answered(struct works *w, const char *id, bool final, const char *reason,
     const char *detail, int64_t now_s, struct fault *f) MUST_CHECK;
 
+/* Is this the key that is to sign one which is outstanding? */
+bool revoke_needs_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN]);
+
 /* How many wait for their CA. */
 size_t revoke_waiting(const struct works *w);
 

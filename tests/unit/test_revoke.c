@@ -9,6 +9,7 @@
 #include "agent/front/install.h"
 #include "agent/front/ops.h"
 #include "agent/front/pending.h"
+#include "agent/front/retire.h"
 #include "agent/front/store.h"
 #include "agent/front/want.h"
 #include "stir/b64.h"
@@ -619,6 +620,51 @@ neither_at_once(void **state)
 	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
 }
 
+/* The key that is to sign it stays until its CA has answered, also over a restart. */
+static void
+its_key_stays_until_it_is_asked(void **state)
+{
+	struct lab *l = *state;
+	static const int64_t due_s = PKI_NOW + RETIRE_OVERLAP_S;
+	uint8_t key_id[KEY_ID_LEN];
+	json_auto_t *errand = NULL, *jws = NULL, *done = NULL;
+	struct fault f = { 0 };
+
+	memcpy(key_id, present(l)->key_id, KEY_ID_LEN);
+	revoke_good(l, "{\"by\":\"key\"}");
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	install(l, "0bb");
+	assert_memory_not_equal(present(l)->key_id, key_id, KEY_ID_LEN);
+	(void)retire_due(&l->works, due_s);
+	assert_true(softadmin_has(world.admin, key_id));
+	restart(l);
+	assert_int_equal(retire_due(&l->works, due_s), due_s + RETIRE_RETRY_S);
+	assert_true(softadmin_has(world.admin, key_id));
+	errand = errand_at(l, 0);
+	jws = jws_of(l, text(errand, "id"), "lab", NULL, URL);
+	assert_string_equal(reason_of(jws), "");
+	done = told(l, text(errand, "id"), true, NULL, NULL);
+	(void)retire_due(&l->works, due_s + RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, key_id));
+}
+
+/* One that its account asks for needs no key of its own. */
+static void
+its_key_goes_by_the_account(void **state)
+{
+	struct lab *l = *state;
+	uint8_t key_id[KEY_ID_LEN];
+	struct fault f = { 0 };
+
+	memcpy(key_id, present(l)->key_id, KEY_ID_LEN);
+	revoke_good(l, "{\"by\":\"key\"}");
+	revoke_good(l, "{\"by\":\"account\"}");
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	install(l, "0bb");
+	(void)retire_due(&l->works, now + RETIRE_OVERLAP_S);
+	assert_false(softadmin_has(world.admin, key_id));
+}
+
 /* The one before it still signed what is dated before the renewal: not any more. */
 static void
 of_the_one_before(void **state)
@@ -900,7 +946,7 @@ whole_or_not_at_all(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[32] = {
+	struct CMUnitTest tests[48] = {
 		LAB(by_the_account),
 		LAB(by_its_own_key),
 		LAB(survives),
@@ -912,6 +958,8 @@ main(void)
 		LAB(its_key_does_not_come_back),
 		LAB(a_request_that_cannot_be_read),
 		LAB(neither_at_once),
+		LAB(its_key_stays_until_it_is_asked),
+		LAB(its_key_goes_by_the_account),
 		LAB(of_the_one_before),
 		LAB(by_hand_alone),
 		LAB(not_in_force_at_once),
