@@ -193,8 +193,9 @@ decide_class(const struct gate *g, enum ppt ppt, struct fault *f)
 
 	if (profile == NULL || (rule->classes & 1u << profile->cls) != 0)
 		return RC_OK;
-	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL, "profile %s does not sign %s",
-	    profile->name, rule->name != NULL ? rule->name : "the base PASSporT");
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "profile %s does not sign %s: ask for %s", profile->name, ppt_text(ppt),
+	    ppt_names(1U << profile->cls).text);
 }
 
 const struct tn *
@@ -219,8 +220,9 @@ decide_rsp(const struct gate *g, const struct passport *p, struct fault *f)
 	if (p->ppt != PPT_RSP || json_object_get(p->claims, "attest") == NULL ||
 	    (g->policy.attest_in_rsp && profile != NULL && profile->attest_in_rsp))
 		return RC_OK;
-	return REFUSE(
-	    f, RC_INVALID, UNKNOWN_CLAIM, "attest", "attest has no meaning in ppt rsp");
+	return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, "attest",
+	    "attest is for ppt shaken; in rsp only profile vesper-05 with attest_in_rsp takes "
+	    "it: leave it out");
 }
 
 /* RFC 9795 section 10: iss names a signer who is not the caller (D-52). */
@@ -232,7 +234,10 @@ decide_third_party(const struct gate *g, const struct passport *p, struct fault 
 
 	if (g->third_party_iss == NULL)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
-		    "rich call data of a third party is not configured");
+		    "certificate %.20s: third_party_rcd is not set, so iss cannot stand for "
+		    "orig: "
+		    "send a number of its own without iss",
+		    g->leaf->serial);
 	if (!sp && gate_uncovered(g, p) == NULL)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
 		    "certificate %.20s: its TNAuthList covers orig, so its holder is no third "
@@ -251,8 +256,9 @@ decide_domain(const struct gate *g, const struct passport *p, struct fault *f)
 	const struct profile_rule *profile = g->policy.profile;
 
 	if (!g->policy.orig_uri || (profile != NULL && profile->cls == CLASS_SP))
-		return REFUSE(
-		    f, RC_INVALID, INVALID_CLAIM, "orig", "orig.uri is not configured");
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "orig",
+		    "certificate %.20s: orig_uri of its credential is not set: send orig.tn",
+		    g->leaf->serial);
 	if (g->leaf->dns_name != NULL &&
 	    strcasecmp(strchr(p->orig_uri, '@') + 1, g->leaf->dns_name) == 0)
 		return RC_OK;

@@ -82,7 +82,9 @@ of_third_party(const struct search *s, const struct candidate *c, struct fault *
 
 	if (!cc->third_party_rcd)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
-		    "credential '%s' has no third_party_rcd", cc->name);
+		    "credential '%.40s' of tenant '%.40s': third_party_rcd is not set, so iss "
+		    "cannot stand for orig: send a number of its own without iss",
+		    cc->name, tenant_of(s, c)->name);
 	if (c->listed && profile_rule(cc->profile)->cls == CLASS_SP)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
 		    "tenant '%s' lists orig: it is no third party", tenant_of(s, c)->name);
@@ -100,8 +102,9 @@ of_uri(const struct search *s, const struct candidate *c, struct fault *f)
 	if (config_of(s, c)->orig_uri)
 		return RC_OK;
 	return REFUSE(f, RC_INVALID, INVALID_CLAIM, "orig",
-	    "orig.uri needs authority over a domain: credential '%s' has no orig_uri",
-	    config_of(s, c)->name);
+	    "orig.uri needs authority over a domain: orig_uri of credential '%.40s' of tenant "
+	    "'%.40s' is not set: send orig.tn",
+	    config_of(s, c)->name, tenant_of(s, c)->name);
 }
 
 /* D-05 is about attestation alone: a div for a number not covered is refused (D-39). */

@@ -2313,6 +2313,17 @@ static const struct explained_case {
 	{ { "ppts of the tenant", 1011, PPT_MSG, "few", NULL, BASE("12025550160"),
 	      "no_credential", "" },
 	    NULL, "tenant 'few': ppts does not list msg: ask for one that it lists" },
+	{ { "third_party_rcd is not set", 1000, PPT_RCD, "acme", NULL,
+	      "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", "tn_not_authorized", "orig" },
+	    NULL,
+	    "credential 'main' of tenant 'acme': third_party_rcd is not set, so iss cannot "
+	    "stand for orig: send a number of its own without iss" },
+	{ { "orig_uri is not set", 1000, PPT_BASE, "acme", NULL,
+	      "{'orig':{'uri':'sip:a@b.example'},'dest':{'tn':['12125550111']}}",
+	      "invalid_claim", "orig" },
+	    NULL,
+	    "orig.uri needs authority over a domain: orig_uri of credential 'main' of tenant "
+	    "'acme' is not set: send orig.tn" },
 	{ { "no x5u", 1010, PPT_DIV, NULL, NULL, DIVERTED("12025550130"), "no_credential", "" },
 	    "{" TO(FAR, "12025550130") ",'iat':1800000000}",
 	    "credential 'main' of tenant 'byhand' conveys no x5u, which div needs" },

@@ -574,6 +574,59 @@ refusals_name_the_certificate(void **state)
 	}
 }
 
+/* What is not switched on, and what can be sent without it. */
+static void
+refusals_name_the_switch(void **state)
+{
+	static const struct {
+		enum ppt ppt;
+		const char *claims, *reason, *says;
+	} rows[] = {
+		{ PPT_SHAKEN, "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}," ATTEST "}",
+		    "no_credential",
+		    "profile atis-delegate does not sign shaken: ask for base, rcd, div, "
+		    "div-o, "
+		    "rsp, msg" },
+		{ PPT_RCD,
+		    "{'orig':{'tn':'12025550101'},'dest':{'tn':['911']},'iss':'Zorin','crn':'x'"
+		    "}",
+		    "tn_not_authorized",
+		    "certificate 7f00aa: third_party_rcd is not set, so iss cannot stand for "
+		    "orig: send a number of its own without iss" },
+		{ PPT_BASE, "{'orig':{'uri':'sip:bob@a.example'},'dest':{'tn':['911']}}",
+		    "invalid_claim",
+		    "certificate 7f00aa: orig_uri of its credential is not set: send orig.tn" },
+		{ PPT_RSP, "{'orig':{'tn':'911'},'dest':{'tn':['12025550100']},'attest':'A'}",
+		    "unknown_claim",
+		    "attest is for ppt shaken; in rsp only profile vesper-05 with "
+		    "attest_in_rsp "
+		    "takes it: leave it out" },
+	};
+	static const char *const extra[] = { "attest" };
+	const struct passport_policy prepared = {
+		.now_s = NOW, .extra_claims = extra, .extra = 1, .orig_uri = true
+	};
+	const struct gate_policy policy = { .profile = profile("atis-delegate") };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		__attribute__((cleanup(passport_done))) struct passport p = { 0 };
+		json_auto_t *claims = json_of(rows[i].claims);
+		AUTO_LEAF l;
+		AUTO(gate) *g = NULL;
+		struct fault f = { 0 };
+
+		leaf_init(&l, NUMBER, NULL);
+		snprintf(l.cert.serial, sizeof l.cert.serial, "7f00aa");
+		assert_int_equal(
+		    passport_prepare(claims, rows[i].ppt, &prepared, &p, NULL), RC_OK);
+		assert_int_equal(gate_open(&l.chain, &policy, &g, NULL), RC_OK);
+		assert_int_not_equal(gate_decide(g, &p, NOW, &f), RC_OK);
+		assert_string_equal(f.reason, rows[i].reason);
+		assert_string_equal(f.detail, rows[i].says);
+	}
+}
+
 /* ---- claims that may ride (D-51) -------------------------------------------------------- */
 
 static bool
@@ -617,7 +670,7 @@ extra_claims(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 6];
+	struct CMUnitTest tests[ARRAY_LEN(open_cases) + ARRAY_LEN(decide_cases) + 7];
 	size_t n = 0;
 
 	ROWS(tests, n, open_cases, opens);
@@ -626,6 +679,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_is_exact);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_are_a_union);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(refusals_name_the_certificate);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(refusals_name_the_switch);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(extra_claims);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(hint_where_orig_is_held);
 	return cmocka_run_group_tests(tests, NULL, NULL);
