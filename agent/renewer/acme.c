@@ -577,6 +577,20 @@ take_renewal_info(struct acme *a, const json_t *directory, struct fault *f)
 	return take_url(a, directory, "renewalInfo", &a->renewal_info, f);
 }
 
+/* Optional, too: one that is not usable is none, and what is ordered goes on. */
+static void
+take_revoke_cert(struct acme *a, const json_t *directory)
+{
+	struct fault why = { 0 };
+
+	drop(&a->revoke_cert);
+	if (json_object_get(directory, "revokeCert") == NULL)
+		return;
+	if (take_url(a, directory, "revokeCert", &a->revoke_cert, &why) != RC_OK)
+		log_event(LEVEL_WARNING, "ca_revoke_cert", "ca=%s reason=%s detail=\"%s\"",
+		    a->ca->name, why.reason, why.detail);
+}
+
 static enum rc
 read_directory(struct acme *a, const struct http_answer *http, json_t **out, struct fault *f)
 {
@@ -605,8 +619,7 @@ take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
 	TRY(take_url(a, root, "newNonce", &a->new_nonce, f));
 	TRY(take_url(a, root, "newAccount", &a->new_account, f));
 	TRY(take_url(a, root, "newOrder", &a->new_order, f));
-	if (json_object_get(root, "revokeCert") != NULL)
-		TRY(take_url(a, root, "revokeCert", &a->revoke_cert, f));
+	take_revoke_cert(a, root);
 	a->eab_required = json_is_true(
 	    json_object_get(json_object_get(root, "meta"), "externalAccountRequired"));
 	return RC_OK;

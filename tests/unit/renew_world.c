@@ -328,12 +328,14 @@ put_window(struct world *w, struct http_answer *a, const char *id)
 static void
 put_directory(struct world *w, struct http_answer *a)
 {
+	const char *revoke = w->errand.named != NULL ? w->errand.named : "\"" CA "/revoke\"";
+
 	w->looked++;
 	put_json(a, 200, "application/json",
-	    json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "newNonce", CA "/nonce", "newAccount",
+	    json_pack("{s:s, s:s, s:s, s:o*, s:s*}", "newNonce", CA "/nonce", "newAccount",
 		CA "/acct", "newOrder", CA "/new-order", "revokeCert",
-		w->errand.unnamed ? NULL : CA "/revoke", "renewalInfo",
-		w->ari ? CA "/ari" : NULL));
+		w->errand.unnamed ? NULL : json_loads(revoke, JSON_DECODE_ANY, NULL),
+		"renewalInfo", w->ari ? CA "/ari" : NULL));
 }
 
 static void

@@ -51,6 +51,7 @@ struct world_errand {
 	bool wanted, by_key;
 	const char *ca;	     /* NULL: "lab" */
 	bool unnamed;	     /* the directory has no revokeCert */
+	const char *named;   /* what it has, JSON; NULL: the right one */
 	const char *problem; /* type of the CA's refusal, NULL: it does it */
 	long status;
 	bool hangs;	  /* what is posted does not come back for long */

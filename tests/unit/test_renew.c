@@ -1325,24 +1325,29 @@ static struct errand_case {
 	    "acme_bad_reason" },
 	{ "not its certificate", { .problem = "malformed", .status = 404 }, "acme_malformed" },
 	{ "no revokeCert", { .unnamed = true }, "acme_directory" },
+	{ "a revokeCert that is null", { .named = "null" }, "acme_directory" },
+	{ "a revokeCert that is no text", { .named = "[5]" }, "acme_directory" },
+	{ "a revokeCert of another origin", { .named = "\"https://other.example/revoke\"" },
+	    "acme_directory" },
 };
 
 static void
 errand(void **state)
 {
 	const struct errand_case *c = *state;
+	unsigned posts = c->errand.unnamed || c->errand.named != NULL ? 0 : 1;
 	struct world w;
 
 	world_open(&w, 1);
-	w.errand.unnamed = c->errand.unnamed; /* the directory is read once */
+	w.errand = c->errand; /* the directory is read once, and orders go on without */
 	ask_errand(&w, c->errand);
 	assert_true(world_until(&w, errand_is_over, 5));
 	assert_string_equal(w.errand.reason, c->reason);
-	assert_int_equal(w.errand.posts, c->errand.unnamed ? 0 : 1);
+	assert_int_equal(w.errand.posts, posts);
 	assert_int_equal(w.errand.kid_was_null, c->errand.by_key);
 	world_pass(&w, 200);
 	assert_int_equal(w.errand.told, 1);
-	assert_int_equal(w.errand.posts, c->errand.unnamed ? 0 : 1);
+	assert_int_equal(w.errand.posts, posts);
 	world_close(&w);
 }
 
