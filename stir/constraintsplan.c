@@ -370,7 +370,8 @@ judge_commit(const struct constraints_plan *plan, const struct entry *e,
 		return RC_OK;
 	if (salt.len == 0)
 		return REFUSE(f, RC_DENIED, COMMITMENT_NOT_PROVABLE, path_text(e).text,
-		    "permittedValues of %s commits to it, and its salt is not here",
+		    "permittedValues of %s commits to it, and its salt is not here: leave it "
+		    "out",
 		    constraints_form_name(plan->c->form));
 	TRY(judge_salt(plan, e, salt, f));
 	TRY(privacy_digest(salt, value, digest, f));

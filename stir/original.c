@@ -247,7 +247,8 @@ originals_read(const struct span *token, size_t n, struct originals **out, struc
 	for (size_t i = 0; i < n; i++)
 		TRY(add(o, token[i], f));
 	if (o->links == 0)
-		return REFUSE(f, RC_INVALID, MISSING_ORIGINAL, "original", "there is none");
+		return REFUSE(f, RC_INVALID, MISSING_ORIGINAL, "original",
+		    "there is none: send the PASSporT that this one answers");
 	TRY(put_roots_first(o, f));
 	TRY(put_diversions(o, f));
 	*out = TAKE(o);
@@ -418,7 +419,9 @@ verify_link(const struct link *l, const struct original_policy *policy, size_t *
 	in.to_failure = chained; /* else not every step counts */
 	if (!chained && policy->check == ORIGINAL_CACHED)
 		return REFUSE(f, RC_DENIED, ORIGINAL_INVALID, "original",
-		    "no x5c, and the chain of its x5u is not known beforehand");
+		    "no x5c, and the chain of its x5u is not known beforehand: original_check "
+		    "= "
+		    "cached wants it in x5c or original_chains");
 	before = chained && policy->remembered != NULL &&
 		 policy->remembered(policy->arg, in.token, in.chain);
 	if (!before)

@@ -371,11 +371,13 @@ read_iat(const json_t *iat, const struct ppt_rule *rule, const struct passport_p
 		past_s = policy->iat_diverted_s; /* RFC 8946 section 3, D-21 */
 	/* Integers are below 2^53, so neither sum can overflow. */
 	if (iat_s < policy->now_s - past_s)
-		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s old",
-		    (long long)(policy->now_s - iat_s));
+		return REFUSE(f, RC_INVALID, STALE_IAT, "iat",
+		    "iat is %lld s old, at most %lld are taken",
+		    (long long)(policy->now_s - iat_s), (long long)past_s);
 	if (iat_s > policy->now_s + policy->iat_future_s)
-		return REFUSE(f, RC_INVALID, STALE_IAT, "iat", "iat is %lld s ahead",
-		    (long long)(iat_s - policy->now_s));
+		return REFUSE(f, RC_INVALID, STALE_IAT, "iat",
+		    "iat is %lld s ahead, at most %lld are taken",
+		    (long long)(iat_s - policy->now_s), (long long)policy->iat_future_s);
 	*out = iat_s;
 	return RC_OK;
 }

@@ -374,7 +374,8 @@ ppt_find(const char *name, enum ppt *out, struct fault *f)
 			return RC_OK;
 		}
 	}
-	return REFUSE(f, RC_INVALID, UNSUPPORTED_PPT, NULL, "this ppt is not supported");
+	return REFUSE(f, RC_INVALID, UNSUPPORTED_PPT, NULL,
+	    "this ppt is not supported: those that are: %s", ppt_names(~0U).text);
 }
 
 static const struct claim_rule *
@@ -460,9 +461,14 @@ ppt_check_namespaces(
 	const json_t *auth = json_object_get(json_object_get(claims, "rph"), "auth");
 
 	for (size_t i = 0; i < json_array_size(auth); i++) {
-		if (!is_within_any(namespaces, n, jtext_span(json_array_get(auth, i))))
+		struct span r_value = jtext_span(json_array_get(auth, i));
+
+		if (!is_within_any(namespaces, n, r_value))
 			return REFUSE(f, RC_DENIED, RPH_NOT_ALLOWED, "rph",
-			    "rph_namespaces of the credential does not name it");
+			    "priority '%.*s' is outside rph_namespaces of the credential: send "
+			    "one inside",
+			    (int)(r_value.len < 20 ? r_value.len : 20),
+			    (const char *)r_value.ptr);
 	}
 	return RC_OK;
 }

@@ -468,9 +468,12 @@ check_ref(const struct uri_ref *ref, const json_t *rcdi, const struct rcd_conten
 	TRY(rcd_digest_parse(jtext_span(json_object_get(rcdi, ref->pointer)), &want, f));
 	if (is_known(k->known, k->n, ref->uri, &want) || (nothing && k->trust))
 		return RC_OK;
-	return REFUSE(f, RC_DENIED, RCD_CONTENT_UNKNOWN, "rcdi", "%s: %s", ref->pointer,
-	    nothing ? "nothing is known of this content"
-		    : "the digest is not one that is known of this content");
+	return REFUSE(f, RC_DENIED, RCD_CONTENT_UNKNOWN, "rcdi", "%.60s: %s", ref->pointer,
+	    nothing
+		? "nothing is known of this content: refer to what rcd_content of the "
+		  "credential names"
+		: "the digest is not one that is known of this content: send that of what is "
+		  "there now");
 }
 
 static enum rc

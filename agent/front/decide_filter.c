@@ -180,9 +180,9 @@ of_originator(const struct search *s, const struct candidate *c, struct fault *f
 			return RC_OK;
 	}
 	return REFUSE(f, RC_DENIED, ORIGINATOR_NOT_LISTED, NULL,
-	    "the certificate of credential '%s' names originating providers, and none of the "
-	    "tenant's caller_spc is among them",
-	    config_of(s, c)->name);
+	    "certificate %.20s: its TNAuthList names originating providers, none of them in "
+	    "caller_spc of tenant '%.40s'",
+	    credential->chain->cert[0]->serial, tenant_of(s, c)->name);
 }
 
 static bool
@@ -212,8 +212,9 @@ of_claims(const struct search *s, const struct candidate *c, struct fault *f)
 		    is_extra(config_of(s, c), credential_of(s, c), name))
 			continue;
 		return REFUSE(f, RC_INVALID, UNKNOWN_CLAIM, name,
-		    "neither the ppt nor credential '%s' knows the claim",
-		    config_of(s, c)->name);
+		    "%s does not define it, and neither extra_claims of credential '%.40s' nor "
+		    "its certificate names it: leave it out",
+		    ppt_text(s->r->ppt), config_of(s, c)->name);
 	}
 	return RC_OK;
 }

@@ -65,20 +65,20 @@ policy_ppts_passed(const struct config_tenant *t, const struct config_credential
 }
 
 static enum rc
-check_dests(
-    const struct tnset *allowed, const char *whose, const struct passport *p, struct fault *f)
+check_dests(const struct tnset *allowed, const char *what, const char *name,
+    const struct passport *p, struct fault *f)
 {
 	if (allowed == NULL)
 		return RC_OK;
 	for (size_t i = 0; i < p->dests; i++) {
 		if (!tnset_has(allowed, tn_key(&p->dest[i])))
 			return REFUSE(f, RC_DENIED, DEST_NOT_ALLOWED, "dest",
-			    "%s is not among the destinations of the %s",
-			    tn_mask(&p->dest[i]).text, whose);
+			    "%s is not in dests of %s '%.40s': call a number that is",
+			    tn_mask(&p->dest[i]).text, what, name);
 	}
 	if (json_object_get(json_object_get(p->claims, "dest"), "uri") != NULL)
 		return REFUSE(f, RC_DENIED, DEST_NOT_ALLOWED, "dest",
-		    "the %s has a list of destinations, which are numbers", whose);
+		    "dests of %s '%.40s' lists numbers alone: leave dest.uri out", what, name);
 	return RC_OK;
 }
 
@@ -86,8 +86,8 @@ enum rc
 policy_dests(const struct config_tenant *t, const struct config_credential *c,
     const struct passport *p, struct fault *f)
 {
-	TRY(check_dests(t->dests, "tenant", p, f));
-	return check_dests(c->dests, "credential", p, f);
+	TRY(check_dests(t->dests, "tenant", t->name, p, f));
+	return check_dests(c->dests, "credential", c->name, p, f);
 }
 
 char
@@ -150,18 +150,18 @@ best_rule(const struct config_tenant *t, const struct config_credential *c,
 }
 
 static enum rc
-above_cap(const struct attest_rule *rule, const struct attest_evidence *e, char asked,
-    struct fault *f)
+above_cap(const struct config_tenant *t, const struct attest_rule *rule,
+    const struct attest_evidence *e, char asked, struct fault *f)
 {
 	const char *why = e->unproven != NULL ? e->unproven : "";
 
 	if (rule->most == 0)
 		return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
-		    "no rule of the tenant grants an attestation here%s%s",
+		    "tenant '%.40s': no rule grants an attestation here%s%s", t->name,
 		    why[0] != 0 ? "; " : "", why);
 	return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
-	    "attest %c is above %c, the most that the rule '%s' grants%s%s", asked, rule->most,
-	    rule->name, why[0] != 0 ? "; " : "", why);
+	    "tenant '%.40s': rule '%s' grants %c at most, not %c: ask for %c or less%s%s",
+	    t->name, rule->name, rule->most, asked, rule->most, why[0] != 0 ? "; " : "", why);
 }
 
 enum rc
@@ -174,12 +174,13 @@ policy_attest(const struct config_tenant *t, const struct config_credential *c,
 		return RC_OK;
 	if (!t->attestation.set && t->attest_max == 0)
 		return REFUSE(f, RC_DENIED, ATTEST_NOT_ALLOWED, "attest",
-		    "the tenant may not have shaken signed: neither attestation nor attest_max "
-		    "is set");
+		    "tenant '%.40s' may not have shaken signed: neither attestation nor "
+		    "attest_max is set",
+		    t->name);
 	rule = best_rule(t, c, e);
 	*out = (struct attest_verdict){ asked, 0, rule.name };
 	if (rule.most == 0 || (says_more(asked, rule.most) && !t->attestation.lower))
-		return above_cap(&rule, e, asked, f);
+		return above_cap(t, &rule, e, asked, f);
 	out->granted = says_more(asked, rule.most) ? rule.most : asked;
 	return RC_OK;
 }
@@ -281,7 +282,7 @@ policy_adopt(struct policy *p, const struct credset *set, int64_t now_ms, struct
 
 /* burst: thousandths of a request that the bucket holds. */
 static enum rc
-take(struct bucket *b, int64_t burst, int64_t now_ms, struct fault *f)
+take(struct bucket *b, int64_t burst, int64_t now_ms, const char *whose, struct fault *f)
 {
 	int64_t passed_ms = now_ms - b->at_ms;
 
@@ -295,8 +296,9 @@ take(struct bucket *b, int64_t burst, int64_t now_ms, struct fault *f)
 		b->at_ms = now_ms;
 	}
 	if (b->level < 1000)
-		return REFUSE(
-		    f, RC_BUSY, RATE_LIMITED, NULL, "more than %u requests a second", b->rate);
+		return REFUSE(f, RC_BUSY, RATE_LIMITED, NULL,
+		    "%s%s%.40s%s: at most %u a second", whose, b->tenant != NULL ? " '" : "",
+		    b->tenant != NULL ? b->tenant : "", b->tenant != NULL ? "'" : "", b->rate);
 	b->level -= 1000;
 	return RC_OK;
 }
@@ -311,13 +313,14 @@ policy_take(struct policy *p, size_t tenant, int64_t now_ms, struct fault *f)
 	b = &p->bucket[tenant];
 	if (b->rate == 0)
 		return RC_OK;
-	return take(b, (int64_t)b->rate * 1000, now_ms, f);
+	return take(b, (int64_t)b->rate * 1000, now_ms, "rate of tenant", f);
 }
 
 enum rc
 policy_take_stranger(struct policy *p, int64_t now_ms, struct fault *f)
 {
-	return take(&p->stranger, POLICY_STRANGER_BURST * 1000, now_ms, f);
+	return take(&p->stranger, POLICY_STRANGER_BURST * 1000, now_ms,
+	    "requests of users that no tenant allows", f);
 }
 
 /* The user's own, else a full one in the place of whoever was refused longest ago. */
@@ -344,7 +347,8 @@ bucket_of(struct policy *p, uid_t uid, int64_t now_ms)
 enum rc
 policy_take_caller(struct policy *p, uid_t uid, int64_t now_ms, struct fault *f)
 {
-	return take(bucket_of(p, uid, now_ms), POLICY_CALLER_BURST * INT64_C(1000), now_ms, f);
+	return take(bucket_of(p, uid, now_ms), POLICY_CALLER_BURST * INT64_C(1000), now_ms,
+	    "refusals of one user", f);
 }
 
 const uint32_t *

@@ -721,7 +721,8 @@ static struct detail_case {
 	    "{'p':[['pid#commit-sha-256','" C_ACME "'],['pid#salt-sha-256','" H_OTHER "']]}",
 	    "{'pid':'shown'}", "another salt", CONSTRAINTS_JWT, ASSERT },
 	{ "no salt: no digest", "{'p':[['other#commit-sha-256','" C_ACME "']]}",
-	    "{'other':'shown'}", "its salt is not here", CONSTRAINTS_JWT, ASSERT },
+	    "{'other':'shown'}", "its salt is not here: leave it out", CONSTRAINTS_JWT,
+	    ASSERT },
 };
 
 static void

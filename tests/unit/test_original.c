@@ -151,7 +151,7 @@ static struct read_case {
 	{ "one of several destinations is diverted", "mc", 2, true, NULL, NULL },
 	{ "dest is a URI", "u", 1, false, NULL, NULL },
 
-	{ "none", "", 0, false, "missing_original", "none" },
+	{ "none", "", 0, false, "missing_original", "send the PASSporT that this one answers" },
 	{ "div alone", "c", 0, false, "original_mismatch", "itself is missing" },
 	{ "another orig", "bx", 0, false, "original_mismatch", "different orig" },
 	{ "another dest", "by", 0, false, "original_mismatch", "different dest" },
@@ -340,7 +340,9 @@ static struct verify_case {
 	{ "old, x5u alone", 'b', 0, 3 * 3600 + 1, -1, "old" },
 	{ "signed by another (RFC 8946 s4.1)", 'b', X5C | OTHER_KEY, 0, -1, "signature" },
 	{ "known, signed by another", 'b', KNOWN | OTHER_KEY, 0, -1, "signature" },
-	{ "cached: not known", 'b', CACHED, 0, -1, "not known" },
+	{ "cached: not known", 'b', CACHED, 0, -1,
+	    "not known beforehand: original_check = cached wants it in x5c or "
+	    "original_chains" },
 	{ "no anchors", 'b', X5C | NO_ANCHORS, 0, -1, "anchor" },
 	{ "no anchors, another's signature", 'b', X5C | NO_ANCHORS | CHECK_ONLY | OTHER_KEY, 0,
 	    -1, "signature" },

@@ -20,6 +20,8 @@ finds_types(void **state)
 
 		assert_int_equal(ppt_find(unknown[i], &p, &f), RC_INVALID);
 		assert_string_equal(f.reason, "unsupported_ppt");
+		assert_non_null(
+		    strstr(f.detail, "base, shaken, rcd, div, div-o, rsp, msg, rph"));
 	}
 }
 

@@ -480,9 +480,9 @@ static struct content_case {
 	{ "no rcdi, nothing claimed", "{'rcd':{" NAM "," ICN "}}", NOTHING, NULL, RC_OK },
 	{ "inline only", RCD(NAM, "'/nam':'" D_NAM "'"), NOTHING, NULL, RC_OK },
 	{ "D-41: nothing known", RCD(NAM "," ICN, "'/icn':'" D_PHOTO "'"), NOTHING,
-	    "/icn: nothing is known", RC_OK },
+	    "/icn: nothing is known of this content: refer to what rcd_content", RC_OK },
 	{ "D-41: another digest", RCD(NAM "," ICN, "'/icn':'" D_LOGO "'"), IMAGES,
-	    "/icn: the digest", RC_OK },
+	    "/icn: the digest is not one that is known of this content: send that of", RC_OK },
 	{ "digest of another algorithm",
 	    RCD(NAM "," ICN, "'/icn':'sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/"
 			     "529l+9Ua0vFImLlb'"),
