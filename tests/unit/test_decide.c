@@ -430,7 +430,8 @@ static struct decide_case {
 	enum ppt ppt;
 	const char *tenant, *credential, *claims;
 	const char *reason; /* NULL: allowed */
-	const char *is; /* "tenant/credential" when allowed; the claim when refused, or NULL */
+	const char
+	    *is; /* "tenant/credential" when allowed; the claim when refused; NULL: none */
 } cases[] = {
 	{ "by its number", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL, "acme/main" },
 	{ "written with signs", 1000, PPT_BASE, NULL, NULL, BASE("+1 (202) 555-0100"), NULL,
@@ -681,8 +682,7 @@ decides(void **state)
 	} else {
 		assert_int_not_equal(rc, RC_OK);
 		assert_string_equal(f.reason, c->reason);
-		if (c->is != NULL)
-			assert_string_equal(f.claim, c->is);
+		assert_string_equal(f.claim, c->is != NULL ? c->is : "");
 		assert_null(d.credential);
 		assert_null(strstr(f.detail, "55501")); /* never a whole number */
 	}
@@ -719,21 +719,23 @@ dry_run_is_silent(void **state)
 }
 
 static void
-refused_with(struct fixture *x, const struct decide_case *c, int64_t now_s, const char *reason)
+refused_with(struct fixture *x, const struct decide_case *c, int64_t now_s, const char *reason,
+    const char *claim)
 {
 	struct decision d = { 0 };
 	struct fault f = { 0 };
 
 	assert_int_not_equal(run(x, c, now_s, &d, &f), RC_OK);
 	assert_string_equal(f.reason, reason);
+	assert_string_equal(f.claim, claim);
 	decide_done(&d);
 }
 
 static void
 clock_before_release(void **state)
 {
-	refused_with(*state, &plain, DECIDE_RELEASE_S - 1, "clock_not_credible");
-	refused_with(*state, &plain, 0, "clock_not_credible");
+	refused_with(*state, &plain, DECIDE_RELEASE_S - 1, "clock_not_credible", "");
+	refused_with(*state, &plain, 0, "clock_not_credible", "");
 }
 
 static void
@@ -743,20 +745,20 @@ signer_not_ready(void **state)
 	struct decide_case wrong = plain, expired = plain;
 
 	x->key_ready = false;
-	refused_with(x, &plain, NOW, "hsm_unavailable");
+	refused_with(x, &plain, NOW, "hsm_unavailable", "");
 	wrong.claims = BASE("13035550199");
-	refused_with(x, &wrong, NOW, "tn_not_authorized"); /* health is last */
+	refused_with(x, &wrong, NOW, "tn_not_authorized", "orig"); /* health is last */
 	expired.uid = 1004;
 	expired.claims = BASE("12025550150");
-	refused_with(x, &expired, NOW, "credential_expired");
+	refused_with(x, &expired, NOW, "credential_expired", "");
 	x->key_ready = true;
 }
 
 static void
 not_yet_valid(void **state)
 {
-	refused_with(*state, &plain, NOW - 2 * DAY, "credential_expired");
-	refused_with(*state, &plain, NOW + DAY + 1, "credential_expired");
+	refused_with(*state, &plain, NOW - 2 * DAY, "credential_expired", "");
+	refused_with(*state, &plain, NOW + DAY + 1, "credential_expired", "");
 }
 
 static void
@@ -774,6 +776,7 @@ identity_needed(void **state)
 	r.needs_identity = true;
 	assert_int_not_equal(run_as(x, &who, &r, NOW, &d, &f), RC_OK);
 	assert_string_equal(f.reason, "no_credential");
+	assert_string_equal(f.claim, "");
 	decide_done(&d);
 }
 
@@ -791,12 +794,12 @@ rates(void **state)
 		assert_int_equal(run(x, &c, NOW, &d, &f), RC_OK);
 		decide_done(&d);
 	}
-	refused_with(x, &c, NOW, "rate_limited");
+	refused_with(x, &c, NOW, "rate_limited", "");
 	/* Refused requests count as well, and the named tenant is the same bucket. */
 	c.tenant = "few";
-	refused_with(x, &c, NOW, "rate_limited");
+	refused_with(x, &c, NOW, "rate_limited", "");
 	c.claims = "{}"; /* and so do those that no tenant's number is looked up for */
-	refused_with(x, &c, NOW, "rate_limited");
+	refused_with(x, &c, NOW, "rate_limited", "");
 	assert_int_equal(policy_take(x->policy, 4, 499, &f), RC_BUSY);
 	f = (struct fault){ 0 };
 	assert_int_equal(policy_take(x->policy, 4, 500, &f), RC_OK);
@@ -909,7 +912,7 @@ guesses_cost(void **state)
 	refused_under(x, &wrong, "value_not_permitted", "acme");
 	refused_under(x, &wrong, "value_not_permitted", "acme");
 	refused_under(x, &wrong, "rate_limited", "acme");
-	refused_with(x, &right, NOW, "rate_limited");
+	refused_with(x, &right, NOW, "rate_limited", "");
 	set_rate(x, "acme", 0);
 	refused_under(x, &wrong, "value_not_permitted", "acme");
 	/* Counted before, and so once. */
@@ -1029,10 +1032,10 @@ too_old_a_list(void **state)
 	list->fetched_at_s = NOW - 600;
 	assert_int_equal(run(x, &far, NOW, &d, NULL), RC_OK);
 	decide_done(&d);
-	refused_with(x, &neither, NOW, "number_pending");
+	refused_with(x, &neither, NOW, "number_pending", "orig");
 	list->fetched_at_s = NOW - 601;
-	refused_with(x, &far, NOW, "credential_unusable");
-	refused_with(x, &neither, NOW, "number_pending");
+	refused_with(x, &far, NOW, "credential_unusable", "orig");
+	refused_with(x, &neither, NOW, "number_pending", "orig");
 	assert_int_equal(run(x, &near, NOW, &d, NULL), RC_OK);
 	decide_done(&d);
 }
@@ -1066,7 +1069,7 @@ iat_windows(void **state)
 		if (rows[i].good)
 			passes(x, &c);
 		else
-			refused_with(x, &c, NOW, "stale_iat");
+			refused_with(x, &c, NOW, "stale_iat", "iat");
 	}
 }
 
@@ -1080,15 +1083,15 @@ content_on_trust(void **state)
 
 	c.uid = 1016;
 	c.claims = MORE("12025550194", RCD("https://example.com/x.png", D_ICON));
-	refused_with(x, &c, NOW, "rcd_content_unknown");
+	refused_with(x, &c, NOW, "rcd_content_unknown", "rcdi");
 	pins->credential[0].trust_content = true;
 	passes(x, &c);
 	c.claims = MORE("12025550194", RCD(ICON, D_ICON));
 	passes(x, &c);
 	c.claims = MORE("12025550194", RCD(ICON, D_OTHER)); /* something else is known of it */
-	refused_with(x, &c, NOW, "rcd_content_unknown");
+	refused_with(x, &c, NOW, "rcd_content_unknown", "rcdi");
 	c.claims = MORE("12025550194", "'rcd':{'nam':'Q'},'rcdi':{'/nam':'" D_ICON "'}");
-	refused_with(x, &c, NOW, "invalid_claim");
+	refused_with(x, &c, NOW, "invalid_claim", "rcdi");
 }
 
 /* ---- one credential in two tokens ---- */
@@ -1152,7 +1155,7 @@ copies_of_one(void **state)
 		}
 		x->turn = row->turn;
 		if (row->is[0] == 0) {
-			refused_with(x, &c, NOW, "ambiguous_credential");
+			refused_with(x, &c, NOW, "ambiguous_credential", "");
 			continue;
 		}
 		if (run(x, &c, NOW, &d, &f) != RC_OK)
@@ -1196,7 +1199,7 @@ a_copy_that_may_not(void **state)
 	assert_int_equal(d.others, 1);
 	decide_done(&d);
 	x->down[0] = x->down[1] = true;
-	refused_with(x, &c, NOW, "hsm_unavailable");
+	refused_with(x, &c, NOW, "hsm_unavailable", "");
 }
 
 static void
@@ -1218,33 +1221,33 @@ not_loaded_yet(void **state)
 	static const struct {
 		const char *tenant, *name;
 		struct decide_case c;
-		const char *reason;
+		const char *reason, *claim;
 	} rows[] = {
 		{ "acme", "main", { "", 1000, PPT_BASE, NULL, NULL, BASE(N0), NULL, NULL },
-		    "overloaded" },
+		    "overloaded", "" },
 		{ "acme", "main", { "", 1000, PPT_BASE, "acme", "main", BASE(N0), NULL, NULL },
-		    "overloaded" },
+		    "overloaded", "" },
 		{ "acme", "main",
 		    { "", 1000, PPT_BASE, NULL, NULL, MORE(N0, "'nothing':1"), NULL, NULL },
-		    "overloaded" },
+		    "overloaded", "" },
 		{ "osp", "main",
 		    { "", 1000, PPT_SHAKEN, NULL, NULL, SHAKEN(N0, "B"), NULL, NULL },
-		    "overloaded" },
+		    "overloaded", "" },
 		{ "both", "two",
 		    { "", 1007, PPT_BASE, NULL, NULL, BASE("12025550120"), NULL, NULL },
-		    "overloaded" },
+		    "overloaded", "" },
 		{ "rank", "low",
 		    { "", 1008, PPT_BASE, NULL, NULL, BASE("12025550140"), NULL, NULL },
-		    "overloaded" },
+		    "overloaded", "" },
 		{ "acme", "main", { "", 9, PPT_BASE, NULL, NULL, BASE(N0), NULL, NULL },
-		    "caller_not_allowed" },
+		    "caller_not_allowed", "" },
 		{ "acme", "main", { "", 1000, PPT_BASE, NULL, NULL, BASE("12a"), NULL, NULL },
-		    "invalid_tn" },
+		    "invalid_tn", "orig" },
 		{ "acme", "main",
 		    { "", 1000, PPT_BASE, "acme", NULL, BASE("13035550100"), NULL, NULL },
-		    "tn_not_authorized" },
+		    "tn_not_authorized", "orig" },
 		{ "acme", "main", { "", 1000, PPT_BASE, "acme", "other", BASE(N0), NULL, NULL },
-		    "no_credential" },
+		    "no_credential", "" },
 	};
 	struct fixture *x = *state;
 
@@ -1252,7 +1255,7 @@ not_loaded_yet(void **state)
 		struct credset_place at = { 0 };
 
 		set_state(x, rows[i].tenant, rows[i].name, CREDENTIAL_LOADING);
-		refused_with(x, &rows[i].c, NOW, rows[i].reason);
+		refused_with(x, &rows[i].c, NOW, rows[i].reason, rows[i].claim);
 		set_state(x, rows[i].tenant, rows[i].name, CREDENTIAL_READY);
 		assert_true(credset_find(x->set, rows[i].tenant, rows[i].name, &at));
 		/* Who waits for it has it loaded next. */
@@ -1282,22 +1285,22 @@ origin_is_a_uri(void **state)
 	cc = &config_in(x)->tenant[at.tenant].credential[at.credential];
 	c.claims = "{'orig':{'uri':'sip:a@b.example'},'dest':{'tn':['12125550111']}}";
 	c.tenant = "acme";
-	refused_with(x, &c, NOW, "invalid_claim");
+	refused_with(x, &c, NOW, "invalid_claim", "orig");
 	cc->orig_uri = true;
-	refused_with(x, &c, NOW, "invalid_claim"); /* the gate was opened without */
+	refused_with(x, &c, NOW, "invalid_claim", "orig"); /* the gate was opened without */
 	gate_free(mine->gate);
 	mine->gate = NULL;
 	assert_int_equal(gate_open(mine->chain, &policy, &mine->gate, NULL), RC_OK);
-	refused_with(x, &c, NOW, "tn_not_authorized");
+	refused_with(x, &c, NOW, "tn_not_authorized", "orig");
 	leaf->dns_name = copy("b.example"); /* freed with it */
 	passes(x, &c);
 	cc->orig_uri = false;
-	refused_with(x, &c, NOW, "invalid_claim");
+	refused_with(x, &c, NOW, "invalid_claim", "orig");
 	cc->orig_uri = true;
 	c.tenant = NULL;
-	refused_with(x, &c, NOW, "invalid_claim"); /* several tenants */
+	refused_with(x, &c, NOW, "invalid_claim", "orig"); /* several tenants */
 	c.uid = 9;
-	refused_with(x, &c, NOW, "caller_not_allowed");
+	refused_with(x, &c, NOW, "caller_not_allowed", "");
 }
 
 /* Any extension of the certificate stands for the one that has no number yet. */
@@ -1369,23 +1372,25 @@ static struct granted_case {
 	const char *claims;
 	const char *delegate; /* claims of a base PASSporT of acme's; NULL: none */
 	const char *reason;   /* NULL: signed */
+	const char *claim;
 	char granted;
 	const char *rule;
 } granted_cases[] = {
-	{ "as the list says", SHAKEN("12025550196", "B"), NULL, NULL, 'B', "listed" },
+	{ "as the list says", SHAKEN("12025550196", "B"), NULL, NULL, NULL, 'B', "listed" },
 	{ "lowered to what the list says (RFC 8588 s4)", SHAKEN("12025550196", "A"), NULL, NULL,
-	    'B', "listed" },
-	{ "an unlisted number of a delegate of this call", SHAKEN(N0, "A"), BASE(N0), NULL, 'A',
-	    "delegate_proof" },
+	    NULL, 'B', "listed" },
+	{ "an unlisted number of a delegate of this call", SHAKEN(N0, "A"), BASE(N0), NULL,
+	    NULL, 'A', "delegate_proof" },
 	{ "a delegate of another call", SHAKEN(N0, "A"),
-	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}}", "tn_not_authorized", 0,
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}}", "tn_not_authorized", "orig",
+	    0, NULL },
+	{ "an unlisted number alone", SHAKEN(N0, "A"), NULL, "tn_not_authorized", "orig", 0,
 	    NULL },
-	{ "an unlisted number alone", SHAKEN(N0, "A"), NULL, "tn_not_authorized", 0, NULL },
 	/* The certificate permits A and B. */
 	{ "what is lowered is judged again", SHAKEN("12025550199", "A"), NULL,
-	    "value_not_permitted", 0, NULL },
+	    "value_not_permitted", "attest", 0, NULL },
 	{ "what the certificate forbids is not signed", SHAKEN("12025550196", "C"), NULL,
-	    "value_not_permitted", 0, NULL },
+	    "value_not_permitted", "attest", 0, NULL },
 };
 
 static enum rc
@@ -1423,6 +1428,7 @@ grants(void **state)
 	} else {
 		assert_non_null(c->reason);
 		assert_string_equal(f.reason, c->reason);
+		assert_string_equal(f.claim, c->claim);
 	}
 	decide_done(&d);
 	decide_done(&delegate);
@@ -1436,29 +1442,30 @@ static struct supplied_case {
 	enum rc rc; /* of its verification */
 	const char *
 	    delegate; /* RC_OK: its claims, canonical; else why not; NULL: it was not verified */
-	const char *reason, *detail; /* NULL: signed */
+	const char *reason, *claim, *detail; /* NULL: signed */
 	char granted;
 } supplied_cases[] = {
-	{ "proves an unlisted number", SHAKEN(N0, "A"), RC_OK, BASE(N0), NULL, NULL, 'A' },
+	{ "proves an unlisted number", SHAKEN(N0, "A"), RC_OK, BASE(N0), NULL, NULL, NULL,
+	    'A' },
 	{ "of another number", SHAKEN(N0, "A"), RC_OK, BASE("12025550101"), "tn_not_authorized",
-	    "not among those", 0 },
+	    "orig", "not among those", 0 },
 	{ "of another destination", SHAKEN(N0, "A"), RC_OK,
-	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}}", "tn_not_authorized",
+	    "{'orig':{'tn':'12025550100'},'dest':{'tn':['911']}}", "tn_not_authorized", "orig",
 	    "not among those", 0 },
-	{ "proves nothing", SHAKEN(N0, "A"), RC_DENIED, "bad", "tn_not_authorized",
+	{ "proves nothing", SHAKEN(N0, "A"), RC_DENIED, "bad", "tn_not_authorized", "orig",
 	    "not among those", 0 },
 	{ "proves nothing, and the list says enough", SHAKEN("12025550196", "B"), RC_DENIED,
-	    "bad", NULL, NULL, 'B' },
+	    "bad", NULL, NULL, NULL, 'B' },
 	{ "proves nothing, and is lowered", SHAKEN("12025550196", "A"), RC_DENIED, "bad", NULL,
-	    NULL, 'B' },
+	    NULL, NULL, 'B' },
 	{ "proves a listed number", SHAKEN("12025550196", "A"), RC_OK, BASE("12025550196"),
-	    NULL, NULL, 'A' },
-	{ "was not verified in time", SHAKEN(N0, "A"), RC_TIMEOUT, "late", "overloaded", "late",
-	    0 },
-	{ "found no room", SHAKEN("12025550196", "B"), RC_BUSY, "full", "overloaded", "full",
-	    0 },
+	    NULL, NULL, NULL, 'A' },
+	{ "was not verified in time", SHAKEN(N0, "A"), RC_TIMEOUT, "late", "overloaded",
+	    "delegate", "late", 0 },
+	{ "found no room", SHAKEN("12025550196", "B"), RC_BUSY, "full", "overloaded",
+	    "delegate", "full", 0 },
 	{ "was not verified at all", SHAKEN("12025550196", "B"), RC_OK, NULL, "overloaded",
-	    "not verified", 0 },
+	    "delegate", "not verified", 0 },
 };
 
 static void
@@ -1492,6 +1499,7 @@ supplied(void **state)
 	} else {
 		assert_int_not_equal(rc, RC_OK);
 		assert_string_equal(f.reason, c->reason);
+		assert_string_equal(f.claim, c->claim);
 		assert_non_null(strstr(f.detail, c->detail));
 	}
 	decide_done(&d);
@@ -1930,6 +1938,10 @@ static const struct decide_case watched = { "", 1019, PPT_SHAKEN, NULL, NULL, BR
 static void
 lets_pass_what_it_observes(void **state)
 {
+	static const char *const claims[] = { [OBSERVE_ATTEST] = "attest",
+		[OBSERVE_DESTS] = "dest",
+		[OBSERVE_PPTS] = "",
+		[OBSERVE_RATE] = "" };
 	static const char *const reasons[] = { [OBSERVE_ATTEST] = "attest_not_allowed",
 		[OBSERVE_DESTS] = "dest_not_allowed",
 		[OBSERVE_PPTS] = "no_credential",
@@ -1949,12 +1961,13 @@ lets_pass_what_it_observes(void **state)
 	assert_int_equal(d.observeds, OBSERVE__COUNT);
 	for (size_t i = 0; i < d.observeds; i++) {
 		assert_string_equal(d.observed[i].why.reason, reasons[d.observed[i].rule]);
+		assert_string_equal(d.observed[i].why.claim, claims[d.observed[i].rule]);
 		assert_null(strstr(d.observed[i].why.detail, "125551"));
 	}
 	decide_done(&d);
 	for (unsigned i = 0; i < OBSERVE__COUNT; i++) { /* each by itself is enforced */
 		set_observe(x, ((1u << OBSERVE__COUNT) - 1) & ~(1u << i));
-		refused_with(x, &watched, NOW, reasons[i]);
+		refused_with(x, &watched, NOW, reasons[i], claims[i]);
 	}
 	set_observe(x, 0);
 }
@@ -2026,15 +2039,15 @@ static void
 never_observes_authority(void **state)
 {
 	static const struct {
-		const char *claims, *reason;
+		const char *claims, *reason, *claim;
 		enum ppt ppt;
 	} rows[] = {
-		{ SHAKEN("13035550100", "A"), "attest_not_allowed", PPT_SHAKEN },
-		{ SHAKEN("13035550100", "B"), "attest_not_allowed", PPT_SHAKEN },
-		{ BASE("12025550198"), "no_credential", PPT_BASE },
-		{ MORE("12025550198", "'attest':'A','foo':1," ORIGID), "unknown_claim",
+		{ SHAKEN("13035550100", "A"), "attest_not_allowed", "attest", PPT_SHAKEN },
+		{ SHAKEN("13035550100", "B"), "attest_not_allowed", "attest", PPT_SHAKEN },
+		{ BASE("12025550198"), "no_credential", "", PPT_BASE },
+		{ MORE("12025550198", "'attest':'A','foo':1," ORIGID), "unknown_claim", "foo",
 		    PPT_SHAKEN },
-		{ MORE("12025550198", "'attest':'A'"), "missing_claim", PPT_SHAKEN },
+		{ MORE("12025550198", "'attest':'A'"), "missing_claim", "origid", PPT_SHAKEN },
 	};
 	struct fixture *x = *state;
 	struct decide_case c = watched, other = plain;
@@ -2043,7 +2056,7 @@ never_observes_authority(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		c.claims = rows[i].claims;
 		c.ppt = rows[i].ppt;
-		refused_with(x, &c, NOW, rows[i].reason);
+		refused_with(x, &c, NOW, rows[i].reason, rows[i].claim);
 	}
 	set_observe(x, 0);
 	/* A number outside certificate or configuration, whatever its tenant observes. */
@@ -2051,9 +2064,9 @@ never_observes_authority(void **state)
 	    ->observe = (1u << OBSERVE__COUNT) - 1;
 	other.uid = 1010;
 	other.claims = BASE("12025550131");
-	refused_with(x, &other, NOW, "tn_not_authorized");
+	refused_with(x, &other, NOW, "tn_not_authorized", "orig");
 	other.claims = BASE("13035550199");
-	refused_with(x, &other, NOW, "tn_not_authorized");
+	refused_with(x, &other, NOW, "tn_not_authorized", "orig");
 }
 
 /* ---- what belongs to single types -------------------------------------------------------- */
