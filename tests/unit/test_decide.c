@@ -2085,7 +2085,10 @@ enum {
 	RANDOM_ID = 8,
 	FIXED_ID = 16,
 	LONG_AGO = 32,
-	ONLY_BASE = 64
+	ONLY_BASE = 64,
+	TRUST = 128,
+	PAST_10 = 256,
+	AHEAD_60 = 512
 };
 
 static const struct type_case {
@@ -2141,6 +2144,25 @@ static const struct type_case {
 	    "no_credential", "" },
 	{ "ppts of the credential, this one", PPT_BASE, "acme", BASE(N0), NULL, ONLY_BASE, NULL,
 	    "acme/main" },
+
+	{ "iat_past_s = 10, 10 s old (D-21)", PPT_BASE, "acme", MORE(N0, "'iat':1799999990"),
+	    NULL, PAST_10, NULL, "acme/main" },
+	{ "iat_past_s = 10, 11 s old (D-21)", PPT_BASE, "acme", MORE(N0, "'iat':1799999989"),
+	    NULL, PAST_10, "stale_iat", "iat" },
+	{ "iat_past_s = 60, 11 s old (D-21)", PPT_BASE, "acme", MORE(N0, "'iat':1799999989"),
+	    NULL, 0, NULL, "acme/main" },
+	{ "iat_future_s = 60, 60 s ahead (D-21)", PPT_BASE, "acme",
+	    MORE(N0, "'iat':1800000060"), NULL, AHEAD_60, NULL, "acme/main" },
+	{ "iat_future_s = 60, 61 s ahead (D-21)", PPT_BASE, "acme",
+	    MORE(N0, "'iat':1800000061"), NULL, AHEAD_60, "stale_iat", "iat" },
+	{ "iat_future_s = 5, 60 s ahead (D-21)", PPT_BASE, "acme", MORE(N0, "'iat':1800000060"),
+	    NULL, 0, "stale_iat", "iat" },
+
+	{ "rcd_content_unknown = refuse (D-41)", PPT_RCD, "osp",
+	    MORE(N0, RCD("https://example.com/x.png", D_ICON)), NULL, 0, "rcd_content_unknown",
+	    "rcdi" },
+	{ "rcd_content_unknown = trust (D-41)", PPT_RCD, "osp",
+	    MORE(N0, RCD("https://example.com/x.png", D_ICON)), NULL, TRUST, NULL, "osp/main" },
 
 	{ "third party (D-52)", PPT_RCD, "osp", "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", NULL,
 	    THIRD, NULL, "osp/main" },
@@ -2202,6 +2224,9 @@ set_switches(struct fixture *x, const char *tenant, unsigned switches)
 	struct config_credential *c =
 	    config_tenant_find(x->set->config, tenant)->credential; /* not const in there */
 
+	config_in(x)->iat_past_s = (switches & PAST_10) != 0 ? 10 : PASSPORT_PAST_S;
+	config_in(x)->iat_future_s = (switches & AHEAD_60) != 0 ? 60 : PASSPORT_FUTURE_S;
+	c->trust_content = (switches & TRUST) != 0;
 	config_in(x)->iat_diverted_s =
 	    (switches & LONG_AGO) != 0 ? 4 * 60 * 60 : PASSPORT_DIVERTED_S;
 	c->original_check = (switches & CACHED) != 0 ? ORIGINAL_CACHED : ORIGINAL_COMPARE;
