@@ -15,7 +15,10 @@ enum { NOW = 1700000000, HOUR = 3600 };
 #define DEST	 "'dest':{'tn':['12125550111']}"
 #define BASE	 ORIG "," DEST
 #define DIV	 "'div':{'tn':'12025550100'}"
-#define UUID	 "123e4567-e89b-12d3-a456-426655440000"
+#define VPER \
+	"'vper':{'id':'1','glue':['urn:glue:pen:32473'],'name':'ACME','domain':'acme.example'" \
+	"}"
+#define UUID "123e4567-e89b-12d3-a456-426655440000"
 /* RFC 8225 section 9.1 */
 #define DIG1	 "021ACC5427ABEB9C533F3E4B652E7D463F5442CD54F17A03A27DF9B07F4619B2"
 #define DIG2	 "4AADB9B13F82183B540212DF3E5D496B19E57CAB3E4B652E7D463F5442CD54F1"
@@ -238,11 +241,21 @@ static struct table_case {
 	    "unknown_claim", "attest" },
 	{ "rsp with rcd, named (V-32)", "rsp",
 	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']},'rcd':{'nam':'A'}}", EXTRA, NULL, NULL },
+	{ "rsp with vper, named (V-32)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']}," VPER "}", EXTRA, NULL, NULL },
+	{ "rsp with vper, not named (V-32)", "rsp",
+	    "{'orig':{'tn':'1'},'dest':{'tn':['12025550101']}," VPER "}", 0, "unknown_claim", "vper" },
+	{ "attest in base, named (D-51)", NULL, "{" BASE ",'attest':'A'}", EXTRA, NULL, NULL },
+	{ "attest in base, not named (D-51)", NULL, "{" BASE ",'attest':'A'}", 0, "unknown_claim",
+	    "attest" },
+	{ "base without dest (RFC 8224 s4.1)", NULL, "{" ORIG "}", 0, "missing_claim", "dest" },
 	{ "msgi in base (RFC 9475 section 3.2)",
 	    NULL, "{" BASE ",'msgi':'sha256-" ZERO32 "'}", EXTRA,
 	    "unknown_claim", "msgi" },
 	{ "rph without rph (RFC 8443 section 3)",
 	    "rph", "{" BASE "}", PROVIDER, "missing_claim", "rph" },
+	{ "sph without rph (RFC 9027 s4)", "rph", "{" BASE ",'sph':'psap-callback'}", PROVIDER,
+	    "missing_claim", "rph" },
 	{ "rph in base", NULL, "{" BASE ",'rph':{'auth':['ets.0']}}", EXTRA, "unknown_claim", "rph" },
 	{ "sph in base (RFC 9027 s4)",
 	    NULL, "{" BASE ",'sph':'psap-callback'}", EXTRA, "unknown_claim", "sph" },
@@ -391,7 +404,7 @@ static enum rc
 decide(const struct table_case *c, const struct gate *g, struct fault *f)
 {
 	static const char *const extra[] = { "rcd", "attest", "opt", "div", "mky", "msgi",
-		"rph", "sph", "iss" };
+		"rph", "sph", "iss", "vper" };
 	struct passport_policy policy = { .now_s = NOW,
 		.iat_past_s = 60,
 		.iat_future_s = 5,
