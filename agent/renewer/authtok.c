@@ -216,6 +216,10 @@ authtok_judge(const struct authtok_want *w, struct span jwt, const struct chain 
 
 	TRY(authtoken_decode(jwt, &t, f));
 	TRY(authtoken_check(t, jwt, &e, f));
+	/* Taken, it would be asked for again at once: for ever, where none lives longer. */
+	if (t->exp_s <= now_s + AUTHTOK_MARGIN_S)
+		return FAULT(f, RC_EXPIRED, "authtoken_expired",
+		    "in %lld s: too soon to be used", (long long)(t->exp_s - now_s));
 	TRY(check_issuer(w->authority, t, x5u_chain, f));
 	TRY(check_value(w, buf_view(&t->tkvalue), f));
 	g.exp_s = t->exp_s;

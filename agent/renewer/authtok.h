@@ -12,7 +12,10 @@
 #include "agent/renewer/acme.h"
 #include "stir/authtoken.h"
 
-enum { AUTHTOK_MAX = 65536 };
+enum {
+	AUTHTOK_MAX = 65536,
+	AUTHTOK_MARGIN_S = 5, /* one that expires sooner is not used */
+};
 
 /* What is wanted.  All borrowed until done() was called. */
 struct authtok_want {
@@ -65,7 +68,7 @@ enum rc authtok_body(
  * Will the CA take this token for what is wanted?  A TNAuthList must be equal
  * in DER; constraints equal or narrower.  RC_DENIED with a reason of
  * authtoken_check(), authtok_issuer, authtok_numbers or authtok_wider;
- * RC_EXPIRED.  x5u_chain: what the header's x5u led to, else NULL.
+ * RC_EXPIRED, also where it is about to.  x5u_chain: what the header's x5u led to, else NULL.
  */
 enum rc authtok_judge(const struct authtok_want *want, struct span jwt,
     const struct chain *x5u_chain, int64_t now_s, struct authtok_grant *out,

@@ -36,7 +36,6 @@ enum {
 	RENEW_ORDER_LOOKS = 500,  /* looks at one order before it is given up */
 	RENEW_ANSWER_LOOKS = 5,	  /* at a challenge that stays pending though it was answered */
 	RENEW_SAVE_AGAIN_MS = 5000, /* a record that could not be written */
-	RENEW_TOKEN_MARGIN_S = 5,   /* a token that expires sooner is not used */
 	RENEW_CHAIN_MAX = 98304,    /* of one install: it is one datagram */
 };
 

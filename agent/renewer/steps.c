@@ -93,7 +93,7 @@ step_begin(struct job *j, struct fault *f)
 static bool
 token_good(const struct job *j, enum token_kind k)
 {
-	return j->token[k].token != NULL && j->token[k].exp_s > now_s(j) + RENEW_TOKEN_MARGIN_S;
+	return j->token[k].token != NULL && j->token[k].exp_s > now_s(j) + AUTHTOK_MARGIN_S;
 }
 
 /* An answer for a job that is over, or one that fails it: there is nothing more to do. */

@@ -102,6 +102,7 @@ enum oddity {
 	OTHER_KEY, /* fingerprint of another account */
 	CA_FLAG,
 	EXPIRED,
+	EXPIRING,
 	OTHER_SIGNER, /* signed by a key that is not the certificate's */
 	STRANGER,     /* a certificate that leads to no anchor */
 	OTHER_ISSUER,
@@ -134,6 +135,7 @@ static struct judge_case {
 	{ "another account", false, &s.tnauth, OTHER_KEY, RC_DENIED, "authtoken_fingerprint" },
 	{ "for a CA", false, &s.tnauth, CA_FLAG, RC_DENIED, "authtoken_ca" },
 	{ "expired", false, &s.tnauth, EXPIRED, RC_EXPIRED, "authtoken_expired" },
+	{ "about to expire", false, &s.tnauth, EXPIRING, RC_EXPIRED, "authtoken_expired" },
 	{ "wrong signature", false, &s.tnauth, OTHER_SIGNER, RC_DENIED, "authtoken_signature" },
 	{ "unknown signer", false, &s.tnauth, STRANGER, RC_DENIED, "authtoken_chain" },
 	{ "unlisted issuer (V-70, V-87)", false, &s.tnauth, OTHER_ISSUER, RC_DENIED,
@@ -157,9 +159,11 @@ make_token(struct buf *out, const struct judge_case *c)
 
 	b64_encode(&value, c->odd == PADDED ? B64_STD : B64_URL, buf_view(c->granted));
 	claims = json_pack("{s:I, s:s, s:{s:s, s:s, s:b, s:s}}", "exp",
-	    (json_int_t)(PKI_NOW + (c->odd == EXPIRED ? -1 : 600)), "jti", "1", "atc", "tktype",
-	    c->odd == TYPE_CASE ? "TnAuthList" : type, "tkvalue", buf_text(&value), "ca",
-	    c->odd == CA_FLAG, "fingerprint",
+	    (json_int_t)(PKI_NOW + (c->odd == EXPIRED	    ? -1
+				       : c->odd == EXPIRING ? AUTHTOK_MARGIN_S
+							    : 600)),
+	    "jti", "1", "atc", "tktype", c->odd == TYPE_CASE ? "TnAuthList" : type, "tkvalue",
+	    buf_text(&value), "ca", c->odd == CA_FLAG, "fingerprint",
 	    c->odd == OTHER_KEY ? s.acct.spki_fingerprint : s.acct.jwk_fingerprint);
 	if (c->odd != NO_ISSUER)
 		json_object_set_new(

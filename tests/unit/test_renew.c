@@ -591,6 +591,24 @@ tokens_that_expire_are_not_used(void **state)
 	world_close(&w);
 }
 
+/* Nor asked for without a pause, where none lives long enough to be used. */
+static void
+tokens_that_live_too_short(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.token_life_s = AUTHTOK_MARGIN_S;
+	for (unsigned turn = 0; turn < 200; turn++)
+		(void)world_turn(&w);
+	assert_int_equal(strncmp(w.cred[0].problem, "authtoken_expired:", 18), 0);
+	assert_in_range(w.tokens, 2, 20);
+	w.token_life_s = 3600;
+	assert_true(world_until(&w, all_installed, 70));
+	world_close(&w);
+}
+
 /* Credentials vanish while anything of theirs is under way. */
 static void
 withdrawn_at_each_call(void **state)
@@ -1534,6 +1552,7 @@ main(void)
 		cmocka_unit_test(narrower_is_ordered_as_it_is),
 		cmocka_unit_test(wider_is_refused),
 		cmocka_unit_test(tokens_that_expire_are_not_used),
+		cmocka_unit_test(tokens_that_live_too_short),
 		cmocka_unit_test(withdrawn_at_each_call),
 		cmocka_unit_test(reloaded_at_each_call),
 		cmocka_unit_test(another_certificate_overtakes),
