@@ -166,6 +166,18 @@ is_any_left(const struct errands *e, const char *ca)
 	return false;
 }
 
+/* Not at once again; what waits for longer goes on waiting. */
+static void
+not_told(struct errand *x)
+{
+	const struct io *io = x->all->renew->io;
+	int64_t at_ms = io->now_ms(io->ctx) + ERRANDS_AGAIN_MS;
+
+	x->told[0] = 0;
+	if (x->wake_ms < at_ms)
+		x->wake_ms = at_ms;
+}
+
 static void
 on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 {
@@ -182,8 +194,7 @@ on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 	if (rc == RC_OK)
 		return;
 	log_fault(LEVEL_WARNING, "errand", f);
-	x->told[0] = 0;
-	x->wake_ms = x->all->renew->io->now_ms(x->all->renew->io->ctx) + ERRANDS_AGAIN_MS;
+	not_told(x);
 }
 
 /* f NULL: it is done.  What is not final is told once. */
@@ -203,9 +214,11 @@ tell(struct errand *x, bool final, const struct fault *f)
 	    "final", (int) final, "reason", f != NULL ? f->reason : NULL, "detail",
 	    f != NULL ? text : NULL);
 	x->busy = op != NULL && io->ask(io->ctx, op, on_told, x, NULL) == RC_OK;
+	if (!x->busy)
+		not_told(x);
 }
 
-/* Nothing else is of use to whoever waits for it: a minute at most (schedule.h). */
+/* A minute at most, an hour where the CA says so (schedule.h). */
 static void
 later(struct errand *x, const struct fault *f, int64_t retry_after_s)
 {

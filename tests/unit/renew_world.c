@@ -641,13 +641,15 @@ static enum rc
 world_ask(void *ctx, const json_t *m, io_ask_done *done, void *arg, struct fault *f)
 {
 	struct world *w = ctx;
-	struct pending *p = add_pending(w);
+	struct pending *p;
 	const char *op = json_string_value(json_object_get(m, "op"));
 	/* Reports to status matter to nobody, nor does a list that comes again: no calls. */
 	bool counts = strcmp(op, "schedule") != 0 && strcmp(op, "errands") != 0;
 	enum world_fault fault = counts ? strikes(w) : FAULT_NONE;
 
-	(void)f;
+	if (w->errand.deaf && strcmp(op, "errand-done") == 0)
+		return FAULT(f, RC_BUSY, "front_busy", "by script");
+	p = add_pending(w);
 	p->ask_done = done;
 	p->arg = arg;
 	switch (fault) {

@@ -59,6 +59,7 @@ struct world_errand {
 	unsigned batches; /* lists of "many" that come one after the other; 0: one */
 	bool stuck;	  /* one of a CA that is not there is always listed, too */
 	unsigned over;	  /* how many are; batches only */
+	bool deaf;	  /* the front is not to be told of it */
 	unsigned posts, told;
 	bool final, kid_was_null;
 	char reason[32];

@@ -1390,6 +1390,31 @@ errand_while_the_ca_is_down(void **state)
 	world_close(&w);
 }
 
+/* What the front could not be told it is told when it can. */
+static void
+errand_is_told_later(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	ask_errand(&w,
+	    (struct world_errand){ .problem = "serverInternal", .status = 503, .deaf = true });
+	world_pass(&w, 100);
+	assert_int_equal(w.errand.told, 0);
+	w.errand.deaf = false;
+	world_pass(&w, 100);
+	assert_int_equal(w.errand.told, 1);
+	assert_false(w.errand.final);
+	w.errand.problem = NULL;
+	w.errand.deaf = true;
+	world_pass(&w, 100);
+	assert_in_range(w.errand.posts, 60, 110); /* once a second, not at once */
+	w.errand.deaf = false;
+	assert_true(world_until(&w, errand_is_over, 3));
+	world_close(&w);
+}
+
 /* One failure at each call, and a kill at each turn: it is carried to its end. */
 static void
 errand_is_not_lost(void **state)
@@ -1512,6 +1537,7 @@ main(void)
 	struct CMUnitTest tests[96] = {
 		cmocka_unit_test(errand_while_the_ca_is_down),
 		cmocka_unit_test(errand_is_not_lost),
+		cmocka_unit_test(errand_is_told_later),
 		cmocka_unit_test(errand_to_nobody),
 		cmocka_unit_test(errands_behind_a_stuck_one),
 		cmocka_unit_test(by_command),
