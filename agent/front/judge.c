@@ -89,7 +89,9 @@ check_ski(const struct judge *j, const struct cert *leaf, struct fault *f)
 	if (profile_rule(cc->profile)->cls == CLASS_SP ||
 	    X509_get0_subject_key_id(leaf->x509) != NULL)
 		return RC_OK;
-	return FAULT(f, RC_DENIED, "chain_ski", "the leaf has no subject key identifier");
+	return FAULT(f, RC_DENIED, "chain_ski",
+	    "certificate %.20s: it has no subject key identifier (RFC 9060 section 7)",
+	    leaf->serial);
 }
 
 /* One of those that the operator named; of a provider's it is only said (D-62). */
@@ -105,7 +107,8 @@ check_policies(const struct judge *j, const struct cert *leaf, struct fault *f)
 			return RC_OK;
 	}
 	return FAULT(f, RC_DENIED, "certificate_policy",
-	    "none of the configured certificate policies is in the leaf");
+	    "certificate %.20s: none of policies of credential '%.40s' is in it", leaf->serial,
+	    cc->name);
 }
 
 /* D-49: whoever fetches the certificate there has reached whom it names. */
@@ -117,7 +120,9 @@ check_domain(const struct judge *j, const struct cert *leaf, struct fault *f)
 	if (!profile_rule(cc->profile)->domain_bound || cc->x5u == NULL ||
 	    leaf->dns_name == NULL || lint_is_host(cc->x5u, leaf->dns_name))
 		return RC_OK; /* that there is a name, gate_open() asks */
-	return FAULT(f, RC_DENIED, "x5u_host", "the leaf's dNSName is not the host of x5u");
+	return FAULT(f, RC_DENIED, "x5u_host",
+	    "certificate %.20s: its dNSName is not the host of x5u of credential '%.40s'",
+	    leaf->serial, cc->name);
 }
 
 static enum rc
@@ -200,9 +205,9 @@ check_scts(const struct judge *j, const struct cert *leaf, const X509 *issuer, s
 		    leaf, issuer, j->set->ctlogs, j->now_s * MS_PER_S + MS_PER_S - 1, &r, f));
 	if (r.valid < cc->min_scts)
 		return REFUSE(f, RC_DENIED, SCT_POLICY, NULL,
-		    "%zu valid timestamps of usable logs, %u wanted (%zu present, %zu of "
-		    "unknown logs, %zu with a wrong signature)",
-		    r.valid, cc->min_scts, r.present, r.unknown, r.invalid);
+		    "certificate %.20s: %zu valid timestamps of usable logs, %u wanted (%zu "
+		    "present, %zu of unknown logs, %zu with a wrong signature)",
+		    leaf->serial, r.valid, cc->min_scts, r.present, r.unknown, r.invalid);
 	*valid = r.valid;
 	return RC_OK;
 }
@@ -348,7 +353,8 @@ take_facts(const struct judge *j, struct credential *c, struct fault *f)
 	works_hex(digest, sizeof digest, c->fingerprint);
 	/* RFC 8555 section 11.1, D-32 */
 	if (accounts_has_key(j->accounts, c->key_id))
-		return FAULT(f, RC_DENIED, "account_key", "the key is an ACME account's");
+		return FAULT(f, RC_DENIED, "account_key",
+		    "certificate %.20s: its key is an ACME account's", leaf->serial);
 	c->imported = keyfile_read(j->set->config, c->key_id, &k, NULL) == RC_OK && k.imported;
 	return RC_OK;
 }

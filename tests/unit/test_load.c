@@ -244,6 +244,24 @@ put_on_disk(enum on_disk what)
 	}
 }
 
+/* Of what is judged by the configuration, which certificate it is. */
+static void
+names_the_certificate(const struct fault *why)
+{
+	static const char *const reasons[] = { "sct_policy", "account_key", "x5u_host",
+		"certificate_policy" };
+	char serial[41];
+	int end = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		if (strcmp(why->reason, reasons[i]) != 0)
+			continue;
+		(void)sscanf(why->detail, "certificate %40[0-9a-f]: %n", serial, &end);
+		if (end == 0)
+			fail_msg("%s: %s", why->reason, why->detail);
+	}
+}
+
 static void
 from_disk(void **state)
 {
@@ -263,6 +281,7 @@ from_disk(void **state)
 		    "state %d, %s: %s", (int)cred->state, cred->why.reason, cred->why.detail);
 	if (c->reason != NULL)
 		assert_string_equal(cred->why.reason, c->reason);
+	names_the_certificate(&cred->why);
 	assert_true((cred->gate != NULL) == (c->state == CREDENTIAL_READY));
 	if (c->state == CREDENTIAL_READY)
 		assert_memory_equal(cred->point, point, sizeof point);
