@@ -525,6 +525,11 @@ static struct tenant_case {
 	    "3: 'known_customer' and the callers" },
 	{ "over_cap", SP_WITH(ATTEST("listed = \"A\" over_cap = \"raise\"")),
 	    "3: 'over_cap' must be one of refuse, lower" },
+	{ "good, known groups",
+	    SP_WITH(ATTEST("known_customer = \"B\" known_group = { \"1000\" }")), NULL },
+	{ "known groups for nothing",
+	    SP_WITH(ATTEST("listed = \"A\" known_group = { \"1000\" }")),
+	    "3: 'known_customer' and the callers" },
 	{ "good, dests", SP_WITH("dests = { \"1202...\", \"911\", \"120-129\" }"), NULL },
 	{ "good, dests of a credential",
 	    TENANT("", CREDENTIAL_HEAD, X5U "dests = { \"44...\" } ppts = { \"base\" }"),
@@ -1282,11 +1287,71 @@ drop_home(void **state)
 	return rmdir(home);
 }
 
+/* Who is known, and by what. */
+static void
+known_callers_are_read(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", "\n" MAIN_REST);
+	put("tenants.d/acme.conf",
+	    SP_WITH(ATTEST("known_customer = \"B\" known_user = { \"1000\" } "
+			   "known_group = { \"1001\", \"1002\" }")));
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	assert_int_equal(c->tenant[0].attestation.known.uids, 1);
+	assert_int_equal(c->tenant[0].attestation.known.uid[0], 1000);
+	assert_int_equal(c->tenant[0].attestation.known.gids, 2);
+	assert_int_equal(c->tenant[0].attestation.known.gid[1], 1002);
+}
+
+/* How lists and constraints are read: each key sets its own switch, and no other. */
+static const char *const reading_keys[] = { "allow_range_to_all_nines",
+	"rfc8226_strict_permitted", "normalise_permitted", "accept_quoted_permitted" };
+
+static void
+reads_switches(unsigned set)
+{
+	AUTO(config) *c = NULL;
+	AUTO_BUF keys = BUF_INIT(1024), text = BUF_INIT(4096);
+	const struct config_credential *cred;
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(reading_keys); i++)
+		buf_printf(
+		    &keys, "%s = %s\n", reading_keys[i], (set >> i & 1) != 0 ? "yes" : "no");
+	buf_printf(&text,
+	    "tenant \"acme\" {\n numbers = { \"12025550100\" }\n"
+	    "credential \"main\" {\n" CREDENTIAL_HEAD X5U "%s}\n}\n",
+	    buf_text(&keys));
+	put("tenants.d/acme.conf", buf_text(&text));
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	cred = &c->tenant[0].credential[0];
+	assert_int_equal(cred->allow_range_to_all_nines, set & 1);
+	assert_int_equal(cred->constraints_policy.rfc8226_strict_permitted, set >> 1 & 1);
+	assert_int_equal(cred->constraints_policy.normalise_permitted, set >> 2 & 1);
+	assert_int_equal(cred->constraints_policy.accept_quoted_permitted, set >> 3 & 1);
+}
+
+static void
+switches_of_reading(void **state)
+{
+	(void)state;
+	put("vesperd.conf", "\n" MAIN_REST);
+	for (unsigned i = 0; i < ARRAY_LEN(reading_keys); i++) {
+		reads_switches(1U << i);
+		reads_switches(0xFU & ~(1U << i));
+	}
+}
+
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
-				       ARRAY_LEN(tokens_cases) + 16];
+				       ARRAY_LEN(tokens_cases) + 18];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1312,6 +1377,8 @@ main(void)
 			.test_func = tokens_judged,
 			.initial_state = (void *)(uintptr_t)&tokens_cases[i] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(names_of_copies);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(known_callers_are_read);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(switches_of_reading);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(spread_over_tokens);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(room_for_the_keys);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_prefix);
