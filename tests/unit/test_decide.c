@@ -97,9 +97,9 @@ static const struct spec specs[] = {
 	{ "ownb", "12025550112", 1015, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_VESPER_05, CREDENTIAL_READY, NULL, "12025550112", true, false,
 		false, 0, 0, NULL, NULL } } },
-	{ "ownc", "12025550113", 1015, 0, 'A', 0, NULL, false,
+	{ "ownc", "12025550113", 1015, 0, 'B', 0, NULL, false,
 	    { { "main", PROFILE_VESPER_05, CREDENTIAL_READY, NULL, "12025550113", true, false,
-		false, 0, 0, NULL, NULL } } },
+		false, 0, 0, "attest", NULL } } },
 	{ "pins", "12025550194", 1016, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550194", true,
 		false, false, 0, 0, "rcd,rcdi", NULL } } },
@@ -132,7 +132,7 @@ static const struct spec specs[] = {
 		0, UNLISTED_C, NULL, NULL } } },
 	{ "zone", "12025550197", 1014, 0, 'A', 0, NULL, false,
 	    { { "main", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL, "12025550197", true,
-		false, false, 0, 0, NULL, NULL } } },
+		false, false, 0, 0, "vper", NULL } } },
 };
 
 static const struct rules { /* of some of them */
@@ -301,6 +301,7 @@ issue(struct credential *c, const struct spec_credential *s, EVP_PKEY *key, stru
 {
 	AUTO_BUF tnauth = BUF_INIT(1000), constraints = BUF_INIT(4000), pem = BUF_INIT(20000);
 	struct gate_policy policy = { .profile = profile_rule(s->profile),
+		.attest_in_rsp = true,
 		.third_party_iss = "A" }; /* third_party_rcd is judged before */
 	struct constraints *wanted = NULL;
 	struct pki_spec spec = { .cn = "leaf", .key = key };
@@ -555,6 +556,9 @@ static struct decide_case {
 	    "priv/main" },
 	{ "D-63 another entity, which the certificate permits", 1017, PPT_BASE, NULL, NULL,
 	    PRIV(VPER("e-2")), "value_not_permitted", "vper/id" },
+
+	{ "D-63 no entity_id is set", 1014, PPT_BASE, NULL, NULL, PRIV(VPER("e-9")), NULL,
+	    "zone/main" },
 
 	/* content elsewhere (D-41) */
 	{ "D-41: pinned content", 1016, PPT_BASE, NULL, NULL,
@@ -1511,6 +1515,61 @@ tenant_at(struct fixture *x, const char *name)
 	return (struct config_tenant *)(uintptr_t)config_tenant_find(x->set->config, name);
 }
 
+/* known_user, known_group; the caller is user 1013 of group 100, the number is unlisted. */
+static const struct known_case {
+	const char *name;
+	uid_t uid; /* known, one of each kind; 0: none */
+	gid_t gid;
+	char asked, granted; /* granted 0: attest_not_allowed */
+} known_cases[] = {
+	{ "a known user", 1013, 0, 'B', 'B' },
+	{ "an unknown user", 1014, 0, 'B', 0 },
+	{ "a user of a known group", 0, 100, 'B', 'B' },
+	{ "a user of no known group", 0, 101, 'B', 0 },
+	{ "a known user of no known group", 1013, 101, 'B', 'B' },
+	{ "a user's number is no group", 100, 1013, 'B', 0 },
+	{ "a known user, never A (RFC 8588 s4)", 1013, 100, 'A', 0 },
+};
+
+static void
+ask_known(struct fixture *x, struct config_attestation *a, const struct known_case *c)
+{
+	uid_t uid = c->uid;
+	gid_t gid = c->gid;
+	struct caller who = { .uid = 1013, .gid = 100 };
+	json_auto_t *claims = json_of(c->asked == 'A' ? SHAKEN(N0, "A") : SHAKEN(N0, "B"));
+	struct sign_request r = {
+		.ppt = PPT_SHAKEN, .tenant = "prov", .claims = claims, .request_id = "t"
+	};
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+	enum rc rc;
+
+	a->known = (struct config_callers){ &uid, uid != 0, &gid, gid != 0 };
+	rc = run_as(x, &who, &r, NOW, &d, &f);
+	a->known = (struct config_callers){ 0 };
+	if ((rc == RC_OK) != (c->granted != 0) || d.attest.granted != c->granted ||
+	    (rc != RC_OK && (strcmp(f.reason, "attest_not_allowed") != 0 ||
+				strcmp(f.claim, "attest") != 0)))
+		fail_msg("%s: %s %s %s", c->name, f.reason, f.claim, f.detail);
+	if (c->granted == 'B')
+		assert_string_equal(d.attest.rule, "known_customer");
+	decide_done(&d);
+}
+
+static void
+known_customers(void **state)
+{
+	struct fixture *x = *state;
+	struct config_tenant *t = tenant_at(x, "prov");
+
+	t->attestation.lower = false;
+	t->attestation.known_customer = 'B';
+	t->credential[0].unlisted_tn = UNLISTED_B;
+	for (size_t i = 0; i < ARRAY_LEN(known_cases); i++)
+		ask_known(x, &t->attestation, &known_cases[i]);
+}
+
 static bool
 wants(struct fixture *x, uid_t uid, struct sign_request *r, struct proof_policy *p,
     struct decide_charge *charge)
@@ -2104,6 +2163,13 @@ static const struct type_case {
 	{ "div by a provider", PPT_DIV, "osp", DIVERTED(N0), CALL, 0, NULL, "osp/main" },
 	{ "div-o", PPT_DIV_O, NULL, DIVERTED(N0), CALL, 0, NULL, "acme/main" },
 	{ "rsp (V-77)", PPT_RSP, NULL, "{" TO(FAR, N0) "}", CALL, 0, NULL, "acme/main" },
+	{ "attest in rsp, as attest_max allows (V-31)", PPT_RSP, "ownc",
+	    "{" TO(FAR, "12025550113") ",'attest':'B'}",
+	    "{" TO(FAR, "12025550113") ",'iat':1799999000}", 0, NULL, "ownc/main" },
+	{ "attest in rsp above attest_max (V-31)", PPT_RSP, "ownc",
+	    "{" TO(FAR, "12025550113") ",'attest':'A'}",
+	    "{" TO(FAR, "12025550113") ",'iat':1799999000}", 0, "attest_not_allowed",
+	    "attest" },
 	{ "div without original (RFC 8946 s4.1)", PPT_DIV, NULL, DIVERTED(N0), NULL, 0,
 	    "missing_original", "original" },
 	{ "rsp without original", PPT_RSP, NULL, "{" TO(FAR, N0) "}", NULL, 0,
@@ -2290,12 +2356,23 @@ verify(struct fixture *x, struct decision *d, struct fault *f)
 	return f->rc;
 }
 
+/* Who may ask for it; who has acme and osp where none is named. */
+static uid_t
+uid_of(const char *tenant)
+{
+	for (size_t i = 0; tenant != NULL && i < ARRAY_LEN(specs); i++) {
+		if (strcmp(specs[i].tenant, tenant) == 0)
+			return specs[i].uid;
+	}
+	return 1000;
+}
+
 static void
 ask_type(struct fixture *x, const struct type_case *c)
 {
-	const struct decide_case plainly = { c->name, 1000, c->ppt, c->tenant, NULL, c->claims,
-		c->reason, c->is };
-	struct caller who = { .uid = 1000, .gid = 100 };
+	const struct decide_case plainly = { c->name, uid_of(c->tenant), c->ppt, c->tenant,
+		NULL, c->claims, c->reason, c->is };
+	struct caller who = { .uid = plainly.uid, .gid = 100 };
 	AUTO_BUF token = BUF_INIT(65536);
 	json_auto_t *claims = json_of(c->claims), *original = NULL;
 	struct sign_request r = request_of(&plainly, claims);
@@ -2613,6 +2690,7 @@ main(void)
 		TEST(lets_pass_what_it_observes),
 		TEST(never_observes_authority),
 		TEST(an_excess_rests_on_the_proof),
+		TEST(known_customers),
 		TEST(types_of_passports),
 		TEST(refusals_explain),
 		TEST(ppts_explain),
