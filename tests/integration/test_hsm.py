@@ -56,6 +56,7 @@ def answered(*args: str, say: list[str | int]) -> tuple[int, str]:
     """
     pid, tty = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background has it ignored
         os.execve(VESPER, [VESPER, *args], {"PATH": os.environ["PATH"]})
     shown, todo, end = b"", list(say), time.monotonic() + 60
     asked = 0
