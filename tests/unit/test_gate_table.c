@@ -57,7 +57,7 @@ static struct table_case {
 	{ "base, provider (D-01)", NULL, "{" BASE "}", PROVIDER, "no_credential", "" },
 	{ "shaken, provider (RFC 8588 section 6)", "shaken",
 	    "{" BASE ",'attest':'A','origid':'" UUID "'}", PROVIDER, NULL, NULL },
-	{ "shaken, delegate (D-01)", "shaken", "{" BASE ",'attest':'A','origid':'" UUID "'}", 0,
+	{ "shaken, delegate (RFC 8588 s3, D-01)", "shaken", "{" BASE ",'attest':'A','origid':'" UUID "'}", 0,
 	    "no_credential", "" },
 	{ "rcd, delegate", "rcd", "{" BASE ",'rcd':{'nam':'A'}}", 0, NULL, NULL },
 	{ "rcd, provider", "rcd", "{" BASE ",'rcd':{'nam':'A'}}", PROVIDER, NULL, NULL },

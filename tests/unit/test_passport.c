@@ -299,7 +299,7 @@ static struct header_case {
 	const char *out; /* NULL: refused */
 } header_cases[] = {
 	/* RFC 8225 appendix A */
-	{ "published header (RFC 8224 s4.1, RFC 8225 s4.2)", PPT_BASE,
+	{ "published header (RFC 8224 s4.1, RFC 8225 s4, s4.2)", PPT_BASE,
 	    "https://cert.example.org/passport.cer", 0,
 	    "{\"alg\":\"ES256\",\"typ\":\"passport\","
 	    "\"x5u\":\"https://cert.example.org/passport.cer\"}" },
@@ -307,6 +307,10 @@ static struct header_case {
 	{ "shaken", PPT_SHAKEN, "https://cert.example.org/passport.cer", 0,
 	    "{\"alg\":\"ES256\",\"ppt\":\"shaken\",\"typ\":\"passport\","
 	    "\"x5u\":\"https://cert.example.org/passport.cer\"}" },
+	{ "published header of rsp (RFC 9970 s9)", PPT_RSP, "https://www.example.com/cert.pem",
+	    0,
+	    "{\"alg\":\"ES256\",\"ppt\":\"rsp\",\"typ\":\"passport\","
+	    "\"x5u\":\"https://www.example.com/cert.pem\"}" },
 	{ "x5c only (V-02)", PPT_BASE, NULL, 2,
 	    "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5c\":[\"+/8=\",\"MA==\"]}" },
 	{ "both (V-04)", PPT_BASE, "https://a.b/c", 1,
