@@ -970,6 +970,40 @@ published_files(void **state)
 	lab_close(&l);
 }
 
+/* RFC 9060 s5, s7: what x5u leads to has the whole path, leaf first, without the anchor. */
+static void
+published_path(void **state)
+{
+	AUTO_BUF tnauth = BUF_INIT(1000), pem = BUF_INIT(65536);
+	char path[256], text[65536];
+	struct bworld_cert spec;
+	struct fault f = { 0 };
+	struct lab l;
+	int64_t again_s = 0;
+	size_t len;
+	FILE *file;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	bworld_tnauth(&tnauth, "12025550100-12025550199");
+	spec.parent = buf_view(&tnauth);
+	bworld_issue(&world, &pem, &spec);
+	if (lab_install(&l, buf_view(&pem), now, &again_s, &f) != RC_OK)
+		fail_msg("%s: %s (%s)", f.reason, f.detail, f.where);
+	assert_int_equal(credset_credential(l.works.set, l.at)->chain->len, 2);
+	snprintf(path, sizeof path, "www/%s.pem",
+	    credset_credential(l.works.set, l.at)->fingerprint);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(text, 1, sizeof text, file);
+	fclose(file);
+	assert_true(span_eq(span_of(text, len), buf_view(&pem)));
+	lab_close(&l);
+}
+
 /* A directory that is gone is seen within the minute, and its file is put back with it. */
 static void
 publish_dir_is_watched(void **state)
@@ -1877,6 +1911,7 @@ main(void)
 		STEP(a_needed_key_is_not_destroyed),
 		STEP(other_octets_another_key),
 		STEP(published_files),
+		STEP(published_path),
 		STEP(publish_dir_is_watched),
 		STEP(refusals_are_recorded_at_a_rate),
 		STEP(renewals_are_not_counted),
