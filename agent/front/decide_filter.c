@@ -83,7 +83,7 @@ of_third_party(const struct search *s, const struct candidate *c, struct fault *
 	if (!cc->third_party_rcd)
 		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, "orig",
 		    "credential '%.40s' of tenant '%.40s': third_party_rcd is not set, so iss "
-		    "cannot stand for orig: send a number of its own without iss",
+		    "cannot stand for orig: send one of its own without iss",
 		    cc->name, tenant_of(s, c)->name);
 	if (c->listed && profile_rule(cc->profile)->cls == CLASS_SP)
 		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",

@@ -2432,7 +2432,7 @@ static const struct explained_case {
 	      "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", "tn_not_authorized", "orig" },
 	    NULL,
 	    "credential 'main' of tenant 'acme': third_party_rcd is not set, so iss cannot "
-	    "stand for orig: send a number of its own without iss" },
+	    "stand for orig: send one of its own without iss" },
 	{ { "orig_uri is not set", 1000, PPT_BASE, "acme", NULL,
 	      "{'orig':{'uri':'sip:a@b.example'},'dest':{'tn':['12125550111']}}",
 	      "invalid_claim", "orig" },
