@@ -139,6 +139,8 @@ cli_print_json(const struct cli *cli, json_t *object)
 	if (whole == NULL || json_object_set_new(whole, "schema", json_string(schema)) != 0 ||
 	    json_object_update_missing(whole, rest) != 0)
 		return cli_fail(cli, EXIT_FAILED, "cannot answer", "no memory", NULL);
+	if (cli->done != NULL)
+		(void)json_object_update_missing(json_object_get(whole, "error"), cli->done);
 	text = json_dumps(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	ok = text != NULL && put_line(text) && fflush(stdout) == 0;
 	free(text);

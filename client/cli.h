@@ -25,6 +25,7 @@ struct cli {
 	const char *socket;  /* NULL: environment or default */
 	bool json, quiet, no_color, help;
 	unsigned timeout_ms;
+	json_t *done; /* what was done before an error: members of its object; NULL: nothing */
 };
 
 /* ---- options ----------------------------------------------------------------- */

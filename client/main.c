@@ -24,10 +24,13 @@ static const struct command {
 	{ "cert", cmd_cert,
 	    "list\n"
 	    "   or: vesper cert show TENANT/NAME\n"
+	    "   or: vesper cert history TENANT/NAME\n"
 	    "   or: vesper cert renew [--wait] TENANT/NAME\n"
 	    "   or: vesper cert csr TENANT/NAME [FILE]\n"
-	    "   or: vesper cert install TENANT/NAME CHAIN.pem|-",
-	    "certificates: list, renew, request and install by hand" },
+	    "   or: vesper cert install TENANT/NAME CHAIN.pem|-\n"
+	    "   or: vesper cert revoke TENANT/NAME [--serial HEX] [--reason REASON]\n"
+	    "	[--by account|key]",
+	    "certificates: list, renew, request and install by hand, revoke" },
 	{ "token", cmd_token,
 	    "inspect [--for TENANT/NAME | --trust ANCHORS.pem] [--type TYPE]\n"
 	    "	[--at TIME] FILE|-\n"

@@ -120,10 +120,19 @@ send_batch(
 	if (body == NULL)
 		return cli_fail(cli, EXIT_FAILED, "not changed", "no memory", NULL);
 	status = job_run(cli, "not changed", target, body, &result);
+	if (status != EXIT_DONE)
+		return status;
 	sums->added += member_number(result, "added");
 	sums->removed += member_number(result, "removed");
 	sums->numbers = member_number(result, "numbers");
-	return status;
+	return EXIT_DONE;
+}
+
+static json_t *
+sums_json(const struct sums *sums)
+{
+	return json_pack("{s:I, s:I, s:I}", "added", sums->added, "removed", sums->removed,
+	    "numbers", sums->numbers);
 }
 
 /* What was confirmed before a batch fails stays done, and is said. */
@@ -140,7 +149,13 @@ send_all(struct cli *cli, const char *target, const char *verb, const json_t *en
 		for (size_t i = at; i < n && i < at + BATCH; i++)
 			json_array_append(batch, json_array_get(entries, i));
 		status = send_batch(cli, target, verb, batch, sums);
+		if (status == EXIT_DONE) {
+			json_decref(cli->done);
+			cli->done = sums_json(sums);
+		}
 	}
+	json_decref(cli->done);
+	cli->done = NULL;
 	return status;
 }
 
@@ -224,8 +239,10 @@ change(struct cli *cli, const struct text_list *rest, const char *target)
 		return cli_print_json(
 		    cli, json_pack("{s:s, s:I, s:I, s:I}", "tenant", tenant, "added",
 			     sums.added, "removed", sums.removed, "numbers", sums.numbers));
+	/* Standard output is the error object's, which has the sums, too. */
 	if (!cli->quiet && (status == EXIT_DONE || sums.added + sums.removed > 0))
-		printf("%s: %lld added, %lld removed, %lld numbers\n", tenant,
+		fprintf(cli->json ? stderr : stdout,
+		    "%s: %lld added, %lld removed, %lld numbers\n", tenant,
 		    (long long)sums.added, (long long)sums.removed, (long long)sums.numbers);
 	return status;
 }

@@ -14,7 +14,7 @@ struct scripted {
 	pthread_t thread;
 	const char *const *answers; /* one a request; NULL ends */
 	bool close_each, piecewise, silent;
-	char asked[4096]; /* the last request */
+	char asked[65536]; /* the last request */
 };
 
 /* The script's members are set by the test; everything else is scripted_start()'s. */

@@ -432,6 +432,8 @@ static struct run_case {
 	{ "version as JSON", "--json version", "", 0,
 	    { "{\"schema\":\"vesper/version/1\",\"version\":\"" VESPER_VERSION "\"" }, NULL },
 	{ "help", "--help", "", 0, { "status", "inspect" }, NULL },
+	{ "help of cert", "cert --help", "", 0,
+	    { "cert history TENANT/NAME", "cert revoke TENANT/NAME [--serial HEX]" }, NULL },
 	{ "help of a command", "check --help", "", 0, { "--allow-claim" }, NULL },
 	{ "no command", "", "", 2, { NULL }, "usage" },
 	{ "no such command", "frobnicate", "", 2, { NULL }, "no such command: frobnicate" },
@@ -1430,13 +1432,72 @@ revokes(void **state)
 		fail_msg("exit %d\n%s", status, buf_text(&out));
 }
 
+/* ---- numbers in several parts ---------------------------------------------------------- */
+
+#define FAILED "{\"job\":2,\"state\":\"failed\",\"reason\":\"conflict\",\"detail\":\"no\"}"
+
+static struct part_case {
+	const char *name, *options, *second;
+	int status;
+	const char *out, *err;
+} part_cases[] = {
+	{ "numbers: the second part fails", "", FAILED, 4,
+	    "acme: 1024 added, 0 removed, 1024 numbers", "conflict: no" },
+	{ "numbers: the second part fails --json", " --json", FAILED, 4, "\"conflict\"",
+	    "acme: 1024 added" },
+	{ "numbers: both are done --json", " --json",
+	    JOB("{\"added\":1,\"removed\":0,\"numbers\":1025}"), 0, "1025", "" },
+};
+
+static void
+adds_in_parts(void **state)
+{
+	const struct part_case *c = *state;
+	AUTO_BUF first = BUF_INIT(OUTPUT_MAX), second = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF out = BUF_INIT(OUTPUT_MAX), err = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF lines = BUF_INIT(32768);
+	const char *answers[] = { NULL, NULL, NULL };
+	struct scripted a = { .answers = answers };
+	static char *const environment[] = { NULL };
+	char line[160], *argv[ARGV_MAX];
+	json_auto_t *value = NULL;
+	int status;
+
+	answer(&first, "200 OK", JOB("{\"added\":1024,\"removed\":0,\"numbers\":1024}"));
+	answer(&second, "200 OK", c->second);
+	answers[0] = buf_text(&first);
+	answers[1] = buf_text(&second);
+	for (unsigned i = 0; i < 1025; i++)
+		buf_printf(&lines, "1202555%04u\n", i);
+	scripted_start(&a);
+	snprintf(
+	    line, sizeof line, "tenant numbers add acme - --socket %s%s", a.path, c->options);
+	split(line, argv);
+	write_file("stdin", buf_view(&lines));
+	status = run_in(argv, environment);
+	scripted_stop(&a);
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+	read_output("stdout", &out);
+	read_output("stderr", &err);
+	if (status != c->status || strstr(buf_text(&out), c->out) == NULL ||
+	    strstr(buf_text(&err), c->err) == NULL)
+		fail_msg("exit %d\n%s\n%s", status, buf_text(&out), buf_text(&err));
+	value = json_loads(buf_text(&out), 0, NULL);
+	assert_int_equal(value != NULL, c->options[0] != 0);
+	if (status != 0 && value != NULL)
+		assert_int_equal(json_integer_value(
+				     json_object_get(json_object_get(value, "error"), "added")),
+		    1024);
+}
+
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(status_cases) +
 				       ARRAY_LEN(trial_cases) + ARRAY_LEN(probe_cases) +
 				       ARRAY_LEN(environment_cases) + ARRAY_LEN(revoke_cases) +
-				       2];
+				       ARRAY_LEN(part_cases) + 2];
 	size_t n = 0;
 
 	if (access("./vesper", X_OK) != 0) {
@@ -1451,5 +1512,6 @@ main(void)
 	ROWS(tests, n, probe_cases, asks_parties);
 	ROWS(tests, n, environment_cases, the_probe_is_alone);
 	ROWS(tests, n, revoke_cases, revokes);
+	ROWS(tests, n, part_cases, adds_in_parts);
 	return cmocka_run_group_tests(tests, make_all, drop_all);
 }
