@@ -591,7 +591,7 @@ tokens_that_expire_are_not_used(void **state)
 	world_close(&w);
 }
 
-/* Nor asked for without a pause, where none lives long enough to be used. */
+/* D-31: nor asked for without a pause, where none lives long enough to be used. */
 static void
 tokens_that_live_too_short(void **state)
 {
