@@ -16,6 +16,7 @@ struct ca_slot {
 	struct acme *acme; /* NULL: ISSUER_COMMAND */
 	struct lane lane;  /* what asks it */
 	struct lane begin; /* renewals of its credentials that are begun */
+	unsigned windows;  /* questions for renewal information at it: of this turn */
 	bool told;	   /* the front knows how the account is: */
 	char problem[PROBLEM_TEXT];
 };
@@ -110,6 +111,7 @@ struct renew {
 	unsigned plan_failures;
 	int64_t plan_wake_ms, last_ms;
 	unsigned reports, windows; /* under way */
+	size_t window_at;	   /* the job that is asked about next, if it is due */
 	int64_t crowds_wake_ms;
 	bool crowds_due, stopping;
 	struct errands *errands;

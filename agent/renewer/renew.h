@@ -30,7 +30,8 @@ enum {
 	RENEW_BEGINS = 16,	  /* renewals of one CA begun in one turn */
 	RENEW_CROWDS_MS = 1000,	  /* crowds are looked for at most so often */
 	RENEW_REPORTS = 4,	  /* schedule reports under way */
-	RENEW_WINDOWS = 4,	  /* questions for renewal information under way */
+	RENEW_WINDOWS = 16,	  /* questions for renewal information under way */
+	RENEW_CA_WINDOWS = 2,	  /* of these, at one CA */
 	RENEW_TICK_MS = 1000,	  /* the plan is looked at at least this often */
 	RENEW_ORDER_ATTEMPTS = 6, /* failures before an order is given up */
 	RENEW_ORDER_LOOKS = 500,  /* looks at one order before it is given up */

@@ -111,33 +111,63 @@ is_asked(const struct job *j, int64_t now)
 	       !j->window.asked && now / 1000 < j->plan.cert.not_after_s;
 }
 
+/* By name: a question outlives the settings it began with. */
+static void
+count_windows(struct renew *r)
+{
+	for (size_t i = 0; i < r->set->cas; i++)
+		r->set->ca[i].windows = 0;
+	for (size_t i = 0; i < r->jobs; i++) {
+		struct ca_slot *slot =
+		    r->job[i]->window.asked ? settings_ca(r->set, r->job[i]->plan.ca) : NULL;
+
+		if (slot != NULL)
+			slot->windows++;
+	}
+}
+
+/* True where a question is under way for it now. */
+static bool
+ask_if_due(struct job *j, int64_t now, int64_t *wake_ms)
+{
+	struct ca_slot *slot = NULL;
+	const char *base = NULL;
+	struct fault f = { 0 };
+	enum rc rc;
+
+	if (!is_asked(j, now))
+		return false;
+	if (j->window.ask_ms > now) {
+		*wake_ms = j->window.ask_ms < *wake_ms ? j->window.ask_ms : *wake_ms;
+		return false;
+	}
+	slot = settings_ca(j->renew->set, j->plan.ca);
+	base = slot != NULL && slot->acme != NULL ? acme_renewal_info(slot->acme) : NULL;
+	if (base == NULL || slot->windows >= RENEW_CA_WINDOWS)
+		return false;
+	rc = ask(j, slot, base, &f);
+	if (rc != RC_OK) {
+		no_window(j, rc, -1, &f);
+		return false;
+	}
+	j->window.asked = true;
+	slot->windows++;
+	return true;
+}
+
+/* One CA that hangs keeps its own few; behind whom was asked about last, so all have a turn. */
 void
 renewinfo_run(struct renew *r, int64_t now, int64_t *wake_ms)
 {
-	for (size_t i = 0; i < r->jobs && r->windows < RENEW_WINDOWS; i++) {
-		struct job *j = r->job[i];
-		const struct ca_slot *slot = NULL;
-		const char *base = NULL;
-		struct fault f = { 0 };
-		enum rc rc;
+	size_t first = r->jobs > 0 ? r->window_at % r->jobs : 0;
 
-		if (!is_asked(j, now))
+	count_windows(r);
+	for (size_t i = 0; i < r->jobs && r->windows < RENEW_WINDOWS; i++) {
+		size_t at = (first + i) % r->jobs;
+
+		if (!ask_if_due(r->job[at], now, wake_ms))
 			continue;
-		if (j->window.ask_ms > now) {
-			*wake_ms = j->window.ask_ms < *wake_ms ? j->window.ask_ms : *wake_ms;
-			continue;
-		}
-		slot = settings_ca(r->set, j->plan.ca);
-		base =
-		    slot != NULL && slot->acme != NULL ? acme_renewal_info(slot->acme) : NULL;
-		if (base == NULL)
-			continue;
-		rc = ask(j, slot, base, &f);
-		if (rc != RC_OK) {
-			no_window(j, rc, -1, &f);
-			continue;
-		}
-		j->window.asked = true;
 		r->windows++;
+		r->window_at = at + 1;
 	}
 }

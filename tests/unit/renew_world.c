@@ -326,7 +326,7 @@ put_window(struct world *w, struct http_answer *a, const char *id)
 }
 
 static void
-put_directory(struct world *w, struct http_answer *a)
+put_directory(struct world *w, struct http_answer *a, bool other)
 {
 	const char *revoke = w->errand.named != NULL ? w->errand.named : "\"" CA "/revoke\"";
 
@@ -335,7 +335,10 @@ put_directory(struct world *w, struct http_answer *a)
 	    json_pack("{s:s, s:s, s:s, s:o*, s:s*}", "newNonce", CA "/nonce", "newAccount",
 		CA "/acct", "newOrder", CA "/new-order", "revokeCert",
 		w->errand.unnamed ? NULL : json_loads(revoke, JSON_DECODE_ANY, NULL),
-		"renewalInfo", w->ari ? CA "/ari" : NULL));
+		"renewalInfo",
+		!w->ari ? NULL
+		: other ? CA "/hung"
+			: CA "/ari"));
 }
 
 static void
@@ -359,7 +362,7 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 	} else if (strncmp(r->url, CA "/ari/", strlen(CA "/ari/")) == 0) {
 		put_window(w, a, r->url + strlen(CA "/ari/"));
 	} else {
-		put_directory(w, a);
+		put_directory(w, a, strcmp(r->url, CA "/dir2") == 0);
 	}
 }
 
@@ -382,7 +385,7 @@ plan_row(const struct world *w, const struct world_credential *c)
 			(json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s,
 			"ari_id", ari_id(w, c), "as_configured", c->as_configured);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:n}", "tenant",
-	    c->tenant, "name", c->name, "ca", "lab", "authority",
+	    c->tenant, "name", c->name, "ca", c->other_ca ? "lax" : "lab", "authority",
 	    c->other_authority ? "tb" : "ta", "claim_agent", "ta", "domain",
 	    w->domain && !w->plan_without_domain ? "sip.example.net" : NULL, "tnauthlist",
 	    b64_json(tnauth_of(w, c)), "constraints",
@@ -578,10 +581,11 @@ static void
 may_hang(struct world *w, struct pending *p, const struct http_request *r)
 {
 	json_auto_t *body = json_loadb((const char *)r->body.ptr, r->body.len, 0, NULL);
+	bool hung = strncmp(r->url, CA "/hung/", strlen(CA "/hung/")) == 0;
 	bool revokes = w->errand.hangs && strcmp(r->url, CA "/revoke") == 0;
 	unsigned hanging = 0;
 
-	if (!revokes &&
+	if (!revokes && !hung &&
 	    (strncmp(r->url, TB, strlen(TB)) != 0 || (!w->hangs && !w->hangs_for_t) ||
 		(!w->hangs && asks_for_other(w, body))))
 		return;
@@ -841,7 +845,7 @@ make_config(const struct world *w)
 	assert_non_null(c);
 	c->authority_anchors = strdup(w->anchors);
 	c->trust_anchors = strdup(w->anchors);
-	c->ca = calloc(1, sizeof *c->ca);
+	c->ca = calloc(2, sizeof *c->ca);
 	c->cas = 1;
 	c->ca[0].name = strdup("lab");
 	c->ca[0].issuer = w->command ? ISSUER_COMMAND : ISSUER_ACME;
@@ -854,6 +858,13 @@ make_config(const struct world *w)
 	if (w->concurrency > 0)
 		c->ca[0].concurrency = w->concurrency;
 	c->ca[0].rate_per_minute = w->ca_rate;
+	if (w->two_cas) {
+		c->ca[c->cas] = c->ca[0];
+		c->ca[c->cas].name = strdup("lax");
+		c->ca[c->cas].directory = strdup(CA "/dir2");
+		c->ca[c->cas].constraints_type = strdup("JWTClaimConstraints");
+		c->ca[c->cas++].enhanced_type = strdup("EnhancedJWTClaimConstraints");
+	}
 	c->authority = calloc(2, sizeof *c->authority);
 	for (c->authorities = 0; c->authorities < 2; c->authorities++) {
 		struct config_authority *a = &c->authority[c->authorities];
@@ -980,7 +991,8 @@ world_close(struct world *w)
 		    w->cred[i].name);
 		unlink(path);
 	}
-	static const char *const part[] = { "renewer/accounts/lab.json", "anchors.pem" };
+	static const char *const part[] = { "renewer/accounts/lab.json",
+		"renewer/accounts/lax.json", "anchors.pem" };
 	static const char *const dirs[] = { "renewer/orders", "renewer/accounts",
 		"renewer/tokens", "renewer", "" };
 

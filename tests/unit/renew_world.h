@@ -27,6 +27,7 @@ struct world_credential {
 	char tenant[2]; /* "t"; the order of tenants is that of the names */
 	bool constraints, removed;
 	bool other_authority;  /* "tb" and not "ta" */
+	bool other_ca;	       /* "lax" and not "lab" */
 	unsigned installed_as; /* the how manyth install of the world the last one was */
 	unsigned installs;
 	char serial[16];
@@ -124,6 +125,7 @@ struct world {
 	const char *domain_fails; /* error type of its challenge, NULL none */
 	const char *challenge_token;
 	/* Renewal information: offered; what it says; how often it was asked; the last order. */
+	bool two_cas; /* with world_kill(): and the other one hangs at renewal information */
 	bool ari, refuse_replaces, refuse_order;
 	const char *ari_body; /* in the place of a window */
 	long ari_status;

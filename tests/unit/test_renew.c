@@ -1030,6 +1030,36 @@ replaces_only_the_same(void **state)
 	world_close(&w);
 }
 
+static bool
+window_asked(const struct world *w)
+{
+	return w->windows_asked > 0;
+}
+
+/* A CA whose renewal information hangs keeps nobody from another's. */
+static void
+another_ca_hangs_when_asked(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 21);
+	for (size_t i = 0; i < 20; i++)
+		w.cred[i].other_ca = true;
+	w.ari = w.two_cas = true;
+	w.ari_start_s = 1000;
+	w.ari_end_s = 1100;
+	w.ari_retry_s = 21600;
+	w.cred[20].removed = true;
+	world_kill(&w);
+	world_pass(&w, 3);
+	w.cred[20].removed = false;
+	world_event(&w, "changed", "");
+	assert_true(world_until(&w, all_installed, 5));
+	assert_true(world_until(&w, window_asked, 5));
+	world_close(&w);
+}
+
 /* ---- a domain beside the numbers ---- */
 
 static void
@@ -1534,7 +1564,7 @@ errand_to_nobody(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[96] = {
+	struct CMUnitTest tests[128] = {
 		cmocka_unit_test(errand_while_the_ca_is_down),
 		cmocka_unit_test(errand_is_not_lost),
 		cmocka_unit_test(errand_is_told_later),
@@ -1548,6 +1578,7 @@ main(void)
 		cmocka_unit_test(asked_after_a_start),
 		cmocka_unit_test(replaces_is_refused),
 		cmocka_unit_test(replaces_only_the_same),
+		cmocka_unit_test(another_ca_hangs_when_asked),
 		cmocka_unit_test(domain_is_proven),
 		cmocka_unit_test(domain_killed_at_each_turn),
 		cmocka_unit_test(domain_not_ordered),
