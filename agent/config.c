@@ -273,6 +273,7 @@ ca_done(struct config_ca *ca)
 	free(ca->enhanced_type);
 	free(ca->csr_country);
 	free(ca->csr_organization);
+	free(ca->acme_profile);
 }
 
 static void

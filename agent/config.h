@@ -103,6 +103,7 @@ struct config_ca { /* ca NAME { … } */
 	char *csr_country, *csr_organization;
 	enum domain_challenge domain_challenge; /* NONE: no dns identifier is ordered */
 	struct config_strings domain_command;	/* with it: absolute path, arguments */
+	char *acme_profile;			/* of its orders; NULL: as the CA chooses */
 	unsigned concurrency, rate_per_minute;	/* steps under way, requests; rate 0: any */
 };
 
@@ -159,9 +160,10 @@ struct config_credential {
 	struct constraints *constraints; /* what is asked for; NULL: none */
 	char *spc;			 /* class sp: the one code */
 	enum conveyance convey;
-	char *x5u;	   /* base URL, ends in "/": leaf fingerprint + ".pem" is appended */
-	char *publish_dir; /* where <fingerprint>.pem is put; NULL: published elsewhere */
-	bool publish_root; /* with the anchor at its end (D-47) */
+	char *x5u;	     /* base URL, ends in "/": leaf fingerprint + ".pem" is appended */
+	bool x5u_from_order; /* the CA names the file, below that URL (RFC 9448 section 7) */
+	char *publish_dir;   /* where <fingerprint>.pem is put; NULL: published elsewhere */
+	bool publish_root;   /* with the anchor at its end (D-47) */
 	unsigned publish_line;
 	bool identity; /* identity = none: no x5u needed, no Identity value made */
 	unsigned identity_max_bytes; /* 4096 */
@@ -190,7 +192,9 @@ struct config_credential {
 	char *origid_value;		    /* ORIGID_FIXED: a UUID */
 	enum original_check original_check; /* of div, div-o and rsp */
 	unsigned renew_lifetime_s;	    /* notAfter asked for; 0: the CA decides */
-	unsigned rekey_days;		    /* a key serves so long; 0: for one certificate */
+	bool ask_not_before;		    /* notBefore is asked for, so long ago: */
+	unsigned renew_backdate_s;
+	unsigned rekey_days; /* a key serves so long; 0: for one certificate */
 };
 
 /* A list of user and of group ids. */

@@ -61,7 +61,7 @@ ca_json(const struct config_ca *ca)
 
 	return json_pack(
 	    "{s:s,s:s,s:o,s:s?,s:s?,s:s?,s:s?,s:o,s:b,s:s?,s:s?,s:s?,s:s?,s:b,s:b,s:s?,s:s?,"
-	    "s:s,s:o,s:i,s:i}",
+	    "s:s,s:o,s:s?,s:i,s:i}",
 	    "name", ca->name, "issuer", config_issuer_name(ca->issuer), "command",
 	    strings_json(&ca->command), "directory", ca->directory, "tls_ca", ca->tls_ca,
 	    "eab_kid", ca->eab_kid, "eab_key", ca->eab_key.text, "contact",
@@ -71,8 +71,9 @@ ca_json(const struct config_ca *ca)
 	    "csr_basic_constraints", ca->csr_basic_constraints, "csr_key_usage",
 	    ca->csr_key_usage, "csr_country", ca->csr_country, "csr_organization",
 	    ca->csr_organization, "domain_challenge", config_domain_name(ca->domain_challenge),
-	    "domain_command", strings_json(&ca->domain_command), "concurrency",
-	    (int)ca->concurrency, "rate_per_minute", (int)ca->rate_per_minute);
+	    "domain_command", strings_json(&ca->domain_command), "acme_profile",
+	    ca->acme_profile, "concurrency", (int)ca->concurrency, "rate_per_minute",
+	    (int)ca->rate_per_minute);
 }
 
 static json_t *
@@ -222,6 +223,10 @@ credential_json(const struct config_credential *c)
 	json_object_update(out, types);
 	json_object_update(out, private);
 	json_object_set(out, "rekey", rekey);
+	json_object_set_new(
+	    out, "x5u_from", json_string(c->x5u_from_order ? "order" : "fingerprint"));
+	json_object_set_new(out, "renew_backdate_s",
+	    c->ask_not_before ? json_integer(c->renew_backdate_s) : json_null());
 	json_object_set_new(out, "base", json_string(c->base));
 	if (c->spread)
 		json_object_set_new(out, "spread", strings_json(&c->tokens));

@@ -15,6 +15,7 @@ enum {
 	MAX_THREADS = 64,
 	MAX_BACKOFF_MS = 60000,
 	MAX_COMMAND = 32,
+	MAX_PROFILE_NAME = 64,
 	LOCAL_BACKOFF_MS = 1000,
 	NETWORK_BACKOFF_MS = 5000,
 	MAX_IAT_PAST_S = 600,
@@ -280,7 +281,7 @@ refuse_acme_keys(const struct section *s, const char *issuer, struct fault *f)
 {
 	static const char *const keys[] = { "directory", "tls_ca", "eab_kid", "eab_key",
 		"contact", "terms_agreed", "token", "tkauth_response", "constraints_type",
-		"enhanced_type", "domain_challenge", "domain_command" };
+		"enhanced_type", "domain_challenge", "domain_command", "acme_profile" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (section_has(s, keys[i]))
@@ -327,6 +328,16 @@ read_domain(const struct section *s, struct config_ca *ca, struct fault *f)
 }
 
 static enum rc
+read_profile(const struct section *s, struct config_ca *ca, struct fault *f)
+{
+	TRY(section_string(s, "acme_profile", &ca->acme_profile, f));
+	if (ca->acme_profile != NULL && strlen(ca->acme_profile) > MAX_PROFILE_NAME)
+		return section_bad(s, "acme_profile", f,
+		    "'acme_profile' has more than %d characters", MAX_PROFILE_NAME);
+	return RC_OK;
+}
+
+static enum rc
 read_acme(
     const struct config *c, const struct section *s, struct config_ca *ca, struct fault *f)
 {
@@ -349,6 +360,7 @@ read_acme(
 	ca->tkauth_response = choice;
 	TRY(section_required(s, "constraints_type", &ca->constraints_type, f));
 	TRY(section_required(s, "enhanced_type", &ca->enhanced_type, f));
+	TRY(read_profile(s, ca, f));
 	return read_domain(s, ca, f);
 }
 

@@ -36,6 +36,7 @@ static cfg_opt_t ca_options[] = {
 	NO("csr_basic_constraints"), NO("csr_key_usage"),
 	TEXT("csr_country"), TEXT("csr_organization"),
 	TEXT_DEF("domain_challenge", "none"), LIST("domain_command"),
+	TEXT("acme_profile"),
 	NUMBER("concurrency", 0), NUMBER("rate_per_minute", 0),
 	CFG_END()
 };
@@ -87,7 +88,7 @@ static cfg_opt_t credential_options[] = {
 	TEXT("profile"), LIST("token"), NO("spread"), TEXT("ca"), TEXT("authority"),
 	TEXT("claim_agent"),
 	CFG_SEC("constraints", constraints_options, CFGF_MULTI),
-	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT("publish_dir"), NO("publish_root"),
+	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT_DEF("x5u_from", "fingerprint"), TEXT("publish_dir"), NO("publish_root"),
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
 	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
 	LIST("ppts"), LIST("dests"), TEXT_DEF("encompassing", "if-present"),
@@ -98,6 +99,7 @@ static cfg_opt_t credential_options[] = {
 	NO("normalise_permitted"), NO("accept_quoted_permitted"),
 	TEXT("salts"), NO("assert_committed"), TEXT_DEF("commit_without_salt", "refuse"),
 	TEXT_DEF("unlisted_tn", "refuse"), NUMBER("renew_lifetime_s", 0),
+	NUMBER("renew_backdate_s", 0),
 	TEXT_DEF("rekey", "every"),
 	NO("third_party_rcd"), TEXT("third_party_iss"), NO("attest_in_rsp"), NO("rcd_without_rcdi"), NO("orig_uri"),
 	LIST("rph_namespaces"),

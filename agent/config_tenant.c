@@ -16,6 +16,7 @@ enum {
 	MAX_IDENTITY_BYTES = 65536,
 	MAX_SCTS = 16,
 	MAX_RENEW_LIFETIME_S = 366 * 86400,
+	MAX_RENEW_BACKDATE_S = 86400,
 	MAX_RENUMBER_WINDOW_S = 86400,
 };
 
@@ -393,8 +394,45 @@ read_conveyance(const struct section *s, struct config_credential *cred, struct 
 	return RC_OK;
 }
 
+/* Who names the file behind x5u: we, or the CA in its order. */
 static enum rc
-read_publication(const struct section *s, struct config_credential *cred, struct fault *f)
+read_x5u_source(const struct config *c, const struct section *s, struct config_credential *cred,
+    struct fault *f)
+{
+	static const char *const sources[] = { "fingerprint", "order", NULL };
+	unsigned choice = 0;
+
+	TRY(section_choice(s, "x5u_from", sources, &choice, f));
+	cred->x5u_from_order = choice == 1;
+	if (!cred->x5u_from_order)
+		return RC_OK;
+	if (cred->x5u == NULL)
+		return section_bad(s, "x5u_from", f,
+		    "x5u_from = \"order\" needs x5u, the directory that the CA serves");
+	if (section_has(s, "publish_dir"))
+		return section_bad(s, "publish_dir", f,
+		    "'publish_dir' has no meaning with x5u_from = \"order\": the CA publishes");
+	if (config_issuer(c, cred) != ISSUER_ACME)
+		return section_bad(
+		    s, "x5u_from", f, "x5u_from = \"order\" needs a ca that speaks ACME");
+	return RC_OK;
+}
+
+/* D-49: a CA binds names, no addresses. */
+static enum rc
+check_bound_host(const struct section *s, const char *url, struct fault *f)
+{
+	struct uri_https u = { 0 };
+
+	if (uri_read_https(span_str(url), &u) && uri_is_dns_name(u.host))
+		return RC_OK;
+	return section_bad(s, "x5u", f,
+	    "the host of 'x5u' is what profile domain binds: a name, not an address");
+}
+
+static enum rc
+read_publication(const struct config *c, const struct section *s,
+    struct config_credential *cred, struct fault *f)
 {
 	static const char *const identity[] = { "header", "none", NULL };
 	unsigned choice = 0;
@@ -413,6 +451,9 @@ read_publication(const struct section *s, struct config_credential *cred, struct
 		return section_bad(s, NULL, f,
 		    "'x5u' is missing; write x5u = \"https://HOST/PATH/\", or identity = "
 		    "\"none\"");
+	if (cred->x5u != NULL && rule_of(cred)->domain_bound)
+		TRY(check_bound_host(s, cred->x5u, f));
+	TRY(read_x5u_source(c, s, cred, f));
 	TRY(section_string(s, "publish_dir", &cred->publish_dir, f));
 	cred->publish_line = section_line(s, "publish_dir");
 	cred->publish_root = section_bool(s, "publish_root");
@@ -753,6 +794,27 @@ read_rekey(const struct section *s, struct config_credential *cred, struct fault
 	return RC_OK;
 }
 
+/* notBefore and notAfter of an order (RFC 8555 section 7.1.3). */
+static enum rc
+read_dates(const struct config *c, const struct section *s, struct config_credential *cred,
+    struct fault *f)
+{
+	static const char *const keys[] = { "renew_lifetime_s", "renew_backdate_s" };
+
+	TRY(section_uint(
+	    s, "renew_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->renew_lifetime_s, f));
+	TRY(section_uint(
+	    s, "renew_backdate_s", 0, MAX_RENEW_BACKDATE_S, &cred->renew_backdate_s, f));
+	cred->ask_not_before = section_has(s, "renew_backdate_s");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (section_has(s, keys[i]) && config_issuer(c, cred) != ISSUER_ACME)
+			return section_bad(s, keys[i], f,
+			    "'%s' is asked of a CA by ACME, and this credential has none",
+			    keys[i]);
+	}
+	return RC_OK;
+}
+
 static enum rc
 read_credential(const struct config *c, const struct section *s, const struct config_tenant *t,
     size_t copy, struct config_credential *cred, struct fault *f)
@@ -761,7 +823,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_place(c, s, t->name, copy, cred, f));
 	TRY(read_references(c, s, cred, f));
 	TRY(read_class(s, t, cred, f));
-	TRY(read_publication(s, cred, f));
+	TRY(read_publication(c, s, cred, f));
 	TRY(config_read_credential_policy(s, cred, f));
 	TRY(section_uint(s, "priority", 0, 1000000, &cred->priority, f));
 	TRY(read_scts(c, s, cred, f));
@@ -772,8 +834,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
 	TRY(read_wanted_constraints(c, s, cred, f));
 	TRY(read_rekey(s, cred, f));
-	return section_uint(
-	    s, "renew_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->renew_lifetime_s, f);
+	return read_dates(c, s, cred, f);
 }
 
 /* How many credentials the section stands for; what is wrong with it read_place() says. */

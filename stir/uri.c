@@ -114,3 +114,17 @@ uri_same_origin(struct span a, struct span b)
 	       x.host.len == y.host.len &&
 	       strncasecmp((const char *)x.host.ptr, (const char *)y.host.ptr, x.host.len) == 0;
 }
+
+bool
+uri_is_dns_name(struct span host)
+{
+	size_t last = 0;
+
+	if (host.len == 0 || host.len > URI_NAME_MAX || host.ptr[0] == '[')
+		return false;
+	for (size_t i = 0; i < host.len; i++) {
+		if (host.ptr[i] == '.')
+			last = i + 1;
+	}
+	return last > 0 && last < host.len && !ascii_is_digit(host.ptr[last]);
+}

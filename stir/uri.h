@@ -31,6 +31,11 @@ struct uri_https {
  */
 bool uri_read_https(struct span s, struct uri_https *out);
 
+enum { URI_NAME_MAX = 253 };
+
+/* A host of labels that does not end like an address (RFC 1123 section 2.1). */
+bool uri_is_dns_name(struct span host);
+
 /* RFC 6454 section 4: two https URLs of one host, letter case aside, and one port. */
 bool uri_same_origin(struct span a, struct span b);
 

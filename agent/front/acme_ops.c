@@ -1,8 +1,7 @@
 #include "agent/front/acme_ops.h"
 
-#include <time.h>
-
 #include "agent/front/install.h"
+#include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
 #include "agent/front/revoke.h"
@@ -14,7 +13,6 @@
 #include "stir/jtext.h"
 
 enum { PAYLOAD_MAX = 131072, EAB_TEXT_MAX = 8192, HS256_LEN = 32 };
-static const int64_t last_year_s = 253402300799; /* 9999-12-31T23:59:59Z */
 
 /* ---- CA, account, and the JWS around every payload ---- */
 
@@ -403,20 +401,17 @@ put_identifiers(const struct op_call *call, json_t *payload, const struct acme *
 	return put_identifier(list, type, &asked->constraints_der, f);
 }
 
+/* Asked for by the configuration; noted first, to be compared with what the CA gives. */
 static enum rc
-put_not_after(const struct op_call *call, json_t *payload, struct fault *f)
+put_dates(
+    const struct op_call *call, const struct asked *asked, json_t *payload, struct fault *f)
 {
-	const json_t *value = json_object_get(call->msg, "not_after");
-	time_t at = (time_t)json_integer_value(value);
-	struct tm tm;
-	char text[sizeof "9999-12-31T23:59:59Z"];
+	struct ordered o;
 
-	if (!json_is_integer(value))
-		return RC_OK;
-	if (at <= call->now_s || at > last_year_s || gmtime_r(&at, &tm) == NULL ||
-	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "not_after", "not in the future");
-	return op_put(payload, "notAfter", json_string(text), f);
+	ordered_of(asked->config, call->now_s, &o);
+	TRY(ordered_write(
+	    call->w->set->config, asked->tenant->name, asked->config->name, &o, f));
+	return ordered_put(&o, payload, f);
 }
 
 /* RFC 9773 section 5: only the certificate in force is replaced. */
@@ -438,6 +433,15 @@ put_replaces(
 	return op_put(payload, "replaces", json_string(replaces), f);
 }
 
+/* draft-ietf-acme-profiles: the operator's choice among what the CA offers. */
+static enum rc
+put_profile(const struct acme *a, json_t *payload, struct fault *f)
+{
+	if (a->ca->acme_profile == NULL)
+		return RC_OK;
+	return op_put(payload, "profile", json_string(a->ca->acme_profile), f);
+}
+
 enum rc
 new_order_op(struct op_call *call, json_t *answer, struct fault *f)
 {
@@ -449,8 +453,9 @@ new_order_op(struct op_call *call, json_t *answer, struct fault *f)
 	TRY(asked_read(call, &asked, f));
 	TRY(check_ca(asked.config, a.ca, f));
 	TRY(put_identifiers(call, payload, &a, &asked, f));
-	TRY(put_not_after(call, payload, f));
 	TRY(put_replaces(call, &asked, payload, f));
+	TRY(put_profile(&a, payload, f));
+	TRY(put_dates(call, &asked, payload, f));
 	return answer_json(call, &a, payload, answer, f);
 }
 
@@ -555,13 +560,14 @@ finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 enum rc
 install_op(struct op_call *call, json_t *answer, struct fault *f)
 {
-	const json_t *chain = json_object_get(call->msg, "chain");
+	struct install_offer offer = { jtext_span(json_object_get(call->msg, "chain")),
+		op_text(call, "x5u") };
 	const struct credential *c = NULL;
 	struct credset_place at;
 
 	TRY(op_place(call, &at, f));
 	TRY(revoke_check(call->w, at, f));
-	TRY(install_chain(call->w, at, jtext_span(chain), call->now_s, &call->again_s, &c, f));
+	TRY(install_chain(call->w, at, &offer, call->now_s, &call->again_s, &c, f));
 	TRY(op_put(answer, "serial", json_string(c->chain->cert[0]->serial), f));
 	TRY(op_put(answer, "ari_id", plan_ari_id(c->chain->cert[0]), f));
 	TRY(op_put(answer, "not_before", json_integer(c->not_before_s), f));

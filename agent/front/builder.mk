@@ -4,12 +4,14 @@ libfront_la_SOURCES += \
 	agent/front/accounts.c agent/front/accounts.h \
 	agent/front/acme_ops.c agent/front/acme_ops.h \
 	agent/front/builder.c agent/front/builder.h \
+	agent/front/caurl.c agent/front/caurl.h \
 	agent/front/contents.c agent/front/contents.h \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/hand.c agent/front/hand.h \
 	agent/front/history.c agent/front/history.h \
+	agent/front/ordered.c agent/front/ordered.h \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \
 	agent/front/keyfile.c agent/front/keyfile.h \

@@ -2,10 +2,12 @@
 
 #include <stdio.h>
 
+#include "agent/front/caurl.h"
 #include "agent/front/history.h"
 #include "agent/front/judge.h"
 #include "agent/front/lint.h"
 #include "agent/front/load.h"
+#include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
@@ -23,6 +25,7 @@ struct install {
 	const struct config_credential *config;
 	const struct credential *present; /* in the set, READY or not */
 	struct span pem;
+	const char *x5u; /* of the order; NULL: none */
 	int64_t now_s;
 };
 
@@ -93,6 +96,17 @@ check_request(const struct chain *chain, const struct pending *p, struct fault *
 	return RC_OK;
 }
 
+/* Who names the file is the operator's decision. */
+static enum rc
+check_x5u(const struct install *in, struct fault *f)
+{
+	if (in->config->x5u_from_order && in->x5u == NULL)
+		return FAULT(f, RC_DENIED, "x5u_missing", "the CA's order named no x5u");
+	if (!in->config->x5u_from_order && in->x5u != NULL)
+		return FAULT(f, RC_DENIED, "x5u_not_wanted", "x5u is not the CA's to name");
+	return RC_OK;
+}
+
 /* The configuration may have changed since the request was made. */
 static enum rc
 check_config(
@@ -110,6 +124,19 @@ check_config(
 	    want_of(in->tenant, in->config, &want, NULL) == RC_OK)
 		*as_configured = want_met(&want, in->config, in->present->chain->cert[0]);
 	return RC_OK;
+}
+
+/* What an operator or a command brings was ordered elsewhere. */
+static enum rc
+check_ordered(const struct install *in, const struct cert *leaf, struct fault *f)
+{
+	const struct config *c = in->w->set->config;
+	struct ordered o = { 0 };
+
+	if (config_issuer(c, in->config) != ISSUER_ACME)
+		return RC_OK;
+	TRY(ordered_read(c, in->tenant->name, in->config->name, &o, f));
+	return ordered_check(&o, leaf, f);
 }
 
 /*
@@ -178,6 +205,7 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
 		.at = in->at,
 		.now_s = in->now_s,
 		.strict_time = true,
+		.x5u = in->x5u,
 		.wanted = &wanted };
 	AUTO(chain) *chain = NULL;
 	AUTO_CREDENTIAL *c = NULL;
@@ -185,9 +213,11 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
 	TRY(works_token_of(in->w, in->config, p->facts.key_id, &j.token, f));
 	TRY(chain_read_pem(in->pem, in->config->allow_range_to_all_nines, &chain, f));
 	TRY(check_request(chain, p, f));
+	TRY(check_x5u(in, f));
 	TRY(check_begin(in, chain, again_s, f));
 	if (judge_chain(&j, in->pem, &c, f) != RC_OK)
 		return ask_for_list(in, wanted, f);
+	TRY(check_ordered(in, c->chain->cert[0], f));
 	TRY(check_present(in, c, f));
 	TRY(pending_prove(in->w, in->at, p, f));
 	*out = TAKE(c);
@@ -297,6 +327,21 @@ keep_before(const struct install *in, const struct buf *old_pem, struct fault *f
 	return keep_chain(dir.text, "before-", path.text, buf_view(old_pem), f);
 }
 
+/* A few, for what was in force before is known by its own. */
+static enum rc
+keep_x5u(const struct install *in, const struct credential *made, struct fault *f)
+{
+	const struct config *c = in->w->set->config;
+	struct store_path dir = { 0 }, path = { 0 };
+
+	if (in->x5u == NULL)
+		return RC_OK;
+	TRY(store_path(&dir, f, "%s/front/tenants/%s/%s", c->state_dir, in->tenant->name,
+	    in->config->name));
+	TRY(caurl_path(c, in->tenant->name, in->config->name, made->fingerprint, &path, f));
+	return keep_chain(dir.text, CAURL_PREFIX, path.text, span_str(in->x5u), f);
+}
+
 /* What was in force without being noted, then what is from now on. */
 static void
 note_history(const struct install *in, struct history *h)
@@ -324,11 +369,13 @@ read_history(const struct install *in, struct history *h)
  * The order, and what a crash after each step leaves:
  *	before-….pem	old in force; the file goes with time
  *	x5u file	old in force; a file that nothing refers to, swept later
+ *	x5u-…		the same, where the CA publishes
  *	retiring note	old in force; the note is dropped when it is due
  *	current.pem	new in force at start; load.c removes pending.csr
  *	set published	the same
  *	history.json	the same; what is missing there is added the next time
- *	pending.csr	done
+ *	pending.csr	done; what was ordered goes with the next order
+ *	ordered.json	done
  */
 static enum rc
 put_in_force(const struct install *in, struct credential *c, struct fault *f)
@@ -348,6 +395,7 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 	TRY(keep_before(in, &old_pem, f));
 	read_history(in, &h);
 	TRY(publish_chain(config, in->config, made, f));
+	TRY(keep_x5u(in, made, f));
 	TRY(retire_old(in, &old_pem, made, f));
 	made->installed_at_s = in->now_s;
 	rc = store_write(path.text, in->pem, INSTALL_MODE, f); /* may be there and fail */
@@ -361,6 +409,8 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 	note_history(in, &h);
 	if (pending_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "install_unfinished", &why); /* load.c tries again */
+	else if (ordered_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "install_unfinished", &why);
 	return RC_OK;
 }
 
@@ -497,8 +547,8 @@ install(const struct install *in, int64_t *again_s, struct fault *f)
 }
 
 enum rc
-install_chain(struct works *w, struct credset_place at, struct span pem, int64_t now_s,
-    int64_t *again_s, const struct credential **out, struct fault *f)
+install_chain(struct works *w, struct credset_place at, const struct install_offer *offer,
+    int64_t now_s, int64_t *again_s, const struct credential **out, struct fault *f)
 {
 	struct credential *present = credset_credential(w->set, at);
 	struct install in = {
@@ -507,7 +557,8 @@ install_chain(struct works *w, struct credset_place at, struct span pem, int64_t
 		.tenant = &w->set->config->tenant[at.tenant],
 		.config = credset_config(w->set, at),
 		.present = present,
-		.pem = pem,
+		.pem = offer->pem,
+		.x5u = offer->x5u,
 		.now_s = now_s,
 	};
 	struct fault why = { 0 };

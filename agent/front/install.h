@@ -9,6 +9,12 @@
 
 enum { INSTALL_WAIT_S = 60, INSTALL_REFUSED_KEPT = 8 /* and of those before */ };
 
+/* What is brought; borrowed. */
+struct install_offer {
+	struct span pem;
+	const char *x5u; /* what the CA's order names, with x5u_from = order; else NULL */
+};
+
 /*
  * Put the chain in force for the credential whose request is outstanding.
  * Only RC_HSM, RC_TIMEOUT, RC_BUSY, RC_IO and RC_NO_MEMORY are worth another
@@ -20,7 +26,8 @@ enum { INSTALL_WAIT_S = 60, INSTALL_REFUSED_KEPT = 8 /* and of those before */ }
  *
  * *out: the credential in force, borrowed from w->set.
  */
-enum rc install_chain(struct works *w, struct credset_place at, struct span pem, int64_t now_s,
-    int64_t *again_s, const struct credential **out, struct fault *f) MUST_CHECK;
+enum rc install_chain(struct works *w, struct credset_place at,
+    const struct install_offer *offer, int64_t now_s, int64_t *again_s,
+    const struct credential **out, struct fault *f) MUST_CHECK;
 
 #endif

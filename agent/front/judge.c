@@ -1,5 +1,6 @@
 #include "agent/front/judge.h"
 
+#include "agent/front/caurl.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/lint.h"
 #include "agent/front/policy.h"
@@ -13,7 +14,6 @@
 enum {
 	JUDGE_HEADER_MAX = 65536,
 	JUDGE_TEXT_MAX = 16384,
-	X5U_MAX = 2048,
 	MS_PER_S = 1000,
 };
 
@@ -69,7 +69,7 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	for (size_t i = 0; i < cc->policies.len; i++)
 		buf_printf(&text, "%s ", cc->policies.item[i]);
 	buf_printf(&text, "%u ", policy_ppts_passed(&j->set->config->tenant[j->at.tenant], cc));
-	buf_str(&text, cc->x5u != NULL ? cc->x5u : "-");
+	buf_printf(&text, "%s %d", cc->x5u != NULL ? cc->x5u : "-", cc->x5u_from_order);
 	buf_printf(&text, " %s %s", encompass_name(cc->encompassing),
 	    j->set->config->do_not_originate != NULL ? j->set->config->do_not_originate : "-");
 	buf_byte(&text, '\n');
@@ -214,18 +214,50 @@ check_scts(const struct judge *j, const struct cert *leaf, const X509 *issuer, s
 
 /* ---- what is conveyed ---- */
 
+/* The CA's word; where its note is lost there is none. */
 static enum rc
-set_x5u(struct credential *c, const char *base, struct fault *f)
+x5u_of_order(
+    const struct judge *j, const struct credential *c, struct buf *url, struct fault *f)
 {
-	AUTO_BUF url = BUF_INIT(X5U_MAX);
+	const struct config *config = j->set->config;
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	struct fault why = { 0 };
+	enum rc rc;
 
-	if (base == NULL)
+	if (j->x5u != NULL) {
+		buf_str(url, j->x5u);
+		return caurl_check(cc, j->x5u, f);
+	}
+	rc = caurl_read(
+	    config, config->tenant[j->at.tenant].name, cc, c->fingerprint, url, &why);
+	if (rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc == RC_OK)
 		return RC_OK;
-	/* D-61: one immutable URL per certificate. */
-	buf_str(&url, base);
-	buf_str(&url, c->fingerprint);
-	buf_str(&url, ".pem");
+	log_fault(LEVEL_WARNING, "x5u_of_order", &why);
+	if ((cc->convey & CONVEY_X5C) == 0)
+		return FAULT(f, RC_DENIED, "x5u_missing",
+		    "nothing is conveyed: the x5u of its order is not known");
+	buf_clear(url);
+	return RC_OK;
+}
+
+/* D-61: one immutable URL per certificate. */
+static enum rc
+set_x5u(const struct judge *j, struct credential *c, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(j->set, j->at);
+	AUTO_BUF url = BUF_INIT(CAURL_MAX + 1);
+
+	if (cc->x5u == NULL)
+		return RC_OK;
+	if (cc->x5u_from_order)
+		TRY(x5u_of_order(j, c, &url, f));
+	else
+		buf_printf(&url, "%s%s.pem", cc->x5u, c->fingerprint);
 	TRY(buf_check(&url, f));
+	if (url.len == 0)
+		return RC_OK;
 	c->x5u = buf_steal(&url);
 	return c->x5u != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "x5u");
 }
@@ -417,7 +449,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	TRY(check_domain(j, c->chain->cert[0], f));
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));
-	TRY(set_x5u(c, cc->x5u, f));
+	TRY(set_x5u(j, c, f));
 	TRY(set_root(j, c, f));
 	TRY(set_headers(c, &j->set->config->tenant[j->at.tenant], cc, f));
 	TRY(lint_credential(cc, c, f));

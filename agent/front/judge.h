@@ -29,6 +29,8 @@ struct judge {
 	char **wanted;
 	/* CREDENTIAL_FINGERPRINT characters: the leaf, where it is revoked.  NULL: nobody asks. */
 	char *revoked;
+	/* What the CA's order names (x5u_from = order) and is not noted yet; NULL: what is. */
+	const char *x5u;
 	/* In the place of the one on disk, where the leaf has its URL; NULL: none. */
 	struct tnlist *list;
 };

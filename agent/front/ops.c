@@ -56,7 +56,7 @@ static const struct op ops[] = {
 	{ "new-account", new_account_op, { CA, NONCE, URL, { "eab", OBJECT | NUL },
 	    { "only_existing", BOOLEAN } } },
 	{ "new-order", new_order_op, { CA, KID, NONCE, URL, TENANT, NAME, TNAUTHLIST,
-	    CONSTRAINTS, { "not_after", NUMBER | OPTIONAL }, { "replaces", TEXT | OPTIONAL } } },
+	    CONSTRAINTS, { "replaces", TEXT | OPTIONAL } } },
 	{ "challenge", challenge_op, { CA, KID, NONCE, URL, { "token", TEXT | NUL } } },
 	{ "csr", csr_op, { TENANT, NAME, TNAUTHLIST, CONSTRAINTS } },
 	{ "finalize", finalize_op, { CA, KID, NONCE, URL, TENANT, NAME } },
@@ -65,7 +65,8 @@ static const struct op ops[] = {
 	{ "errand", errand_op, { CA, { "kid", TEXT | NUL }, NONCE, URL, { "errand", TEXT } } },
 	{ "errand-done", errand_done_op, { { "errand", TEXT }, { "final", BOOLEAN },
 	    { "reason", TEXT | NUL }, { "detail", TEXT | NUL } } },
-	{ "install", install_op, { TENANT, NAME, { "chain", TEXT } } },
+	{ "install", install_op, { TENANT, NAME, { "chain", TEXT },
+	    { "x5u", TEXT | OPTIONAL } } },
 };
 /* clang-format on */
 

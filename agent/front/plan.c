@@ -114,6 +114,13 @@ is_gathered_for(const struct config_tenant *t, const struct cert *leaf)
 	       tnset_within(asked, have);
 }
 
+/* Put in force before the CA was to name it: the next one has it. */
+static bool
+lacks_x5u(const struct config_credential *cc, const struct credential *c)
+{
+	return cc->x5u_from_order && c->x5u == NULL;
+}
+
 static json_t *
 active_or_null(const struct config_tenant *t, const struct credential *c,
     const struct config_credential *cc, const struct want *want)
@@ -126,7 +133,7 @@ active_or_null(const struct config_tenant *t, const struct credential *c,
 	return json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", leaf->serial, "not_before",
 	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id",
 	    plan_ari_id(leaf), "as_configured",
-	    is_gathered_for(t, leaf) || want_met(want, cc, leaf));
+	    !lacks_x5u(cc, c) && (is_gathered_for(t, leaf) || want_met(want, cc, leaf)));
 }
 
 static json_t *

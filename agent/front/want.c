@@ -74,21 +74,6 @@ want_of(const struct config_tenant *t, const struct config_credential *c, struct
 	return RC_OK;
 }
 
-/* A host of labels that does not end like an address (RFC 1123 section 2.1). */
-static bool
-is_dns_name(struct span host)
-{
-	size_t last = 0;
-
-	if (host.len == 0 || host.len > WANT_DOMAIN_MAX || host.ptr[0] == '[')
-		return false;
-	for (size_t i = 0; i < host.len; i++) {
-		if (host.ptr[i] == '.')
-			last = i + 1;
-	}
-	return last > 0 && last < host.len && !ascii_is_digit(host.ptr[last]);
-}
-
 void
 want_domain(const struct config *config, const struct config_credential *c,
     char out[WANT_DOMAIN_MAX + 1])
@@ -99,7 +84,7 @@ want_domain(const struct config *config, const struct config_credential *c,
 	out[0] = 0;
 	if (!profile_rule(c->profile)->domain_bound || c->x5u == NULL ||
 	    (ca != NULL && ca->issuer == ISSUER_ACME && ca->domain_challenge == DOMAIN_NONE) ||
-	    !uri_read_https(span_str(c->x5u), &u) || !is_dns_name(u.host))
+	    !uri_read_https(span_str(c->x5u), &u) || !uri_is_dns_name(u.host))
 		return;
 	for (size_t i = 0; i < u.host.len; i++)
 		out[i] = (char)ascii_lower(u.host.ptr[i]);

@@ -23,6 +23,8 @@ struct acme {
 	char *new_nonce, *new_account, *new_order; /* of the directory */
 	char *revoke_cert;			   /* NULL: it names none */
 	bool eab_required;
+	json_t *meta;	     /* of the directory; NULL: none */
+	int64_t meta_ms;     /* when it was read */
 	char *renewal_info;  /* NULL: none */
 	bool known, looking; /* the directory was read; is being, for that alone */
 	unsigned look_failures;
@@ -85,6 +87,8 @@ forget(struct acme *a)
 	drop(&a->new_order);
 	drop(&a->revoke_cert);
 	drop(&a->kid);
+	json_decref(a->meta);
+	a->meta = NULL;
 	json_decref(a->jwk);
 	a->jwk = NULL;
 	a->nonces = 0;
@@ -128,6 +132,29 @@ const char *
 acme_new_order_url(const struct acme *a)
 {
 	return a->new_order;
+}
+
+/* Whoever refuses for what the directory lacks must see when it has it. */
+static void
+read_again(struct acme *a)
+{
+	int64_t now = a->io->now_ms(a->io->ctx);
+
+	if (a->phase == READY && now - a->meta_ms >= ACME_META_MS)
+		a->phase = COLD; /* acme_ready() begins anew; the account is on disk */
+}
+
+enum rc
+acme_offers(struct acme *a, struct fault *f)
+{
+	const char *name = a->ca->acme_profile;
+
+	if (name == NULL || json_object_get(json_object_get(a->meta, "profiles"), name) != NULL)
+		return RC_OK;
+	read_again(a);
+	return FAULT(f, RC_DENIED, "acme_profile",
+	    "ca %s offers no profile '%.60s': correct acme_profile, or drop it", a->ca->name,
+	    name);
 }
 
 const char *
@@ -620,8 +647,9 @@ take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
 	TRY(take_url(a, root, "newAccount", &a->new_account, f));
 	TRY(take_url(a, root, "newOrder", &a->new_order, f));
 	take_revoke_cert(a, root);
-	a->eab_required = json_is_true(
-	    json_object_get(json_object_get(root, "meta"), "externalAccountRequired"));
+	a->meta = json_incref(json_object_get(root, "meta"));
+	a->meta_ms = a->io->now_ms(a->io->ctx);
+	a->eab_required = json_is_true(json_object_get(a->meta, "externalAccountRequired"));
 	return RC_OK;
 }
 

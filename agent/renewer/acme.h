@@ -17,6 +17,7 @@ enum {
 	ACME_NONCES = 32,
 	ACME_BAD_NONCES = 3,   /* tries again at once after badNonce */
 	ACME_STOP_MS = 300000, /* before the account is tried again after a definite refusal */
+	ACME_META_MS = 60000,  /* a directory that lacked something is read again after that */
 };
 
 struct acme;
@@ -48,6 +49,12 @@ struct acme_account {
 const struct acme_account *acme_account(const struct acme *a);
 
 const char *acme_new_order_url(const struct acme *a);
+
+/*
+ * Does its directory offer what orders of its section ask for?  RC_DENIED
+ * acme_profile; then the directory is read again before the next order.
+ */
+enum rc acme_offers(struct acme *a, struct fault *f) MUST_CHECK;
 
 /* "revokeCert" of the directory; NULL: it names none. */
 const char *acme_resource(const struct acme *a, const char *name);

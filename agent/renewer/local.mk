@@ -12,6 +12,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/domain.c agent/renewer/domain.h \
 	agent/renewer/eab.c agent/renewer/eab.h \
 	agent/renewer/cleanups.c agent/renewer/cleanups.h \
+	agent/renewer/served.c agent/renewer/served.h \
 	agent/renewer/errands.c agent/renewer/errands.h \
 	agent/renewer/httpc.c agent/renewer/httpc.h \
 	agent/renewer/io.h \

@@ -32,6 +32,7 @@ static const struct kind {
 	{ "externalAccountRequired", RC_DENIED,    "acme_eab_required" },
 	{ "incorrectResponse",       RC_DENIED,    "acme_incorrect_response" },
 	{ "invalidContact",          RC_DENIED,    "acme_invalid_contact" },
+	{ "invalidProfile",          RC_DENIED,    "acme_invalid_profile" },
 	{ "malformed",               RC_DENIED,    "acme_malformed" },
 	{ "rejectedIdentifier",      RC_DENIED,    "acme_rejected_identifier" },
 	{ "unauthorized",            RC_DENIED,    "acme_unauthorized" },

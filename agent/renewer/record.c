@@ -44,6 +44,7 @@ record_drop_order(struct record *r)
 	drop(&r->order);
 	drop(&r->finalize);
 	drop(&r->certificate);
+	drop(&r->x5u);
 	drop(&r->constraints);
 	for (size_t i = 0; i < r->authzs; i++)
 		drop(&r->authz[i]);
@@ -100,15 +101,15 @@ to_json(const struct record *r)
 	}
 	return json_pack(
 	    "{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o,"
-	    " s:O, s:I, s:s}",
+	    " s:o, s:O, s:I, s:s}",
 	    "version", RECORD_VERSION, "tenant", r->tenant, "name", r->name, "state",
 	    renew_state_name(r->state), "attempt", (json_int_t)r->attempt, "alarms",
 	    (json_int_t)r->alarms, "wake_ms", (json_int_t)r->wake_ms, "asked", r->asked,
 	    "replacing", r->replacing, "installed", r->installed, "constraints",
 	    text_or_null(r->constraints), "order", text_or_null(r->order), "finalize",
-	    text_or_null(r->finalize), "certificate", text_or_null(r->certificate),
-	    "authorizations", authz, "expires", (json_int_t)r->expires_s, "problem",
-	    r->problem);
+	    text_or_null(r->finalize), "certificate", text_or_null(r->certificate), "x5u",
+	    text_or_null(r->x5u), "authorizations", authz, "expires", (json_int_t)r->expires_s,
+	    "problem", r->problem);
 }
 
 enum rc
@@ -205,7 +206,7 @@ in_bounds(json_int_t attempt, json_int_t alarms, json_int_t wake_ms, json_int_t 
 
 struct members {
 	const char *tenant, *name, *state, *asked, *replacing, *installed, *problem;
-	json_t *constraints, *order, *finalize, *certificate, *authz;
+	json_t *constraints, *order, *finalize, *certificate, *x5u, *authz;
 	json_int_t attempt, alarms, wake_ms, expires_s;
 	int version;
 };
@@ -241,6 +242,8 @@ take_members(struct record *r, const struct members *m, struct fault *f)
 	TRY(take_text(m->order, true, &r->order, f));
 	TRY(take_text(m->finalize, true, &r->finalize, f));
 	TRY(take_text(m->certificate, true, &r->certificate, f));
+	if (m->x5u != NULL) /* an older record has none */
+		TRY(take_text(m->x5u, true, &r->x5u, f));
 	TRY(take_authz(r, m->authz, f));
 	return check_state(r, f);
 }
@@ -256,13 +259,13 @@ read_into(struct record *r, struct span text, struct fault *f)
 		return BAD(f, "not a JSON object");
 	if (json_unpack(root,
 		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o,"
-		" s:I, s:s !}",
+		" s:I, s:s, s?o !}",
 		"version", &m.version, "tenant", &m.tenant, "name", &m.name, "state", &m.state,
 		"attempt", &m.attempt, "alarms", &m.alarms, "wake_ms", &m.wake_ms, "asked",
 		&m.asked, "replacing", &m.replacing, "installed", &m.installed, "constraints",
 		&m.constraints, "order", &m.order, "finalize", &m.finalize, "certificate",
 		&m.certificate, "authorizations", &m.authz, "expires", &m.expires_s, "problem",
-		&m.problem) != 0)
+		&m.problem, "x5u", &m.x5u) != 0)
 		return BAD(f, "a member is missing, unknown or of the wrong type");
 	TRY(check_members(r, &m, f));
 	return take_members(r, &m, f);

@@ -47,6 +47,7 @@ struct record {
 	char installed[CERT_SERIAL_TEXT];     /* the last serial that came of asked, "" none */
 	char *constraints;		      /* base64url DER as ordered, NULL: none */
 	char *order, *finalize, *certificate; /* URLs, NULL: not yet */
+	char *x5u; /* what the order names, where that is asked for; NULL: none */
 	char *authz[RECORD_AUTHZ_MAX];
 	size_t authzs;
 	int64_t expires_s; /* of the order, 0: unknown */

@@ -10,6 +10,7 @@
 #include "agent/renewer/job.h"
 #include "agent/renewer/problem.h"
 #include "agent/renewer/rfc3339.h"
+#include "agent/renewer/served.h"
 #include "agent/secret.h"
 #include "stir/b64.h"
 #include "stir/csr.h"
@@ -390,6 +391,18 @@ take_authorizations(struct record *rec, const json_t *order, struct fault *f)
 	return RC_OK;
 }
 
+/* One that ignores what it was asked for would issue something else. */
+static enum rc
+check_profile(const struct job *j, const json_t *order, struct fault *f)
+{
+	const char *asked = j->slot->config->acme_profile;
+
+	if (asked == NULL || text_is(order, "profile", asked))
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "acme_profile", "ca %s: the order is not of profile '%.60s'",
+	    j->slot->config->name, asked);
+}
+
 static enum rc
 take_order(struct job *j, const struct acme_reply *reply, struct fault *f)
 {
@@ -397,6 +410,7 @@ take_order(struct job *j, const struct acme_reply *reply, struct fault *f)
 
 	if (reply->http->location == NULL || finalize == NULL || !url_is_https(finalize))
 		return FAULT(f, RC_INVALID, "acme_order", "an order without its URLs");
+	TRY(check_profile(j, reply->json, f));
 	TRY(take_authorizations(&j->rec, reply->json, f));
 	TRY(replace_text(&j->rec.finalize, finalize, f));
 	j->rec.expires_s = rfc3339_s(text_of(reply->json, "expires"));
@@ -470,19 +484,6 @@ credential_op(const struct job *j, const char *op)
 	    text_or_null(j->rec.constraints));
 }
 
-static json_t *
-wanted_end(const struct job *j)
-{
-	const struct config_tenant *t =
-	    config_tenant_find(j->renew->set->config, j->plan.tenant);
-	const struct config_credential *c =
-	    t != NULL ? config_credential_find(t, j->plan.name) : NULL;
-
-	if (c == NULL || c->renew_lifetime_s == 0)
-		return json_null();
-	return json_integer(now_s(j) + c->renew_lifetime_s);
-}
-
 /* RFC 9773 section 5: where the CA knows of it, and what is ordered is the same again. */
 static json_t *
 replaced(struct job *j)
@@ -504,6 +505,7 @@ step_order(struct job *j, struct fault *f)
 		job_goto(j, RENEW_TOKEN);
 		return RC_OK;
 	}
+	TRY(acme_offers(j->slot->acme, f));
 	TRY(granted_text(j, &granted, f));
 	/* New tokens for an order that is there already, as long as they say the same. */
 	if (j->rec.order != NULL && same_text(granted, j->rec.constraints)) {
@@ -513,8 +515,7 @@ step_order(struct job *j, struct fault *f)
 	record_drop_order(&j->rec);
 	j->rec.constraints = TAKE(granted);
 	op = credential_op(j, "new-order");
-	if (op == NULL || json_object_set_new(op, "not_after", wanted_end(j)) != 0 ||
-	    json_object_set_new(op, "replaces", replaced(j)) != 0)
+	if (op == NULL || json_object_set_new(op, "replaces", replaced(j)) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "order");
 	return acme_call(
 	    j->slot->acme, acme_new_order_url(j->slot->acme), op, NULL, on_order, j, f);
@@ -806,6 +807,7 @@ issued(struct job *j, const json_t *order, struct fault *f)
 
 	if (url == NULL || !url_is_https(url))
 		return FAULT(f, RC_INVALID, "acme_order", "a valid order without certificate");
+	TRY(served_take(j, order, f));
 	TRY(replace_text(&j->rec.certificate, url, f));
 	job_goto(j, RENEW_DOWNLOAD);
 	return RC_OK;
@@ -885,6 +887,21 @@ take_alternates(struct job *j, const struct http_answer *http, struct fault *f)
 	return RC_OK;
 }
 
+/* What install is to be offered. */
+static void
+chosen(struct job *j)
+{
+	struct fault f = { 0 };
+	enum rc rc = RC_OK;
+
+	if (j->rec.x5u != NULL)
+		rc = served_look(j, &f);
+	else
+		job_goto(j, RENEW_INSTALL);
+	if (rc != RC_OK)
+		job_fail(j, rc, &f, -1);
+}
+
 static void on_alternate(
     void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f);
 
@@ -900,7 +917,7 @@ next_alternate(struct job *j)
 		    RC_OK)
 			return;
 	}
-	job_goto(j, RENEW_INSTALL);
+	chosen(j);
 }
 
 static void
@@ -917,7 +934,7 @@ on_alternate(void *arg, enum rc rc, const struct acme_reply *reply, const struct
 	}
 	buf_clear(&j->chain);
 	buf_span(&j->chain, buf_view(&reply->http->body));
-	job_goto(j, RENEW_INSTALL);
+	chosen(j);
 }
 
 static enum rc
@@ -949,7 +966,7 @@ on_chain(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 	if (j->alternates > 0 && !leads_home(j, buf_view(&j->chain)))
 		next_alternate(j);
 	else
-		job_next(j);
+		chosen(j);
 }
 
 enum rc
@@ -1000,8 +1017,8 @@ step_install(struct job *j, struct fault *f)
 
 	if (pem == NULL || j->chain.len == 0)
 		return FAULT(f, RC_BUG, "internal_error", "no chain to install");
-	op = json_pack("{s:s, s:s, s:s, s:s}", "op", "install", "tenant", j->plan.tenant,
-	    "name", j->plan.name, "chain", pem);
+	op = json_pack("{s:s, s:s, s:s, s:s, s:s?}", "op", "install", "tenant", j->plan.tenant,
+	    "name", j->plan.name, "chain", pem, "x5u", j->rec.x5u);
 	if (op == NULL)
 		return FAULT(f, RC_INVALID, "acme_chain", "a chain that is not text");
 	return j->renew->io->ask(j->renew->io->ctx, op, on_installed, j, f);

@@ -58,6 +58,7 @@ class Credential:
         self.chains: list[x509.Certificate] = []  # leaves that were installed
         self.pem = ""  # the last chain
         self.ari = False  # its front knows RFC 9773
+        self.dates: tuple[int, int] | None = None  # that its order asks for
         self.replaced: list[str | None] = []  # what each order named
         self.installed_at: int | None = None
         self.schedule: dict = {}
@@ -255,9 +256,8 @@ class Front:
         credential.replaced.append(message.get("replaces"))
         if message.get("replaces"):
             payload["replaces"] = message["replaces"]
-        if message.get("not_after"):
-            payload["notAfter"] = time.strftime("%Y-%m-%dT%H:%M:%SZ",
-                                                time.gmtime(message["not_after"]))
+        for member, moment in zip(("notBefore", "notAfter"), credential.dates or ()):
+            payload[member] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
         return self.jws(message, payload, kid=message["kid"])
 
     def op_challenge(self, message: dict) -> dict:

@@ -215,6 +215,20 @@ def issued(world: World, ca: str, how: str, n: int) -> None:
     equal(world.front.stop(), 0, "exit status")
 
 
+# RFC 8555 s7.1.3
+def dates(world: World) -> None:
+    """What is asked for is what the certificate has."""
+    world.forget()
+    credential = world.credential("pebble")
+    now = int(time.time())
+    credential.dates = (now - 30, now + 1234)
+    world.front.start()
+    world.certificate(credential)
+    active = credential.row()["active"]
+    equal((active["not_before"], active["not_after"]), credential.dates)
+    equal(world.front.stop(), 0, "exit status")
+
+
 # RFC 8555 s6.5
 def nonces_are_refused(world: World) -> None:
     """A dozen at once: what was asked of the front again was refused for its nonce alone."""
@@ -399,6 +413,7 @@ def run(world: World) -> int:
     cases.case("issued by http-01", issued, world, "pebble", "http-01", 1)
     cases.case("issued by dns-01", issued, world, "pebble-dns", "dns-01", 1)
     cases.case("issued to a bound account", issued, world, "pebble-bound", "http-01", 1)
+    cases.case("the dates of an order", dates, world)
     cases.case("a dozen with refused nonces", nonces_are_refused, world)
     cases.case("nothing is reused but the account", nothing_is_reused, world)
     cases.case("the chain that leads to our anchor", alternate_chain, world)

@@ -17,6 +17,8 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography import x509
+
 from cases import Cases, equal, true
 from odd_parties import ANSWERS, CONNECTIONS, Party
 from world import process
@@ -65,7 +67,23 @@ CERTIFICATE = {
     "chain-with-root": None,  # D-47: it is not conveyed
     "chain-foreign-intermediate": "chain_order",
     "chain-duplicate": "chain_order",
+    "later-end": "dates_differ",
+    "earlier-end": "dates_differ",
+    "earlier-begin": "dates_differ",
 }
+# Of an order, at a CA with profiles that publishes what it issues.
+ORDER = {
+    "other-profile": "acme_profile",
+    "no-profile": "acme_profile",
+    "x5u-missing": "acme_x5u",
+    "x5u-http": "acme_x5u",
+    "x5u-elsewhere": "acme_x5u",
+}
+PUBLISHED = {
+    "altered": "x5u_differs",
+    "content-type": "x5u_differs",
+}
+ORDERER = "o9"
 # Of a provider under shaken-sp: a linter's findings are warnings there, only safety refuses (D-62).
 PROVIDER = {
     "two-spcs": "tnauthlist_differs",
@@ -95,7 +113,7 @@ def numbers(tenant: str) -> tuple[str, str]:
 def lab_config() -> dict:
     """The example, and an account of both authorities for each tenant: faults find them by it."""
     config = json.loads((TOP / "tests/lab/lab-example.json").read_text())
-    for name in WORKERS:
+    for name in (*WORKERS, ORDERER):
         config["number_authority"]["accounts"][name] = {"numbers": list(numbers(name))}
         config["claim_agent"]["accounts"][name] = {"claims": {"attest": ["A"], "rcd": "*"}}
     return config
@@ -103,6 +121,7 @@ def lab_config() -> dict:
 
 def worker(machine: Machine, name: str, ca: str = "lab") -> str:
     more = "\t\tmin_scts = 2" if name == TWO_SCTS else ""
+    more += "\t\trenew_lifetime_s = 86400\n\t\trenew_backdate_s = 60"
     text = machine.enterprise(name, numbers(name), credential=more)
     for old, new in (('authority = "numbers"', f'authority = "numbers-{name}"'),
                      ('claim_agent = "claims"', f'claim_agent = "claims-{name}"'),
@@ -131,10 +150,23 @@ def add_config(machine: Machine, text: str) -> None:
         conf.write("\n" + text)
 
 
+def orderer(machine: Machine) -> str:
+    """A tenant of the CA's profile "short", whose certificates the CA publishes."""
+    text = worker(machine, ORDERER, "profiled")
+    for old, new in ((machine.info["repository"] + "certs/", machine.info["repository"] + "ca/"),
+                     ('publish_dir = "../lab/www/certs"', 'x5u_from = "order"'),
+                     ("renew_lifetime_s = 86400", "renew_lifetime_s = 0")):
+        true(old in text, f"no {old} in the tenant's text")
+        text = text.replace(old, new)
+    return text
+
+
 def tenants(machine: Machine) -> dict[str, str]:
-    for name in WORKERS:
+    for name in (*WORKERS, ORDERER):
         add_config(machine, authorities(machine, name))
-    return {**{name: worker(machine, name) for name in WORKERS},
+    add_config(machine, ca_section(machine, "profiled", machine.lab_secret("eab-platform-1")).replace(
+        "\tterms_agreed", '\tacme_profile = "short"\n\tterms_agreed'))
+    return {ORDERER: orderer(machine), **{name: worker(machine, name) for name in WORKERS},
             **{name: machine.provider(name) for name in PROVIDERS}}
 
 
@@ -272,6 +304,7 @@ def run_batch(cases: Cases, machine: Machine, rows: list[tuple[str, str, str | N
     cases.case("every fault struck", equal, machine.control("GET", "/faults")["faults"], [])
 
 
+# RFC 8555 s7.4
 def certificates(cases: Cases, machine: Machine) -> None:
     known = set(machine.control("GET", "/endpoints")["certificate"])
     answers = {"no-nonce", "no-location", "content-type", "foreign-urls", "http-urls"}
@@ -283,6 +316,55 @@ def certificates(cases: Cases, machine: Machine) -> None:
             batch.append((TWO_SCTS, "same-log-scts", "sct_policy"))
         batch += [(tenant, *provider.pop(0)) for tenant in PROVIDERS if provider]
         run_batch(cases, machine, batch)
+
+
+# ---- orders ----
+
+
+def renewed(machine: Machine, tenant: str, before: str) -> None:
+    """By itself or asked for: another one signs, and its x5u serves it."""
+    wait_for(f"a renewal of {tenant}: {detail(machine, tenant)}",
+             lambda: serial(machine, tenant) not in (None, before), 30 * SLOW)
+    signs(machine, tenant, serial(machine, tenant))
+    x5u = machine.credential(tenant)["x5u"]
+    true(x5u.startswith(machine.info["repository"] + "ca/"), x5u)
+    served = Path(machine.info["www"], "ca", x5u.rsplit("/", 1)[1]).read_bytes()
+    leaf = x509.load_pem_x509_certificate(served)
+    equal(leaf.serial_number, int(serial(machine, tenant), 16))
+    true((leaf.not_valid_after - leaf.not_valid_before).total_seconds() <= 3600 + 120, "profile")
+
+
+# RFC 8555 s7.4, RFC 9448 s7, draft-ietf-acme-profiles
+def order_refused(machine: Machine, fault: dict, reason: str) -> None:
+    """The reason in status, nothing put in force; then with a right one it is renewed."""
+    before = serial(machine, ORDERER)
+    machine.control("POST", "/faults", fault)
+    renew(machine, ORDERER)
+    wait_for(f"{reason} in status: {detail(machine, ORDERER)}",
+             lambda: detail(machine, ORDERER).startswith(reason + ":"), 15 * SLOW)
+    print(f"# {detail(machine, ORDERER)}")
+    equal(serial(machine, ORDERER), before)
+    signs(machine, ORDERER, before)
+    machine.control("DELETE", "/faults")
+    renew(machine, ORDERER)
+    renewed(machine, ORDERER, before)
+
+
+def order_cases(cases: Cases, machine: Machine) -> None:
+    known = set(machine.control("GET", "/endpoints")["order"])
+    cases.case("every wrong of a profile or x5u has a row", equal,
+               {w for w in known if "profile" in w or "x5u" in w}, set(ORDER))
+    for what, reason in ORDER.items():
+        cases.case(f"order {what}: {reason}", order_refused, machine,
+                   {"endpoint": "order", "action": "wrong", "what": what}, reason)
+    for what, reason in PUBLISHED.items():
+        cases.case(f"x5u {what}: {reason}", order_refused, machine,
+                   {"endpoint": "repository", "action": "wrong", "what": what}, reason)
+    cases.case("x5u 404: x5u_unserved", order_refused, machine,
+               {"endpoint": "repository", "action": "status", "status": 404}, "x5u_unserved")
+    cases.case("order of a profile that is no more: acme_invalid_profile", order_refused, machine,
+               {"endpoint": "new-order", "action": "status", "status": 400,
+                "problem": "invalidProfile"}, "acme_invalid_profile")
 
 
 # ---- authority tokens -------------------------------------------------------
@@ -649,9 +731,11 @@ def main() -> int:
     with Machine(lab_config=lab_config()) as machine:
         machine.kills = True  # the renewer, once
         began = time.monotonic()
-        machine.start(tenants, lab={"ca": {"validation_delay_ms": int(500 * SLOW)}})
+        machine.start(tenants, lab={"ca": {
+            "validation_delay_ms": int(500 * SLOW), "order_x5u": True,
+            "profiles": {"short": {"description": "an hour", "lifetime": 3600}}}})
         print(f"# ready after {time.monotonic() - began:.1f} s", flush=True)
-        for part in (certificates, tokens, transport, odd_parties, operator):
+        for part in (certificates, order_cases, tokens, transport, odd_parties, operator):
             part(cases, machine)
             print(f"# {part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
         if cases.failed:

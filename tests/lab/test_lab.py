@@ -29,6 +29,7 @@ import wrong_requests as wrong  # noqa: E402
 from stirlab import issue, jose, merkle, runner, sct, tnauth  # noqa: E402
 from stirlab.client import LabClient, make_csr, pem_blocks  # noqa: E402
 from stirlab.constraints import Constraints  # noqa: E402
+from stirlab.pki import validity  # noqa: E402
 from stirlab.tnauth import TNAuthList  # noqa: E402
 from stirlab.verifier import service, transparency  # noqa: E402
 
@@ -395,6 +396,65 @@ class Flows(LabCase):
         order = self.c.order(wrong.DELEGATE, replaces=issue.cert_id(chain[0]))
         self.assertEqual(order.json["replaces"], issue.cert_id(chain[0]))
 
+    def test_dates(self) -> None:
+        """notBefore and notAfter are those that were asked for"""
+        now = int(time.time())
+        times = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+                 for t in (now - 30, now + 7200)]
+        _, chain = self.c.obtain(wrong.DELEGATE, "acme", notBefore=times[0],
+                                 notAfter=times[1])
+        leaf = x509.load_der_x509_certificate(chain[0])
+        self.assertEqual(validity(leaf), (now - 30, now + 7200))
+        for what, by in (("later-end", (0, 3600)), ("earlier-end", (0, -3600)),
+                         ("earlier-begin", (-7200, 0))):
+            self.fault("certificate", "wrong", what=what, count=1)
+            _, chain = self.c.obtain(wrong.DELEGATE, "acme",
+                                     notBefore=times[0], notAfter=times[1])
+            leaf = x509.load_der_x509_certificate(chain[0])
+            self.assertEqual(validity(leaf), (now - 30 + by[0],
+                                              now + 7200 + by[1]))
+
+    def test_profiles(self) -> None:
+        """Offered in the directory, in the order, followed, and withdrawn"""
+        self.assertNotIn("profiles", self.c.directory["meta"])
+        self.assertEqual(self.c.order(wrong.DELEGATE, profile="short").problem,
+                         "invalidProfile")
+        self.change({"ca": {"profiles": {"short": {
+            "description": "an hour", "lifetime": 3600}}}})
+        found = self.c.http.send("GET", self.c.info["directory"]).json
+        self.assertEqual(found["meta"]["profiles"], {"short": "an hour"})
+        for name in ("long", 7, ""):
+            self.assertEqual(self.c.order(wrong.DELEGATE, profile=name).problem,
+                             "invalidProfile")
+        order = self.c.ready_order(wrong.DELEGATE, "acme", profile="short")
+        self.assertEqual(order.json["profile"], "short")
+        done = self.c.finalize(order, make_csr(wrong.new_key(), wrong.DELEGATE))
+        begin, end = validity(x509.load_der_x509_certificate(
+            self.c.chain(done.json)[0]))
+        self.assertLessEqual(end - begin, 3600 + 120)
+        for what, want in (("other-profile", "another"), ("no-profile", None)):
+            self.fault("order", "wrong", what=what, count=1)
+            order = self.c.order(wrong.DELEGATE, profile="short")
+            self.assertEqual(order.json.get("profile"), want)
+        order = self.c.ready_order(wrong.DELEGATE, "acme", profile="short")
+        self.change({"ca": {"profiles": {"short": None}}})
+        done = self.c.finalize(order, make_csr(wrong.new_key(), wrong.DELEGATE))
+        self.assertEqual(done.problem, "invalidProfile")
+
+    def test_wrong_x5u(self) -> None:
+        """An x5u in the order that is none of the repository's"""
+        self.change({"ca": {"order_x5u": True}})
+        for what, want in (("x5u-missing", None),
+                           ("x5u-http", "http://"),
+                           ("x5u-elsewhere", "https://certs.example.net/")):
+            order = self.c.ready_order(wrong.DELEGATE, "acme")
+            self.fault("order", "wrong", what=what, count=1)
+            done = self.c.finalize(order, make_csr(wrong.new_key(),
+                                                   wrong.DELEGATE))
+            found = done.json.get("x5u")
+            self.assertEqual(found is None or found.startswith(want),
+                             True if want else found is None)
+
     def test_processing_and_order_x5u(self) -> None:
         """Delays give processing and Retry-After; x5u in the order"""
         self.change({"ca": {"finalize_delay_ms": 300, "order_x5u": True,
@@ -565,7 +625,8 @@ def _quoted(digest: bytes) -> str:
 
 #: Wrong certificates that a verifier of PASSporTs has no reason to refuse.
 _INVISIBLE = {"missing-policy", "wrong-ski", "same-log-scts", "too-long",
-              "unknown-extension", "chain-with-root"}
+              "unknown-extension", "chain-with-root", "later-end",
+              "earlier-end", "earlier-begin"}
 
 #: Of those, the step at which the others are refused.
 _STEPS = {"other-key": "signature", "missing-constraints": None,
@@ -799,7 +860,8 @@ class Faults(LabCase):
                                           wrong.PROVIDER).status, status)
             accounts = {"osp": None}
         for patch in ({"ports": {"ca": 1}}, {"ca": {"unknown": 1}},
-                      {"ca": {"order_x5u": "yes"}}):
+                      {"ca": {"order_x5u": "yes"}},
+                      {"ca": {"profiles": {"a": {"lifetime": 1}}}}):
             self.assertEqual(self.c.control("POST", "/config", patch).status, 400)
 
 

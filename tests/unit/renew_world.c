@@ -9,9 +9,10 @@
 #include "tests/unit/cm.h"
 #include "tests/unit/pki.h"
 
-#define CA "https://ca.test"
-#define TA "https://ta.test"
-#define TB "https://tb.test"
+#define CA  "https://ca.test"
+#define TA  "https://ta.test"
+#define TB  "https://tb.test"
+#define X5U "https://x5u.test"
 
 enum { HANG_MS = 30000 }; /* as HTTPC_TOTAL_MS */
 
@@ -132,6 +133,10 @@ order_json(const struct world *w, size_t k)
 	snprintf(url, sizeof url, CA "/cert/%zu", k);
 	if (strcmp(status, "valid") == 0)
 		json_object_set_new(out, "certificate", json_string(url));
+	if (w->order_x5u != NULL)
+		json_object_set_new(out, "x5u", json_string(w->order_x5u));
+	if (w->order_profile != NULL)
+		json_object_set_new(out, "profile", json_string(w->order_profile));
 	return out;
 }
 
@@ -332,13 +337,16 @@ put_directory(struct world *w, struct http_answer *a, bool other)
 
 	w->looked++;
 	put_json(a, 200, "application/json",
-	    json_pack("{s:s, s:s, s:s, s:o*, s:s*}", "newNonce", CA "/nonce", "newAccount",
-		CA "/acct", "newOrder", CA "/new-order", "revokeCert",
+	    json_pack("{s:s, s:s, s:s, s:o*, s:s*, s:o*}", "newNonce", CA "/nonce",
+		"newAccount", CA "/acct", "newOrder", CA "/new-order", "revokeCert",
 		w->errand.unnamed ? NULL : json_loads(revoke, JSON_DECODE_ANY, NULL),
 		"renewalInfo",
 		!w->ari ? NULL
 		: other ? CA "/hung"
-			: CA "/ari"));
+			: CA "/ari",
+		"meta",
+		w->offered != NULL ? json_pack("{s:{s:s}}", "profiles", w->offered, "by script")
+				   : NULL));
 }
 
 static void
@@ -350,6 +358,13 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 	    strcmp(r->url, TB "/at/account/a/token") == 0) {
 		w->tokens++;
 		put_json(a, 200, "application/json", make_token(w, body));
+		return;
+	}
+	if (strncmp(r->url, X5U, strlen(X5U)) == 0) {
+		a->status = w->x5u_gone ? 404 : 200;
+		snprintf(a->content_type, sizeof a->content_type,
+		    "application/pem-certificate-chain");
+		pki_pem(&a->body, w->x5u_other ? w->root_cert : w->authority_cert);
 		return;
 	}
 	assert_int_equal(strncmp(r->url, CA, strlen(CA)), 0);
@@ -429,6 +444,9 @@ account_answer(struct world *w)
 static json_t *
 install(struct world *w, struct world_credential *c, const json_t *m)
 {
+	const char *x5u = json_string_value(json_object_get(m, "x5u"));
+
+	snprintf(w->installed_x5u, sizeof w->installed_x5u, "%s", x5u != NULL ? x5u : "");
 	w->chain_len = json_string_length(json_object_get(m, "chain"));
 	c->installs++;
 	c->installed_as = ++w->installs;
@@ -837,6 +855,20 @@ world_state(const struct world *w, size_t credential)
 
 /* ---- setting it up ---- */
 
+/* What the front's plan does not say of c00. */
+static void
+put_tenant(struct config *c)
+{
+	c->tenant = calloc(1, sizeof *c->tenant);
+	c->tenants = 1;
+	c->tenant[0].name = strdup("t");
+	c->tenant[0].credential = calloc(1, sizeof *c->tenant[0].credential);
+	c->tenant[0].credentials = 1;
+	c->tenant[0].credential[0].name = strdup("c00");
+	c->tenant[0].credential[0].x5u = strdup(X5U "/c/");
+	c->tenant[0].credential[0].x5u_from_order = true;
+}
+
 static struct config *
 make_config(const struct world *w)
 {
@@ -855,6 +887,10 @@ make_config(const struct world *w)
 	c->ca[0].constraints_type = strdup("JWTClaimConstraints");
 	c->ca[0].enhanced_type = strdup("EnhancedJWTClaimConstraints");
 	c->ca[0].concurrency = w->command ? CONFIG_COMMAND_STEPS : CONFIG_PARTY_STEPS;
+	if (w->profile != NULL)
+		c->ca[0].acme_profile = strdup(w->profile);
+	if (w->x5u_from_order)
+		put_tenant(c);
 	if (w->concurrency > 0)
 		c->ca[0].concurrency = w->concurrency;
 	c->ca[0].rate_per_minute = w->ca_rate;

@@ -136,6 +136,12 @@ struct world {
 	unsigned problems;	     /* reports to status that had one */
 	char account_problem[PROBLEM_TEXT]; /* as last told */
 	unsigned account_words;
+	/* With world_kill(): asked for; offered by the CA; of its orders.  NULL: none. */
+	const char *profile, *offered, *order_profile;
+	/* The same, of c00: who names x5u; what orders name; what is there. */
+	bool x5u_from_order, x5u_other, x5u_gone;
+	const char *order_x5u;
+	char installed_x5u[64];
 	EVP_PKEY *account, *authority, *root;
 	X509 *root_cert, *authority_cert;
 	struct buf tnauth, tnauth_other, /* of every tenant but t */

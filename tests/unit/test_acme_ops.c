@@ -2,7 +2,9 @@
 #include "agent/front/acme_ops.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
 #include "pkcs11/frame.h"
@@ -32,8 +34,6 @@ static const char bound[] =
     "  authority = \"numbers\" x5u = \"https://sip.example.net/c/\" }\n"
     "credential \"hand\" { profile = \"domain\" token = \"main\"\n"
     "  x5u = \"https://sip.example.net/c/\" }\n"
-    "credential \"number\" { profile = \"domain\" token = \"main\" ca = \"named\"\n"
-    "  authority = \"numbers\" x5u = \"https://127.1.2.3:8443/c/\" }\n"
     "credential \"loose\" { profile = \"atis-delegate\" token = \"main\" ca = \"named\"\n"
     "  authority = \"numbers\" x5u = \"https://sip.example.net/c/\" }\n";
 static const char disabled[] =
@@ -326,18 +326,14 @@ static const struct {
 	    ACME("new-order") ",'tenant':'off','name':'main','tnauthlist':'@T',"
 			      "'constraints':null}",
 	    "tenant_disabled" },
-	{ "new-order, not_after in the past",
+	{ "new-order, a lifetime of the renewer's",
 	    ACME("new-order") "," OF_ACME
-			      ",'tnauthlist':'@T','constraints':'@C','not_after':1700000000}",
-	    "invalid_member" },
-	{ "new-order, not_after as text",
+			      ",'tnauthlist':'@T','constraints':'@C','not_after':1800003600}",
+	    "unknown_member" },
+	{ "new-order, a profile of the renewer's",
 	    ACME("new-order") "," OF_ACME
-			      ",'tnauthlist':'@T','constraints':'@C','not_after':'2027'}",
-	    "invalid_member" },
-	{ "new-order, not_after beyond all years",
-	    ACME("new-order") "," OF_ACME ",'tnauthlist':'@T','constraints':'@C',"
-			      "'not_after':253402300800}",
-	    "invalid_member" },
+			      ",'tnauthlist':'@T','constraints':'@C','profile':'long'}",
+	    "unknown_member" },
 	{ "new-order, replaces what is not in force (RFC 9773 s5)",
 	    ACME("new-order") "," OF_ACME
 			      ",'tnauthlist':'@T','constraints':'@C','replaces':'abc.def'}",
@@ -677,17 +673,45 @@ new_order(void **state)
 	struct lab *l = *state;
 	json_auto_t *answer =
 	    ask_filled(l, ACME("new-order") "," OF_ACME ",'tnauthlist':'@T','constraints':'@C',"
-					    "'not_after':1800003600,'replaces':null}");
+					    "'replaces':null}");
 	AUTO_SIGNED s = open_jws(l, answer, "lab");
 	AUTO_BUF want = BUF_INIT(8192);
 
 	assert_string_equal(text_of(s.header, "kid"), "https://127.1.2.3:14000/a/1");
 	fill(l,
 	    "{'identifiers':[{'type':'TNAuthList','value':'@T'},"
-	    "{'type':'EnhancedJWTClaimConstraints','value':'@C'}],"
-	    "'notAfter':'2027-01-15T09:00:00Z'}",
+	    "{'type':'EnhancedJWTClaimConstraints','value':'@C'}]}",
 	    &want);
 	expect_json(s.payload, buf_text(&want));
+	assert_int_not_equal(access("state/front/tenants/acme/main/ordered.json", F_OK), 0);
+}
+
+/* RFC 8555 s7.1.3: chosen by the configuration, and noted before anything is signed */
+static void
+dates_of_an_order(void **state)
+{
+	static const char order[] = ACME("new-order") ",'tenant':'beta','name':'main',"
+						      "'tnauthlist':'MA-iDRYLMTMwMzU1NTAxMDA',"
+						      "'constraints':null}";
+	struct lab *l = *state;
+	json_auto_t *answer = NULL;
+	struct ordered o = { 0 };
+
+	bworld_tenant("beta", "numbers = { \"13035550100\" }\n" BWORLD_DELEGATE("atis-delegate",
+				  "renew_lifetime_s = 3600 renew_backdate_s = 60"));
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	answer = ask_filled(l, order);
+	{
+		AUTO_SIGNED s = open_jws(l, answer, "lab");
+
+		expect_json(s.payload,
+		    "{\"identifiers\":[{\"type\":\"TNAuthList\",\"value\":"
+		    "\"MA-iDRYLMTMwMzU1NTAxMDA\"}],\"notBefore\":\"2027-01-15T07:59:00Z\","
+		    "\"notAfter\":\"2027-01-15T09:00:00Z\"}");
+	}
+	assert_int_equal(ordered_read(l->works.set->config, "beta", "main", &o, NULL), RC_OK);
+	assert_int_equal(o.not_before_s, now - 60);
+	assert_int_equal(o.not_after_s, now + 3600);
 }
 
 /* RFC 9448 s3, D-27 */
@@ -753,7 +777,6 @@ domain_of_a_credential(void **state)
 		const char *name, *domain, *identifier;
 	} rows[] = {
 		{ "main", "sip.example.net", ",{'type':'dns','value':'sip.example.net'}" },
-		{ "number", NULL, "" },
 		{ "loose", NULL, "" },
 		{ "far", NULL, NULL },
 		{ "hand", "sip.example.net", NULL },
@@ -1278,6 +1301,7 @@ main(void)
 		OP(new_account),
 		OP(external_account_binding),
 		OP(new_order),
+		OP(dates_of_an_order),
 		OP(domain_of_a_credential),
 		OP(domain_challenge),
 		OP(domain_changes),

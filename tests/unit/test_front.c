@@ -1285,6 +1285,12 @@ static const struct {
 	{ "a request of a key of its own",
 	    "{\"id\":1,\"op\":\"csr\"," MAIN "," OTHERS_LIST ",\"key\":\"x\"}",
 	    "unknown_member" },
+	{ "an order for longer than is configured",
+	    LAB("new-order") "," MAIN "," OTHERS_LIST ",\"not_after\":4102444800}",
+	    "unknown_member" },
+	{ "an order of a profile of its own",
+	    LAB("new-order") "," MAIN "," OTHERS_LIST ",\"profile\":\"long\"}",
+	    "unknown_member" },
 	{ "a JWS for another CA", AT("post-as-get", "https://evil.example/x") "}",
 	    "url_origin" },
 	{ "a JWS with a payload of its own", LAB("post-as-get") ",\"payload\":\"e30\"}",
@@ -1390,6 +1396,9 @@ a_program_in_the_renewers_place(void **state)
 	signatures = softadmin_signatures(world.admin);
 	expect_install(&s, buf_text(&first), "no_pending_csr");
 	expect_install(&s, buf_text(&second), "no_pending_csr");
+	expect_refused("a place for verifiers to look at",
+	    "{\"id\":1,\"op\":\"install\"," MAIN ",\"chain\":\"x\",\"x5u\":7}",
+	    "invalid_member");
 	expect_refused("no request any more", LAB("finalize") "," MAIN "}", "no_pending_csr");
 	assert_string_equal(acme()->chain->cert[0]->serial, "10");
 	assert_int_equal(softadmin_keys(world.admin), keys);

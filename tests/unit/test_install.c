@@ -13,6 +13,7 @@
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/ops.h"
+#include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
@@ -97,7 +98,8 @@ static enum rc
 lab_install(struct lab *l, struct span pem, int64_t at_s, int64_t *again_s, struct fault *f)
 {
 	const struct credential *c = NULL;
-	enum rc rc = install_chain(&l->works, l->at, pem, at_s, again_s, &c, f);
+	struct install_offer offer = { pem, NULL };
+	enum rc rc = install_chain(&l->works, l->at, &offer, at_s, again_s, &c, f);
 
 	if (rc == RC_OK) {
 		assert_ptr_equal(c, credset_credential(l->works.set, l->at));
@@ -189,6 +191,13 @@ enum spoil {
 	SAME_SERIAL,
 	SAME_END,
 	EARLIER_END,
+	AS_ORDERED,
+	NEARLY_AS_ORDERED,
+	LATER_THAN_ORDERED,
+	EARLIER_THAN_ORDERED,
+	BEGINS_EARLIER,
+	BEGINS_LATER,
+	ORDERED_SPOILT,
 };
 
 static struct install_case {
@@ -267,11 +276,47 @@ static struct install_case {
 	    "serial_repeated", 1 },
 	{ "the same end", VESPER(NUMBERS, ""), true, SAME_END, RC_DENIED, "not_later", 1 },
 	{ "an earlier end", VESPER(NUMBERS, ""), true, EARLIER_END, RC_DENIED, "not_later", 1 },
+	{ "the dates that were ordered (RFC 8555 s7.4)", VESPER(NUMBERS, ""), true, AS_ORDERED,
+	    RC_OK, "", 0 },
+	{ "a minute beside them", VESPER(NUMBERS, ""), false, NEARLY_AS_ORDERED, RC_OK, "", 0 },
+	{ "a later end than ordered (RFC 8555 s7.4)", VESPER(NUMBERS, ""), false,
+	    LATER_THAN_ORDERED, RC_DENIED, "dates_differ", 1 },
+	{ "an earlier end than ordered", VESPER(NUMBERS, ""), true, EARLIER_THAN_ORDERED,
+	    RC_DENIED, "dates_differ", 1 },
+	{ "an earlier begin than ordered", VESPER(NUMBERS, ""), false, BEGINS_EARLIER,
+	    RC_DENIED, "dates_differ", 1 },
+	{ "a later begin than ordered", VESPER(NUMBERS, ""), true, BEGINS_LATER, RC_DENIED,
+	    "dates_differ", 1 },
+	{ "what was ordered cannot be read", VESPER(NUMBERS, ""), true, ORDERED_SPOILT,
+	    RC_INVALID, "ordered_file", 1 },
 };
 
 /* id-pe 33 with mustExclude {"rcd"} */
 static const uint8_t exclude_rcd[] = { 0x30, 0x09, 0xa2, 0x07, 0x30, 0x05, 0x16, 0x03, 'r', 'c',
 	'd' };
+
+/* An order for what the table's certificate has; then that is another. */
+static void
+spoil_dates(struct lab *l, enum spoil how, struct bworld_cert *c)
+{
+	struct ordered o = { now - 3600, now + 86400 };
+
+	assert_int_equal(ordered_write(l->works.set->config, "acme", "main", &o, NULL), RC_OK);
+	switch (how) {
+	case NEARLY_AS_ORDERED:
+		c->not_before_s -= ORDERED_SLACK_S;
+		c->not_after_s += ORDERED_SLACK_S;
+		break;
+	case LATER_THAN_ORDERED: c->not_after_s += ORDERED_SLACK_S + 1; break;
+	case EARLIER_THAN_ORDERED: c->not_after_s -= ORDERED_SLACK_S + 1; break;
+	case BEGINS_EARLIER: c->not_before_s -= ORDERED_SLACK_S + 1; break;
+	case BEGINS_LATER: c->not_before_s += ORDERED_SLACK_S + 1; break;
+	case ORDERED_SPOILT:
+		bworld_file("state/front/tenants/acme/main/ordered.json", "{}");
+		break;
+	default: break;
+	}
+}
 
 static void
 spoil_cert(
@@ -306,6 +351,13 @@ spoil_cert(
 	case CA_CERT: c->ca = true; break;
 	case NO_SKI: c->no_ski = true; break;
 	case ROOT_FIRST: c->root_first = true; break;
+	case AS_ORDERED:
+	case NEARLY_AS_ORDERED:
+	case LATER_THAN_ORDERED:
+	case EARLIER_THAN_ORDERED:
+	case BEGINS_EARLIER:
+	case BEGINS_LATER:
+	case ORDERED_SPOILT: spoil_dates(l, how, c); break;
 	case SAME_SERIAL: c->serial = "10"; break;
 	case SAME_END: c->not_after_s = now + 43200; break;
 	case EARLIER_END: c->not_after_s = now + 43199; break;
@@ -418,6 +470,8 @@ installs(void **state)
 	assert_string_equal(serial_of(l.works.set, l.at), c->rc == RC_OK ? "11" : before);
 	assert_int_equal(again_s, c->spoil == NEAR_FUTURE ? now + INSTALL_WAIT_S : 0);
 	assert_int_equal(refused_files(), c->refused);
+	if (c->rc == RC_OK) /* it goes with its request */
+		assert_int_equal(store_mtime("state/front/tenants/acme/main/ordered.json"), 0);
 	mend_world();
 	lab_close(&l);
 	if (c->spoil != ACCOUNT_KEY || c->renewal)
@@ -1004,6 +1058,103 @@ published_path(void **state)
 	lab_close(&l);
 }
 
+#define OF_ORDER(more) \
+	"numbers = { " NUMBERS " }\n" \
+	"credential \"main\" { profile = \"vesper-06\" token = \"main\" ca = \"lab\"\n" \
+	"  authority = \"numbers\" identity_max_bytes = 8192\n" \
+	"  x5u = \"https://127.1.2.3:8443/certs/\" " more " }\n"
+
+static enum rc
+install_at(struct lab *l, const struct bworld_cert *spec, const char *x5u, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	const struct credential *c = NULL;
+	int64_t again_s = 0;
+	struct install_offer offer;
+
+	bworld_issue(&world, &pem, spec);
+	offer = (struct install_offer){ buf_view(&pem), x5u };
+	return install_chain(&l->works, l->at, &offer, now, &again_s, &c, f);
+}
+
+static void
+expect_x5u(const char *url)
+{
+	const struct credential *c;
+	struct lab l;
+
+	lab_open(&l);
+	c = credset_credential(l.works.set, l.at);
+	assert_int_equal(c->state, CREDENTIAL_READY);
+	if (url == NULL)
+		assert_null(c->x5u);
+	else
+		assert_string_equal(c->x5u, url);
+	lab_close(&l);
+}
+
+/* RFC 9448 s7: the CA names the file, the operator where; a restart knows it. */
+static void
+x5u_of_the_order(void **state)
+{
+	static const struct {
+		const char *url, *reason;
+	} wrong[] = {
+		{ NULL, "x5u_missing" },
+		{ "https://127.1.2.3:8443/other/a.pem", "x5u_form" },
+		{ "https://127.1.2.4:8443/certs/a.pem", "x5u_form" },
+		{ "http://127.1.2.3:8443/certs/a.pem", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/../a.pem", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/./a.pem", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs//a.pem", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/a/", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/a?b", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/a#b", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/a>b", "x5u_form" },
+		{ "https://127.1.2.3:8443/certs/%2e%2e/b", "x5u_form" },
+	};
+	static const char url[] = "https://127.1.2.3:8443/certs/2027/a.pem";
+	char path[256];
+	struct fault f = { 0 };
+	struct bworld_cert spec;
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", OF_ORDER("x5u_from = \"order\""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct fault why = { 0 };
+
+		assert_int_equal(install_at(&l, &spec, wrong[i].url, &why), RC_DENIED);
+		assert_string_equal(why.reason, wrong[i].reason);
+	}
+	if (install_at(&l, &spec, url, &f) != RC_OK)
+		fail_msg("%s: %s (%s)", f.reason, f.detail, f.where);
+	assert_string_equal(credset_credential(l.works.set, l.at)->x5u, url);
+	snprintf(path, sizeof path, "state/front/tenants/acme/main/x5u-%s",
+	    credset_credential(l.works.set, l.at)->fingerprint);
+	lab_close(&l);
+	expect_x5u(url);
+	/* Another directory now: what was noted is not below it; without the note, the same. */
+	bworld_file(path, "https://127.1.2.3:8443/certz/2027/a.pem");
+	expect_x5u(NULL);
+	bworld_file(path, NULL);
+	expect_x5u(NULL);
+	/* Where the operator names the file nobody else does. */
+	bworld_tenant("acme", OF_ORDER(""));
+	lab_open(&l);
+	lab_request(&l);
+	spec = good_cert(&l);
+	spec.serial = "11";
+	spec.not_after_s += 3600;
+	assert_int_equal(install_at(&l, &spec, url, &f), RC_DENIED);
+	assert_string_equal(f.reason, "x5u_not_wanted");
+	lab_close(&l);
+}
+
 /* A directory that is gone is seen within the minute, and its file is put back with it. */
 static void
 publish_dir_is_watched(void **state)
@@ -1434,7 +1585,8 @@ install_until(struct lab *l, struct span pem, enum crash_kind kind, unsigned at)
 
 		alarm(CHILD_MAX_S); /* a lock that another thread held is held for ever */
 		crash_arm(kind, at);
-		if (install_chain(&l->works, l->at, pem, now, &again_s, &c, &f) == RC_OK)
+		if (install_chain(&l->works, l->at, &(struct install_offer){ .pem = pem }, now,
+			&again_s, &c, &f) == RC_OK)
 			assert_non_null(c);
 		_exit(crash_calls() >= at ? 1 : 0);
 	}
@@ -1913,6 +2065,7 @@ main(void)
 		STEP(published_files),
 		STEP(published_path),
 		STEP(publish_dir_is_watched),
+		STEP(x5u_of_the_order),
 		STEP(refusals_are_recorded_at_a_rate),
 		STEP(renewals_are_not_counted),
 		STEP(an_unwritten_request_leaves_no_key),

@@ -27,6 +27,7 @@ fill(struct record *r)
 	r->order = strdup("https://ca.example/order/1");
 	r->finalize = strdup("https://ca.example/order/1/finalize");
 	r->certificate = strdup("https://ca.example/cert/1");
+	r->x5u = strdup("https://x5u.example/1");
 	r->authz[0] = strdup("https://ca.example/authz/1");
 	r->authz[1] = strdup("https://ca.example/authz/2");
 	r->authzs = 2;
@@ -48,6 +49,7 @@ both_ways(void **state)
 	assert_int_equal(record_read(&b, buf_view(&text), &f), RC_OK);
 	assert_int_equal(b.state, RENEW_DOWNLOAD);
 	assert_string_equal(b.certificate, a.certificate);
+	assert_string_equal(b.x5u, a.x5u);
 	assert_int_equal(b.wake_ms, a.wake_ms);
 	assert_int_equal(record_write(&again, &b, &f), RC_OK);
 	assert_string_equal(buf_text(&text), buf_text(&again));
@@ -122,6 +124,8 @@ static struct member_case {
 	    "[\"https://a/\",\"https://a/\",\"https://a/\",\"https://a/\",\"https://a/\"]" },
 	{ "authorization null", "authorizations", "[null]" },
 	{ "authorizations as object", "authorizations", "{}" },
+	{ "x5u over http", "x5u", "\"http://x5u.example/1\"" },
+	{ "x5u as number", "x5u", "1" },
 	{ "negative expiry", "expires", "-5" },
 	{ "problem null", "problem", "null" },
 };

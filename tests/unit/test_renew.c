@@ -335,6 +335,96 @@ alternates_are_looked_at(void **state)
 	}
 }
 
+/* draft-ietf-acme-profiles */
+static struct profile_case {
+	const char *name;
+	const char *offered, *ordered; /* asked for: "short" */
+	const char *problem;	       /* NULL: issued */
+} profile_cases[] = {
+	{ "a profile (RFC 8555 s7.4)", "short", "short", NULL },
+	{ "no profiles", NULL, "short", "acme_profile: ca lab offers" },
+	{ "other profiles", "long", "short", "acme_profile: ca lab offers" },
+	{ "an order of another", "short", "long", "acme_profile: ca lab: the order" },
+	{ "an order of none", "short", NULL, "acme_profile: ca lab: the order" },
+};
+
+/* What is not offered is not asked for; what was not asked for is not finalized. */
+static void
+profiles(void **state)
+{
+	const struct profile_case *c = *state;
+	struct world w;
+
+	world_open(&w, 1);
+	w.profile = "short";
+	w.offered = c->offered;
+	w.order_profile = c->ordered;
+	world_kill(&w);
+	if (c->problem != NULL) {
+		assert_true(world_until(&w, has_problem, 10));
+		assert_int_equal(strncmp(w.cred[0].problem, c->problem, strlen(c->problem)), 0);
+		assert_int_equal(w.orders, strstr(c->problem, "offers") == NULL);
+		world_pass(&w, 30);
+		assert_int_equal(w.cred[0].installs, 0);
+	}
+	w.offered = w.order_profile = "short";
+	/* Whoever lacks it is looked at again by itself. */
+	assert_true(world_until(&w, all_installed, 300));
+	world_close(&w);
+}
+
+static struct x5u_case {
+	const char *name;
+	const char *url;
+	bool other, gone;
+	const char *problem; /* NULL: installed */
+	bool again;	     /* by itself, and with the same order */
+} x5u_cases[] = {
+	{ "x5u of the order (RFC 9448 s7)", "https://x5u.test/c/leaf.pem", false, false, NULL,
+	    false },
+	{ "an order without x5u", NULL, false, false, "acme_x5u:", false },
+	{ "x5u over http", "http://x5u.test/c/leaf.pem", false, false, "acme_x5u:", false },
+	{ "x5u elsewhere", "https://x5u.example/c/leaf.pem", false, false, "acme_x5u:", false },
+	{ "x5u of another directory", "https://x5u.test/d/leaf.pem", false, false,
+	    "acme_x5u:", false },
+	{ "x5u that serves another chain", "https://x5u.test/c/leaf.pem", true, false,
+	    "x5u_differs:", true },
+	{ "x5u that serves nothing", "https://x5u.test/c/leaf.pem", false, true,
+	    "x5u_unserved: the x5u of the order: HTTP 404", true },
+};
+
+/* Nothing is offered to install before verifiers find it. */
+static void
+x5u_of_the_order(void **state)
+{
+	const struct x5u_case *c = *state;
+	struct world w;
+	size_t orders;
+
+	world_open(&w, 1);
+	w.x5u_from_order = true;
+	w.order_x5u = c->url;
+	w.alternates = w.home = 1; /* a chain that is one */
+	w.x5u_other = c->other;
+	w.x5u_gone = c->gone;
+	world_kill(&w);
+	if (c->problem != NULL) {
+		assert_true(world_until(&w, has_problem, 10));
+		assert_int_equal(strncmp(w.cred[0].problem, c->problem, strlen(c->problem)), 0);
+		assert_int_equal(w.cred[0].installs, 0);
+	}
+	orders = w.orders;
+	w.order_x5u = "https://x5u.test/c/leaf.pem";
+	w.x5u_other = w.x5u_gone = false;
+	if (c->again)
+		world_kill(&w); /* it is in the record */
+	assert_int_equal(world_until(&w, all_installed, 20), c->again || c->problem == NULL);
+	assert_true(world_until(&w, all_installed, 100));
+	assert_int_equal(w.orders - orders, c->problem == NULL || c->again ? 1 - orders : 1);
+	assert_string_equal(w.installed_x5u, "https://x5u.test/c/leaf.pem");
+	world_close(&w);
+}
+
 /* While the CA is away nothing waits longer than an eighth of what is left of the life. */
 static void
 an_outage_does_not_outlast_the_certificate(void **state)
@@ -1624,6 +1714,8 @@ main(void)
 	ROWS(tests, n, challenge_cases, challenge_fails);
 	ROWS(tests, n, command_cases, command_fails);
 	ROWS(tests, n, domain_cases, domain_fails);
+	ROWS(tests, n, profile_cases, profiles);
+	ROWS(tests, n, x5u_cases, x5u_of_the_order);
 	ROWS(tests, n, ari_cases, renewed_in_the_window);
 	ROWS(tests, n, fault_cases, one_failure);
 	ROWS(tests, n, errand_cases, errand);

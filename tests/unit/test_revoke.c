@@ -86,7 +86,8 @@ install(struct lab *l, const char *serial)
 		.serial = serial,
 		.not_before_s = now - 60,
 		.not_after_s = now + 43200 + (int64_t)strlen(serial) });
-	if (install_chain(&l->works, l->at, buf_view(&pem), now, &again_s, &c, &f) != RC_OK)
+	if (install_chain(&l->works, l->at, &(struct install_offer){ .pem = buf_view(&pem) },
+		now, &again_s, &c, &f) != RC_OK)
 		fail_msg("%s: %s", f.reason, f.detail);
 }
 
@@ -685,7 +686,9 @@ of_the_one_before(void **state)
 		.not_before_s = now,
 		.not_after_s = now + 50000 });
 	assert_int_equal(
-	    install_chain(&l->works, l->at, buf_view(&pem), now, &again_s, &c, &f), RC_OK);
+	    install_chain(&l->works, l->at, &(struct install_offer){ .pem = buf_view(&pem) },
+		now, &again_s, &c, &f),
+	    RC_OK);
 	assert_non_null(credset_before(l->works.set, l->at, now));
 	assert_int_equal(revoke_it(l, "{\"serial\":\"0A\"}", &result, &f), RC_OK);
 	assert_string_equal(text(result, "serial"), "a");

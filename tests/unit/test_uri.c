@@ -140,15 +140,32 @@ sha256(void **state)
 	assert_int_equal(out[0], 0xe3);
 }
 
+/* What a CA can bind. */
+static void
+dns_names(void **state)
+{
+	static const struct {
+		const char *host;
+		bool name;
+	} rows[] = { { "a.example", true }, { "a.b.c1", true }, { "xn--a.example", true },
+		{ "", false }, { "localhost", false }, { "a.example.", false },
+		{ "127.0.0.1", false }, { "a.1", false }, { "[::1]", false }, { ".", false } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(uri_is_dns_name(span_str(rows[i].host)), rows[i].name);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(https_cases) + 4];
+	struct CMUnitTest tests[ARRAY_LEN(https_cases) + 5];
 	size_t n = 0;
 
 	ROWS(tests, n, https_cases, https);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(absolute);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(origins);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(dns_names);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(classes);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(sha256);
 	return cmocka_run_group_tests(tests, NULL, NULL);

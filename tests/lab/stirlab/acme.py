@@ -252,6 +252,10 @@ class AcmeService:
         terms = self.config.get("ca.terms_of_service")
         if terms:
             meta["termsOfService"] = terms
+        profiles = self.config.get("ca.profiles")
+        if profiles:  # draft-ietf-acme-profiles
+            meta["profiles"] = {name: profile["description"]
+                                for name, profile in profiles.items()}
         found: dict[str, Any] = {
             "newNonce": self.url("/new-nonce"),
             "newAccount": self.url("/new-account"),

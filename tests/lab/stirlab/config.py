@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {
         "bad_nonce_share": 0.0, "terms_of_service": None,
         "challenge_response": "both", "fingerprints": ["jwk"],
         "one_time_jti": True, "cap_by_token": True,
-        "token_authority_hint": None, "order_x5u": False,
+        "token_authority_hint": None, "order_x5u": False, "profiles": {},
         "tn_list_by_reference": False,
         "order_lifetime": DAY, "poll_seconds": 1,
         "validation_delay_ms": 0, "finalize_delay_ms": 0,
@@ -100,7 +100,7 @@ def _alike(old: Any, new: Any) -> bool:
 
 
 _FREE = frozenset({"number_authority.accounts", "claim_agent.accounts",
-                   "ca.eab", "ca.organizations"})
+                   "ca.eab", "ca.organizations", "ca.profiles"})
 
 
 def _free(tree: dict) -> frozenset[str]:
@@ -110,6 +110,8 @@ def _free(tree: dict) -> frozenset[str]:
         for account in tree.get(party, {}).get("accounts", {}):
             names.add(f"{party}.accounts.{account}")
             names.add(f"{party}.accounts.{account}.claims")
+    for name in tree.get("ca", {}).get("profiles", {}):
+        names.add(f"ca.profiles.{name}")
     for kid in tree.get("ca", {}).get("eab", {}):
         for tail in ("", ".lifetime", ".max_lifetime", ".scts"):
             names.add(f"ca.eab.{kid}{tail}")
@@ -233,6 +235,13 @@ def _check_accounts(tree: dict) -> None:
         raise ConfigError("ca.challenge_response is tkauth, atc or both")
     if not set(tree["ca"]["fingerprints"]) <= {"jwk", "spki"}:
         raise ConfigError("ca.fingerprints holds jwk and spki")
+    for name, profile in tree["ca"]["profiles"].items():
+        if not isinstance(profile, dict) \
+                or not set(profile) <= {"description", "lifetime"} \
+                or not isinstance(profile.get("description"), str) \
+                or not isinstance(profile.get("lifetime", 1), int):
+            raise ConfigError(f"ca.profiles.{name} has a description and"
+                              " perhaps a lifetime")
     names = [n for op in tree["logs"]["operators"] for n in op["logs"]]
     if len(set(names)) != len(names):
         raise ConfigError("two logs have the same name")

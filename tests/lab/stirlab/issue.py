@@ -32,7 +32,8 @@ WRONG_CERTIFICATES = frozenset({
     "expired", "not-yet-valid", "too-long", "p384", "unknown-critical",
     "unknown-extension", "two-spcs", "missing-policy", "bad-signature",
     "foreign-issuer", "poison-left", "chain-order", "chain-no-intermediate",
-    "chain-with-root", "chain-foreign-intermediate", "chain-duplicate"})
+    "chain-with-root", "chain-foreign-intermediate", "chain-duplicate",
+    "later-end", "earlier-end", "earlier-begin"})
 
 _SHAKEN, _DELEGATE = "shaken", "delegate"
 
@@ -286,6 +287,12 @@ def _tbs(wanted: Wanted, issuer: Identity,
         begin, end = begin - 7200, begin - 3600
     if "not-yet-valid" in wrong:
         begin, end = end + 3600, end + 7200
+    if "later-end" in wrong:
+        end += 3600
+    if "earlier-end" in wrong:
+        end -= 3600
+    if "earlier-begin" in wrong:
+        begin -= 7200
     if "too-long" in wrong:
         end += 400 * 86400
     if "other-key" in wrong:

@@ -17,7 +17,8 @@ from .pki import pem_chain
 from .tnauth import TNAuthList
 
 WRONG_ORDERS = frozenset({"stuck-processing", "stuck-pending", "error",
-                          "other-identifiers"})
+                          "other-identifiers", "other-profile", "no-profile",
+                          "x5u-missing", "x5u-http", "x5u-elsewhere"})
 
 WRONG_AUTHORIZATIONS = frozenset({"other-challenge", "foreign-hint",
                                   "other-identifier", "no-challenges"})
@@ -82,6 +83,7 @@ class Orders:
         found = call.body()
         identifiers, kind = self._identifiers(found.get("identifiers"))
         begin, end = self._window(found, kind, call.account)
+        profile = self._profile(found.get("profile"))
         now = int(time.time())
         with self._lock:
             replaces = self._replaces(found.get("replaces"), call, identifiers)
@@ -91,7 +93,7 @@ class Orders:
                      "kind": kind, "identifiers": identifiers,
                      "expires": expires, "authorizations": []}
             for key, value in (("not_before", begin), ("not_after", end),
-                               ("replaces", replaces)):
+                               ("replaces", replaces), ("profile", profile)):
                 if value is not None:
                     order[key] = value
             for identifier in identifiers:
@@ -188,6 +190,16 @@ class Orders:
                 raise malformed("the lifetime is longer than this CA allows")
         return begin, end
 
+    def _profile(self, name: Any) -> str | None:
+        """draft-ietf-acme-profiles: one of those that the directory lists."""
+        if name is None:
+            return None
+        if not isinstance(name, str) \
+                or name not in self._config.get("ca.profiles"):
+            raise web.Problem(400, "invalidProfile",
+                              f"there is no profile {name!r} here")
+        return name
+
     def _replaces(self, cert_id: Any, call: Call, identifiers: list[dict]
                   ) -> str | None:
         """RFC 9773 section 5."""
@@ -251,7 +263,7 @@ class Orders:
                            ("not_after", "notAfter")):
             if key in order:
                 found[label] = rfc3339(order[key])
-        for key in ("replaces", "error"):
+        for key in ("replaces", "error", "profile"):
             if key in order:
                 found[key] = order[key]
         if "stuck-processing" in wrong and order["status"] == "valid":
@@ -265,11 +277,21 @@ class Orders:
         if "other-identifiers" in wrong:
             found["identifiers"] = [{"type": "TNAuthList", "value": jose.encode(
                 TNAuthList.from_config(["19995550199"]).encode())}]
+        if "other-profile" in wrong:
+            found["profile"] = "another"
+        if "no-profile" in wrong:
+            found.pop("profile", None)
         headers = [("Location", acme.url(f"/order/{name}"))]
         if found["status"] == "valid":
             found["certificate"] = acme.url(f"/certificate/{order['certificate']}")
             if "x5u" in order:
                 found["x5u"] = order["x5u"]  # RFC 9448 section 7
+            if "x5u-missing" in wrong:
+                found.pop("x5u", None)
+            if "x5u-http" in wrong:
+                found["x5u"] = found["x5u"].replace("https:", "http:")
+            if "x5u-elsewhere" in wrong:
+                found["x5u"] = "https://certs.example.net/leaf.pem"
         if found["status"] in ("processing", "pending"):
             headers.append(("Retry-After",
                             str(self._config.get("ca.poll_seconds"))))
@@ -499,7 +521,7 @@ class Orders:
         begin = order.get("not_before", now - config.get("ca.backdate"))
         end = order.get("not_after")
         if end is None:
-            end = max(now, begin) + self._limit("lifetime", kind, call.account)
+            end = max(now, begin) + self._lifetime(order, kind, call.account)
         if config.get("ca.cap_by_token"):  # RFC 9447 section 3: not beyond exp
             end = min(end, token_exp)
         if end <= max(begin, now):
@@ -525,6 +547,14 @@ class Orders:
             config.get("ca.policy_oid"),
             self._acme.crl_url if kind == "shaken" and config.get("ca.crldp")
             else None, reference)
+
+    def _lifetime(self, order: dict, kind: str, account: dict) -> int:
+        profile = self._config.section("ca.profiles", order.get("profile") or "")
+        if order.get("profile") and profile is None:
+            raise web.Problem(400, "invalidProfile",
+                              "the profile of the order is no more")
+        return (profile or {}).get("lifetime") \
+            or self._limit("lifetime", kind, account)
 
     def _keep(self, name: str, order: dict, chain: list[bytes], spki: bytes
               ) -> None:

@@ -1,0 +1,127 @@
+#include "agent/front/ordered.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/front/store.h"
+#include "stir/jtext.h"
+
+enum { ORDERED_MODE = 0600, ORDERED_FILE_MAX = 4096 };
+
+static enum rc
+file_of(const struct config *c, const char *tenant, const char *name, struct store_path *out,
+    struct fault *f)
+{
+	return store_path(
+	    out, f, "%s/front/tenants/%s/%s/ordered.json", c->state_dir, tenant, name);
+}
+
+void
+ordered_of(const struct config_credential *c, int64_t now_s, struct ordered *out)
+{
+	*out = (struct ordered){ 0 };
+	if (c->ask_not_before)
+		out->not_before_s = now_s - c->renew_backdate_s;
+	if (c->renew_lifetime_s != 0)
+		out->not_after_s = now_s + c->renew_lifetime_s;
+}
+
+/* RFC 3339, as RFC 8555 section 7.1.3 has it */
+static enum rc
+put_time(json_t *payload, const char *member, int64_t at_s, struct fault *f)
+{
+	char text[sizeof "9999-12-31T23:59:59Z"];
+	time_t at = (time_t)at_s;
+	struct tm tm;
+
+	if (at_s == 0)
+		return RC_OK;
+	if (gmtime_r(&at, &tm) == NULL ||
+	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return FAULT(f, RC_INVALID, "dates", "no such moment");
+	if (json_object_set_new(payload, member, json_string(text)) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "an order");
+	return RC_OK;
+}
+
+enum rc
+ordered_put(const struct ordered *o, json_t *payload, struct fault *f)
+{
+	TRY(put_time(payload, "notBefore", o->not_before_s, f));
+	return put_time(payload, "notAfter", o->not_after_s, f);
+}
+
+enum rc
+ordered_remove(const struct config *c, const char *tenant, const char *name, struct fault *f)
+{
+	struct store_path path = { 0 };
+
+	TRY(file_of(c, tenant, name, &path, f));
+	return store_mtime(path.text) != 0 ? store_remove(path.text, f) : RC_OK;
+}
+
+enum rc
+ordered_write(const struct config *c, const char *tenant, const char *name,
+    const struct ordered *o, struct fault *f)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF text = BUF_INIT(ORDERED_FILE_MAX);
+	json_auto_t *root = NULL;
+
+	if (o->not_before_s == 0 && o->not_after_s == 0)
+		return ordered_remove(c, tenant, name, f);
+	root = json_pack("{s:I, s:I}", "not_before", (json_int_t)o->not_before_s, "not_after",
+	    (json_int_t)o->not_after_s);
+	if (root == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "an order");
+	TRY(file_of(c, tenant, name, &path, f));
+	TRY(jtext_write(&text, root, f));
+	TRY(buf_check(&text, f));
+	return store_write(path.text, buf_view(&text), ORDERED_MODE, f);
+}
+
+enum rc
+ordered_read(const struct config *c, const char *tenant, const char *name, struct ordered *out,
+    struct fault *f)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF text = BUF_INIT(ORDERED_FILE_MAX);
+	json_auto_t *root = NULL;
+	json_int_t from = 0, to = 0;
+	struct fault why = { 0 };
+	enum rc rc;
+
+	TRY(file_of(c, tenant, name, &path, f));
+	rc = store_read(path.text, ORDERED_FILE_MAX, &text, &why);
+	if (rc == RC_NOT_FOUND) {
+		*out = (struct ordered){ 0 };
+		return RC_OK;
+	}
+	if (rc != RC_OK)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (jtext_read(buf_view(&text), &root, NULL) != RC_OK ||
+	    json_unpack(root, "{s:I, s:I!}", "not_before", &from, "not_after", &to) != 0)
+		return FAULT(
+		    f, RC_INVALID, "ordered_file", "%s: not as we write it", path.text);
+	*out = (struct ordered){ .not_before_s = from, .not_after_s = to };
+	return RC_OK;
+}
+
+static enum rc
+check_date(const char *what, int64_t asked_s, int64_t given_s, struct fault *f)
+{
+	int64_t by_s = given_s - asked_s;
+
+	if (asked_s == 0 || llabs(by_s) <= ORDERED_SLACK_S)
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "dates_differ",
+	    "its %s is %lld s %s than the one that was ordered", what, llabs(by_s),
+	    by_s > 0 ? "later" : "earlier");
+}
+
+enum rc
+ordered_check(const struct ordered *o, const struct cert *leaf, struct fault *f)
+{
+	TRY(check_date("notBefore", o->not_before_s, leaf->not_before_s, f));
+	return check_date("notAfter", o->not_after_s, leaf->not_after_s, f);
+}
