@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { CHANNEL_SEND_MS = 1000, CHANNEL_MAX_DEPTH = 16 };
+#include "stir/jtext.h"
+
+enum { CHANNEL_SEND_MS = 1000 };
 
 static int64_t
 now_ms(void)
@@ -58,44 +60,14 @@ channel_send(int fd, const json_t *message, struct fault *f)
 	return rc;
 }
 
-/* jansson itself goes 2,048 levels deep; no message of ours has more than a few. */
-static bool
-deeper_than(const json_t *value, unsigned levels)
-{
-	const json_t *child;
-	const char *name;
-	size_t i;
-
-	if (!json_is_object(value) && !json_is_array(value))
-		return false;
-	if (levels == 0)
-		return true;
-	json_array_foreach (value, i, child) {
-		if (deeper_than(child, levels - 1))
-			return true;
-	}
-	/* json_object_foreach wants a mutable object; iterating does not change it. */
-	json_object_foreach ((json_t *)(uintptr_t)value, name, child) {
-		if (deeper_than(child, levels - 1))
-			return true;
-	}
-	return false;
-}
-
 static enum rc
 decode(struct span text, json_t **message, struct fault *f)
 {
 	json_auto_t *root = NULL;
-	json_error_t e;
 
-	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
-	if (root == NULL)
-		return FAULT(f, RC_INVALID, "malformed_json", "%s", e.text);
+	TRY(jtext_read_foreign(text, CHANNEL_MAX, &root, f));
 	if (!json_is_object(root))
 		return FAULT(f, RC_INVALID, "malformed_json", "not an object");
-	if (deeper_than(root, CHANNEL_MAX_DEPTH))
-		return FAULT(f, RC_INVALID, "malformed_json", "more than %d levels deep",
-		    CHANNEL_MAX_DEPTH);
 	*message = TAKE(root);
 	return RC_OK;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "client/http.h"
+#include "stir/jtext.h"
 #include "stir/text.h"
 #include "stir/tnauth.h"
 
@@ -125,6 +127,16 @@ put_line(const char *json)
 	text_put_json(&out, span_str(json));
 	buf_byte(&out, '\n');
 	return buf_check(&out, NULL) == RC_OK && fwrite(out.ptr, 1, out.len, stdout) == out.len;
+}
+
+json_t *
+cli_answer(const struct vesper_response *r)
+{
+	struct span body = span_of(vesper_response_body(r), vesper_response_length(r));
+	json_t *answer = NULL;
+
+	(void)!jtext_read_foreign(body, HTTP_BODY_MAX, &answer, NULL);
+	return answer;
 }
 
 int

@@ -88,6 +88,9 @@ int cli_unanswered(const struct cli *cli, const char *what, const struct vesper_
  */
 int cli_print_json(const struct cli *cli, json_t *object);
 
+/* What the agent answered, strictly read: a new reference; NULL where it is no JSON. */
+json_t *cli_answer(const struct vesper_response *r);
+
 /* A file in DER: the numbers of a TNAuthList by reference (D-46). */
 struct tnset;
 enum rc cli_read_tn_list(const char *path, struct tnset **out, struct fault *f) MUST_CHECK;

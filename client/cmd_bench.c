@@ -146,7 +146,7 @@ find_processes(struct vesper_client *client, struct processes *all)
 
 	if (vesper_status(client, &r, &e) != VESPER_OK)
 		return;
-	status = json_loads(vesper_response_body(r), 0, NULL);
+	status = cli_answer(r);
 	vesper_response_free(r);
 	add_named(all, status);
 	add_parents(all);

@@ -504,7 +504,7 @@ try_agent(const struct doctor *d)
 		vesper_close(client);
 		return;
 	}
-	status = json_loadb(vesper_response_body(r), vesper_response_length(r), 0, NULL);
+	status = cli_answer(r);
 	if (vesper_response_status(r) == 200 && json_is_object(status))
 		judge_agent(d, status);
 	else

@@ -118,7 +118,7 @@ print_results(struct cli *cli, const struct sign *s, const json_t *results)
 static int
 print_call(struct cli *cli, const struct sign *s, const struct vesper_response *r)
 {
-	json_auto_t *answer = json_loads(vesper_response_body(r), JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *answer = cli_answer(r);
 	const json_t *results = json_object_get(answer, "results");
 	bool all = true;
 	size_t i;

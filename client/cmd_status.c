@@ -369,8 +369,7 @@ refused(const struct cli *cli, unsigned http_status, const json_t *problem)
 static int
 answer(struct cli *cli, const struct vesper_response *r)
 {
-	json_auto_t *status = json_loadb(
-	    vesper_response_body(r), vesper_response_length(r), JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *status = cli_answer(r);
 
 	if (vesper_response_status(r) != 200 || !json_is_object(status))
 		return refused(cli, vesper_response_status(r), status);

@@ -43,8 +43,7 @@ job_ask(struct cli *cli, struct vesper_client *client, const char *what, const c
 
 	if (vesper_call(client, method, target, body, &r, &e) != VESPER_OK)
 		return cli_unanswered(cli, what, &e);
-	root = json_loadb(
-	    vesper_response_body(r), vesper_response_length(r), JSON_REJECT_DUPLICATES, NULL);
+	root = cli_answer(r);
 	status = vesper_response_status(r);
 	vesper_response_free(r);
 	if ((status != 200 && status != 202) || !json_is_object(root))

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stir/jtext.h"
+
 /*
  * What the supervisor gives the renewer, and nothing of the shell that runs
  * this: a proxy, OpenSSL's configuration or a resolver's option in it would
@@ -43,7 +45,7 @@ probe_run(const struct cli *cli, const char *config, const char *url, const char
 	status = program_capture(cli, path, &w, &env, &out);
 	if (status != EXIT_DONE)
 		return status;
-	root = json_loadb((const char *)out.ptr, out.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&out), PROBE_TEXT_MAX, &root, NULL);
 	list = json_object_get(root, "probes");
 	if (!json_is_array(list))
 		return cli_fail(cli, EXIT_FAILED, path, "an answer of another kind",

@@ -406,10 +406,19 @@ copy_text(const json_t *from, const char *name)
 	return text == NULL ? NULL : strdup(text);
 }
 
+/* NULL: no JSON, which has no octet 0; jansson passes over some (RFC 8259 section 7). */
+static json_t *
+answer_json(const struct vesper_response *r)
+{
+	if (r->len == 0 || memchr(r->body, 0, r->len) != NULL)
+		return NULL;
+	return json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, NULL);
+}
+
 static int
 read_signature(struct vesper_response *r, struct vesper_signature **out, struct vesper_error *e)
 {
-	json_auto_t *answer = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *answer = answer_json(r);
 	struct vesper_signature *s;
 
 	if (r->status >= 300)
@@ -505,7 +514,7 @@ vesper_sign_call(struct vesper_client *client, const char *body, int dry_run,
 	    client, "POST", dry_run ? "/v1/calls?dry_run=1" : "/v1/calls", body, &r, error);
 	if (code != VESPER_OK)
 		return code;
-	answer = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, NULL);
+	answer = answer_json(r);
 	if (r->status >= 300)
 		code = fail_by_problem(r, answer, error);
 	else if (!json_is_object(answer))

@@ -112,11 +112,11 @@ count_values(struct span text, struct fault *f)
 }
 
 /*
- * What jansson would let pass: depth, numbers that it would turn into floats,
- * and an octet 0, which it skips behind a number or a literal.
+ * What jansson would let pass: depth, an octet 0, which it skips behind a
+ * number or a literal, and of ours numbers that it would turn into floats.
  */
 static enum rc
-scan(struct span text, struct fault *f)
+scan(struct span text, bool ours, struct fault *f)
 {
 	size_t depth = 0;
 
@@ -127,7 +127,7 @@ scan(struct span text, struct fault *f)
 			i = skip_string(text, i);
 			continue;
 		}
-		if (c == '-' || (c >= '0' && c <= '9')) {
+		if (ours && (c == '-' || (c >= '0' && c <= '9'))) {
 			TRY(scan_number(text, &i, f));
 			continue;
 		}
@@ -142,10 +142,29 @@ scan(struct span text, struct fault *f)
 	return RC_OK;
 }
 
+static enum rc
+load(struct span text, size_t flags, json_t **out, struct fault *f)
+{
+	json_error_t error;
+	json_t *value = json_loadb(
+	    (const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | flags, &error);
+
+	if (value != NULL) {
+		*out = value;
+		return RC_OK;
+	}
+	/* jansson's own text quotes the input, so only the place is told. */
+	if (json_error_code(&error) == json_error_duplicate_key)
+		return REFUSE(f, RC_INVALID, DUPLICATE_MEMBER, NULL,
+		    "a member name twice, at octet %d", error.position);
+	if (json_error_code(&error) == json_error_out_of_memory)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu octets of JSON", text.len);
+	return malformed(f, (size_t)error.position, "not JSON");
+}
+
 enum rc
 jtext_read(struct span text, json_t **out, struct fault *f)
 {
-	json_error_t error;
 	json_t *value;
 
 	if (text.len > JTEXT_MAX_BYTES)
@@ -159,20 +178,19 @@ jtext_read(struct span text, json_t **out, struct fault *f)
 		*out = value;
 		return RC_OK;
 	}
-	TRY(scan(text, f));
-	value = json_loadb(
-	    (const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (value != NULL) {
-		*out = value;
-		return RC_OK;
-	}
-	/* jansson's own text quotes the input, so only the place is told. */
-	if (json_error_code(&error) == json_error_duplicate_key)
-		return REFUSE(f, RC_INVALID, DUPLICATE_MEMBER, NULL,
-		    "a member name twice, at octet %d", error.position);
-	if (json_error_code(&error) == json_error_out_of_memory)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu octets of JSON", text.len);
-	return malformed(f, (size_t)error.position, "not JSON");
+	TRY(scan(text, true, f));
+	return load(text, JSON_DECODE_ANY, out, f);
+}
+
+enum rc
+jtext_read_foreign(struct span text, size_t max, json_t **out, struct fault *f)
+{
+	if (text.len > max)
+		return REFUSE(f, RC_INVALID, MALFORMED_JSON, NULL, "more than %zu octets", max);
+	if (text.len == 0)
+		return malformed(f, 0, "nothing");
+	TRY(scan(text, false, f));
+	return load(text, 0, out, f);
 }
 
 /*

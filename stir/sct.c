@@ -196,16 +196,11 @@ ctlogs_read(struct span json, struct ctlogs **out, struct fault *f)
 {
 	AUTO(ctlogs) *l = NULL;
 	json_auto_t *root = NULL;
-	json_error_t error;
 	enum rc rc;
 
 	if (json.len == 0 || json.len > CTLOGS_MAX_BYTES)
 		return FAULT(f, RC_INVALID, "ctlogs", "%zu bytes", json.len);
-	/* Not jtext_read(): the browsers' list is larger than any request of ours. */
-	root = json_loadb((const char *)json.ptr, json.len, JSON_REJECT_DUPLICATES, &error);
-	if (root == NULL)
-		return FAULT(
-		    f, RC_INVALID, "malformed_json", "line %d: %.100s", error.line, error.text);
+	TRY(jtext_read_foreign(json, CTLOGS_MAX_BYTES, &root, f));
 	l = calloc(1, sizeof *l);
 	if (l == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "log list");

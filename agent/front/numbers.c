@@ -76,11 +76,11 @@ set_read(const json_t *root, const char *name, struct tnset **out, struct fault 
 static enum rc
 overlay_parse(struct span text, struct overlay *o, struct fault *f)
 {
-	/* Larger than jtext_read() takes, and our own. */
-	json_auto_t *root =
-	    json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *since = json_object_get(root, "since");
+	json_auto_t *root = NULL;
+	const json_t *since;
 
+	(void)!jtext_read_foreign(text, NUMBERS_FILE_MAX, &root, NULL);
+	since = json_object_get(root, "since");
 	if (!json_is_object(root) || json_object_size(root) != 4 || !json_is_integer(since))
 		return FAULT(f, RC_INVALID, "numbers_file", "not as it was written");
 	TRY(set_read(root, "added", &o->added, f));

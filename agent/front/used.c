@@ -96,8 +96,7 @@ read_file(const struct credset *set, int64_t now_s, struct fault *f)
 
 	TRY(path_of(set, &path, f));
 	TRY(store_read(path.text, USED_FILE_MAX, &text, f));
-	/* Larger than jtext_read() takes, and our own; NULL is no object. */
-	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&text), USED_FILE_MAX, &root, NULL); /* NULL: none */
 	TRY(check(root, now_s, f));
 	json_object_foreach (root, name, at)
 		take_use(set, name, json_integer_value(at));

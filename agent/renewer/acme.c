@@ -9,6 +9,7 @@
 #include "agent/renewer/record.h"
 #include "agent/renewer/schedule.h"
 #include "agent/secret.h"
+#include "stir/jtext.h"
 
 enum phase { COLD, STARTING, READY };
 
@@ -262,8 +263,7 @@ on_posted(void *arg, enum rc rc, const struct http_answer *http, const struct fa
 	keep_nonce(c->a, http->nonce);
 	reply.retry_after_s = http->retry_after_s;
 	if (is_json(http))
-		root = json_loadb(
-		    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+		(void)!jtext_read_foreign(buf_view(&http->body), HTTP_BODY_MAX, &root, NULL);
 	reply.json = json_is_object(root) ? root : NULL;
 	if (http->status >= 200 && http->status < 300) {
 		call_end(c, RC_OK, &reply, NULL);
@@ -446,7 +446,7 @@ load_kid(struct acme *a)
 
 	if (store_read(a->store, STORE_ACCOUNTS, a->ca->name, &text, NULL) != RC_OK)
 		return false;
-	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&text), STORE_FILE_MAX, &root, NULL);
 	if (json_unpack(root, "{s:s, s:s, s:s !}", "directory", &directory, "fingerprint",
 		&fingerprint, "kid", &kid) != 0 ||
 	    strcmp(directory, a->ca->directory) != 0 ||
@@ -626,8 +626,7 @@ read_directory(struct acme *a, const struct http_answer *http, json_t **out, str
 
 	if (http->status != 200)
 		return problem_of_answer(http->status, buf_view(&http->body), f);
-	root = json_loadb(
-	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&http->body), HTTP_BODY_MAX, &root, NULL);
 	if (!json_is_object(root))
 		return FAULT(f, RC_INVALID, "acme_directory", "the directory is not JSON");
 	if (take_renewal_info(a, root, &why) != RC_OK)

@@ -1,6 +1,7 @@
 #include "agent/renewer/ari.h"
 
 #include "agent/renewer/rfc3339.h"
+#include "stir/jtext.h"
 
 #define BAD(f, what) FAULT(f, RC_INVALID, "ari_answer", "renewal information: %s", what)
 
@@ -30,7 +31,7 @@ ari_read(const struct http_answer *a, struct ari_window *out, char why[PROBLEM_T
 
 	if (a->status != 200)
 		return problem_of_answer(a->status, buf_view(&a->body), f);
-	root = json_loadb((const char *)a->body.ptr, a->body.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&a->body), ARI_BODY_MAX, &root, NULL);
 	if (!json_is_object(root))
 		return BAD(f, "not a JSON object");
 	if (a->retry_after_s < 0) /* RFC 9773 section 4.3 */

@@ -8,6 +8,7 @@
 #include "agent/renewer/record.h"
 #include "agent/secret.h"
 #include "stir/b64.h"
+#include "stir/jtext.h"
 
 enum { AUTHTOK_BODY_MAX = 262144, AUTHTOK_SECRET_MAX = 1024, AUTHTOK_KEY_MAX = 16384 };
 
@@ -327,8 +328,7 @@ take_token(struct request *r, const struct http_answer *http, struct fault *f)
 
 	if (http->status < 200 || http->status > 299)
 		return refused_token(r, http, f);
-	root = json_loadb(
-	    (const char *)http->body.ptr, http->body.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&http->body), HTTP_BODY_MAX, &root, NULL);
 	TRY(check_status(r, root, f));
 	token = json_string_value(json_object_get(root, "token"));
 	if (token == NULL || strlen(token) > AUTHTOK_MAX)

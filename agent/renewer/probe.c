@@ -2,6 +2,7 @@
 
 #include "agent/renewer/problem.h"
 #include "agent/renewer/record.h"
+#include "stir/jtext.h"
 
 struct probe {
 	const char *kind, *name, *url, *tls_ca;
@@ -17,8 +18,9 @@ static enum rc
 is_directory(const struct http_answer *a, struct fault *f)
 {
 	static const char *const members[] = { "newNonce", "newAccount", "newOrder" };
-	json_auto_t *root = json_loadb((const char *)a->body.ptr, a->body.len, 0, NULL);
+	json_auto_t *root = NULL;
 
+	(void)!jtext_read_foreign(buf_view(&a->body), PROBE_BODY_MAX, &root, NULL);
 	if (a->status != 200)
 		return FAULT(f, RC_NET, "http_status", "HTTP %ld", a->status);
 	if (!json_is_object(root))

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/renewer/io.h"
 #include "stir/ascii.h"
+#include "stir/jtext.h"
 
 #define ACME_ERROR "urn:ietf:params:acme:error:"
 
@@ -156,9 +158,9 @@ problem_of_object(const json_t *problem, long status, struct fault *f)
 enum rc
 problem_of_answer(long status, struct span body, struct fault *f)
 {
-	json_auto_t *root =
-	    json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *root = NULL;
 
+	(void)!jtext_read_foreign(body, HTTP_BODY_MAX, &root, NULL);
 	if (json_is_object(root))
 		return problem_of_object(root, status, f);
 	return FAULT(f, of_status(status), "http_status", "HTTP %ld", status);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/renewer/store.h"
+#include "stir/jtext.h"
 #include "stir/uri.h"
 
 enum { RECORD_VERSION = 1, RECORD_FAILURES_MAX = 1000000 };
@@ -251,10 +252,10 @@ take_members(struct record *r, const struct members *m, struct fault *f)
 static enum rc
 read_into(struct record *r, struct span text, struct fault *f)
 {
-	json_auto_t *root =
-	    json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *root = NULL;
 	struct members m = { 0 };
 
+	(void)!jtext_read_foreign(text, STORE_FILE_MAX, &root, NULL);
 	if (!json_is_object(root))
 		return BAD(f, "not a JSON object");
 	if (json_unpack(root,

@@ -14,6 +14,7 @@
 #include "agent/secret.h"
 #include "stir/b64.h"
 #include "stir/csr.h"
+#include "stir/jtext.h"
 
 #define PEM_TYPE    "application/pem-certificate-chain"
 #define TNAUTH_TYPE "TNAuthList"
@@ -175,7 +176,7 @@ pushed(struct job *j, enum token_kind k, struct buf *out, struct fault *f)
 
 	token_file(file, j->plan.tenant, j->plan.name, k);
 	TRY(store_read(j->renew->store, STORE_TOKENS, file, &text, f));
-	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	(void)!jtext_read_foreign(buf_view(&text), STORE_FILE_MAX, &root, NULL);
 	if (json_unpack(root, "{s:s!}", "token", &token) != 0)
 		return FAULT(f, RC_NOT_FOUND, "token_file", "a file that holds no token");
 	buf_str(out, token);

@@ -125,6 +125,28 @@ reads(void **state)
 	buf_free(&a.body);
 }
 
+/* Behind a number, where jansson passes it over. */
+static void
+octet_zero(void **state)
+{
+	static const char body[] =
+	    "{\"suggestedWindow\":{\"start\":\"" EARLY "\",\"end\":\"" LATE "\"},\"x\":1\0}";
+	struct http_answer a = {
+		.status = 200, .retry_after_s = 60, .body = BUF_INIT(ARI_BODY_MAX)
+	};
+	struct ari_window w = { 7, 8 };
+	char why[PROBLEM_TEXT];
+	struct fault f = { 0 };
+
+	(void)state;
+	buf_put(&a.body, body, sizeof body - 1);
+	assert_int_equal(ari_read(&a, &w, why, &f), RC_INVALID);
+	assert_string_equal(f.reason, "ari_answer");
+	a.body.ptr[a.body.len - 2] = ' '; /* and nothing else was wrong with it */
+	assert_int_equal(ari_read(&a, &w, why, &f), RC_OK);
+	buf_free(&a.body);
+}
+
 /* By jitter uniformly over the window; a day of life from 0. */
 static struct moment_case {
 	const char *name;
@@ -176,12 +198,13 @@ polls(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(read_cases) + ARRAY_LEN(moment_cases) + 3];
+	static struct CMUnitTest tests[ARRAY_LEN(read_cases) + ARRAY_LEN(moment_cases) + 4];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(times);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(times_cut);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(polls);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(octet_zero);
 	ROWS(tests, n, read_cases, reads);
 	ROWS(tests, n, moment_cases, moment);
 	return _cmocka_run_group_tests("ari", tests, n, NULL, NULL);

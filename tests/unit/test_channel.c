@@ -89,7 +89,7 @@ static struct message_case {
 	{ "array", "[1]", "malformed_json" },
 	{ "number", "1", "malformed_json" },
 	{ "two values", "{} {}", "malformed_json" },
-	{ "repeated member", "{\"a\":1,\"a\":2}", "malformed_json" },
+	{ "repeated member", "{\"a\":1,\"a\":2}", "duplicate_member" },
 	{ "escaped NUL", "{\"a\":\"\\u0000\"}", "malformed_json" },
 	{ "bad UTF-8", "{\"a\":\"\xff\"}", "malformed_json" },
 	{ "too deep", "{\"a\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", "malformed_json" },
@@ -106,6 +106,23 @@ message_refused(void **state)
 	assert_int_equal(send(p.a, c->text, strlen(c->text), 0), (ssize_t)strlen(c->text));
 	assert_int_equal(channel_recv(p.b, &got, &f), RC_INVALID);
 	assert_string_equal(f.reason, c->reason);
+	assert_null(got);
+	close_pair(p);
+}
+
+/* Behind a number, where jansson passes it over. */
+static void
+octet_zero(void **state)
+{
+	static const char text[] = "{\"a\":1\0}";
+	struct pair p = make_pair();
+	json_t *got = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(send(p.a, text, sizeof text - 1, 0), (ssize_t)sizeof text - 1);
+	assert_int_equal(channel_recv(p.b, &got, &f), RC_INVALID);
+	assert_string_equal(f.reason, "malformed_json");
 	assert_null(got);
 	close_pair(p);
 }
@@ -517,7 +534,7 @@ drop_dir(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(message_cases) + ARRAY_LEN(secret_cases) + 10];
+	static struct CMUnitTest tests[ARRAY_LEN(message_cases) + ARRAY_LEN(secret_cases) + 11];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(message_arrives);
@@ -526,6 +543,7 @@ main(void)
 		tests[n++] = (struct CMUnitTest){ .name = message_cases[i].name,
 			.test_func = message_refused,
 			.initial_state = &message_cases[i] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(octet_zero);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(oversized_datagram);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(sending_is_bounded);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(control_with_a_descriptor);

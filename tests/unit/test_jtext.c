@@ -170,6 +170,53 @@ raw_nul_and_size(void **state)
 	assert_string_equal(f.reason, "malformed_json");
 }
 
+/* What others write: their numbers are their own, the rest is as strict. */
+static struct foreign_case {
+	const char *name;
+	struct span in;
+	const char *reason;
+} foreign_cases[] = {
+#define TEXT(s) \
+	{ \
+		(const uint8_t *)(s), sizeof(s) - 1 \
+	}
+	{ "an object", TEXT("{\"a\":[1]}"), NULL },
+	{ "a float", TEXT("[1.5e9,-0]"), NULL },
+	{ "an integer beyond 2^53", TEXT("[9007199254740993]"), NULL },
+	{ "an integer beyond 64 bits", TEXT("[99999999999999999999]"), "malformed_json" },
+	{ "depth 16", TEXT(DEEP16), NULL },
+	{ "depth 17", TEXT("[" DEEP16 "]"), "malformed_json" },
+	{ "a string alone", TEXT("\"a\""), "malformed_json" },
+	{ "a number alone", TEXT("1"), "malformed_json" },
+	{ "a member twice", TEXT("{\"a\":1,\"\\u0061\":2}"), "duplicate_member" },
+	{ "an octet 0 behind a number", TEXT("{\"a\":1\0}"), "malformed_json" },
+	{ "an octet 0 behind a float", TEXT("[1.5\0]"), "malformed_json" },
+	{ "an octet 0 behind a literal", TEXT("[null\0,1]"), "malformed_json" },
+	{ "an octet 0 at the end", TEXT("[]\0"), "malformed_json" },
+	{ "U+0000", TEXT("[\"\\u0000\"]"), "malformed_json" },
+	{ "half a surrogate pair", TEXT("[\"\\ud83d\"]"), "malformed_json" },
+	{ "two values", TEXT("{}{}"), "malformed_json" },
+	{ "nothing", TEXT(""), "malformed_json" },
+	{ "more octets than may be",
+	    TEXT("[\"0123456789012345678901234567890123456789012345678901234567890\"]"),
+	    "malformed_json" },
+#undef TEXT
+};
+
+static void
+foreign(void **state)
+{
+	const struct foreign_case *c = *state;
+	json_auto_t *value = NULL;
+	struct fault f = { 0 };
+	enum rc rc = jtext_read_foreign(c->in, 64, &value, &f);
+
+	assert_int_equal(rc, c->reason == NULL ? RC_OK : RC_INVALID);
+	assert_int_equal(value != NULL, rc == RC_OK);
+	if (rc != RC_OK)
+		assert_string_equal(f.reason, c->reason);
+}
+
 /* n values in all: an array, strings in it, whose commas and brackets are none. */
 static enum rc
 read_many(size_t n, const char *one, struct fault *f)
@@ -359,11 +406,13 @@ quick_is_no_second_opinion(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + 9];
+	struct CMUnitTest
+	    tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + ARRAY_LEN(foreign_cases) + 9];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
 	ROWS(tests, n, bad_cases, bad);
+	ROWS(tests, n, foreign_cases, foreign);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul_and_size);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(values_are_counted);

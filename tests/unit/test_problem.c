@@ -194,15 +194,29 @@ subproblems_are_shown(void **state)
 	assert_string_equal(f.detail, "inner");
 }
 
+/* Behind a number, where jansson passes it over. */
+static void
+octet_zero(void **state)
+{
+	static const char body[] =
+	    "{\"type\":\"urn:ietf:params:acme:error:badNonce\",\"status\":400\0}";
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(problem_of_answer(400, span_of(body, sizeof body - 1), &f), RC_DENIED);
+	assert_string_equal(f.reason, "http_status");
+}
+
 int
 main(void)
 {
 	struct CMUnitTest tests[96] = {
+		cmocka_unit_test(octet_zero),
 		cmocka_unit_test(text_is_bounded),
 		cmocka_unit_test(long_word_at_the_end),
 		cmocka_unit_test(subproblems_are_shown),
 	};
-	size_t n = 3;
+	size_t n = 4;
 
 	ROWS(tests, n, answer_cases, answer);
 	ROWS(tests, n, refusal_cases, refusal);

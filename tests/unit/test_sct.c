@@ -293,7 +293,7 @@ static struct list_case {
 } list_cases[] = {
 	{ "empty", "", "ctlogs" },
 	{ "no JSON", "operators", "malformed_json" },
-	{ "member twice", "{\"operators\":[],\"operators\":[]}", "malformed_json" },
+	{ "member twice", "{\"operators\":[],\"operators\":[]}", "duplicate_member" },
 	{ "no operators", "{}", "ctlogs" },
 	{ "operator without logs", "{\"operators\":[{\"name\":\"a\"}]}", "ctlogs" },
 	{ "log without key", "{\"operators\":[{\"logs\":[{\"state\":\"usable\"}]}]}",
@@ -355,17 +355,36 @@ one_bad_log_refuses_all(void **state)
 	assert_null(logs);
 }
 
+/* Behind a number, where jansson passes it over. */
+static void
+octet_zero(void **state)
+{
+	static const char text[] = "{\"operators\":[],\"version\":1\0}";
+	char mended[sizeof text];
+	struct ctlogs *logs = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(ctlogs_read(span_of(text, sizeof text - 1), &logs, &f), RC_INVALID);
+	assert_string_equal(f.reason, "malformed_json");
+	memcpy(mended, text, sizeof text);
+	mended[sizeof text - 3] = ' ';
+	assert_int_equal(ctlogs_read(span_of(mended, sizeof text - 1), &logs, &f), RC_OK);
+	ctlogs_free(logs);
+}
+
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(published_cases) + ARRAY_LEN(own_cases) +
-				       ARRAY_LEN(list_cases) + 3];
+				       ARRAY_LEN(list_cases) + 4];
 	size_t n = 0;
 
 	ROWS(tests, n, published_cases, published);
 	ROWS(tests, n, own_cases, own);
 	ROWS(tests, n, list_cases, list_refuses);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_issuer);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(octet_zero);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_cut_and_flipped);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(one_bad_log_refuses_all);
 	return cmocka_run_group_tests(tests, make_world, drop_world);
