@@ -94,6 +94,28 @@ constraints_structured(const char *text, struct buf *out, bool *found, struct fa
 	return RC_OK;
 }
 
+void
+constraints_readings_done(struct constraints_readings *r)
+{
+	while (r->len > 0)
+		json_decref(r->value[--r->len]);
+}
+
+enum rc
+constraints_read(const char *text, const struct constraints_policy *policy,
+    struct constraints_readings *out, struct fault *f)
+{
+	json_auto_t *string = json_string_nocheck(text), *value = NULL;
+	enum rc rc = jtext_read(span_str(text), &value, NULL);
+
+	if (string == NULL || rc == RC_NO_MEMORY)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
+	*out = (struct constraints_readings){ .value = { TAKE(string) }, .len = 1 };
+	if (rc == RC_OK && (!json_is_string(value) || policy->accept_quoted_permitted))
+		out->value[out->len++] = TAKE(value);
+	return RC_OK;
+}
+
 /* ---- spans -------------------------------------------------------------------------- */
 
 enum rc

@@ -76,8 +76,9 @@ struct constraints_policy {
  * not in RFC 8225 form (D-12), malformed pointers and pointers outside
  * permittedValues (D-13), privacy modes that are unknown or whose value is no
  * digest, more than one encoding of a path (V-53), a demanded claim, or one that
- * each PASSporT has, that no permitted value lets be sent.  RC_DENIED
- * credential_unusable, and the claim.
+ * each PASSporT has, that no permitted value lets be sent, a path into orig, dest
+ * or iat that names nothing there, or has none of its values in any PASSporT.
+ * RC_DENIED credential_unusable, and the claim.
  */
 enum rc constraints_check(const struct constraints *c, const struct constraints_policy *p,
     struct fault *f) MUST_CHECK;

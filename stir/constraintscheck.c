@@ -7,7 +7,6 @@
 #include "stir/jgrammar.h"
 #include "stir/jpointer.h"
 #include "stir/jtext.h"
-#include "stir/passport.h"
 #include "stir/ppt.h"
 #include "stir/vper.h"
 
@@ -196,29 +195,6 @@ check_intersection(const struct constraints *c, const struct permitted *p,
 
 /* ---- values that a claim can have ---------------------------------------------------- */
 
-/* orig, dest and iat as every PASSporT has them: complete, canonical, sorted. */
-static enum rc
-fits_base(const char *claim, json_t *value, const struct constraints_policy *policy, bool *yes,
-    struct fault *f)
-{
-	json_auto_t *claims = json_pack(
-	    "{s:{s:s},s:{s:[s]},s:i}", "orig", "tn", "1", "dest", "tn", "1", "iat", 1);
-	struct passport_policy any = { .orig_uri = policy->orig_uri };
-	struct fault why = { 0 };
-	struct passport p;
-
-	*yes = false;
-	if (json_object_set(claims, claim, value) != 0)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
-	any.now_s = json_integer_value(json_object_get(claims, "iat"));
-	if (passport_prepare(claims, PPT_BASE, &any, &p, &why) == RC_OK) {
-		*yes = json_equal(json_object_get(p.claims, claim), value) == 1;
-		passport_done(&p);
-	}
-	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
-				      : RC_OK;
-}
-
 static enum rc
 fits_value(const char *claim, json_t *value, const struct constraints_policy *policy, bool *yes,
     struct fault *f)
@@ -226,7 +202,7 @@ fits_value(const char *claim, json_t *value, const struct constraints_policy *po
 	struct fault why = { 0 };
 
 	if (ppt_is_base_claim(claim))
-		return fits_base(claim, value, policy, yes, f);
+		return constraints_fits_base(claim, value, policy->orig_uri, yes, f);
 	*yes = ppt_check_anywhere(claim, value, &why) == RC_OK;
 	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
 				      : RC_OK;
@@ -237,33 +213,27 @@ static enum rc
 fits_claim(const char *claim, const char *text, const struct constraints_policy *policy,
     bool *yes, struct fault *f)
 {
-	json_auto_t *string = json_string_nocheck(text), *value = NULL;
-	enum rc rc = jtext_read(span_str(text), &value, NULL);
+	__attribute__((
+	    cleanup(constraints_readings_done))) struct constraints_readings r = { 0 };
 
-	if (string == NULL || rc == RC_NO_MEMORY)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
-	TRY(fits_value(claim, string, policy, yes, f));
-	if (*yes || rc != RC_OK || (json_is_string(value) && !policy->accept_quoted_permitted))
-		return RC_OK;
-	return fits_value(claim, value, policy, yes, f);
+	TRY(constraints_read(text, policy, &r, f));
+	*yes = false;
+	for (size_t i = 0; i < r.len && !*yes; i++)
+		TRY(fits_value(claim, r.value[i], policy, yes, f));
+	return RC_OK;
 }
 
 /* ---- values against the entries for their parts ------------------------------------- */
 
-/* Would this value of a whole claim be let through by the entries that point into it? */
+/* Would this value of a claim be let through by the entries for it and its parts? */
 static enum rc
-fits_parts(const struct constraints_plan *entries, const char *claim, const char *text,
+is_let_through(const struct constraints_plan *entries, const char *claim, json_t *value,
     const struct constraints_policy *policy, bool *yes, struct fault *f)
 {
 	struct constraints_policy without = *policy;
-	json_auto_t *value = NULL, *claims = json_object();
+	json_auto_t *claims = json_object();
 	struct fault why = { 0 };
 
-	*yes = true;
-	if (text[0] != '{' && text[0] != '[')
-		return RC_OK; /* it has no parts */
-	if (jtext_read(span_str(text), &value, NULL) != RC_OK)
-		return RC_OK; /* a string that looks like JSON */
 	if (json_object_set(claims, claim, value) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a permitted value");
 	without.salts = NULL; /* activation does not depend on which salts are here */
@@ -272,6 +242,20 @@ fits_parts(const struct constraints_plan *entries, const char *claim, const char
 	       fault_is(&why, REASON_COMMITMENT_NOT_PROVABLE);
 	return why.rc == RC_NO_MEMORY ? FAULT(f, why.rc, "no_memory", "a permitted value")
 				      : RC_OK;
+}
+
+static enum rc
+fits_parts(const struct constraints_plan *entries, const char *claim, const char *text,
+    const struct constraints_policy *policy, bool *yes, struct fault *f)
+{
+	json_auto_t *value = NULL;
+
+	*yes = true;
+	if (text[0] != '{' && text[0] != '[')
+		return RC_OK; /* it has no parts */
+	if (jtext_read(span_str(text), &value, NULL) != RC_OK)
+		return RC_OK; /* a string that looks like JSON */
+	return is_let_through(entries, claim, value, policy, yes, f);
 }
 
 /* Demanded by the certificate, by RFC 8225 section 5, or by a reading of RFC 8226 (D-08). */
@@ -293,12 +277,74 @@ check_whole(const struct constraints *c, const struct constraints_plan *entries,
 	for (size_t i = 0; i < p->values && !fits; i++) {
 		TRY(fits_claim(p->claim, p->value[i], policy, &fits, f));
 		if (fits)
+			TRY(in_all(c, p->claim, p->value[i], policy, &fits, f));
+		if (fits)
 			TRY(fits_parts(entries, p->claim, p->value[i], policy, &fits, f));
 	}
 	if (!fits)
 		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
 		    "demanded, but none of its values fits the claim and the entries for it "
 		    "and its parts");
+	return RC_OK;
+}
+
+/* A value of a part of a base claim: can a PASSporT be sent that has it there? */
+static enum rc
+fits_base_part(const struct constraints *c, const struct constraints_plan *entries,
+    const struct constraints_place *at, json_t *value, const struct constraints_policy *policy,
+    bool *yes, struct fault *f)
+{
+	json_auto_t *whole = NULL;
+
+	TRY(constraints_base_around(at, value, &whole, f));
+	TRY(constraints_fits_base(at->claim, whole, true, yes, f));
+	/* Of the whole claim check_whole() has said whether it agrees with its parts. */
+	if (!*yes || at->element || constraints_permits(c, at->claim))
+		return RC_OK;
+	return is_let_through(entries, at->claim, whole, policy, yes, f);
+}
+
+static enum rc
+text_fits_base_part(const struct constraints *c, const struct constraints_plan *entries,
+    const struct constraints_place *at, const char *text,
+    const struct constraints_policy *policy, bool *yes, struct fault *f)
+{
+	__attribute__((
+	    cleanup(constraints_readings_done))) struct constraints_readings r = { 0 };
+
+	TRY(constraints_read(text, policy, &r, f));
+	*yes = false;
+	for (size_t i = 0; i < r.len && !*yes; i++)
+		TRY(fits_base_part(c, entries, at, r.value[i], policy, yes, f));
+	return RC_OK;
+}
+
+/*
+ * Each PASSporT has orig, dest and iat, and no further parts of them than RFC
+ * 8225 section 5.2.1 says: an entry for another part never applies, and one
+ * whose values the part cannot have never lets a call pass.
+ */
+static enum rc
+check_base_part(const struct constraints *c, const struct constraints_plan *entries,
+    const struct permitted *p, const struct constraints_policy *policy, struct fault *f)
+{
+	struct privacy_name n = constraints_parts(p->claim);
+	struct constraints_place at = { 0 };
+	bool fits = n.mode != PRIVACY_VALUE;
+
+	if (n.pointer.len == 0 || !constraints_is_base(n.claim))
+		return RC_OK;
+	if (!constraints_base_place(&n, &at))
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "no PASSporT has such a part of a base claim");
+	for (size_t i = 0; i < p->values && !fits; i++) {
+		TRY(text_fits_base_part(c, entries, &at, p->value[i], policy, &fits, f));
+		if (fits)
+			TRY(in_all(c, p->claim, p->value[i], policy, &fits, f));
+	}
+	if (!fits)
+		return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, p->claim,
+		    "that part of a PASSporT has none of its values, whatever the call");
 	return RC_OK;
 }
 
@@ -311,8 +357,10 @@ check_wholes(
 
 	only.must_includes = only.must_excludes = 0;
 	TRY(constraints_plan(&only, &entries, f));
-	for (size_t i = 0; i < c->permitteds; i++)
+	for (size_t i = 0; i < c->permitteds; i++) {
 		TRY(check_whole(c, entries, &c->permitted[i], policy, f));
+		TRY(check_base_part(c, entries, &c->permitted[i], policy, f));
+	}
 	return RC_OK;
 }
 
@@ -349,51 +397,13 @@ check_demand(const struct constraints *c, const struct permitted *p,
 	return RC_OK;
 }
 
-static bool
-is_committed(const struct constraints *c, const char *path)
-{
-	for (size_t i = 0; i < c->permitteds; i++) {
-		struct privacy_name n = constraints_parts(c->permitted[i].claim);
-
-		if (n.mode == PRIVACY_COMMIT && span_is(n.path, path))
-			return true;
-	}
-	return false;
-}
-
-/*
- * D-15 for what each PASSporT has, demanded or not (RFC 8225 section 5): iat,
- * orig with a number or, where that is configured, a URI (D-26), dest with one
- * of the two at least.
- */
-static enum rc
-check_base(
-    const struct constraints *c, const struct constraints_policy *policy, struct fault *f)
-{
-	bool tn = is_committed(c, "dest/tn") || is_committed(c, "dest/tn/0");
-	bool uri = is_committed(c, "dest/uri") || is_committed(c, "dest/uri/0");
-	const char *claim = NULL;
-
-	if (is_committed(c, "iat"))
-		claim = "iat";
-	if (is_committed(c, "dest") || (tn && uri))
-		claim = "dest";
-	if (is_committed(c, "orig") ||
-	    (is_committed(c, "orig/tn") && (!policy->orig_uri || is_committed(c, "orig/uri"))))
-		claim = "orig";
-	if (claim == NULL || policy->assert_committed)
-		return RC_OK;
-	return REFUSE(f, RC_DENIED, CREDENTIAL_UNUSABLE, claim,
-	    "each PASSporT has what is committed to, and a commitment is not sent in clear");
-}
-
 static enum rc
 check(const struct constraints *c, const struct constraints_policy *p, struct fault *f)
 {
 	TRY(check_list(c->must_include, c->must_includes, "mustInclude", f));
 	TRY(check_list(c->must_exclude, c->must_excludes, "mustExclude", f));
 	TRY(check_contradictions(c, f));
-	TRY(check_base(c, p, f));
+	TRY(constraints_check_base(c, p, f));
 	for (size_t i = 0; i < c->permitteds; i++) {
 		TRY(check_permitted_name(&c->permitted[i], f));
 		TRY(check_form(&c->permitted[i], p, f));

@@ -2,7 +2,7 @@
 libstir_la_SOURCES += \
 	stir/compact.c stir/compact.h \
 	stir/constraints.c stir/constraints.h stir/constraintsparts.h \
-	stir/constraintscheck.c stir/constraintsder.c stir/constraintsplan.c \
+	stir/constraintsbase.c stir/constraintscheck.c stir/constraintsder.c stir/constraintsplan.c \
 	stir/gate.c stir/gate.h \
 	stir/identity.c stir/identity.h \
 	stir/jcard.c stir/jcard.h \

@@ -221,6 +221,15 @@ def can_be(name: str, value) -> bool:
         return False
 
 
+def part_can_be(name: str, member: str, element: bool, value) -> bool:
+    """The same of a number or URI of orig or dest, or of the list of them."""
+    whole = {member: [value] if element else value}
+    try:
+        return (_orig(whole, True) if name == "orig" else _dest(whole)) == whole
+    except Refusal:
+        return False
+
+
 def _names(claims: dict, ppt: str | None, further: set[str], attested: bool) -> None:
     kind = TYPES[ppt]
     own = BASE + kind.demanded + kind.own

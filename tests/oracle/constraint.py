@@ -112,15 +112,32 @@ def _is_structured(text: str) -> bool:
     return isinstance(value, (dict, list))
 
 
-def _can_be(claim: str, text: str) -> bool:
-    """Is there a PASSporT in which the claim has this text (D-12)?  What nobody knows may."""
+def _readings(text: str) -> list:
+    """The values that have this text (D-12)."""
     values: list = [text]
     try:
         value = jsontext.read(text.encode())
         values += [] if isinstance(value, str) else [value]  # never with its quotes
     except (jsontext.Malformed, jsontext.Duplicate):
         pass
-    return any(claimset.can_be(claim, value) for value in values)
+    return values
+
+
+def _can_be(claim: str, text: str) -> bool:
+    """Is there a PASSporT in which the claim has this text?  What nobody knows may."""
+    return any(claimset.can_be(claim, value) for value in _readings(text))
+
+
+def _judge_base_part(claim: str, pointer: str, texts: set[str] | None) -> None:
+    """RFC 8225 section 5.2.1: orig and dest have numbers and URIs, and iat has no parts."""
+    part = re.fullmatch("/(tn|uri)(?:/(0|[1-9][0-9]*))?", pointer)
+    if part is None or claim == "iat" or part[2] is not None and (
+            claim == "orig" or int(part[2]) >= claimset.DEST_MAX):
+        raise Useless("no PASSporT has such a part")
+    if texts is not None and not any(
+            claimset.part_can_be(claim, part[1], part[2] is not None, value)
+            for text in texts for value in _readings(text)):
+        raise Useless("the part never has such a value")
 
 
 def _check_value(mode: str, text: str) -> None:
@@ -187,6 +204,8 @@ def _activate(c: Constraints, entries: list[tuple[str, list[str]]]) -> None:
         if VALUE in modes and not pointer and claim in c.include + list(BASE_CLAIMS) and \
                 not any(_can_be(claim, text) for text in modes[VALUE]):
             raise Useless("no value of a demanded claim")
+        if pointer and claim in BASE_CLAIMS:
+            _judge_base_part(claim, pointer, modes.get(VALUE))
     for one, other in ALTERNATIVES:
         # RFC 8225 section 5.2.1: there is one of them.
         c.never_met |= _committed(c, one) and _committed(c, other)

@@ -997,6 +997,35 @@ def never_sent(g: Family, p: Pair):
     return _constraints(p, include=include, permitted=rows + [(name, [text])])
 
 
+NEVER_PARTS = (
+    ("orig/tn", "+12025550100"), ("orig/tn", '["12025550100"]'), ("orig/tn/0", "12025550100"),
+    ("orig/name", "A"), ("orig/", "A"), ("orig/uri", "sip:+12025550100@a.example"), ("iat/0", "1"),
+    ("dest/tn", "12025550100"), ("dest/tn", "[]"), ("dest/tn", '["2","1"]'),
+    ("dest/tn", '["1","1"]'), ("dest/tn/16", "1"), ("dest/tn/01", "1"), ("dest/tn/-", "1"),
+    ("dest/tn/0/0", "1"), ("dest/0", "1"), ("dest/uri/0", "SIP:a@b.example"),
+    ("dest/uri", "sip:a@b.example"), ("orig/name#sha-256", "A" * 43))
+
+
+@change("credential_unusable")
+def part_that_never_is(g: Family, p: Pair):
+    row = g.rng.choice(NEVER_PARTS)
+    return _constraints(p, permitted=p.certificate.constraints.permitted + [(row[0], [row[1]])])
+
+
+@change("value_not_permitted")
+def part_of_another_call(g: Family, p: Pair):
+    """A path into a base claim, with a value that it has in other calls."""
+    whole = {name for name, _ in p.certificate.constraints.permitted}  # they would contradict
+    places = [claim + "/" + member + mark for claim, mark in (("orig", ""), ("dest", "/0"))
+              for member in ("tn", "uri")
+              if claim not in whole and member in p.claims.get(claim, {})]
+    if not places:
+        return None
+    place = g.rng.choice(places)
+    text = "sip:another@never.example" if "uri" in place else "999999999999999"
+    return _constraints(p, permitted=p.certificate.constraints.permitted + [(place, [text])])
+
+
 @change("credential_unusable")
 def contradiction(g: Family, p: Pair):
     c, rng = p.certificate.constraints, g.rng

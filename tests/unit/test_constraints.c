@@ -371,6 +371,64 @@ static struct check_case {
 	    "{'p':[['orig','{\\\"tn\\\":\\\"911\\\"}'],['orig/tn','911']]}", { 0 }, true },
 	{ "RFC 9118 s8 orig and its number contradict",
 	    "{'p':[['orig','{\\\"tn\\\":\\\"911\\\"}'],['orig/tn','912']]}", { 0 }, false },
+	{ "RFC 9118 s8 the number of orig", "{'p':[['orig/tn','911','12025550100']]}", { 0 },
+	    true },
+	{ "RFC 9118 s8 the number of orig, not canonical", "{'p':[['orig/tn','+12025550100']]}",
+	    { 0 }, false },
+	{ "RFC 9118 s8 the number of orig, one of two canonical",
+	    "{'p':[['orig/tn','+12025550100','12025550100']]}", { 0 }, true },
+	{ "RFC 9118 s8 the number of orig, one of two, and orig may be a URI",
+	    "{'p':[['orig/tn','+1']]}", { .orig_uri = true }, false },
+	{ "RFC 9118 s8 the number of orig twice, what is common is none",
+	    "{'p':[['orig/tn','+1','2'],['orig/tn','+1','3']]}", { 0 }, false },
+	{ "RFC 9118 s8 the number of orig an array", "{'p':[['orig/tn','[\\\"911\\\"]']]}",
+	    { 0 }, false },
+	{ "RFC 9118 s8 the number of orig quoted", "{'p':[['orig/tn','\\\"911\\\"']]}", { 0 },
+	    false },
+	{ "RFC 9118 s8 the number of orig quoted, which is accepted (D-12)",
+	    "{'p':[['orig/tn','\\\"911\\\"']]}", QUOTED, true },
+	{ "RFC 9118 s8 the number of orig hashed", "{'p':[['orig/tn#sha-256','" H_ACME "']]}",
+	    { 0 }, true },
+	{ "RFC 9118 s8 a URI of orig", "{'p':[['orig/uri','sip:bob@a.example']]}", { 0 },
+	    true },
+	{ "RFC 9118 s8 a URI of orig that is a number",
+	    "{'p':[['orig/uri','sip:911@a.example']]}", { .orig_uri = true }, false },
+	{ "RFC 9118 s8 a part that no orig has", "{'p':[['orig/name','ACME']]}", { 0 }, false },
+	{ "RFC 9118 s8 a part that no orig has, hashed",
+	    "{'p':[['orig/name#sha-256','" H_ACME "']]}", { 0 }, false },
+	{ "RFC 9118 s8 below the number of orig", "{'p':[['orig/tn/0','911']]}", { 0 }, false },
+	{ "RFC 9118 s8 the member '' of orig", "{'p':[['orig/','911']]}", { 0 }, false },
+	{ "RFC 9118 s8 a longer name than tn", "{'p':[['orig/tnx','911']]}", { 0 }, false },
+	{ "RFC 9118 s8 a part of iat", "{'p':[['iat/0','1']]}", { 0 }, false },
+	{ "RFC 9118 s8 the numbers of dest", "{'p':[['dest/tn','[\\\"1\\\",\\\"2\\\"]']]}",
+	    { 0 }, true },
+	{ "RFC 9118 s8 the numbers of dest, not sorted",
+	    "{'p':[['dest/tn','[\\\"2\\\",\\\"1\\\"]']]}", { 0 }, false },
+	{ "RFC 9118 s8 the numbers of dest, none", "{'p':[['dest/tn','[]']]}", { 0 }, false },
+	{ "RFC 9118 s8 the numbers of dest as a number", "{'p':[['dest/tn','911']]}", { 0 },
+	    false },
+	{ "RFC 9118 s8 a number of dest", "{'p':[['dest/tn/0','911'],['dest/tn/15','911']]}",
+	    { 0 }, true },
+	{ "RFC 9118 s8 a number of dest, not canonical", "{'p':[['dest/tn/1','91-1']]}", { 0 },
+	    false },
+	{ "RFC 9118 s8 the seventeenth number of dest (D-25)", "{'p':[['dest/tn/16','911']]}",
+	    { 0 }, false },
+	{ "RFC 6901 s4 an index with a zero before it", "{'p':[['dest/tn/01','911']]}", { 0 },
+	    false },
+	{ "RFC 6901 s4 behind the last number of dest", "{'p':[['dest/tn/-','911']]}", { 0 },
+	    false },
+	{ "RFC 9118 s8 below a number of dest", "{'p':[['dest/tn/0/0','911']]}", { 0 }, false },
+	{ "RFC 9118 s8 dest as an array", "{'p':[['dest/0','911']]}", { 0 }, false },
+	{ "RFC 9118 s8 the numbers of dest and the first agree",
+	    "{'p':[['dest/tn','[\\\"1\\\"]'],['dest/tn/0','1']]}", { 0 }, true },
+	{ "RFC 9118 s8 the numbers of dest and the first contradict",
+	    "{'p':[['dest/tn','[\\\"1\\\"]'],['dest/tn/0','2']]}", { 0 }, false },
+	{ "RFC 9118 s8 a URI of dest", "{'p':[['dest/uri/0','sip:bob@a.example']]}", { 0 },
+	    true },
+	{ "RFC 9118 s8 a URI of dest, not in normal form",
+	    "{'p':[['dest/uri/0','SIP:bob@a.example']]}", { 0 }, false },
+	{ "RFC 9118 s8 iat twice, what is common is none",
+	    "{'p':[['iat','now','1'],['iat','now','2']]}", { 0 }, false },
 	{ "RFC 8259 s6 NaN is no JSON: a string", "{'p':[['a','[NaN]','[-Infinity]']]}", { 0 },
 	    true },
 	{ "RFC 9118 s8 a demanded value and its part agree",
@@ -452,6 +510,38 @@ strictly_demanded(void **state)
 	    constraints_check(older, &(struct constraints_policy){ 0 }, NULL), RC_OK);
 	assert_int_equal(constraints_check(newer, &strict, NULL), RC_OK);
 	assert_int_equal(constraints_check(parts, &strict, NULL), RC_OK);
+}
+
+/* The same of orig, which is a number or a URI and never both. */
+static void
+strictly_one_of_two(void **state)
+{
+	static const struct {
+		const char *spec;
+		bool orig_uri, good;
+	} rows[] = {
+		{ "{'p':[['orig/tn','911']]}", false, true },
+		{ "{'p':[['orig/uri','sip:b@a.example']]}", false, false },
+		{ "{'p':[['orig/uri','sip:b@a.example']]}", true, true },
+		{ "{'p':[['orig/uri#sha-256','" H_ACME "']]}", false, false },
+		{ "{'p':[['orig/tn','911'],['orig/uri','sip:b@a.example']]}", true, false },
+		{ "{'p':[['dest/tn/0','911'],['dest/uri/0','sip:b@a.example']]}", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(constraints) *older = make(rows[i].spec, CONSTRAINTS_JWT);
+		AUTO(constraints) *newer = make(rows[i].spec, CONSTRAINTS_ENHANCED);
+		const struct constraints_policy strict = { .rfc8226_strict_permitted = true,
+			.orig_uri = rows[i].orig_uri };
+		struct fault f = { 0 };
+
+		assert_int_equal(constraints_check(newer, &strict, NULL), RC_OK);
+		assert_int_equal(
+		    constraints_check(older, &strict, &f), rows[i].good ? RC_OK : RC_DENIED);
+		if (!rows[i].good)
+			assert_string_equal(f.claim, "orig/uri");
+	}
 }
 
 /* ---- decision --------------------------------------------------------------------------- */
@@ -1068,7 +1158,7 @@ main(void)
 				ARRAY_LEN(evaluate_cases) + ARRAY_LEN(salted_cases) +
 				ARRAY_LEN(vets_cases) + ARRAY_LEN(within_cases) +
 				ARRAY_LEN(detail_cases) + ARRAY_LEN(committed_cases) +
-				ARRAY_LEN(oddity_cases) + 10];
+				ARRAY_LEN(oddity_cases) + 11];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decode);
@@ -1081,6 +1171,7 @@ main(void)
 	ROWS(tests, n, committed_cases, committed);
 	ROWS(tests, n, oddity_cases, oddity);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(strictly_demanded);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(strictly_one_of_two);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(published_contents);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(limits);
