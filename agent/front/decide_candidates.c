@@ -257,22 +257,35 @@ holds(const uint32_t *list, size_t n, uint32_t tenant)
 	return false;
 }
 
-/* D-05: those of class sp that sign for numbers which they do not list. */
+/* Whose caller has one tenant is asked about that one. */
+static enum rc
+add_only_unlisted(struct search *s, const uint32_t *listed, size_t listeds, struct fault *f)
+{
+	uint32_t only = (uint32_t)s->w->view->only;
+	size_t n = 0;
+	const uint32_t *all = policy_unlisted(s->w->policy, &n);
+
+	if (!holds(all, n, only) || holds(listed, listeds, only))
+		return RC_OK;
+	return add_if_callers(s, &only, 1, false, f);
+}
+
+/*
+ * D-05: those of class sp that sign for numbers which they do not list.  There
+ * may be thousands of them, and few are this caller's.
+ */
 static enum rc
 add_unlisted(struct search *s, const uint32_t *listed, size_t listeds, struct fault *f)
 {
-	uint32_t only = (uint32_t)s->w->view->only;
-	size_t n;
-	const uint32_t *list = policy_unlisted(s->w->policy, &n);
+	struct reach_walk w;
+	uint32_t tenant;
 
-	/* There may be thousands of them, and most callers have one tenant. */
-	if (s->w->view->only != CALLER_NO_TENANT) {
-		n = holds(list, n, only);
-		list = &only;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (!holds(listed, listeds, list[i]))
-			TRY(add_if_callers(s, &list[i], 1, false, f));
+	if (s->w->view->only != CALLER_NO_TENANT)
+		return add_only_unlisted(s, listed, listeds, f);
+	reach_begin(policy_unlisted_reach(s->w->policy), s->w->caller, &w);
+	while (reach_next(&w, &tenant)) {
+		if (!holds(listed, listeds, tenant))
+			TRY(add_if_callers(s, &tenant, 1, false, f));
 	}
 	return RC_OK;
 }

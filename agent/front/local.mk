@@ -30,6 +30,7 @@ libfront_la_SOURCES = \
 	agent/front/numbers_api.c \
 	agent/front/loop.c agent/front/loop.h \
 	agent/front/policy.c agent/front/policy.h \
+	agent/front/reach.c agent/front/reach.h \
 	agent/front/replay.c agent/front/replay.h \
 	agent/front/problem.c agent/front/problem.h \
 	agent/front/proof.c agent/front/proof.h \

@@ -21,6 +21,7 @@ struct policy {
 	} caller[POLICY_CALLERS];
 	uint32_t *unlisted;
 	size_t unlisteds;
+	struct reach *unlisted_reach;
 };
 
 static bool
@@ -212,6 +213,7 @@ policy_free(struct policy *p)
 		return;
 	free(p->bucket);
 	free(p->unlisted);
+	reach_free(p->unlisted_reach);
 	free(p);
 }
 
@@ -267,15 +269,21 @@ policy_adopt(struct policy *p, const struct credset *set, int64_t now_ms, struct
 	size_t n = set->config->tenants;
 	AUTO_FREE struct bucket *list = calloc(n + 1, sizeof *list);
 	AUTO_FREE uint32_t *unlisted = calloc(n + 1, sizeof *unlisted);
+	AUTO(reach) *by_caller = NULL;
+	size_t unlisteds;
 
 	if (list == NULL || unlisted == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu tenants", n);
+	unlisteds = fill_unlisted(set, unlisted);
+	TRY(reach_new(set->config, unlisted, unlisteds, &by_caller, f));
 	fill_buckets(p, set, list, now_ms);
-	p->unlisteds = fill_unlisted(set, unlisted);
 	free(p->bucket);
 	free(p->unlisted);
+	reach_free(p->unlisted_reach);
 	p->bucket = TAKE(list);
 	p->unlisted = TAKE(unlisted);
+	p->unlisteds = unlisteds;
+	p->unlisted_reach = TAKE(by_caller);
 	p->len = n;
 	return RC_OK;
 }
@@ -356,4 +364,10 @@ policy_unlisted(const struct policy *p, size_t *n)
 {
 	*n = p->unlisteds;
 	return p->unlisted;
+}
+
+const struct reach *
+policy_unlisted_reach(const struct policy *p)
+{
+	return p->unlisted_reach;
 }

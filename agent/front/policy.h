@@ -11,7 +11,7 @@
 #ifndef AGENT_FRONT_POLICY_H
 #define AGENT_FRONT_POLICY_H
 
-#include "agent/front/credset.h"
+#include "agent/front/reach.h"
 
 enum {
 	POLICY_STRANGER_RATE = 200,  /* requests a second of all callers without a tenant */
@@ -103,5 +103,8 @@ enum rc policy_take_caller(
  * policy's own.
  */
 const uint32_t *policy_unlisted(const struct policy *p, size_t *n);
+
+/* The same, by who may use them; NULL before the first policy_adopt(). */
+const struct reach *policy_unlisted_reach(const struct policy *p);
 
 #endif

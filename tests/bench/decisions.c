@@ -32,6 +32,7 @@ enum {
 	FETCHED_LIST = 1000000, /* numbers of a list by reference */
 	CLAIMS_MAX = 65536,
 	VALUES = 75,	/* of a constraint that has a long list */
+	FEW = 3,	/* tenants of a caller that has several */
 	RENEWED_S = 30, /* ago; what is asked for then is older */
 };
 #define ORIGID "123e4567-e89b-12d3-a456-426655440000"
@@ -109,6 +110,7 @@ enum about {
 	OF_SHAKEN,
 	OF_PARTS,  /* all constraints are about parts of one claim, with long lists (D-16) */
 	OF_PROOF,  /* attested by a delegate's PASSporT that came with the request */
+	OF_FEW,	   /* the same, and the caller has a few of the tenants that take such */
 	OF_CALL,   /* attested by the delegate's own PASSporT of the same call */
 	OF_LIST,   /* the numbers are in a list by reference (D-46) */
 	OF_BEFORE, /* just renewed: dated before, signed by the one before */
@@ -117,8 +119,8 @@ enum about {
 };
 
 static const char *const about_text[ABOUT__COUNT] = { "decision, base", "decision, shaken",
-	"decision, parts", "decision, proof", "decision, call", "decision, by reference",
-	"decision, before a renewal", "decision, two tokens" };
+	"decision, parts", "decision, proof", "decision, proof of a few", "decision, call",
+	"decision, by reference", "decision, before a renewal", "decision, two tokens" };
 
 struct kind { /* what a certificate is like */
 	size_t entries;
@@ -129,7 +131,7 @@ struct kind { /* what a certificate is like */
 static bool
 is_proven(const struct kind *k)
 {
-	return k->about == OF_PROOF || k->about == OF_CALL;
+	return k->about == OF_PROOF || k->about == OF_FEW || k->about == OF_CALL;
 }
 
 static bool
@@ -296,8 +298,10 @@ fill_tenant(struct config_tenant *t, size_t tenants, size_t i, const struct kind
 	t->allow_uid = calloc(1, sizeof *t->allow_uid);
 	t->credential = calloc(2, sizeof *t->credential);
 	must(t->allow_uid != NULL && t->credential != NULL, "no memory");
-	/* Who attests by proof may be asked for any number: then the caller has one of them. */
+	/* Who attests by proof may be asked for any number: then the caller has one, or a few. */
 	t->allow_uid[0] = UID + (is_proven(k) ? (uid_t)i : 0);
+	if (k->about == OF_FEW && i < FEW)
+		t->allow_uid[0] = UID;
 	t->allow_uids = 1;
 	t->attest_max = 'A';
 	if (is_proven(k))
@@ -454,6 +458,8 @@ must_be(const struct kind *k, const struct decide_world *w, const struct decisio
 
 	if (is_proven(k))
 		must(strcmp(d->attest.rule, POLICY_DELEGATE_PROOF) == 0, "not by the proof");
+	if (k->about == OF_FEW)
+		must(w->view->only == CALLER_NO_TENANT, "one tenant");
 	if (k->about == OF_CALL)
 		must(d->rests_on == 1, "not by the delegate in the call");
 	if (k->about == OF_LIST)
@@ -555,7 +561,7 @@ decision_ns(
 	for (size_t i = 0; i < certificates; i++)
 		claims[i] = claims_of(tenants, i * 7919 % certificates, k);
 	proof.claims = claims[0]; /* of the one certificate that there is then */
-	if (k->about == OF_PROOF) {
+	if (k->about == OF_PROOF || k->about == OF_FEW) {
 		like.proof = &proof;
 		like.delegate_passport = span_str("verified before");
 	}
@@ -655,6 +661,7 @@ run_all(size_t tenants, size_t certificates, size_t most)
 	run(&(struct kind){ 1, 50, OF_PARTS }, tenants, 1);
 	run(&(struct kind){ 1, 5, OF_PROOF }, most,
 	    1); /* as many as may be asked for any number */
+	run(&(struct kind){ 1, 5, OF_FEW }, most, 1);
 	run(&(struct kind){ 1, 5, OF_CALL }, tenants, 1);
 	run(&(struct kind){ 1, 5, OF_BEFORE }, tenants, 1);
 	run(&(struct kind){ 1, 5, OF_COPY }, tenants, 1);

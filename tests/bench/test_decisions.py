@@ -22,10 +22,10 @@ TIMEOUT_S = 400
 DECISIONS = {("decision, shaken", 1, n) for n in (0, 5, 50)} | {
     ("decision, base", entries, n) for entries in (1, 4000) for n in (0, 5, 50)} | {
     ("decision, parts", 1, n) for n in (5, 50)} | {
-    (f"decision, {what}", 1, 5) for what in ("proof", "call", "before a renewal", "two tokens",
+    (f"decision, {what}", 1, 5) for what in ("proof", "proof of a few", "call", "before a renewal", "two tokens",
                                              "by reference")} | {
     ("decision, by reference", MANY, 5)}
-PROVEN = ("decision, proof", "decision, call")  # shaken requests as well; once 243,000
+PROVEN = ("decision, proof", "decision, proof of a few", "decision, call")  # once 243,000
 
 
 def measure() -> list[dict]:

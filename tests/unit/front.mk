@@ -17,6 +17,10 @@ UNIT_TESTS += tests/unit/test_policy
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_policy_LDADD = $(FRONT_LDADD)
 
+UNIT_TESTS += tests/unit/test_reach
+tests_unit_test_reach_SOURCES = tests/unit/test_reach.c tests/unit/cm.h
+tests_unit_test_reach_LDADD = $(FRONT_LDADD)
+
 UNIT_TESTS += tests/unit/test_proof
 tests_unit_test_proof_SOURCES = tests/unit/test_proof.c $(PKI)
 tests_unit_test_proof_LDADD = $(FRONT_LDADD)
