@@ -8,7 +8,10 @@
 
 #include "stir/jtext.h"
 
-enum { APART_MS = 3600000 /* between requests that do not say when they came */ };
+enum {
+	APART_MS = 3600000,    /* between requests that do not say when they came */
+	STEP_MAX_MS = 86400000 /* between two that do: more fills no rate */
+};
 
 struct replay {
 	struct credset *set;
@@ -17,7 +20,8 @@ struct replay {
 	struct caller caller; /* of the line before, so that groups are looked up once */
 	bool has_caller;
 	struct caller_view view;
-	int64_t at_ms; /* of the last request */
+	int64_t at_ms;	 /* of the last request, as the rates count it */
+	int64_t said_ms; /* and as its record says it */
 	/* What was decided of the same call. */
 	char call[72];
 	struct decision before[REPLAY_CALL_MAX];
@@ -206,6 +210,15 @@ read_request(const struct replay *r, struct past *p, struct replay_verdict *v, s
 	return take_claims(claims, NULL, p, f);
 }
 
+/* A record is longer than the request that it is of, and its text is our own. */
+static enum rc
+read_json(struct span line, json_t **out, struct fault *f)
+{
+	if (line.len <= JTEXT_MAX_BYTES)
+		return jtext_read(line, out, f);
+	return jtext_read_foreign(line, REPLAY_LINE_MAX, out, f);
+}
+
 static enum rc
 read_line(const struct replay *r, struct span line, struct past *p, struct replay_verdict *v,
     struct fault *f)
@@ -213,10 +226,9 @@ read_line(const struct replay *r, struct span line, struct past *p, struct repla
 	const char *event;
 	struct fault why = { 0 };
 
-	if (line.len > REPLAY_LINE_MAX || jtext_read(line, &p->root, &why) != RC_OK ||
-	    !json_is_object(p->root))
+	if (read_json(line, &p->root, &why) != RC_OK || !json_is_object(p->root))
 		return FAULT(f, RC_INVALID, "replay_line", "not one JSON object: %s",
-		    why.rc != RC_OK ? why.detail : "another type, or too long");
+		    why.rc != RC_OK ? why.detail : "another type");
 	p->request.request_id = "replay";
 	event = text_of(p->root, "event");
 	if (event == NULL)
@@ -323,10 +335,23 @@ follow_call(struct replay *r, const struct past *p, const char *request_id)
 	copy_text(r->call, sizeof r->call, request_id);
 }
 
+/* A clock that was set back takes nothing away: from there it goes on. */
+static void
+pass_time(struct replay *r, int64_t said_ms)
+{
+	int64_t step_ms = said_ms - r->said_ms;
+
+	if (said_ms < 0)
+		step_ms = APART_MS;
+	else
+		r->said_ms = said_ms;
+	if (step_ms > 0)
+		r->at_ms += step_ms < STEP_MAX_MS ? step_ms : STEP_MAX_MS;
+}
+
 static void
 judge(struct replay *r, struct past *p, struct replay_verdict *v)
 {
-	int64_t at_ms = time_ms(text_of(p->root, "time"));
 	struct decision *x;
 	struct fault why = { 0 };
 	struct decide_world w = { .set = r->set,
@@ -337,7 +362,7 @@ judge(struct replay *r, struct past *p, struct replay_verdict *v)
 		.now_s = r->options.now_s };
 
 	follow_call(r, p, v->request_id);
-	r->at_ms = at_ms >= 0 ? at_ms : r->at_ms + APART_MS;
+	pass_time(r, time_ms(text_of(p->root, "time")));
 	w.now_ms = r->at_ms;
 	p->request.before = r->before;
 	p->request.befores = r->befores;

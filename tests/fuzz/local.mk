@@ -10,7 +10,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer \
 	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure \
-	tests/fuzz/fuzz_proof tests/fuzz/fuzz_tnlist tests/fuzz/fuzz_uri
+	tests/fuzz/fuzz_proof tests/fuzz/fuzz_replay tests/fuzz/fuzz_tnlist tests/fuzz/fuzz_uri
 FUZZ_LDADD = $(UNIT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_FRONT_LDADD = $(FRONT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_RENEWER_LDADD = $(RENEWER_LDADD) $(FUZZ_LDFLAGS)
@@ -35,6 +35,9 @@ tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_gate_SOURCES = tests/fuzz/fuzz_gate.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_decide_SOURCES = tests/fuzz/fuzz_decide.c tests/fuzz/home.c \
 	tests/fuzz/home.h tests/fuzz/asked_native.c tests/fuzz/asked_atis.c \
+	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
+tests_fuzz_fuzz_replay_SOURCES = tests/fuzz/fuzz_replay.c tests/fuzz/home.c \
+	tests/fuzz/home.h tests/fuzz/asked_native.c \
 	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_rcd_SOURCES = tests/fuzz/fuzz_rcd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_original_SOURCES = tests/fuzz/fuzz_original.c $(FUZZ_MAIN)
@@ -74,6 +77,7 @@ tests_fuzz_fuzz_csr_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_gate_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_decide_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_replay_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_rcd_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_original_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_verify_LDADD = $(FUZZ_LDADD)

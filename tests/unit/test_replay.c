@@ -209,6 +209,11 @@ rates_follow_the_records(void **state)
 		{ "2026-01-02T03:04:06.400Z", "number_pending" },
 		{ "2026-01-02T03:04:06.600Z", "rate_limited" },
 		{ "2026-01-02T04:00:00.000Z", "number_pending" },
+		{ "2026-01-02T03:00:00.000Z", "rate_limited" }, /* the clock was set back */
+		{ "2026-01-02T03:00:01.500Z", "number_pending" },
+		{ "9999-12-31T23:59:59.000Z", "number_pending" },
+		{ "1970-01-01T00:00:00.000Z", "rate_limited" },
+		{ "1970-01-01T00:00:02.000Z", "number_pending" },
 	};
 	struct replay *r = open_replay();
 	struct replay_verdict v;
@@ -230,15 +235,48 @@ rates_follow_the_records(void **state)
 	replay_free(r);
 }
 
+/* A record may be longer than any request, and has its bound. */
+static void
+long_records(void **state)
+{
+	static const struct {
+		size_t len;
+		enum rc rc;
+	} rows[] = { { JTEXT_MAX_BYTES, RC_OK }, { JTEXT_MAX_BYTES + 1, RC_OK },
+		{ REPLAY_LINE_MAX, RC_OK }, { REPLAY_LINE_MAX + 1, RC_INVALID } };
+	static const char head[] = "{\"event\":\"sign\",\"uid\":1000," CLAIMS ",\"context\":\"";
+	AUTO_FREE char *line = malloc(REPLAY_LINE_MAX + 1);
+
+	(void)state;
+	assert_non_null(line);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct replay *r = open_replay();
+		struct replay_verdict v = { .seq = -1 };
+		struct fault f = { 0 };
+
+		memset(line, 'x', rows[i].len);
+		memcpy(line, head, sizeof head - 1);
+		memcpy(line + rows[i].len - 2, "\"}", 2);
+		assert_int_equal(
+		    replay_judge(r, span_of(line, rows[i].len), &v, &f), rows[i].rc);
+		if (rows[i].rc == RC_OK)
+			assert_string_equal(v.fault.reason, "number_pending");
+		else
+			assert_string_equal(f.reason, "replay_line");
+		replay_free(r);
+	}
+}
+
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(cases) + 3];
+	static struct CMUnitTest tests[ARRAY_LEN(cases) + 4];
 	size_t n = 0;
 
 	ROWS(tests, n, cases, judges);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(prefixes);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(flips);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(long_records);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(rates_follow_the_records);
 	return cmocka_run_group_tests(tests, make_set, drop_set);
 }
