@@ -219,16 +219,40 @@ of_claims(const struct search *s, const struct candidate *c, struct fault *f)
 	return RC_OK;
 }
 
-enum rc
-decide_of_constraints(const struct search *s, const struct candidate *c, struct fault *f)
+static enum rc
+judge_claims(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	const struct credential *credential = credential_of(s, c);
 
-	if (credential->state != CREDENTIAL_READY)
-		return RC_OK; /* of_health() says why */
 	if (s->r->dry_run)
 		TRY(gate_silent(credential->gate, &s->d->passport, f));
 	return gate_claims(credential->gate, &s->d->passport, f);
+}
+
+/* D-48: with the origid that this one would sign, which another may not have. */
+static enum rc
+judge_fixed(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	json_t *claims = s->d->passport.claims;
+	json_t *was = json_incref(json_object_get(claims, "origid"));
+	json_t *own = json_string(config_of(s, c)->origid_value);
+	enum rc rc = RC_NO_MEMORY;
+
+	if (json_object_set_new(claims, "origid", own) == 0)
+		rc = judge_claims(s, c, f);
+	if (json_object_set_new(claims, "origid", was) != 0 || rc == RC_NO_MEMORY)
+		return REFUSE(f, RC_NO_MEMORY, INTERNAL, NULL, "no memory for a claim");
+	return rc;
+}
+
+enum rc
+decide_of_constraints(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	if (credential_of(s, c)->state != CREDENTIAL_READY)
+		return RC_OK; /* of_health() says why */
+	if (s->r->ppt == PPT_SHAKEN && config_of(s, c)->origid == ORIGID_FIXED)
+		return judge_fixed(s, c, f);
+	return judge_claims(s, c, f);
 }
 
 /* What the operator pinned, and what was observed. */

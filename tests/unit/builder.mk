@@ -44,6 +44,11 @@ UNIT_TESTS += tests/unit/test_load
 tests_unit_test_load_SOURCES = tests/unit/test_load.c $(BWORLD)
 tests_unit_test_load_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_switches
+tests_unit_test_switches_SOURCES = tests/unit/test_switches.c tests/unit/rows.h \
+	tests/unit/spec.h $(BWORLD)
+tests_unit_test_switches_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_builder
 tests_unit_test_builder_SOURCES = tests/unit/test_builder.c $(BWORLD) \
 	tests/unit/token_lab.c tests/unit/token_lab.h
