@@ -7,6 +7,7 @@
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
+#include "agent/front/store.h"
 #include "pkcs11/frame.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
@@ -757,6 +758,89 @@ challenge(void **state)
 	}
 }
 
+/* Of a CA whose section says by which names it knows what others know by another. */
+#define OF_OLD(op) \
+	"{'id':1,'op':'" op "','ca':'old','kid':'https://127.1.2.3:14000/a/7'," NONCE_URL
+#define OLD_TENANT(form) \
+	"numbers = { \"16065550100\" }\n" \
+	"credential \"main\" { profile = \"atis-delegate\" token = \"main\" ca = \"old\"\n" \
+	"  authority = \"numbers\" claim_agent = \"claims\" x5u = \"https://a.example/c/\"\n" \
+	"  constraints { form = \"" form "\" must_include = { \"crn\" } } }\n"
+
+static void
+add_old_ca(struct lab *l)
+{
+	AUTO_BUF text = BUF_INIT(65536);
+	json_auto_t *account = NULL;
+
+	assert_int_equal(store_read("vesperd.conf", 65536, &text, NULL), RC_OK);
+	buf_str(&text,
+	    "ca \"old\" { directory = \"https://127.1.2.3:14000/directory\" token = \"main\"\n"
+	    "  tkauth_response = \"atc\" constraints_type = \"OldType\"\n"
+	    "  enhanced_type = \"NewType\" }\n");
+	bworld_file("vesperd.conf", buf_text(&text));
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now);
+	account = ask_good(l, "{\"id\":1,\"op\":\"account\",\"ca\":\"old\"}");
+	make_token(text_of(account, "jwk_fingerprint"), false, l->token, sizeof l->token);
+}
+
+/* D-33: identifiers of constraints by the types of the CA's section. */
+static void
+types_of_constraints(void **state)
+{
+	static const struct {
+		const char *tenant, *type;
+	} rows[] = { { OLD_TENANT("jwt"), "OldType" }, { OLD_TENANT("enhanced"), "NewType" } };
+	struct lab *l = *state;
+
+	add_old_ca(l);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_BUF want = BUF_INIT(4096), tnauth = BUF_INIT(4096);
+		AUTO_BUF constraints = BUF_INIT(4096);
+		json_auto_t *answer = NULL;
+		struct credset_place at;
+		char text[256];
+
+		bworld_tenant("edge", rows[i].tenant);
+		assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+		assert_true(credset_find(l->works.set, "edge", "main", &at));
+		assert_int_equal(constraints_encode(&constraints,
+				     credset_config(l->works.set, at)->constraints, NULL),
+		    RC_OK);
+		b64_text(l->constraints, sizeof l->constraints, buf_view(&constraints));
+		bworld_tnauth(&tnauth, "16065550100");
+		b64_text(l->tnauth, sizeof l->tnauth, buf_view(&tnauth));
+		answer = ask_filled(l,
+		    OF_OLD(
+			"new-order") ",'tenant':'edge','name':'main',"
+				     "'tnauthlist':'@T','constraints':'@C','replaces':null}");
+		AUTO_SIGNED s = open_jws(l, answer, "old");
+
+		snprintf(text, sizeof text,
+		    "{'identifiers':[{'type':'TNAuthList','value':'@T'},"
+		    "{'type':'%s','value':'@C'}]}",
+		    rows[i].type);
+		fill(l, text, &want);
+		expect_json(s.payload, buf_text(&want));
+	}
+}
+
+/* D-27: the name that older servers want, and no other beside it. */
+static void
+challenge_by_atc_alone(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *answer = NULL;
+
+	add_old_ca(l);
+	answer = ask_filled(l, OF_OLD("challenge") ",'token':'@J'}");
+	AUTO_SIGNED s = open_jws(l, answer, "old");
+
+	assert_int_equal(json_object_size(s.payload), 1);
+	assert_string_equal(text_of(s.payload, "atc"), l->token);
+}
+
 /* A tenant more, for these alone. */
 static void
 add_edge(struct lab *l, const char *text)
@@ -1306,6 +1390,8 @@ main(void)
 		OP(domain_challenge),
 		OP(domain_changes),
 		OP(challenge),
+		OP(challenge_by_atc_alone),
+		OP(types_of_constraints),
 		OP(csr_and_finalize),
 		OP(finalize_with_an_account_key),
 		OP(keys_are_made_at_a_rate),

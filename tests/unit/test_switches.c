@@ -476,17 +476,48 @@ static struct row {
  * published and paid for.  What of them decides is another key's: a section by
  * what stands in it, a chain by its anchors, an original by original_check.
  */
-static const char *const aside[] = { "main.state_dir", "main.audit_dir", "main.front_user",
-	"main.hsm_user", "main.net_user", "main.authority_anchors", "main.tnlist_tls_ca",
-	"main.rcd_tls_ca", "main.original_chains", "main.request_timeout_ms",
-	"main.max_connections", "main.max_user_connections", "main.abandoned_key_after",
-	"main.max_waiting", "main.audit_sync", "main.admin_socket", "main.admin_user",
-	"main.admin_group", "main.listen", "main.token", "main.ca", "main.authority",
-	"tenant.renumber_window_s", "tenant.attestation", "tenant.credential",
-	"credential.token", "credential.spc", "credential.spread", "credential.ca",
-	"credential.authority", "credential.claim_agent", "credential.constraints",
-	"credential.publish_dir", "credential.publish_root", "credential.renew_lifetime_s",
-	"credential.rekey" };
+/* clang-format off */
+static const char *const aside[] = {
+	"main.state_dir",
+	"main.audit_dir",
+	"main.front_user",
+	"main.hsm_user",
+	"main.net_user",
+	"main.authority_anchors",
+	"main.tnlist_tls_ca",
+	"main.rcd_tls_ca",
+	"main.original_chains",
+	"main.request_timeout_ms",
+	"main.max_connections",
+	"main.max_user_connections",
+	"main.abandoned_key_after",
+	"main.max_waiting",
+	"main.audit_sync",
+	"main.admin_socket",
+	"main.admin_user",
+	"main.admin_group",
+	"main.listen",
+	"main.token",
+	"main.ca",
+	"main.authority",
+	"tenant.renumber_window_s",
+	"tenant.attestation",
+	"tenant.credential",
+	"credential.token",
+	"credential.spc",
+	"credential.spread",
+	"credential.ca",
+	"credential.authority",
+	"credential.claim_agent",
+	"credential.constraints",
+	"credential.publish_dir",
+	"credential.publish_root",
+	"credential.renew_lifetime_s",
+	"credential.rekey",
+	"credential.x5u_from",
+	"credential.renew_backdate_s",
+};
+/* clang-format on */
 
 /* ---- the world -------------------------------------------------------------------------- */
 
