@@ -72,7 +72,7 @@ def sockets_of_each(machine: Machine) -> None:
 
 
 def keys_cannot_be_had(machine: Machine) -> None:
-    """The agent is down: nobody else may log in meanwhile."""
+    """RFC 8226 s6. The agent is down: nobody else may log in meanwhile."""
     tool = ["pkcs11-tool", "--module", machine.module, "--token-label", TOKEN_LABEL, "--login",
             "--pin", machine.pin]
     listed = subprocess.run([*tool, "--list-objects", "--type", "privkey"], capture_output=True,

@@ -60,7 +60,7 @@ def certificate(world: World, credential: Credential, n: int = 1, timeout: float
 
 # RFC 8555 s7.1.1, s7.2, s7.4, RFC 9447 s3
 def first_certificates(world: World) -> None:
-    """Delegate with constraints and provider, several at once, several pages of the plan."""
+    """Delegate with constraints and provider, several at once (RFC 8226 s5, RFC 9060 s8)."""
     front = world.front
     credentials = [front.add(world.enterprise(f"c{i}")) for i in range(4)]
     credentials.append(front.add(world.provider()))

@@ -1824,6 +1824,7 @@ view_follows_the_set(void **state)
 	assert_false(caller_see(&who, x->set, &v)->any);
 }
 
+/* RFC 8224 s12.4: who asks, the kernel says. */
 static void
 peer_of_a_socket(void **state)
 {

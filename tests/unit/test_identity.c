@@ -131,7 +131,7 @@ static struct format_case {
 } format_cases[] = {
 	{ "base (RFC 8224 s4.1, D-19)", "a.b.c", "https://a/b", NULL,
 	    "a.b.c;info=<https://a/b>;alg=ES256" },
-	/* RFC 8224 s4, s6.1, D-18 */
+	/* RFC 8224 s4, s6.1, RFC 8588 s7, D-18 */
 	{ "shaken", "a.b.c", "https://a/b", "shaken",
 	    "a.b.c;info=<https://a/b>;alg=ES256;ppt=shaken" },
 	{ "info that ends early", "a.b.c", "https://a/>;x=<", NULL, NULL },
@@ -140,6 +140,8 @@ static struct format_case {
 	{ "div", "a.b.c", "https://a/b", "div", "a.b.c;info=<https://a/b>;alg=ES256;ppt=div" },
 	/* RFC 9795 s12.1 */
 	{ "rcd", "a.b.c", "https://a/b", "rcd", "a.b.c;info=<https://a/b>;alg=ES256;ppt=rcd" },
+	{ "msg (RFC 9475 s3.2.1)", "a.b.c", "https://a/b", "msg",
+	    "a.b.c;info=<https://a/b>;alg=ES256;ppt=msg" },
 	{ "info empty, written (RFC 8224 s6.1)", "a.b.c", "", NULL, NULL },
 	{ "ppt with a quote", "a.b.c", "https://a/b", "a\"", NULL },
 	{ "ppt empty", "a.b.c", "https://a/b", "", NULL },

@@ -299,7 +299,7 @@ static struct header_case {
 	const char *out; /* NULL: refused */
 } header_cases[] = {
 	/* RFC 8225 appendix A */
-	{ "published header (RFC 8224 s4.1, RFC 8225 s4, s4.2)", PPT_BASE,
+	{ "published header (RFC 8224 s4.1, RFC 8225 s4, s4.1, s4.2, s4.3)", PPT_BASE,
 	    "https://cert.example.org/passport.cer", 0,
 	    "{\"alg\":\"ES256\",\"typ\":\"passport\","
 	    "\"x5u\":\"https://cert.example.org/passport.cer\"}" },

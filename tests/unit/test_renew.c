@@ -289,7 +289,7 @@ refused_while_one_is_in_force(void **state)
 	world_close(&w);
 }
 
-/* V-01, V-13 */
+/* V-01, V-13, RFC 9060 s8.1 */
 static void
 short_lived(void **state)
 {
