@@ -7,7 +7,7 @@
 #include "pkcs11/tokenlock.h"
 #include "pkcs11/wire.h"
 
-enum { CHANGE_LOCK_MS = 5000 };
+enum { CHANGE_LOCK_MS = 5000, MADE_MAX = 512 };
 
 static CK_RV
 make_canary(struct hsm *h)
@@ -30,7 +30,8 @@ is_full(const struct hsm *h)
 }
 
 static enum frame_code
-generate_one(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
+generate_one(struct hsm *h, struct session *s, const uint8_t batch[FRAME_BATCH],
+    struct frame *frame, CK_RV *rv)
 {
 	struct key key;
 
@@ -41,7 +42,7 @@ generate_one(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	if (s->handle == CK_INVALID_HANDLE)
 		*rv = session_open(s, &h->login);
 	if (*rv == CKR_OK)
-		*rv = keypair_make(&h->login, h->map, s->handle, &key);
+		*rv = keypair_make(&h->login, h->map, s->handle, batch, &key);
 	if (*rv != CKR_OK) {
 		session_close(s);
 		return hsm_code(h, s, *rv);
@@ -55,15 +56,20 @@ generate_one(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 static enum frame_code
 generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 {
+	static const uint8_t none[FRAME_BATCH];
 	AUTO_FD lock = -1;
 	unsigned more = frame->body[0];
+	uint8_t batch[FRAME_BATCH];
+	bool called;
 
+	memcpy(batch, frame->body + 1, sizeof batch);
+	called = memcmp(batch, none, sizeof batch) != 0;
 	if (more >= FRAME_MAX_MADE)
 		return FRAME_BAD_FRAME;
 	if (tokenlock_take(h->options->lock_file, CHANGE_LOCK_MS, &lock, NULL) != RC_OK)
 		return FRAME_BUSY;
 	for (;; more--) {
-		enum frame_code code = generate_one(h, s, frame, rv);
+		enum frame_code code = generate_one(h, s, called ? batch : NULL, frame, rv);
 
 		frame->code = FRAME_OK;
 		frame->ck_rv = CKR_OK;
@@ -123,6 +129,49 @@ destroy(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
 	return code;
 }
 
+/* Where a process ended between the key and its id, the id cannot be known any more. */
+static CK_RV
+destroy_nameless(struct hsm *h, struct session *s, CK_OBJECT_HANDLE object)
+{
+	CK_RV rv = CKR_OK;
+
+	if (s->handle == CK_INVALID_HANDLE)
+		rv = session_open(s, &h->login);
+	if (rv == CKR_OK)
+		rv = h->login.fn->C_DestroyObject(s->handle, object);
+	if (rv == CKR_OK)
+		keymap_forget_foreign(h->map);
+	return rv;
+}
+
+static enum frame_code
+made(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
+{
+	AUTO_FD lock = -1;
+	CK_OBJECT_HANDLE found[MADE_MAX] = { CK_INVALID_HANDLE };
+	struct frame each = *frame;
+	struct key_facts facts;
+	size_t n = 0;
+
+	if (tokenlock_take(h->options->lock_file, CHANGE_LOCK_MS, &lock, NULL) != RC_OK)
+		return FRAME_BUSY;
+	*rv = keypair_made(h->map, frame->body, found, MADE_MAX, &n);
+	for (size_t i = 0; *rv == CKR_OK && i < n; i++) {
+		*rv = keymap_facts(h->map, found[i], &facts);
+		if (*rv != CKR_OK)
+			break;
+		if (!facts.has_id) {
+			*rv = destroy_nameless(h, s, found[i]);
+			continue;
+		}
+		each.code = FRAME_OK;
+		memcpy(each.key_id, facts.id, P256_ID);
+		if (!wire_send(h->fd, &each, 0))
+			break; /* seen again by the next receive */
+	}
+	return *rv == CKR_OK ? FRAME_END : hsm_code(h, s, *rv);
+}
+
 static enum frame_code
 list(struct hsm *h, struct frame *frame)
 {
@@ -150,6 +199,7 @@ answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	case FRAME_GENERATE: return generate(h, s, frame, rv);
 	case FRAME_DESTROY: return destroy(h, s, frame, rv);
 	case FRAME_LIST: return list(h, frame);
+	case FRAME_MADE: return made(h, s, frame, rv);
 	default: return hsm_answer(h, s, frame, rv);
 	}
 }

@@ -339,10 +339,22 @@ call(struct token_admin *a, struct frame *frame, int64_t *until_ms, struct fault
 	return code_rc(frame, f);
 }
 
-enum rc
-token_admin_generate(struct token_admin *a, uint8_t point[65], struct fault *f)
+static struct frame
+generate_frame(unsigned n, const uint8_t batch[FRAME_BATCH])
 {
 	struct frame frame = { .op = FRAME_GENERATE };
+
+	frame.body[0] = (uint8_t)(n - 1);
+	if (batch != NULL)
+		memcpy(frame.body + 1, batch, FRAME_BATCH);
+	return frame;
+}
+
+enum rc
+token_admin_generate(
+    struct token_admin *a, const uint8_t batch[FRAME_BATCH], uint8_t point[65], struct fault *f)
+{
+	struct frame frame = generate_frame(1, batch);
 	int64_t until_ms;
 
 	TRY(call(a, &frame, &until_ms, f));
@@ -351,17 +363,16 @@ token_admin_generate(struct token_admin *a, uint8_t point[65], struct fault *f)
 }
 
 enum rc
-token_admin_generate_some(struct token_admin *a, unsigned n,
+token_admin_generate_some(struct token_admin *a, unsigned n, const uint8_t batch[FRAME_BATCH],
     void (*each)(void *arg, const uint8_t point[65]), void *arg, unsigned *made,
     struct fault *f)
 {
-	struct frame frame = { .op = FRAME_GENERATE }, request;
+	struct frame frame = generate_frame(n, batch), request;
 	int64_t until_ms;
 
 	*made = 0;
 	if (n == 0 || n > FRAME_MAX_MADE)
 		return FAULT(f, RC_BUG, "bad_frame", "%u keys at once", n);
-	frame.body[0] = (uint8_t)(n - 1);
 	TRY(call(a, &frame, &until_ms, f));
 	request = frame;
 	for (;;) {
@@ -405,6 +416,24 @@ token_admin_sign(struct token_admin *a, const uint8_t key_id[32], const uint8_t 
 	memcpy(frame.body, digest, 32);
 	TRY(call(a, &frame, &until_ms, f));
 	memcpy(sig, frame.body, 64);
+	return RC_OK;
+}
+
+enum rc
+token_admin_made(struct token_admin *a, const uint8_t batch[FRAME_BATCH],
+    void (*each)(void *arg, const uint8_t key_id[32]), void *arg, struct fault *f)
+{
+	struct frame frame = { .op = FRAME_MADE }, request;
+	int64_t until_ms;
+
+	memcpy(frame.body, batch, FRAME_BATCH);
+	TRY(call(a, &frame, &until_ms, f));
+	request = frame;
+	while (frame.code != FRAME_END) {
+		each(arg, frame.key_id);
+		TRY(await_answer(a, &request, until_ms, &frame, f));
+		TRY(code_rc(&frame, f));
+	}
 	return RC_OK;
 }
 

@@ -55,21 +55,25 @@ bool token_admin_ready(const struct token_admin *a); /* HELLO seen, not lost sin
 enum { TOKEN_ADMIN_TIMEOUT_MS = 10000 };
 
 /* All may block up to timeout; RC_HSM hsm_unavailable, RC_TIMEOUT hsm_timeout, RC_BUSY. */
-enum rc token_admin_generate(
-    struct token_admin *a, uint8_t point[65], struct fault *f) MUST_CHECK;
+/* The keys are called by the batch; NULL: by their ids alone. */
+enum rc token_admin_generate(struct token_admin *a, const uint8_t batch[FRAME_BATCH],
+    uint8_t point[65], struct fault *f) MUST_CHECK;
 /*
  * Up to n (FRAME_MAX_MADE) keys in one go.  *made counts those that each() was
  * called for, also where it failed after some.
  */
 enum rc token_admin_generate_some(struct token_admin *a, unsigned n,
-    void (*each)(void *arg, const uint8_t point[65]), void *arg, unsigned *made,
-    struct fault *f) MUST_CHECK;
+    const uint8_t batch[FRAME_BATCH], void (*each)(void *arg, const uint8_t point[65]),
+    void *arg, unsigned *made, struct fault *f) MUST_CHECK;
 enum rc token_admin_stats(
     struct token_admin *a, struct frame_stats *out, struct fault *f) MUST_CHECK;
 enum rc token_admin_destroy(
     struct token_admin *a, const uint8_t key_id[32], struct fault *f) MUST_CHECK;
 enum rc token_admin_sign(struct token_admin *a, const uint8_t key_id[32],
     const uint8_t digest[32], uint8_t sig[64], struct fault *f) MUST_CHECK;
+/* Calls back for every key of a batch; what a crash left without an id is destroyed. */
+enum rc token_admin_made(struct token_admin *a, const uint8_t batch[FRAME_BATCH],
+    void (*each)(void *arg, const uint8_t key_id[32]), void *arg, struct fault *f) MUST_CHECK;
 /* Calls back for every key in the token. */
 enum rc token_admin_list(struct token_admin *a,
     void (*each)(void *arg, const uint8_t key_id[32], const uint8_t point[65]), void *arg,

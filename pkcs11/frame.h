@@ -12,7 +12,13 @@
 
 #include <stdint.h>
 
-enum { FRAME_VERSION = 3, FRAME_KEY_ID = 32, FRAME_BODY = 96, FRAME_MAX_MADE = 16 };
+enum {
+	FRAME_VERSION = 4,
+	FRAME_KEY_ID = 32,
+	FRAME_BODY = 96,
+	FRAME_MAX_MADE = 16,
+	FRAME_BATCH = 16
+};
 
 enum frame_op {
 	FRAME_HELLO = 1, /* answer only: body = struct frame_hello */
@@ -24,13 +30,21 @@ enum frame_op {
 	/*
 	 * admin: new P-256 key -> 65-byte point, key_id = its id.  body[0]:
 	 * so many more in the same go, less than FRAME_MAX_MADE; an answer
-	 * each, until there is one that is not OK.
+	 * each, until there is one that is not OK.  Then FRAME_BATCH bytes: the
+	 * keys are called by them from the moment that they are there (zeros: by
+	 * their id, which they get a moment later).
 	 */
 	FRAME_GENERATE,
 	FRAME_DESTROY, /* admin: destroy the private key */
 	FRAME_LIST, /* admin: one answer a key (code OK, key_id, body = point if known), then one
 			    with code FRAME_END */
 	FRAME_LOOK, /* signer: as FRAME_LEARN, of a key that it knows; it does not search */
+	/*
+	 * admin: body = a batch: an answer for each key that is called by it
+	 * (code OK, key_id), then one with code FRAME_END.  One that never got
+	 * its id is of no use to anybody, and is destroyed.
+	 */
+	FRAME_MADE,
 };
 
 /* What the front does about an answer; the CK_RV itself goes to the log and the stats. */

@@ -432,6 +432,15 @@ keymap_count(struct keymap *map, uint32_t *usable, uint32_t *refused)
 	pthread_mutex_unlock(&map->lock);
 }
 
+void
+keymap_forget_foreign(struct keymap *map)
+{
+	pthread_mutex_lock(&map->lock);
+	if (map->foreign > 0)
+		map->foreign--;
+	pthread_mutex_unlock(&map->lock);
+}
+
 /* ---- learn -------------------------------------------------------------------- */
 
 /* Search by id and renew the entry; what is gone or refused leaves no usable entry. */

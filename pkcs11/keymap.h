@@ -69,6 +69,7 @@ bool keymap_forget(struct keymap *map, const uint8_t id[P256_ID]);
 void keymap_set_state(struct keymap *map, const struct key *key, enum key_state state);
 
 void keymap_count(struct keymap *map, uint32_t *usable, uint32_t *refused);
+void keymap_forget_foreign(struct keymap *map); /* one without an id is destroyed */
 
 /*
  * Handles of the objects of a template, at most max; *n counts those found.

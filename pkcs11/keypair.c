@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_ID_BYTES = 8 };
+enum { LABEL_ID_BYTES = 8, LABEL_MAX = 64 };
 
 struct pair {
 	CK_OBJECT_HANDLE public, private;
@@ -15,8 +15,8 @@ struct pair {
  * to say what its point is.
  */
 static CK_RV
-generate_pair(
-    struct login *login, CK_SESSION_HANDLE session, CK_BBOOL keep_public, struct pair *out)
+generate_pair(struct login *login, CK_SESSION_HANDLE session, CK_BBOOL keep_public, char *label,
+    struct pair *out)
 {
 	static const uint8_t p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01,
 		0x07 };
@@ -39,11 +39,12 @@ generate_pair(
 		{ CKA_DECRYPT, &no, sizeof no },
 		{ CKA_UNWRAP, &no, sizeof no },
 		{ CKA_DERIVE, &no, sizeof no },
+		{ CKA_LABEL, label, label != NULL ? strlen(label) : 0 },
 	};
 
 	memcpy(params, p256, sizeof params);
 	return login->fn->C_GenerateKeyPair(session, &mechanism, public, ARRAY_LEN(public),
-	    private, ARRAY_LEN(private), &out->public, &out->private);
+	    private, ARRAY_LEN(private) - (label == NULL), &out->public, &out->private);
 }
 
 static CK_RV
@@ -51,7 +52,7 @@ set_name(struct login *login, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object
     const uint8_t id[P256_ID], const char *label)
 {
 	uint8_t id_copy[P256_ID];
-	char label_copy[64];
+	char label_copy[LABEL_MAX];
 	CK_ATTRIBUTE a[] = {
 		{ CKA_ID, id_copy, sizeof id_copy },
 		{ CKA_LABEL, label_copy, strlen(label) },
@@ -63,12 +64,12 @@ set_name(struct login *login, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object
 }
 
 static void
-key_label(const uint8_t id[P256_ID], char out[64])
+key_label(const uint8_t *name, size_t len, char out[LABEL_MAX])
 {
-	size_t n = (size_t)snprintf(out, 64, "vesper-");
+	size_t n = (size_t)snprintf(out, LABEL_MAX, "vesper-");
 
-	for (size_t i = 0; i < LABEL_ID_BYTES; i++)
-		n += (size_t)snprintf(out + n, 64 - n, "%02x", id[i]);
+	for (size_t i = 0; i < len; i++)
+		n += (size_t)snprintf(out + n, LABEL_MAX - n, "%02x", name[i]);
 }
 
 /* Name the key by its point and believe what the token now says of it, not what was asked. */
@@ -78,14 +79,14 @@ adopt(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
 {
 	struct key_facts facts = { .acceptable = false };
 	struct key key = { .handle = pair->private, .state = KEY_LEARNT, .has_point = true };
-	char own_label[64];
+	char own_label[LABEL_MAX];
 	CK_RV rv = keymap_point(map, pair->public, key.point);
 
 	if (rv != CKR_OK)
 		return rv;
 	if (p256_key_id(key.point, key.id, NULL) != RC_OK)
 		return CKR_HOST_MEMORY;
-	key_label(key.id, own_label);
+	key_label(key.id, LABEL_ID_BYTES, own_label);
 	rv = set_name(login, session, pair->private, key.id, label != NULL ? label : own_label);
 	if (rv == CKR_OK)
 		rv = keymap_facts(map, pair->private, &facts);
@@ -99,15 +100,19 @@ adopt(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
 
 /* A key that could not be named is of no use to anybody; what was here before is not touched. */
 CK_RV
-keypair_make(
-    struct login *login, struct keymap *map, CK_SESSION_HANDLE session, struct key *out)
+keypair_make(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
+    const uint8_t batch[FRAME_BATCH], struct key *out)
 {
 	struct pair pair = { .public = CK_INVALID_HANDLE };
-	CK_RV rv = generate_pair(login, session, CK_FALSE, &pair);
+	char label[LABEL_MAX] = "", *called = batch != NULL ? label : NULL;
+	CK_RV rv;
 
+	if (batch != NULL)
+		key_label(batch, FRAME_BATCH, label);
+	rv = generate_pair(login, session, CK_FALSE, called, &pair);
 	if (rv != CKR_OK)
 		return rv;
-	rv = adopt(login, map, session, &pair, NULL, out);
+	rv = adopt(login, map, session, &pair, called, out);
 	(void)login->fn->C_DestroyObject(session, pair.public);
 	if (rv != CKR_OK)
 		(void)login->fn->C_DestroyObject(session, pair.private);
@@ -115,11 +120,25 @@ keypair_make(
 }
 
 CK_RV
+keypair_made(struct keymap *map, const uint8_t batch[FRAME_BATCH], CK_OBJECT_HANDLE *out,
+    size_t max, size_t *n)
+{
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	char label[LABEL_MAX];
+	CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class },
+		{ CKA_LABEL, label, 0 } };
+
+	key_label(batch, FRAME_BATCH, label);
+	template[1].ulValueLen = strlen(label);
+	return keymap_search(map, template, ARRAY_LEN(template), out, max, n);
+}
+
+CK_RV
 keypair_make_canary(struct login *login, struct keymap *map, CK_SESSION_HANDLE session)
 {
 	struct pair pair = { .public = CK_INVALID_HANDLE };
 	struct key key;
-	CK_RV rv = generate_pair(login, session, CK_TRUE, &pair);
+	CK_RV rv = generate_pair(login, session, CK_TRUE, NULL, &pair);
 
 	if (rv != CKR_OK)
 		return rv;

@@ -10,13 +10,18 @@
 #include "pkcs11/keymap.h"
 
 /*
- * Make one, named by its point: CKA_ID is its key id, the label "vesper-" and
- * the id's beginning.  Its public half is not stored.  CKR_TEMPLATE_INCONSISTENT
- * when the token says other things of it than were asked for; nothing of a key
- * that failed is left.
+ * Make one, named by its point: CKA_ID is its key id.  The label is "vesper-"
+ * and the batch in hexadecimal, which it has from the moment that it is there;
+ * without a batch (NULL) the id's beginning, which it gets with the id.  Its
+ * public half is not stored.  CKR_TEMPLATE_INCONSISTENT when the token says
+ * other things of it than were asked for; nothing of a key that failed is left.
  */
-CK_RV keypair_make(
-    struct login *login, struct keymap *map, CK_SESSION_HANDLE session, struct key *out);
+CK_RV keypair_make(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
+    const uint8_t batch[FRAME_BATCH], struct key *out);
+
+/* Handles of the private keys that are called by this batch. */
+CK_RV keypair_made(struct keymap *map, const uint8_t batch[FRAME_BATCH], CK_OBJECT_HANDLE *out,
+    size_t max, size_t *n);
 
 /* The canary's: labelled so, and with its public half stored beside it. */
 CK_RV keypair_make_canary(struct login *login, struct keymap *map, CK_SESSION_HANDLE session);

@@ -82,7 +82,7 @@ choose_key(struct bench *b, struct fault *f)
 		return RC_OK;
 	}
 	if (rv == CKR_OK)
-		rv = keypair_make(&b->t.login, b->t.map, b->t.login.idle, &key);
+		rv = keypair_make(&b->t.login, b->t.map, b->t.login.idle, NULL, &key);
 	if (rv != CKR_OK)
 		return FAULT(f, RC_HSM, "bench", "no key to sign with: %s: see vesper hsm test",
 		    p11rc_name(rv));

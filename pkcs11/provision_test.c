@@ -129,7 +129,7 @@ sessions(struct trial *t, struct fault *f)
 static enum rc
 make(struct trial *t, struct fault *f)
 {
-	CK_RV rv = keypair_make(&t->t.login, t->t.map, t->t.login.idle, &t->key);
+	CK_RV rv = keypair_make(&t->t.login, t->t.map, t->t.login.idle, NULL, &t->key);
 
 	if (rv == CKR_TEMPLATE_INCONSISTENT)
 		return FAULT(f, RC_HSM, "generate",

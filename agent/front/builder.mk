@@ -18,6 +18,7 @@ libfront_la_SOURCES += \
 	agent/front/life.c agent/front/life.h \
 	agent/front/lint.c agent/front/lint.h \
 	agent/front/load.c agent/front/load.h \
+	agent/front/making.c agent/front/making.h \
 	agent/front/numbers.c agent/front/numbers.h \
 	agent/front/observe.c agent/front/observe.h \
 	agent/front/ops.c agent/front/ops.h \

@@ -148,7 +148,9 @@ unmake(struct works *w, struct credset_place at, unsigned token,
 		return;
 	if (rc != RC_IO && rc != RC_NO_MEMORY)
 		rc = works_discard(w, token, key_id, &why);
-	if (rc != RC_OK)
+	if (rc == RC_OK)
+		retire_forget(w, key_id);
+	else
 		rc = retire_note(w, key_id, at, now_s, &why);
 	if (rc != RC_OK)
 		log_fault(LEVEL_WARNING, "key_left", &why);
@@ -188,6 +190,7 @@ record_made(struct works *w, struct credset_place at, const uint8_t point[P256_P
 	char hex[2 * KEY_ID_LEN + 1];
 
 	key_id_of_point(point, key_id);
+	retire_forget(w, key_id);
 	works_hex(key_id, KEY_ID_LEN, hex);
 	works_audit(w, "key_made", w->set->config->tenant[at.tenant].name,
 	    credset_config(w->set, at)->name, json_pack("{s:s}", "key", hex));
@@ -208,13 +211,9 @@ make_new(struct works *w, struct credset_place at, const struct csr_template *t,
 	enum rc rc;
 
 	TRY(works_token_index(w, credset_config(w->set, at)->token, &token, f));
-	TRY(spare_take(w, token, now_s, &key, f));
+	TRY(spare_take(w, token, at, now_s, &key, f));
 	rc = write_keyfile(w, token, key.point, key.made_s, f);
-	/*
-	 * A crash before the request is written leaves a key that nothing
-	 * refers to: it takes room in the token, signs nothing, and is counted
-	 * (unnamed.h).
-	 */
+	/* What a crash leaves before the request is written is noted as retiring (spare.h). */
 	if (rc == RC_OK)
 		rc = write_request(w, at, key.point, t, f);
 	if (rc == RC_OK)

@@ -3,6 +3,7 @@
 #include "agent/front/keyfile.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
+#include "agent/front/spare.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
@@ -63,6 +64,23 @@ retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_pl
 		w->set->config->tenant[at.tenant].name, cc->name };
 
 	return retire_note_of(w, key_id, &whose, at_s, f);
+}
+
+void
+retire_forget(struct works *w, const uint8_t key_id[KEY_ID_LEN])
+{
+	struct store_path dir = { 0 }, path = { 0 };
+	struct fault why = { 0 };
+	char hex[2 * KEY_ID_LEN + 1];
+	enum rc rc = dir_of(w, &dir, &why);
+
+	works_hex(key_id, KEY_ID_LEN, hex);
+	if (rc == RC_OK)
+		rc = store_path(&path, &why, "%s/%s.json", dir.text, hex);
+	if (rc == RC_OK)
+		rc = store_remove(path.text, &why);
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "retire", &why);
 }
 
 static void
@@ -137,7 +155,8 @@ need_of(const struct works *w, const struct retiring *r)
 	AUTO_PENDING p = { 0 };
 	enum rc rc;
 
-	if (in_force(w, r->key_id) || accounts_has_key(&w->accounts, r->key_id))
+	if (in_force(w, r->key_id) || accounts_has_key(&w->accounts, r->key_id) ||
+	    spare_has(w, r->key_id))
 		return KEY_NEEDED;
 	/* Later: it is noted nowhere else when the CA has answered. */
 	if (revoke_needs_key(w, r->key_id))
@@ -179,11 +198,23 @@ round_next(struct round *round, int64_t at_s)
 		round->next_s = at_s;
 }
 
+/* As right after a start. */
+static bool
+is_away(const struct works *w, const struct retiring *r)
+{
+	unsigned token = 0;
+
+	return works_token_index(w, r->token, &token, NULL) == RC_OK &&
+	       !token_admin_ready(w->token[token].admin);
+}
+
 /* RC_BUSY: later. */
 static enum rc
 retire_key(struct round *round, const struct retiring *r, struct fault *f)
 {
+	struct fault why = { 0 };
 	enum need need;
+	enum rc rc;
 
 	if (r->at_s > round->now_s) {
 		round_next(round, r->at_s);
@@ -200,7 +231,12 @@ retire_key(struct round *round, const struct retiring *r, struct fault *f)
 	if (need == KEY_UNSURE)
 		return RC_BUSY;
 	round->destroyed++;
-	return destroy(round->w, r, f);
+	rc = destroy(round->w, r, &why);
+	if (rc == RC_HSM && is_away(round->w, r)) {
+		round_next(round, round->now_s + RETIRE_SOON_S);
+		return RC_BUSY;
+	}
+	return rc == RC_OK ? RC_OK : FAULT(f, rc, why.reason, "%s", why.detail);
 }
 
 static enum rc

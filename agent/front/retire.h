@@ -14,6 +14,7 @@
 enum {
 	RETIRE_OVERLAP_S = CREDENTIAL_OVERLAP_S, /* requests in flight, and a roll-back */
 	RETIRE_RETRY_S = 300,			 /* after the token failed */
+	RETIRE_SOON_S = 3,			 /* nobody is there who could destroy it */
 	/*
 	 * What falls due within it goes together: each change of a big token
 	 * makes its signers look at all of it again.
@@ -31,6 +32,9 @@ struct retire_whose {
 };
 enum rc retire_note_of(struct works *w, const uint8_t key_id[KEY_ID_LEN],
     const struct retire_whose *whose, int64_t at_s, struct fault *f) MUST_CHECK;
+
+/* It is in use: what is due would be judged so, too. */
+void retire_forget(struct works *w, const uint8_t key_id[KEY_ID_LEN]);
 
 /* Destroy what is due; returns when the next one is, INT64_MAX: none. */
 int64_t retire_due(struct works *w, int64_t now_s);

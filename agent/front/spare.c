@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "agent/front/making.h"
+#include "agent/front/retire.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/b64.h"
@@ -198,7 +200,7 @@ how_many(struct works *w, unsigned token, int64_t now_s)
 	return n < (max - t->keys) / 2 ? n : (max - t->keys) / 2;
 }
 
-struct making {
+struct going {
 	struct works *w;
 	unsigned token, seen;
 	int64_t now_s;
@@ -209,7 +211,7 @@ struct making {
 static void
 take_made(void *arg, const uint8_t point[65])
 {
-	struct making *m = arg;
+	struct going *m = arg;
 	struct works_spare *k = m->seen == 0 ? &m->first : &m->more[m->seen - 1];
 
 	memcpy(k->point, point, P256_POINT_LEN);
@@ -238,34 +240,71 @@ keep(struct works *w, unsigned token, const struct works_spare *key)
 		log_fault(LEVEL_WARNING, "key_left", &why);
 }
 
+/* Until its request is written this is the file that names it. */
 static enum rc
-make(struct works *w, unsigned token, int64_t now_s, struct works_spare *out, struct fault *f)
+note(struct works *w, struct credset_place at, const struct works_spare *key, int64_t now_s,
+    struct fault *f)
 {
-	struct making m = { .w = w, .token = token, .now_s = now_s };
+	uint8_t key_id[KEY_ID_LEN];
+
+	key_id_of_point(key->point, key_id);
+	return retire_note(w, key_id, at, now_s + RETIRE_OVERLAP_S, f);
+}
+
+static enum rc
+make(struct works *w, unsigned token, struct credset_place at, int64_t now_s,
+    struct works_spare *out, struct fault *f)
+{
+	struct going m = { .w = w, .token = token, .now_s = now_s };
+	struct works_token *t = &w->token[token];
 	struct fault why = { .reason = "" };
 	unsigned n = how_many(w, token, now_s), made = 0;
-	enum rc rc =
-	    token_admin_generate_some(w->token[token].admin, n, take_made, &m, &made, &why);
+	enum rc rc;
 
+	TRY(making_begin(w, token, f));
+	rc = token_admin_generate_some(t->admin, n, t->batch, take_made, &m, &made, &why);
 	for (unsigned i = 1; i < made; i++)
 		keep(w, token, &m.more[i - 1]);
 	spare_count(w, token);
 	if (strcmp(why.reason, "token_full") == 0)
 		say_room(w, token, WORKS_FULL);
-	if (made == 0)
+	if (made > 0)
+		rc = note(w, at, &m.first, now_s, &why);
+	/* Where the answer did not come, a key may be there all the same. */
+	if (made == n && rc == RC_OK)
+		making_end(w, token);
+	else
+		making_leave(w);
+	if (made == 0 || rc != RC_OK)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	*out = m.first;
 	return RC_OK;
 }
 
+bool
+spare_has(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
+{
+	uint8_t own[KEY_ID_LEN];
+
+	for (unsigned token = 0; token < CONFIG_MAX_TOKENS; token++) {
+		for (size_t i = 0; i < w->token[token].spares; i++) {
+			key_id_of_point(w->token[token].spare[i].point, own);
+			if (memcmp(own, key_id, KEY_ID_LEN) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 enum rc
-spare_take(
-    struct works *w, unsigned token, int64_t now_s, struct works_spare *out, struct fault *f)
+spare_take(struct works *w, unsigned token, struct credset_place at, int64_t now_s,
+    struct works_spare *out, struct fault *f)
 {
 	struct works_token *t = &w->token[token];
 
 	if (t->spares == 0)
-		return make(w, token, now_s, out, f);
+		return make(w, token, at, now_s, out, f);
+	TRY(note(w, at, &t->spare[t->spares - 1], now_s, f));
 	TRY(remove_file(w, t->spare[t->spares - 1].point, f));
 	*out = t->spare[--t->spares];
 	if (now_s >= t->asked_at_s && now_s - t->asked_at_s < SPARE_WINDOW_S)

@@ -6,8 +6,8 @@
  * tokens are small.
  *
  * A spare key is a file STATE/front/spare/KEYID.json.  The file goes before
- * the key is used: what a crash leaves is a key that nothing names, never a
- * key for two credentials.
+ * the key is used, so that it is never one for two credentials; before that the
+ * key is noted as retiring, so that what a crash leaves has an end.
  *
  * Builder thread only.
  */
@@ -22,11 +22,14 @@ enum { SPARE_WINDOW_S = 60, SPARE_FEW = 3 };
 void spare_load(struct works *w);
 
 /*
- * A key, spare or new.  RC_BUSY token_full, RC_HSM, RC_TIMEOUT, RC_BUSY of the
- * token; RC_IO when a spare one's file cannot be removed.
+ * A key for the credential at this place, spare or new, that is noted as retiring:
+ * retire_forget() it when a file names it.  RC_BUSY token_full, RC_HSM, RC_TIMEOUT,
+ * RC_BUSY of the token; RC_IO of the disk.
  */
-enum rc spare_take(struct works *w, unsigned token, int64_t now_s, struct works_spare *out,
-    struct fault *f) MUST_CHECK;
+enum rc spare_take(struct works *w, unsigned token, struct credset_place at, int64_t now_s,
+    struct works_spare *out, struct fault *f) MUST_CHECK;
+
+bool spare_has(const struct works *w, const uint8_t key_id[KEY_ID_LEN]);
 
 /* The token has lost one of them: the others are destroyed as well. */
 void spare_drop(struct works *w, unsigned token);

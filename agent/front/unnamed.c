@@ -20,6 +20,7 @@ struct look {
 	bool more; /* than there is room or memory for */
 	struct store_path tenants;
 	const char *tenant; /* while its credentials are gone through */
+	bool unsure;	    /* a file that may name one could not be read */
 };
 
 static void
@@ -50,15 +51,21 @@ grow(struct look *l)
 }
 
 static void
-take(void *arg, const uint8_t key_id[32], const uint8_t point[65])
+take_made(void *arg, const uint8_t key_id[32])
 {
 	struct look *l = arg;
 
-	(void)point;
 	if (!grow(l))
 		l->more = true;
 	else
 		memcpy(l->key[l->keys++].id, key_id, KEY_ID_LEN);
+}
+
+static void
+take(void *arg, const uint8_t key_id[32], const uint8_t point[65])
+{
+	(void)point;
+	take_made(arg, key_id);
 }
 
 static int
@@ -103,6 +110,8 @@ name_in_force(struct look *l)
 		name(l, w->changes.item[i].made->key_id);
 	for (size_t i = 0; i < w->accounts.len; i++)
 		name(l, w->accounts.item[i].key_id);
+	if (w->accounts.damages > 0)
+		l->unsure = true;
 	for (unsigned t = 0; t < CONFIG_MAX_TOKENS; t++)
 		name_spare(l, &w->token[t]);
 }
@@ -113,12 +122,18 @@ name_on_disk(struct look *l, const char *credential)
 	struct store_path path = { 0 };
 	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
 	AUTO(chain) *chain = NULL;
+	enum rc rc = store_path(
+	    &path, NULL, "%s/%s/%s/current.pem", l->tenants.text, l->tenant, credential);
 
-	if (store_path(&path, NULL, "%s/%s/%s/current.pem", l->tenants.text, l->tenant,
-		credential) == RC_OK &&
-	    store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) == RC_OK &&
-	    chain_read_pem(buf_view(&pem), true, &chain, NULL) == RC_OK && chain->cert[0]->p256)
+	if (rc == RC_OK)
+		rc = store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL);
+	if (rc == RC_NOT_FOUND)
+		return;
+	if (rc == RC_OK && chain_read_pem(buf_view(&pem), true, &chain, NULL) == RC_OK &&
+	    chain->cert[0]->p256)
 		name(l, chain->cert[0]->key_id);
+	else
+		l->unsure = true;
 }
 
 /* Of the configuration or not: a tenant that was taken away may come back. */
@@ -128,10 +143,13 @@ name_credential(void *arg, const char *credential, struct fault *f)
 	struct look *l = arg;
 	struct credset_place at;
 	AUTO_PENDING p = { 0 };
+	enum rc rc = pending_read(l->w->set->config, l->tenant, credential, &p, NULL);
 
 	(void)f;
-	if (pending_read(l->w->set->config, l->tenant, credential, &p, NULL) == RC_OK)
+	if (rc == RC_OK)
 		name(l, p.facts.key_id);
+	else if (rc != RC_NOT_FOUND)
+		l->unsure = true;
 	if (!credset_find(l->w->set, l->tenant, credential, &at) ||
 	    credset_credential(l->w->set, at)->state != CREDENTIAL_READY)
 		name_on_disk(l, credential);
@@ -161,6 +179,47 @@ retiring(const struct look *l, const uint8_t key_id[KEY_ID_LEN])
 	       store_mtime(path.text) != 0;
 }
 
+/* Each key that was found: does anything name it? */
+static enum rc
+name_all(struct look *l, struct fault *f)
+{
+	if (l->more)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu keys and more", l->keys);
+	if (l->keys == 0)
+		return RC_OK;
+	qsort(l->key, l->keys, sizeof *l->key, by_id);
+	name_in_force(l);
+	TRY(store_path(&l->tenants, f, "%s/front/tenants", l->w->set->config->state_dir));
+	TRY(store_each(l->tenants.text, name_tenant, l, f));
+	for (size_t i = 0; i < l->keys; i++) {
+		if (!l->key[i].named)
+			l->key[i].named = retiring(l, l->key[i].id);
+	}
+	return RC_OK;
+}
+
+enum rc
+unnamed_destroy(
+    struct works *w, unsigned token, const uint8_t batch[FRAME_BATCH], struct fault *f)
+{
+	struct look l __attribute__((cleanup(look_done))) = { .w = w };
+	char hex[2 * KEY_ID_LEN + 1];
+
+	TRY(token_admin_made(w->token[token].admin, batch, take_made, &l, f));
+	TRY(name_all(&l, f));
+	for (size_t i = 0; i < l.keys; i++) {
+		if (l.key[i].named)
+			continue;
+		if (l.unsure)
+			return FAULT(f, RC_CONFLICT, "unnamed_unsure",
+			    "a file that may name the key cannot be read");
+		TRY(works_discard(w, token, l.key[i].id, f));
+		works_hex(l.key[i].id, KEY_ID_LEN, hex);
+		log_event(LEVEL_NOTICE, "unfinished_key", "key=%s", hex);
+	}
+	return RC_OK;
+}
+
 static enum rc
 count(struct works *w, unsigned token, struct works_unnamed *out, struct fault *f)
 {
@@ -168,15 +227,9 @@ count(struct works *w, unsigned token, struct works_unnamed *out, struct fault *
 	struct works_unnamed u = { 0 };
 
 	TRY(token_admin_list(w->token[token].admin, take, &l, f));
-	if (l.more)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu keys and more", l.keys);
-	if (l.keys > 0)
-		qsort(l.key, l.keys, sizeof *l.key, by_id);
-	name_in_force(&l);
-	TRY(store_path(&l.tenants, f, "%s/front/tenants", w->set->config->state_dir));
-	TRY(store_each(l.tenants.text, name_tenant, &l, f));
+	TRY(name_all(&l, f));
 	for (size_t i = 0; i < l.keys; i++) {
-		if (l.key[i].named || retiring(&l, l.key[i].id))
+		if (l.key[i].named)
 			continue;
 		if (u.keys < WORKS_UNNAMED_SHOWN)
 			memcpy(u.id[u.keys], l.key[i].id, KEY_ID_LEN);

@@ -3,6 +3,7 @@
 #include "agent/front/abandoned.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
+#include "agent/front/making.h"
 #include "agent/front/numbers.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
@@ -212,7 +213,9 @@ works_key(struct works *w, unsigned token, const uint8_t point[P256_POINT_LEN],
 enum rc
 works_generate(struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f)
 {
-	return token_admin_generate(w->token[token].admin, point, f);
+	TRY(making_begin(w, token, f));
+	making_leave(w);
+	return token_admin_generate(w->token[token].admin, w->token[token].batch, point, f);
 }
 
 enum rc
@@ -384,7 +387,8 @@ int64_t
 works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
-		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s };
+		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
+		w->making_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -409,6 +413,8 @@ works_chores(struct works *w, int64_t now_s)
 		w->retire_at_s = INT64_MAX;
 		w->retire_at_s = retire_due(w, now_s);
 	}
+	if (w->making_at_s <= now_s)
+		w->making_at_s = making_due(w, now_s);
 	if (w->look_at_s <= now_s) {
 		publish_look(w->set, now_s);
 		w->look_at_s = now_s + PUBLISH_LOOK_S;

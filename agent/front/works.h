@@ -46,6 +46,8 @@ struct works_token {
 	enum works_room room;
 	struct works_spare spare[WORKS_SPARES];
 	size_t spares;
+	bool batched; /* a batch was noted, and is not over: */
+	uint8_t batch[FRAME_BATCH];
 	unsigned asked; /* keys, since asked_at_s */
 	int64_t asked_at_s;
 };
@@ -99,6 +101,7 @@ struct works {
 	int64_t used_at_s;	/* when it is noted which tenants were used */
 	int64_t renumber_at_s;	/* when the next window of added numbers closes */
 	int64_t abandoned_at_s; /* when abandoned orders are looked for */
+	int64_t making_at_s;	/* when unfinished batches of keys are (making.h) */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,
@@ -134,6 +137,7 @@ enum rc works_key(struct works *w, unsigned token, const uint8_t point[P256_POIN
 enum rc works_signed(struct works *w, unsigned token, enum rc rc, const struct fault *why,
     struct fault *f) MUST_CHECK;
 
+/* One that no file names when the chores come is destroyed. */
 enum rc works_generate(
     struct works *w, unsigned token, uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
 

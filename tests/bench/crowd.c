@@ -147,7 +147,7 @@ make_all(struct hsm *h, struct session *s, size_t n, uint32_t each, struct span 
 		AUTO_BUF pem = BUF_INIT(PEM_MAX);
 		struct key key;
 		char name[32];
-		CK_RV rv = keypair_make(&h->login, h->map, s->handle, &key);
+		CK_RV rv = keypair_make(&h->login, h->map, s->handle, NULL, &key);
 
 		must(rv == CKR_OK, p11rc_name(rv));
 		issue_leaf(&a, &key, t, each, constraints, &pem);

@@ -79,7 +79,7 @@ call(struct token_admin *a, enum reader which, struct fault *f)
 	unsigned sum = 0;
 
 	switch (which) {
-	case CALL_GENERATE: return token_admin_generate(a, point, f);
+	case CALL_GENERATE: return token_admin_generate(a, NULL, point, f);
 	case CALL_DESTROY: return token_admin_destroy(a, id, f);
 	case CALL_SIGN: return token_admin_sign(a, id, digest, sig, f);
 	default: return token_admin_list(a, one_key, &sum, f);

@@ -26,7 +26,8 @@ INTEGRATION_TESTS = \
 	tests/integration/test_hsm.py \
 	tests/integration/test_faults.py \
 	tests/integration/test_tokens.py \
-	tests/integration/test_kill.py
+	tests/integration/test_kill.py \
+	tests/integration/test_steps.py
 
 # A variable of its own, so that distcheck can run fewer than it ships.
 INTEGRATION_RUN = $(INTEGRATION_TESTS)
@@ -34,7 +35,7 @@ TESTS += $(INTEGRATION_RUN)
 EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/audit_check.py \
 	tests/integration/odd_parties.py \
 	tests/world/__init__.py tests/world/unixhttp.py tests/world/machine.py tests/world/demo.py \
-	tests/world/process.py tests/world/inside.py tests/world/faults.py
+	tests/world/process.py tests/world/inside.py tests/world/faults.py tests/world/steps.py
 
 # The lab, and its own tests, which come first: everything below leans on it.
 LAB_FILES = \
@@ -98,3 +99,4 @@ tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_s
 tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_hsm.log
 tests/integration/test_tokens.log: tests/integration/test_faults.log
 tests/integration/test_kill.log: tests/integration/test_tokens.log
+tests/integration/test_steps.log: tests/fault/stepfault.la tests/integration/test_kill.log

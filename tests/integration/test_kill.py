@@ -21,6 +21,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 from audit_check import stop_and_check
 from cases import Cases, equal, true
@@ -46,10 +47,17 @@ def unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def judge(passport: str) -> str:
+def leaf_of(header: dict, certs: Path | None) -> x509.Certificate:
+    """What it carries, or names, where certs is what its x5u publishes."""
+    if "x5c" in header:
+        return x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
+    return x509.load_pem_x509_certificate((certs / header["x5u"].rsplit("/", 1)[1]).read_bytes())
+
+
+def judge(passport: str, certs: Path | None = None) -> str:
     """The signature verifies under the leaf that it carries; the leaf's serial."""
     head, body, signature = passport.split(".")
-    leaf = x509.load_der_x509_certificate(base64.b64decode(json.loads(unb64(head))["x5c"][0]))
+    leaf = leaf_of(json.loads(unb64(head)), certs)
     raw = unb64(signature)
     leaf.public_key().verify(
         utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")),

@@ -14,7 +14,7 @@ enum { MAX_KEYS = 256, MAX_CONNECTIONS = 1024 };
 
 struct softkey {
 	EVP_PKEY *key;
-	uint8_t point[P256_POINT_LEN], id[KEY_ID_LEN];
+	uint8_t point[P256_POINT_LEN], id[KEY_ID_LEN], batch[FRAME_BATCH];
 };
 
 struct connection {
@@ -49,7 +49,7 @@ find(struct softadmin *s, const uint8_t id[KEY_ID_LEN])
 }
 
 static uint8_t
-generate(struct softadmin *s, struct frame *f)
+generate(struct softadmin *s, const uint8_t batch[FRAME_BATCH], struct frame *f)
 {
 	struct softkey *k = &s->key[s->keys];
 
@@ -58,6 +58,7 @@ generate(struct softadmin *s, struct frame *f)
 	k->key = pki_p256();
 	assert_int_equal(p256_point(k->key, k->point, NULL), RC_OK);
 	key_id_of_point(k->point, k->id);
+	memcpy(k->batch, batch, FRAME_BATCH);
 	s->keys++;
 	s->made++;
 	memcpy(f->key_id, k->id, KEY_ID_LEN);
@@ -127,15 +128,32 @@ list(struct softadmin *s, int fd, const struct frame *f)
 }
 
 static uint8_t
+made(struct softadmin *s, int fd, const struct frame *f)
+{
+	for (size_t i = 0; i < s->keys; i++) {
+		struct frame each = *f;
+
+		if (memcmp(s->key[i].batch, f->body, FRAME_BATCH) != 0)
+			continue;
+		each.code = FRAME_OK;
+		memcpy(each.key_id, s->key[i].id, KEY_ID_LEN);
+		(void)send(fd, &each, sizeof each, MSG_NOSIGNAL);
+	}
+	return FRAME_END;
+}
+
+static uint8_t
 generate_some(struct softadmin *s, int fd, struct frame *f)
 {
 	unsigned more = f->body[0];
+	uint8_t batch[FRAME_BATCH];
 
+	memcpy(batch, f->body + 1, sizeof batch);
 	assert_true(more < FRAME_MAX_MADE);
 	if (more > 0)
 		s->batches++;
 	for (;; more--) {
-		f->code = generate(s, f);
+		f->code = generate(s, batch, f);
 		if (f->code != FRAME_OK || more == 0)
 			return f->code;
 		(void)send(fd, f, sizeof *f, MSG_NOSIGNAL);
@@ -166,6 +184,7 @@ answer(struct softadmin *s, int fd, struct frame *f)
 	case FRAME_SIGN: return sign(s, f);
 	case FRAME_DESTROY: return destroy(s, f->key_id);
 	case FRAME_LIST: return list(s, fd, f);
+	case FRAME_MADE: return made(s, fd, f);
 	default: return FRAME_BAD_FRAME;
 	}
 }

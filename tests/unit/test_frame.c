@@ -270,7 +270,7 @@ late_answers_are_passed_over(void **state)
 	(void)state;
 	assert_int_equal(token_admin_new(&a, NULL), RC_OK);
 	thread = begin(a, &s);
-	assert_int_equal(token_admin_generate(a, point, NULL), RC_OK);
+	assert_int_equal(token_admin_generate(a, NULL, point, NULL), RC_OK);
 	assert_int_equal(point[64], 0xab);
 	pthread_join(thread, NULL);
 }
@@ -386,7 +386,7 @@ no_answer_is_a_timeout(void **state)
 	make_pair(pair);
 	token_admin_attach(a, pair[0], GENERATION);
 	assert_int_equal(frame_send(pair[1], &hello, NULL), RC_OK);
-	assert_int_equal(token_admin_generate(a, point, &f), RC_TIMEOUT);
+	assert_int_equal(token_admin_generate(a, NULL, point, &f), RC_TIMEOUT);
 	assert_string_equal(f.reason, "hsm_timeout");
 	assert_true(token_admin_ready(a)); /* slow is not gone */
 	assert_int_equal(frame_recv(pair[1], &request, NULL), RC_OK);

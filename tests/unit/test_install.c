@@ -1309,6 +1309,8 @@ an_unwritten_request_leaves_no_key(void **state)
 			failed++;
 			assert_int_equal(rc, RC_IO);
 			rc = pending_read(l.works.set->config, "acme", "main", &p, NULL);
+			(void)works_chores(&l.works, now);
+			(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
 			assert_int_equal(softadmin_keys(world.admin), rc == RC_OK);
 			assert_int_equal(unnamed(&l), 0);
 			pending_done(&p);
@@ -1390,6 +1392,112 @@ an_unwritten_account_leaves_no_key(void **state)
 		lab_close(&l);
 	}
 	assert_true(failed >= 4);
+}
+
+/* ---- keys that a crash left on their way ---- */
+
+static unsigned
+batches(void)
+{
+	unsigned n = 0;
+
+	assert_int_equal(store_each("state/front/making", count_file, &n, NULL), RC_OK);
+	return n;
+}
+
+static void
+start_again(struct lab *l)
+{
+	lab_close(l);
+	lab_open(l);
+	(void)unnamed(l); /* the admin has introduced itself */
+	(void)works_chores(&l->works, now);
+}
+
+static void
+an_unfinished_key_goes(void **state)
+{
+	uint8_t lost[P256_POINT_LEN];
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	assert_int_equal(batches(), 0);
+	assert_int_equal(softadmin_keys(world.admin), 1);
+	assert_int_equal(works_generate(&l.works, 0, lost, NULL), RC_OK); /* and a crash */
+	assert_int_equal(batches(), 1);
+	assert_int_equal(works_generate(&l.works, 0, lost, NULL), RC_OK);
+	assert_int_equal(batches(), 1); /* the same goes on */
+	softadmin_fail(world.admin, FRAME_FAILED);
+	lab_close(&l);
+	lab_open(&l);
+	(void)works_chores(&l.works, now);
+	assert_int_equal(batches(), 1); /* not now, but later */
+	assert_true(l.works.making_at_s > now && l.works.making_at_s < INT64_MAX);
+	softadmin_fail(world.admin, 0);
+	start_again(&l);
+	assert_int_equal(batches(), 0);
+	assert_int_equal(softadmin_keys(world.admin), 1);
+	assert_int_equal(l.works.making_at_s, INT64_MAX);
+	assert_string_equal(serial_of(l.works.set, l.at), "10");
+	lab_close(&l);
+}
+
+/* Which file names the key of a batch that was not finished. */
+static const struct named {
+	const char *name;
+	const char *file,
+	    *text; /* what is written; text NULL: the key's point, as an account */
+	bool stays;
+} named_rows[] = {
+	{ "an account", "state/front/accounts/lab.json", NULL, true },
+	{ "an account that cannot be read", "state/front/accounts/lab.json", "{", true },
+	{ "a request that cannot be read", "state/front/tenants/acme/main/pending.csr", "x",
+	    true },
+	{ "a chain that cannot be read", "state/front/tenants/gone/main/current.pem", "x",
+	    true },
+	{ "nothing that names a key", "state/front/tenants/gone/main/history.json", "{}",
+	    false },
+	{ "a note that is none", "state/front/making/x.json", "{}", false },
+	{ "a note of another token", "state/front/making/00112233445566778899aabbccddeeff.json",
+	    "{\"token\":\"none\"}", false },
+};
+
+static void
+an_unfinished_key_that_is_named_stays(void **state)
+{
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	for (size_t i = 0; i < ARRAY_LEN(named_rows); i++) {
+		const struct named *row = &named_rows[i];
+		uint8_t point[P256_POINT_LEN], key_id[KEY_ID_LEN];
+		struct lab l;
+
+		print_message("%s\n", row->name);
+		lab_open(&l);
+		assert_int_equal(works_generate(&l.works, 0, point, NULL), RC_OK);
+		key_id_of_point(point, key_id);
+		if (row->text != NULL)
+			assert_int_equal(
+			    store_write(row->file, span_str(row->text), 0600, NULL), RC_OK);
+		else
+			assert_int_equal(accounts_add(&l.works.accounts, l.works.set->config,
+					     "lab", point, NULL),
+			    RC_OK);
+		start_again(&l);
+		assert_int_equal(softadmin_has(world.admin, key_id), row->stays);
+		bworld_file(row->file, NULL);
+		if (row->stays && row->text == NULL) {
+			assert_int_equal(batches(), 0);
+			softadmin_drop(world.admin, key_id);
+		}
+		start_again(&l);
+		assert_int_equal(batches(), 0);
+		assert_false(softadmin_has(world.admin, key_id));
+		lab_close(&l);
+	}
 }
 
 /* What any file names is none, be its tenant configured or its certificate in force or not. */
@@ -1595,6 +1703,62 @@ install_until(struct lab *l, struct span pem, enum crash_kind kind, unsigned at)
 	return WEXITSTATUS(status) == 0;
 }
 
+/* The same of a request and its key. */
+static bool
+request_until(struct lab *l, unsigned at)
+{
+	struct fault f = { 0 };
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(CHILD_MAX_S);
+		crash_arm(CRASH_EXIT, at);
+		(void)try_request(l, &f);
+		_exit(crash_calls() >= at ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status) == 0;
+}
+
+/* Whichever call of the disk is the last: the key has a request, or goes; so do those made ahead. */
+static void
+no_crash_leaves_a_key(void **state)
+{
+	unsigned at = 0;
+	bool through = false;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	while (!through) {
+		struct pending p = { 0 };
+		struct lab l;
+		bool there;
+
+		lab_open(&l);
+		l.works.token[0].asked_at_s = now;
+		l.works.token[0].asked = at % 2 == 0 ? 5 : 0;
+		through = request_until(&l, ++at);
+		start_again(&l);
+		(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
+		assert_int_equal(batches(), 0);
+		there = pending_read(l.works.set->config, "acme", "main", &p, NULL) == RC_OK;
+		assert_true(there || !through);
+		assert_int_equal(softadmin_keys(world.admin), there + l.works.token[0].spares);
+		assert_int_equal(unnamed(&l), 0);
+		spare_drop(&l.works, 0);
+		if (there)
+			softadmin_drop(world.admin, p.facts.key_id);
+		pending_done(&p);
+		assert_int_equal(
+		    pending_remove(l.works.set->config, "acme", "main", NULL), RC_OK);
+		lab_close(&l);
+	}
+	assert_true(at > 30);
+}
+
 /* Whatever happened: one of the two is in force, published, and has its key. */
 static void
 expect_old_or_new(bool *was_old, bool *was_new)
@@ -1782,7 +1946,7 @@ take_spare(struct lab *l, int64_t at_s)
 	struct works_spare key = { .made_s = 0 };
 	struct fault f = { 0 };
 
-	if (spare_take(&l->works, 0, at_s, &key, &f) != RC_OK)
+	if (spare_take(&l->works, 0, l->at, at_s, &key, &f) != RC_OK)
 		fail_msg("%s: %s", f.reason, f.detail);
 	return key;
 }
@@ -1832,7 +1996,7 @@ many_keys_few_goes(void **state)
 	assert_true(frames <= 16);
 	assert_true(softadmin_batches(world.admin) >= 6);
 	assert_int_equal(softadmin_keys(world.admin), MANY + l.works.token[0].spares);
-	assert_int_equal(unnamed(&l), MANY); /* but not the spare ones */
+	assert_int_equal(unnamed(&l), 0); /* those that are given out are noted as retiring */
 	lab_close(&l);
 }
 
@@ -1876,7 +2040,7 @@ a_small_token(void **state)
 	(void)take_spare(&l, now);
 	key = take_spare(&l, now);
 	assert_int_equal(l.works.token[0].room, WORKS_FULL);
-	assert_int_equal(spare_take(&l.works, 0, now, &key, &f), RC_BUSY);
+	assert_int_equal(spare_take(&l.works, 0, l.at, now, &key, &f), RC_BUSY);
 	assert_string_equal(f.reason, "token_full");
 	{
 		uint8_t key_id[KEY_ID_LEN];
@@ -1906,16 +2070,25 @@ a_token_that_fills_up(void **state)
 		last = take_spare(&l, now);
 	assert_int_equal(l.works.token[0].room, WORKS_FULL);
 	assert_int_equal(l.works.token[0].spares, 0);
-	assert_int_equal(spare_take(&l.works, 0, now, &key, &f), RC_BUSY);
+	assert_int_equal(spare_take(&l.works, 0, l.at, now, &key, &f), RC_BUSY);
 	assert_string_equal(f.reason, "token_full");
 	softadmin_fail(world.admin, FRAME_REBUILD);
-	assert_int_equal(spare_take(&l.works, 0, now, &key, &f), RC_HSM);
+	assert_int_equal(spare_take(&l.works, 0, l.at, now, &key, &f), RC_HSM);
 	assert_int_equal(l.works.token[0].keys, 4); /* as last told */
 	softadmin_fail(world.admin, 0);
 	key_id_of_point(last.point, key_id);
 	assert_int_equal(works_discard(&l.works, 0, key_id, &f), RC_OK);
 	assert_int_equal(l.works.token[0].room, WORKS_ROOM);
 	lab_close(&l);
+}
+
+static void
+forget(struct lab *l, const uint8_t point[P256_POINT_LEN])
+{
+	uint8_t key_id[KEY_ID_LEN];
+
+	key_id_of_point(point, key_id);
+	retire_forget(&l->works, key_id);
 }
 
 /* Whichever call of the disk fails: every key is given out, named by a file, or gone. */
@@ -1938,9 +2111,13 @@ no_spare_key_without_a_file(void **state)
 		l.works.token[0].asked_at_s = now;
 		l.works.token[0].asked = 5;
 		crash_arm(CRASH_FAIL, ++at);
-		given = spare_take(&l.works, 0, now, &key, NULL) == RC_OK;
+		given = spare_take(&l.works, 0, l.at, now, &key, NULL) == RC_OK;
 		through = crash_calls() < at;
 		crash_arm(CRASH_NONE, 0);
+		(void)works_chores(&l.works, now);
+		if (given)
+			forget(&l, key.point);
+		(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
 		assert_int_equal(
 		    softadmin_keys(world.admin), before + given + l.works.token[0].spares);
 		if (given)
@@ -2071,8 +2248,11 @@ main(void)
 		STEP(an_unwritten_request_leaves_no_key),
 		STEP(a_key_that_could_not_be_destroyed_goes_later),
 		STEP(an_unwritten_account_leaves_no_key),
+		STEP(an_unfinished_key_goes),
+		STEP(an_unfinished_key_that_is_named_stays),
 		STEP(unnamed_keys_are_counted_and_kept),
 		STEP(abandoned_orders),
+		STEP(no_crash_leaves_a_key),
 		{ "old or new after a crash", old_or_new, open_world, close_world, &by_exit },
 		{ "old or new when the disk fails", old_or_new, open_world, close_world,
 		    &by_error },

@@ -630,6 +630,49 @@ generation_fails(void **state)
 	lab_teardown(&fixture);
 }
 
+/* Its maker ended before it had its id: the batch that it is called by finds it. */
+static void
+a_key_without_an_id_goes(void **state)
+{
+	static const uint8_t body[1 + FRAME_BATCH] = { 0, 1, 2, 3 }, other[FRAME_BATCH] = { 1 };
+	struct lab *lab = *state;
+	struct process admin;
+	struct frame answer, frame;
+	struct frame_hello hello;
+	uint8_t id[P256_ID];
+
+	process_up(&admin, lab, "admin", plain);
+	(void)made_key(&admin);
+	answer = process_ask(&admin, FRAME_GENERATE, NULL, body, sizeof body);
+	assert_int_equal(answer.code, FRAME_OK);
+	memcpy(id, answer.key_id, sizeof id);
+	lab_fault(lab, "C_SetAttributeValue crash");
+	frame = frame_make(FRAME_GENERATE, admin.generation, 99);
+	memcpy(frame.body, body, sizeof body);
+	assert_int_equal(frame_send(admin.fd, &frame, NULL), RC_OK);
+	(void)process_wait(&admin);
+	lab_fault(lab, "");
+	process_start(&admin, lab, "admin", plain);
+	assert_true(process_hello(&admin, &hello));
+	assert_int_equal(hello.keys, 2);
+	assert_int_equal(hello.refused, 1);
+	answer = process_ask(&admin, FRAME_MADE, NULL, other, sizeof other);
+	assert_int_equal(answer.code, FRAME_END);
+	assert_int_equal(process_stats(&admin).refused, 1);
+	answer = process_ask(&admin, FRAME_MADE, NULL, body + 1, FRAME_BATCH);
+	assert_int_equal(answer.code, FRAME_OK);
+	assert_memory_equal(answer.key_id, id, sizeof id);
+	assert_true(process_answer(&admin, &answer));
+	assert_int_equal(answer.code, FRAME_END);
+	assert_int_equal(process_stats(&admin).refused, 0);
+	assert_int_equal(process_stop(&admin), 0);
+	process_start(&admin, lab, "admin", plain);
+	assert_true(process_hello(&admin, &hello));
+	assert_int_equal(hello.keys, 2);
+	assert_int_equal(hello.refused, 0);
+	assert_int_equal(process_stop(&admin), 0);
+}
+
 /* ---- login ---------------------------------------------------------------------------- */
 
 static bool
@@ -752,6 +795,7 @@ main(void)
 		ROW(no_more_keys_than_allowed),
 		ROW(keys_in_one_go),
 		ROW(a_key_that_can_be_read_is_refused),
+		ROW(a_key_without_an_id_goes),
 	};
 #undef ROW
 #undef PAIR

@@ -413,12 +413,13 @@ some_at_once(struct token_admin *a)
 	unsigned made = 7, seen = 0;
 
 	assert_int_equal(
-	    token_admin_generate_some(a, 0, count_point, &seen, &made, &f), RC_BUG);
-	assert_int_equal(
-	    token_admin_generate_some(a, FRAME_MAX_MADE + 1, count_point, &seen, &made, &f),
+	    token_admin_generate_some(a, 0, NULL, count_point, &seen, &made, &f), RC_BUG);
+	assert_int_equal(token_admin_generate_some(
+			     a, FRAME_MAX_MADE + 1, NULL, count_point, &seen, &made, &f),
 	    RC_BUG);
 	assert_int_equal(made, 0);
-	assert_int_equal(token_admin_generate_some(a, 3, count_point, &seen, &made, &f), RC_OK);
+	assert_int_equal(
+	    token_admin_generate_some(a, 3, NULL, count_point, &seen, &made, &f), RC_OK);
 	assert_int_equal(made, 3);
 	assert_int_equal(seen, 3);
 	assert_int_equal(token_admin_stats(a, &stats, &f), RC_OK);
@@ -437,12 +438,12 @@ through_the_client(void **state)
 
 	assert_int_equal(token_admin_new(&a, &f), RC_OK);
 	assert_false(token_admin_ready(a));
-	assert_int_equal(token_admin_generate(a, point[0], &f), RC_HSM);
+	assert_int_equal(token_admin_generate(a, NULL, point[0], &f), RC_HSM);
 	assert_string_equal(f.reason, "hsm_unavailable");
 	process_start(&admin, *state, "admin", plain);
 	token_admin_attach(a, dup(admin.fd), admin.generation);
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(token_admin_generate(a, point[i], &f), RC_OK);
+		assert_int_equal(token_admin_generate(a, NULL, point[i], &f), RC_OK);
 		assert_int_equal(p256_key_id(point[i], id[i], &f), RC_OK);
 	}
 	assert_true(token_admin_ready(a));

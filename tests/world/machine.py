@@ -97,6 +97,7 @@ class Machine:
         self.admin_socket = str(self.run / "admin.sock")
         self.info: dict = {}
         self.bad_stops: list[str] = []
+        self.programs = BUILD  # where vesperd and the roles are
         self.module = softhsm_module()
         self.environment: list[str] = []  # of the token's processes, beside SOFTHSM2_CONF
 
@@ -278,7 +279,7 @@ class Machine:
     def start_agent(self, wait: bool = True) -> None:
         log = open(self.dir / "vesperd.log", "ab")
         self.agent = subprocess.Popen(
-            [str(BUILD / "vesperd"), "-c", str(self.config / "vesperd.conf")],
+            [str(self.programs / "vesperd"), "-c", str(self.config / "vesperd.conf")],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         if wait:
             wait_for(f"vesperd (see {self.dir}/vesperd.log)", self.live, 30,
@@ -363,6 +364,13 @@ class Machine:
         tenants: name to text, or a function of the machine that returns that; lab: what to
         change in the lab before the first order.
         """
+        tenants = self.prepare(tenants, lab, **settings)
+        self.start_agent()
+        if wait:
+            self.wait_ready(*tenants)
+
+    def prepare(self, tenants=None, lab: dict | None = None, **settings) -> dict[str, str]:
+        """All of start() that comes before vesperd; the tenants."""
         if is_root():
             make_role_users()
         self.make_token()
@@ -376,9 +384,7 @@ class Machine:
             tenants = tenants(self)
         for name, text in tenants.items():
             self.write_tenant(name, text)
-        self.start_agent()
-        if wait:
-            self.wait_ready(*tenants)
+        return tenants
 
     def bad_ends(self) -> str:
         """What the roles should not have left in the log, or nothing."""
