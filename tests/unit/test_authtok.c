@@ -241,7 +241,7 @@ text_of(const json_t *o, const char *name)
 	return json_string_value(json_object_get(o, name));
 }
 
-/* RFC 9447 s5 */
+/* RFC 9447 s5, D-28 */
 static void
 body(void **state)
 {

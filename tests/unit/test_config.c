@@ -645,7 +645,7 @@ static struct tenant_case {
 	{ "x5u port that begins like 443",
 	    TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h:4430/\""),
 	    "6: 'x5u' must use port 443 or 8443" },
-	{ "x5u user", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://u@h/\""),
+	{ "x5u user (D-61)", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://u@h/\""),
 	    "6: 'x5u' must not hold a user name" },
 	{ "x5u query", TENANT("", CREDENTIAL_HEAD, "x5u = \"https://h/?a/\""),
 	    "6: 'x5u' must not have a query" },

@@ -270,7 +270,7 @@ static struct match_case {
 	    "{" A "," TO(C) "," DIV(B) ",'opt':'eyJhIjoxfQ.e30." ZEROS "'}", "opt" },
 	{ "div-o of two", "bs", "div-o", "{" A "," TO(C) "," DIV(B) "}", "original" },
 	{ "rsp, another orig", "b", "rsp", "{'orig':{'tn':'12025550109'}," TO(B) "}", "orig" },
-	{ "rsp from elsewhere without div (RFC 9970 s5)", "b", "rsp", "{" A "," TO(C) "}",
+	{ "rsp from elsewhere without div (RFC 9970 s5, D-37)", "b", "rsp", "{" A "," TO(C) "}",
 	    "dest" },
 	{ "rsp from where the call no longer is", "bc", "rsp", "{" A "," TO(B) "}", "dest" },
 	{ "rsp from between", "bcd", "rsp", "{" A "," TO(C) "}", "dest" },

@@ -16,7 +16,7 @@ static struct renew_case {
 	uint32_t jitter_ppm;
 	int64_t at_s;
 } renew_cases[] = {
-	{ "two thirds", { 0, 90 * DAY, 0, false }, 0, 60 * DAY },
+	{ "two thirds (D-43)", { 0, 90 * DAY, 0, false }, 0, 60 * DAY },
 	{ "never later than a quarter left (D-43)", { 0, 90 * DAY, 0, false }, 999999,
 	    5831999 },
 	{ "half the jitter", { 1000, 1000 + 12 * DAY, 0, false }, 500000,

@@ -923,6 +923,60 @@ decides(void **state)
 	credset_release(set);
 }
 
+/* ---- what is conveyed ------------------------------------------------------------------------ */
+
+/* By the profile, or as the credential has it; div has always an x5u. */
+static const struct conveyed_case {
+	const char *credential;
+	enum ppt ppt;
+	bool x5u, x5c;
+} conveyed_cases[] = {
+	{ PROFILE("vesper-06") "identity_max_bytes = 8192", PPT_BASE, true, true },
+	{ PROFILE("vesper-05") "identity_max_bytes = 8192", PPT_BASE, true, true },
+	{ PROFILE("vesper-06") "identity_max_bytes = 8192", PPT_RSP, true, true },
+	{ PROFILE("vesper-06") "identity_max_bytes = 8192", PPT_DIV, true, true },
+	{ PROFILE("vesper-06") "identity_max_bytes = 8192 conveyance = \"x5c\"", PPT_BASE,
+	    false, true },
+	{ PROFILE("vesper-06") "identity_max_bytes = 8192 conveyance = \"x5c\"", PPT_DIV, false,
+	    false },
+	{ PROFILE("atis-delegate"), PPT_BASE, true, false },
+	{ PROFILE("atis-delegate") "conveyance = \"both\"", PPT_BASE, true, true },
+	{ PROVIDER(""), PPT_SHAKEN, true, false },
+	{ PROVIDER(""), PPT_BASE, false, false },
+};
+
+/* D-17, V-02, V-26, V-34: in the header that is signed. */
+static void
+conveys(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(conveyed_cases); i++) {
+		const struct conveyed_case *c = &conveyed_cases[i];
+		const struct row r = { .credential = c->credential, .odd = STAMPED };
+		struct credset *set = make_set(&r);
+		struct credset_place at = { 0 };
+		const struct credential *made;
+		json_auto_t *header = NULL;
+
+		assert_true(credset_find(set, "acme", "main", &at));
+		made = credset_credential(set, at);
+		assert_int_equal(made->state, CREDENTIAL_READY);
+		assert_int_equal(made->header[c->ppt] != NULL, c->x5u || c->x5c);
+		if (made->header[c->ppt] != NULL) {
+			AUTO_BUF text = BUF_INIT(CONF_MAX);
+
+			assert_int_equal(
+			    b64_decode(&text, B64_URL, span_str(made->header[c->ppt]), NULL),
+			    RC_OK);
+			assert_int_equal(jtext_read(buf_view(&text), &header, NULL), RC_OK);
+			assert_int_equal(json_object_get(header, "x5u") != NULL, c->x5u);
+			assert_int_equal(
+			    json_array_size(json_object_get(header, "x5c")), c->x5c ? 1 : 0);
+		}
+		credset_release(set);
+	}
+}
+
 /* ---- every key ------------------------------------------------------------------------------ */
 
 static bool
@@ -1015,10 +1069,11 @@ what_is_aside_is_a_key(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(rows) + 2];
+	static struct CMUnitTest tests[ARRAY_LEN(rows) + 3];
 	size_t n = 0;
 
 	ROWS(tests, n, rows, decides);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(conveys);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_key_has_its_rows);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_is_aside_is_a_key);
 	return cmocka_run_group_tests(tests, open_world, close_world);
