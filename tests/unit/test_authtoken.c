@@ -449,17 +449,38 @@ agents_token(void **state)
 	}
 }
 
+/* What libstirshaken's tests have as a token: neither exp nor jti nor atc. */
+static void
+token_of_libstirshaken(void **state)
+{
+	static const char text[] =
+	    "eyJhbGciOiJFUzI1NiIsImlzc3VlciI6IlNpZ25hbFdpcmUgU1RJLVBBIFRlc3Qi"
+	    "LCJ0eXAiOiJKV1QiLCJ4NXUiOiJodHRwczovL3BhLnNoYWtlbi5zaWduYWx3aXJl"
+	    "LmNsb3VkL3BhLnBlbSJ9.eyJub3RBZnRlciI6IjEgeWVhciBmcm9tIG5vdyIsIm5"
+	    "vdEJlZm9yZSI6InRvZGF5Iiwic3BjIjoiMSIsInR5cGUiOiJzcGMtdG9rZW4ifQ."
+	    "Gv8WAB2S_FhEnm_sgoaHznC1rlYXCIFz01GBXg6WbVAWFKT6f4BhskFcmTTfXaOi"
+	    "p2rr0aOHWktFH0j_4kFiPw";
+	struct authtoken *t = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(authtoken_decode(span_str(text), &t, &f), RC_INVALID);
+	assert_string_equal(f.reason, "authtoken_claim");
+	assert_null(t);
+}
+
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(decode_cases) + ARRAY_LEN(check_cases) +
-				       ARRAY_LEN(report_cases) + 2];
+				       ARRAY_LEN(report_cases) + 3];
 	size_t n = 0;
 
 	ROWS(tests, n, decode_cases, decodes);
 	ROWS(tests, n, check_cases, checks);
 	ROWS(tests, n, report_cases, reports);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(not_a_jws);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(token_of_libstirshaken);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(agents_token);
 	return cmocka_run_group_tests(tests, make_world, drop_world);
 }

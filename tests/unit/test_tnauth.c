@@ -41,6 +41,10 @@ static struct decode_case {
 	{ "bare string", "300416023931", false, "tnauth_choice", 0, 0 },
 	{ "a URL where an entry is due", "3010 160e 68747470733a2f2f612e622f6364", false,
 	    "tnauth_choice", 0, 0 },
+	{ "as libstirshaken's certificate has it: a URL",
+	    "16316361 2e7368616b656e2e7369676e616c776972652e636c6f7564 2f7374692d63612f61636d65"
+	    "2f544e417574684c697374",
+	    false, "der_tag", 0, 0 },
 	{ "spc as UTF8String", "3008a0060c0431323334", false, "der_tag", 0, 0 },
 	{ "empty spc (D-06)", "3004a0021600", false, "tnauth_spc", 0, 0 },
 	{ "spc with a control", "3006a0041602310a", false, "tnauth_spc", 0, 0 },
