@@ -3,7 +3,11 @@ libstir_la_SOURCES += \
 	stir/cert.c stir/cert.h \
 	stir/chain.c stir/chain.h \
 	stir/encompass.c stir/encompass.h \
+	stir/tlsread.c stir/tlsread.h \
+	stir/merkle.c stir/merkle.h \
+	stir/ctlogs.c stir/ctlogs.h \
 	stir/sct.c stir/sct.h \
+	stir/sth.c stir/sth.h \
 	stir/csr.c stir/csr.h \
 	stir/authtoken.c stir/authtoken.h \
 	stir/original.c stir/original.h \

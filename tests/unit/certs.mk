@@ -37,3 +37,13 @@ tests_unit_test_original_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test_verify
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c $(PKI)
 tests_unit_test_verify_LDADD = $(UNIT_LDADD)
+
+CTLAB = tests/unit/ctlab.c tests/unit/ctlab.h
+
+UNIT_TESTS += tests/unit/test_merkle
+tests_unit_test_merkle_SOURCES = tests/unit/test_merkle.c tests/unit/mutate.h tests/unit/cm.h
+tests_unit_test_merkle_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_sth
+tests_unit_test_sth_SOURCES = tests/unit/test_sth.c tests/unit/mutate.h $(CTLAB) $(PKI)
+tests_unit_test_sth_LDADD = $(UNIT_LDADD)
