@@ -386,6 +386,7 @@ config_free(struct config *c)
 	free(c->trust_anchors);
 	free(c->authority_anchors);
 	free(c->ct_logs);
+	free(c->ct_tls_ca);
 	free(c->do_not_originate);
 	free(c->original_chains);
 	free(c->tnlist_tls_ca);

@@ -604,6 +604,19 @@ read_oid(const struct section *s, const char *key, char **out, struct fault *f)
 	return RC_OK;
 }
 
+/* What is asked of logs needs to know which. */
+static enum rc
+read_logs(struct config *c, const struct section *top, struct fault *f)
+{
+	TRY(section_string(top, "ct_logs", &c->ct_logs, f));
+	TRY(section_string(top, "ct_tls_ca", &c->ct_tls_ca, f));
+	c->ct_proofs = section_bool(top, "ct_proofs");
+	if (c->ct_proofs && c->ct_logs == NULL)
+		return section_bad(
+		    top, "ct_proofs", f, "ct_proofs needs the logs: ct_logs = \"FILE\"");
+	return RC_OK;
+}
+
 static enum rc
 read_files(struct config *c, const struct section *top, struct fault *f)
 {
@@ -611,7 +624,7 @@ read_files(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_required(top, "audit_dir", &c->audit_dir, f));
 	TRY(section_required(top, "trust_anchors", &c->trust_anchors, f));
 	TRY(section_string(top, "authority_anchors", &c->authority_anchors, f));
-	TRY(section_string(top, "ct_logs", &c->ct_logs, f));
+	TRY(read_logs(c, top, f));
 	TRY(section_string(top, "rcd_tls_ca", &c->rcd_tls_ca, f));
 	TRY(section_string(top, "tnlist_tls_ca", &c->tnlist_tls_ca, f));
 	TRY(section_string(top, "original_chains", &c->original_chains, f));

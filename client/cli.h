@@ -129,8 +129,8 @@ struct vesper_client *cli_connect(const struct cli *cli, const char *path, int *
 
 typedef int command_fn(struct cli *cli, int argc, char **argv);
 
-command_fn cmd_account, cmd_bench, cmd_cert, cmd_check, cmd_commit, cmd_config, cmd_disclose,
-    cmd_doctor, cmd_hsm, cmd_inspect, cmd_key, cmd_rcd, cmd_replay, cmd_sign, cmd_status,
-    cmd_tenant, cmd_token, cmd_verify, cmd_version;
+command_fn cmd_account, cmd_bench, cmd_cert, cmd_check, cmd_commit, cmd_config, cmd_ct,
+    cmd_disclose, cmd_doctor, cmd_hsm, cmd_inspect, cmd_key, cmd_rcd, cmd_replay, cmd_sign,
+    cmd_status, cmd_tenant, cmd_token, cmd_verify, cmd_version;
 
 #endif

@@ -122,6 +122,25 @@ print_renewal(const json_t *r)
 		    "failing", attempts, refusals, since);
 }
 
+/* One line a log that has timestamped it. */
+static void
+print_logged(const json_t *list)
+{
+	const json_t *item;
+	char when[TIME_TEXT];
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		time_of(item, "since", when);
+		printf("%-12s log %.16s: %s", "logged", member_text(item, "log"),
+		    member_text(item, "state"));
+		if (json_is_integer(json_object_get(item, "index")))
+			printf(", entry %lld of %lld", member_number(item, "index"),
+			    member_number(item, "tree_size"));
+		printf("%s%s\n", when[0] == '-' ? "" : ", since ", when[0] == '-' ? "" : when);
+	}
+}
+
 static void
 print_whole(const json_t *c)
 {
@@ -144,6 +163,7 @@ print_whole(const json_t *c)
 	    (long long)json_integer_value(json_object_get(c, "numbers")));
 	printf("%-12s %s\n", "signable",
 	    json_is_true(json_object_get(c, "signable")) ? "yes" : "no");
+	print_logged(json_object_get(c, "logged"));
 	print_renewal(json_object_get(c, "renewal"));
 	print_problems(json_object_get(c, "problems"), "problem");
 	print_problems(json_object_get(c, "warnings"), "warning");

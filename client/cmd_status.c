@@ -134,15 +134,18 @@ judge_alarms(const json_t *list, struct complaints *c)
 
 	json_array_foreach (list, i, a) {
 		char by[REMAINING_TEXT];
-		bool account = member_text(a, "ca")[0] != 0;
+		const char *told = member_text(a, "ca"); /* of a CA, of a log, else of a tenant */
+
+		if (told[0] == 0)
+			told = member_text(a, "log");
 
 		c->len++;
 		if (c->quiet)
 			continue;
 		remaining(json_object_get(a, "by"), by);
 		printf("alarm      %s: %s%s%s%s%s: %s\n", member_text(a, "alarm"),
-		    account ? member_text(a, "ca") : member_text(a, "tenant"),
-		    account ? "" : "/", member_text(a, "credential"),
+		    told[0] != 0 ? told : member_text(a, "tenant"), told[0] != 0 ? "" : "/",
+		    member_text(a, "credential"),
 		    by[0] != '-' ? ", too late " : "", by[0] != '-' ? by : "",
 		    member_text(a, "detail"));
 	}

@@ -36,6 +36,8 @@ static const struct command {
 	    "	[--at TIME] FILE|-\n"
 	    "   or: vesper token push TENANT/NAME FILE|-",
 	    "authority tokens: what is wrong with one, give one to the agent" },
+	{ "ct", cmd_ct, "status",
+	    "the transparency logs, and whether they keep their promises" },
 	{ "account", cmd_account, "list\n   or: vesper account show CA",
 	    "the ACME accounts, and the fingerprints of their keys" },
 	{ "sign", cmd_sign,

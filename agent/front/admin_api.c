@@ -7,6 +7,7 @@
 #include "agent/front/jw.h"
 #include "agent/front/notice.h"
 #include "agent/front/status.h"
+#include "agent/front/transparency.h"
 #include "stir/jtext.h"
 
 enum { METRICS_MAX_CREDENTIALS = 2000 };
@@ -224,6 +225,25 @@ admin_accounts(struct api_call *call)
 	jw_close(&out, ']');
 	jw_close(&out, '}');
 	api_json(call, 200, &out);
+}
+
+void
+admin_ct(struct api_call *call)
+{
+	const struct front *fr = call->front;
+	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
+	json_auto_t *shown =
+	    transparency_show(builder_transparency(fr->builder), loop_time_s(fr->loop));
+	struct fault f = { 0 };
+
+	if (shown == NULL)
+		(void)FAULT(&f, RC_NO_MEMORY, "no_memory", "logs");
+	else
+		(void)!jtext_write(&out, shown, &f);
+	if (f.rc != RC_OK)
+		api_problem(call, &f);
+	else
+		api_json(call, 200, &out);
 }
 
 bool
@@ -508,6 +528,7 @@ answer_metrics(struct api_call *call)
 	    "End of the validity of the chain in force.");
 	put_validity(&out, fr, false);
 	notice_metrics(&out, fr);
+	transparency_metrics(builder_transparency(fr->builder), &out, loop_time_s(fr->loop));
 	put_rest(&out, fr);
 	conn_answer(call->conn, &(struct http1_answer){ .status = 200,
 				    .content_type = "text/plain; version=0.0.4",

@@ -17,6 +17,7 @@ void admin_history(struct api_call *call);
 void admin_revoke(struct api_call *call);
 void admin_account(struct api_call *call);
 void admin_accounts(struct api_call *call);
+void admin_ct(struct api_call *call);
 void admin_job(struct api_call *call);
 void admin_metrics(struct api_call *call);
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "agent/front/inclusion.h"
 #include "agent/front/life.h"
 
 enum { BUCKETS = 4096, LAPSING_PART = 5, FAILING_PART = 10 };
@@ -122,13 +123,26 @@ is_refused(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	return found(out, "what came is kept for inspection: %s", why_not(facts));
 }
 
+static bool
+is_unlogged(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	(void)now_s;
+	if (!facts->ready || facts->unlogged_since_s == 0)
+		return false;
+	return found(out,
+	    "a log that has timestamped the certificate does not prove that it has it: vesper "
+	    "cert show, vesper ct status");
+}
+
 static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct alarm *out) = {
 	[ALARM_LAPSING] = is_lapsing,
 	[ALARM_EXPIRED] = is_expired,
 	[ALARM_FAILING] = is_failing,
 	[ALARM_TOKEN] = needs_token,
 	[ALARM_REFUSED] = is_refused,
-	[ALARM_ACCOUNT] = NULL, /* alarms_account() */
+	[ALARM_UNLOGGED] = is_unlogged,
+	[ALARM_ACCOUNT] = NULL, /* these are told */
+	[ALARM_CT_LOG] = NULL,
 };
 static_assert(ARRAY_LEN(judges) == ALARM__COUNT, "a judge each");
 
@@ -137,6 +151,12 @@ alarm_judge(
     enum alarm_kind k, const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 {
 	return facts->enabled && judges[k] != NULL && judges[k](facts, now_s, out);
+}
+
+bool
+alarm_is_told(enum alarm_kind k)
+{
+	return judges[k] == NULL;
 }
 
 /* ---- those that there are ----------------------------------------------------------- */
@@ -278,6 +298,7 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 		.until_s = c->not_after_s,
 		.renew_at_s = atomic_load(&c->renew_at_s),
 		.refused_at_s = atomic_load(&c->refused_at_s),
+		.unlogged_since_s = inclusion_missing_since(c),
 		.problem = problem };
 
 	credential_problem(c, problem);
@@ -285,7 +306,7 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 	for (enum alarm_kind k = 0; k < ALARM__COUNT; k++) {
 		struct alarm is = named(k, c->tenant, c->name);
 
-		if (k != ALARM_ACCOUNT)
+		if (!alarm_is_told(k))
 			note(a, k, c->tenant, c->name,
 			    alarm_judge(k, &facts, now_s, &is) ? &is : NULL, now_s);
 	}
@@ -293,19 +314,20 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 
 /* Each beginning and each end is a line in the log: not as many as the renewer likes. */
 static bool
-may_end(const struct alarm *account, int64_t now_s)
+may_end(const struct alarm *one, int64_t now_s)
 {
-	return now_s < account->since_s || now_s - account->since_s >= ALARM_ACCOUNT_MIN_S;
+	return now_s < one->since_s || now_s - one->since_s >= ALARM_ACCOUNT_MIN_S;
 }
 
 static bool
 is_there(
     const struct alarms *a, const struct credset *set, const struct alarm *one, int64_t now_s)
 {
-	if (one->kind == ALARM_ACCOUNT)
-		return config_ca_find(set->config, one->name) != NULL &&
-		       !(one->is_well && may_end(one, now_s));
-	return one->round == a->round;
+	if (!alarm_is_told(one->kind))
+		return one->round == a->round;
+	if (one->kind == ALARM_ACCOUNT && config_ca_find(set->config, one->name) == NULL)
+		return false;
+	return !(one->is_well && may_end(one, now_s));
 }
 
 static void
@@ -354,11 +376,11 @@ alarms_look(struct alarms *a, const struct credset *set, int64_t now_s)
 	return false;
 }
 
-void
-alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s)
+static void
+told(struct alarms *a, enum alarm_kind k, const char *name, const char *problem, int64_t now_s)
 {
-	struct alarm is = named(ALARM_ACCOUNT, "", ca);
-	struct alarm *there = *place_of(a, ALARM_ACCOUNT, "", ca);
+	struct alarm is = named(k, "", name);
+	struct alarm *there = *place_of(a, k, "", is.name);
 
 	if (there != NULL)
 		there->is_well = problem == NULL;
@@ -366,7 +388,19 @@ alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t no
 		return;
 	if (problem != NULL)
 		snprintf(is.detail, sizeof is.detail, "%s", problem);
-	note(a, ALARM_ACCOUNT, "", ca, problem != NULL ? &is : NULL, now_s);
+	note(a, k, "", is.name, problem != NULL ? &is : NULL, now_s);
+}
+
+void
+alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_ACCOUNT, ca, problem, now_s);
+}
+
+void
+alarms_log(struct alarms *a, const char *log, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_CT_LOG, log, problem, now_s);
 }
 
 size_t

@@ -14,10 +14,12 @@
 #define ALARMS(X) \
 	X(LAPSING, "certificate_lapsing") /* less than a fifth of its life is left */ \
 	X(EXPIRED, "certificate_expired") \
-	X(FAILING, "renewal_failing")	  /* for good, or for longer than may be waited */ \
-	X(TOKEN, "token_needed")	  /* one that somebody has to bring */ \
-	X(REFUSED, "certificate_refused") /* what came was not put in force */ \
-	X(ACCOUNT, "ca_account")	  /* a CA whose account cannot be used */
+	X(FAILING, "renewal_failing")	      /* for good, or for longer than may be waited */ \
+	X(TOKEN, "token_needed")	      /* one that somebody has to bring */ \
+	X(REFUSED, "certificate_refused")     /* what came was not put in force */ \
+	X(UNLOGGED, "certificate_not_logged") /* a log does not have what it promised */ \
+	X(ACCOUNT, "ca_account")	      /* a CA whose account cannot be used */ \
+	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */
 
 enum alarm_kind {
 #define X(name, text) ALARM_##name,
@@ -42,12 +44,13 @@ enum {
 
 struct alarm {
 	enum alarm_kind kind;
-	char tenant[CONFIG_NAME_MAX + 1]; /* ALARM_ACCOUNT: "" */
-	char name[CONFIG_NAME_MAX + 1];	  /* of the credential; ALARM_ACCOUNT: of the CA */
+	char tenant[CONFIG_NAME_MAX + 1]; /* of those that are told: "" */
+	char name[CONFIG_NAME_MAX + 1];	  /* of the credential; of those: of the CA, the log */
 	int64_t since_s;
 	int64_t by_s; /* when it will be too late; 0: not known, or it is */
 	char detail[ALARM_DETAIL_MAX];
-	bool is_well; /* ALARM_ACCOUNT: by the last word; alarms.c's own, as is what follows */
+	bool
+	    is_well; /* one that is told: by the last word; alarms.c's own, as is what follows */
 	uint64_t round;
 	struct alarm *next;
 };
@@ -71,6 +74,12 @@ bool alarms_look(struct alarms *a, const struct credset *set, int64_t now_s);
  */
 void alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s);
 
+/* The same of a transparency log, in as much of its id as a name has room for. */
+void alarms_log(struct alarms *a, const char *log, const char *problem, int64_t now_s);
+
+/* Is it one that somebody tells, and that no look at a set finds? */
+bool alarm_is_told(enum alarm_kind k);
+
 /* How many there are of a kind, with those that found no room. */
 size_t alarms_count(const struct alarms *a, enum alarm_kind k);
 
@@ -86,6 +95,7 @@ struct alarm_facts {
 	int64_t from_s, until_s; /* of READY: validity, from the installation on */
 	int64_t renew_at_s;	 /* 0: unknown */
 	int64_t refused_at_s;
+	int64_t unlogged_since_s; /* 0: nothing that a log promised is missing */
 	struct credential_progress progress;
 	const char *problem; /* "" none */
 };

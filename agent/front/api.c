@@ -33,6 +33,7 @@ static const struct api_route routes[] = {
 	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/tenants/", "/numbers", admin_change_numbers },
 	{ API_ADMIN, HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
 	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
+	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/ct", "", admin_ct },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/events", "", admin_events },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/metrics", "", admin_metrics },
 };

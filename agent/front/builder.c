@@ -253,6 +253,12 @@ account(void *arg, json_t *word)
 	push_event(arg, &(struct builder_event){ .kind = BUILDER_ACCOUNT, .record = word });
 }
 
+static void
+alarm_word(void *arg, json_t *word)
+{
+	push_event(arg, &(struct builder_event){ .kind = BUILDER_ALARM, .record = word });
+}
+
 /* ---- the renewer ---- */
 
 static void
@@ -700,6 +706,12 @@ builder_status(struct builder *b, struct builder_status *out)
 		out->admin[i] = token_admin_ready(b->works.token[i].admin);
 }
 
+struct transparency *
+builder_transparency(const struct builder *b)
+{
+	return b->works.ct;
+}
+
 /* ---- the thread ---- */
 
 static int
@@ -827,7 +839,7 @@ builder_new(const char *config_file, struct builder **out, struct fault *f)
 		rc = FAULT(f, RC_IO, "io", "eventfd: %s", strerror(errno));
 	else
 		rc = works_init(&b->works, config_file,
-		    &(struct works_out){ b, publish, audit, account }, f);
+		    &(struct works_out){ b, publish, audit, account, alarm_word }, f);
 	if (rc != RC_OK) {
 		builder_free(b);
 		return rc;

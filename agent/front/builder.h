@@ -62,6 +62,7 @@ enum builder_event_kind {
 	 */
 	BUILDER_AUDIT,
 	BUILDER_ACCOUNT, /* record: {"ca", "problem"}: the renewer's word of an account */
+	BUILDER_ALARM,	 /* record: {"alarm", "name", "problem"}: works_out.alarm */
 };
 enum { BUILDER_CONFIRM_MS = 10000, BUILDER_MAX_JOBS = 1024 };
 struct builder_event {
@@ -101,5 +102,8 @@ struct builder_status {
 	struct fault reload_fault; /* RC_OK: good */
 };
 void builder_status(struct builder *b, struct builder_status *out);
+
+/* What is known of the logs: any thread shows it (transparency.h). */
+struct transparency *builder_transparency(const struct builder *b);
 
 #endif

@@ -6,6 +6,10 @@ libfront_la_SOURCES += \
 	agent/front/builder.c agent/front/builder.h \
 	agent/front/caurl.c agent/front/caurl.h \
 	agent/front/contents.c agent/front/contents.h \
+	agent/front/ct_ops.c agent/front/ct_ops.h \
+	agent/front/documents.c agent/front/documents.h \
+	agent/front/inclusion.c agent/front/inclusion.h \
+	agent/front/transparency.c agent/front/transparency.h \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/credset.c agent/front/credset.h \

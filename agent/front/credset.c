@@ -86,6 +86,7 @@ credential_release(struct credential *c)
 	free(c->x5u);
 	free(c->root_pem);
 	free(c->warning);
+	free(c->logged);
 	free(c->tenant);
 	free(c->name);
 	pthread_mutex_destroy(&c->problem_lock);

@@ -117,6 +117,8 @@ struct credential {
 	/* The problem of a revocation, a literal; NULL: none.  Both guarded by problem_lock. */
 	const char *revocation;
 	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
+	/* What its logs promised (inclusion.h); NULL: not asked for.  Guarded by problem_lock. */
+	struct inclusions *logged;
 };
 
 struct credential *credential_ref(struct credential *c);

@@ -449,6 +449,10 @@ take_builder_event(struct front *fr, struct builder_event *e)
 		notice_account(fr, e->record);
 		json_decref(e->record);
 		break;
+	case BUILDER_ALARM:
+		notice_word(fr, e->record);
+		json_decref(e->record);
+		break;
 	}
 }
 

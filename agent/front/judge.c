@@ -1,6 +1,7 @@
 #include "agent/front/judge.h"
 
 #include "agent/front/caurl.h"
+#include "agent/front/inclusion.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/lint.h"
 #include "agent/front/policy.h"
@@ -62,7 +63,7 @@ judge_digest(const struct judge *j, struct span pem, uint8_t out[32])
 	    p->rfc8226_strict_permitted, p->normalise_permitted, p->accept_quoted_permitted,
 	    p->assert_committed, p->commit_without_salt, cc->third_party_rcd, cc->attest_in_rsp,
 	    cc->publish_root, cc->orig_uri);
-	buf_printf(&text, "%d ", cc->rcd_without_rcdi);
+	buf_printf(&text, "%d %d ", cc->rcd_without_rcdi, j->set->config->ct_proofs);
 	if (cc->third_party_rcd)
 		buf_printf(&text, "%zu:%s ", strlen(cc->third_party_iss), cc->third_party_iss);
 	put_salts(&text, cc);
@@ -449,6 +450,7 @@ judge_into(const struct judge *j, struct span pem, struct credential *c, struct 
 	TRY(check_domain(j, c->chain->cert[0], f));
 	TRY(take_facts(j, c, f));
 	TRY(check_scts(j, c->chain->cert[0], issuer, &c->scts, f));
+	TRY(inclusion_open(j->set->config, j->set->ctlogs, issuer, c, f));
 	TRY(set_x5u(j, c, f));
 	TRY(set_root(j, c, f));
 	TRY(set_headers(c, &j->set->config->tenant[j->at.tenant], cc, f));

@@ -10,15 +10,24 @@ enum { NOTICE_METRICS_MAX = 2000 };
 
 /* ---- alarms ------------------------------------------------------------------------- */
 
+/* Whose a told one is: the label of its name. */
+static const char *
+label_of(const struct alarm *a)
+{
+	return a->kind == ALARM_CT_LOG ? "log" : "ca";
+}
+
 static void
 put_names(struct buf *out, const struct alarm *a)
 {
-	bool account = a->kind == ALARM_ACCOUNT;
+	bool told = alarm_is_told(a->kind);
 
 	jw_str(out, "alarm", alarm_name(a->kind));
-	jw_str(out, "tenant", account ? NULL : a->tenant);
-	jw_str(out, "credential", account ? NULL : a->name);
-	jw_str(out, "ca", account ? a->name : NULL);
+	jw_str(out, "tenant", told ? NULL : a->tenant);
+	jw_str(out, "credential", told ? NULL : a->name);
+	jw_str(out, "ca", a->kind == ALARM_ACCOUNT ? a->name : NULL);
+	if (a->kind == ALARM_CT_LOG)
+		jw_str(out, "log", a->name);
 	jw_int(out, "since", a->since_s);
 	if (a->by_s != 0)
 		jw_int(out, "by", a->by_s);
@@ -30,9 +39,9 @@ put_names(struct buf *out, const struct alarm *a)
 static void
 log_alarm(const struct alarm *a, const char *event, enum log_level level)
 {
-	if (a->kind == ALARM_ACCOUNT)
-		log_event(level, event, "alarm=%s ca=%s since=%" PRId64 " detail=\"%s\"",
-		    alarm_name(a->kind), a->name, a->since_s, a->detail);
+	if (alarm_is_told(a->kind))
+		log_event(level, event, "alarm=%s %s=%s since=%" PRId64 " detail=\"%s\"",
+		    alarm_name(a->kind), label_of(a), a->name, a->since_s, a->detail);
 	else
 		log_event(level, event,
 		    "alarm=%s tenant=%s credential=%s since=%" PRId64 " by=%" PRId64
@@ -89,6 +98,17 @@ notice_account(struct front *fr, const json_t *word)
 	/* One that a reload has taken away meanwhile has no account. */
 	if (ca != NULL && config_ca_find(front_set(fr)->config, ca) != NULL)
 		alarms_account(fr->alarms, ca,
+		    json_string_value(json_object_get(word, "problem")), loop_time_s(fr->loop));
+}
+
+void
+notice_word(struct front *fr, const json_t *word)
+{
+	const char *alarm = json_string_value(json_object_get(word, "alarm"));
+	const char *name = json_string_value(json_object_get(word, "name"));
+
+	if (alarm != NULL && name != NULL && strcmp(alarm, alarm_name(ALARM_CT_LOG)) == 0)
+		alarms_log(fr->alarms, name,
 		    json_string_value(json_object_get(word, "problem")), loop_time_s(fr->loop));
 }
 
@@ -183,11 +203,11 @@ put_since(void *arg, const struct alarm *a)
 	if (p->left == 0)
 		return;
 	p->left--;
-	if (a->kind == ALARM_ACCOUNT)
+	if (alarm_is_told(a->kind))
 		buf_printf(p->out,
-		    "vesper_alarm_since_timestamp_seconds{alarm=\"%s\",ca=\"%s\"} %" PRId64
+		    "vesper_alarm_since_timestamp_seconds{alarm=\"%s\",%s=\"%s\"} %" PRId64
 		    "\n",
-		    alarm_name(a->kind), a->name, a->since_s);
+		    alarm_name(a->kind), label_of(a), a->name, a->since_s);
 	else
 		buf_printf(p->out,
 		    "vesper_alarm_since_timestamp_seconds{alarm=\"%s\",tenant=\"%s\","

@@ -20,6 +20,9 @@ void notice_line(struct front *fr, const char *event, const char *tenant, const 
 /* {"ca", "problem"}: the renewer's word about an account; problem null: it is well. */
 void notice_account(struct front *fr, const json_t *word);
 
+/* {"alarm", "name", "problem"}: the builder's word of a log; problem null: it is well. */
+void notice_word(struct front *fr, const json_t *word);
+
 /* GET /v1/events?after=N */
 void admin_events(struct api_call *call);
 

@@ -1,6 +1,7 @@
 #include "agent/front/ops.h"
 
 #include "agent/front/acme_ops.h"
+#include "agent/front/documents.h"
 #include "agent/front/observe.h"
 #include "agent/front/plan.h"
 #include "agent/front/tnlist_ops.h"
@@ -52,6 +53,10 @@ static const struct op ops[] = {
 	{ "lists", lists_op, { { NULL, 0 } } },
 	{ "list", list_op, { TENANT, NAME, URL, { "total", NUMBER }, { "offset", NUMBER },
 	    { "data", TEXT | NUL }, { "fresh_s", NUMBER | NUL }, { "problem", TEXT | NUL } } },
+	{ "documents", documents_op, { { NULL, 0 } } },
+	{ "document", document_op, { { "document", NUMBER }, { "status", NUMBER | NUL },
+	    { "total", NUMBER }, { "offset", NUMBER }, { "data", TEXT | NUL },
+	    { "problem", TEXT | NUL } } },
 	{ "account", account_op, { CA } },
 	{ "new-account", new_account_op, { CA, NONCE, URL, { "eab", OBJECT | NUL },
 	    { "only_existing", BOOLEAN } } },

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/front/fresh.h"
+#include "agent/front/inclusion.h"
 #include "agent/front/jw.h"
 #include "agent/front/life.h"
 #include "agent/front/notice.h"
@@ -303,6 +304,31 @@ put_tnlist(struct buf *out, const struct credential *c)
 	jw_close(out, '}');
 }
 
+/* V-43: what the logs of its timestamps have proven to have. */
+static void
+put_logged(struct buf *out, const struct shown *s)
+{
+	struct inclusion item[SCT_MAX_LIST];
+	size_t n = inclusion_copy(s->credential, item);
+
+	if (!front_set(s->front)->config->ct_proofs)
+		return;
+	jw_open(out, "logged", '[');
+	for (size_t i = 0; i < n; i++) {
+		jw_open(out, NULL, '{');
+		jw_hex(out, "log", span_of(item[i].promise.log_id, CTLOG_ID_LEN));
+		jw_int(out, "promised_at", item[i].promise.time_ms / 1000);
+		jw_str(out, "state", inclusion_state_name(item[i].state));
+		put_since(out, "since", item[i].at_s);
+		if (item[i].state == INCLUSION_PROVEN) {
+			jw_uint(out, "index", item[i].index);
+			jw_uint(out, "tree_size", item[i].size);
+		}
+		jw_close(out, '}');
+	}
+	jw_close(out, ']');
+}
+
 static void
 put_credential(struct buf *out, const struct shown *s)
 {
@@ -326,6 +352,7 @@ put_credential(struct buf *out, const struct shown *s)
 	put_chain(out, c);
 	put_originators(out, c);
 	put_tnlist(out, c);
+	put_logged(out, s);
 	if (s->config->salts.text != NULL)
 		jw_uint(out, "salts", salts_len(c->salts));
 	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);

@@ -1,6 +1,7 @@
 #include "agent/front/works.h"
 
 #include "agent/front/abandoned.h"
+#include "agent/front/ct_ops.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/making.h"
@@ -9,6 +10,7 @@
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
 #include "agent/front/spare.h"
+#include "agent/front/transparency.h"
 #include "agent/front/unnamed.h"
 #include "agent/front/used.h"
 #include "agent/log.h"
@@ -56,6 +58,10 @@ works_init(
 	w->config_file = strdup(config_file);
 	if (w->config_file == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
+	w->documents = calloc(1, sizeof *w->documents);
+	if (w->documents == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
+	TRY(transparency_new(&w->ct, f));
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
 		TRY(token_admin_new(&w->token[i].admin, f));
 	return RC_OK;
@@ -74,6 +80,10 @@ works_done(struct works *w)
 	allow_done(&w->allow);
 	free(w->revoked.item);
 	buf_free(&w->list.octets);
+	if (w->documents != NULL)
+		buf_free(&w->documents->octets);
+	free(w->documents);
+	transparency_free(w->ct);
 	credset_release(w->set);
 	free(w->config_file);
 	*w = (struct works){ 0 };
@@ -388,12 +398,22 @@ works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
 		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
-		w->making_at_s };
+		w->making_at_s, w->ct_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
 		at_s = due[i] < at_s ? due[i] : at_s;
 	return at_s;
+}
+
+static void
+look_at_logs(struct works *w, int64_t now_s)
+{
+	struct fault why = { 0 };
+
+	if (ct_look(w, now_s, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "ct_log", &why);
+	w->ct_at_s = now_s + CT_LOOK_S;
 }
 
 int64_t
@@ -421,6 +441,8 @@ works_chores(struct works *w, int64_t now_s)
 	}
 	if (w->abandoned_at_s <= now_s)
 		w->abandoned_at_s = abandoned_look(w, now_s);
+	if (w->ct_at_s <= now_s)
+		look_at_logs(w, now_s);
 	if (w->unnamed_at_s <= now_s)
 		w->unnamed_at_s = unnamed_look(w, now_s);
 	if (w->used_at_s <= now_s) {

@@ -65,6 +65,8 @@ struct works_out {
 	void (*audit)(void *arg, json_t *record); /* takes the reference */
 	/* {"ca", "problem"}, for the alarms; takes the reference.  NULL: nobody listens. */
 	void (*account)(void *arg, json_t *word);
+	/* {"alarm", "name", "problem"}: begins, or with null ends; the same way. */
+	void (*alarm)(void *arg, json_t *word);
 };
 
 /* A TNAuthList by reference whose parts are coming in (tnlist_ops.c). */
@@ -90,6 +92,8 @@ struct works {
 	struct works_token token[CONFIG_MAX_TOKENS];
 	struct works_out out;
 	struct works_list list;
+	struct documents *documents; /* documents.h */
+	struct transparency *ct;     /* shared with the loop; transparency.h */
 	struct allow allow;
 	struct works_revoked revoked;
 	int64_t revoke_at_s;	/* when revocations have something due */
@@ -102,6 +106,7 @@ struct works {
 	int64_t renumber_at_s;	/* when the next window of added numbers closes */
 	int64_t abandoned_at_s; /* when abandoned orders are looked for */
 	int64_t making_at_s;	/* when unfinished batches of keys are (making.h) */
+	int64_t ct_at_s;	/* when the alarms of logs are looked at */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,

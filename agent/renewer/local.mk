@@ -9,6 +9,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/ask.c agent/renewer/ask.h \
 	agent/renewer/authtok.c agent/renewer/authtok.h \
 	agent/renewer/choose.c \
+	agent/renewer/documents.c agent/renewer/documents.h \
 	agent/renewer/domain.c agent/renewer/domain.h \
 	agent/renewer/eab.c agent/renewer/eab.h \
 	agent/renewer/cleanups.c agent/renewer/cleanups.h \

@@ -15,6 +15,7 @@
 
 #include "agent/log.h"
 #include "agent/renewer/ask.h"
+#include "agent/renewer/documents.h"
 #include "agent/renewer/httpc.h"
 #include "agent/renewer/lists.h"
 #include "agent/renewer/observe.h"
@@ -36,6 +37,7 @@ struct renewer {
 	struct renew *renew;
 	struct observe *observe;
 	struct lists *lists;
+	struct documents *documents;
 	struct runner *runner;
 	struct io io;
 	bool stopping;
@@ -112,7 +114,8 @@ reload(struct renewer *r)
 	}
 	/* The URLs first: renew_reload() takes the tree over. */
 	if (observe_adopt(r->observe, config, &f) != RC_OK ||
-	    lists_adopt(r->lists, config, &f) != RC_OK)
+	    lists_adopt(r->lists, config, &f) != RC_OK ||
+	    documents_adopt(r->documents, config, &f) != RC_OK)
 		log_fault(LEVEL_ERR, "reload_failed", &f);
 	if (renew_reload(r->renew, config, &f) != RC_OK)
 		log_fault(LEVEL_ERR, "reload_failed", &f);
@@ -169,7 +172,9 @@ start(struct renewer *r, const struct options *o, struct fault *f)
 	if (observe_new(&r->io, &r->observe, f) != RC_OK ||
 	    observe_adopt(r->observe, config, f) != RC_OK ||
 	    lists_new(&r->io, &r->lists, f) != RC_OK ||
-	    lists_adopt(r->lists, config, f) != RC_OK) {
+	    lists_adopt(r->lists, config, f) != RC_OK ||
+	    documents_new(&r->io, &r->documents, f) != RC_OK ||
+	    documents_adopt(r->documents, config, f) != RC_OK) {
 		config_free(config);
 		return f->rc;
 	}
@@ -186,12 +191,15 @@ stop(struct renewer *r)
 		observe_stop(r->observe);
 	if (r->lists != NULL)
 		lists_stop(r->lists);
+	if (r->documents != NULL)
+		documents_stop(r->documents);
 	ask_free(r->ask);
 	httpc_free(r->http);
 	runner_free(r->runner);
 	renew_free(r->renew);
 	observe_free(r->observe);
 	lists_free(r->lists);
+	documents_free(r->documents);
 	store_free(r->store);
 }
 
@@ -237,6 +245,7 @@ loop(struct renewer *r, struct fault *f)
 
 		wait_ms = sooner(wait_ms, observe_run(r->observe));
 		wait_ms = sooner(wait_ms, lists_run(r->lists));
+		wait_ms = sooner(wait_ms, documents_run(r->documents));
 
 		/* What was just asked goes out before the wait. */
 		TRY(ask_run(r->ask, wall_ms(NULL), f));

@@ -20,6 +20,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_enrol.py \
 	tests/integration/test_pebble.py \
 	tests/integration/test_renewal.py \
+	tests/integration/test_transparency.py \
 	tests/integration/test_porting.py \
 	tests/integration/test_refused.py \
 	tests/integration/test_softokn.py \
@@ -92,7 +93,8 @@ tests/integration/test_audit.log: tests/integration/test_replay.log
 tests/integration/test_enrol.log: tests/integration/test_audit.log
 tests/integration/test_pebble.log: tests/integration/test_enrol.log
 tests/integration/test_renewal.log: tests/integration/test_pebble.log
-tests/integration/test_porting.log: tests/integration/test_renewal.log
+tests/integration/test_transparency.log: tests/integration/test_renewal.log
+tests/integration/test_porting.log: tests/integration/test_transparency.log
 tests/integration/test_refused.log: tests/integration/test_porting.log
 tests/integration/test_softokn.log: tests/integration/test_refused.log
 tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_softokn.log

@@ -85,3 +85,7 @@ UNIT_TESTS += tests/unit/test_numbers
 tests_unit_test_numbers_SOURCES = tests/unit/test_numbers.c $(BWORLD) $(CRASH)
 tests_unit_test_numbers_LDADD = $(BUILDER_LDADD)
 tests_unit_test_numbers_LDFLAGS = $(CRASH_WRAP)
+
+UNIT_TESTS += tests/unit/test_ct_ops
+tests_unit_test_ct_ops_SOURCES = tests/unit/test_ct_ops.c $(CTLAB) $(BWORLD)
+tests_unit_test_ct_ops_LDADD = $(BUILDER_LDADD)

@@ -46,6 +46,16 @@ bworld_file(const char *path, const char *text)
 }
 
 void
+bworld_main(const char *more)
+{
+	AUTO_BUF text = BUF_INIT(65536);
+
+	buf_str(&text, more);
+	buf_str(&text, main_conf);
+	bworld_file("vesperd.conf", buf_text(&text));
+}
+
+void
 bworld_tenant(const char *name, const char *inside)
 {
 	AUTO_BUF text = BUF_INIT(1 << 20);
@@ -119,6 +129,14 @@ account(void *arg, json_t *word)
 	assert_int_equal(json_array_append_new(w->accounts, word), 0);
 }
 
+static void
+alarm_word(void *arg, json_t *word)
+{
+	struct bworld *w = arg;
+
+	assert_int_equal(json_array_append_new(w->alarms, word), 0);
+}
+
 void
 bworld_open(struct bworld *w)
 {
@@ -138,10 +156,11 @@ bworld_open(struct bworld *w)
 	write_logs(w);
 	assert_int_equal(mkdir("tenants.d", 0700), 0);
 	assert_int_equal(mkdir("www", 0755), 0);
-	bworld_file("vesperd.conf", main_conf);
+	bworld_main("");
 	w->admin = softadmin_new();
 	w->audit = json_array();
 	w->accounts = json_array();
+	w->alarms = json_array();
 }
 
 void
@@ -150,6 +169,7 @@ bworld_close(struct bworld *w)
 	softadmin_free(w->admin);
 	json_decref(w->audit);
 	json_decref(w->accounts);
+	json_decref(w->alarms);
 	X509_free(w->root);
 	X509_free(w->other_root);
 	EVP_PKEY_free(w->root_key);
@@ -163,7 +183,7 @@ void
 bworld_works(struct bworld *w, struct works *works, int64_t now_s)
 {
 	struct fault f = { 0 };
-	struct works_out out = { w, publish, audit, account };
+	struct works_out out = { w, publish, audit, account, alarm_word };
 
 	if (works_init(works, "vesperd.conf", &out, &f) != RC_OK ||
 	    works_load(works, now_s, &f) != RC_OK)

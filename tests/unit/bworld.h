@@ -20,7 +20,7 @@ struct bworld {
 	enum rc publish_rc;
 	enum rc learn_rc; /* of a set that waits for keys */
 	unsigned published, waited;
-	json_t *audit, *accounts; /* arrays */
+	json_t *audit, *accounts, *alarms; /* arrays */
 };
 
 void bworld_open(struct bworld *w);
@@ -28,6 +28,7 @@ void bworld_close(struct bworld *w);
 
 /* tenants.d/NAME.conf: inside is the text in the tenant section; NULL removes the file. */
 void bworld_tenant(const char *name, const char *inside);
+void bworld_main(const char *more);		      /* vesperd.conf, with lines before it */
 void bworld_file(const char *path, const char *text); /* NULL removes it */
 /* A delegate's credential section "main" with one further line. */
 #define BWORLD_DELEGATE(profile, more) \

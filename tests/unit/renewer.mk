@@ -47,6 +47,10 @@ UNIT_TESTS += tests/unit/test_lists
 tests_unit_test_lists_SOURCES = tests/unit/test_lists.c tests/unit/mutate.h
 tests_unit_test_lists_LDADD = $(RENEWER_LDADD)
 
+UNIT_TESTS += tests/unit/test_documents
+tests_unit_test_documents_SOURCES = tests/unit/test_documents.c tests/unit/mutate.h
+tests_unit_test_documents_LDADD = $(RENEWER_LDADD)
+
 UNIT_TESTS += tests/unit/test_runner
 tests_unit_test_runner_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 tests_unit_test_runner_SOURCES = tests/unit/test_runner.c tests/unit/cm.h tests/unit/rows.h

@@ -66,6 +66,10 @@ static struct judge_case {
 	{ "nothing was refused", ALARM_REFUSED, { READY(0, DAY) }, false },
 	{ "one was refused", ALARM_REFUSED, { READY(0, DAY), .refused_at_s = NOW - 5 }, true },
 	{ "refused, and none is in force", ALARM_REFUSED, { .enabled = true, .refused_at_s = 1 }, true },
+	{ "every log has proven it", ALARM_UNLOGGED, { READY(0, DAY) }, false },
+	{ "a log does not prove it (V-43)", ALARM_UNLOGGED, { READY(0, DAY), .unlogged_since_s = 1 }, true },
+	{ "not proven, and not in force", ALARM_UNLOGGED, { .enabled = true, .unlogged_since_s = 1 }, false },
+	{ "logs are told, not judged", ALARM_CT_LOG, { READY(DAY + 1, DAY), .unlogged_since_s = 1 }, false },
 	{ "accounts are told, not judged", ALARM_ACCOUNT, { READY(DAY + 1, DAY), FAILS(0, 9) }, false },
 	/* clang-format on */
 };
@@ -287,6 +291,33 @@ accounts_are_told(void **state)
 	alarms_free(a);
 }
 
+/* A log is another one than a CA of that name, and no configuration has to know it. */
+static void
+logs_that_are_told(void **state)
+{
+	struct bworld world;
+	struct works w;
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+
+	(void)state;
+	bworld_open(&world);
+	put_tenants(1);
+	bworld_works(&world, &w, NOW);
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	alarms_log(a, "00ff", "it has become smaller", NOW);
+	alarms_account(a, "00ff", NULL, NOW + ALARM_ACCOUNT_MIN_S);
+	look_all(a, w.set, NOW + 2 * ALARM_ACCOUNT_MIN_S);
+	assert_int_equal(h.begins * 10 + h.ends, 10);
+	assert_int_equal(alarms_count(a, ALARM_CT_LOG), 1);
+	assert_string_equal(h.last.detail, "it has become smaller");
+	alarms_log(a, "00ff", NULL, NOW + 2 * ALARM_ACCOUNT_MIN_S);
+	assert_int_equal(h.begins * 10 + h.ends, 11);
+	alarms_free(a);
+	works_done(&w);
+	bworld_close(&world);
+}
+
 /* However fast the word changes, it begins once and ends once in a minute. */
 static void
 words_that_change_fast(void **state)
@@ -407,7 +438,7 @@ events_by_number(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(cases) + 7];
+	struct CMUnitTest tests[ARRAY_LEN(cases) + 8];
 	size_t n = 0;
 
 	ROWS(tests, n, cases, judged);
@@ -415,6 +446,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(numbers_do_not_start_a_round);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_round_that_begins_anew);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(accounts_are_told);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(logs_that_are_told);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(words_that_change_fast);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_is_a_most);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(events_by_number);

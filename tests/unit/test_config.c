@@ -880,6 +880,28 @@ ca_by_hand(void **state)
 	assert_null(config_ca_find(c, "desk")->directory);
 }
 
+/* What logs are asked needs to know them (V-43). */
+static void
+proofs_need_logs(void **state)
+{
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("tenants.d/acme.conf", TENANT("", CREDENTIAL_HEAD, X5U));
+	put("vesperd.conf", "trust_anchors = \"a.pem\" authority_anchors = \"b.pem\"\n"
+			    "ct_proofs = yes\n" MAIN_PARTS);
+	assert_int_equal(read_config(&c, &f), RC_INVALID);
+	assert_string_equal(
+	    f.detail, "vesperd.conf:2: ct_proofs needs the logs: ct_logs = \"FILE\"");
+	put("vesperd.conf", "ct_proofs = yes ct_tls_ca = \"tls.pem\"\n" MAIN_REST);
+	f = (struct fault){ 0 };
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	assert_true(c->ct_proofs);
+	assert_string_equal(c->ct_tls_ca, "tls.pem");
+}
+
 /* A delegate's proof is judged by SCTs, or by name without (V-11). */
 static void
 proof_needs_logs(void **state)
@@ -1392,7 +1414,7 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
-				       ARRAY_LEN(tokens_cases) + 18];
+				       ARRAY_LEN(tokens_cases) + 19];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1406,6 +1428,7 @@ main(void)
 			.initial_state = &tenant_cases[i] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_needs_authority_anchors);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_by_hand);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proofs_need_logs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proof_needs_logs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(eab_key_is_a_key);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);

@@ -28,7 +28,13 @@ MAX_ENTRIES = 256
 
 WRONG_SCTS = frozenset({"unknown-log", "future-timestamp", "bad-signature"})
 
-WRONGS = {"add-pre-chain": WRONG_SCTS}
+WRONG_HEADS = frozenset({"other-key", "other-root", "shrunk", "stale", "future"})
+WRONG_PROOFS = frozenset({"other-path", "too-long"})
+WRONG_ENTRIES = frozenset({"other-leaf", "cut-leaf", "too-many"})
+
+WRONGS = {"add-pre-chain": WRONG_SCTS, "get-sth": WRONG_HEADS,
+          "get-sth-consistency": WRONG_PROOFS, "get-proof-by-hash": WRONG_PROOFS,
+          "get-entries": WRONG_ENTRIES}
 
 
 def _b64(data: bytes) -> str:
@@ -129,12 +135,21 @@ class Log:
 
     # -- the read side ---------------------------------------------------
 
+    def _wrongs(self, endpoint: str) -> frozenset[str]:
+        return self._faults.wrongs(endpoint, f"/{self.name}/", WRONGS[endpoint])
+
     def sth(self, _: dict[str, Any]) -> dict:
+        wrongs = self._wrongs("get-sth")
         with self._lock:
-            size, root = len(self._tree), self._tree.root()
+            size = len(self._tree) - ("shrunk" in wrongs)
+            root = self._tree.root(size)
+        if "other-root" in wrongs:
+            root = hashlib.sha256(root).digest()
         now = int(time.time() * 1000)
-        signature = self.key.sign(sct.tree_head(now, size, root),
-                                   ec.ECDSA(hashes.SHA256()))
+        now += {"stale": -86400_000, "future": 86400_000}.get(
+            next(iter(wrongs & {"stale", "future"}), ""), 0)
+        key = self._foreign if "other-key" in wrongs else self.key
+        signature = key.sign(sct.tree_head(now, size, root), ec.ECDSA(hashes.SHA256()))
         return {"tree_size": size, "timestamp": now,
                 "sha256_root_hash": _b64(root),
                 "tree_head_signature": _b64(
@@ -145,8 +160,16 @@ class Log:
         with self._lock:
             if not first <= second <= len(self._tree):
                 raise web.Problem(400, "malformed", "no such tree sizes")
-            return {"consistency": [_b64(n) for n in
-                                    self._tree.consistency(first, second)]}
+            path = self._tree.consistency(first, second)
+        return {"consistency": self._path("get-sth-consistency", path)}
+
+    def _path(self, endpoint: str, path: list[bytes]) -> list[str]:
+        wrongs = self._wrongs(endpoint)
+        if "other-path" in wrongs:
+            path = [hashlib.sha256(n).digest() for n in path]
+        if "too-long" in wrongs:
+            path = [*path, hashlib.sha256(b"one more").digest()]
+        return [_b64(n) for n in path]
 
     def proof(self, query: dict[str, list[str]]) -> dict:
         size = _number(query, "tree_size")
@@ -161,8 +184,8 @@ class Log:
                 raise web.Problem(404, "malformed", "no such entry")
             if size > len(self._tree):
                 raise web.Problem(400, "malformed", "no such tree size")
-            return {"leaf_index": index, "audit_path": [
-                _b64(n) for n in self._tree.inclusion(index, size)]}
+            path = self._tree.inclusion(index, size)
+        return {"leaf_index": index, "audit_path": self._path("get-proof-by-hash", path)}
 
     def entries(self, query: dict[str, list[str]]) -> dict:
         start, end = _number(query, "start"), _number(query, "end")
@@ -170,10 +193,16 @@ class Log:
             if start > end or start >= len(self._leaves):
                 raise web.Problem(400, "malformed", "no such entries")
             end = min(end, len(self._leaves) - 1, start + MAX_ENTRIES - 1)
-            return {"entries": [
-                {"leaf_input": _b64(self._leaves[i]),
-                 "extra_data": _b64(self._extra[i])}
-                for i in range(start, end + 1)]}
+            rows = [(self._leaves[i], self._extra[i]) for i in range(start, end + 1)]
+        wrongs = self._wrongs("get-entries")
+        if "other-leaf" in wrongs:  # dated otherwise
+            rows = [(leaf[:9] + bytes([leaf[9] ^ 1]) + leaf[10:], more) for leaf, more in rows]
+        if "cut-leaf" in wrongs:
+            rows = [(leaf[:-1], more) for leaf, more in rows]
+        if "too-many" in wrongs:
+            rows = [*rows, *rows, *rows]
+        return {"entries": [{"leaf_input": _b64(leaf), "extra_data": _b64(more)}
+                            for leaf, more in rows]}
 
     def entry_and_proof(self, query: dict[str, list[str]]) -> dict:
         index, size = _number(query, "leaf_index"), _number(query, "tree_size")

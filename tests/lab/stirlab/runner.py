@@ -22,7 +22,6 @@ ENDPOINTS: dict[str, frozenset[str]] = {
         "revoke-cert", "renewal-info", "certificate")},
     **authority.WRONGS, **ctlog.WRONGS,
     **{name: frozenset() for name in (
-        "get-sth", "get-sth-consistency", "get-proof-by-hash", "get-entries",
         "get-entry-and-proof", "get-roots", "registry", "tokens",
         "repository")}}
 ENDPOINTS["order"] = ENDPOINTS["order"] | orders.WRONG_ORDERS

@@ -1,0 +1,243 @@
+#include "agent/renewer/documents.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/log.h"
+#include "stir/b64.h"
+
+struct wanted {
+	int64_t id;
+	size_t max;
+	char url[HTTP_URL_MAX + 1];
+};
+
+struct documents {
+	const struct io *io;
+	char *tls_ca;
+	int64_t ask_ms; /* when to ask again what is due */
+	bool wanted;	/* the configuration has something to be fetched */
+	bool busy;	/* a question, a transfer or an upload is under way */
+	bool stopped;
+	struct wanted item[DOCUMENTS_MAX];
+	size_t len, at;
+	struct buf body; /* of item[at], as far as it is not told yet */
+	size_t told;
+};
+
+enum rc
+documents_new(const struct io *io, struct documents **out, struct fault *f)
+{
+	struct documents *d = calloc(1, sizeof *d);
+
+	if (d == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "documents");
+	d->io = io;
+	*out = d;
+	return RC_OK;
+}
+
+void
+documents_free(struct documents *d)
+{
+	if (d == NULL)
+		return;
+	buf_free(&d->body);
+	free(d->tls_ca);
+	free(d);
+}
+
+void
+documents_stop(struct documents *d)
+{
+	d->stopped = true;
+}
+
+enum rc
+documents_adopt(struct documents *d, const struct config *c, struct fault *f)
+{
+	char *tls_ca = c->ct_tls_ca != NULL ? strdup(c->ct_tls_ca) : NULL;
+
+	if (c->ct_tls_ca != NULL && tls_ca == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "documents");
+	free(d->tls_ca);
+	d->tls_ca = tls_ca;
+	d->wanted = c->ct_proofs;
+	return RC_OK;
+}
+
+/* The next one, or the next question: soon, where one document leads to another. */
+static void
+next(struct documents *d)
+{
+	buf_free(&d->body);
+	d->at++;
+	d->busy = false;
+	if (d->at >= d->len)
+		d->ask_ms = d->io->now_ms(d->io->ctx) + DOCUMENTS_NEXT_MS;
+}
+
+/* ---- telling the front ---- */
+
+static void tell_part(struct documents *d);
+
+static void
+told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct documents *d = arg;
+
+	(void)answer;
+	if (rc != RC_OK && !d->stopped)
+		log_fault(LEVEL_WARNING, "document_refused", f);
+	if (rc != RC_OK || d->stopped || d->told >= d->body.len)
+		next(d);
+	else
+		tell_part(d);
+}
+
+static void
+tell(struct documents *d, json_t *message)
+{
+	json_auto_t *mine = message;
+	struct fault f = { 0 };
+
+	if (mine == NULL || d->io->ask(d->io->ctx, mine, told, d, &f) != RC_OK)
+		next(d); /* the front hands it out again */
+}
+
+static void
+tell_problem(struct documents *d, long status, const char *problem)
+{
+	buf_free(&d->body);
+	d->told = 0;
+	tell(d, json_pack("{s:s, s:I, s:I, s:i, s:i, s:n, s:s}", "op", "document", "document",
+		    (json_int_t)d->item[d->at].id, "status", (json_int_t)status, "total", 0,
+		    "offset", 0, "data", "problem", problem));
+}
+
+static void
+tell_part(struct documents *d)
+{
+	AUTO_BUF text = BUF_INIT(2 * DOCUMENTS_PART);
+	size_t len = d->body.len - d->told, offset = d->told;
+
+	len = len < DOCUMENTS_PART ? len : DOCUMENTS_PART;
+	b64_encode(&text, B64_URL, span_of(d->body.ptr + offset, len));
+	d->told += len;
+	tell(d,
+	    json_pack("{s:s, s:I, s:i, s:I, s:I, s:s, s:n}", "op", "document", "document",
+		(json_int_t)d->item[d->at].id, "status", 200, "total", (json_int_t)d->body.len,
+		"offset", (json_int_t)offset, "data", buf_text(&text), "problem"));
+}
+
+/* ---- fetching ---- */
+
+static void
+found(struct documents *d, const struct http_answer *a)
+{
+	char problem[128] = "";
+
+	if (a->status != 200)
+		snprintf(problem, sizeof problem, "HTTP status %ld", a->status);
+	else if (a->body.len == 0)
+		snprintf(problem, sizeof problem, "an empty answer");
+	buf_free(&d->body);
+	d->body = BUF_INIT(DOCUMENTS_BODY_MAX);
+	buf_span(&d->body, buf_view(&a->body));
+	d->told = 0;
+	if (problem[0] == '\0' && buf_check(&d->body, NULL) != RC_OK)
+		snprintf(problem, sizeof problem, "no memory for the document");
+	if (problem[0] != '\0')
+		tell_problem(d, a->status, problem);
+	else
+		tell_part(d);
+}
+
+static void
+fetched(void *arg, enum rc rc, const struct http_answer *answer, const struct fault *f)
+{
+	struct documents *d = arg;
+
+	if (d->stopped)
+		next(d);
+	else if (rc != RC_OK)
+		tell_problem(d, 0, f->detail);
+	else
+		found(d, answer);
+}
+
+static void
+fetch(struct documents *d)
+{
+	struct http_request r = { .method = HTTP_GET,
+		.url = d->item[d->at].url,
+		.tls_ca = d->tls_ca,
+		.accept = "application/json",
+		.body_max = d->item[d->at].max };
+	struct fault f = { 0 };
+
+	d->busy = true;
+	if (d->io->http(d->io->ctx, &r, fetched, d, &f) != RC_OK)
+		tell_problem(d, 0, f.detail);
+}
+
+/* ---- what is due ---- */
+
+static bool
+take(struct wanted *w, const json_t *row)
+{
+	const char *url = json_string_value(json_object_get(row, "url"));
+	json_int_t max = json_integer_value(json_object_get(row, "max"));
+
+	w->id = json_integer_value(json_object_get(row, "document"));
+	w->max = (size_t)max;
+	return url != NULL && max > 0 && max <= DOCUMENTS_BODY_MAX &&
+	       (size_t)snprintf(w->url, sizeof w->url, "%s", url) < sizeof w->url;
+}
+
+static void
+answered(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
+{
+	struct documents *d = arg;
+	const json_t *list = json_object_get(answer, "documents");
+
+	(void)f;
+	d->busy = false;
+	d->len = d->at = 0;
+	if (rc != RC_OK || d->stopped)
+		return;
+	for (size_t i = 0; i < json_array_size(list) && d->len < DOCUMENTS_MAX; i++) {
+		if (take(&d->item[d->len], json_array_get(list, i)))
+			d->len++;
+	}
+}
+
+static void
+ask(struct documents *d, int64_t now_ms)
+{
+	json_auto_t *message = json_pack("{s:s}", "op", "documents");
+	struct fault f = { 0 };
+
+	d->ask_ms = now_ms + DOCUMENTS_ASK_MS;
+	d->busy = true;
+	if (message == NULL || d->io->ask(d->io->ctx, message, answered, d, &f) != RC_OK)
+		d->busy = false;
+}
+
+int
+documents_run(struct documents *d)
+{
+	int64_t now_ms = d->io->now_ms(d->io->ctx);
+
+	/* A clock that was set back must not put a look off for long. */
+	if (d->ask_ms > now_ms + DOCUMENTS_ASK_MS)
+		d->ask_ms = now_ms;
+	if (d->busy || d->stopped || !d->wanted)
+		return DOCUMENTS_ASK_MS;
+	if (d->at < d->len)
+		fetch(d);
+	else if (d->ask_ms <= now_ms)
+		ask(d, now_ms);
+	return d->at < d->len ? 0 : d->ask_ms > now_ms ? (int)(d->ask_ms - now_ms) : 0;
+}

@@ -1,0 +1,163 @@
+"""Logs that keep their promises, logs that do not, and who notices (V-43, RFC 6962 s4.5)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from cases import Cases, equal, true
+from world import unixhttp as http
+from world.machine import BUILD, Machine, wait_for
+
+ACME = "12025550100"
+MMD_S = 1  # a log that merges at once may say so: proofs are due soon
+
+
+def tenants(machine: Machine) -> dict[str, str]:
+    """Two enterprises; the list of logs with a merge delay that a test can wait for."""
+    listed = json.loads((machine.config / "ct-logs.json").read_text())
+    for log in logs_of(listed):
+        log["mmd"] = MMD_S
+    (machine.config / "logs-fast.json").write_text(json.dumps(listed))
+    return {"acme": machine.enterprise("acme", (ACME,))}
+
+
+def logs_of(listed: dict) -> list[dict]:
+    return [log for operator in listed["operators"] for log in operator["logs"]]
+
+
+def vesper(machine: Machine, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([str(BUILD / "vesper"), "--socket", machine.admin_socket, *words],
+                          capture_output=True, text=True, check=False, timeout=60)
+
+
+def shown(machine: Machine) -> list[dict]:
+    return http.request(machine.admin_socket, "GET", "/v1/ct").json["logs"]
+
+
+def named(machine: Machine, part: str) -> dict:
+    return next(log for log in shown(machine) if part in log["url"])
+
+
+def names(machine: Machine) -> list[str]:
+    """The logs' own names, which faults are matched by."""
+    return [log["url"].rstrip("/").rsplit("/", 1)[1] for log in shown(machine)]
+
+
+def wrong(machine: Machine, endpoint: str, what: str, log: str) -> None:
+    machine.control("POST", "/faults", {"endpoint": endpoint, "action": "wrong", "what": what,
+                                        "match": f"/{log}/"})
+
+
+def alarms(machine: Machine, kind: str) -> list[dict]:
+    return [a for a in machine.status()["alarms"] if a["alarm"] == kind]
+
+
+def still_signs(machine: Machine) -> None:
+    equal(machine.sign(ACME).status, 200)
+
+
+# ---- what is proven ----
+
+# RFC 6962 s4.5
+def promises_are_kept(machine: Machine) -> None:
+    """Every log that timestamped the certificate proves that it has it."""
+    def proven() -> bool:
+        logged = machine.credential("acme")["logged"]
+        return bool(logged) and all(row["state"] == "proven" for row in logged)
+    wait_for("the proofs of both logs", proven, 60)
+    logged = machine.credential("acme")["logged"]
+    true(all(row["index"] < row["tree_size"] for row in logged), logged)
+    equal({row["log"] for row in logged} <= {log["log"] for log in shown(machine)}, True)
+    out = vesper(machine, "cert", "show", "acme/main")
+    equal(out.returncode, 0, out.stderr)
+    equal(out.stdout.count("proven, entry "), len(logged), out.stdout)
+
+
+def logs_are_well(machine: Machine) -> None:
+    out = vesper(machine, "ct", "status")
+    equal(out.returncode, 0, out.stdout + out.stderr)
+    equal([log["state"] for log in shown(machine)], ["well"] * len(shown(machine)))
+    equal(alarms(machine, "ct_log"), [])
+
+
+def trees_grow(machine: Machine) -> None:
+    """A second certificate: both trees go on, provably, and its promises are kept as well."""
+    before = {log["log"]: log["tree_size"] for log in shown(machine)}
+    machine.write_tenant("second", machine.enterprise("second", ("12025550101",)))
+    http.request(machine.admin_socket, "POST", "/v1/reload", {})
+    machine.wait_ready("second")
+    wait_for("larger trees", lambda: all(
+        log["tree_size"] > before[log["log"]] for log in shown(machine)), 60)
+    wait_for("its proofs", lambda: all(
+        row["state"] == "proven" for row in machine.credential("second")["logged"]), 60)
+    equal([log["state"] for log in shown(machine)], ["well"] * len(shown(machine)))
+
+
+# ---- what is not ----
+
+def wrong_answers_are_noticed(machine: Machine) -> None:
+    """One log signs with another key, one breaks its word: both alarm, signing goes on."""
+    lying, broken = names(machine)[:2]
+    wrong(machine, "get-sth", "other-key", lying)
+    wrong(machine, "get-sth", "shrunk", broken)
+    wait_for("the wrong signature", lambda: named(machine, lying)["state"] == "wrong", 60)
+    wait_for("the shrunk tree", lambda: named(machine, broken)["state"] == "broken", 60)
+    wait_for("two alarms", lambda: len(alarms(machine, "ct_log")) == 2, 90)
+    still_signs(machine)
+    equal(vesper(machine, "ct", "status").returncode, 3)
+    metrics = http.request(machine.admin_socket, "GET", "/metrics").body.decode()
+    true('vesper_alarms{alarm="ct_log"} 2' in metrics, "the metric")
+    equal(metrics.count("vesper_ct_log_alarming{"), len(shown(machine)))
+    events = http.request(machine.admin_socket, "GET", "/v1/events?after=0").json["events"]
+    begun = [e for e in events if e["event"] == "alarm_begins" and e["alarm"] == "ct_log"]
+    equal({e["log"] for e in begun}, {named(machine, n)["log"][:32] for n in (lying, broken)})
+
+
+def evidence_is_kept(machine: Machine) -> None:
+    """What a log has signed against itself stays over a restart; a wrong answer does not."""
+    lying, broken = names(machine)[:2]
+    machine.control("DELETE", "/faults")
+    machine.stop_agent()
+    machine.start_agent()
+    machine.wait_ready("acme")
+    wait_for("the log that answers well again",
+             lambda: any(lying in log["url"] and log["state"] == "well"
+                         and log["tree_size"] for log in shown(machine)), 60)
+    log = named(machine, broken)
+    equal(log["state"], "broken")
+    head, evidence = json.loads(log["tree_head"]), json.loads(log["evidence"])
+    true(evidence["tree_size"] < head["tree_size"], log)
+    true(evidence["timestamp"] > 0 and evidence["tree_head_signature"], log)
+    still_signs(machine)
+
+
+def a_promise_that_is_not_kept(machine: Machine) -> None:
+    """A log that proves nothing of a certificate after its merge delay raises an alarm."""
+    for log in names(machine):
+        wrong(machine, "get-proof-by-hash", "other-path", log)
+    machine.write_tenant("third", machine.enterprise("third", ("12025550102",)))
+    http.request(machine.admin_socket, "POST", "/v1/reload", {})
+    machine.wait_ready("third")
+    wait_for("a proof that leads elsewhere", lambda: any(
+        row["state"] == "missing" for row in machine.credential("third")["logged"]), 60)
+    wait_for("its alarm", lambda: [
+        a["tenant"] for a in alarms(machine, "certificate_not_logged")] == ["third"], 30)
+    equal(machine.sign("12025550102").status, 200)
+
+
+def main() -> int:
+    cases = Cases("transparency")
+    with Machine() as machine:
+        machine.start(tenants, ct_logs="logs-fast.json", ct_tls_ca="tls-ca.pem", ct_proofs=True)
+        for function in (promises_are_kept, logs_are_well, trees_grow, wrong_answers_are_noticed,
+                         evidence_is_kept, a_promise_that_is_not_kept):
+            cases.case(function.__name__, function, machine)
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

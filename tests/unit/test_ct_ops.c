@@ -1,0 +1,659 @@
+/*
+ * What logs are asked and what they answer: honest ones, those that lie, and
+ * a renewer that makes the answers up.
+ */
+#include "agent/front/ct_ops.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "agent/front/inclusion.h"
+#include "agent/front/store.h"
+#include "agent/front/transparency.h"
+#include "stir/b64.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/ctlab.h"
+#include "tests/unit/rows.h"
+
+#define URL	  "https://log.example/one/"
+#define FILE_PATH "state/front/tenants/acme/main/current.pem"
+enum { MMD_S = 60, OURS = 3, SIZE = 5, MS = 1000 };
+static const int64_t now = PKI_NOW;
+static const char acme[] = "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("vesper-06", "");
+
+struct lab {
+	struct bworld world;
+	struct works works;
+	struct ctlab log, other; /* the second: another tree of the same log */
+	json_t *wanted;
+};
+
+static struct credential *
+only(const struct lab *l)
+{
+	return l->works.set->slot[0];
+}
+
+static struct inclusion
+promise(const struct lab *l)
+{
+	struct inclusion item[SCT_MAX_LIST];
+
+	assert_int_equal(inclusion_copy(only(l), item), 1);
+	return item[0];
+}
+
+static void
+write_list(struct lab *l, unsigned mmd_s)
+{
+	AUTO_BUF list = BUF_INIT(8192);
+
+	ctlab_list(&list, l->world.log_key, URL, mmd_s);
+	bworld_file("ct-logs.json", buf_text(&list));
+}
+
+static int
+open_lab(void **state)
+{
+	struct lab *l = calloc(1, sizeof *l);
+	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	uint8_t point[P256_POINT_LEN];
+	struct bworld_cert spec = { .point = point, .serial = "10", .scts = 1 };
+
+	assert_non_null(l);
+	l->wanted = json_array();
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	bworld_open(&l->world);
+	bworld_main("ct_proofs = yes\n");
+	bworld_tenant("acme", acme);
+	bworld_tnauth(&list, "12025550100");
+	spec.tnauth = buf_view(&list);
+	bworld_issue(&l->world, &pem, &spec);
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	write_list(l, MMD_S);
+	bworld_works(&l->world, &l->works, now);
+	l->log.key = l->other.key = l->world.log_key;
+	ctlab_fill(&l->log, OURS);
+	ctlab_add(&l->log, promise(l).promise.leaf);
+	ctlab_fill(&l->log, 20);
+	ctlab_fill(&l->other, 1);
+	ctlab_add(&l->other, promise(l).promise.leaf);
+	ctlab_fill(&l->other, 20);
+	*state = l;
+	return 0;
+}
+
+static int
+close_lab(void **state)
+{
+	struct lab *l = *state;
+
+	works_done(&l->works);
+	bworld_close(&l->world);
+	json_decref(l->wanted);
+	free(l);
+	return 0;
+}
+
+/* ---- the renewer's part ------------------------------------------------------------------ */
+
+static json_t *
+answer_to(struct lab *l, json_t *msg, int64_t now_s)
+{
+	json_auto_t *mine = msg;
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	assert_non_null(mine);
+	ops_answer(&l->works, mine, now_s, &out, &again_s);
+	assert_non_null(out);
+	return out;
+}
+
+/* Those that the front wants and did not get yet. */
+static void
+look(struct lab *l, int64_t now_s)
+{
+	json_auto_t *out =
+	    answer_to(l, json_pack("{s:s, s:i}", "op", "documents", "id", 1), now_s);
+
+	assert_int_equal(json_array_extend(l->wanted, json_object_get(out, "documents")), 0);
+}
+
+static bool
+is_question(const char *url, const char *question)
+{
+	size_t len = strlen(question);
+
+	assert_int_equal(strncmp(url, URL "ct/v1/", sizeof URL "ct/v1/" - 1), 0);
+	url += sizeof URL "ct/v1/" - 1;
+	return strncmp(url, question, len) == 0 && (url[len] == 0 || url[len] == '?');
+}
+
+/* The document by which a log is asked this; 0: none is wanted. */
+static int64_t
+wanted(struct lab *l, const char *question, char url[DOCUMENT_URL_MAX], int64_t now_s)
+{
+	look(l, now_s);
+	for (size_t i = json_array_size(l->wanted); i-- > 0;) {
+		const json_t *one = json_array_get(l->wanted, i);
+		int64_t id = json_integer_value(json_object_get(one, "document"));
+		const char *text = json_string_value(json_object_get(one, "url"));
+
+		if (!is_question(text, question))
+			continue;
+		if (url != NULL)
+			snprintf(url, DOCUMENT_URL_MAX, "%s", text);
+		assert_int_equal(json_array_remove(l->wanted, i), 0);
+		return id;
+	}
+	return 0;
+}
+
+#define HEAD   "get-sth"
+#define GROWTH "get-sth-consistency"
+#define LEAF   "get-proof-by-hash"
+
+/* NULL: it was taken, else the reason (static). */
+static const char *
+reason_of(json_t *out)
+{
+	static char reason[64];
+	const char *text = json_string_value(json_object_get(out, "reason"));
+
+	snprintf(reason, sizeof reason, "%s", text != NULL ? text : "");
+	json_decref(out);
+	return reason[0] != 0 ? reason : NULL;
+}
+
+static const char *
+part(struct lab *l, int64_t id, struct span octets, size_t total, size_t offset, int64_t now_s)
+{
+	AUTO_BUF text = BUF_INIT(100000);
+
+	b64_encode(&text, B64_URL, octets);
+	return reason_of(answer_to(l,
+	    json_pack("{s:s, s:i, s:I, s:i, s:I, s:I, s:s, s:n}", "op", "document", "id", 2,
+		"document", (json_int_t)id, "status", 200, "total", (json_int_t)total, "offset",
+		(json_int_t)offset, "data", buf_text(&text), "problem"),
+	    now_s));
+}
+
+static const char *
+give(struct lab *l, int64_t id, const struct buf *b, int64_t now_s)
+{
+	return part(l, id, buf_view(b), b->len, 0, now_s);
+}
+
+static const char *
+fail_with(struct lab *l, int64_t id, int status, int64_t now_s)
+{
+	return reason_of(answer_to(l,
+	    json_pack("{s:s, s:i, s:I, s:i, s:i, s:i, s:n, s:s}", "op", "document", "id", 2,
+		"document", (json_int_t)id, "status", status, "total", 0, "offset", 0, "data",
+		"problem", "HTTP status"),
+	    now_s));
+}
+
+static const struct ct_log *
+the_log(const struct lab *l)
+{
+	assert_int_equal(l->works.ct->len, 1);
+	return l->works.ct->log[0];
+}
+
+/* The head of the first size leaves, asked for and answered. */
+static void
+show_head(struct lab *l, size_t size, int64_t now_s)
+{
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+
+	ctlab_head(&head, &l->log, size, now_s * MS);
+	assert_null(give(l, wanted(l, HEAD, NULL, now_s), &head, now_s));
+}
+
+/* An honest start: five leaves, dated so that ours has to be among them. */
+static void
+begin(struct lab *l)
+{
+	show_head(l, SIZE, now);
+	assert_int_equal(the_log(l)->head.tree.size, SIZE);
+}
+
+/* Its word of the last alarm: 1 begins, 0 ends, -1 none. */
+static int
+last_alarm(const struct lab *l)
+{
+	size_t n = json_array_size(l->world.alarms);
+	const json_t *word = json_array_get(l->world.alarms, n - 1);
+
+	if (n == 0)
+		return -1;
+	assert_string_equal(json_string_value(json_object_get(word, "alarm")), "ct_log");
+	return json_is_string(json_object_get(word, "problem"));
+}
+
+/* ---- honest logs ------------------------------------------------------------------------- */
+
+/* V-43, RFC 6962 s4.5: asked for once the merge delay is over, proven, and never asked again. */
+static void
+proven_and_kept(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF proof = BUF_INIT(8192);
+	char url[DOCUMENT_URL_MAX];
+	int64_t id;
+
+	begin(l);
+	assert_int_equal(promise(l).state, INCLUSION_WAITING);
+	id = wanted(l, LEAF, url, now);
+	assert_non_null(strstr(url, URL "ct/v1/get-proof-by-hash?hash="));
+	assert_non_null(strstr(url, "%3D&tree_size=5"));
+	assert_null(strchr(url, '+'));
+	ctlab_inclusion(&proof, &l->log, OURS, SIZE);
+	assert_null(give(l, id, &proof, now));
+	assert_int_equal(promise(l).state, INCLUSION_PROVEN);
+	assert_int_equal(promise(l).index, OURS);
+	assert_int_equal(wanted(l, LEAF, NULL, now + 40), 0);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 2);
+	assert_int_equal(promise(l).state, INCLUSION_PROVEN);
+	assert_int_equal(promise(l).size, SIZE);
+	assert_int_equal(promise(l).at_s, now);
+}
+
+/* RFC 6962 s3: within the merge delay the log owes nothing. */
+static void
+not_before_its_time(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	int64_t id = wanted(l, HEAD, NULL, now);
+
+	ctlab_head(&head, &l->log, SIZE, promise(l).promise.time_ms + MMD_S * MS - 1);
+	assert_null(give(l, id, &head, now));
+	assert_int_equal(wanted(l, LEAF, NULL, now), 0);
+	assert_int_equal(promise(l).state, INCLUSION_WAITING);
+}
+
+/* RFC 6962 s4.4: from one head to the next, kept over a restart. */
+static void
+goes_on(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF proof = BUF_INIT(8192);
+	char url[DOCUMENT_URL_MAX];
+	int64_t id;
+
+	begin(l);
+	show_head(l, 20, now + MMD_S / 2);
+	assert_int_equal(the_log(l)->head.tree.size, SIZE); /* not before it is proven */
+	id = wanted(l, GROWTH, url, now + MMD_S / 2);
+	assert_string_equal(url, URL "ct/v1/get-sth-consistency?first=5&second=20");
+	ctlab_consistency(&proof, &l->log, SIZE, 20);
+	assert_null(give(l, id, &proof, now + MMD_S / 2));
+	assert_int_equal(the_log(l)->head.tree.size, 20);
+	assert_int_equal(the_log(l)->trouble, CT_WELL);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 60);
+	assert_int_not_equal(wanted(l, HEAD, NULL, now + 60), 0);
+	assert_int_equal(the_log(l)->head.tree.size, 20);
+	assert_int_equal(last_alarm(l), -1);
+}
+
+/* ---- heads that are wrong ---------------------------------------------------------------- */
+
+enum head_kind { HONEST, OTHER_KEY, OTHER_TREE, HTML, STATUS };
+
+static struct head_case {
+	const char *name;
+	enum head_kind kind;
+	size_t size;
+	int64_t time_s; /* from now */
+	int64_t at_s;	/* when it comes */
+	const char *reason;
+	enum ct_trouble trouble;
+	size_t head; /* that is held afterwards */
+	int alarm;
+} head_cases[] = {
+	{ "the same again", HONEST, SIZE, 40, 40, NULL, CT_WELL, SIZE, -1 },
+	{ "an older view", HONEST, SIZE - 1, -20, 40, NULL, CT_WELL, SIZE, -1 },
+	{ "signed by another key", OTHER_KEY, 20, 40, 40, "sth_signature", CT_WRONG, SIZE, 1 },
+	{ "a tree that shrinks", HONEST, SIZE - 1, 40, 40, "ct_log_broken", CT_BROKEN, SIZE,
+	    1 },
+	{ "two roots of one size", OTHER_TREE, SIZE, 40, 40, "ct_log_broken", CT_BROKEN, SIZE,
+	    1 },
+	{ "larger and older", HONEST, 20, -20, 40, "ct_log_broken", CT_BROKEN, SIZE, 1 },
+	{ "a stale head (RFC 6962 s3.5)", HONEST, SIZE, 0, 700, "sth_stale", CT_WRONG, SIZE,
+	    1 },
+	{ "of the future", HONEST, 20, 140, 40, "sth_future", CT_WRONG, SIZE, 1 },
+	{ "HTML instead of JSON", HTML, 0, 0, 40, "malformed_json", CT_WRONG, SIZE, 1 },
+	{ "status 500", STATUS, 500, 0, 40, NULL, CT_UNREACHABLE, SIZE, -1 },
+	{ "no answer", STATUS, 0, 0, 40, NULL, CT_UNREACHABLE, SIZE, -1 },
+};
+
+static void
+answer_of(const struct lab *l, const struct head_case *t, struct buf *out)
+{
+	struct merkle_tree tree = { .size = t->size };
+
+	if (t->kind == HTML) {
+		buf_str(out, "<html>no</html>");
+		return;
+	}
+	ctlab_root(t->kind == OTHER_TREE ? &l->other : &l->log, t->size, tree.root);
+	ctlab_sign(out, t->kind == OTHER_KEY ? l->world.other_key : l->world.log_key, &tree,
+	    (now + t->time_s) * MS);
+}
+
+static const struct head_case *row;
+
+static void
+wrong_heads(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	const char *reason;
+	int64_t id;
+
+	begin(l);
+	id = wanted(l, HEAD, NULL, now + row->at_s);
+	answer_of(l, row, &head);
+	reason = row->kind == STATUS ? fail_with(l, id, (int)row->size, now + row->at_s)
+				     : give(l, id, &head, now + row->at_s);
+	if (row->reason == NULL)
+		assert_null(reason);
+	else
+		assert_string_equal(reason, row->reason);
+	assert_int_equal(the_log(l)->trouble, row->trouble);
+	assert_int_equal(the_log(l)->head.tree.size, row->head);
+	assert_int_equal(ct_look(&l->works, now + row->at_s, NULL), RC_OK);
+	assert_int_equal(last_alarm(l), row->alarm);
+}
+
+/* Two signed heads are evidence: kept over a restart, beside what honest answers still bring. */
+static void
+broken_stays(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	json_auto_t *shown = NULL;
+	const json_t *log;
+
+	begin(l);
+	ctlab_head(&head, &l->log, SIZE - 1, (now + 40) * MS);
+	assert_string_equal(
+	    give(l, wanted(l, HEAD, NULL, now + 40), &head, now + 40), "ct_log_broken");
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 50);
+	show_head(l, SIZE, now + 50);
+	assert_int_equal(the_log(l)->trouble, CT_BROKEN);
+	shown = transparency_show(l->works.ct, now + 50);
+	log = json_array_get(json_object_get(shown, "logs"), 0);
+	assert_string_equal(json_string_value(json_object_get(log, "state")), "broken");
+	assert_string_equal(
+	    json_string_value(json_object_get(log, "evidence")), buf_text(&head));
+	assert_int_equal(last_alarm(l), 1);
+}
+
+/* ---- proofs that are wrong --------------------------------------------------------------- */
+
+static struct proof_case {
+	const char *name;
+	size_t index, size; /* of the proof that comes */
+	bool other, longer, html;
+	int status; /* not 200: this comes instead */
+	const char *reason;
+	enum inclusion_state now_is;
+} inclusion_cases[] = {
+	{ "of another leaf", OURS + 1, SIZE, false, false, false, 200, "merkle_root",
+	    INCLUSION_MISSING },
+	{ "to another root", OURS, SIZE, true, false, false, 200, "merkle_root",
+	    INCLUSION_MISSING },
+	{ "in a larger tree", OURS, 20, false, false, false, 200, "merkle_path",
+	    INCLUSION_MISSING },
+	{ "too long", OURS, SIZE, false, true, false, 200, "merkle_path", INCLUSION_MISSING },
+	{ "HTML", OURS, SIZE, false, false, true, 200, "malformed_json", INCLUSION_MISSING },
+	{ "not found", 0, 0, false, false, false, 404, NULL, INCLUSION_MISSING },
+	{ "refused", 0, 0, false, false, false, 400, NULL, INCLUSION_MISSING },
+	{ "status 503", 0, 0, false, false, false, 503, NULL, INCLUSION_WAITING },
+	{ "too many questions", 0, 0, false, false, false, 429, NULL, INCLUSION_WAITING },
+	{ "no answer", 0, 0, false, false, false, 0, NULL, INCLUSION_WAITING },
+};
+static const struct proof_case *proof_row;
+
+static void
+proof_of(const struct lab *l, const struct proof_case *t, struct buf *out)
+{
+	if (t->html) {
+		buf_str(out, "<html>no</html>");
+		return;
+	}
+	ctlab_inclusion(out, t->other ? &l->other : &l->log, t->index, t->size);
+	if (!t->longer)
+		return;
+	out->len -= 2;
+	buf_str(out, ",\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"]}");
+}
+
+static void
+wrong_inclusions(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF proof = BUF_INIT(8192), good = BUF_INIT(8192);
+	const char *reason;
+	int64_t id, later = now + 601;
+
+	begin(l);
+	id = wanted(l, LEAF, NULL, now);
+	if (proof_row->status == 200)
+		proof_of(l, proof_row, &proof);
+	reason = proof_row->status == 200 ? give(l, id, &proof, now)
+					  : fail_with(l, id, proof_row->status, now);
+	if (proof_row->reason == NULL)
+		assert_null(reason);
+	else
+		assert_string_equal(reason, proof_row->reason);
+	assert_int_equal(promise(l).state, proof_row->now_is);
+	assert_int_equal(
+	    inclusion_missing_since(only(l)), proof_row->now_is == INCLUSION_MISSING ? now : 0);
+	/* It is asked for again, and what is proven then counts. */
+	show_head(l, SIZE, later);
+	id = wanted(l, LEAF, NULL, later);
+	ctlab_inclusion(&good, &l->log, OURS, SIZE);
+	assert_null(give(l, id, &good, later));
+	assert_int_equal(promise(l).state, INCLUSION_PROVEN);
+	assert_int_equal(inclusion_missing_since(only(l)), 0);
+}
+
+static struct consistency_case {
+	const char *name;
+	bool other_head, html;
+	size_t from;
+	int status;
+	const char *reason;
+	enum ct_trouble trouble;
+} consistency_cases[] = {
+	{ "from another size", false, false, SIZE + 1, 200, "merkle_path", CT_WRONG },
+	{ "from a tree that is not ours", false, false, 4, 200, "merkle_path", CT_WRONG },
+	{ "a tree that forks (RFC 6962 s4.4)", true, false, SIZE, 200, "merkle_root",
+	    CT_WRONG },
+	{ "HTML", false, true, 0, 200, "malformed_json", CT_WRONG },
+	{ "status 404", false, false, 0, 404, NULL, CT_UNREACHABLE },
+};
+static const struct consistency_case *consistency_row;
+
+static void
+wrong_consistency(void **state)
+{
+	const struct consistency_case *t = consistency_row;
+	struct lab *l = *state;
+	const struct ctlab *tree = t->other_head ? &l->other : &l->log;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX), proof = BUF_INIT(8192);
+	const char *reason;
+	int64_t id;
+
+	begin(l);
+	ctlab_head(&head, tree, 16, (now + 40) * MS);
+	assert_null(give(l, wanted(l, HEAD, NULL, now + 40), &head, now + 40));
+	id = wanted(l, GROWTH, NULL, now + 40);
+	if (t->html)
+		buf_str(&proof, "<html>no</html>");
+	else if (t->status == 200)
+		ctlab_consistency(&proof, tree, t->from, 16);
+	reason = t->status == 200 ? give(l, id, &proof, now + 40)
+				  : fail_with(l, id, t->status, now + 40);
+	if (t->reason == NULL)
+		assert_null(reason);
+	else
+		assert_string_equal(reason, t->reason);
+	assert_int_equal(the_log(l)->trouble, t->trouble);
+	assert_int_equal(the_log(l)->head.tree.size, SIZE);
+}
+
+/* ---- a log that is not heard of, or not listed any more ------------------------------------ */
+
+static void
+silence(void **state)
+{
+	struct lab *l = *state;
+
+	begin(l);
+	for (int64_t at = 40; at < 800; at += 60)
+		(void)fail_with(l, wanted(l, HEAD, NULL, now + at), 0, now + at);
+	assert_int_equal(last_alarm(l), 1);
+	show_head(l, SIZE, now + 900);
+	assert_int_equal(ct_look(&l->works, now + 900, NULL), RC_OK);
+	assert_int_equal(last_alarm(l), 0);
+}
+
+/* Nor does it help to carry no answers at all. */
+static void
+never_answered(void **state)
+{
+	struct lab *l = *state;
+
+	begin(l);
+	(void)wanted(l, HEAD, NULL, now + 300);
+	assert_int_equal(ct_look(&l->works, now + 600, NULL), RC_OK);
+	assert_int_equal(last_alarm(l), -1);
+	assert_int_equal(ct_look(&l->works, now + 661, NULL), RC_OK);
+	assert_int_equal(last_alarm(l), 1);
+}
+
+static void
+withdrawn(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	struct fault f = { 0 };
+	int64_t id;
+
+	begin(l);
+	ctlab_head(&head, &l->log, SIZE - 1, (now + 40) * MS);
+	(void)give(l, wanted(l, HEAD, NULL, now + 40), &head, now + 40);
+	assert_int_equal(ct_look(&l->works, now + 40, NULL), RC_OK);
+	assert_int_equal(last_alarm(l), 1);
+	id = wanted(l, HEAD, NULL, now + 80);
+	bworld_main("");
+	if (works_load(&l->works, now + 81, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	l->works.set->generation++; /* as the builder counts */
+	assert_int_equal(ct_look(&l->works, now + 82, NULL), RC_OK);
+	assert_int_equal(last_alarm(l), 0);
+	assert_string_equal(give(l, id, &head, now + 82), "not_found");
+	assert_int_equal(wanted(l, HEAD, NULL, now + 900), 0);
+}
+
+/* ---- a program in the renewer's place ------------------------------------------------------ */
+
+/* No answer counts that nobody asked for, nor a second one, nor parts that do not follow. */
+static void
+made_up(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	int64_t id;
+
+	ctlab_head(&head, &l->log, SIZE, now * MS);
+	assert_string_equal(give(l, 1, &head, now), "not_found");
+	assert_string_equal(give(l, 0, &head, now), "not_found");
+	assert_string_equal(give(l, -1, &head, now), "not_found");
+	id = wanted(l, HEAD, NULL, now);
+	assert_string_equal(give(l, id + 1, &head, now), "not_found");
+	assert_string_equal(part(l, id, span_of(head.ptr, 10), head.len, 10, now), "conflict");
+	assert_string_equal(part(l, id, span_of(head.ptr, 10), 0, 0, now), "too_large");
+	assert_string_equal(part(l, id, span_of(head.ptr, 10), 100000, 0, now), "too_large");
+	assert_string_equal(part(l, id, span_of(head.ptr, 10), 5, 0, now), "conflict");
+	assert_null(part(l, id, span_of(head.ptr, 10), head.len, 0, now));
+	assert_null(part(l, id, span_of(head.ptr + 10, head.len - 10), head.len, 10, now));
+	assert_int_equal(the_log(l)->head.tree.size, SIZE);
+	assert_string_equal(give(l, id, &head, now), "not_found");
+}
+
+/* What was asked and is not answered is asked again when its time is over, and counts then alone. */
+static void
+lost_answers(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	int64_t id = wanted(l, HEAD, NULL, now), again;
+
+	assert_int_equal(wanted(l, HEAD, NULL, now + DOCUMENT_LEASE_S - 1), 0);
+	again = wanted(l, HEAD, NULL, now + DOCUMENT_LEASE_S);
+	assert_true(again > id);
+	ctlab_head(&head, &l->log, SIZE, (now + DOCUMENT_LEASE_S) * MS);
+	assert_string_equal(give(l, id, &head, now + DOCUMENT_LEASE_S), "not_found");
+	assert_null(give(l, again, &head, now + DOCUMENT_LEASE_S));
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+static void
+run_heads(void **state)
+{
+	row = *state;
+	(void)open_lab(state);
+	wrong_heads(state);
+	(void)close_lab(state);
+}
+
+static void
+run_inclusions(void **state)
+{
+	proof_row = *state;
+	(void)open_lab(state);
+	wrong_inclusions(state);
+	(void)close_lab(state);
+}
+
+static void
+run_consistency(void **state)
+{
+	consistency_row = *state;
+	(void)open_lab(state);
+	wrong_consistency(state);
+	(void)close_lab(state);
+}
+
+#define OWN(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
+
+int
+main(void)
+{
+	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
+				       ARRAY_LEN(consistency_cases) + 9];
+	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
+		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
+		OWN(withdrawn), OWN(made_up), OWN(lost_answers) };
+	size_t n = 0;
+
+	ROWS(tests, n, head_cases, run_heads);
+	ROWS(tests, n, inclusion_cases, run_inclusions);
+	ROWS(tests, n, consistency_cases, run_consistency);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		tests[n++] = own[i];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
