@@ -134,7 +134,8 @@ judge_alarms(const json_t *list, struct complaints *c)
 
 	json_array_foreach (list, i, a) {
 		char by[REMAINING_TEXT];
-		const char *told = member_text(a, "ca"); /* of a CA, of a log, else of a tenant */
+		const char *told =
+		    member_text(a, "ca"); /* of a CA, of a log, else of a tenant */
 
 		if (told[0] == 0)
 			told = member_text(a, "log");
@@ -145,9 +146,8 @@ judge_alarms(const json_t *list, struct complaints *c)
 		remaining(json_object_get(a, "by"), by);
 		printf("alarm      %s: %s%s%s%s%s: %s\n", member_text(a, "alarm"),
 		    told[0] != 0 ? told : member_text(a, "tenant"), told[0] != 0 ? "" : "/",
-		    member_text(a, "credential"),
-		    by[0] != '-' ? ", too late " : "", by[0] != '-' ? by : "",
-		    member_text(a, "detail"));
+		    member_text(a, "credential"), by[0] != '-' ? ", too late " : "",
+		    by[0] != '-' ? by : "", member_text(a, "detail"));
 	}
 }
 
