@@ -5,7 +5,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_identity tests/fuzz/fuzz_chain tests/fuzz/fuzz_jws \
 	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport \
 	tests/fuzz/fuzz_gate tests/fuzz/fuzz_decide tests/fuzz/fuzz_original tests/fuzz/fuzz_rcd tests/fuzz/fuzz_verify \
-	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_atis \
+	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_calls tests/fuzz/fuzz_atis \
 	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer \
@@ -50,6 +50,9 @@ tests_fuzz_fuzz_tnlist_SOURCES = tests/fuzz/fuzz_tnlist.c \
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_native_SOURCES = tests/fuzz/fuzz_native.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_calls_SOURCES = tests/fuzz/fuzz_calls.c tests/fuzz/home.c \
+	tests/fuzz/home.h tests/fuzz/asked_calls.c \
+	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_atis_SOURCES = tests/fuzz/fuzz_atis.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_audit_SOURCES = tests/fuzz/fuzz_audit.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c $(FUZZ_MAIN)
@@ -89,6 +92,7 @@ tests_fuzz_fuzz_tnlist_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_uri_LDADD = libprovision.la $(TOKEN_LDADD) $(FUZZ_LDFLAGS) $(P11KIT_LIBS)
 tests_fuzz_fuzz_http1_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_native_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_calls_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_atis_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_audit_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_frames_LDADD = libtoken.la libtokenclient.la $(FUZZ_LDADD) -lpthread -ldl
