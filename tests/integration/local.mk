@@ -74,6 +74,7 @@ LAB_FILES = \
 	tests/lab/stirlab/verifier/path.py \
 	tests/lab/stirlab/verifier/service.py \
 	tests/lab/stirlab/verifier/transparency.py \
+	tests/lab/stirlab/weather.py \
 	tests/lab/stirlab/web.py \
 	tests/lab/deskca.py \
 	tests/lab/verify.py \

@@ -70,6 +70,7 @@ CERTIFICATE = {
     "later-end": "dates_differ",
     "earlier-end": "dates_differ",
     "earlier-begin": "dates_differ",
+    "another": "key_mismatch",
 }
 # Of an order, at a CA with profiles that publishes what it issues.
 ORDER = {

@@ -790,7 +790,7 @@ class Faults(LabCase):
     """Transport faults and wrong answers."""
 
     def test_transport(self) -> None:
-        """status, delay, drop, truncate, garbage, empty"""
+        """status, delay, drop, reset, truncate, half, garbage, empty, html"""
         import http.client
         url = self.c.kid
         self.fault("account", "status", status=429, problem="rateLimited",
@@ -807,7 +807,11 @@ class Faults(LabCase):
         self.assertRaises(ValueError, lambda: self.c.post(url).json)
         self.fault("account", "empty", count=1)
         self.assertEqual(self.c.post(url).body, b"")
-        for action in ("drop", "truncate"):
+        self.fault("account", "half", count=1)
+        self.assertRaises(ValueError, lambda: self.c.post(url).json)
+        self.fault("account", "html", count=1)
+        self.assertEqual(self.c.post(url).headers["Content-Type"], "text/html")
+        for action in ("drop", "reset", "truncate"):
             self.fault("account", action, count=2)
             self.assertRaises((http.client.HTTPException, OSError),
                               self.c.post, url)
@@ -832,6 +836,42 @@ class Faults(LabCase):
         self.fault("order", "wrong", what="stuck-processing", count=1)
         done = self.c.finalize(order, make_csr(wrong.new_key(), wrong.DELEGATE))
         self.assertEqual(done.json["status"], "processing")
+
+    def test_weather(self) -> None:
+        """A share of the requests, of each kind its share, and fair again"""
+        self.c.control("POST", "/weather", {
+            "seed": 1, "fails": 0.5, "wrongs": 0.4, "hang_ms": 100})
+        answered = 0
+        for _ in range(60):
+            try:
+                answered += self.c.order(wrong.DELEGATE).status == 201
+            except Exception:  # noqa: BLE001 - of whatever kind it was
+                continue
+        found = self.c.control("DELETE", "/weather").json
+        self.assertGreaterEqual(found["requests"], 60)
+        struck = sum(k["struck"] for k in found["kinds"])
+        self.assertGreater(struck, found["requests"] * 0.6)
+        self.assertLess(struck, found["requests"])
+        self.assertLess(answered, 50)
+        for kind in found["kinds"]:
+            if kind["expected"] >= 3:
+                self.assertGreaterEqual(kind["struck"], kind["expected"] / 2,
+                                        kind)
+            if kind["expected"] == 0:
+                self.assertEqual(kind["struck"], 0, kind)
+        self.assertEqual(self.c.order(wrong.DELEGATE).status, 201)
+        self.assertEqual(self.c.control("GET", "/weather").json["kinds"], [])
+        for bad in ([], {"x": 1}, {"fails": 0.6, "wrongs": 0.5},
+                    {"fails": -0.1}, {"wrongs": "2 %"}, {"seed": True},
+                    {"hang_ms": 1.5}):
+            self.assertEqual(self.c.control("POST", "/weather", bad).status, 400)
+
+    def test_another_chain(self) -> None:
+        """The chain of somebody else's order"""
+        chains = [self.c.obtain(wrong.DELEGATE, "acme")[1]]
+        self.fault("certificate", "wrong", what="another", count=1)
+        chains.append(self.c.obtain(wrong.DELEGATE, "acme")[1])
+        self.assertEqual(chains[0], chains[1])
 
     def test_refused_rules(self) -> None:
         """Rules that name nothing known"""

@@ -6,6 +6,7 @@ from . import jose, web
 from .config import Config, ConfigError
 from .faults import FaultError, FaultPlan
 from .notary import Notary
+from .weather import Weather, told
 
 
 class ControlService:
@@ -14,8 +15,10 @@ class ControlService:
     name = "control"
 
     def __init__(self, config: Config, faults: FaultPlan, log: web.RequestLog,
-                 notary: Notary, endpoints: dict[str, frozenset[str]]) -> None:
+                 notary: Notary, endpoints: dict[str, frozenset[str]],
+                 weather: Weather) -> None:
         self._config, self._faults, self._log = config, faults, log
+        self._weather = weather
         self._notary, self._endpoints = notary, endpoints
 
     def decorate(self, request: web.Request, response: web.Response) -> None:
@@ -31,6 +34,10 @@ class ControlService:
             ("POST", "/faults"): self._add,
             ("DELETE", "/faults"): lambda r: web.json_response(
                 {"removed": self._faults.clear()}),
+            ("GET", "/weather"): lambda r: web.json_response(
+                self._weather.report()),
+            ("POST", "/weather"): self._set_weather,
+            ("DELETE", "/weather"): self._clear_weather,
             ("GET", "/log"): lambda r: web.json_response(
                 {"log": self._log.since(_since(r))}),
             ("DELETE", "/log"): self._clear_log,
@@ -59,6 +66,18 @@ class ControlService:
         if not text.isdigit() or not self._faults.clear(int(text)):
             return web.not_found(request)
         return web.json_response({"removed": 1})
+
+    def _set_weather(self, request: web.Request) -> web.Response:
+        try:
+            self._weather.set(jose.parse(request.body, "body"))
+        except (jose.JoseError, FaultError) as error:
+            raise web.Problem(400, "malformed", str(error)) from None
+        return web.json_response(self._weather.report(), 201)
+
+    def _clear_weather(self, _: web.Request) -> web.Response:
+        report = self._weather.clear()
+        print(told(report), flush=True)
+        return web.json_response(report)
 
     def _clear_log(self, _: web.Request) -> web.Response:
         self._log.clear()

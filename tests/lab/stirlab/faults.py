@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
-ACTIONS = ("status", "delay", "drop", "drop-after", "truncate", "garbage",
-           "empty", "wrong")
+ACTIONS = ("status", "delay", "drop", "drop-after", "reset", "truncate", "half",
+           "garbage", "empty", "html", "wrong")
 
 _MEMBERS = {"endpoint", "action", "status", "problem", "detail",
             "retry_after", "delay_ms", "count", "skip", "what", "match"}
@@ -42,7 +42,10 @@ class Fault:
 class FaultPlan:
     """All rules in force, in the order they were set."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: Callable[[frozenset[str]], frozenset[str]]
+                 = lambda _: frozenset()) -> None:
+        """`more`: further wrongs of the present request, of those asked about."""
+        self._more = more
         self._lock = threading.Lock()
         self._rules: list[Fault] = []
         self._next = 1
@@ -86,7 +89,7 @@ class FaultPlan:
     def wrongs(self, endpoint: str, path: str,
                among: frozenset[str]) -> frozenset[str]:
         """Semantic wrongs that strike this answer, of those asked about."""
-        return frozenset(rule.what for rule in self._strike(
+        return self._more(among) | frozenset(rule.what for rule in self._strike(
             endpoint, path, wrong=True, among=among))
 
     def _strike(self, endpoint: str, path: str, wrong: bool,

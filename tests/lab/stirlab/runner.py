@@ -14,6 +14,7 @@ from . import (acme, authority, certificates, control, ctlog, issue, notary,
 from .config import Config
 from .faults import FaultPlan
 from .store import Store, read_json, write_file
+from .weather import Weather
 
 ENDPOINTS: dict[str, frozenset[str]] = {
     **{name: acme.WRONG_ANSWERS for name in (
@@ -29,7 +30,8 @@ ENDPOINTS["authz"] = ENDPOINTS["authz"] | orders.WRONG_AUTHORIZATIONS
 ENDPOINTS["renewal-info"] = (ENDPOINTS["renewal-info"]
                              | certificates.WRONG_RENEWAL_INFO)
 ENDPOINTS["repository"] = repository.WRONG_FILES
-ENDPOINTS["certificate"] = ENDPOINTS["certificate"] | issue.WRONG_CERTIFICATES
+ENDPOINTS["certificate"] = (ENDPOINTS["certificate"] | issue.WRONG_CERTIFICATES
+                            | certificates.WRONG_DOWNLOADS)
 
 
 class LabError(RuntimeError):
@@ -47,7 +49,8 @@ class Lab:
         self._lock = self._only_one()
         self._path = lambda *parts: os.path.join(self.directory, *parts)
         self.secrets = self.config.materialise_secrets(self._path("secrets"))
-        self.faults, self.log = FaultPlan(), web.RequestLog()
+        self.weather = Weather()
+        self.faults, self.log = FaultPlan(self.weather.wrongs), web.RequestLog()
         self._servers: list[web.Server] = []
         self._threads: list[threading.Thread] = []
         self.address = self._listen(address)
@@ -92,7 +95,8 @@ class Lab:
 
     def _bind(self, address: str) -> None:
         for name, port in self.config.get("ports").items():
-            server = web.Server(address, port, None, self.faults, self.log, None)
+            server = web.Server(address, port, None, self.faults, self.log, None,
+                                self.weather)
             server.role = name
             self._servers.append(server)
 
@@ -139,7 +143,8 @@ class Lab:
             "logs": ctlog.LogService(self.logs), "notary": self.notary,
             "repository": self.repository,
             "control": control.ControlService(config, self.faults, self.log,
-                                              self.notary, ENDPOINTS)}
+                                              self.notary, ENDPOINTS,
+                                              self.weather)}
         context = parties.server_context()
         for server in self._servers:
             server.party = services[server.role]

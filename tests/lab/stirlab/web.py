@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Protocol
 
 from .faults import Fault, FaultPlan
+from .weather import Weather
 
 MAX_BODY = 1 << 20
 IDLE_SECONDS = 60
@@ -128,9 +130,10 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, address: str, port: int, party: Party | None,
                  faults: FaultPlan, log: RequestLog,
-                 tls: ssl.SSLContext | None) -> None:
+                 tls: ssl.SSLContext | None, weather: Weather) -> None:
         super().__init__((address, port), Handler)
         self.party, self.faults, self.log, self.tls = party, faults, log, tls
+        self.weather = weather
         self.role = ""
 
     def server_bind(self) -> None:
@@ -207,9 +210,12 @@ class Handler(BaseHTTPRequestHandler):
         try:
             request.body = self._body()
             request.endpoint, action = self.server.party.route(request)
-            struck = self.server.faults.take(request.endpoint, request.path)
+            weather = self.server.weather.strike(request.endpoint)
+            struck = self.server.faults.take(request.endpoint, request.path) \
+                or weather
             response = self._injected(struck)
-            if response is None and not any(f.action == "drop" for f in struck):
+            if response is None and not any(f.action in ("drop", "reset")
+                                            for f in struck):
                 response = action(request)
         except Problem as problem:
             if problem.status in (411, 413):
@@ -233,6 +239,12 @@ class Handler(BaseHTTPRequestHandler):
             **{k: v for k, v in request.notes.items() if k != "target"}})
         self._send(response, struck)
 
+    def _reset(self) -> None:
+        """RST in the place of an orderly end."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                   struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+
     def _injected(self, struck: list[Fault]) -> Response | None:
         for fault in struck:
             if fault.delay_ms:
@@ -246,14 +258,21 @@ class Handler(BaseHTTPRequestHandler):
                 return Response(200, b"\x00{\"\xff" + os.urandom(64))
             if fault.action == "empty":
                 return Response(200, b"")
+            if fault.action == "html":
+                return Response(200, b"<html><body>Sorry, we are working on it."
+                                     b"</body></html>", "text/html")
         return None
 
     def _send(self, response: Response | None, struck: list[Fault]) -> None:
         actions = {fault.action for fault in struck}
+        if "reset" in actions:
+            self._reset()
         if response is None or actions & {"drop", "drop-after"}:
             self.close_connection = True
             return
         body = response.body
+        if "half" in actions:  # a whole message, of half an object
+            body = body[:len(body) // 2]
         length = len(body)
         if "truncate" in actions:
             body = body[:length // 2]
