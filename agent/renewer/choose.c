@@ -180,7 +180,7 @@ choose_steps(struct renew *r, int64_t now_ms, int64_t *wake_ms)
 static bool
 asked_somebody(const struct job *j)
 {
-	return j->lane != NULL && !j->starting && j->rec.state != RENEW_IDLE &&
+	return j->lane != NULL && !j->alone && j->rec.state != RENEW_IDLE &&
 	       !asks_front(j->rec.state);
 }
 

@@ -72,14 +72,14 @@ struct job {
 	struct ca_slot *slot; /* in set */
 	struct lane *lane;    /* in set: where it holds a place */
 	struct lane_turn turn;
-	bool busy;     /* an answer is due */
-	bool starting; /* nobody was asked yet */
-	bool gone;     /* no longer planned: freed when the answer is there */
-	bool restart;  /* what it works on was overtaken: idle when the answer is there */
-	bool newer;    /* installed while a plan was being read: that plan is older */
-	bool asked;    /* an operator wants it now */
-	bool unsaved;  /* the record in memory is newer than the one on disk */
-	bool report;   /* status is to be told */
+	bool busy;    /* an answer is due */
+	bool alone;   /* what fails now is not the doing of whoever is asked */
+	bool gone;    /* no longer planned: freed when the answer is there */
+	bool restart; /* what it works on was overtaken: idle when the answer is there */
+	bool newer;   /* installed while a plan was being read: that plan is older */
+	bool asked;   /* an operator wants it now */
+	bool unsaved; /* the record in memory is newer than the one on disk */
+	bool report;  /* status is to be told */
 	uint32_t jitter;
 	int64_t renew_at_s; /* with an active certificate */
 	int64_t seen_ms;    /* when it was first planned */

@@ -880,11 +880,11 @@ job_start(struct job *j, struct ca_slot *slot, struct lane *lane, int64_t now)
 	j->lane = lane;
 	j->set->busy++;
 	lane_take(lane);
-	j->starting = true;
+	j->alone = true;
 	rc = steps[j->rec.state].start(j, &f);
 	if (rc != RC_OK)
 		job_fail(j, rc, &f, -1);
-	j->starting = false;
+	j->alone = false;
 }
 
 static bool

@@ -637,7 +637,9 @@ on_presented(void *arg, enum rc rc, struct span output, const struct fault *f)
 	/* Each present has its cleanup: whatever it did, the next begins from nothing. */
 	if (rc != RC_OK) {
 		job_cleanup(j);
+		j->alone = true; /* the command's failure is no word about the CA */
 		job_fail(j, rc, f, -1);
+		j->alone = false;
 		return;
 	}
 	rc = post_answer(j, j->challenge, NULL, &bad);

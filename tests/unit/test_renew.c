@@ -1334,6 +1334,24 @@ domain_without_a_place(void **state)
 	world_close(&w);
 }
 
+/* The CA is not taken for broken because the commands are: each tries again at its own pace. */
+static void
+domain_commands_that_fail(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 12);
+	w.domain = true;
+	world_kill(&w);
+	w.command_ms = 5000;
+	w.command_rc = RC_NET;
+	world_pass(&w, 90);
+	/* Sixty; forty-six where two of the lane's places are left. */
+	assert_in_range(w.presented, 54, 66);
+	world_close(&w);
+}
+
 /* The CA wants a domain that was not ordered. */
 static void
 domain_not_ordered(void **state)
@@ -1676,6 +1694,7 @@ main(void)
 		cmocka_unit_test(domain_answered_again),
 		cmocka_unit_test(domain_cleaned_slowly),
 		cmocka_unit_test(domain_without_a_place),
+		cmocka_unit_test(domain_commands_that_fail),
 		cmocka_unit_test(pushed_token),
 		cmocka_unit_test(pushed_for_another_account),
 		cmocka_unit_test(pushed_before_the_plan),
