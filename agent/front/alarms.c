@@ -285,6 +285,35 @@ named(enum alarm_kind k, const char *tenant, const char *name)
 
 /* ---- a look --------------------------------------------------------------------------- */
 
+/* Each beginning and each end is a line in the log: not as many as the renewer likes. */
+static bool
+may_end(const struct alarm *one, int64_t now_s)
+{
+	return now_s < one->since_s || now_s - one->since_s >= ALARM_LEAST_S;
+}
+
+/* Begun by the renewer's word alone: a new certificate ends it at once, another word does not. */
+static bool
+must_last(const struct alarm *one, const struct alarm_facts *facts, int64_t now_s)
+{
+	return (one->kind == ALARM_FAILING || one->kind == ALARM_TOKEN) && facts->enabled &&
+	       facts->from_s <= one->since_s && !may_end(one, now_s);
+}
+
+static void
+look_for(struct alarms *a, enum alarm_kind k, const struct credential *c,
+    const struct alarm_facts *facts, int64_t now_s)
+{
+	struct alarm is = named(k, c->tenant, c->name);
+	struct alarm *there = *place_of(a, k, c->tenant, c->name);
+	bool judged = alarm_judge(k, facts, now_s, &is);
+
+	if (!judged && there != NULL && must_last(there, facts, now_s))
+		there->round = a->round;
+	else
+		note(a, k, c->tenant, c->name, judged ? &is : NULL, now_s);
+}
+
 static void
 look_at(struct alarms *a, const struct credset *set, struct credset_place at, int64_t now_s)
 {
@@ -304,19 +333,9 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 	credential_problem(c, problem);
 	credential_progress(c, &facts.progress);
 	for (enum alarm_kind k = 0; k < ALARM__COUNT; k++) {
-		struct alarm is = named(k, c->tenant, c->name);
-
 		if (!alarm_is_told(k))
-			note(a, k, c->tenant, c->name,
-			    alarm_judge(k, &facts, now_s, &is) ? &is : NULL, now_s);
+			look_for(a, k, c, &facts, now_s);
 	}
-}
-
-/* Each beginning and each end is a line in the log: not as many as the renewer likes. */
-static bool
-may_end(const struct alarm *one, int64_t now_s)
-{
-	return now_s < one->since_s || now_s - one->since_s >= ALARM_ACCOUNT_MIN_S;
 }
 
 static bool

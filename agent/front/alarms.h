@@ -39,7 +39,7 @@ enum {
 	ALARM_PATIENCE_MAX_S = 900, /* how long a renewal may fail before it is one */
 	ALARM_PATIENCE_MIN_S = 60,
 	ALARM_PATIENCE_NONE_S = 300, /* with nothing in force */
-	ALARM_ACCOUNT_MIN_S = 60,    /* a CA's lasts as long: whoever tells may tell often */
+	ALARM_LEAST_S = 60,	     /* a CA's lasts as long: whoever tells may tell often */
 };
 
 struct alarm {
@@ -70,7 +70,7 @@ bool alarms_look(struct alarms *a, const struct credset *set, int64_t now_s);
 
 /*
  * The renewer's word about a CA's account; problem NULL: it is well.  What has
- * begun ends then, or when it has lasted for ALARM_ACCOUNT_MIN_S and a round is over.
+ * begun ends then, or when it has lasted for ALARM_LEAST_S and a round is over.
  */
 void alarms_account(struct alarms *a, const char *ca, const char *problem, int64_t now_s);
 

@@ -281,12 +281,12 @@ accounts_are_told(void **state)
 	assert_int_equal(h.begins * 10 + h.ends, 20);
 	alarms_each(a, count_one, &n);
 	assert_int_equal(n, 2);
-	alarms_account(a, "lab", NULL, NOW + ALARM_ACCOUNT_MIN_S);
+	alarms_account(a, "lab", NULL, NOW + ALARM_LEAST_S);
 	assert_int_equal(h.begins * 10 + h.ends, 21);
 	assert_string_equal(h.last.name, "lab");
 	assert_string_equal(h.last.detail, "acme_unauthorized: never");
 	assert_true(h.last.since_s == NOW);
-	alarms_account(a, "lab", NULL, NOW + ALARM_ACCOUNT_MIN_S + 1);
+	alarms_account(a, "lab", NULL, NOW + ALARM_LEAST_S + 1);
 	assert_int_equal(h.ends, 1);
 	alarms_free(a);
 }
@@ -306,12 +306,12 @@ logs_that_are_told(void **state)
 	bworld_works(&world, &w, NOW);
 	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
 	alarms_log(a, "00ff", "it has become smaller", NOW);
-	alarms_account(a, "00ff", NULL, NOW + ALARM_ACCOUNT_MIN_S);
-	look_all(a, w.set, NOW + 2 * ALARM_ACCOUNT_MIN_S);
+	alarms_account(a, "00ff", NULL, NOW + ALARM_LEAST_S);
+	look_all(a, w.set, NOW + 2 * ALARM_LEAST_S);
 	assert_int_equal(h.begins * 10 + h.ends, 10);
 	assert_int_equal(alarms_count(a, ALARM_CT_LOG), 1);
 	assert_string_equal(h.last.detail, "it has become smaller");
-	alarms_log(a, "00ff", NULL, NOW + 2 * ALARM_ACCOUNT_MIN_S);
+	alarms_log(a, "00ff", NULL, NOW + 2 * ALARM_LEAST_S);
 	assert_int_equal(h.begins * 10 + h.ends, 11);
 	alarms_free(a);
 	works_done(&w);
@@ -336,9 +336,9 @@ words_that_change_fast(void **state)
 		alarms_account(a, "lab", i % 2 == 0 ? "acme_terms: agree" : NULL, NOW + i % 9);
 	assert_int_equal(h.begins * 10 + h.ends, 10);
 	/* The last word holds: it ends by itself. */
-	look_all(a, w.set, NOW + ALARM_ACCOUNT_MIN_S - 1);
+	look_all(a, w.set, NOW + ALARM_LEAST_S - 1);
 	assert_int_equal(h.ends, 0);
-	look_all(a, w.set, NOW + ALARM_ACCOUNT_MIN_S);
+	look_all(a, w.set, NOW + ALARM_LEAST_S);
 	assert_int_equal(h.begins * 10 + h.ends, 11);
 	/* And where it is a problem, it does not. */
 	alarms_account(a, "lab", "acme_terms: agree", NOW + 100);
@@ -355,6 +355,47 @@ words_that_change_fast(void **state)
 }
 
 /* More than there is room for: counted, and none of those that are there is lost. */
+/* The same of a credential's: only a certificate that came is believed at once. */
+static void
+a_renewal_that_fails_and_does_not(void **state)
+{
+	static const struct credential_progress well = { 0 }, fails = { .failing_since_s = NOW,
+		.refusals = 1 };
+	struct bworld world;
+	struct works w;
+	struct heard h = { 0 };
+	struct alarms *a = NULL;
+	struct credset_place at;
+	struct credential *c;
+
+	(void)state;
+	bworld_open(&world);
+	put_tenants(1);
+	bworld_works(&world, &w, NOW);
+	assert_int_equal(alarms_new(hear, &h, &a, NULL), RC_OK);
+	assert_true(credset_find(w.set, "t000", "main", &at));
+	c = credset_credential(w.set, at);
+	for (int i = 0; i < ALARM_LEAST_S; i++) {
+		credential_proceed(c, i % 2 == 0 ? &fails : &well);
+		look_all(a, w.set, NOW + i);
+	}
+	assert_int_equal(h.begins * 10 + h.ends, 10);
+	assert_int_equal(h.last.kind, ALARM_FAILING);
+	look_all(a, w.set, NOW + ALARM_LEAST_S);
+	assert_int_equal(h.begins * 10 + h.ends, 11);
+	credential_proceed(c, &fails);
+	look_all(a, w.set, NOW + 100);
+	credential_proceed(c, &well);
+	look_all(a, w.set, NOW + 101);
+	assert_int_equal(h.begins * 10 + h.ends, 21);
+	c->installed_at_s = NOW + 102;
+	look_all(a, w.set, NOW + 102);
+	assert_int_equal(h.begins * 10 + h.ends, 22);
+	alarms_free(a);
+	works_done(&w);
+	bworld_close(&world);
+}
+
 static void
 there_is_a_most(void **state)
 {
@@ -370,7 +411,7 @@ there_is_a_most(void **state)
 	}
 	assert_int_equal(h.begins, ALARMS_MAX);
 	assert_int_equal(alarms_count(a, ALARM_ACCOUNT), ALARMS_MAX);
-	alarms_account(a, "ca0", NULL, NOW + ALARM_ACCOUNT_MIN_S);
+	alarms_account(a, "ca0", NULL, NOW + ALARM_LEAST_S);
 	assert_int_equal(h.ends, 1);
 	alarms_free(a);
 }
@@ -438,7 +479,7 @@ events_by_number(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(cases) + 8];
+	struct CMUnitTest tests[ARRAY_LEN(cases) + 9];
 	size_t n = 0;
 
 	ROWS(tests, n, cases, judged);
@@ -448,6 +489,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(accounts_are_told);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(logs_that_are_told);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(words_that_change_fast);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_renewal_that_fails_and_does_not);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_is_a_most);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(events_by_number);
 	return cmocka_run_group_tests(tests, NULL, NULL);
