@@ -112,8 +112,8 @@ struct renew {
 	int64_t plan_wake_ms, last_ms;
 	unsigned reports, windows; /* under way */
 	size_t window_at;	   /* the job that is asked about next, if it is due */
-	int64_t crowds_wake_ms;
-	bool crowds_due, stopping;
+	int64_t spread_wake_ms;
+	bool spread_due, stopping;
 	struct errands *errands;
 	struct cleanups *cleanups;
 };

@@ -349,7 +349,7 @@ job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t n
 		.not_after_s = not_after_s,
 		.installed_s = now_ms(j->renew) / 1000 };
 	j->newer = j->renew->plan_busy;
-	j->renew->crowds_due = true;
+	j->renew->spread_due = true;
 	job_schedule(j);
 	enter(j, RENEW_IDLE, 0);
 	log_event(LEVEL_NOTICE, "renewed",
@@ -616,7 +616,7 @@ merge(struct renew *r, struct fault *f)
 	free(r->job);
 	r->job = list;
 	r->jobs = len;
-	r->crowds_due = true;
+	r->spread_due = true;
 	if (!r->swept)
 		sweep(r);
 	return RC_OK;
@@ -811,26 +811,40 @@ run_reports(struct renew *r)
 
 /* ---- when ---- */
 
+/* Of one CA's certificates in force; those whose moment it names need no slot. */
+static void
+spread_ca(struct renew *r, struct ca_slot *slot, struct schedule_member *m)
+{
+	size_t n = 0, called = 0;
+
+	for (size_t i = 0; i < r->jobs; i++) {
+		struct job *j = r->job[i];
+
+		if (!j->plan.active || strcmp(j->plan.ca, slot->config->name) != 0)
+			continue;
+		m[n++] =
+		    (struct schedule_member){ .cert = &j->plan.cert, .jitter_ppm = j->jitter };
+		if (j->window.at.start_s != 0) {
+			struct schedule_member first = m[called];
+
+			m[called++] = m[n - 1];
+			m[n - 1] = first;
+		}
+	}
+	slot->begin.interval_ms = schedule_interval_ms(m, n);
+	schedule_spread(m + called, n - called, slot->begin.interval_ms);
+}
+
 /* Certificates of one CA that started together would all come back together. */
 static void
-run_crowds(struct renew *r, int64_t now)
+run_spread(struct renew *r, int64_t now)
 {
 	struct schedule_member *m = calloc(r->jobs + 1, sizeof *m);
 
-	r->crowds_due = false;
-	r->crowds_wake_ms = now + RENEW_CROWDS_MS;
-	for (size_t c = 0; m != NULL && c < r->set->cas; c++) {
-		size_t n = 0;
-
-		for (size_t i = 0; i < r->jobs; i++) {
-			struct plan *p = &r->job[i]->plan;
-
-			if (p->active && strcmp(p->ca, r->set->ca[c].config->name) == 0)
-				m[n++].cert = &p->cert;
-		}
-		schedule_crowds(m, n);
-		r->set->ca[c].begin.interval_ms = schedule_interval_ms(m, n);
-	}
+	r->spread_due = false;
+	r->spread_wake_ms = now + RENEW_SPREAD_MS;
+	for (size_t c = 0; m != NULL && c < r->set->cas; c++)
+		spread_ca(r, &r->set->ca[c], m);
 	free(m);
 	for (size_t i = 0; i < r->jobs; i++) {
 		struct job *j = r->job[i];
@@ -912,7 +926,7 @@ adopt(struct renew *r)
 	/* Whoever changed the configuration wants to see whether it helped. */
 	for (size_t i = 0; i < r->jobs; i++)
 		r->job[i]->rec.wake_ms = 0;
-	r->plan_due = r->crowds_due = true;
+	r->plan_due = r->spread_due = true;
 	r->plan_wake_ms = 0;
 	log_event(LEVEL_NOTICE, "reloaded", "cas=%zu", r->set->cas);
 }
@@ -939,7 +953,7 @@ follow_clock(struct renew *r, int64_t now)
 	}
 	choose_clock_back(r->set, back);
 	r->plan_wake_ms -= back;
-	r->crowds_wake_ms -= back;
+	r->spread_wake_ms -= back;
 }
 
 int
@@ -955,8 +969,8 @@ renew_run(struct renew *r)
 	if (r->next_set != NULL && r->old_set == NULL)
 		adopt(r);
 	run_plan(r, now);
-	if (r->crowds_due && now >= r->crowds_wake_ms)
-		run_crowds(r, now);
+	if (r->spread_due && now >= r->spread_wake_ms)
+		run_spread(r, now);
 	errands_run(r->errands, now, &wake_ms);
 	cleanups_run(r->cleanups);
 	choose_steps(r, now, &wake_ms);

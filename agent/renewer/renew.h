@@ -28,7 +28,7 @@ enum {
 	RENEW_STEPS = 192,	  /* under way in all lanes; of HTTPC_MAX transfers */
 	RENEW_PROBES = 64,	  /* of these, in lanes that are taken for broken */
 	RENEW_BEGINS = 16,	  /* renewals of one CA begun in one turn */
-	RENEW_CROWDS_MS = 1000,	  /* crowds are looked for at most so often */
+	RENEW_SPREAD_MS = 1000,	  /* slots are given at most so often */
 	RENEW_REPORTS = 4,	  /* schedule reports under way */
 	RENEW_WINDOWS = 16,	  /* questions for renewal information under way */
 	RENEW_CA_WINDOWS = 2,	  /* of these, at one CA */

@@ -4,6 +4,8 @@
 
 #include "stir/attr.h"
 
+#define DAY_MS (86400 * 1000LL)
+
 static uint64_t
 mix(uint64_t h, const char *text)
 {
@@ -48,78 +50,85 @@ schedule_start(const struct schedule_cert *c)
 	return c->not_before_s;
 }
 
+/* From the start of a life to the last moment that is planned. */
+static int64_t
+latest_ms(int64_t life_ms)
+{
+	int64_t at_ms = part(life_ms, 3, 4);
+
+	if (life_ms - at_ms < SCHEDULE_SPARE_S * 1000LL)
+		at_ms = life_ms - SCHEDULE_SPARE_S * 1000LL;
+	return at_ms > life_ms / 2 ? at_ms : life_ms / 2;
+}
+
+/* Without a slot. */
+static int64_t
+due_ms(const struct schedule_cert *c, uint32_t jitter_ppm)
+{
+	int64_t start_s = schedule_start(c), life_ms = (c->not_after_s - start_s) * 1000;
+
+	if (life_ms <= 0)
+		return c->not_before_s * 1000;
+	return start_s * 1000 + latest_ms(life_ms) - part(life_ms, 1, 12) +
+	       part(part(life_ms, 1, 12), jitter_ppm, SCHEDULE_PPM);
+}
+
 int64_t
 schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm)
 {
-	int64_t start = schedule_start(c);
-	int64_t life = c->not_after_s - start;
+	int64_t at_s = due_ms(c, jitter_ppm) / 1000;
 
-	if (life <= 0)
-		return c->not_before_s;
-	if (c->crowd)
-		return start + part(life, 1, 3) +
-		       part(part(life, 1, 3), jitter_ppm, SCHEDULE_PPM);
-	return start + part(life, 2, 3) + part(part(life, 1, 12), jitter_ppm, SCHEDULE_PPM);
-}
-
-static int
-by_start(const void *a, const void *b)
-{
-	int64_t x = schedule_start((*(const struct schedule_member *)a).cert);
-	int64_t y = schedule_start((*(const struct schedule_member *)b).cert);
-
-	return (x > y) - (x < y);
-}
-
-/* The first of n sorted members whose life starts at or after start_s. */
-static size_t
-first_from(const struct schedule_member *m, size_t n, int64_t start_s)
-{
-	size_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (schedule_start(m[mid].cert) < start_s)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-void
-schedule_crowds(struct schedule_member *m, size_t n)
-{
-	if (n == 0)
-		return;
-	qsort(m, n, sizeof *m, by_start);
-	for (size_t i = 0; i < n; i++) {
-		int64_t at = schedule_start(m[i].cert);
-		int64_t window = (m[i].cert->not_after_s - at) / 12;
-		size_t near = first_from(m, n, at + window + 1) - first_from(m, n, at - window);
-
-		m[i].cert->crowd = window > 0 && near > SCHEDULE_CROWD;
-	}
+	return c->slot_s != 0 && c->slot_s < at_s ? c->slot_s : at_s;
 }
 
 int64_t
 schedule_interval_ms(const struct schedule_member *m, size_t n)
 {
-	/* Spread evenly, each is renewed after 17/24 of its life. */
-	static const int64_t num = 17, den = 24;
 	int64_t per_day_ppm = 0;
 
 	if (n <= SCHEDULE_CROWD)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		int64_t life = m[i].cert->not_after_s - schedule_start(m[i].cert);
+		int64_t start_s = schedule_start(m[i].cert);
+		int64_t life_ms = (m[i].cert->not_after_s - start_s) * 1000;
 
-		if (life > 0)
-			per_day_ppm += 86400LL * SCHEDULE_PPM / life * den / num;
+		/* Spread evenly, it is renewed in the middle of its jitter. */
+		if (life_ms > 0)
+			per_day_ppm +=
+			    DAY_MS * SCHEDULE_PPM / (latest_ms(life_ms) - life_ms / 24);
 	}
-	/* 86400000 ms a day, by two and a half times the demand. */
-	return per_day_ppm > 0 ? 86400000LL * SCHEDULE_PPM / per_day_ppm * 2 / 5 : 0;
+	return per_day_ppm > 0 ? DAY_MS * SCHEDULE_PPM / per_day_ppm * 2 / 5 : 0;
+}
+
+static int
+latest_first(const void *a, const void *b)
+{
+	int64_t x = ((const struct schedule_member *)a)->at_ms;
+	int64_t y = ((const struct schedule_member *)b)->at_ms;
+
+	return (x < y) - (x > y);
+}
+
+void
+schedule_spread(struct schedule_member *m, size_t n, int64_t interval_ms)
+{
+	int64_t step_ms = interval_ms * 5 / 4, next_ms = INT64_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		m[i].at_ms = due_ms(m[i].cert, m[i].jitter_ppm);
+		m[i].cert->slot_s = 0;
+	}
+	if (interval_ms == 0 || n == 0)
+		return;
+	qsort(m, n, sizeof *m, latest_first);
+	for (size_t i = 0; i < n; i++) {
+		int64_t start_s = schedule_start(m[i].cert);
+		int64_t first_s = start_s + (m[i].cert->not_after_s - start_s) / 4;
+
+		next_ms = m[i].at_ms < next_ms ? m[i].at_ms : next_ms;
+		m[i].cert->slot_s = next_ms / 1000 > first_s ? next_ms / 1000 : first_s;
+		next_ms -= step_ms;
+	}
 }
 
 enum schedule_urgency
@@ -158,21 +167,23 @@ schedule_local_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter_ppm)
 	return schedule_backoff_ms(attempt < last ? attempt : last, remaining_s, jitter_ppm);
 }
 
+static int64_t
+least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 int64_t
 schedule_alarm_ms(unsigned n, int64_t remaining_s)
 {
-	int64_t s = SCHEDULE_ALARM_MIN_S;
+	bool none = remaining_s <= 0;
+	int64_t most_s = none ? SCHEDULE_ALARM_NONE_S : remaining_s / 4;
+	int64_t s = none ? SCHEDULE_ALARM_MIN_S : SCHEDULE_ALARM_FIRST_S;
 
-	if (remaining_s > 0)
-		s = remaining_s / 4 > SCHEDULE_ALARM_LAST_S ? remaining_s / 4
-							    : SCHEDULE_ALARM_LAST_S;
-	while (remaining_s <= 0 && n > 1 && s < SCHEDULE_ALARM_NONE_S) {
-		s *= 2;
-		n--;
-	}
-	if (remaining_s <= 0 && s > SCHEDULE_ALARM_NONE_S)
-		s = SCHEDULE_ALARM_NONE_S;
-	return s * 1000;
+	for (; n > 1 && s < most_s; n--)
+		s *= none ? 2 : 6;
+	s = least(s, most_s);
+	return (s > SCHEDULE_ALARM_LAST_S ? s : SCHEDULE_ALARM_LAST_S) * 1000;
 }
 
 int64_t

@@ -12,9 +12,12 @@
 
 enum {
 	SCHEDULE_PPM = 1000000,
-	SCHEDULE_CROWD = 16,	      /* more in one moment is a mass issue */
+	SCHEDULE_CROWD = 16,	      /* no more than these need no spreading */
+	SCHEDULE_SPARE_S = 600,	      /* for an outage, of a life that has it: an outage is */
+				      /* no shorter because certificates are */
 	SCHEDULE_ALARM_MIN_S = 60,    /* after what trying again does not cure */
-	SCHEDULE_ALARM_LAST_S = 15,   /* the same near the end of a life, which it is to save */
+	SCHEDULE_ALARM_FIRST_S = 300, /* the same with time left: a CA may be wrong once */
+	SCHEDULE_ALARM_LAST_S = 3,    /* the same near the end of a life, which it is to save */
 	SCHEDULE_ALARM_NONE_S = 3600, /* the longest of these while nothing is in force */
 	SCHEDULE_RETRY_MIN_S = 1,     /* Retry-After is clamped to these */
 	SCHEDULE_RETRY_MAX_S = 3600,
@@ -23,7 +26,7 @@ enum {
 struct schedule_cert {
 	int64_t not_before_s, not_after_s; /* Unix time */
 	int64_t installed_s;		   /* 0: unknown */
-	bool crowd;			   /* one of a mass issue: schedule_crowds() */
+	int64_t slot_s;			   /* schedule_spread(): earlier; 0: need not be */
 };
 
 /* 0 … 999999, the same for the same texts (serial may be ""). */
@@ -37,33 +40,39 @@ int64_t schedule_part(int64_t span_s, uint32_t ppm);
 
 /*
  * The moment to start renewing (D-43), Unix time in seconds: between two
- * thirds and three quarters of the life, by jitter; for one of a crowd
- * anywhere in the middle third, so that a mass issue does not come back as
- * one.  Life counts from the installation where that is later than notBefore:
- * a CA that backdates by more than the life would else be asked for ever.
- * not_after_s <= not_before_s: not_before_s, that is at once.
+ * thirds and three quarters of the life, by jitter; earlier where that leaves
+ * less than SCHEDULE_SPARE_S, but not before a half less a twelfth; earlier
+ * where it has a slot.  Life counts from the installation where that is later
+ * than notBefore: a CA that backdates by more than the life would else be asked
+ * for ever.  not_after_s <= not_before_s: not_before_s, that is at once.
  */
 int64_t schedule_renew_at(const struct schedule_cert *c, uint32_t jitter_ppm);
 
-/*
- * Sets crowd on each of n certificates (of one CA) that began its life with
- * more than SCHEDULE_CROWD others; reorders the members only.  Where there are
- * thousands each has so many neighbours, and all are renewed in the middle
- * third: a count relative to all would let go those of a mass issue who are
- * left when the most are renewed, and they would come at once.
- */
+/* One of the certificates of a CA. */
 struct schedule_member {
 	struct schedule_cert *cert;
+	uint32_t jitter_ppm;
+	int64_t at_ms; /* schedule_spread()'s own */
 };
-void schedule_crowds(struct schedule_member *members, size_t n);
 
 /*
  * Between two renewals that could wait: two and a half times as many as n
  * certificates ask for when they are spread evenly.  What is due at once, after
- * a mass issue or an outage, is begun at this pace as long as nothing is
- * urgent.  0: few enough to begin as they come.
+ * an outage say, is begun at this pace as long as nothing is urgent.  0: few
+ * enough to begin as they come.
  */
 int64_t schedule_interval_ms(const struct schedule_member *members, size_t n);
+
+/*
+ * Slots: at most twice as many renewals at any time as when they are spread
+ * evenly.  Given out from the last moment backwards, each as late as it may be
+ * and none before a quarter of its life: those of a mass issue lie in the
+ * second and third quarters, and where nothing crowds everybody is where he
+ * would be without.  What is renewed leaves at the front of the line, so who is
+ * left keeps his slot, and everybody after a restart.  interval_ms is
+ * schedule_interval_ms() of all, 0: no slots.  Reorders the members.
+ */
+void schedule_spread(struct schedule_member *members, size_t n, int64_t interval_ms);
 
 /* The first goes first. */
 enum schedule_urgency {
@@ -90,7 +99,8 @@ int64_t schedule_local_ms(unsigned attempt, int64_t remaining_s, uint32_t jitter
 
 /*
  * How long after the n-th failure in a row (1 …) that trying again does not
- * cure: a quarter of what is left of the life.
+ * cure: five minutes, half an hour, three hours and so on, never more than a
+ * quarter of what is left of the life.
  */
 int64_t schedule_alarm_ms(unsigned n, int64_t remaining_s);
 

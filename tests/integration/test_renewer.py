@@ -281,7 +281,7 @@ def nonsense_of_a_window(world: World, what: str) -> None:
     wait_for("the answer", lambda: any(
         r["endpoint"] == "renewal-info"
         for r in world.machine.control("GET", "/log")["log"]), 20)
-    least, most = {"past": (59, 63), "far": (1077, 1083)}.get(what, (957, 1083))
+    least, most = {"past": (59, 63), "far": (1077, 1083)}.get(what, (717, 843))
     wait_for("its schedule", lambda: within(credential, least, most), 20)
     equal(len(credential.chains), 1)
     world.faults()

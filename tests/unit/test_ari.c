@@ -173,7 +173,7 @@ moment(void **state)
 {
 	const struct moment_case *c = *state;
 	struct ari_window w = { c->start_s, c->end_s };
-	struct schedule_cert cert = { c->not_before_s, c->not_after_s, c->installed_s, false };
+	struct schedule_cert cert = { c->not_before_s, c->not_after_s, c->installed_s, 0 };
 
 	assert_int_equal(ari_renew_at(&w, &cert, c->jitter_ppm), c->at_s);
 }

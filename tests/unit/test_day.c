@@ -308,7 +308,8 @@ no_minute_above_three_means(void **state)
 	store_free(store);
 	remove_all(home);
 	assert_true(most * 1000 <= 3 * mean_1000);
-	assert_true(day.renewals >= 3 * day.n);
+	/* Each serves for 17/24 of its life on the average, a little less after the mass issue. */
+	assert_in_range(day.renewals, day.n * 29 / 10, day.n * 33 / 10);
 	assert_int_equal(day.lapsed, 0);
 	/* What is paced stops to be at a quarter; then it takes a moment. */
 	assert_true(day.least_left_s >= day.life_s / 4 - day.life_s / 100);

@@ -16,21 +16,24 @@ static struct renew_case {
 	uint32_t jitter_ppm;
 	int64_t at_s;
 } renew_cases[] = {
-	{ "two thirds (D-43)", { 0, 90 * DAY, 0, false }, 0, 60 * DAY },
-	{ "never later than a quarter left (D-43)", { 0, 90 * DAY, 0, false }, 999999,
-	    5831999 },
-	{ "half the jitter", { 1000, 1000 + 12 * DAY, 0, false }, 500000,
+	{ "two thirds (D-43)", { 0, 90 * DAY, 0, 0 }, 0, 60 * DAY },
+	{ "never later than a quarter left (D-43)", { 0, 90 * DAY, 0, 0 }, 999999, 5831999 },
+	{ "half the jitter", { 1000, 1000 + 12 * DAY, 0, 0 }, 500000,
 	    1000 + 8 * DAY + DAY / 2 },
-	{ "a minute (V-01)", { 100, 160, 0, false }, 0, 140 },
-	{ "a minute, all the jitter", { 100, 160, 0, false }, 999999, 144 },
-	{ "crowd: one third", { 0, 90 * DAY, 0, true }, 0, 30 * DAY },
-	{ "crowd: two thirds", { 0, 90 * DAY, 0, true }, 999999, 60 * DAY - 3 },
-	{ "backdated by more than its life", { 0, HOUR + 60, HOUR, false }, 0, HOUR + 40 },
-	{ "installed before notBefore", { 100, 160, 50, false }, 0, 140 },
-	{ "installed after notAfter", { 100, 160, 200, false }, 0, 140 },
-	{ "no life", { 100, 100, 0, false }, 0, 100 },
-	{ "ends before it begins", { 100, 50, 0, false }, 999999, 100 },
-	{ "far away", { 0, INT64_C(253402300799), 0, false }, 0, INT64_C(168934867199) },
+	{ "an hour: a quarter is spare enough", { 0, HOUR, 0, 0 }, 0, 2400 },
+	{ "half an hour: ten minutes to spare", { 0, 1800, 0, 0 }, 0, 1050 },
+	{ "a quarter of an hour: half of it", { 0, 900, 0, 0 }, 0, 375 },
+	{ "a quarter of an hour, all the jitter", { 0, 900, 0, 0 }, 999999, 449 },
+	{ "a minute (V-01)", { 100, 160, 0, 0 }, 0, 125 },
+	{ "a minute, all the jitter", { 100, 160, 0, 0 }, 999999, 129 },
+	{ "its slot", { 0, 90 * DAY, 0, 40 * DAY }, 0, 40 * DAY },
+	{ "a slot later than that", { 0, 90 * DAY, 0, 70 * DAY }, 0, 60 * DAY },
+	{ "backdated by more than its life", { 0, HOUR + 60, HOUR, 0 }, 0, HOUR + 25 },
+	{ "installed before notBefore", { 100, 160, 50, 0 }, 0, 125 },
+	{ "installed after notAfter", { 100, 160, 200, 0 }, 0, 125 },
+	{ "no life", { 100, 100, 0, 0 }, 0, 100 },
+	{ "ends before it begins", { 100, 50, 0, 0 }, 999999, 100 },
+	{ "far away", { 0, INT64_C(253402300799), 0, 0 }, 0, INT64_C(168934867199) },
 };
 
 static void
@@ -94,10 +97,13 @@ static struct alarm_case {
 	int64_t remaining_s;
 	int64_t s;
 } alarm_cases[] = {
-	{ "a quarter of what remains", 1, 30 * DAY, 30 * DAY / 4 },
-	{ "the same again", 9, 30 * DAY, 30 * DAY / 4 },
+	{ "a CA may be wrong once", 1, 30 * DAY, 300 },
+	{ "twice", 2, 30 * DAY, 1800 },
+	{ "again and again", 4, 30 * DAY, 64800 },
+	{ "a quarter of what remains", 9, 30 * DAY, 30 * DAY / 4 },
+	{ "a quarter of little", 1, 600, 150 },
 	{ "a minute left", 1, 60, 15 },
-	{ "no more often at the very end", 9, 2, 15 },
+	{ "no more often at the very end", 9, 2, 3 },
 	{ "nothing in force", 1, 0, 60 },
 	{ "nothing in force, again", 2, 0, 120 },
 	{ "nothing in force, fourth", 4, -1, 480 },
@@ -157,40 +163,95 @@ jitter_is_a_property_of_the_certificate(void **state)
 		assert_in_range(in_quarter[i], 900, 1100);
 }
 
-/* n certificates, step_s between them; how many are found to be of a crowd. */
-static size_t
-crowd_of(size_t n, int64_t step_s, int64_t life_s)
-{
-	struct schedule_cert cert[64] = { 0 };
-	struct schedule_member m[64];
-	size_t crowd = 0;
+enum { SOME = 64 };
 
-	assert_true(n <= ARRAY_LEN(cert));
+/* n certificates, step_s between them; in sorted are their moments, the first first. */
+static void
+moments(size_t n, int64_t step_s, int64_t life_s, int64_t sorted[SOME])
+{
+	struct schedule_cert cert[SOME] = { 0 };
+	struct schedule_member m[SOME];
+
+	assert_true(n <= SOME);
 	for (size_t i = 0; i < n; i++) {
 		/* Not in order, as a plan sorted by name is not. */
-		cert[i].not_before_s = 1000000 + (int64_t)(i * 7 % n) * step_s;
+		cert[i].not_before_s = (int64_t)(i * 7 % n) * step_s;
 		cert[i].not_after_s = cert[i].not_before_s + life_s;
-		m[i].cert = &cert[i];
+		cert[i].slot_s = 1; /* of an earlier time */
+		m[i] = (struct schedule_member){ .cert = &cert[i] };
 	}
-	schedule_crowds(m, n);
-	for (size_t i = 0; i < n; i++)
-		crowd += cert[i].crowd;
-	return crowd;
+	schedule_spread(m, n, schedule_interval_ms(m, n));
+	for (size_t i = 0; i < n; i++) {
+		int64_t at = schedule_renew_at(&cert[i], 0);
+		size_t k = i;
+
+		for (; k > 0 && sorted[k - 1] > at; k--)
+			sorted[k] = sorted[k - 1];
+		sorted[k] = at;
+	}
 }
 
 static void
-crowds(void **state)
+slots(void **state)
 {
+	int64_t at[SOME];
+
 	(void)state;
-	schedule_crowds(NULL, 0);
-	assert_int_equal(crowd_of(1, 0, DAY), 0);
-	assert_int_equal(crowd_of(SCHEDULE_CROWD, 0, DAY), 0);
-	assert_int_equal(crowd_of(SCHEDULE_CROWD + 1, 0, DAY), SCHEDULE_CROWD + 1);
-	assert_int_equal(crowd_of(40, 1, DAY), 40);
-	assert_int_equal(crowd_of(40, HOUR, DAY), 0); /* spread: five in a window */
-	assert_int_equal(crowd_of(40, 0, 0), 0);
-	/* The ends see half a window only. */
-	assert_in_range(crowd_of(60, 600, DAY), 30, 59);
+	schedule_spread(NULL, 0, 1000);
+	/* As many as need no slot; all at their own moment. */
+	moments(SCHEDULE_CROWD, 0, DAY, at);
+	assert_int_equal(at[0], DAY * 2 / 3);
+	assert_int_equal(at[SCHEDULE_CROWD - 1], DAY * 2 / 3);
+	/* One more: half of 17/24 of a day lies between the first and the last. */
+	moments(SCHEDULE_CROWD + 1, 0, DAY, at);
+	assert_int_equal(at[SCHEDULE_CROWD], DAY * 2 / 3);
+	assert_in_range(at[0], DAY * 2 / 3 - 28801, DAY * 2 / 3 - 28799);
+	for (size_t i = 1; i <= SCHEDULE_CROWD; i++)
+		assert_in_range(at[i] - at[i - 1], 1799, 1801);
+	/* They are spread by themselves: nobody is moved. */
+	moments(40, 1600, DAY, at);
+	for (int64_t i = 0; i < 40; i++)
+		assert_int_equal(at[i], DAY * 2 / 3 + i * 1600);
+	/* More than the second and third quarter take: none before a quarter. */
+	moments(SOME, 0, 60, at);
+	assert_int_equal(at[0], 15);
+	assert_int_equal(at[SOME - 1], 25);
+	moments(40, 0, 0, at);
+	assert_int_equal(at[39], 0);
+}
+
+/* Who is left keeps the slot when others are renewed, and after a restart. */
+static void
+slots_stay(void **state)
+{
+	struct schedule_cert cert[SOME] = { 0 };
+	struct schedule_member m[SOME];
+	int64_t before[SOME];
+	size_t renewed = 0;
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		for (size_t i = 0; i < SOME; i++) {
+			if (turn == 0)
+				cert[i].not_after_s = DAY;
+			else if (before[i] <= DAY / 2)
+				cert[i] =
+				    (struct schedule_cert){ before[i], before[i] + DAY, 0, 0 };
+			m[i] = (struct schedule_member){ &cert[i], (uint32_t)i * 1000, 0 };
+		}
+		schedule_spread(m, SOME, schedule_interval_ms(m, SOME));
+		for (size_t i = 0; i < SOME; i++) {
+			int64_t at = schedule_renew_at(&cert[i], (uint32_t)i * 1000);
+
+			if (turn == 0)
+				before[i] = at;
+			else if (before[i] > DAY / 2)
+				assert_int_equal(at, before[i]);
+			else
+				renewed++;
+		}
+	}
+	assert_in_range(renewed, SOME / 10, SOME * 9 / 10);
 }
 
 static struct urgency_case {
@@ -212,7 +273,7 @@ urgency(void **state)
 {
 	const struct urgency_case *c = *state;
 	/* Backdated: its life begins with the installation. */
-	const struct schedule_cert cert = { 0, 4600, 1000, false };
+	const struct schedule_cert cert = { 0, 4600, 1000, 0 };
 
 	assert_int_equal(schedule_urgency(c->none ? NULL : &cert, c->now_s), c->urgency);
 }
@@ -235,7 +296,7 @@ jitter_of(int i, const char *serial)
 
 /* How many are due in the fullest minute of the day after; *first, *last: of the minutes. */
 static unsigned
-fullest_minute(bool jitter, int *first, int *last)
+fullest_minute(int *first, int *last)
 {
 	static unsigned due[DAY_MIN];
 	unsigned most = 0;
@@ -244,8 +305,7 @@ fullest_minute(bool jitter, int *first, int *last)
 	*first = DAY_MIN;
 	*last = 0;
 	for (int i = 0; i < MANY; i++) {
-		int at =
-		    (int)(schedule_renew_at(&many[i], jitter ? jitter_of(i, "01") : 0) / 60);
+		int at = (int)(schedule_renew_at(&many[i], jitter_of(i, "01")) / 60);
 
 		assert_in_range(at, 0, DAY_MIN - 1);
 		due[at]++;
@@ -257,8 +317,8 @@ fullest_minute(bool jitter, int *first, int *last)
 }
 
 /*
- * All issued within ten minutes: due evenly over the middle third, no minute
- * above three times the mean of renewals at half of the life.
+ * All issued within ten minutes: due evenly from two fifths to three quarters,
+ * no minute above three times the mean.
  */
 static void
 mass_issue(void **state)
@@ -267,17 +327,15 @@ mass_issue(void **state)
 
 	(void)state;
 	for (int i = 0; i < MANY; i++) {
-		many[i] = (struct schedule_cert){ i % 600, i % 600 + DAY, 0, false };
-		member[i].cert = &many[i];
+		many[i] = (struct schedule_cert){ i % 600, i % 600 + DAY, 0, 0 };
+		member[i] = (struct schedule_member){ &many[i], jitter_of(i, "01"), 0 };
 	}
-	schedule_crowds(member, MANY);
-	for (int i = 0; i < MANY; i++)
-		assert_true(many[i].crowd);
-	assert_true(fullest_minute(true, &first, &last) <= 3 * MANY / (DAY_MIN / 2));
-	assert_in_range(first, DAY_MIN / 3, DAY_MIN / 3 + 10);
-	assert_in_range(last, DAY_MIN * 2 / 3 - 10, DAY_MIN * 2 / 3 + 10);
-	/* It is the jitter that does it. */
-	assert_true(fullest_minute(false, &first, &last) >= MANY / 10);
+	/* It is the slots that do it. */
+	assert_true(fullest_minute(&first, &last) >= MANY / 150);
+	schedule_spread(member, MANY, schedule_interval_ms(member, MANY));
+	assert_true(fullest_minute(&first, &last) <= 3 * MANY * 24 / (DAY_MIN * 17));
+	assert_in_range(first, DAY_MIN * 2 / 5 - 20, DAY_MIN * 2 / 5 + 10);
+	assert_in_range(last, DAY_MIN * 3 / 4 - 10, DAY_MIN * 3 / 4 + 10);
 }
 
 static struct interval_case {
@@ -288,8 +346,8 @@ static struct interval_case {
 	{ "none", 0, DAY, 0 },
 	{ "few", SCHEDULE_CROWD, DAY, 0 },
 	{ "ten thousand of a day", MANY, DAY, 2448 },
-	{ "three hundred of a quarter of an hour", 300, 900, 850 },
-	{ "a thousand of a minute", 1000, 60, 16 },
+	{ "three hundred of a quarter of an hour", 300, 900, 550 },
+	{ "a thousand of a minute", 1000, 60, 10 },
 	{ "without a life", 100, 0, 0 },
 };
 
@@ -299,8 +357,8 @@ interval(void **state)
 	const struct interval_case *c = *state;
 
 	for (size_t i = 0; i < c->n; i++) {
-		many[i] = (struct schedule_cert){ 1000, 1000 + c->life_s, 0, false };
-		member[i].cert = &many[i];
+		many[i] = (struct schedule_cert){ 1000, 1000 + c->life_s, 0, 0 };
+		member[i] = (struct schedule_member){ .cert = &many[i] };
 	}
 	assert_in_range(schedule_interval_ms(member, c->n),
 	    c->interval_ms - c->interval_ms / 100, c->interval_ms);
@@ -311,10 +369,11 @@ main(void)
 {
 	struct CMUnitTest tests[80] = {
 		cmocka_unit_test(jitter_is_a_property_of_the_certificate),
-		cmocka_unit_test(crowds),
+		cmocka_unit_test(slots),
+		cmocka_unit_test(slots_stay),
 		cmocka_unit_test(mass_issue),
 	};
-	size_t n = 3;
+	size_t n = 4;
 
 	ROWS(tests, n, urgency_cases, urgency);
 	ROWS(tests, n, interval_cases, interval);
