@@ -30,8 +30,8 @@ from dataclasses import dataclass, field
 from audit_check import stop_and_check
 from cases import Cases, equal, true
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives import serialization
+from signed import unb64, verify
 from world import process
 from world import unixhttp as http
 from world.faults import Switches
@@ -47,10 +47,6 @@ BACKOFF_S = 1.0  # the default of backoff_max_ms
 TIMEOUT_S = 3.0  # request_timeout_ms
 SLOW = 5.0 if os.environ.get("SANITIZER", "no") != "no" else 1.0
 ERRORS = {"hsm_unavailable", "hsm_timeout", "overloaded"}
-
-
-def unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def point_of(certificate: x509.Certificate) -> bytes:
@@ -168,7 +164,7 @@ class Table:
         return hashlib.sha256(point_of(self.leaf(tenant))).hexdigest()
 
     def verify(self, tenant: str, passport: str) -> None:
-        head, body, signature = passport.split(".")
+        head = passport.partition(".")[0]
         x5c = json.loads(unb64(head))["x5c"][0]
         if x5c not in self.leaves:
             leaf = x509.load_der_x509_certificate(base64.b64decode(x5c))
@@ -177,11 +173,7 @@ class Table:
         if point not in self.points[tenant]:
             self.know_keys()  # a renewal that a row before asked for
         true(point in self.points[tenant], f"{tenant}: a certificate of somebody else")
-        raw = unb64(signature)
-        key.verify(
-            utils.encode_dss_signature(int.from_bytes(raw[:32], "big"),
-                                       int.from_bytes(raw[32:], "big")),
-            f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
+        verify(passport, key)
         self.verified += 1
 
     # ---- the agent ------------------------------------------------------------------------

@@ -26,8 +26,7 @@ from pathlib import Path
 from audit_check import stop_and_check
 from cases import Cases, equal, true
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from signed import unb64, verify
 from world import process
 from world import unixhttp as http
 from world.machine import Machine, wait_for
@@ -43,10 +42,6 @@ RENEW_EVERY_S = 0.25
 ROLES = tuple((os.environ.get("KILL_ROLES") or "signer admin renewer front vesperd").split())
 
 
-def unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
 def leaf_of(header: dict, certs: Path | None) -> x509.Certificate:
     """What it carries, or names, where certs is what its x5u publishes."""
     if "x5c" in header:
@@ -56,12 +51,8 @@ def leaf_of(header: dict, certs: Path | None) -> x509.Certificate:
 
 def judge(passport: str, certs: Path | None = None) -> str:
     """The signature verifies under the leaf that it carries; the leaf's serial."""
-    head, body, signature = passport.split(".")
-    leaf = leaf_of(json.loads(unb64(head)), certs)
-    raw = unb64(signature)
-    leaf.public_key().verify(
-        utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")),
-        f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
+    leaf = leaf_of(json.loads(unb64(passport.partition(".")[0])), certs)
+    verify(passport, leaf.public_key())
     return format(leaf.serial_number, "x")
 
 

@@ -9,7 +9,6 @@ PORT_NUMBERS (1000) numbers, PORT_BATCH (50) at a time; PORT_SEED repeats the ch
 
 from __future__ import annotations
 
-import base64
 import bisect
 import json
 import os
@@ -22,8 +21,7 @@ from dataclasses import dataclass
 
 from cases import Cases, equal, true
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from signed import unb64, verify
 from world import unixhttp as http
 from world.machine import BUILD, TOP, Machine, quote, wait_for
 
@@ -41,10 +39,6 @@ STAY = {"left": "12025500001", "right": "12025500003"}
 MOVING = [str(FIRST + 3 * i) for i in range(NUMBERS)]  # apart: nothing becomes a range
 TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 LONG_S = 120  # what should take seconds, on a machine that is busy with other things
-
-
-def unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 # ---- the world ----------------------------------------------------------------
@@ -199,12 +193,10 @@ class Judge:
         return self.known[name]
 
     def verify(self, asked: Asked) -> str | None:
-        head, body, signature = asked.passport.split(".")
+        head, body, _ = asked.passport.split(".")
         key, spans = self.certificate(json.loads(unb64(head))["x5u"])
-        claims, raw = json.loads(unb64(body)), unb64(signature)
-        key.verify(utils.encode_dss_signature(int.from_bytes(raw[:32], "big"),
-                                              int.from_bytes(raw[32:], "big")),
-                   f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
+        claims = json.loads(unb64(body))
+        verify(asked.passport, key)
         self.verified += 1
         number = int(asked.number)
         at = bisect.bisect_right(spans, (number, float("inf"))) - 1

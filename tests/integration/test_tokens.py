@@ -22,9 +22,8 @@ import time
 from audit_check import stop_and_check
 from cases import Cases, equal, true
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-from test_faults import SLOW, Load, point_of, unb64
+from signed import unb64, verify
+from test_faults import SLOW, Load, point_of
 from world import unixhttp as http
 from world.faults import Switches
 from world.machine import BUILD, TOKEN_LABEL, Machine, wait_for
@@ -103,7 +102,7 @@ class World:
         """The token whose key made it."""
         if passport in self.tokens_of:
             return self.tokens_of[passport]
-        head, body, signature = passport.split(".")
+        head = passport.partition(".")[0]
         header = json.loads(unb64(head))
         x5c = header["x5c"][0]
         if x5c not in self.leaves:
@@ -116,11 +115,7 @@ class World:
         true(point in self.known, "a certificate that is not this credential's")
         # The header is of the same certificate throughout.
         true(header["x5u"].endswith(f"/{digest}.pem"), f"x5u of another: {header['x5u']}")
-        raw = unb64(signature)
-        key.verify(
-            utils.encode_dss_signature(int.from_bytes(raw[:32], "big"),
-                                       int.from_bytes(raw[32:], "big")),
-            f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
+        verify(passport, key)
         self.tokens_of[passport] = self.known[point]
         return self.known[point]
 
