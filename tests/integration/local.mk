@@ -28,13 +28,14 @@ INTEGRATION_TESTS = \
 	tests/integration/test_faults.py \
 	tests/integration/test_tokens.py \
 	tests/integration/test_kill.py \
-	tests/integration/test_steps.py
+	tests/integration/test_steps.py \
+	tests/integration/test_soak.py
 
 # A variable of its own, so that distcheck can run fewer than it ships.
 INTEGRATION_RUN = $(INTEGRATION_TESTS)
 TESTS += $(INTEGRATION_RUN)
 EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/audit_check.py \
-	tests/integration/odd_parties.py tests/integration/signed.py \
+	tests/integration/odd_parties.py tests/integration/signed.py tests/integration/soak_watch.py \
 	tests/world/__init__.py tests/world/unixhttp.py tests/world/machine.py tests/world/demo.py \
 	tests/world/process.py tests/world/inside.py tests/world/faults.py tests/world/steps.py
 
@@ -103,3 +104,4 @@ tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/tes
 tests/integration/test_tokens.log: tests/integration/test_faults.log
 tests/integration/test_kill.log: tests/integration/test_tokens.log
 tests/integration/test_steps.log: tests/fault/stepfault.la tests/integration/test_kill.log
+tests/integration/test_soak.log: tests/integration/test_steps.log

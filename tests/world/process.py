@@ -88,3 +88,9 @@ def sockets(pid: int) -> dict[int, str]:
         if target.startswith("socket:"):
             found[int(entry.name)] = paths.get(target[8:-1], "")
     return found
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor that the process and all its threads have used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
