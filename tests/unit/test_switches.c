@@ -527,6 +527,8 @@ static const char *const aside[] = {
 	"credential.rekey",
 	"credential.x5u_from",
 	"credential.renew_backdate_s",
+	"main.ct_proofs",
+	"main.ct_tls_ca",
 };
 /* clang-format on */
 
