@@ -79,6 +79,7 @@ enum {
 	IN_GROUP = 1 << 17,   /* the caller is another user, of group 77 */
 	STRANGER = 1 << 18,   /* the caller is another user, of no group */
 	LOWERED = 1 << 19,    /* B is granted */
+	DRY_RUN = 1 << 20,    /* nothing is to be signed */
 };
 
 static struct row {
@@ -170,6 +171,12 @@ static struct row {
 	    NULL },
 	{ "tenant.rate = 1: the second", NULL, "rate = 1", NULL, NULL, PPT_BASE, BASE, AGAIN,
 	    "rate_limited", "" },
+	{ "tenant.rate = 2: the second dry run", NULL, "rate = 2", NULL, NULL, PPT_BASE, BASE,
+	    AGAIN | DRY_RUN, NULL, NULL },
+	{ "tenant.rate = 1: the second dry run", NULL, "rate = 1", NULL, NULL, PPT_BASE, BASE,
+	    AGAIN | DRY_RUN, "rate_limited", "" },
+	{ "tenant.allow_user = another: a dry run", NULL, "allow_user = { \"1001\" }", NULL, NULL,
+	    PPT_BASE, BASE, DRY_RUN, "caller_not_allowed", "" },
 	{ "tenant.observe = { attest }", NULL, "attest_max = \"B\" observe = { \"attest\" }",
 	    PROVIDER(""), NULL, PPT_SHAKEN, SHAKEN(N0, "A"), 0, NULL, "attest" },
 	{ "tenant.observe = all but attest", NULL,
@@ -397,6 +404,9 @@ static struct row {
 	{ "credential.assert_committed = no (D-15)", NULL, NULL,
 	    "assert_committed = no salts = \"file:salts\"", COMMITTED, PPT_BASE,
 	    MORE("'pid':'ACME'"), 0, "private_claim_in_clear", "pid" },
+	{ "credential.assert_committed = yes: a dry run is silent (D-15)", NULL, NULL,
+	    "assert_committed = yes salts = \"file:salts\"", COMMITTED, PPT_BASE,
+	    MORE("'pid':'ACME'"), DRY_RUN, "private_claim_in_clear", "pid" },
 	{ "credential.salts = the salt: its value (D-15)", NULL, NULL,
 	    "assert_committed = yes salts = \"file:salts\"", COMMITTED, PPT_BASE,
 	    MORE("'pid':'ACME'"), 0, NULL, NULL },
@@ -883,6 +893,7 @@ judge(const struct row *r, struct credset *set, struct policy *policy)
 		.tenant = "acme",
 		.claims = claims,
 		.needs_identity = (r->odd & IDENTITY) != 0,
+		.dry_run = (r->odd & DRY_RUN) != 0,
 		.request_id = "t" };
 	enum rc rc;
 
