@@ -6,6 +6,7 @@
 
 struct tnset {
 	size_t len;
+	uint64_t count;
 	struct tn_interval at[]; /* sorted, apart from each other */
 };
 
@@ -55,6 +56,23 @@ joins(const struct tn_interval *a, const struct tn_interval *b)
 	return b->lo <= a->hi + 1;
 }
 
+static uint64_t
+size_of(struct tn_interval in)
+{
+	return in.hi - in.lo + 1;
+}
+
+/* The last step of whatever makes one. */
+static void
+count(struct tnset *set)
+{
+	for (size_t i = 0; i < set->len; i++) {
+		uint64_t more = size_of(set->at[i]);
+
+		set->count = more > UINT64_MAX - set->count ? UINT64_MAX : set->count + more;
+	}
+}
+
 static void
 merge(struct tnset *set)
 {
@@ -84,6 +102,7 @@ tnset_build(const struct tn_interval *list, size_t n, struct tnset **out, struct
 	set->len = n;
 	qsort(set->at, n, sizeof set->at[0], by_lo);
 	merge(set);
+	count(set);
 	*out = TAKE(set);
 	return RC_OK;
 }
@@ -126,6 +145,29 @@ tnset_within(const struct tnset *inner, const struct tnset *outer)
 	return true;
 }
 
+/* The first one from i on that does not end before key; it is near more often than not. */
+static size_t
+seek(const struct tnset *set, size_t i, uint64_t key)
+{
+	size_t step = 1, hi;
+
+	if (i >= set->len || set->at[i].hi >= key)
+		return i;
+	for (; i + step < set->len && set->at[i + step].hi < key; step *= 2)
+		i += step;
+	hi = i + step < set->len ? i + step : set->len;
+	while (i + 1 < hi) {
+		size_t mid = i + (hi - i) / 2;
+
+		if (set->at[mid].hi < key)
+			i = mid;
+		else
+			hi = mid;
+	}
+	return hi;
+}
+
+/* A few numbers and a million cost the few a search each. */
 enum rc
 tnset_intersect(
     const struct tnset *a, const struct tnset *b, struct tnset **out, struct fault *f)
@@ -143,10 +185,11 @@ tnset_intersect(
 		if (lo <= hi)
 			set->at[set->len++] = (struct tn_interval){ lo, hi };
 		if (x->hi < y->hi)
-			i++;
+			i = seek(a, i + 1, y->lo);
 		else
-			j++;
+			j = seek(b, j + 1, x->lo);
 	}
+	count(set);
 	*out = TAKE(set);
 	return RC_OK;
 }
@@ -165,6 +208,7 @@ tnset_union(const struct tnset *a, const struct tnset *b, struct tnset **out, st
 		set->at[set->len++] = first ? a->at[i++] : b->at[j++];
 	}
 	merge(set);
+	count(set);
 	*out = TAKE(set);
 	return RC_OK;
 }
@@ -201,6 +245,7 @@ tnset_subtract(
 		else
 			set->at[set->len++] = a->at[i];
 	}
+	count(set);
 	*out = TAKE(set);
 	return RC_OK;
 }
@@ -208,10 +253,33 @@ tnset_subtract(
 uint64_t
 tnset_count(const struct tnset *set)
 {
+	return set->count;
+}
+
+/* What of x is in b: *at goes forward over those that lie before it. */
+static uint64_t
+shared(struct tn_interval x, const struct tnset *b, size_t *at)
+{
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < set->len; i++) {
-		uint64_t more = set->at[i].hi - set->at[i].lo + 1;
+	*at = seek(b, *at, x.lo);
+	for (size_t k = *at; k < b->len && b->at[k].lo <= x.hi; k++) {
+		uint64_t lo = b->at[k].lo > x.lo ? b->at[k].lo : x.lo;
+		uint64_t hi = b->at[k].hi < x.hi ? b->at[k].hi : x.hi;
+
+		n += hi - lo + 1;
+	}
+	return n;
+}
+
+uint64_t
+tnset_count_beyond(const struct tnset *a, const struct tnset *b)
+{
+	uint64_t n = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; a != NULL && i < a->len; i++) {
+		uint64_t more = size_of(a->at[i]) - (b != NULL ? shared(a->at[i], b, &at) : 0);
 
 		n = more > UINT64_MAX - n ? UINT64_MAX : n + more;
 	}

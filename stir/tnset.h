@@ -32,8 +32,11 @@ enum rc tnset_union(const struct tnset *a, const struct tnset *b, struct tnset *
     struct fault *f) MUST_CHECK;
 enum rc tnset_subtract(const struct tnset *a, const struct tnset *b, struct tnset **out,
     struct fault *f) MUST_CHECK;
-uint64_t tnset_count(const struct tnset *set); /* numbers, saturating */
-size_t tnset_len(const struct tnset *set);     /* intervals */
+uint64_t tnset_count(
+    const struct tnset *set); /* numbers, saturating; known since it was built */
+/* How many tnset_subtract() would leave; NULL is the empty set. */
+uint64_t tnset_count_beyond(const struct tnset *a, const struct tnset *b);
+size_t tnset_len(const struct tnset *set); /* intervals */
 struct tn_interval tnset_at(const struct tnset *set, size_t i);
 
 /*

@@ -161,6 +161,7 @@ joined_and_cut(const struct pair_case *c, const struct tnset *a, const struct tn
 	assert_int_equal(tnset_subtract(a, b, &rest, NULL), RC_OK);
 	assert_true(same(either, want_either) && same(swapped, want_either));
 	assert_true(same(rest, want_rest));
+	assert_int_equal(tnset_count_beyond(a, b), tnset_count(want_rest));
 }
 
 static void
@@ -257,11 +258,48 @@ search_agrees_with_a_scan(void **state)
 	}
 }
 
+/* A search through many for each of a few says what going through all of them would. */
+static void
+few_and_many(void **state)
+{
+	enum { MANY = 2000, FEW = 7, SPAN = 3 * MANY };
+	static struct tn_interval many[MANY], few[FEW];
+	AUTO(tnset) *a = NULL, *b = NULL, *both = NULL, *swapped = NULL;
+	uint64_t base = tn_key(&(struct tn){ .len = 6, .text = "200000" }), n = 0;
+	unsigned x = 12345;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		many[i].lo = many[i].hi = base + 3 * i;
+	for (size_t i = 0; i < FEW; i++) {
+		x = x * 1103515245 + 12345;
+		few[i].lo = base + x / 65536 % SPAN;
+		few[i].hi = few[i].lo + i;
+	}
+	assert_int_equal(tnset_build(many, MANY, &a, NULL), RC_OK);
+	assert_int_equal(tnset_build(few, FEW, &b, NULL), RC_OK);
+	assert_int_equal(tnset_intersect(a, b, &both, NULL), RC_OK);
+	assert_int_equal(tnset_intersect(b, a, &swapped, NULL), RC_OK);
+	assert_true(same(both, swapped));
+	for (uint64_t key = base; key < base + SPAN + FEW; key++) {
+		bool in = tnset_has(a, key) && tnset_has(b, key);
+
+		assert_int_equal(tnset_has(both, key), in);
+		n += in;
+	}
+	assert_true(n > 0);
+	assert_int_equal(tnset_count(both), n);
+	assert_int_equal(tnset_count_beyond(a, b), tnset_count(a) - n);
+	assert_int_equal(tnset_count_beyond(b, a), tnset_count(b) - n);
+	assert_int_equal(tnset_count_beyond(NULL, a), 0);
+	assert_int_equal(tnset_count_beyond(a, NULL), MANY);
+}
+
 int
 main(void)
 {
 	struct CMUnitTest
-	    tests[ARRAY_LEN(parse_cases) + ARRAY_LEN(merge_cases) + ARRAY_LEN(pair_cases) + 5];
+	    tests[ARRAY_LEN(parse_cases) + ARRAY_LEN(merge_cases) + ARRAY_LEN(pair_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, parse_cases, parse);
@@ -273,5 +311,6 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(written_as_it_is_read);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(refuses_what_is_no_interval);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(search_agrees_with_a_scan);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(few_and_many);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
