@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/config_parse.h"
+#include "agent/members.h"
 
 static void
 config_file_cleanup(struct config_file *cf)
@@ -165,6 +166,18 @@ open_dir(struct config *c, const char *file, int *dir, struct fault *f)
 }
 
 static size_t
+keys_of(const char *tenant, const struct config_credential *c, const char *token)
+{
+	size_t n = 0;
+
+	if (c->shard > 0 || c->numbers_per_certificate == 0)
+		return strcmp(c->token, token) == 0;
+	for (size_t i = 1; i <= c->shards; i++)
+		n += strcmp(members_token(tenant, c, i), token) == 0;
+	return n;
+}
+
+static size_t
 keys_in(const struct config *c, const char *token)
 {
 	size_t n = 0;
@@ -173,9 +186,27 @@ keys_in(const struct config *c, const char *token)
 		const struct config_tenant *t = &c->tenant[i];
 
 		for (size_t k = 0; k < t->credentials; k++)
-			n += strcmp(t->credential[k].token, token) == 0;
+			n += keys_of(t->name, &t->credential[k], token);
 	}
 	return n;
+}
+
+static size_t
+accounts_in(const struct config *c, const char *token)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->cas; i++)
+		n += c->ca[i].token != NULL && strcmp(c->ca[i].token, token) == 0;
+	return n;
+}
+
+size_t
+config_keys_needed(const struct config *c, const struct config_token *token)
+{
+	size_t keys = keys_in(c, token->name);
+
+	return keys + accounts_in(c, token->name) + (keys > 0);
 }
 
 /* What is configured needs a key each, the accounts too, and a renewal a second one. */
@@ -185,16 +216,13 @@ check_room(const struct config *c, const struct section *top, struct fault *f)
 	for (size_t i = 0; i < c->tokens; i++) {
 		const struct config_token *t = &c->token[i];
 		struct section s = section_child(top, "token", i);
-		size_t keys = t->max_keys != 0 ? keys_in(c, t->name) : 0, accounts = 0;
 
-		for (size_t k = 0; k < c->cas; k++)
-			accounts +=
-			    c->ca[k].token != NULL && strcmp(c->ca[k].token, t->name) == 0;
-		if (t->max_keys != 0 && keys + accounts + (keys > 0) > t->max_keys)
+		if (t->max_keys != 0 && config_keys_needed(c, t) > t->max_keys)
 			return section_bad(&s, "max_keys", f,
 			    "'max_keys' is %u, and %zu credentials, %zu accounts and a renewal "
 			    "need %zu; put some of them in another token",
-			    t->max_keys, keys, accounts, keys + accounts + (keys > 0));
+			    t->max_keys, keys_in(c, t->name), accounts_in(c, t->name),
+			    config_keys_needed(c, t));
 	}
 	return RC_OK;
 }
@@ -322,6 +350,9 @@ credential_done(struct config_credential *cred)
 void
 config_tenant_done(struct config_tenant *t)
 {
+	struct config_credential *as_read;
+	size_t n;
+
 	free(t->name);
 	free(t->file);
 	free(t->numbers_file);
@@ -336,9 +367,16 @@ config_tenant_done(struct config_tenant *t)
 	strings_done(&t->ppts);
 	strings_done(&t->caller_spc);
 	tnset_free(t->dests);
-	for (size_t i = 0; i < t->credentials; i++)
-		credential_done(&t->credential[i]);
-	free(t->credential);
+	n = t->credentials;
+	as_read = t->credential;
+	if (t->members != NULL) {
+		n = t->sections;
+		as_read = t->section;
+		members_release(t->members);
+	}
+	for (size_t i = 0; i < n; i++)
+		credential_done(&as_read[i]);
+	free(as_read);
 }
 
 void
@@ -494,6 +532,10 @@ config_credential_find(const struct config_tenant *t, const char *name)
 {
 	for (size_t i = 0; i < t->credentials; i++) {
 		if (strcmp(t->credential[i].name, name) == 0)
+			return &t->credential[i];
+	}
+	for (size_t i = 0; t->members == NULL && i < t->credentials; i++) {
+		if (members_is_name(&t->credential[i], name))
 			return &t->credential[i];
 	}
 	return NULL;

@@ -24,6 +24,7 @@
 enum {
 	CONFIG_MAX_TENANTS = 20000,
 	CONFIG_MAX_TOKENS = 16,
+	CONFIG_MAX_CREDENTIALS = 256, /* of a tenant, as read */
 	CONFIG_MAX_FILE = 4 * 1024 * 1024,
 	CONFIG_MAX_CONTENT = 64, /* rcd_content of one credential */
 	CONFIG_NAME_MAX = 63,	 /* [a-z0-9][a-z0-9._-]* */
@@ -37,6 +38,8 @@ enum {
 	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1, /* in rekey_days */
 	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
 };
+
+struct members; /* members.h */
 
 struct secret_ref {
 	char *text; /* "file:/path" or "credential:NAME"; NULL: none */
@@ -145,11 +148,15 @@ enum unlisted_tn { UNLISTED_REFUSE, UNLISTED_B, UNLISTED_C }; /* D-05, class sp 
 
 /*
  * credential NAME { … } inside a tenant.  With several tokens and without
- * spread it is one for each: NAME.TOKEN, of the base NAME.
+ * spread it is one for each: NAME.TOKEN, of the base NAME.  Where its numbers
+ * are divided the front has one for each part of them as well (members.h).
  */
 struct config_credential {
 	char *name;
-	char *base; /* as the section is called */
+	char *base;			  /* as the section is called */
+	unsigned numbers_per_certificate; /* D-17; 0: all of them are in one */
+	size_t shards; /* with it: certificates that what is configured makes */
+	size_t shard;  /* which of them, from 1 on; 0: not divided, or as read */
 	enum profile profile;
 	char *token;			 /* where its keys are made */
 	struct config_strings tokens;	 /* as listed */
@@ -245,6 +252,7 @@ struct config_tenant { /* tenant NAME { … } */
 	 */
 	bool renumbered;
 	struct tnset *listed, *asked;
+	uint64_t added, removed; /* how many numbers that makes */
 	int64_t renumber_at_s;
 	bool numbers_lost; /* what was changed cannot be read: there are none */
 	uid_t *allow_uid;
@@ -261,6 +269,10 @@ struct config_tenant { /* tenant NAME { … } */
 	unsigned observe;		  /* 1 << enum observe_rule */
 	struct config_credential *credential;
 	size_t credentials;
+	/* In the front, where a section is divided: what credential is of, and as read. */
+	struct members *members;
+	struct config_credential *section;
+	size_t sections;
 };
 
 struct config {
@@ -352,8 +364,15 @@ const char *config_issuer_name(enum issuer issuer); /* "acme" */
 enum issuer config_issuer(const struct config *c, const struct config_credential *cred);
 const struct config_authority *config_authority_find(const struct config *c, const char *name);
 const struct config_tenant *config_tenant_find(const struct config *c, const char *name);
+/* Where it is not divided yet, any shard of a section that is to be leads to that. */
 const struct config_credential *config_credential_find(
     const struct config_tenant *t, const char *name);
+
+/*
+ * Keys that this token has to hold: of credentials, of accounts, and one for a
+ * renewal.
+ */
+size_t config_keys_needed(const struct config *c, const struct config_token *token);
 
 /* The effective tree without secrets, for "vesper config show --json": new reference. */
 enum rc config_to_json(const struct config *c, json_t **out, struct fault *f) MUST_CHECK;

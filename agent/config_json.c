@@ -230,6 +230,10 @@ credential_json(const struct config_credential *c)
 	json_object_set_new(out, "base", json_string(c->base));
 	if (c->spread)
 		json_object_set_new(out, "spread", strings_json(&c->tokens));
+	json_object_set_new(out, "numbers_per_certificate",
+	    json_integer((json_int_t)c->numbers_per_certificate));
+	if (c->numbers_per_certificate > 0)
+		json_object_set_new(out, "shards", json_integer((json_int_t)c->shards));
 	return out;
 }
 

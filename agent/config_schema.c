@@ -86,7 +86,8 @@ static cfg_opt_t constraints_options[] = {
 };
 
 static cfg_opt_t credential_options[] = {
-	TEXT("profile"), LIST("token"), NO("spread"), TEXT("ca"), TEXT("authority"),
+	TEXT("profile"), LIST("token"), NO("spread"), NUMBER("numbers_per_certificate", 0),
+	TEXT("ca"), TEXT("authority"),
 	TEXT("claim_agent"),
 	CFG_SEC("constraints", constraints_options, CFGF_MULTI),
 	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT_DEF("x5u_from", "fingerprint"), TEXT("publish_dir"), NO("publish_root"),

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/members.h"
 #include "stir/ppt.h"
 #include "stir/tnauth.h"
 #include "stir/uri.h"
 #include "stir/vper.h"
 
 enum {
-	MAX_CREDENTIALS = 256,
 	MAX_NUMBERS_FILE = 32 * 1024 * 1024,
 	MAX_INTERVALS = 1000000,
 	MAX_IDENTITY_BYTES = 65536,
@@ -261,38 +261,6 @@ check_tokens(const struct config *c, const struct section *s,
 	return RC_OK;
 }
 
-static uint64_t
-mix(uint64_t h, const char *text)
-{
-	for (const char *p = text; *p != 0; p++) /* FNV-1a */
-		h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
-	return (h ^ UINT64_C(0xff)) * UINT64_C(0x100000001b3);
-}
-
-/*
- * Rendezvous: each token draws a lot for this credential and the highest has
- * it, so that a token that is added takes its share and moves no others.
- */
-static size_t
-drawn(const char *tenant, const struct config_credential *cred)
-{
-	uint64_t best = 0;
-	size_t at = 0;
-
-	for (size_t i = 0; i < cred->tokens.len; i++) {
-		uint64_t lot = mix(UINT64_C(0xcbf29ce484222325), cred->tokens.item[i]);
-
-		lot = mix(mix(lot, tenant), cred->base);
-		lot = (lot ^ lot >> 33) * UINT64_C(0xff51afd7ed558ccd);
-		lot ^= lot >> 33;
-		if (i == 0 || lot > best) {
-			best = lot;
-			at = i;
-		}
-	}
-	return at;
-}
-
 /* Which token, and the name: one of several copies has its token's behind its own. */
 static enum rc
 read_place(const struct config *c, const struct section *s, const char *tenant, size_t copy,
@@ -307,7 +275,8 @@ read_place(const struct config *c, const struct section *s, const char *tenant, 
 		return section_bad(s, NULL, f, "'token' is missing; write token = \"NAME\"");
 	TRY(section_strings(s, "token", &cred->tokens, f));
 	TRY(check_tokens(c, s, cred, f));
-	token = cred->tokens.item[cred->spread ? drawn(tenant, cred) : copy];
+	token = cred->spread ? members_draw(tenant, cred->base, &cred->tokens)
+			     : cred->tokens.item[copy];
 	cred->token = strdup(token);
 	if (cred->spread || cred->tokens.len == 1)
 		len = asprintf(&cred->name, "%s", cred->base);
@@ -317,6 +286,8 @@ read_place(const struct config *c, const struct section *s, const char *tenant, 
 		cred->name = NULL;
 	if (len < 0 || cred->token == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "credential");
+	if (section_has(s, "numbers_per_certificate"))
+		len += MEMBERS_SHARD_TEXT - 1;
 	if (len > CONFIG_NAME_MAX)
 		return section_bad(s, "token", f,
 		    "'%.40s' and the name of its token together have more than %d characters",
@@ -772,6 +743,32 @@ read_types(const struct section *s, struct config_credential *cred, struct fault
 	return read_origid(s, cred, f);
 }
 
+/* D-17: how many certificates it will be is known from here on, and that they are not too many. */
+static enum rc
+read_shards(const struct section *s, const struct config_tenant *t,
+    struct config_credential *cred, struct fault *f)
+{
+	static const char key[] = "numbers_per_certificate";
+	struct shards all = { 0 };
+	size_t left = 0;
+
+	if (!section_has(s, key))
+		return RC_OK;
+	TRY(section_uint(s, key, 1, SHARDS_MAX_NUMBERS, &cred->numbers_per_certificate, f));
+	if (profile_rule(cred->profile)->cls == CLASS_SP)
+		return section_bad(s, key, f,
+		    "a certificate of profile %s holds a code, not numbers",
+		    profile_rule(cred->profile)->name);
+	TRY(shards_divide(t->numbers, cred->numbers_per_certificate, NULL, &all, &left, f));
+	cred->shards = all.len;
+	shards_done(&all);
+	if (left > 0)
+		return section_bad(s, key, f,
+		    "%u in a certificate make more than %d certificates of what the tenant has",
+		    cred->numbers_per_certificate, SHARDS_MAX);
+	return RC_OK;
+}
+
 /* "every" certificate has a key of its own, or a key serves for so many days, or "never" ends. */
 static enum rc
 read_rekey(const struct section *s, struct config_credential *cred, struct fault *f)
@@ -823,6 +820,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_place(c, s, t->name, copy, cred, f));
 	TRY(read_references(c, s, cred, f));
 	TRY(read_class(s, t, cred, f));
+	TRY(read_shards(s, t, cred, f));
 	TRY(read_publication(c, s, cred, f));
 	TRY(config_read_credential_policy(s, cred, f));
 	TRY(section_uint(s, "priority", 0, 1000000, &cred->priority, f));
@@ -844,6 +842,41 @@ copies(const struct section *s)
 	size_t n = cfg_size(s->cfg, "token");
 
 	return n < 2 || n > CONFIG_MAX_COPIES || section_bool(s, "spread") ? 1 : n;
+}
+
+/* "main.2" beside a divided "main" would be called like one of its certificates. */
+static bool
+looks_like_shard(const struct config_credential *c, const struct config_credential *divided)
+{
+	size_t len = strlen(divided->base);
+
+	return divided->numbers_per_certificate > 0 &&
+	       strncmp(c->base, divided->base, len) == 0 && c->base[len] == '.' &&
+	       c->base[len + 1] >= '0' && c->base[len + 1] <= '9';
+}
+
+static enum rc
+check_shards(const struct section *s, const struct config_tenant *t, struct fault *f)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < t->credentials; i++) {
+		all += t->credential[i].shards;
+		for (size_t k = 0; k < t->credentials; k++) {
+			if (looks_like_shard(&t->credential[i], &t->credential[k]))
+				return section_bad(s, NULL, f,
+				    "credential '%s' is called like a certificate of '%s', "
+				    "whose "
+				    "numbers are divided; call it otherwise",
+				    t->credential[i].base, t->credential[k].base);
+		}
+	}
+	if (all > MEMBERS_MAX)
+		return section_bad(s, NULL, f,
+		    "its numbers make %zu certificates, at most %d: raise "
+		    "numbers_per_certificate",
+		    all, MEMBERS_MAX);
+	return RC_OK;
 }
 
 static enum rc
@@ -874,8 +907,9 @@ read_credentials(
 
 		all += copies(&one);
 	}
-	if (all > MAX_CREDENTIALS)
-		return section_bad(s, NULL, f, "more than %d credentials", MAX_CREDENTIALS);
+	if (all > CONFIG_MAX_CREDENTIALS)
+		return section_bad(
+		    s, NULL, f, "more than %d credentials", CONFIG_MAX_CREDENTIALS);
 	t->credential = calloc(all, sizeof t->credential[0]);
 	if (t->credential == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "credential");
@@ -886,7 +920,8 @@ read_credentials(
 			TRY(read_credential(
 			    c, &one, t, k, &t->credential[t->credentials++], f));
 	}
-	return check_names(s, t, f);
+	TRY(check_names(s, t, f));
+	return check_shards(s, t, f);
 }
 
 enum rc

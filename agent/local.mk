@@ -8,6 +8,8 @@ libagent_la_SOURCES = \
 	agent/channel.c agent/channel.h \
 	agent/role.c agent/role.h \
 	agent/config.c agent/config.h \
+	agent/shards.c agent/shards.h \
+	agent/members.c agent/members.h \
 	agent/config_scan.c agent/config_scan.h \
 	agent/config_parse.c agent/config_parse.h \
 	agent/config_schema.c agent/config_main.c \

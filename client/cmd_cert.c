@@ -32,7 +32,7 @@ struct cert_options {
 static bool
 is_well(const json_t *c)
 {
-	return json_is_true(json_object_get(c, "signable")) ||
+	return json_is_true(json_object_get(c, "signable")) || member_is_empty_part(c) ||
 	       json_is_false(json_object_get(c, "enabled"));
 }
 
@@ -161,6 +161,8 @@ print_whole(const json_t *c)
 	}
 	printf("%-12s %lld\n", "numbers",
 	    (long long)json_integer_value(json_object_get(c, "numbers")));
+	if (json_is_integer(json_object_get(c, "shard")))
+		printf("%-12s %lld\n", "shard", member_number(c, "shard"));
 	printf("%-12s %s\n", "signable",
 	    json_is_true(json_object_get(c, "signable")) ? "yes" : "no");
 	print_logged(json_object_get(c, "logged"));

@@ -430,7 +430,7 @@ judge_credentials(const struct doctor *d, const json_t *status)
 	json_t *c, *a;
 
 	json_array_foreach (list, i, c)
-		n += json_is_true(json_object_get(c, "enabled")) &&
+		n += json_is_true(json_object_get(c, "enabled")) && !member_is_empty_part(c) &&
 		     !json_is_true(json_object_get(c, "signable"));
 	findings_add(d->found, n > 0 ? FINDING_BAD : FINDING_OK, "credentials",
 	    n > 0 ? "see: vesper cert list" : NULL, "%zu, of which %zu cannot sign",

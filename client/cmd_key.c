@@ -20,6 +20,7 @@ struct bridge {
 	const struct config *config;
 	const struct config_tenant *tenant;
 	const struct config_credential *credential;
+	const char *name; /* of the credential; of a divided one it is a part's */
 	const struct config_token *token;
 	struct buf pem; /* the certificate, then those above it */
 	char key[KEY_HEX + 1];
@@ -39,6 +40,7 @@ find_credential(struct bridge *b, const char *name, struct fault *f)
 	b->tenant = config_tenant_find(b->config, tenant);
 	if (b->tenant != NULL)
 		b->credential = config_credential_find(b->tenant, slash + 1);
+	b->name = slash + 1;
 	if (b->credential == NULL)
 		return FAULT(f, RC_NOT_FOUND, "usage", "%s has no credential %.130s",
 		    b->config->file, name);
@@ -84,7 +86,7 @@ folder_of(const struct bridge *b, char out[PROGRAM_PATH], struct fault *f)
 {
 	char inner[2 * CONFIG_NAME_MAX + 16];
 
-	snprintf(inner, sizeof inner, "tenants/%s/%s", b->tenant->name, b->credential->name);
+	snprintf(inner, sizeof inner, "tenants/%s/%s", b->tenant->name, b->name);
 	return path_of(b, inner, out, f);
 }
 
@@ -202,7 +204,7 @@ check_free(const struct bridge *b, struct fault *f)
 	if (access(path, F_OK) == 0)
 		return FAULT(f, RC_CONFLICT, "conflict",
 		    "%s/%s has a certificate: a key is imported before the first one alone",
-		    b->tenant->name, b->credential->name);
+		    b->tenant->name, b->name);
 	return RC_OK;
 }
 

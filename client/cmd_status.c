@@ -106,7 +106,7 @@ can_sign(const json_t *credential)
 	const json_t *signable = json_object_get(credential, "signable");
 
 	if (signable != NULL)
-		return json_is_true(signable);
+		return json_is_true(signable) || member_is_empty_part(credential);
 	return strcmp(member_text(credential, "state"), "ready") == 0;
 }
 

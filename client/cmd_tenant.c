@@ -25,7 +25,10 @@ struct trial {
 	const struct config *config;
 	const struct config_tenant *tenant;
 	const struct config_credential *credential;
-	const char *name; /* "acme/main", of the lines */
+	const char *name;	   /* "acme/main", of the lines */
+	const char *member;	   /* "main", or of a part of it "main.2" */
+	bool part;		   /* its numbers are divided, and it has some of them */
+	const struct chain *chain; /* as published; NULL: nobody fetched it */
 	struct vesper_client *client;
 	struct anchors *anchors;
 	struct ctlogs *logs;
@@ -36,10 +39,29 @@ struct trial {
 
 /* ---- the request -------------------------------------------------------------------- */
 
-/* The first number of the tenant, to itself: nobody's telephone rings. */
+/* Of a divided credential its certificate tells which it has. */
+static const struct tnset *
+part_of(const struct trial *t)
+{
+	const struct tnauth *list = t->chain != NULL ? t->chain->cert[0]->tnauth : NULL;
+
+	return list != NULL ? tnauth_numbers(list) : NULL;
+}
+
+/* Its first number, to itself: nobody's telephone rings. */
 static enum rc
 own_number(const struct trial *t, struct tn *out, struct fault *f)
 {
+	const struct tnset *part = t->part ? part_of(t) : NULL;
+
+	if (t->part && (part == NULL || tnset_len(part) == 0))
+		return FAULT(f, RC_NOT_FOUND, "no_number",
+		    "nobody fetched its certificate, so which number it has is not known: "
+		    "name one by --orig");
+	if (part != NULL) {
+		tn_from_key(tnset_at(part, 0).lo, out);
+		return RC_OK;
+	}
 	if (t->tenant->numbers == NULL || tnset_len(t->tenant->numbers) == 0)
 		return FAULT(f, RC_NOT_FOUND, "no_number",
 		    "the tenant has no numbers: name one by --orig");
@@ -112,7 +134,7 @@ ask(const struct trial *t, bool dry_run, struct vesper_signature **out)
 	if (vesper_sign(t->client,
 		&(struct vesper_request){ .size = sizeof(struct vesper_request),
 		    .tenant = t->tenant->name,
-		    .credential = t->credential->name,
+		    .credential = t->member,
 		    .ppt = o.ppt,
 		    .claims = buf_text(&claims),
 		    .dry_run = dry_run },
@@ -246,8 +268,19 @@ judge_state(const struct trial *t, const json_t *shown)
 	return false;
 }
 
+/* The number that was named is in another part of the credential. */
+static bool
+is_of_another(const struct trial *t)
+{
+	struct tn tn = { 0 };
+
+	return t->part && t->given.orig != NULL && part_of(t) != NULL &&
+	       tn_canonical(span_str(t->given.orig), &tn, NULL) == RC_OK &&
+	       !tnset_has(part_of(t), tn_key(&tn));
+}
+
 static void
-try_credential(const struct trial *t, const json_t *shown)
+try_credential(struct trial *t, const json_t *shown)
 {
 	struct vesper_signature *dry = NULL, *sig = NULL;
 	struct chain *chain = NULL;
@@ -255,10 +288,15 @@ try_credential(const struct trial *t, const json_t *shown)
 	if (!judge_state(t, shown))
 		return;
 	look_at_x5u(t, shown, &chain);
-	if (ask(t, true, &dry) && ask(t, false, &sig))
+	t->chain = chain;
+	if (is_of_another(t))
+		findings_add(t->found, FINDING_SKIPPED, "dry run", NULL,
+		    "%s: the number is in another of its certificates", t->name);
+	else if (ask(t, true, &dry) && ask(t, false, &sig))
 		verify(t, sig, chain);
 	vesper_signature_free(dry);
 	vesper_signature_free(sig);
+	t->chain = NULL;
 	chain_free(chain);
 }
 
@@ -276,7 +314,11 @@ try_all(struct trial *t, const json_t *list)
 		t->credential = config_credential_find(t->tenant, member_text(shown, "name"));
 		if (t->credential == NULL) /* the file is newer than what is in force */
 			continue;
-		snprintf(name, sizeof name, "%s/%s", t->tenant->name, t->credential->name);
+		if (member_is_empty_part(shown))
+			continue;
+		t->member = member_text(shown, "name");
+		t->part = json_is_integer(json_object_get(shown, "shard"));
+		snprintf(name, sizeof name, "%s/%s", t->tenant->name, t->member);
 		t->name = name;
 		try_credential(t, shown);
 		tried++;

@@ -6,6 +6,7 @@
 #define CLIENT_MEMBER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* o's own. */
 static inline const char *
@@ -20,6 +21,14 @@ static inline long long
 member_number(const json_t *o, const char *name)
 {
 	return (long long)json_integer_value(json_object_get(o, name));
+}
+
+/* A part of a divided credential that has no numbers any more: nothing is missing. */
+static inline bool
+member_is_empty_part(const json_t *credential)
+{
+	return json_is_integer(json_object_get(credential, "shard")) &&
+	       member_number(credential, "numbers") == 0;
 }
 
 #endif

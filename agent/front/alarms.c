@@ -6,6 +6,7 @@
 
 #include "agent/front/inclusion.h"
 #include "agent/front/life.h"
+#include "agent/members.h"
 
 enum { BUCKETS = 4096, LAPSING_PART = 5, FAILING_PART = 10 };
 
@@ -320,7 +321,10 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 	const struct config_tenant *t = &set->config->tenant[at.tenant];
 	struct credential *c = credset_credential(set, at);
 	char problem[CREDENTIAL_PROBLEM_MAX];
-	struct alarm_facts facts = { .enabled = t->enabled,
+	const struct tnset *part = members_numbers(t, credset_config(set, at));
+	/* One whose numbers were all removed is not renewed, and nobody misses it. */
+	bool needed = part == NULL || tnset_len(part) > 0;
+	struct alarm_facts facts = { .enabled = t->enabled && needed,
 		.ready = c->state == CREDENTIAL_READY,
 		.from_s =
 		    c->installed_at_s > c->not_before_s ? c->installed_at_s : c->not_before_s,

@@ -13,6 +13,7 @@ libfront_la_SOURCES += \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/credset.c agent/front/credset.h \
+	agent/front/division.c agent/front/division.h \
 	agent/front/hand.c agent/front/hand.h \
 	agent/front/history.c agent/front/history.h \
 	agent/front/ordered.c agent/front/ordered.h \
@@ -23,6 +24,7 @@ libfront_la_SOURCES += \
 	agent/front/lint.c agent/front/lint.h \
 	agent/front/load.c agent/front/load.h \
 	agent/front/making.c agent/front/making.h \
+	agent/front/narrow.c agent/front/narrow.h \
 	agent/front/numbers.c agent/front/numbers.h \
 	agent/front/observe.c agent/front/observe.h \
 	agent/front/ops.c agent/front/ops.h \
@@ -34,6 +36,7 @@ libfront_la_SOURCES += \
 	agent/front/revocation.c agent/front/revocation.h \
 	agent/front/revoke.c agent/front/revoke.h \
 	agent/front/spare.c agent/front/spare.h \
+	agent/front/tnjson.c agent/front/tnjson.h \
 	agent/front/unnamed.c agent/front/unnamed.h \
 	agent/front/used.c agent/front/used.h \
 	agent/front/allow.c agent/front/allow.h \

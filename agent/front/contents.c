@@ -3,6 +3,7 @@
 #include "agent/front/store.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
+#include "agent/members.h"
 #include "stir/jtext.h"
 
 enum { CONTENT_FILE_MAX = 2 * JTEXT_MAX_BYTES, CONTENT_MODE = 0600 };
@@ -225,24 +226,33 @@ by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Once for a section, however many certificates it stands for. */
+static enum rc
+collect_tenant(
+    const struct config_tenant *t, const char *uri[CONTENTS_MAX], size_t *n, struct fault *f)
+{
+	size_t all;
+	const struct config_credential *read = members_read(t, &all);
+
+	for (size_t k = 0; k < all; k++) {
+		for (size_t i = 0; i < read[k].rcd_contents; i++) {
+			if (read[k].rcd_content[i].pinned)
+				continue;
+			if (*n == CONTENTS_MAX)
+				return FAULT(f, RC_INVALID, "config",
+				    "more than %d URLs in rcd_content", CONTENTS_MAX);
+			uri[(*n)++] = read[k].rcd_content[i].uri;
+		}
+	}
+	return RC_OK;
+}
+
 /* Every URL to be observed, sorted, once; borrowed from the configuration. */
 static enum rc
 collect(const struct config *c, const char *uri[CONTENTS_MAX], size_t *n, struct fault *f)
 {
-	for (size_t t = 0; t < c->tenants; t++) {
-		for (size_t k = 0; k < c->tenant[t].credentials; k++) {
-			const struct config_credential *cc = &c->tenant[t].credential[k];
-
-			for (size_t i = 0; i < cc->rcd_contents; i++) {
-				if (cc->rcd_content[i].pinned)
-					continue;
-				if (*n == CONTENTS_MAX)
-					return FAULT(f, RC_INVALID, "config",
-					    "more than %d URLs in rcd_content", CONTENTS_MAX);
-				uri[(*n)++] = cc->rcd_content[i].uri;
-			}
-		}
-	}
+	for (size_t t = 0; t < c->tenants; t++)
+		TRY(collect_tenant(&c->tenant[t], uri, n, f));
 	qsort(uri, *n, sizeof uri[0], by_text);
 	return RC_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "agent/front/headers.h"
 #include "agent/front/policy.h"
+#include "agent/members.h"
 #include "stir/text.h"
 
 struct segment {
@@ -531,6 +532,16 @@ ppts_of(const struct config_tenant *t)
 	return ppts;
 }
 
+static size_t
+slots_of(const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->tenants; i++)
+		n += c->tenant[i].credentials;
+	return n;
+}
+
 enum rc
 credset_base_new(const struct credset_parts *parts, struct credset_base **out, struct fault *f)
 {
@@ -540,10 +551,9 @@ credset_base_new(const struct credset_parts *parts, struct credset_base **out, s
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
 	atomic_init(&b->refs, 1);
 	TRY(index_config(&b->index, parts->config, f));
-	for (size_t i = 0; i < parts->config->tenants; i++) {
-		b->slots += parts->config->tenant[i].credentials;
+	b->slots = slots_of(parts->config);
+	for (size_t i = 0; i < parts->config->tenants; i++)
 		b->ppts |= ppts_of(&parts->config->tenant[i]);
-	}
 	b->parts = *parts; /* from here on they are ours */
 	*out = TAKE(b);
 	return RC_OK;
@@ -558,6 +568,7 @@ config_unshare(struct config *c, const struct config *root)
 			tnset_free(c->tenant[i].numbers);
 		if (c->tenant[i].asked != root->tenant[i].asked)
 			tnset_free(c->tenant[i].asked);
+		members_release(c->tenant[i].members);
 	}
 	if (c != NULL)
 		free(c->tenant);
@@ -727,6 +738,18 @@ credset_observe(struct credset *s, struct contents *t)
 	s->contents = t;
 }
 
+static void
+copy_slot(struct credset *copy, size_t to, const struct credset *s, size_t from)
+{
+	if (s->slot[from] != NULL)
+		copy->slot[to] = credential_ref(s->slot[from]);
+	if (s->before[from] != NULL)
+		copy->before[to] = credential_ref(s->before[from]);
+	x5u_add(copy, to);
+	x5u_add(copy, copy->slots + to);
+}
+
+/* Each tenant of base has what it has in s, and perhaps more behind it. */
 static enum rc
 copy_onto(
     struct credset_base *base, const struct credset *s, struct credset **out, struct fault *f)
@@ -734,13 +757,12 @@ copy_onto(
 	AUTO_CREDSET *copy = NULL;
 
 	TRY(credset_new(base, &copy, f));
-	for (size_t i = 0; i < s->slots; i++) {
-		if (s->slot[i] != NULL)
-			copy->slot[i] = credential_ref(s->slot[i]);
-		if (s->before[i] != NULL)
-			copy->before[i] = credential_ref(s->before[i]);
-		x5u_add(copy, i);
-		x5u_add(copy, copy->slots + i);
+	for (size_t t = 0; t < s->config->tenants; t++) {
+		size_t from = (size_t)(s->tenant[t].credential - s->slot);
+		size_t to = (size_t)(copy->tenant[t].credential - copy->slot);
+
+		for (size_t i = 0; i < s->config->tenant[t].credentials; i++)
+			copy_slot(copy, to + i, s, from + i);
 	}
 	if (s->contents != NULL)
 		credset_observe(copy, s->contents);
@@ -779,6 +801,11 @@ renumber_one(struct config_tenant *t, const struct config_tenant *root,
 
 	t->numbers = root->numbers; /* until they are copied: nothing to free */
 	t->asked = root->asked;
+	t->members = members_ref(change != NULL ? change->members : t->members);
+	if (t->members != NULL) {
+		t->credential = t->members->credential;
+		t->credentials = t->members->len;
+	}
 	TRY(copy_numbers(numbers, root->numbers, &t->numbers, f));
 	TRY(copy_numbers(asked, root->asked, &t->asked, f));
 	if (change == NULL)
@@ -786,6 +813,8 @@ renumber_one(struct config_tenant *t, const struct config_tenant *root,
 	t->listed = listed;
 	t->renumbered = true;
 	t->renumber_at_s = change->renumber_at_s;
+	t->added = tnset_count_beyond(t->numbers, listed);
+	t->removed = tnset_count_beyond(listed, t->numbers);
 	return RC_OK;
 }
 
@@ -798,8 +827,10 @@ renumber_config(struct config *c, const struct config *from, const struct config
 	c->tenant = calloc(from->tenants + 1, sizeof *c->tenant);
 	if (c->tenant == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu tenants", from->tenants);
-	for (size_t i = 0; i < from->tenants; i++) /* nothing of its own yet */
+	for (size_t i = 0; i < from->tenants; i++) { /* nothing of its own yet */
 		c->tenant[i] = root->tenant[i];
+		c->tenant[i].members = NULL;
+	}
 	for (size_t i = 0; i < from->tenants; i++) {
 		bool changed = k < n && change[k].tenant == i;
 		struct config_tenant t = from->tenant[i];
@@ -825,7 +856,6 @@ base_renumber(const struct credset *s, const struct credset_renumber *change, si
 	atomic_fetch_add_explicit(&root->refs, 1, memory_order_relaxed);
 	b->root = root;
 	b->parts = root->parts;
-	b->slots = root->slots;
 	b->ppts = root->ppts;
 	b->parts.config = malloc(sizeof *b->parts.config);
 	if (b->parts.config == NULL)
@@ -833,6 +863,7 @@ base_renumber(const struct credset *s, const struct credset_renumber *change, si
 	*b->parts.config = *root->parts.config;
 	b->parts.config->tenant = NULL;
 	TRY(renumber_config(b->parts.config, s->config, root->parts.config, change, n, f));
+	b->slots = slots_of(b->parts.config);
 	TRY(index_config(&b->index, b->parts.config, f));
 	*out = TAKE(b);
 	return RC_OK;

@@ -271,11 +271,13 @@ enum rc credset_base_new(
     const struct credset_parts *parts, struct credset_base **out, struct fault *f) MUST_CHECK;
 /*
  * What holds of a tenant's numbers from now on.  The sets are copied; asked
- * may be NULL.
+ * may be NULL.  Where its credentials are divided, members says over which;
+ * what is new among them stands behind the others, and has no credential yet.
  */
 struct credset_renumber {
 	size_t tenant; /* index in config, ascending */
 	const struct tnset *numbers, *asked;
+	struct members *members; /* takes a reference of its own; NULL: none */
 	int64_t renumber_at_s;
 };
 
@@ -286,7 +288,10 @@ struct credset_renumber {
 enum rc credset_renumber(const struct credset *s, const struct credset_renumber *change,
     size_t n, struct credset **out, struct fault *f) MUST_CHECK;
 
-/* Were both made of one reading of the files?  Then only numbers differ, by index of tenant. */
+/*
+ * Were both made of one reading of the files?  Then only numbers differ, by
+ * index of tenant, and a tenant may have credentials behind those it had.
+ */
 bool credset_same_files(const struct credset *a, const struct credset *b);
 
 /* That reading, for whoever keeps no set: to be compared, and never looked into. */

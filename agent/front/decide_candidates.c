@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/members.h"
 #include "stir/jtext.h"
 
 /* ---- rules that a tenant only observes ---- */
@@ -172,24 +173,33 @@ charge(struct search *s, struct fault *f)
 	return decide_take_rate(s, s->d->tenant, f);
 }
 
+enum rc
+decide_add(struct search *s, struct candidate c, struct fault *f)
+{
+	if (s->len == DECIDE_MAX_CANDIDATES)
+		return REFUSE(f, RC_DENIED, AMBIGUOUS_CREDENTIAL, NULL,
+		    "more than %d credentials come into question: name the tenant",
+		    DECIDE_MAX_CANDIDATES);
+	s->list[s->len++] = c;
+	return RC_OK;
+}
+
 static enum rc
 add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 {
 	const struct config_tenant *t = &s->w->set->config->tenant[tenant];
+	size_t n = t->members != NULL ? t->members->plain : t->credentials;
 
 	s->last = t;
-	for (size_t i = 0; i < t->credentials; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (s->r->credential != NULL &&
 		    strcmp(s->r->credential, t->credential[i].name) != 0 &&
 		    strcmp(s->r->credential, t->credential[i].base) != 0)
 			continue;
-		if (s->len == DECIDE_MAX_CANDIDATES)
-			return REFUSE(f, RC_DENIED, AMBIGUOUS_CREDENTIAL, NULL,
-			    "more than %d credentials come into question: name the tenant",
-			    DECIDE_MAX_CANDIDATES);
-		s->list[s->len++] = (struct candidate){ (uint32_t)tenant, (uint32_t)i, listed };
+		TRY(decide_add(
+		    s, (struct candidate){ (uint32_t)tenant, (uint32_t)i, listed }, f));
 	}
-	return RC_OK;
+	return decide_add_divided(s, (uint32_t)tenant, listed, f);
 }
 
 /* D-60: whoever signs for several numbers has all of them configured (D-25). */

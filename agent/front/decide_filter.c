@@ -122,6 +122,7 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 	const struct config_credential *cc = config_of(s, c);
 	const struct credential *credential = credential_of(s, c);
 	bool sp = profile_rule(cc->profile)->cls == CLASS_SP;
+	const struct tn *uncovered;
 
 	if (s->d->passport.third_party)
 		return of_third_party(s, c, f);
@@ -135,9 +136,16 @@ of_number(const struct search *s, const struct candidate *c, struct fault *f)
 		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
 		    "credential '%s' of tenant '%s' has no certificate yet", cc->name,
 		    tenant_of(s, c)->name);
-	if (sp || credential->state != CREDENTIAL_READY ||
-	    gate_uncovered(credential->gate, &s->d->passport) == NULL)
+	if (sp || credential->state != CREDENTIAL_READY)
 		return RC_OK;
+	uncovered = gate_uncovered(credential->gate, &s->d->passport);
+	if (uncovered == NULL)
+		return RC_OK;
+	if (decide_is_elsewhere(s, c, uncovered)) /* D-25: one certificate for all of them */
+		return REFUSE(f, RC_DENIED, TN_NOT_AUTHORIZED, s->claim,
+		    "certificate %.20s: the number is in another of the certificates of "
+		    "credential '%.64s', and one has to cover all that are signed for",
+		    credential->chain->cert[0]->serial, cc->base);
 	if (cc->ca != NULL)
 		return REFUSE(f, RC_DENIED, NUMBER_PENDING, s->claim,
 		    "certificate %.20s: the number is not in its TNAuthList; one of "

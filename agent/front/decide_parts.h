@@ -107,6 +107,22 @@ enum rc decide_take_rate(
 /* A random one as a JSON string, owned by the caller.  RC_BUG, RC_NO_MEMORY. */
 enum rc decide_random_uuid(json_t **out, struct fault *f) MUST_CHECK;
 
+/* RC_DENIED ambiguous_credential: more than a list holds. */
+enum rc decide_add(struct search *s, struct candidate c, struct fault *f) MUST_CHECK;
+
+/* ---- decide_shards.c ---- */
+
+/*
+ * Those of a tenant's divided credentials that may have the number in their
+ * certificate, or that are asked for by name.
+ */
+enum rc decide_add_divided(
+    struct search *s, uint32_t tenant, bool listed, struct fault *f) MUST_CHECK;
+
+/* Does the number belong into another certificate of the same credential? */
+bool decide_is_elsewhere(
+    const struct search *s, const struct candidate *c, const struct tn *tn);
+
 /* ---- decide_filter.c ---- */
 
 /*

@@ -7,6 +7,7 @@
 #include "agent/front/judge.h"
 #include "agent/front/lint.h"
 #include "agent/front/load.h"
+#include "agent/front/narrow.h"
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
@@ -139,21 +140,15 @@ check_ordered(const struct install *in, const struct cert *leaf, struct fault *f
 	return ordered_check(&o, leaf, f);
 }
 
-/*
- * A number that can be signed for today must not be lost by a certificate
- * that is narrower: what is configured and in force now has to stay so.
- */
 static enum rc
 check_not_narrower(const struct install *in, const struct credential *made, struct fault *f)
 {
-	AUTO(tnset) *before = NULL, *serving = NULL, *after = NULL;
+	AUTO(tnset) *after = NULL;
+	bool loses = false;
 
-	if (in->tenant->numbers == NULL)
-		return RC_OK;
-	TRY(credential_numbers(in->present, &before, f));
-	TRY(tnset_intersect(in->tenant->numbers, before, &serving, f));
 	TRY(credential_numbers(made, &after, f));
-	if (!tnset_within(serving, after))
+	TRY(narrow_loses(in->w->set, in->at, in->present, after, in->now_s, &loses, f));
+	if (loses)
 		return FAULT(
 		    f, RC_DENIED, "narrower", "numbers that are in force now are not in it");
 	return RC_OK;

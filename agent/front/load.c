@@ -1,5 +1,6 @@
 #include "agent/front/load.h"
 
+#include "agent/front/division.h"
 #include "agent/front/judge.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/numbers.h"
@@ -98,6 +99,7 @@ read_parts(const struct reading *r, struct credset_parts *p, struct fault *f)
 
 	TRY(config_read(r->config_file, &p->config, f));
 	TRY(numbers_load(p->config, r->now_s, r->strict, f));
+	TRY(division_load(p->config, r->strict, f));
 	TRY(read_anchors("trust_anchors", p->config->trust_anchors, &seen, &p->anchors, f));
 	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
 	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,
@@ -464,27 +466,48 @@ adopt_from(const struct config *c, const struct config_tenant *t,
 		log_fault(LEVEL_WARNING, "credential_renamed", &why);
 }
 
+static bool
+is_there(const struct config *c, const struct config_tenant *t, const char *name)
+{
+	struct store_path path = { 0 };
+
+	return dir_of(c, t->name, name, &path) != RC_OK || store_mtime(path.text) != 0;
+}
+
+/* Under that name, or under it with the name of one of the tokens. */
+static void
+adopt_like(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *cc, const char *stem)
+{
+	char before[2 * CONFIG_NAME_MAX + 2];
+
+	adopt_from(c, t, cc, stem);
+	for (size_t i = 0; i < c->tokens && !is_there(c, t, cc->name); i++) {
+		snprintf(before, sizeof before, "%s.%s", stem, c->token[i].name);
+		if (config_token_serves(cc, c->token[i].name))
+			adopt_from(c, t, cc, before);
+	}
+}
+
 /*
- * A token was added to the only one, or one is left of several: what is in
- * force goes on under its new name.
+ * A token was added to the only one, or one is left of several; numbers are
+ * divided from now on, or no more: what is in force goes on under its new name.
+ * Of several parts that is the first.
  */
 static void
 adopt(const struct config *c, const struct config_tenant *t, const struct config_credential *cc)
 {
-	struct store_path own = { 0 };
-	char before[2 * CONFIG_NAME_MAX + 2];
+	char shard[CONFIG_NAME_MAX + MEMBERS_SHARD_TEXT + 1];
+	const char *own, *other;
 
-	if (dir_of(c, t->name, cc->name, &own) != RC_OK || store_mtime(own.text) != 0)
+	if (is_there(c, t, cc->name))
 		return;
-	if (strcmp(cc->name, cc->base) != 0) {
-		adopt_from(c, t, cc, cc->base);
-		return;
-	}
-	for (size_t i = 0; i < c->tokens && store_mtime(own.text) == 0; i++) {
-		snprintf(before, sizeof before, "%s.%s", cc->base, c->token[i].name);
-		if (config_token_serves(cc, c->token[i].name))
-			adopt_from(c, t, cc, before);
-	}
+	snprintf(shard, sizeof shard, "%s.%zu", cc->base, cc->shard > 0 ? cc->shard : 1);
+	own = cc->shard > 0 ? shard : cc->base;
+	other = cc->shard > 0 ? cc->base : shard;
+	adopt_like(c, t, cc, own);
+	if (cc->shard <= 1 && !is_there(c, t, cc->name))
+		adopt_like(c, t, cc, other);
 }
 
 /* With spread its key may be in another token than the one where the next is made. */
@@ -532,6 +555,15 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	credset_put(l->set, at, TAKE(made));
 	carry_before(l, &j, old);
 	return RC_OK;
+}
+
+enum rc
+load_member(struct credset *set, const struct accounts *accounts, struct credset_place at,
+    int64_t now_s, struct fault *f)
+{
+	const struct load l = { .set = set, .accounts = accounts, .now_s = now_s };
+
+	return load_one(&l, at, f);
 }
 
 /* What a crash between two steps of an install left to be done. */

@@ -63,6 +63,10 @@ enum rc load_first(const char *config_file, size_t most, int64_t now_s, struct c
 enum rc load_more(const struct credset *set, const struct accounts *accounts, size_t most,
     int64_t now_s, struct load_rest *rest, struct credset **out, struct fault *f) MUST_CHECK;
 
+/* One credential of a set that has none in this place and is not published yet. */
+enum rc load_member(struct credset *set, const struct accounts *accounts,
+    struct credset_place at, int64_t now_s, struct fault *f) MUST_CHECK;
+
 void load_rest_done(struct load_rest *rest);
 
 /* load_set() for whoever only looks: nothing is published or tidied up. */

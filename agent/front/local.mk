@@ -13,6 +13,7 @@ libfront_la_SOURCES = \
 	agent/front/decide.c agent/front/decide.h \
 	agent/front/decide_candidates.c agent/front/decide_filter.c \
 	agent/front/decide_parts.h agent/front/decide_rank.c \
+	agent/front/decide_shards.c \
 	agent/front/desk.h \
 	agent/front/events.c agent/front/events.h \
 	agent/front/fresh.c agent/front/fresh.h \

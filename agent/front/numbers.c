@@ -1,13 +1,13 @@
 #include "agent/front/numbers.h"
 
+#include "agent/front/division.h"
 #include "agent/front/ops.h"
 #include "agent/front/store.h"
+#include "agent/front/tnjson.h"
 #include "agent/front/want.h"
 #include "agent/log.h"
-#include "stir/jtext.h"
 
-/* An interval in JSON: both numbers, "-", quotes and a comma. */
-enum { NUMBERS_FILE_MAX = NUMBERS_MAX_CHANGED * (TNSET_TEXT + 3) + 1024 };
+enum { NUMBERS_FILE_MAX = NUMBERS_MAX_CHANGED * TNJSON_TEXT + 1024 };
 
 /* What the file of a tenant holds. */
 struct overlay {
@@ -52,28 +52,6 @@ path_of(const struct config *c, const struct config_tenant *t, struct store_path
 }
 
 static enum rc
-set_read(const json_t *root, const char *name, struct tnset **out, struct fault *f)
-{
-	AUTO_BUF list = BUF_INIT(NUMBERS_MAX_CHANGED * sizeof(struct tn_interval));
-	const json_t *all = json_object_get(root, name), *one;
-	size_t i;
-
-	if (!json_is_array(all))
-		return FAULT(f, RC_INVALID, "numbers_file", "no array '%s'", name);
-	json_array_foreach (all, i, one) {
-		struct tn_interval in = { 0 };
-
-		if (tnset_parse(jtext_span(one), &in, NULL) != RC_OK)
-			return FAULT(
-			    f, RC_INVALID, "numbers_file", "entry %zu of '%s'", i, name);
-		buf_put(&list, &in, sizeof in);
-	}
-	TRY(buf_check(&list, f));
-	return tnset_build((const struct tn_interval *)(const void *)list.ptr,
-	    list.len / sizeof(struct tn_interval), out, f);
-}
-
-static enum rc
 overlay_parse(struct span text, struct overlay *o, struct fault *f)
 {
 	json_auto_t *root = NULL;
@@ -83,9 +61,9 @@ overlay_parse(struct span text, struct overlay *o, struct fault *f)
 	since = json_object_get(root, "since");
 	if (!json_is_object(root) || json_object_size(root) != 4 || !json_is_integer(since))
 		return FAULT(f, RC_INVALID, "numbers_file", "not as it was written");
-	TRY(set_read(root, "added", &o->added, f));
-	TRY(set_read(root, "removed", &o->removed, f));
-	TRY(set_read(root, "waiting", &o->waiting, f));
+	TRY(tnjson_read(json_object_get(root, "added"), NUMBERS_MAX_CHANGED, &o->added, f));
+	TRY(tnjson_read(json_object_get(root, "removed"), NUMBERS_MAX_CHANGED, &o->removed, f));
+	TRY(tnjson_read(json_object_get(root, "waiting"), NUMBERS_MAX_CHANGED, &o->waiting, f));
 	o->since_s = json_integer_value(since);
 	return RC_OK;
 }
@@ -105,19 +83,6 @@ overlay_read(
 	return FAULT(f, why.rc, why.reason, "%s: %s", path.text, why.detail);
 }
 
-static void
-set_write(struct buf *out, const char *name, const struct tnset *set)
-{
-	char text[TNSET_TEXT];
-
-	buf_printf(out, "\"%s\":[", name);
-	for (size_t i = 0; i < len_of(set); i++) {
-		tnset_text(tnset_at(set, i), text);
-		buf_printf(out, "%s\"%s\"", i > 0 ? "," : "", text);
-	}
-	buf_str(out, "]");
-}
-
 static enum rc
 overlay_write(const struct config *c, const struct config_tenant *t, const struct overlay *o,
     struct fault *f)
@@ -128,12 +93,12 @@ overlay_write(const struct config *c, const struct config_tenant *t, const struc
 	TRY(path_of(c, t, &path, f));
 	if (len_of(o->added) + len_of(o->removed) + len_of(o->waiting) == 0)
 		return store_remove(path.text, f);
-	buf_str(&text, "{");
-	set_write(&text, "added", o->added);
-	buf_str(&text, ",");
-	set_write(&text, "removed", o->removed);
-	buf_str(&text, ",");
-	set_write(&text, "waiting", o->waiting);
+	buf_str(&text, "{\"added\":");
+	tnjson_write(&text, o->added);
+	buf_str(&text, ",\"removed\":");
+	tnjson_write(&text, o->removed);
+	buf_str(&text, ",\"waiting\":");
+	tnjson_write(&text, o->waiting);
 	buf_printf(&text, ",\"since\":%lld}\n", (long long)o->since_s);
 	TRY(buf_check(&text, f));
 	return store_write(path.text, buf_view(&text), 0600, f);
@@ -186,6 +151,8 @@ apply(struct config_tenant *t, const struct overlay *o, int64_t now_s, struct fa
 	t->numbers = TAKE(now);
 	t->asked = TAKE(asked);
 	t->renumbered = true;
+	t->added = tnset_count_beyond(t->numbers, t->listed);
+	t->removed = tnset_count_beyond(t->listed, t->numbers);
 	return RC_OK;
 }
 
@@ -237,12 +204,14 @@ struct change {
 	const struct config_tenant *was;
 	struct tnset *added, *removed; /* what is new, what is gone */
 	struct tnset *numbers, *asked;
+	struct members *members; /* NULL: nothing is divided */
 	int64_t renumber_at_s;
 };
 
 static void
 change_done(struct change *c)
 {
+	members_release(c->members);
 	tnset_free(c->added);
 	tnset_free(c->removed);
 	tnset_free(c->numbers);
@@ -260,6 +229,11 @@ tenant_to_be(const struct change *c)
 	t.numbers = c->numbers;
 	t.asked = c->asked;
 	t.renumber_at_s = c->renumber_at_s;
+	t.members = c->members;
+	if (c->members != NULL) {
+		t.credential = c->members->credential;
+		t.credentials = c->members->len;
+	}
 	return t;
 }
 
@@ -317,10 +291,14 @@ work_out(struct change *c, const struct tnset *add, const struct tnset *remove, 
 	TRY(tnset_subtract(more, remove, &c->numbers, f));
 	TRY(tnset_subtract(c->numbers, c->was->numbers, &c->added, f));
 	TRY(tnset_subtract(c->was->numbers, c->numbers, &c->removed, f));
+	TRY(division_change(c->w->set->config, c->was, c->numbers, &c->members, f));
 	return gather(c, remove, now_s, f);
 }
 
-/* What no certificate could hold would stop the renewal of all the others. */
+/*
+ * What no certificate could hold would stop the renewal of all the others.
+ * Of divided ones none holds more than it can (shards.h).
+ */
 static enum rc
 check_orderable(const struct change *c, struct fault *f)
 {
@@ -328,22 +306,39 @@ check_orderable(const struct change *c, struct fault *f)
 
 	now.asked = NULL;
 	for (size_t i = 0; i < now.credentials && tnset_len(c->added) > 0; i++) {
+		const struct config_credential *cc = &now.credential[i];
 		AUTO_WANT want = WANT_INIT;
 		struct fault why = { 0 };
 
-		if (want_of(&now, &now.credential[i], &want, &why) != RC_OK)
-			return FAULT(f, RC_DENIED, why.reason, "credential '%s': %s",
-			    now.credential[i].name, why.detail);
+		if (cc->shard == 0 && want_of(&now, cc, &want, &why) != RC_OK)
+			return FAULT(f, RC_DENIED, why.reason, "credential '%s': %s", cc->name,
+			    why.detail);
 	}
 	return RC_OK;
 }
 
+/* What was on disk under the name of a certificate that is new has its say. */
 static enum rc
-publish(struct works *w, const struct credset_renumber *change, size_t n, struct fault *f)
+load_added(struct works *w, struct credset *set, const struct credset_renumber *change,
+    int64_t now_s, struct fault *f)
+{
+	const struct config_tenant *was = &w->set->config->tenant[change->tenant];
+	struct credset_place at = { change->tenant, was->credentials };
+
+	for (; at.credential < set->config->tenant[at.tenant].credentials; at.credential++)
+		TRY(load_member(set, &w->accounts, at, now_s, f));
+	return RC_OK;
+}
+
+static enum rc
+publish(struct works *w, const struct credset_renumber *change, size_t n, int64_t now_s,
+    struct fault *f)
 {
 	AUTO_CREDSET *set = NULL;
 
 	TRY(credset_renumber(w->set, change, n, &set, f));
+	for (size_t i = 0; i < n; i++)
+		TRY(load_added(w, set, &change[i], now_s, f));
 	TRY(w->out.publish(w->out.arg, set, false, f));
 	credset_release(w->set);
 	w->set = TAKE(set);
@@ -351,19 +346,31 @@ publish(struct works *w, const struct credset_renumber *change, size_t n, struct
 	return RC_OK;
 }
 
+static enum rc
+keep_all(const struct config *c, const struct config_tenant *t, struct fault *f)
+{
+	TRY(keep(c, t, f));
+	return division_keep(c, t, f);
+}
+
 /* On disk, then in force: what was confirmed is not undone by a crash. */
 static enum rc
-put_in_force(const struct change *c, struct fault *f)
+put_in_force(const struct change *c, int64_t now_s, struct fault *f)
 {
-	struct credset_renumber one = { c->at, c->numbers, c->asked, c->renumber_at_s };
+	struct credset_renumber one = { c->at, c->numbers, c->asked, c->members,
+		c->renumber_at_s };
 	struct config_tenant now = tenant_to_be(c);
 	struct fault why = { 0 };
-	enum rc rc = keep(c->w->set->config, &now, f);
+	enum rc rc = keep_all(c->w->set->config, &now, f);
 
 	if (rc == RC_OK)
-		rc = publish(c->w, &one, 1, f);
+		rc = publish(c->w, &one, 1, now_s, f);
+	if (rc == RC_OK)
+		return RC_OK;
 	/* Not confirmed, so not done: nor after a restart. */
-	if (rc != RC_OK && keep(c->w->set->config, c->was, &why) != RC_OK)
+	if (c->was->members != NULL)
+		c->was->members->recorded = false;
+	if (keep_all(c->w->set->config, c->was, &why) != RC_OK)
 		log_fault(LEVEL_ERR, "numbers_kept", &why);
 	return rc;
 }
@@ -423,7 +430,7 @@ numbers_change(struct works *w, const char *tenant, const struct tnset *add,
 	TRY(tell(&c, result, f));
 	if (tnset_len(c.added) + tnset_len(c.removed) == 0)
 		return RC_OK;
-	TRY(put_in_force(&c, f));
+	TRY(put_in_force(&c, now_s, f));
 	record(&c, "numbers_removed", c.removed);
 	record(&c, "numbers_added", c.added);
 	log_event(LEVEL_NOTICE, "numbers_changed", "tenant=%s added=%llu removed=%llu",
@@ -464,9 +471,10 @@ numbers_close(struct works *w, int64_t now_s)
 		const struct config_tenant *t = &c->tenant[i];
 
 		if (t->renumber_at_s != 0 && t->renumber_at_s <= now_s)
-			list[n++] = (struct credset_renumber){ i, t->numbers, NULL, 0 };
+			list[n++] =
+			    (struct credset_renumber){ i, t->numbers, NULL, t->members, 0 };
 	}
-	if (list != NULL && publish(w, list, n, &why) == RC_OK)
+	if (list != NULL && publish(w, list, n, now_s, &why) == RC_OK)
 		return true;
 	log_fault(LEVEL_WARNING, "numbers_waiting", &why);
 	w->renumber_at_s = now_s + NUMBERS_RETRY_S;

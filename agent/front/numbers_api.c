@@ -6,7 +6,7 @@
 
 enum {
 	LIST_PAGE = 1000,    /* numbers and ranges of one answer */
-	PENDING_MAX = 65536, /* blocks among which those without a certificate are counted */
+	PENDING_MAX = 16384, /* blocks among which those without a certificate are counted */
 };
 
 static const struct config_tenant *
@@ -81,28 +81,35 @@ put_page(struct buf *out, const struct tnset *set, uint64_t after)
 	jw_bool(out, "more", end < len);
 }
 
-/* Not NULL on success. */
+static void
+put_intervals(struct buf *list, const struct tnset *set)
+{
+	for (size_t i = 0; set != NULL && i < tnset_len(set) && list->rc == RC_OK; i++) {
+		struct tn_interval in = tnset_at(set, i);
+
+		buf_put(list, &in, sizeof in);
+	}
+}
+
+/* What its certificates speak for; RC_BUSY: more than the event loop has time for. */
 static enum rc
 covered_by(const struct credset_tenant *t, struct tnset **out, struct fault *f)
 {
-	AUTO(tnset) *all = NULL;
+	AUTO_BUF all =
+	    BUF_INIT((size_t)PENDING_MAX * CONFIG_MAX_COPIES * sizeof(struct tn_interval));
 
-	TRY(tnset_union(NULL, NULL, &all, f));
 	for (size_t i = 0; i < t->config->credentials; i++) {
 		const struct credential *c = t->credential[i];
-		AUTO(tnset) *one = NULL, *more = NULL;
 
 		if (c->state != CREDENTIAL_READY)
 			continue;
-		if (c->list != NULL && tnset_len(c->list->numbers) > PENDING_MAX)
-			return FAULT(f, RC_DENIED, "too_many_numbers", "a long list");
-		TRY(credential_numbers(c, &one, f));
-		TRY(tnset_union(all, one, &more, f));
-		tnset_free(all);
-		all = TAKE(more);
+		if (c->chain->cert[0]->tnauth != NULL)
+			put_intervals(&all, tnauth_numbers(c->chain->cert[0]->tnauth));
+		put_intervals(&all, c->list != NULL ? c->list->numbers : NULL);
+		TRY(buf_check(&all, f));
 	}
-	*out = TAKE(all);
-	return RC_OK;
+	return tnset_build((const struct tn_interval *)(const void *)all.ptr,
+	    all.len / sizeof(struct tn_interval), out, f);
 }
 
 static bool
@@ -119,27 +126,16 @@ has_delegate(const struct config_tenant *t)
 static void
 put_pending(struct buf *out, const struct credset_tenant *t)
 {
-	AUTO(tnset) *covered = NULL, *rest = NULL;
+	AUTO(tnset) *covered = NULL;
 	bool few = t->config->numbers == NULL || tnset_len(t->config->numbers) <= PENDING_MAX;
 
-	if (few && has_delegate(t->config) && covered_by(t, &covered, NULL) == RC_OK &&
-	    tnset_subtract(t->config->numbers, covered, &rest, NULL) == RC_OK)
-		jw_uint(out, "pending", tnset_count(rest));
+	if (few && has_delegate(t->config) && covered_by(t, &covered, NULL) == RC_OK)
+		jw_uint(out, "pending", tnset_count_beyond(t->config->numbers, covered));
 	else
 		jw_null(out, "pending");
 }
 
-static uint64_t
-more_in(const struct tnset *a, const struct tnset *b)
-{
-	AUTO(tnset) *rest = NULL;
-
-	if (a == b)
-		return 0;
-	return tnset_subtract(a, b, &rest, NULL) == RC_OK ? tnset_count(rest) : 0;
-}
-
-/* Of the whole tenant, and dear where it has many: not again for each page. */
+/* Of the whole tenant: not again for each page. */
 static void
 put_sums(struct buf *out, const struct credset_tenant *t, bool first_page)
 {
@@ -151,8 +147,8 @@ put_sums(struct buf *out, const struct credset_tenant *t, bool first_page)
 		jw_null(out, "pending");
 		return;
 	}
-	jw_uint(out, "added", more_in(c->numbers, numbers_listed(c)));
-	jw_uint(out, "removed", more_in(numbers_listed(c), c->numbers));
+	jw_uint(out, "added", c->added);
+	jw_uint(out, "removed", c->removed);
 	put_pending(out, t);
 }
 

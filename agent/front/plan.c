@@ -1,5 +1,6 @@
 #include "agent/front/plan.h"
 
+#include "agent/front/narrow.h"
 #include "agent/front/revoke.h"
 #include "agent/front/want.h"
 #include "stir/b64.h"
@@ -100,18 +101,43 @@ plan_ari_id(const struct cert *leaf)
 	return json_stringn((const char *)id.ptr, id.len);
 }
 
+/* A credential in its place, and what is wanted of it. */
+struct row {
+	const struct works *w;
+	struct credset_place at;
+	const struct want *want;
+	int64_t now_s;
+};
+
+static const struct config_tenant *
+tenant_of(const struct row *r)
+{
+	return &r->w->set->config->tenant[r->at.tenant];
+}
+
 /*
  * What is changed by command is gathered first: no order for each number.  But
- * what a window has gathered is ordered also while the next one is open.
+ * what a window has gathered is ordered also while the next one is open.  And
+ * where numbers have to go to another certificate of the credential, this one
+ * keeps them until that is in force.
  */
 static bool
-is_gathered_for(const struct config_tenant *t, const struct cert *leaf)
+waits(const struct row *r, const struct credential *c)
 {
-	const struct tnset *asked = t->asked != NULL ? t->asked : t->numbers;
-	const struct tnset *have = leaf->tnauth != NULL ? tnauth_numbers(leaf->tnauth) : NULL;
+	const struct config_tenant *t = tenant_of(r);
+	const struct config_credential *cc = credset_config(r->w->set, r->at);
+	const struct tnauth *list = c->chain->cert[0]->tnauth;
+	AUTO(tnset) *made = NULL;
+	const struct tnset *asked = NULL;
+	bool loses = false;
 
-	return t->renumber_at_s != 0 && have != NULL && asked != NULL &&
-	       tnset_within(asked, have);
+	if (list == NULL || want_set(t, cc, &asked, &made, NULL) != RC_OK || asked == NULL)
+		return false;
+	if (t->renumber_at_s != 0 && tnset_within(asked, tnauth_numbers(list)))
+		return true;
+	return cc->shard > 0 &&
+	       narrow_loses(r->w->set, r->at, c, asked, r->now_s, &loses, NULL) == RC_OK &&
+	       loses;
 }
 
 /* Put in force before the CA was to name it: the next one has it. */
@@ -122,9 +148,9 @@ lacks_x5u(const struct config_credential *cc, const struct credential *c)
 }
 
 static json_t *
-active_or_null(const struct config_tenant *t, const struct credential *c,
-    const struct config_credential *cc, const struct want *want)
+active_or_null(const struct row *r, const struct credential *c)
 {
+	const struct config_credential *cc = credset_config(r->w->set, r->at);
 	const struct cert *leaf;
 
 	if (c->state != CREDENTIAL_READY)
@@ -133,7 +159,7 @@ active_or_null(const struct config_tenant *t, const struct credential *c,
 	return json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", leaf->serial, "not_before",
 	    (json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s, "ari_id",
 	    plan_ari_id(leaf), "as_configured",
-	    !lacks_x5u(cc, c) && (is_gathered_for(t, leaf) || want_met(want, cc, leaf)));
+	    !lacks_x5u(cc, c) && (want_met(r->want, cc, leaf) || waits(r, c)));
 }
 
 static json_t *
@@ -146,19 +172,20 @@ domain_or_null(const struct config *config, const struct config_credential *cc)
 }
 
 static json_t *
-row_of(const struct config *config, const struct config_tenant *t,
-    const struct config_credential *cc, const struct credential *c, const struct want *want)
+row_of(const struct row *r, const struct credential *c)
 {
+	const struct config *config = r->w->set->config;
+	const struct config_credential *cc = credset_config(r->w->set, r->at);
 	json_t *installed =
 	    c->state == CREDENTIAL_READY ? json_integer(c->installed_at_s) : json_null();
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tenant",
-	    t->name, "name", cc->name, "ca", cc->ca, "authority", text_or_null(cc->authority),
-	    "claim_agent", text_or_null(cc->claim_agent), "tnauthlist",
-	    octets_or_null(&want->tnauth_der), "constraints",
-	    octets_or_null(&want->constraints_der), "constraints_form", form_or_null(want),
-	    "domain", domain_or_null(config, cc), "active", active_or_null(t, c, cc, want),
-	    "installed_at", installed);
+	    tenant_of(r)->name, "name", cc->name, "ca", cc->ca, "authority",
+	    text_or_null(cc->authority), "claim_agent", text_or_null(cc->claim_agent),
+	    "tnauthlist", octets_or_null(&r->want->tnauth_der), "constraints",
+	    octets_or_null(&r->want->constraints_der), "constraints_form",
+	    form_or_null(r->want), "domain", domain_or_null(config, cc), "active",
+	    active_or_null(r, c), "installed_at", installed);
 }
 
 /* ---- a page ---- */
@@ -168,6 +195,7 @@ struct page {
 	const struct credset *set;
 	json_t *rows;
 	size_t bytes;
+	int64_t now_s;
 	bool full;
 };
 
@@ -178,6 +206,7 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	const struct config_credential *cc = credset_config(p->set, at);
 	struct credential *c = credset_credential(p->set, at);
 	AUTO_WANT want = WANT_INIT;
+	const struct row row = { p->w, at, &want, p->now_s };
 	struct fault why = { 0 };
 	size_t bytes = ROW_BYTES;
 
@@ -197,7 +226,7 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	if (p->full)
 		return RC_OK;
 	p->bytes += bytes;
-	if (json_array_append_new(p->rows, row_of(p->set->config, t, cc, c, &want)) != 0)
+	if (json_array_append_new(p->rows, row_of(&row, c)) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a page of the plan");
 	return RC_OK;
 }
@@ -228,7 +257,9 @@ page_fill(struct page *p, const struct cursor *after, struct fault *f)
 enum rc
 plan_op(struct op_call *call, json_t *answer, struct fault *f)
 {
-	struct page p = { .w = call->w, .set = call->w->set, .rows = json_array() };
+	struct page p = {
+		.w = call->w, .set = call->w->set, .rows = json_array(), .now_s = call->now_s
+	};
 	struct cursor after = { "", "" };
 	const char *text = op_text(call, "after");
 

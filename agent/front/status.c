@@ -11,6 +11,7 @@
 #include "agent/front/notice.h"
 #include "agent/front/status.h"
 #include "agent/front/works.h"
+#include "agent/members.h"
 
 bool
 status_visible(const struct conn *c, const struct config_tenant *t)
@@ -329,6 +330,20 @@ put_logged(struct buf *out, const struct shown *s)
 	jw_close(out, ']');
 }
 
+/* Its tenant's, or its part of them. */
+static void
+put_numbers(struct buf *out, const struct shown *s)
+{
+	const struct tnset *part = members_numbers(s->tenant, s->config);
+	const struct tnset *all = part != NULL ? part : s->tenant->numbers;
+
+	jw_uint(out, "numbers", all != NULL ? tnset_count(all) : 0);
+	if (s->config->shard > 0)
+		jw_uint(out, "shard", s->config->shard);
+	else
+		jw_null(out, "shard");
+}
+
 static void
 put_credential(struct buf *out, const struct shown *s)
 {
@@ -355,7 +370,7 @@ put_credential(struct buf *out, const struct shown *s)
 	put_logged(out, s);
 	if (s->config->salts.text != NULL)
 		jw_uint(out, "salts", salts_len(c->salts));
-	jw_uint(out, "numbers", t->numbers != NULL ? tnset_count(t->numbers) : 0);
+	put_numbers(out, s);
 	put_since(out, "next_renewal", atomic_load(&c->renew_at_s));
 	put_renewal(out, s);
 	jw_close(out, '}');

@@ -1,5 +1,6 @@
 #include "agent/front/want.h"
 
+#include "agent/members.h"
 #include "stir/ascii.h"
 #include "stir/tnauth.h"
 #include "stir/uri.h"
@@ -23,16 +24,35 @@ want_spc(const struct config_credential *c, struct buf *out, struct fault *f)
 	return tnauth_encode(out, &e, 1, f);
 }
 
-static enum rc
-want_numbers(const struct config_tenant *t, struct buf *out, struct fault *f)
+enum rc
+want_set(const struct config_tenant *t, const struct config_credential *c,
+    const struct tnset **out, struct tnset **made, struct fault *f)
 {
-	const struct tnset *numbers = t->asked != NULL ? t->asked : t->numbers;
+	const struct tnset *own = members_numbers(t, c);
+
+	*out = own != NULL ? own : t->asked != NULL ? t->asked : t->numbers;
+	if (own == NULL || t->asked == NULL)
+		return RC_OK;
+	TRY(tnset_intersect(own, t->asked, made, f));
+	*out = *made;
+	return RC_OK;
+}
+
+static enum rc
+want_numbers(const struct config_tenant *t, const struct config_credential *c, struct buf *out,
+    struct fault *f)
+{
 	AUTO_FREE struct tnauth_entry *entry = NULL;
+	AUTO(tnset) *made = NULL;
+	const struct tnset *numbers = NULL;
 	struct fault why = { 0 };
 	size_t n = 0;
 
+	TRY(want_set(t, c, &numbers, &made, f));
 	if (numbers == NULL || tnset_len(numbers) == 0)
-		return FAULT(f, RC_INVALID, "no_numbers", "the tenant has no numbers");
+		return FAULT(f, RC_INVALID, "no_numbers",
+		    c->shard > 0 ? "no numbers are left for this certificate"
+				 : "the tenant has no numbers");
 	if (tnauth_from_set(numbers, TNAUTH_MAX_ENTRIES, &entry, &n, &why) != RC_OK)
 		return FAULT(f, why.rc, "too_many_numbers", "%s", why.detail);
 	return tnauth_encode(out, entry, n, f);
@@ -46,7 +66,7 @@ want_fill(const struct config_tenant *t, const struct config_credential *c, stru
 	if (profile_rule(c->profile)->cls == CLASS_SP)
 		TRY(want_spc(c, &w->tnauth_der, f));
 	else
-		TRY(want_numbers(t, &w->tnauth_der, f));
+		TRY(want_numbers(t, c, &w->tnauth_der, f));
 	if (c->constraints != NULL) {
 		w->form = c->constraints->form;
 		TRY(constraints_encode(&w->constraints_der, c->constraints, f));

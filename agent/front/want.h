@@ -28,6 +28,13 @@ enum rc want_of(const struct config_tenant *t, const struct config_credential *c
     struct want *out, struct fault *f) MUST_CHECK;
 void want_done(struct want *w);
 
+/*
+ * The numbers alone, without those that a window gathers still; NULL: the
+ * tenant has none.  *made is theirs where they had to be made, else untouched.
+ */
+enum rc want_set(const struct config_tenant *t, const struct config_credential *c,
+    const struct tnset **out, struct tnset **made, struct fault *f) MUST_CHECK;
+
 enum { WANT_DOMAIN_MAX = 253 };
 
 /*

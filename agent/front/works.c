@@ -2,6 +2,7 @@
 
 #include "agent/front/abandoned.h"
 #include "agent/front/ct_ops.h"
+#include "agent/front/division.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/making.h"
@@ -95,6 +96,7 @@ loaded(struct works *w, int64_t now_s)
 {
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
+	division_settle(w->set->config);
 	load_rest_done(&w->rest);
 	spare_load(w);
 	publish_look(w->set, now_s);
@@ -177,6 +179,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	revoke_tell(w);
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
+	division_settle(w->set->config);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;

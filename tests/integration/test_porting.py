@@ -53,22 +53,27 @@ def lab_config() -> dict:
 
 def tenant(machine: Machine, name: str) -> str:
     """A delegate whose chain is behind x5u, so that its length is nobody's trouble."""
-    first = [STAY[name], *(MOVING if name == "left" else [])]
-    (machine.config / f"{name}.numbers").write_text("# as it begins\n" + "\n".join(first) + "\n")
+    return delegate(machine, name, [STAY[name], *(MOVING if name == "left" else [])])
+
+
+def delegate(machine: Machine, name: str, numbers: list[str], more: str = "") -> str:
+    (machine.config / f"{name}.numbers").write_text(
+        "# as it begins\n" + "\n".join(numbers) + "\n")
     return "\n".join([
         f'tenant "{name}" {{', f'\tnumbers_file = "{name}.numbers"',
         f"\trenumber_window_s = {WINDOW_S}", f'\tallow_user = {{ "{os.geteuid()}" }}',
         '\tcredential "main" {', '\t\tprofile = "atis-delegate"', '\t\ttoken = "main"',
         '\t\tca = "lab"', '\t\tauthority = "numbers"',
         f"\t\tx5u = {quote(machine.info['repository'] + 'certs/')}",
-        '\t\tpublish_dir = "../lab/www/certs"', "\t}", "}", ""])
+        '\t\tpublish_dir = "../lab/www/certs"', more, "\t}", "}", ""])
 
 
 def vesper(machine: Machine, *args: str, stdin: str = "") -> str:
     done = subprocess.run(
         [str(BUILD / "vesper"), "--timeout", "60", *args], input=stdin, capture_output=True,
         text=True, timeout=LONG_S, check=False,
-        env={**os.environ, "VESPER_ADMIN_SOCKET": machine.admin_socket})
+        env={**os.environ, "VESPER_SOCKET": machine.socket,
+             "VESPER_ADMIN_SOCKET": machine.admin_socket})
     equal(done.returncode, 0, f"vesper {' '.join(args)}: {done.stderr}")
     return done.stdout
 
@@ -320,6 +325,97 @@ def lasts(machine: Machine) -> None:
     equal(machine.sign(MOVING[0], tenant="right").status, 200)
 
 
+# ---- the numbers of one credential over several certificates ------------------------
+
+DIVIDED = ["12025560000-12025560003",  # all of one certificate
+           *(f"120255600{n}" for n in (10, 20, 30, 40, 50))]
+
+
+def parts(machine: Machine) -> dict[str, dict]:
+    """The parts of the divided tenant by name, those in force."""
+    return {c["name"]: c for c in machine.status()["credentials"]
+            if c["tenant"] == "parts" and c["signable"]}
+
+
+def serials(machine: Machine) -> dict[str, str]:
+    return {name: c["serial"] for name, c in parts(machine).items()}
+
+
+def changed(machine: Machine, before: dict[str, str]) -> set[str]:
+    return {name for name, serial in serials(machine).items() if before.get(name) != serial}
+
+
+def signed_by(machine: Machine, judge: Judge, number: str) -> str:
+    """The x5u of a signature that holds."""
+    answer = machine.sign(number, tenant="parts")
+    equal(answer.status, 200, f"{number}: {answer.reason}")
+    passport = answer.json["passport"]
+    now = time.monotonic()
+    equal(judge.verify(Asked(now, now, 0, "parts", number, 200, None, passport)), None)
+    return json.loads(unb64(passport.split(".")[0]))["x5u"]
+
+
+def reload(machine: Machine) -> None:
+    equal(http.request(machine.admin_socket, "POST", "/v1/reload", timeout=LONG_S).status, 202)
+
+
+# D-17
+def divided(machine: Machine, judge: Judge) -> None:
+    """Each of its numbers is signed for under the one certificate that has it."""
+    machine.write_tenant("parts", delegate(
+        machine, "parts", DIVIDED, "\t\tnumbers_per_certificate = 4"))
+    reload(machine)
+    wait_for("a certificate for each part", lambda: len(parts(machine)) == 3, LONG_S)
+    there = parts(machine)
+    equal({name: (c["base"], c["shard"], c["numbers"]) for name, c in there.items()},
+          {f"main.{n}": ("main", n, of) for n, of in ((1, 4), (2, 4), (3, 1))})
+    equal({number: signed_by(machine, judge, number)
+           for number in ("12025560003", "12025560040", "12025560050")},
+          {"12025560003": there["main.1"]["x5u"], "12025560040": there["main.2"]["x5u"],
+           "12025560050": there["main.3"]["x5u"]})
+    for c in there.values():
+        _, spans = judge.certificate(c["x5u"])
+        equal(sum(last - first + 1 for first, last in spans), c["numbers"], c["name"])
+
+
+def one_added(machine: Machine, judge: Judge) -> None:
+    """It is ordered with those beside it, and no other certificate is."""
+    before = serials(machine)
+    vesper(machine, "tenant", "numbers", "add", "parts", "12025560060")
+    equal(machine.sign("12025560060", tenant="parts").reason, "number_pending")
+    wait_for("a certificate with it", lambda: changed(machine, before) == {"main.3"}, LONG_S)
+    equal(signed_by(machine, judge, "12025560060"), parts(machine)["main.3"]["x5u"])
+    equal(changed(machine, before), {"main.3"})
+
+
+def one_removed(machine: Machine, judge: Judge) -> None:
+    before = serials(machine)
+    vesper(machine, "tenant", "numbers", "remove", "parts", "12025560010")
+    equal(machine.sign("12025560010", tenant="parts").reason, "tn_not_authorized")
+    wait_for("a certificate without it", lambda: changed(machine, before) == {"main.2"}, LONG_S)
+    _, spans = judge.certificate(parts(machine)["main.2"]["x5u"])
+    equal(spans, [(n, n) for n in (12025560020, 12025560030, 12025560040)])
+    signed_by(machine, judge, "12025560020")
+    equal(changed(machine, before), {"main.2"})
+
+
+def another_part(machine: Machine, judge: Judge) -> None:
+    """No hole takes the range: it gets a certificate of its own, which a restart keeps."""
+    before = serials(machine)
+    vesper(machine, "tenant", "numbers", "add", "parts", "12025560100-12025560103")
+    wait_for("one more part", lambda: changed(machine, before) == {"main.4"}, LONG_S)
+    record = machine.state("front", "shards", "parts.json").read_bytes()
+    now = serials(machine)
+    machine.stop_agent()
+    machine.start_agent()
+    wait_for("all parts", lambda: serials(machine) == now, LONG_S)
+    equal(signed_by(machine, judge, "12025560102"), parts(machine)["main.4"]["x5u"])
+    equal(machine.state("front", "shards", "parts.json").read_bytes(), record)
+    said = vesper(machine, "tenant", "test", "parts", "-c", str(machine.config / "vesperd.conf"),
+                  "--tls-ca", str(machine.config / "tls-ca.pem"))
+    equal(said.count("a verification service takes it"), 4, said)
+
+
 def main() -> int:
     cases = Cases("porting")
     with Machine(lab_config=lab_config()) as machine:
@@ -331,6 +427,11 @@ def main() -> int:
         cases.case("answers are right at their moment", judged, machine, load, moves)
         cases.case("the trail says the same", trail, machine, moves)
         cases.case("it lasts", lasts, machine)
+        judge = Judge(machine, moves)
+        cases.case("numbers over several certificates", divided, machine, judge)
+        cases.case("one number more is one order", one_added, machine, judge)
+        cases.case("one number less, too", one_removed, machine, judge)
+        cases.case("one part more", another_part, machine, judge)
         if cases.failed:
             print(f"# PORT_SEED={SEED}")
             machine.tell()

@@ -89,3 +89,8 @@ tests_unit_test_numbers_LDFLAGS = $(CRASH_WRAP)
 UNIT_TESTS += tests/unit/test_ct_ops
 tests_unit_test_ct_ops_SOURCES = tests/unit/test_ct_ops.c $(CTLAB) $(BWORLD)
 tests_unit_test_ct_ops_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_division
+tests_unit_test_division_SOURCES = tests/unit/test_division.c $(BWORLD) $(CRASH)
+tests_unit_test_division_LDADD = $(BUILDER_LDADD)
+tests_unit_test_division_LDFLAGS = $(CRASH_WRAP)

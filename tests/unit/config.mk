@@ -6,6 +6,10 @@ AGENT_LDADD = libagent.la $(UNIT_LDADD) $(CONFUSE_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/cm.h
 tests_unit_test_config_LDADD = $(AGENT_LDADD)
 
+UNIT_TESTS += tests/unit/test_shards
+tests_unit_test_shards_SOURCES = tests/unit/test_shards.c $(VALUES_H)
+tests_unit_test_shards_LDADD = $(AGENT_LDADD)
+
 # A real vesperd runs stand-ins for the other programs.
 check_PROGRAMS += tests/unit/role_standin
 tests_unit_role_standin_SOURCES = tests/unit/role_standin.c

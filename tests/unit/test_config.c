@@ -1136,6 +1136,15 @@ static const struct tokens_case {
 	    "tenants.d/acme.conf:5: token \"main\" is listed twice", false },
 	{ "an empty name", TOKENS("{ \"main\", \"\" }", ""),
 	    "tenants.d/acme.conf:5: 'token' holds an empty entry", false },
+	{ "divided, as read",
+	    TOKENS("{ \"main\", \"second\" }", "numbers_per_certificate = 1\n"),
+	    "main.main:main main.second:second ", true },
+	{ "divided by none", TOKENS("\"main\"", "numbers_per_certificate = 0\n"),
+	    "tenants.d/acme.conf:6: 'numbers_per_certificate' is 0; write a number from 1 to "
+	    "1000000",
+	    false },
+	{ "divided by too many", TOKENS("\"main\"", "numbers_per_certificate = 1000001\n"),
+	    "tenants.d/acme.conf:6: 'numbers_per_certificate' is 1000001", false },
 	{ "spread over one", TOKENS("{ \"main\" }", "spread = yes\n"),
 	    "tenants.d/acme.conf:6: with spread 'token' lists several", false },
 };
@@ -1196,6 +1205,114 @@ names_of_copies(void **state)
 	f = (struct fault){ 0 };
 	assert_int_equal(read_config(&c, &f), RC_INVALID);
 	assert_non_null(strstr(f.detail, "together have more than 62 characters"));
+	drop("tenants.d/acme.conf");
+}
+
+/* ---- numbers over several certificates (D-17) ---- */
+
+#define DIVIDED(numbers, credentials) \
+	"tenant \"acme\" {\n numbers = { " numbers " }\n" credentials "}\n"
+#define PART_OF(name, token, more) "credential \"" name "\" {\n" TOKENS(token, more) "}\n"
+#define BY_TWO			   "numbers_per_certificate = 2\n"
+
+static const struct divided_case {
+	const char *name, *text, *detail; /* NULL: good */
+	const char *max_keys;
+	size_t shards;
+} divided_cases[] = {
+	{ "three numbers by two (D-17)",
+	    DIVIDED("\"12025550100\", \"12025550102\", \"12025550104\"",
+		PART_OF("main", "\"main\"", BY_TWO)),
+	    NULL, "", 2 },
+	{ "a range by two",
+	    DIVIDED("\"12025550100-12025550104\"", PART_OF("main", "\"main\"", BY_TWO)), NULL,
+	    "", 3 },
+	{ "a key for each",
+	    DIVIDED("\"12025550100-12025550104\"", PART_OF("main", "\"small\"", BY_TWO)), NULL,
+	    "max_keys = 4", 3 },
+	{ "a key too few",
+	    DIVIDED("\"12025550100-12025550104\"", PART_OF("main", "\"small\"", BY_TWO)),
+	    "'max_keys' is 3, and 3 credentials, 0 accounts and a renewal need 4",
+	    "max_keys = 3", 0 },
+	{ "a key too few, in one of two tokens",
+	    DIVIDED("\"12025550100-12025550104\"",
+		PART_OF("main", "{ \"main\", \"small\" }", BY_TWO)),
+	    "'max_keys' is 3, and 3 credentials", "max_keys = 3", 0 },
+	{ "more certificates than there can be",
+	    DIVIDED("\"12025550100-12025552148\"", PART_OF("main", "\"main\"", BY_TWO)),
+	    "2 in a certificate make more than 1024 certificates", "", 0 },
+	{ "another that is called like a part",
+	    DIVIDED("\"12025550100\"",
+		PART_OF("main", "\"main\"", BY_TWO) PART_OF("main.2", "\"main\"", "")),
+	    "credential 'main.2' is called like a certificate of 'main'", "", 0 },
+	{ "another that is called so when nothing is divided",
+	    DIVIDED("\"12025550100\"",
+		PART_OF("main", "\"main\"", "") PART_OF("main.2", "\"main\"", "")),
+	    NULL, "", 0 },
+	{ "a name without room for the part's",
+	    DIVIDED("\"12025550100\"",
+		PART_OF("abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghi",
+		    "\"main\"", BY_TWO)),
+	    "together have more than 62 characters", "", 0 },
+	{ "a code is not divided",
+	    DIVIDED("\"12025550100\"",
+		"credential \"main\" {\n profile = \"shaken-sp\" token = \"main\" spc = "
+		"\"1234\" ca = \"lab\" authority = \"numbers\"\n" BY_TWO X5U "}\n"),
+	    "a certificate of profile shaken-sp holds a code, not numbers", "", 0 },
+};
+
+static void
+divided(void **state)
+{
+	const struct divided_case *row = *state;
+	AUTO(config) *c = NULL;
+	char text[8192];
+	struct fault f = { 0 };
+
+	snprintf(text, sizeof text,
+	    "token \"small\" { module = \"/m.so\" label = \"s\" pin = \"file:p\" %s }\n%s",
+	    row->max_keys, SECOND MAIN_REST);
+	put("vesperd.conf", text);
+	put("tenants.d/acme.conf", row->text);
+	if ((read_config(&c, &f) == RC_OK) != (row->detail == NULL))
+		fail_msg("%s", f.detail);
+	if (row->detail != NULL && strstr(f.detail, row->detail) == NULL)
+		fail_msg("%s", f.detail);
+	if (row->detail == NULL)
+		assert_int_equal(c->tenant[0].credential[0].shards, row->shards);
+	drop("tenants.d/acme.conf");
+}
+
+/* Who does not divide finds the section by the name of any of its parts. */
+static void
+parts_by_name(void **state)
+{
+	static const struct {
+		const char *name, *found; /* NULL: none */
+	} rows[] = { { "a.1.main", "a.main" }, { "a.12.second", "a.second" },
+		{ "a.main", "a.main" }, { "a.1", NULL }, { "a.0.main", NULL },
+		{ "a.01.main", NULL }, { "a.12345.main", NULL }, { "a.1.third", NULL },
+		{ "a..main", NULL }, { "a", NULL }, { "b.1", "b" }, { "b.1.main", NULL },
+		{ "b.1x", NULL }, { "c.1", NULL }, { "c", "c" } };
+	AUTO(config) *c = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("vesperd.conf", SECOND MAIN_REST);
+	put("tenants.d/acme.conf",
+	    DIVIDED("\"12025550100\"",
+		PART_OF("a", "{ \"main\", \"second\" }", BY_TWO)
+		    PART_OF("b", "\"main\"", BY_TWO) PART_OF("c", "\"main\"", "")));
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct config_credential *found =
+		    config_credential_find(&c->tenant[0], rows[i].name);
+
+		if ((found != NULL) != (rows[i].found != NULL) ||
+		    (found != NULL && strcmp(found->name, rows[i].found) != 0))
+			fail_msg("%s", rows[i].name);
+	}
 	drop("tenants.d/acme.conf");
 }
 
@@ -1414,7 +1531,7 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
-				       ARRAY_LEN(tokens_cases) + 19];
+				       ARRAY_LEN(tokens_cases) + ARRAY_LEN(divided_cases) + 20];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1436,6 +1553,11 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(bad_numbers_file);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(too_large_file);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(missing_file);
+	for (size_t i = 0; i < ARRAY_LEN(divided_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = divided_cases[i].name,
+			.test_func = divided,
+			.initial_state = (void *)(uintptr_t)&divided_cases[i] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(parts_by_name);
 	for (size_t i = 0; i < ARRAY_LEN(tokens_cases); i++)
 		tests[n++] = (struct CMUnitTest){ .name = tokens_cases[i].name,
 			.test_func = tokens_judged,

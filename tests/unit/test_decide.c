@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "agent/front/verifier.h"
+#include "agent/members.h"
 #include "stir/b64.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/rows.h"
@@ -1204,6 +1205,126 @@ a_copy_that_may_not(void **state)
 	decide_done(&d);
 	x->down[0] = x->down[1] = true;
 	refused_with(x, &c, NOW, "hsm_unavailable", "");
+}
+
+/* ---- numbers over several certificates (D-17) ---- */
+
+#define LATER "12025550121" /* of the tenant, and in no certificate yet */
+
+static const struct divided_case {
+	const char *name;
+	const char *part[2]; /* which of the numbers belong into which; NULL: none */
+	enum credential_state state[2];
+	const char *credential, *orig;
+	const char *is; /* the credential, or the reason of the refusal */
+} divided_cases[] = {
+	{ "where the number belongs (D-17)", { "12025550120", LATER }, { 0 }, NULL,
+	    BASE("12025550120"), "pair.1" },
+	{ "both certificates cover it", { LATER, "12025550120" }, { 0 }, NULL,
+	    BASE("12025550120"), "pair.2" },
+	{ "by the name of the section", { LATER, "12025550120" }, { 0 }, "pair",
+	    BASE("12025550120"), "pair.2" },
+	{ "by the name of a part", { LATER, "12025550120" }, { 0 }, "pair.1",
+	    BASE("12025550120"), "pair.1" },
+	{ "on its way to another", { LATER, "12025550120" },
+	    { CREDENTIAL_READY, CREDENTIAL_PENDING }, NULL, BASE("12025550120"), "pair.1" },
+	{ "it belongs where nothing is, and is nowhere", { "12025550120", LATER },
+	    { CREDENTIAL_READY, CREDENTIAL_PENDING }, NULL, BASE(LATER), "number_pending" },
+	{ "it is still to come", { "12025550120", LATER }, { 0 }, NULL, BASE(LATER),
+	    "number_pending" },
+	{ "asked of another part by name", { "12025550120", LATER }, { 0 }, "pair.1",
+	    BASE(LATER), "tn_not_authorized" },
+	{ "a part that there is not", { "12025550120", LATER }, { 0 }, "pair.3",
+	    BASE("12025550120"), "no_credential" },
+	{ "a number of nobody's", { "12025550120", LATER }, { 0 }, NULL, BASE("12025550129"),
+	    "tn_not_authorized" },
+	{ "it has no place", { "12025550120", NULL }, { 0 }, NULL, BASE(LATER),
+	    "number_pending" },
+	{ "not loaded yet", { "12025550120", LATER },
+	    { CREDENTIAL_LOADING, CREDENTIAL_LOADING }, NULL, BASE("12025550120"),
+	    "overloaded" },
+	{ "revoked", { "12025550120", LATER }, { CREDENTIAL_REVOKED, CREDENTIAL_PENDING }, NULL,
+	    BASE("12025550120"), "credential_unusable" },
+};
+
+static struct tnset *
+set_of_two(const char *a, const char *b)
+{
+	struct tn_interval at[2];
+	struct tnset *set = NULL;
+	size_t n = 0;
+
+	if (a != NULL)
+		assert_int_equal(tnset_parse(span_str(a), &at[n++], NULL), RC_OK);
+	if (b != NULL)
+		assert_int_equal(tnset_parse(span_str(b), &at[n++], NULL), RC_OK);
+	assert_int_equal(tnset_build(at, n, &set, NULL), RC_OK);
+	return set;
+}
+
+/* The tenant's two credentials are parts of one, "pair". */
+static void
+make_parts(struct members *m, struct config_tenant *t, const struct divided_case *row)
+{
+	struct shards before = { .set = (struct tnset *[]){ set_of_two(row->part[0], NULL),
+				     set_of_two(row->part[1], NULL) },
+		.len = 2 };
+	AUTO(tnset) *numbers = set_of_two(row->part[0], row->part[1]);
+	size_t left = 0;
+
+	assert_int_equal(
+	    shards_divide(numbers, 1, &before, &m->section->shards, &left, NULL), RC_OK);
+	tnset_free(before.set[0]);
+	tnset_free(before.set[1]);
+	m->credential = t->section = t->credential;
+	m->len = t->sections = 2;
+	m->sections = 1;
+	m->section->copies = 1;
+	for (size_t k = 0; k < 2; k++) {
+		free(t->credential[k].base);
+		t->credential[k].base = copy("pair");
+		free(t->credential[k].name);
+		t->credential[k].name = copy(k == 0 ? "pair.1" : "pair.2");
+		t->credential[k].shard = k + 1;
+	}
+	t->members = m;
+}
+
+static void
+divided_over_two(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct config_tenant *t;
+
+	assert_true(credset_find(x->set, "both", "one", &at));
+	t = &config_in(x)->tenant[at.tenant];
+	tnset_free(t->numbers);
+	t->numbers = set_of_two("12025550120", LATER);
+	for (size_t i = 0; i < ARRAY_LEN(divided_cases); i++) {
+		const struct divided_case *row = &divided_cases[i];
+		struct decide_case c = { "", 1007, PPT_BASE, "both", row->credential, row->orig,
+			NULL, NULL };
+		struct members_section section = { .at = (uint32_t[]){ 0, 1 } };
+		struct members m = { .section = &section };
+		struct decision d = { 0 };
+		struct fault f = { 0 };
+
+		make_parts(&m, t, row);
+		for (size_t k = 0; k < 2; k++)
+			x->set->tenant[at.tenant].credential[k]->state = row->state[k];
+		if (run(x, &c, NOW, &d, &f) == RC_OK ? strcmp(d.config->name, row->is) != 0
+						     : strcmp(f.reason, row->is) != 0)
+			fail_msg("%s: %s %s", row->name,
+			    f.rc == RC_OK ? d.config->name : f.reason, f.detail);
+		decide_done(&d);
+		shards_done(&section.shards);
+		t->members = NULL;
+		for (size_t k = 0; k < 2; k++) {
+			t->credential[k].shard = 0;
+			x->set->tenant[at.tenant].credential[k]->state = CREDENTIAL_READY;
+		}
+	}
 }
 
 static void
@@ -2704,6 +2825,7 @@ main(void)
 		TEST(proofs_pay_for_no_guess),
 		TEST(origin_is_a_uri),
 		TEST(copies_of_one),
+		TEST(divided_over_two),
 		TEST(a_copy_that_may_not),
 		TEST(not_loaded_yet),
 		TEST(too_old_a_list),

@@ -524,6 +524,7 @@ static const char *const aside[] = {
 	"tenant.renumber_window_s",
 	"tenant.attestation",
 	"tenant.credential",
+	"credential.numbers_per_certificate",
 	"credential.token",
 	"credential.spc",
 	"credential.spread",

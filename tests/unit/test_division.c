@@ -1,0 +1,594 @@
+/* division: a credential's numbers over several certificates, each a credential of its own */
+#include "agent/front/division.h"
+
+#include <unistd.h>
+
+#include "agent/front/keyfile.h"
+#include "agent/front/narrow.h"
+#include "agent/front/numbers.h"
+#include "agent/front/ops.h"
+#include "agent/front/plan.h"
+#include "agent/front/store.h"
+#include "stir/b64.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/crash.h"
+#include "tests/unit/rows.h"
+
+#define RECORD	    "state/front/shards/acme.json"
+#define CHAIN(name) "state/front/tenants/acme/" name "/current.pem"
+#define NUMBERS \
+	"\"12025550100-12025550103\", \"12025550110\", \"12025550112\", \"12025550114\", " \
+	"\"12025550116\", \"12025550118\""
+#define FIRST  "12025550100-12025550103"
+#define SECOND "12025550110,12025550112,12025550114,12025550116"
+#define THIRD  "12025550118"
+#define WHOLE  FIRST "," SECOND "," THIRD
+#define DIVIDED(numbers, most) \
+	"numbers = { " numbers " } renumber_window_s = 0\n" BWORLD_DELEGATE( \
+	    "atis-delegate", "numbers_per_certificate = " most)
+
+static const int64_t now = PKI_NOW;
+
+struct lab {
+	struct bworld world;
+	struct works works;
+};
+
+static void
+put_chain(struct lab *l, const char *path, const char *numbers, const char *serial)
+{
+	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	uint8_t point[P256_POINT_LEN];
+	struct bworld_cert spec = { .point = point, .serial = serial };
+
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	bworld_tnauth(&list, numbers);
+	spec.tnauth = buf_view(&list);
+	bworld_issue(&l->world, &pem, &spec);
+	assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+}
+
+/* Two of three are there. */
+static int
+open_lab(void **state)
+{
+	struct lab *l = calloc(1, sizeof *l);
+
+	assert_non_null(l);
+	bworld_open(&l->world);
+	bworld_tenant("acme", DIVIDED(NUMBERS, "4"));
+	bworld_tenant(
+	    "beta", "numbers = { \"13035550100\" }\n" BWORLD_DELEGATE("atis-delegate", ""));
+	put_chain(l, CHAIN("main.1"), FIRST, "10");
+	put_chain(l, CHAIN("main.2"), SECOND, "11");
+	bworld_works(&l->world, &l->works, now);
+	*state = l;
+	return 0;
+}
+
+static int
+close_lab(void **state)
+{
+	struct lab *l = *state;
+
+	works_done(&l->works);
+	bworld_close(&l->world);
+	free(l);
+	return 0;
+}
+
+static void
+restart(struct lab *l)
+{
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now);
+}
+
+static void
+reload(struct lab *l)
+{
+	struct fault f = { 0 };
+
+	if (works_load(&l->works, now, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+static const struct config_tenant *
+acme(const struct lab *l)
+{
+	return config_tenant_find(l->works.set->config, "acme");
+}
+
+static struct credential *
+credential(const struct lab *l, const char *name)
+{
+	struct credset_place at;
+
+	assert_true(credset_find(l->works.set, "acme", name, &at));
+	return credset_credential(l->works.set, at);
+}
+
+/* "name: numbers; …" of all that the tenant has, in the order in which they stand. */
+static void
+expect(const struct lab *l, const char *whole)
+{
+	const struct config_tenant *t = acme(l);
+	char have[2048] = "";
+
+	for (size_t i = 0; i < t->credentials; i++) {
+		const struct tnset *set = members_numbers(t, &t->credential[i]);
+		size_t at = strlen(have);
+
+		at +=
+		    (size_t)snprintf(have + at, sizeof have - at, "%s:", t->credential[i].name);
+		for (size_t k = 0; set != NULL && k < tnset_len(set); k++) {
+			char one[TNSET_TEXT];
+
+			tnset_text(tnset_at(set, k), one);
+			at += (size_t)snprintf(have + at, sizeof have - at, " %s", one + 7);
+		}
+		snprintf(have + at, sizeof have - at, "; ");
+	}
+	assert_string_equal(have, whole);
+}
+
+#define AT_FIRST "main.1: 0100-12025550103; main.2: 0110 0112 0114 0116; main.3: 0118; "
+
+static enum rc
+change_of(struct lab *l, const char *add, const char *remove, struct fault *f)
+{
+	json_auto_t *result = json_object();
+	struct tn_interval one = { 0 };
+	AUTO(tnset) *more = NULL, *less = NULL;
+
+	if (add != NULL) {
+		assert_int_equal(tnset_parse(span_str(add), &one, NULL), RC_OK);
+		assert_int_equal(tnset_build(&one, 1, &more, NULL), RC_OK);
+	}
+	if (remove != NULL) {
+		assert_int_equal(tnset_parse(span_str(remove), &one, NULL), RC_OK);
+		assert_int_equal(tnset_build(&one, 1, &less, NULL), RC_OK);
+	}
+	return numbers_change(&l->works, "acme", more, less, now, result, f);
+}
+
+static void
+change(struct lab *l, const char *add, const char *remove)
+{
+	struct fault f = { 0 };
+
+	if (change_of(l, add, remove, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+/* What the renewer is told of one; NULL: nothing. */
+static json_t *
+row_of(struct lab *l, const char *name)
+{
+	json_auto_t *msg = json_pack("{s:s, s:i, s:n}", "op", "plan", "id", 1, "after");
+	json_auto_t *out = NULL;
+	json_t *row = NULL, *one;
+	int64_t again_s = 0;
+	size_t i;
+
+	ops_answer(&l->works, msg, now, &out, &again_s);
+	assert_non_null(out);
+	json_array_foreach (json_object_get(out, "credentials"), i, one) {
+		if (strcmp(json_string_value(json_object_get(one, "tenant")), "acme") == 0 &&
+		    strcmp(json_string_value(json_object_get(one, "name")), name) == 0)
+			row = json_incref(one);
+	}
+	return row;
+}
+
+/* Is it to be ordered now, whatever the calendar says? */
+static bool
+is_ordered(struct lab *l, const char *name)
+{
+	json_auto_t *row = row_of(l, name);
+	const json_t *active = json_object_get(row, "active");
+
+	return row != NULL && (json_is_null(active) ||
+				  json_is_false(json_object_get(active, "as_configured")));
+}
+
+static void
+expect_asked(struct lab *l, const char *name, const char *numbers)
+{
+	AUTO_BUF der = BUF_INIT(4096), text = BUF_INIT(8192);
+	json_auto_t *row = row_of(l, name);
+
+	assert_non_null(row);
+	bworld_tnauth(&der, numbers);
+	b64_encode(&text, B64_URL, buf_view(&der));
+	assert_string_equal(
+	    json_string_value(json_object_get(row, "tnauthlist")), buf_text(&text));
+}
+
+/* ---- at load ---- */
+
+static void
+each_a_credential(void **state)
+{
+	struct lab *l = *state;
+
+	expect(l, AT_FIRST);
+	assert_int_equal(credential(l, "main.1")->state, CREDENTIAL_READY);
+	assert_int_equal(credential(l, "main.2")->state, CREDENTIAL_READY);
+	assert_int_equal(credential(l, "main.3")->state, CREDENTIAL_PENDING);
+	expect_asked(l, "main.1", FIRST);
+	expect_asked(l, "main.2", SECOND);
+	expect_asked(l, "main.3", THIRD);
+	assert_false(is_ordered(l, "main.1"));
+	assert_false(is_ordered(l, "main.2"));
+	assert_true(is_ordered(l, "main.3"));
+	assert_null(row_of(l, "main"));
+	assert_true(store_mtime(RECORD) != 0);
+	assert_string_equal(
+	    config_tenant_find(l->works.set->config, "beta")->credential[0].name, "main");
+}
+
+/* One number more, so one certificate: D-17 */
+static void
+an_added_number_orders_one(void **state)
+{
+	struct lab *l = *state;
+	struct credential *first = credential(l, "main.1");
+
+	put_chain(l, CHAIN("main.3"), THIRD, "12");
+	reload(l);
+	assert_false(is_ordered(l, "main.3"));
+	change(l, "12025550130", NULL);
+	expect(l, "main.1: 0100-12025550103; main.2: 0110 0112 0114 0116; main.3: 0118 0130; ");
+	assert_false(is_ordered(l, "main.1"));
+	assert_false(is_ordered(l, "main.2"));
+	assert_true(is_ordered(l, "main.3"));
+	expect_asked(l, "main.3", THIRD ",12025550130");
+	assert_ptr_equal(credential(l, "main.1"), first); /* nor is anything made anew */
+}
+
+static void
+a_removed_number_leaves_a_hole(void **state)
+{
+	struct lab *l = *state;
+
+	change(l, NULL, "12025550112");
+	expect(l, "main.1: 0100-12025550103; main.2: 0110 0114 0116; main.3: 0118; ");
+	assert_false(is_ordered(l, "main.1"));
+	assert_true(is_ordered(l, "main.2"));
+	/* Neither forgotten nor filled by a restart, a reload, or files that say the same. */
+	for (int i = 0; i < 3; i++) {
+		if (i == 2)
+			bworld_tenant(
+			    "acme", DIVIDED("\"12025550100-12025550103\", \"12025550110\", "
+					    "\"12025550114\", \"12025550116\", \"12025550118\"",
+					"4"));
+		if (i == 1)
+			restart(l);
+		else
+			reload(l);
+		expect(l, "main.1: 0100-12025550103; main.2: 0110 0114 0116; main.3: 0118; ");
+	}
+	change(l, "12025550130", NULL); /* the emptier one */
+	expect(l, "main.1: 0100-12025550103; main.2: 0110 0114 0116; main.3: 0118 0130; ");
+}
+
+/* More than there is room for: another credential, behind those that there are. */
+static void
+a_new_one(void **state)
+{
+	struct lab *l = *state;
+	struct credential *first = credential(l, "main.1");
+	AUTO_CREDSET *before = credset_ref(l->works.set);
+
+	change(l, "12025550120-12025550123", NULL);
+	expect(l, AT_FIRST "main.4: 0120-12025550123; ");
+	assert_int_equal(credential(l, "main.4")->state, CREDENTIAL_PENDING);
+	assert_ptr_equal(credential(l, "main.1"), first);
+	assert_true(is_ordered(l, "main.4"));
+	assert_true(credset_same_files(before, l->works.set));
+	assert_int_equal(config_tenant_find(before->config, "acme")->credentials, 3);
+	assert_string_equal(credential(l, "main.2")->name, "main.2");
+	change(l, NULL, "12025550120-12025550123");
+	expect(l, AT_FIRST "main.4:; ");
+	assert_null(row_of(l, "main.4")); /* nothing is asked for */
+	change(l, "12025550124-12025550127", NULL);
+	expect(l, AT_FIRST "main.4: 0124-12025550127; ");
+	restart(l);
+	expect(l, AT_FIRST "main.4: 0124-12025550127; ");
+}
+
+/* The tenant behind it keeps what it has, too. */
+static void
+others_keep_their_places(void **state)
+{
+	struct lab *l = *state;
+	struct credset_place at;
+	struct credential *theirs;
+
+	assert_true(credset_find(l->works.set, "beta", "main", &at));
+	theirs = credset_credential(l->works.set, at);
+	change(l, "12025550120-12025550127", NULL);
+	assert_int_equal(acme(l)->credentials, 5);
+	assert_true(credset_find(l->works.set, "beta", "main", &at));
+	assert_ptr_equal(credset_credential(l->works.set, at), theirs);
+}
+
+/* ---- the record ---- */
+
+static const char *const bad_records[] = { "", "[]", "{", "{\"main\":1}", "{\"main\":[1]}",
+	"{\"main\":[[\"1202555O100\"]]}", "{\"main\":[[],[]],\"main\":[]}" };
+
+static void
+a_record_that_cannot_be_read(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad_records); i++) {
+		bworld_file(RECORD, bad_records[i]);
+		f = (struct fault){ 0 };
+		if (works_load(&l->works, now, &f) != RC_INVALID)
+			fail_msg("record %zu was read", i);
+		expect(l, AT_FIRST);
+		restart(l); /* begins anew, and says so in the log */
+		expect(l, AT_FIRST);
+	}
+	/* Well written, and cannot be: a number in two. */
+	bworld_file(RECORD, "{\"main\":[[\"12025550110\"],[\"12025550110\"]]}");
+	assert_int_equal(works_load(&l->works, now, &f), RC_INVALID);
+	restart(l);
+	expect(l, AT_FIRST);
+}
+
+/* What it says of numbers that are not the tenant's counts for nothing. */
+static void
+a_record_of_others(void **state)
+{
+	struct lab *l = *state;
+
+	bworld_file(RECORD, "{\"gone\":[[\"1\"]],\n\"main\":[[\"12025550118\",\"99\"],[]]}");
+	restart(l);
+	expect(l, "main.1: 0110 0112 0114 0118; main.2: 0100-12025550103; main.3: 0116; ");
+}
+
+static void
+nothing_without_a_disk(void **state)
+{
+	struct lab *l = *state;
+	unsigned refused = 0;
+
+	for (unsigned at = 1;; at++) {
+		struct fault f = { 0 };
+		enum rc rc;
+
+		crash_arm(CRASH_FAIL, at);
+		rc = change_of(l, "12025550120-12025550123", NULL, &f);
+		if (crash_calls() < at) {
+			crash_arm(CRASH_NONE, 0);
+			assert_int_equal(rc, RC_OK);
+			break;
+		}
+		crash_arm(CRASH_NONE, 0);
+		assert_int_equal(rc, RC_IO);
+		expect(l, AT_FIRST);
+		restart(l); /* nor after that */
+		expect(l, AT_FIRST);
+		refused++;
+	}
+	assert_true(refused >= 6); /* both files */
+	restart(l);
+	expect(l, AT_FIRST "main.4: 0120-12025550123; ");
+}
+
+/* ---- refused ---- */
+
+static void
+no_room_for_their_keys(void **state)
+{
+	struct lab *l = *state;
+	struct config_token *token;
+	struct fault f = { 0 };
+
+	token = (struct config_token *)(uintptr_t)&l->works.set->config->token[0];
+	token->max_keys = (unsigned)config_keys_needed(l->works.set->config, token);
+	assert_int_equal(change_of(l, "12025550120-12025550123", NULL, &f), RC_DENIED);
+	assert_string_equal(f.reason, "too_many_numbers");
+	expect(l, AT_FIRST);
+	change(l, "12025550130", NULL);
+	token->max_keys++;
+	change(l, "12025550120-12025550123", NULL);
+	assert_int_equal(acme(l)->credentials, 4);
+}
+
+/* Into the token's section. */
+static void
+put_max_keys(size_t keys)
+{
+	static const char mark[] = "lock_file = \"token.lock\"";
+	AUTO_BUF old = BUF_INIT(65536), new = BUF_INIT(65536);
+	const char *text, *at;
+
+	assert_int_equal(store_read("vesperd.conf", 65536, &old, NULL), RC_OK);
+	text = buf_text(&old);
+	at = strstr(text, mark);
+	assert_non_null(at);
+	buf_put(&new, text, (size_t)(at - text));
+	buf_printf(&new, "max_keys = %zu ", keys);
+	buf_str(&new, at);
+	bworld_file("vesperd.conf", buf_text(&new));
+}
+
+/* Holes make one more of what the files alone would put into three. */
+static void
+no_room_for_the_keys_of_what_was(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	change(l, "12025550120-12025550123", NULL);
+	change(l, NULL, "12025550118");
+	change(l, NULL, "12025550116");
+	expect(l, "main.1: 0100-12025550103; main.2: 0110 0112 0114; main.3:; "
+		  "main.4: 0120-12025550123; ");
+	put_max_keys(
+	    config_keys_needed(l->works.set->config, &l->works.set->config->token[0]) - 1);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now); /* a start goes on, and says so */
+	assert_int_equal(acme(l)->credentials, 4);
+	assert_int_equal(works_load(&l->works, now, &f), RC_INVALID);
+	assert_non_null(strstr(f.detail, "certificates of divided credentials need"));
+}
+
+static void
+no_place_for_them(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	assert_int_equal(change_of(l, "12025560000-12025569999", NULL, &f), RC_DENIED);
+	assert_string_equal(f.reason, "too_many_numbers");
+	expect(l, AT_FIRST);
+}
+
+/* ---- from one division to another ---- */
+
+static bool
+is_there(const char *path)
+{
+	return store_mtime(path) != 0;
+}
+
+/* What covered all of them goes on as the first, until the others are there. */
+static void
+divided_from_now_on(void **state)
+{
+	struct lab *l = *state;
+
+	bworld_tenant(
+	    "acme", "numbers = { " NUMBERS " }\n" BWORLD_DELEGATE("atis-delegate", ""));
+	bworld_file(RECORD, NULL);
+	bworld_file(CHAIN("main.1"), NULL);
+	bworld_file(CHAIN("main.2"), NULL);
+	assert_int_equal(rmdir("state/front/tenants/acme/main.1"), 0);
+	assert_int_equal(rmdir("state/front/tenants/acme/main.2"), 0);
+	put_chain(l, CHAIN("main"), WHOLE, "20");
+	restart(l);
+	assert_int_equal(credential(l, "main")->state, CREDENTIAL_READY);
+	assert_int_equal(keyfile_write(l->works.set->config, credential(l, "main")->key_id,
+			     &(struct keyfile){ .token = "main", .made_s = now }, NULL),
+	    RC_OK);
+	bworld_tenant("acme", DIVIDED(NUMBERS, "4"));
+	reload(l);
+	expect(l, AT_FIRST);
+	assert_false(is_there(CHAIN("main")));
+	assert_true(is_there(CHAIN("main.1")));
+	assert_int_equal(credential(l, "main.1")->state, CREDENTIAL_READY);
+	expect_asked(l, "main.1", FIRST);
+	assert_false(is_ordered(l, "main.1")); /* it would lose what nobody else has */
+	assert_true(is_ordered(l, "main.2"));
+	put_chain(l, CHAIN("main.2"), SECOND, "21");
+	reload(l);
+	assert_false(is_ordered(l, "main.1"));
+	put_chain(l, CHAIN("main.3"), THIRD, "22");
+	reload(l);
+	assert_true(is_ordered(l, "main.1"));
+}
+
+/* Fewer in each: those that have to go stay where they are until they are elsewhere. */
+static void
+fewer_in_each(void **state)
+{
+	struct lab *l = *state;
+
+	put_chain(l, CHAIN("main.3"), THIRD, "12");
+	bworld_tenant("acme", DIVIDED(NUMBERS, "3"));
+	reload(l);
+	expect(l, "main.1: 0100-12025550102; main.2: 0110 0112 0114; main.3: 0103 0116 0118; ");
+	assert_true(is_ordered(l, "main.3"));
+	assert_false(is_ordered(l, "main.1"));
+	assert_false(is_ordered(l, "main.2"));
+	put_chain(l, CHAIN("main.3"), "12025550103,12025550116,12025550118", "13");
+	restart(l);
+	assert_true(is_ordered(l, "main.1"));
+	assert_true(is_ordered(l, "main.2"));
+	assert_false(is_ordered(l, "main.3"));
+}
+
+static struct narrow_case {
+	const char *name, *after;
+	bool loses;
+} narrow_cases[] = {
+	{ "as it was", SECOND, false },
+	{ "wider", SECOND "," THIRD, false },
+	{ "without one", "12025550110,12025550112,12025550114", true },
+	{ "without one that another has", "12025550110,12025550112,12025550116", false },
+	{ "none", "12025550199", true },
+};
+
+/* What is over can lose nothing. */
+static void
+over(void **state)
+{
+	struct lab *l = *state;
+	AUTO(tnset) *none = NULL;
+	struct credset_place at = { 0 };
+	struct credential *c = credential(l, "main.2");
+	bool loses = true;
+
+	assert_int_equal(tnset_build(NULL, 0, &none, NULL), RC_OK);
+	assert_true(credset_find(l->works.set, "acme", "main.2", &at));
+	assert_int_equal(
+	    narrow_loses(l->works.set, at, c, none, c->not_after_s, &loses, NULL), RC_OK);
+	assert_true(loses);
+	assert_int_equal(
+	    narrow_loses(l->works.set, at, c, none, c->not_after_s + 1, &loses, NULL), RC_OK);
+	assert_false(loses);
+}
+
+/* The third has 0114 as well. */
+static void
+narrower(void **state)
+{
+	const struct narrow_case *c = *state;
+	struct lab *l = NULL;
+	AUTO_BUF der = BUF_INIT(4096);
+	AUTO(tnauth) *after = NULL;
+	struct credset_place at = { 0 };
+	bool loses = !c->loses;
+
+	open_lab((void **)&l);
+	put_chain(l, CHAIN("main.3"), THIRD ",12025550114", "12");
+	reload(l);
+	bworld_tnauth(&der, c->after);
+	assert_int_equal(tnauth_decode(buf_view(&der), false, &after, NULL), RC_OK);
+	assert_true(credset_find(l->works.set, "acme", "main.2", &at));
+	assert_int_equal(narrow_loses(l->works.set, at, credential(l, "main.2"),
+			     tnauth_numbers(after), now, &loses, NULL),
+	    RC_OK);
+	assert_int_equal(loses, c->loses);
+	close_lab((void **)&l);
+}
+
+#define IN_LAB(test) cmocka_unit_test_setup_teardown(test, open_lab, close_lab)
+
+int
+main(void)
+{
+	static const struct CMUnitTest in_lab[] = { IN_LAB(each_a_credential),
+		IN_LAB(an_added_number_orders_one), IN_LAB(a_removed_number_leaves_a_hole),
+		IN_LAB(a_new_one), IN_LAB(others_keep_their_places),
+		IN_LAB(a_record_that_cannot_be_read), IN_LAB(a_record_of_others),
+		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
+		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
+		IN_LAB(divided_from_now_on), IN_LAB(fewer_in_each), IN_LAB(over) };
+	struct CMUnitTest tests[ARRAY_LEN(in_lab) + ARRAY_LEN(narrow_cases)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(in_lab); i++)
+		tests[n++] = in_lab[i];
+	ROWS(tests, n, narrow_cases, narrower);
+	return cmocka_run_group_tests_name("division", tests, NULL, NULL);
+}
