@@ -8,7 +8,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_calls tests/fuzz/fuzz_atis \
 	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
-	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer \
+	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer tests/fuzz/fuzz_ops \
 	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure \
 	tests/fuzz/fuzz_proof tests/fuzz/fuzz_replay tests/fuzz/fuzz_sth \
 	tests/fuzz/fuzz_tnlist tests/fuzz/fuzz_uri
@@ -64,6 +64,7 @@ tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_acme_SOURCES = tests/fuzz/fuzz_acme.c tests/unit/renew_world.c \
 	tests/unit/renew_world.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_acme_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
+tests_fuzz_fuzz_ops_SOURCES = tests/fuzz/fuzz_ops.c $(BWORLD) $(FUZZ_MAIN)
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c $(FUZZ_MAIN)
 
 tests_fuzz_fuzz_privacy_SOURCES = tests/fuzz/fuzz_privacy.c $(FUZZ_MAIN)
@@ -101,6 +102,7 @@ tests_fuzz_fuzz_config_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_problem_LDADD = $(FUZZ_RENEWER_LDADD)
 tests_fuzz_fuzz_record_LDADD = $(FUZZ_RENEWER_LDADD)
 tests_fuzz_fuzz_acme_LDADD = $(FUZZ_RENEWER_LDADD)
+tests_fuzz_fuzz_ops_LDADD = $(BUILDER_LDADD) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_answer_LDADD = libclient.la $(FUZZ_LDADD) $(JOSE_LIBS)
 
 check_PROGRAMS += $(FUZZ_TARGETS)
