@@ -38,8 +38,10 @@ static const struct command {
 	    "authority tokens: what is wrong with one, give one to the agent" },
 	{ "ct", cmd_ct, "status",
 	    "the transparency logs, and whether they keep their promises" },
-	{ "account", cmd_account, "list\n   or: vesper account show CA",
-	    "the ACME accounts, and the fingerprints of their keys" },
+	{ "account", cmd_account,
+	    "list\n   or: vesper account show|update|rekey CA\n"
+	    "   or: vesper account deactivate|replace --yes CA",
+	    "the ACME accounts: fingerprints, contacts, another key, the end" },
 	{ "sign", cmd_sign,
 	    "--orig TN --dest TN [--tenant T] [--credential C] [--ppt P]\n"
 	    "	[--attest A|B|C] [--origid UUID] [--div TN] [--original PASSPORT]...\n"

@@ -37,11 +37,27 @@ accounts_check(const struct accounts *a, const char *ca, struct fault *f)
 	return RC_OK;
 }
 
+void
+accounts_mended(struct accounts *a, const char *ca)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->damages; i++) {
+		if (strcmp(a->damage[i].ca, ca) != 0)
+			a->damage[kept++] = a->damage[i];
+	}
+	a->damages = kept;
+}
+
 bool
 accounts_has_key(const struct accounts *a, const uint8_t key_id[KEY_ID_LEN])
 {
 	for (size_t i = 0; i < a->len; i++) {
-		if (memcmp(a->item[i].key_id, key_id, KEY_ID_LEN) == 0)
+		const struct account *one = &a->item[i];
+
+		if (memcmp(one->key_id, key_id, KEY_ID_LEN) == 0 ||
+		    (account_job_has_key(&one->job) &&
+			memcmp(one->job.key_id, key_id, KEY_ID_LEN) == 0))
 			return true;
 	}
 	return false;
@@ -62,10 +78,16 @@ account_parse(struct span text, struct account *out, struct fault *f)
 	AUTO_BUF point = BUF_INIT(P256_POINT_LEN);
 	AUTO_OSSL(EVP_PKEY) *key = NULL;
 	const char *b64 = NULL;
+	json_t *job = NULL;
+	int deactivated = 0;
 
 	TRY(jtext_read(text, &root, f));
-	if (json_unpack(root, "{s:s!}", "point", &b64) != 0)
+	if (json_unpack(root, "{s:s, s?b, s?o!}", "point", &b64, "deactivated", &deactivated,
+		"job", &job) != 0)
 		return FAULT(f, RC_INVALID, "account_file", "not {\"point\": …}");
+	out->deactivated = deactivated != 0;
+	if (job != NULL)
+		TRY(account_job_read(job, &out->job, f));
 	TRY(b64_decode(&point, B64_URL, span_str(b64), f));
 	if (point.len != P256_POINT_LEN)
 		return FAULT(f, RC_INVALID, "account_file", "a point of %zu bytes", point.len);
@@ -96,7 +118,7 @@ note_damage(struct accounts *a, const char *ca, const char *path, const struct f
 
 	memcpy(d->ca, ca, strlen(ca) + 1);
 	(void)FAULT(&d->why, RC_CONFLICT, "account_file",
-	    "%s: move it away and reload to make a new account: %s", path, why->detail);
+	    "%s: mend it, or: vesper account replace: %s", path, why->detail);
 	log_fault(LEVEL_ERR, "account_unusable", &d->why);
 }
 
@@ -138,38 +160,79 @@ accounts_load(const struct config *c, struct accounts *out, struct fault *f)
 }
 
 static enum rc
-account_write(const struct config *c, const char *ca, const uint8_t point[P256_POINT_LEN],
-    struct fault *f)
+account_text(const struct account *a, struct buf *out, struct fault *f)
+{
+	AUTO_BUF point = BUF_INIT(2 * P256_POINT_LEN);
+	json_auto_t *root = NULL;
+
+	b64_encode(&point, B64_URL, span_of(a->point, P256_POINT_LEN));
+	TRY(buf_check(&point, f));
+	root = json_pack("{s:s%}", "point", buf_text(&point), point.len);
+	if (root == NULL ||
+	    (a->deactivated && json_object_set_new(root, "deactivated", json_true()) != 0) ||
+	    (a->job.kind != ACCOUNT_JOB_NONE &&
+		json_object_set_new(root, "job", account_job_write(&a->job)) != 0))
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "an account");
+	TRY(jtext_write(out, root, f));
+	buf_str(out, "\n");
+	return buf_check(out, f);
+}
+
+static enum rc
+account_write(const struct config *c, const struct account *a, struct fault *f)
 {
 	struct store_path path = { 0 };
 	AUTO_BUF text = BUF_INIT(ACCOUNT_FILE_MAX);
 
-	TRY(file_of(c, ca, &path, f));
-	buf_str(&text, "{\"point\":\"");
-	b64_encode(&text, B64_URL, span_of(point, P256_POINT_LEN));
-	buf_str(&text, "\"}\n");
-	TRY(buf_check(&text, f));
+	TRY(file_of(c, a->ca, &path, f));
+	TRY(account_text(a, &text, f));
 	return store_write(path.text, buf_view(&text), ACCOUNT_MODE, f);
+}
+
+static struct account *
+find(struct accounts *a, const char *ca)
+{
+	for (size_t i = 0; i < a->len; i++) {
+		if (strcmp(a->item[i].ca, ca) == 0)
+			return &a->item[i];
+	}
+	return NULL;
+}
+
+enum rc
+accounts_save(
+    struct accounts *a, const struct config *c, const struct account *now, struct fault *f)
+{
+	struct account *was = find(a, now->ca);
+	struct account *item = NULL;
+
+	if (was == NULL) { /* room first: what is on disk is in the list */
+		item = calloc(a->len + 1, sizeof *item);
+		if (item == NULL)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "accounts");
+		if (a->len > 0)
+			memcpy(item, a->item, a->len * sizeof *item);
+		free(a->item);
+		a->item = item;
+		was = &item[a->len];
+	}
+	TRY(account_write(c, now, f));
+	*was = *now;
+	a->len += item != NULL;
+	return RC_OK;
 }
 
 enum rc
 accounts_add(struct accounts *a, const struct config *c, const char *ca,
     const uint8_t point[P256_POINT_LEN], struct fault *f)
 {
-	AUTO_FREE struct account *item = calloc(a->len + 1, sizeof *item);
+	struct account now = { .deactivated = false };
 
-	if (item == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "accounts");
-	TRY(account_write(c, ca, point, f));
-	if (a->len > 0)
-		memcpy(item, a->item, a->len * sizeof *item);
-	memcpy(item[a->len].ca, ca, strlen(ca) + 1);
-	memcpy(item[a->len].point, point, P256_POINT_LEN);
-	key_id_of_point(point, item[a->len].key_id);
-	free(a->item);
-	a->item = TAKE(item);
-	a->len++;
-	return RC_OK;
+	TRY(file_of(c, ca, &(struct store_path){ 0 }, f)); /* bounds the name */
+	memcpy(now.ca, ca, strlen(ca) + 1);
+	memcpy(now.point, point, P256_POINT_LEN);
+	key_id_of_point(point, now.key_id);
+	return accounts_save(a, c, &now, f);
 }
 
 enum rc
@@ -184,7 +247,7 @@ accounts_adopt(struct accounts *a, const struct config *c, const char *ca, struc
 	rc = account_read(path.text, ca, &there, &why);
 	if (rc != RC_OK)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
-	return accounts_add(a, c, ca, there.point, f);
+	return accounts_save(a, c, &there, f);
 }
 
 bool

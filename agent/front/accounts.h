@@ -1,6 +1,7 @@
 /*
  * The ACME account keys: one a CA, in the token that the CA's section names.
- * What is kept here is the public point; the renewer keeps the account's URL.
+ * What is kept here is the public point, and what an operator asked of the
+ * account; the renewer keeps the account's URL.
  *
  * An account key is never a credential's key (RFC 8555 section 11.1, D-32).
  * A file that cannot be read or understood costs the account of that CA and
@@ -13,12 +14,14 @@
 #define AGENT_FRONT_ACCOUNTS_H
 
 #include "agent/config.h"
-#include "stir/es256.h"
+#include "agent/front/account_job.h"
 
 struct account {
 	char ca[CONFIG_NAME_MAX + 1];
 	uint8_t point[P256_POINT_LEN];
 	uint8_t key_id[KEY_ID_LEN];
+	bool deactivated; /* at the CA: it orders nothing ever more */
+	struct account_job job;
 };
 
 struct account_damage {
@@ -45,7 +48,11 @@ const struct account *accounts_find(const struct accounts *a, const char *ca); /
 /* RC_CONFLICT account_file: there is a file for this CA, and it will not do. */
 enum rc accounts_check(const struct accounts *a, const char *ca, struct fault *f) MUST_CHECK;
 
+/* Of an account, or of one to come. */
 bool accounts_has_key(const struct accounts *a, const uint8_t key_id[KEY_ID_LEN]);
+
+/* The file was replaced: it will do now. */
+void accounts_mended(struct accounts *a, const char *ca);
 
 /* Whether this CA has a file, good or not. */
 bool accounts_file_there(const struct config *c, const char *ca);
@@ -57,7 +64,11 @@ bool accounts_file_there(const struct config *c, const char *ca);
 enum rc accounts_adopt(
     struct accounts *a, const struct config *c, const char *ca, struct fault *f) MUST_CHECK;
 
-/* Write the file, then add it to the list. */
+/* Write the file, then put it in the list, in the place of the one of that CA. */
+enum rc accounts_save(struct accounts *a, const struct config *c, const struct account *now,
+    struct fault *f) MUST_CHECK;
+
+/* The same of a new key. */
 enum rc accounts_add(struct accounts *a, const struct config *c, const char *ca,
     const uint8_t point[P256_POINT_LEN], struct fault *f) MUST_CHECK;
 

@@ -1,305 +1,23 @@
 #include "agent/front/acme_ops.h"
 
+#include "agent/front/acme_sign.h"
 #include "agent/front/install.h"
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
 #include "agent/front/revoke.h"
 #include "agent/front/want.h"
-#include "agent/front/weburl.h"
-#include "agent/log.h"
 #include "stir/authtoken.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
-
-enum { PAYLOAD_MAX = 131072, EAB_TEXT_MAX = 8192, HS256_LEN = 32 };
-
-/* ---- CA, account, and the JWS around every payload ---- */
-
-struct acme {
-	const struct config_ca *ca;
-	const struct account *account; /* find_acme()'s */
-	/* Whose word it is: the account's key, or the certificate's that is revoked. */
-	const uint8_t *point;
-	unsigned token;
-};
-
-static enum rc
-find_ca(const struct op_call *call, const struct config_ca **out, struct fault *f)
-{
-	const struct config_ca *ca = config_ca_find(call->w->set->config, op_text(call, "ca"));
-
-	if (ca == NULL)
-		return FAULT(f, RC_NOT_FOUND, "no_ca", "no such CA");
-	if (ca->issuer != ISSUER_ACME)
-		return REFUSE(
-		    f, RC_CONFLICT, CONFLICT, NULL, "CA '%s' does not speak ACME", ca->name);
-	*out = ca;
-	return RC_OK;
-}
-
-static enum rc
-find_acme(const struct op_call *call, struct acme *out, struct fault *f)
-{
-	TRY(find_ca(call, &out->ca, f));
-	TRY(accounts_check(&call->w->accounts, out->ca->name, f));
-	out->account = accounts_find(&call->w->accounts, out->ca->name);
-	if (out->account == NULL)
-		return FAULT(f, RC_CONFLICT, "no_account", "there is no account key yet");
-	out->point = out->account->point;
-	return works_token_index(call->w, out->ca->token, &out->token, f);
-}
-
-/* RFC 8555 section 6.5.1 */
-static enum rc
-check_nonce(const char *nonce, struct fault *f)
-{
-	size_t len = strlen(nonce);
-	size_t good = strspn(nonce, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789-_");
-
-	if (len == 0 || len > ACME_NONCE_MAX || good != len)
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "nonce", "not a nonce");
-	return RC_OK;
-}
-
-/* RFC 8555 section 6.2: alg, nonce, url, and exactly one of kid and jwk. */
-static enum rc
-protected_of(const struct op_call *call, const struct acme *a, json_t **out, struct fault *f)
-{
-	const char *nonce = op_text(call, "nonce"), *url = op_text(call, "url");
-	const char *kid = op_text(call, "kid");
-	json_auto_t *header = NULL;
-
-	TRY(check_nonce(nonce, f));
-	TRY(weburl_same_origin(a->ca->directory, url, f));
-	if (kid != NULL)
-		TRY(weburl_same_origin(a->ca->directory, kid, f));
-	header = json_pack("{s:s, s:s, s:s}", "alg", "ES256", "nonce", nonce, "url", url);
-	if (header == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a header");
-	if (kid != NULL)
-		TRY(op_put(header, "kid", json_string(kid), f));
-	else
-		TRY(op_put(header, "jwk", jwk_of_point(a->point), f));
-	*out = TAKE(header);
-	return RC_OK;
-}
-
-static enum rc
-answer_jws(const struct op_call *call, const struct acme *a, struct span payload,
-    json_t *answer, struct fault *f)
-{
-	json_auto_t *header = NULL;
-	AUTO_OSSL(EVP_PKEY) *key = NULL;
-	OSSL_LIB_CTX *libctx = NULL;
-	struct fault why = { 0 };
-	json_t *jws = NULL;
-	enum rc rc;
-
-	TRY(protected_of(call, a, &header, f));
-	TRY(works_key(call->w, a->token, a->point, &libctx, &key, f));
-	rc = jws_flattened(header, payload, libctx, key, &jws, &why);
-	TRY(works_signed(call->w, a->token, rc, &why, f));
-	return op_put(answer, "jws", jws, f);
-}
-
-static enum rc
-answer_json(const struct op_call *call, const struct acme *a, const json_t *payload,
-    json_t *answer, struct fault *f)
-{
-	AUTO_BUF text = BUF_INIT(PAYLOAD_MAX);
-
-	TRY(jtext_write(&text, payload, f));
-	TRY(buf_check(&text, f));
-	return answer_jws(call, a, buf_view(&text), answer, f);
-}
 
 enum rc
 post_as_get_op(struct op_call *call, json_t *answer, struct fault *f)
 {
 	struct acme a = { 0 };
 
-	TRY(find_acme(call, &a, f));
-	return answer_jws(call, &a, span_of(NULL, 0), answer, f);
-}
-
-/* ---- account ---- */
-
-/* A key whose file was not written has no other end; one whose file is there is kept. */
-static void
-unmake_account(struct works *w, const struct config_ca *ca, unsigned token,
-    const uint8_t point[P256_POINT_LEN])
-{
-	uint8_t key_id[KEY_ID_LEN];
-	struct fault why = { 0 };
-
-	if (accounts_file_there(w->set->config, ca->name))
-		return;
-	key_id_of_point(point, key_id);
-	if (works_discard(w, token, key_id, &why) != RC_OK)
-		log_fault(LEVEL_WARNING, "key_left", &why);
-}
-
-static enum rc
-make_account(struct works *w, const struct config_ca *ca, struct fault *f)
-{
-	uint8_t point[P256_POINT_LEN] = { 0 };
-	struct fault why = { 0 };
-	unsigned token = 0;
-	enum rc rc = accounts_adopt(&w->accounts, w->set->config, ca->name, &why);
-
-	if (rc == RC_OK)
-		return RC_OK;
-	if (rc != RC_NOT_FOUND)
-		return FAULT(f, rc, why.reason, "%s", why.detail);
-	TRY(works_token_index(w, ca->token, &token, f));
-	TRY(works_generate(w, token, point, f));
-	rc = accounts_add(&w->accounts, w->set->config, ca->name, point, f);
-	if (rc != RC_OK)
-		unmake_account(w, ca, token, point);
-	TRY(rc);
-	log_event(LEVEL_NOTICE, "account_key_made", "ca=%s", ca->name);
-	return RC_OK;
-}
-
-struct fingerprints {
-	char jwk[FINGERPRINT_TEXT], spki[FINGERPRINT_TEXT];
-};
-
-static enum rc
-fingerprints_of(const struct account *a, struct fingerprints *out, struct fault *f)
-{
-	uint8_t hash[32] = { 0 };
-
-	jwk_thumbprint(a->point, hash);
-	fingerprint_text(hash, out->jwk);
-	TRY(spki_hash(a->point, hash, f));
-	fingerprint_text(hash, out->spki);
-	return RC_OK;
-}
-
-enum rc
-account_op(struct op_call *call, json_t *answer, struct fault *f)
-{
-	struct acme a = { 0 };
-	struct fingerprints text = { 0 };
-
-	TRY(find_ca(call, &a.ca, f));
-	TRY(accounts_check(&call->w->accounts, a.ca->name, f)); /* never made anew by itself */
-	a.account = accounts_find(&call->w->accounts, a.ca->name);
-	if (a.account == NULL) {
-		TRY(make_account(call->w, a.ca, f));
-		a.account = accounts_find(&call->w->accounts, a.ca->name);
-	}
-	if (a.account == NULL)
-		return FAULT(f, RC_BUG, "internal_error", "the account that was just made");
-	TRY(fingerprints_of(a.account, &text, f));
-	TRY(op_put(answer, "jwk", jwk_of_point(a.account->point), f));
-	TRY(op_put(answer, "jwk_fingerprint", json_string(text.jwk), f));
-	return op_put(answer, "spki_fingerprint", json_string(text.spki), f);
-}
-
-static enum rc
-bad_eab(struct fault *f, const char *why)
-{
-	return FAULT(f, RC_DENIED, "eab", "external account binding: %s", why);
-}
-
-static enum rc
-eab_part(const char *b64, struct buf *text, json_t **out, struct fault *f)
-{
-	if (b64_decode(text, B64_URL, span_str(b64), NULL) != RC_OK ||
-	    buf_check(text, NULL) != RC_OK)
-		return bad_eab(f, "not base64url");
-	return out == NULL ? RC_OK : jtext_read(buf_view(text), out, f);
-}
-
-/* RFC 8555 section 7.3.4: HS256, our kid, this url, no nonce. */
-static enum rc
-check_eab_header(
-    const struct op_call *call, const struct config_ca *ca, const char *b64, struct fault *f)
-{
-	AUTO_BUF text = BUF_INIT(EAB_TEXT_MAX);
-	json_auto_t *header = NULL;
-	const char *alg = NULL, *kid = NULL, *url = NULL;
-
-	TRY(eab_part(b64, &text, &header, f));
-	if (json_unpack(header, "{s:s, s:s, s:s!}", "alg", &alg, "kid", &kid, "url", &url) != 0)
-		return bad_eab(f, "a header with other members than alg, kid and url");
-	if (strcmp(alg, "HS256") != 0)
-		return bad_eab(f, "an alg that is not HS256");
-	if (ca->eab_kid == NULL || strcmp(kid, ca->eab_kid) != 0)
-		return bad_eab(f, "a kid that is not the configured one");
-	if (strcmp(url, op_text(call, "url")) != 0)
-		return bad_eab(f, "another url than the request's");
-	return RC_OK;
-}
-
-/* What the CA's key signs over must be our account key, and nothing beside it. */
-static enum rc
-check_eab_payload(const struct account *a, const char *b64, struct fault *f)
-{
-	AUTO_BUF text = BUF_INIT(EAB_TEXT_MAX);
-	json_auto_t *jwk = NULL, *ours = jwk_of_point(a->point);
-
-	TRY(eab_part(b64, &text, &jwk, f));
-	if (ours == NULL || !json_equal(jwk, ours))
-		return bad_eab(f, "a payload that is not the account's key");
-	return RC_OK;
-}
-
-static enum rc
-check_eab(const struct op_call *call, const struct acme *a, json_t *eab, struct fault *f)
-{
-	const char *header = NULL, *payload = NULL, *signature = NULL;
-	AUTO_BUF mac = BUF_INIT(EAB_TEXT_MAX);
-
-	if (json_unpack(eab, "{s:s, s:s, s:s!}", "protected", &header, "payload", &payload,
-		"signature", &signature) != 0)
-		return bad_eab(f, "not a flattened JWS");
-	TRY(check_eab_header(call, a->ca, header, f));
-	TRY(check_eab_payload(a->account, payload, f));
-	TRY(eab_part(signature, &mac, NULL, f));
-	return mac.len == HS256_LEN ? RC_OK : bad_eab(f, "a signature of another length");
-}
-
-static enum rc
-put_contact(json_t *payload, const struct config_ca *ca, struct fault *f)
-{
-	json_t *list;
-
-	if (ca->contact.len == 0)
-		return RC_OK;
-	list = json_array();
-	for (size_t i = 0; list != NULL && i < ca->contact.len; i++) {
-		if (json_array_append_new(list, json_string(ca->contact.item[i])) != 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return op_put(payload, "contact", list, f);
-}
-
-/* RFC 8555 section 7.3 */
-enum rc
-new_account_op(struct op_call *call, json_t *answer, struct fault *f)
-{
-	json_t *eab = json_object_get(call->msg, "eab");
-	json_auto_t *payload = json_object();
-	struct acme a = { 0 };
-
-	TRY(find_acme(call, &a, f));
-	if (json_is_true(json_object_get(call->msg, "only_existing")))
-		TRY(op_put(payload, "onlyReturnExisting", json_true(), f));
-	if (a.ca->terms_agreed)
-		TRY(op_put(payload, "termsOfServiceAgreed", json_true(), f));
-	TRY(put_contact(payload, a.ca, f));
-	if (json_is_object(eab)) {
-		TRY(check_eab(call, &a, eab, f));
-		TRY(op_put(payload, "externalAccountBinding", json_incref(eab), f));
-	}
-	return answer_json(call, &a, payload, answer, f);
+	TRY(acme_find(call, &a, f));
+	return acme_answer_jws(call, &a, span_of(NULL, 0), answer, f);
 }
 
 /* ---- orders ---- */
@@ -449,14 +167,14 @@ new_order_op(struct op_call *call, json_t *answer, struct fault *f)
 	json_auto_t *payload = json_object();
 	struct acme a = { 0 };
 
-	TRY(find_acme(call, &a, f));
+	TRY(acme_find(call, &a, f));
 	TRY(asked_read(call, &asked, f));
 	TRY(check_ca(asked.config, a.ca, f));
 	TRY(put_identifiers(call, payload, &a, &asked, f));
 	TRY(put_replaces(call, &asked, payload, f));
 	TRY(put_profile(&a, payload, f));
 	TRY(put_dates(call, &asked, payload, f));
-	return answer_json(call, &a, payload, answer, f);
+	return acme_answer(call, &a, payload, answer, f);
 }
 
 /* ---- challenge ---- */
@@ -466,12 +184,12 @@ static enum rc
 check_token(const struct acme *a, const char *text, struct fault *f)
 {
 	AUTO(authtoken) *token = NULL;
-	struct fingerprints ours = { 0 };
+	struct acme_fingerprints ours = { 0 };
 
 	if (strlen(text) > ACME_TOKEN_MAX)
 		return REFUSE(f, RC_INVALID, TOO_LARGE, "token", "an authority token");
 	TRY(authtoken_decode(span_str(text), &token, f));
-	TRY(fingerprints_of(a->account, &ours, f));
+	TRY(acme_fingerprints(a->account->point, &ours, f));
 	if (strcmp(token->fingerprint, ours.jwk) != 0 &&
 	    strcmp(token->fingerprint, ours.spki) != 0)
 		return FAULT(
@@ -490,7 +208,7 @@ answer_domain(const struct op_call *call, const struct acme *a, json_t *answer, 
 	if (a->ca->domain_challenge == DOMAIN_NONE)
 		return REFUSE(
 		    f, RC_DENIED, INVALID_MEMBER, "token", "no domain is proven to this CA");
-	return answer_json(call, a, payload, answer, f);
+	return acme_answer(call, a, payload, answer, f);
 }
 
 enum rc
@@ -500,7 +218,7 @@ challenge_op(struct op_call *call, json_t *answer, struct fault *f)
 	json_auto_t *payload = json_object();
 	struct acme a = { 0 };
 
-	TRY(find_acme(call, &a, f));
+	TRY(acme_find(call, &a, f));
 	if (token == NULL)
 		return answer_domain(call, &a, answer, f);
 	TRY(check_token(&a, token, f));
@@ -509,7 +227,7 @@ challenge_op(struct op_call *call, json_t *answer, struct fault *f)
 		TRY(op_put(payload, "tkauth", json_string(token), f));
 	if (a.ca->tkauth_response != TKAUTH_TKAUTH)
 		TRY(op_put(payload, "atc", json_string(token), f));
-	return answer_json(call, &a, payload, answer, f);
+	return acme_answer(call, &a, payload, answer, f);
 }
 
 /* ---- request, finalize, install ---- */
@@ -544,7 +262,7 @@ finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 	struct credset_place at;
 	struct acme a = { 0 };
 
-	TRY(find_acme(call, &a, f));
+	TRY(acme_find(call, &a, f));
 	TRY(op_place(call, &at, f));
 	TRY(revoke_check(call->w, at, f));
 	TRY(check_ca(credset_config(call->w->set, at), a.ca, f));
@@ -554,7 +272,7 @@ finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 	if (accounts_has_key(&call->w->accounts, p.facts.key_id))
 		return FAULT(f, RC_DENIED, "account_key", "the request's key is an account's");
 	TRY(put_csr(payload, &p, f));
-	return answer_json(call, &a, payload, answer, f);
+	return acme_answer(call, &a, payload, answer, f);
 }
 
 enum rc
@@ -572,118 +290,4 @@ install_op(struct op_call *call, json_t *answer, struct fault *f)
 	TRY(op_put(answer, "ari_id", plan_ari_id(c->chain->cert[0]), f));
 	TRY(op_put(answer, "not_before", json_integer(c->not_before_s), f));
 	return op_put(answer, "not_after", json_integer(c->not_after_s), f);
-}
-
-/* ---- what an operator asked of a CA ---- */
-
-static json_t *
-errand_of(const struct revocation *r)
-{
-	return json_pack("{s:s, s:s, s:s, s:b}", "id", r->id, "ca", r->ca, "resource",
-	    "revokeCert", "kid", !r->by_key);
-}
-
-static enum rc
-errands_of_ca(const struct works *w, const char *ca, size_t most, json_t *list, struct fault *f)
-{
-	const struct revocation *r;
-	size_t at = 0;
-
-	for (size_t n = 0; n < most && (r = revoke_outstanding(w, ca, &at)) != NULL; n++) {
-		if (json_array_append_new(list, errand_of(r)) != 0)
-			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
-	}
-	return RC_OK;
-}
-
-static size_t
-min_size(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* One CA that does not answer must not hide what others are to be asked. */
-enum rc
-errands_op(struct op_call *call, json_t *answer, struct fault *f)
-{
-	const struct config *c = call->w->set->config;
-	json_t *list = json_array();
-	size_t share, asked = 0;
-
-	TRY(op_put(answer, "errands", list, f));
-	for (size_t i = 0; i < c->cas; i++)
-		asked += c->ca[i].issuer == ISSUER_ACME;
-	share = asked > ACME_ERRANDS_MAX ? 1 : ACME_ERRANDS_MAX / (asked > 0 ? asked : 1);
-	share = min_size(share, ACME_ERRANDS_OF_CA);
-	for (size_t i = 0; i < c->cas; i++) {
-		size_t room = min_size(share, ACME_ERRANDS_MAX - json_array_size(list));
-
-		if (c->ca[i].issuer == ISSUER_ACME)
-			TRY(errands_of_ca(call->w, c->ca[i].name, room, list, f));
-	}
-	return RC_OK;
-}
-
-/* RFC 8555 section 7.6: no reason is that of "unspecified". */
-static enum rc
-revocation_payload(
-    const struct revocation *r, const struct cert *leaf, json_t **out, struct fault *f)
-{
-	AUTO_BUF text = BUF_INIT(2 * CERT_MAX_DER);
-	json_auto_t *payload = json_object();
-
-	b64_encode(&text, B64_URL, span_of(leaf->der, leaf->der_len));
-	TRY(buf_check(&text, f));
-	TRY(op_put(payload, "certificate", json_stringn((const char *)text.ptr, text.len), f));
-	if (r->reason != 0)
-		TRY(op_put(payload, "reason", json_integer(r->reason), f));
-	*out = TAKE(payload);
-	return RC_OK;
-}
-
-/* Its key may be in another token than the account's. */
-static enum rc
-by_its_own_key(const struct op_call *call, const struct revocation *r, const struct cert *leaf,
-    struct acme *a, struct fault *f)
-{
-	struct credset_place at;
-
-	if (!credset_find(call->w->set, r->tenant, r->name, &at))
-		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
-	a->point = leaf->point;
-	return works_token_of(
-	    call->w, credset_config(call->w->set, at), leaf->key_id, &a->token, f);
-}
-
-enum rc
-errand_op(struct op_call *call, json_t *answer, struct fault *f)
-{
-	const struct revocation *r = revoke_find(call->w, op_text(call, "errand"));
-	json_auto_t *payload = NULL;
-	AUTO(cert) *leaf = NULL;
-	struct acme a = { 0 };
-
-	if (r == NULL || r->state != REVOCATION_OUTSTANDING ||
-	    strcmp(r->ca, op_text(call, "ca")) != 0)
-		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
-	if ((op_text(call, "kid") == NULL) != r->by_key)
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "kid", "not by whom it is to be");
-	TRY(revocation_read_cert(call->w->set->config, r->id, &leaf, f));
-	if (r->by_key)
-		TRY(find_ca(call, &a.ca, f));
-	else
-		TRY(find_acme(call, &a, f));
-	if (r->by_key)
-		TRY(by_its_own_key(call, r, leaf, &a, f));
-	TRY(revocation_payload(r, leaf, &payload, f));
-	return answer_json(call, &a, payload, answer, f);
-}
-
-enum rc
-errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
-{
-	(void)answer;
-	return revoke_answered(call->w, op_text(call, "errand"),
-	    json_is_true(json_object_get(call->msg, "final")), op_text(call, "reason"),
-	    op_text(call, "detail"), call->now_s, f);
 }

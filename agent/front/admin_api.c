@@ -190,20 +190,50 @@ admin_revoke(struct api_call *call)
 	of_credential(call, HAND_REVOKE);
 }
 
-void
-admin_account(struct api_call *call)
+static void
+of_account(struct api_call *call, enum hand kind)
 {
 	const struct config *c = front_set(call->front)->config;
 	struct fault f = { 0 };
 
 	for (size_t i = 0; i < c->cas; i++) {
 		if (span_is(call->part[0], c->ca[i].name)) {
-			answer_hand(call, HAND_ACCOUNT, c->ca[i].name, NULL);
+			answer_hand(call, kind, c->ca[i].name, NULL);
 			return;
 		}
 	}
 	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no CA of that name");
 	api_problem(call, &f);
+}
+
+void
+admin_account(struct api_call *call)
+{
+	of_account(call, HAND_ACCOUNT);
+}
+
+void
+admin_contact(struct api_call *call)
+{
+	of_account(call, HAND_CONTACT);
+}
+
+void
+admin_key(struct api_call *call)
+{
+	of_account(call, HAND_KEY);
+}
+
+void
+admin_deactivate(struct api_call *call)
+{
+	of_account(call, HAND_DEACTIVATE);
+}
+
+void
+admin_replace(struct api_call *call)
+{
+	of_account(call, HAND_REPLACE);
 }
 
 void

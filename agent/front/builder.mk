@@ -2,7 +2,12 @@
 libfront_la_SOURCES += \
 	agent/front/abandoned.c agent/front/abandoned.h \
 	agent/front/accounts.c agent/front/accounts.h \
+	agent/front/account_job.c agent/front/account_job.h \
+	agent/front/account_ops.c \
+	agent/front/account_work.c agent/front/account_work.h \
 	agent/front/acme_ops.c agent/front/acme_ops.h \
+	agent/front/acme_sign.c agent/front/acme_sign.h \
+	agent/front/errand_ops.c \
 	agent/front/builder.c agent/front/builder.h \
 	agent/front/caurl.c agent/front/caurl.h \
 	agent/front/contents.c agent/front/contents.h \

@@ -133,10 +133,10 @@ record_by_hand(
 	jw_str(&members, "operation", hand_name(kind));
 	if (name != NULL)
 		jw_str(&members, "credential", name);
-	else if (kind == HAND_ACCOUNT)
+	else if (hand_of_ca(kind))
 		jw_str(&members, "ca", tenant);
 	jw_uint(&members, "uid", uid);
-	record(fr, "by_hand", kind != HAND_ACCOUNT ? tenant : NULL, NULL, &members);
+	record(fr, "by_hand", hand_of_ca(kind) ? NULL : tenant, NULL, &members);
 }
 
 uint64_t

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <strings.h>
 
+#include "agent/front/account_work.h"
 #include "agent/front/acme_ops.h"
 #include "agent/front/history.h"
 #include "agent/front/numbers.h"
@@ -94,10 +95,86 @@ hand_install(struct hand_call *call, json_t *result, struct fault *f)
 /* ---- accounts ---- */
 
 static enum rc
+find_acme_ca(const struct hand_call *call, const struct config_ca **out, struct fault *f)
+{
+	const struct config_ca *ca = config_ca_find(call->w->set->config, call->tenant);
+
+	if (ca == NULL)
+		return REFUSE(f, RC_NOT_FOUND, NOT_FOUND, NULL, "no CA of that name");
+	if (ca->issuer != ISSUER_ACME)
+		return REFUSE(
+		    f, RC_CONFLICT, CONFLICT, NULL, "CA '%s' does not speak ACME", ca->name);
+	*out = ca;
+	return RC_OK;
+}
+
+static enum rc
 hand_account(struct hand_call *call, json_t *result, struct fault *f)
 {
-	TRY(op_put(result, "ca", json_string(call->tenant), f));
-	return as_op(call, account_op, json_pack("{s:s}", "ca", call->tenant), result, f);
+	const struct config_ca *ca = NULL;
+	json_auto_t *made = json_object();
+
+	TRY(find_acme_ca(call, &ca, f));
+	if (accounts_find(&call->w->accounts, ca->name) == NULL)
+		TRY(as_op(call, account_op, json_pack("{s:s}", "ca", call->tenant), made, f));
+	return account_show(call->w, ca, result, f);
+}
+
+static enum rc
+ask_account(struct hand_call *call, enum account_job_kind kind, json_t *result, struct fault *f)
+{
+	const struct config_ca *ca = NULL;
+
+	TRY(find_acme_ca(call, &ca, f));
+	TRY(account_ask(call->w, ca->name, kind, call->now_s, f));
+	call->event = json_pack("{s:s}", "event", "errand");
+	call->event_may_fail = true;
+	return account_show(call->w, ca, result, f);
+}
+
+static enum rc
+hand_contact(struct hand_call *call, json_t *result, struct fault *f)
+{
+	return ask_account(call, ACCOUNT_JOB_CONTACT, result, f);
+}
+
+static enum rc
+hand_key(struct hand_call *call, json_t *result, struct fault *f)
+{
+	return ask_account(call, ACCOUNT_JOB_KEY, result, f);
+}
+
+/* What cannot be undone is asked for by its name twice. */
+static enum rc
+check_confirmed(const struct hand_call *call, struct fault *f)
+{
+	const char *name = json_string_value(json_object_get(call->body, "confirm"));
+
+	if (name == NULL || strcmp(name, call->tenant) != 0)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "confirm",
+		    "it cannot be undone: 'confirm' repeats the name");
+	return RC_OK;
+}
+
+static enum rc
+hand_deactivate(struct hand_call *call, json_t *result, struct fault *f)
+{
+	TRY(check_confirmed(call, f));
+	return ask_account(call, ACCOUNT_JOB_DEACTIVATION, result, f);
+}
+
+static enum rc
+hand_replace(struct hand_call *call, json_t *result, struct fault *f)
+{
+	const struct config_ca *ca = NULL;
+
+	TRY(check_confirmed(call, f));
+	TRY(find_acme_ca(call, &ca, f));
+	TRY(account_replace(call->w, ca->name, call->now_s, f));
+	call->event =
+	    json_pack("{s:s}", "event", "changed"); /* it asks for the account again */
+	call->event_may_fail = true;
+	return account_show(call->w, ca, result, f);
 }
 
 /* ---- tokens ---- */
@@ -397,6 +474,10 @@ static const struct {
 	[HAND_CSR] = { "csr", hand_csr, { { NULL, false } } },
 	[HAND_INSTALL] = { "install", hand_install, { { "chain", false } } },
 	[HAND_ACCOUNT] = { "account", hand_account, { { NULL, false } } },
+	[HAND_CONTACT] = { "contact", hand_contact, { { NULL, false } } },
+	[HAND_KEY] = { "key", hand_key, { { NULL, false } } },
+	[HAND_DEACTIVATE] = { "deactivate", hand_deactivate, { { "confirm", false } } },
+	[HAND_REPLACE] = { "replace", hand_replace, { { "confirm", false } } },
 	[HAND_JUDGE] = { "judge", hand_judge, { { "token", false } } },
 	[HAND_TOKEN] = { "token", hand_token, { { "token", false } } },
 	[HAND_HISTORY] = { "history", hand_history, { { NULL, false } } },
@@ -411,6 +492,13 @@ const char *
 hand_name(enum hand kind)
 {
 	return rows[kind].name;
+}
+
+bool
+hand_of_ca(enum hand kind)
+{
+	return kind == HAND_ACCOUNT || kind == HAND_CONTACT || kind == HAND_KEY ||
+	       kind == HAND_DEACTIVATE || kind == HAND_REPLACE;
 }
 
 const struct hand_member *

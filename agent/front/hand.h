@@ -19,6 +19,10 @@ enum hand {
 	HAND_CSR,     /* of a credential: {"csr": PEM, "key": hex} */
 	HAND_INSTALL, /* body {"chain": PEM}: {"serial", "not_before", "not_after"} */
 	HAND_ACCOUNT, /* tenant is a CA: {"ca", "jwk", "jwk_fingerprint", "spki_fingerprint"} */
+	HAND_CONTACT,
+	HAND_KEY, /* of a CA: its account, and what is asked of it now */
+	HAND_DEACTIVATE,
+	HAND_REPLACE, /* the same; body {"confirm": CA} */
 	HAND_JUDGE,   /* body {"token"}: a report of all that is wrong with it */
 	HAND_TOKEN,   /* body {"token"}: the same; a good one goes to the renewer */
 	HAND_HISTORY, /* of a credential: {"certificates": […]} */
@@ -42,6 +46,7 @@ struct hand_call {
 };
 
 const char *hand_name(enum hand kind); /* "csr" */
+bool hand_of_ca(enum hand kind);       /* of a CA's account, not of a tenant */
 
 /*
  * The members of a body, strings, up to one without a name; where none has to

@@ -161,6 +161,8 @@ need_of(const struct works *w, const struct retiring *r)
 	/* Later: it is noted nowhere else when the CA has answered. */
 	if (revoke_needs_key(w, r->key_id))
 		return KEY_UNSURE;
+	if (r->tenant[0] == 0) /* of an account that has it no more */
+		return KEY_FREE;
 	if (!store_name_ok(r->tenant) || !store_name_ok(r->name))
 		return KEY_UNSURE;
 	rc = pending_read(w->set->config, r->tenant, r->name, &p, NULL);
@@ -171,16 +173,32 @@ need_of(const struct works *w, const struct retiring *r)
 	return need_on_disk(w, r);
 }
 
+static void
+audit(struct works *w, const struct retiring *r)
+{
+	json_t *line;
+
+	if (r->tenant[0] != 0) {
+		works_audit(
+		    w, "key_retired", r->tenant, r->name, json_pack("{s:s}", "key", r->hex));
+		return;
+	}
+	line =
+	    json_pack("{s:s, s:s, s:s}", "event", "key_retired", "ca", r->name, "key", r->hex);
+	if (line != NULL)
+		w->out.audit(w->out.arg, line);
+	else
+		log_event(LEVEL_ERR, "audit_lost", "event=key_retired ca=%s", r->name);
+}
+
 static enum rc
 destroy(struct works *w, const struct retiring *r, struct fault *f)
 {
-	json_t *more = NULL;
 	unsigned token = 0;
 
 	TRY(works_token_index(w, r->token, &token, f));
 	TRY(works_discard(w, token, r->key_id, f));
-	more = json_pack("{s:s}", "key", r->hex);
-	works_audit(w, "key_retired", r->tenant, r->name, more);
+	audit(w, r);
 	return RC_OK;
 }
 

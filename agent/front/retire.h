@@ -26,7 +26,7 @@ enum {
 enum rc retire_note(struct works *w, const uint8_t key_id[KEY_ID_LEN], struct credset_place at,
     int64_t at_s, struct fault *f) MUST_CHECK;
 
-/* The same by names, of a credential that need not be configured. */
+/* The same by names, of a credential that need not be configured; tenant "": of this CA's account. */
 struct retire_whose {
 	const char *token, *tenant, *name;
 };

@@ -160,6 +160,10 @@ put_problems(struct buf *out, const struct shown *s)
 		put_problem(out, c->why.reason, c->why.detail);
 	if (publish_error != 0)
 		put_problem(out, "publish_dir", strerror(publish_error));
+	if (atomic_load(&c->unordered))
+		put_problem(out, "account_deactivated",
+		    "nothing more is ordered for it: the account at its CA is deactivated; "
+		    "another one is made by: vesper account replace");
 	if (s->revocation != NULL)
 		put_problem(out, s->revocation, s->revocation_detail);
 	if (s->tenant->numbers_lost)

@@ -108,8 +108,13 @@ name_in_force(struct look *l)
 	}
 	for (size_t i = 0; i < w->changes.len; i++)
 		name(l, w->changes.item[i].made->key_id);
-	for (size_t i = 0; i < w->accounts.len; i++)
-		name(l, w->accounts.item[i].key_id);
+	for (size_t i = 0; i < w->accounts.len; i++) {
+		const struct account *a = &w->accounts.item[i];
+
+		name(l, a->key_id);
+		if (account_job_has_key(&a->job))
+			name(l, a->job.key_id);
+	}
 	if (w->accounts.damages > 0)
 		l->unsure = true;
 	for (unsigned t = 0; t < CONFIG_MAX_TOKENS; t++)

@@ -1,6 +1,7 @@
 #include "agent/front/works.h"
 
 #include "agent/front/abandoned.h"
+#include "agent/front/account_work.h"
 #include "agent/front/ct_ops.h"
 #include "agent/front/division.h"
 #include "agent/front/keyfile.h"
@@ -117,6 +118,7 @@ first_load(struct works *w, int64_t now_s, struct fault *f)
 {
 	TRY(load_first(w->config_file, LOAD_FIRST, now_s, &w->set, &w->accounts, &w->rest, f));
 	TRY(revoke_load(w, f));
+	account_tell(w);
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -138,6 +140,7 @@ works_load_more(struct works *w, int64_t now_s, struct fault *f)
 	credset_release(w->set);
 	w->set = TAKE(set);
 	revoke_tell(w);
+	account_tell(w);
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -177,6 +180,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	credset_release(w->set);
 	w->set = TAKE(set);
 	revoke_tell(w);
+	account_tell(w);
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);
@@ -271,6 +275,7 @@ put(struct works *w, struct credset_place at, struct credential *c, bool wait_fo
 	credset_release(w->set);
 	w->set = TAKE(set);
 	revoke_tell(w);
+	account_tell(w);
 	return RC_OK;
 }
 

@@ -22,10 +22,12 @@ struct acme {
 	int64_t wake_ms;
 	struct fault fault;
 	char *new_nonce, *new_account, *new_order; /* of the directory */
-	char *revoke_cert;			   /* NULL: it names none */
+	char *revoke_cert, *key_change;		   /* NULL: it names none */
+	bool existing;				   /* the key may have an account already */
 	bool eab_required;
 	json_t *meta;	     /* of the directory; NULL: none */
 	int64_t meta_ms;     /* when it was read */
+	bool again;	     /* what is being brought up is not the account any more */
 	char *renewal_info;  /* NULL: none */
 	bool known, looking; /* the directory was read; is being, for that alone */
 	unsigned look_failures;
@@ -87,6 +89,7 @@ forget(struct acme *a)
 	drop(&a->new_account);
 	drop(&a->new_order);
 	drop(&a->revoke_cert);
+	drop(&a->key_change);
 	drop(&a->kid);
 	json_decref(a->meta);
 	a->meta = NULL;
@@ -161,7 +164,32 @@ acme_offers(struct acme *a, struct fault *f)
 const char *
 acme_resource(const struct acme *a, const char *name)
 {
-	return strcmp(name, "revokeCert") == 0 ? a->revoke_cert : NULL;
+	const struct {
+		const char *name, *url;
+	} rows[] = { { "revokeCert", a->revoke_cert }, { "keyChange", a->key_change },
+		{ "newAccount", a->new_account }, { "account", a->kid } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (strcmp(rows[i].name, name) == 0)
+			return rows[i].url;
+	}
+	return NULL;
+}
+
+bool
+acme_known(const struct acme *a)
+{
+	return a->new_nonce != NULL && a->new_account != NULL;
+}
+
+void
+acme_restart(struct acme *a)
+{
+	if (a->phase == STARTING) /* it has asked before that: it asks again when it is there */
+		a->again = true;
+	else
+		a->phase = COLD;
+	a->wake_ms = 0;
 }
 
 /* ---- signed calls ---- */
@@ -270,7 +298,8 @@ on_posted(void *arg, enum rc rc, const struct http_answer *http, const struct fa
 		return;
 	}
 	rc = problem_of_answer(http->status, buf_view(&http->body), &bad);
-	if (strcmp(bad.reason, "acme_no_account") == 0 && c->a->phase == READY)
+	if (strcmp(bad.reason, "acme_no_account") == 0 && c->a->phase == READY &&
+	    needs_kid(c->op))
 		account_lost(c->a);
 	if (!again_with_nonce(c, &bad))
 		call_end(c, rc, &reply, &bad);
@@ -357,7 +386,7 @@ on_nonce(void *arg, enum rc rc, const struct http_answer *http, const struct fau
 static enum rc
 call_start(struct call *c, struct fault *f)
 {
-	if (c->a->phase == COLD || c->a->new_nonce == NULL)
+	if (c->a->new_nonce == NULL || (c->a->phase == COLD && needs_kid(c->op)))
 		return FAULT(f, RC_BUSY, "acme_restarting", "ca %s", c->a->ca->name);
 	if (c->a->nonces > 0)
 		return ask_jws(c, f);
@@ -416,7 +445,8 @@ start_failed(struct acme *a, enum rc rc, const struct fault *f, int64_t retry_af
 static void
 start_done(struct acme *a)
 {
-	a->phase = READY;
+	a->phase = a->again ? COLD : READY;
+	a->again = false;
 	a->failures = 0;
 	a->wake_ms = 0;
 	a->fault = (struct fault){ 0 };
@@ -489,19 +519,25 @@ refused_account(const struct acme *a, enum rc rc, const struct fault *why, struc
 	    why->detail);
 }
 
+static enum rc register_account(struct acme *a, struct fault *f) MUST_CHECK;
+
 static void
 on_registered(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
 {
 	struct acme *a = arg;
 	struct fault bad = { 0 };
+	bool none = rc != RC_OK && a->existing && strcmp(f->reason, "acme_no_account") == 0;
 
-	if (rc == RC_OK)
+	a->existing = a->existing && !none;
+	if (none)
+		rc = register_account(a, &bad);
+	else if (rc == RC_OK)
 		rc = take_registration(a, reply, &bad);
 	else
 		rc = refused_account(a, rc, f, &bad);
 	if (rc != RC_OK)
 		start_failed(a, rc, &bad, reply->retry_after_s);
-	else
+	else if (!none)
 		start_done(a);
 }
 
@@ -522,13 +558,16 @@ bind_account(struct acme *a, json_t **eab, struct fault *f)
 	return eab_make(a->ca->eab_kid, buf_view(&key), a->new_account, a->jwk, eab, f);
 }
 
+/* A key of before is looked for first (section 7.3.1): a binding may serve once only. */
 static enum rc
 register_account(struct acme *a, struct fault *f)
 {
-	json_auto_t *eab = NULL, *op = NULL;
+	json_auto_t *eab = a->existing ? json_null() : NULL, *op = NULL;
 
-	TRY(bind_account(a, &eab, f));
-	op = json_pack("{s:s, s:O, s:b}", "op", "new-account", "eab", eab, "only_existing", 0);
+	if (!a->existing)
+		TRY(bind_account(a, &eab, f));
+	op = json_pack("{s:s, s:O, s:b}", "op", "new-account", "eab", eab, "only_existing",
+	    (int)a->existing);
 	if (op == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "account");
 	return acme_call(a, a->new_account, op, NULL, on_registered, a, f);
@@ -556,6 +595,7 @@ take_account(struct acme *a, const json_t *answer, struct fault *f)
 	TRY(take_fingerprint(answer, "spki_fingerprint", a->account.spki_fingerprint, f));
 	json_decref(a->jwk);
 	a->jwk = json_incref(jwk);
+	a->existing = json_is_true(json_object_get(answer, "existing"));
 	return RC_OK;
 }
 
@@ -606,16 +646,17 @@ take_renewal_info(struct acme *a, const json_t *directory, struct fault *f)
 
 /* Optional, too: one that is not usable is none, and what is ordered goes on. */
 static void
-take_revoke_cert(struct acme *a, const json_t *directory)
+take_optional(struct acme *a, const json_t *directory, const char *name, char **out)
 {
 	struct fault why = { 0 };
 
-	drop(&a->revoke_cert);
-	if (json_object_get(directory, "revokeCert") == NULL)
+	drop(out);
+	if (json_object_get(directory, name) == NULL)
 		return;
-	if (take_url(a, directory, "revokeCert", &a->revoke_cert, &why) != RC_OK)
-		log_event(LEVEL_WARNING, "ca_revoke_cert", "ca=%s reason=%s detail=\"%s\"",
-		    a->ca->name, why.reason, why.detail);
+	if (take_url(a, directory, name, out, &why) != RC_OK)
+		log_event(LEVEL_WARNING, "ca_directory",
+		    "ca=%s resource=%s reason=%s detail=\"%s\"", a->ca->name, name, why.reason,
+		    why.detail);
 }
 
 static enum rc
@@ -645,7 +686,8 @@ take_directory(struct acme *a, const struct http_answer *http, struct fault *f)
 	TRY(take_url(a, root, "newNonce", &a->new_nonce, f));
 	TRY(take_url(a, root, "newAccount", &a->new_account, f));
 	TRY(take_url(a, root, "newOrder", &a->new_order, f));
-	take_revoke_cert(a, root);
+	take_optional(a, root, "revokeCert", &a->revoke_cert);
+	take_optional(a, root, "keyChange", &a->key_change);
 	a->meta = json_incref(json_object_get(root, "meta"));
 	a->meta_ms = a->io->now_ms(a->io->ctx);
 	a->eab_required = json_is_true(json_object_get(a->meta, "externalAccountRequired"));

@@ -56,8 +56,17 @@ const char *acme_new_order_url(const struct acme *a);
  */
 enum rc acme_offers(struct acme *a, struct fault *f) MUST_CHECK;
 
-/* "revokeCert" of the directory; NULL: it names none. */
+/*
+ * "revokeCert", "keyChange" or "newAccount" of the directory, or "account", the
+ * account's own URL; NULL: it names none, or it is not known yet.
+ */
 const char *acme_resource(const struct acme *a, const char *name);
+
+/* Can something be carried there that needs no account?  The directory is known. */
+bool acme_known(const struct acme *a);
+
+/* The account is another one, or has another key: it is asked for again. */
+void acme_restart(struct acme *a);
 
 /*
  * Base URL of renewal information (RFC 9773 section 3).  NULL: the CA has none,

@@ -14,6 +14,7 @@ struct errand {
 	bool listed;	      /* the front still has it */
 	bool busy;	      /* at the CA, or the front is being told */
 	bool final;	      /* … that it is over */
+	bool done;	      /* … and that the CA has done it */
 	struct settings *set; /* while at the CA: with which that began */
 	struct ca_slot *slot; /* in set */
 	unsigned attempt;
@@ -178,6 +179,16 @@ not_told(struct errand *x)
 		x->wake_ms = at_ms;
 }
 
+/* Its key or its state may be another now. */
+static void
+account_changed(const struct errand *x)
+{
+	struct ca_slot *slot = settings_ca(x->all->renew->set, x->ca);
+
+	if (strcmp(x->resource, "revokeCert") != 0 && slot != NULL && slot->acme != NULL)
+		acme_restart(slot->acme);
+}
+
 static void
 on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 {
@@ -190,6 +201,8 @@ on_told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 	/* One that the front does not know is over, too; else it is carried once more. */
 	if (rc == RC_OK ? x->final : !problem_may_pass(rc))
 		x->listed = false;
+	if (rc == RC_OK && x->final && x->done)
+		account_changed(x);
 	x->all->due = x->all->due || !is_any_left(x->all, x->ca);
 	if (rc == RC_OK)
 		return;
@@ -210,6 +223,7 @@ tell(struct errand *x, bool final, const struct fault *f)
 		return;
 	snprintf(x->told, sizeof x->told, "%s", text);
 	x->final = final;
+	x->done = f == NULL;
 	op = json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "op", "errand-done", "errand", x->id,
 	    "final", (int) final, "reason", f != NULL ? f->reason : NULL, "detail",
 	    f != NULL ? text : NULL);
@@ -234,12 +248,15 @@ later(struct errand *x, const struct fault *f, int64_t retry_after_s)
 	tell(x, false, f);
 }
 
-/* A CA that does not know the account is asked by the next one; else it is not there for good. */
+/*
+ * A CA that does not know the account is asked by the next one, but where that
+ * is what was asked; else it is not there for good.
+ */
 static bool
-may_pass(enum rc rc, const struct fault *f)
+may_pass(const struct errand *x, enum rc rc, const struct fault *f)
 {
 	if (rc == RC_NOT_FOUND)
-		return strcmp(f->reason, "acme_no_account") == 0;
+		return x->kid && strcmp(f->reason, "acme_no_account") == 0;
 	return problem_may_pass(rc);
 }
 
@@ -257,7 +274,7 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 	/* RFC 8555 section 7.6: what was to be has been. */
 	if (rc == RC_OK || strcmp(f->reason, "acme_already_revoked") == 0)
 		tell(x, true, NULL);
-	else if (may_pass(rc, f))
+	else if (may_pass(x, rc, f))
 		later(x, f, reply->retry_after_s);
 	else
 		tell(x, true, f);
@@ -289,7 +306,7 @@ start(struct errand *x, struct ca_slot *slot, struct fault *f)
 static bool
 has_ca(struct errand *x, struct ca_slot *slot, int64_t *wake_ms)
 {
-	if (acme_ready(slot->acme))
+	if (acme_ready(slot->acme) || (!x->kid && acme_known(slot->acme)))
 		return true;
 	if (acme_fault(slot->acme)->rc != RC_OK)
 		tell(x, false, acme_fault(slot->acme));
@@ -324,7 +341,7 @@ run_one(struct errand *x, int64_t now_ms, int64_t *wake_ms)
 	if (under_way(x->all, slot) >= ERRANDS_OF_CA || !has_ca(x, slot, wake_ms))
 		return;
 	rc = start(x, slot, &f);
-	if (rc != RC_OK && may_pass(rc, &f))
+	if (rc != RC_OK && may_pass(x, rc, &f))
 		later(x, &f, -1);
 	else if (rc != RC_OK)
 		tell(x, true, &f);

@@ -16,7 +16,7 @@
 enum {
 	ERRANDS_MAX = 256,
 	ERRANDS_OF_CA = 4, /* at one CA at once, beside its lane */
-	ERRANDS_ID_MAX = 64,
+	ERRANDS_ID_MAX = 80,
 	ERRANDS_ASK_MS = 60000,	 /* the list, where no event came */
 	ERRANDS_AGAIN_MS = 1000, /* the front could not be told */
 };

@@ -18,6 +18,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_replay.py \
 	tests/integration/test_audit.py \
 	tests/integration/test_enrol.py \
+	tests/integration/test_account.py \
 	tests/integration/test_pebble.py \
 	tests/integration/test_renewal.py \
 	tests/integration/test_transparency.py \

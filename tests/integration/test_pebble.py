@@ -388,6 +388,32 @@ def vesper(world: World, *args: str, stdin: str = "") -> subprocess.CompletedPro
                           env={**os.environ, "VESPER_ADMIN_SOCKET": world.machine.admin_socket})
 
 
+# RFC 8555 s7.3.1, s7.3.5, s7.3.6
+def account_of_the_agent(world: World) -> None:
+    """Contacts, another key, a URL that is forgotten, the end: as pebble sees it."""
+    def asked(verb: str, *more: str) -> dict:
+        done = vesper(world, "account", verb, *more, "pebble", "--json")
+        equal(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    before, kid = asked("show"), world.kid("pebble")
+    equal(asked("update")["job"]["state"], "done")
+    after = asked("rekey")
+    equal((after["job"]["what"], after["job"]["state"]), ("key", "done"))
+    true(after["jwk_fingerprint"] != before["jwk_fingerprint"], "another key")
+    equal(asked("update")["job"]["state"], "done")  # by the new key
+    world.machine.stop_agent()
+    shutil.rmtree(world.machine.state("renewer", "accounts"))
+    world.machine.start_agent()
+    wait_for("the account", lambda: vesper(world, "cert", "renew", "edge/main") and world.kid(
+        "pebble"), 40)
+    equal(world.kid("pebble"), kid)
+    equal(asked("deactivate", "--yes")["status"], "deactivated")
+    wait_for("the credential's word", lambda: "account_deactivated" in json.dumps(
+        world.machine.credential("edge")["problems"]), 40)
+    equal(vesper(world, "account", "rekey", "pebble").returncode, 4)
+
+
 # RFC 8226 s9
 def certificate_of_the_web(world: World) -> None:
     """pebble's chain, for a request of the agent's own, has no TNAuthList: not put in force."""
@@ -421,6 +447,7 @@ def run(world: World) -> int:
     for name, *row in REFUSED:
         cases.case(f"refused: {name}", refused, world, *row)
     cases.case("the agent's own order", order_of_the_agent, world)
+    cases.case("the agent's account", account_of_the_agent, world)
     cases.case("the agent and a certificate without numbers", certificate_of_the_web, world)
     return cases.finish()
 

@@ -4,6 +4,7 @@ UNIT_TESTS += tests/unit/test_credset tests/unit/test_store tests/unit/test_inst
 BWORLD = tests/unit/bworld.c tests/unit/bworld.h \
 	tests/unit/softadmin.c tests/unit/softadmin.h $(PKI)
 CRASH = tests/unit/crash.c tests/unit/crash.h
+ASKS = tests/unit/asks.c tests/unit/asks.h
 CRASH_WRAP = $(AM_LDFLAGS) \
 	-Wl,--wrap=renameat,--wrap=fsync,--wrap=fchmod,--wrap=unlinkat
 BUILDER_LDADD = libfront.la libagent.la libtokenclient.la $(UNIT_LDADD) $(CONFUSE_LIBS) \
@@ -76,8 +77,15 @@ UNIT_TESTS += tests/unit/test_tnlist_ops
 tests_unit_test_tnlist_ops_SOURCES = tests/unit/test_tnlist_ops.c $(BWORLD)
 tests_unit_test_tnlist_ops_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_account
+tests_unit_test_account_SOURCES = tests/unit/test_account.c $(BWORLD) $(CRASH) $(ASKS) \
+	tests/unit/rows.h
+tests_unit_test_account_LDADD = $(BUILDER_LDADD)
+tests_unit_test_account_LDFLAGS = $(CRASH_WRAP)
+
 UNIT_TESTS += tests/unit/test_revoke
-tests_unit_test_revoke_SOURCES = tests/unit/test_revoke.c $(BWORLD) $(CRASH) tests/unit/rows.h
+tests_unit_test_revoke_SOURCES = tests/unit/test_revoke.c $(BWORLD) $(CRASH) $(ASKS) \
+	tests/unit/rows.h
 tests_unit_test_revoke_LDADD = $(BUILDER_LDADD)
 tests_unit_test_revoke_LDFLAGS = $(CRASH_WRAP)
 

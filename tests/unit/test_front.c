@@ -1267,6 +1267,12 @@ static const struct {
 	{ "a deactivation", LAB("deactivate") "}", "not_found" },
 	{ "a revocation that nobody asked for", LAB("errand") ",\"errand\":\"" ID "\"}",
 	    "no_errand" },
+	{ "a change of an account that nobody asked for",
+	    LAB("errand") ",\"errand\":\"account/lab\"}", "no_errand" },
+	{ "a change of an account that was not made",
+	    "{\"id\":1,\"op\":\"errand-done\",\"errand\":\"account/lab\",\"final\":true,"
+	    "\"reason\":null,\"detail\":null}",
+	    "no_errand" },
 	{ "an answer that nobody waits for",
 	    "{\"id\":1,\"op\":\"errand-done\",\"errand\":\"" ID "\",\"final\":true,"
 	    "\"reason\":null,\"detail\":null}",

@@ -14,6 +14,7 @@
 #include "agent/front/want.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
+#include "tests/unit/asks.h"
 #include "tests/unit/bworld.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/crash.h"
@@ -145,98 +146,6 @@ revoke_good(struct lab *l, const char *body)
 		fail_msg("%s: %s", f.reason, f.detail);
 }
 
-static json_t *
-ask(struct lab *l, json_t *msg)
-{
-	json_auto_t *mine = msg;
-	json_t *out = NULL;
-	int64_t again_s = 0;
-
-	assert_non_null(mine);
-	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
-	ops_answer(&l->works, mine, now, &out, &again_s);
-	assert_non_null(out);
-	return out;
-}
-
-static const char *
-reason_of(const json_t *answer)
-{
-	const char *reason = json_string_value(json_object_get(answer, "reason"));
-
-	return json_is_true(json_object_get(answer, "ok")) ? "" : reason;
-}
-
-/* The n-th errand; empty: there is none. */
-static json_t *
-errand_at(struct lab *l, size_t n)
-{
-	json_auto_t *answer = ask(l, json_pack("{s:s}", "op", "errands"));
-	json_t *row = json_array_get(json_object_get(answer, "errands"), n);
-
-	assert_string_equal(reason_of(answer), "");
-	return row != NULL ? json_incref(row) : json_object();
-}
-
-#define URL "https://127.1.2.3:14000/x"
-#define KID "https://127.1.2.3:14000/a/1"
-
-static json_t *
-jws_of(struct lab *l, const char *id, const char *ca, const char *kid, const char *url)
-{
-	return ask(l, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s}", "op", "errand", "errand", id,
-			  "ca", ca, "kid", kid, "nonce", "abc-_9", "url", url));
-}
-
-static json_t *
-told(struct lab *l, const char *id, bool final, const char *reason, const char *detail)
-{
-	return ask(l, json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "op", "errand-done", "errand",
-			  id, "final", (int) final, "reason", reason, "detail", detail));
-}
-
-static json_t *
-part_of(const json_t *jws, const char *name, struct buf *input)
-{
-	const char *b64 = json_string_value(json_object_get(jws, name));
-	AUTO_BUF text = BUF_INIT(65536);
-	json_t *out = NULL;
-
-	assert_non_null(b64);
-	if (input->len > 0)
-		buf_byte(input, '.');
-	buf_str(input, b64);
-	assert_int_equal(b64_decode(&text, B64_URL, span_str(b64), NULL), RC_OK);
-	assert_int_equal(jtext_read(buf_view(&text), &out, NULL), RC_OK);
-	return out;
-}
-
-/* Signed by this key; *header and *payload are new references. */
-static void
-open_jws(const json_t *answer, const uint8_t *point, json_t **header, json_t **payload)
-{
-	const json_t *jws = json_object_get(answer, "jws");
-	const char *signature = json_string_value(json_object_get(jws, "signature"));
-	AUTO_BUF input = BUF_INIT(262144), sig = BUF_INIT(100);
-	AUTO_OSSL(EVP_PKEY) *key = NULL;
-
-	assert_string_equal(reason_of(answer), "");
-	*header = part_of(jws, "protected", &input);
-	*payload = part_of(jws, "payload", &input);
-	assert_int_equal(p256_from_point(point, &key, NULL), RC_OK);
-	assert_int_equal(b64_decode(&sig, B64_URL, span_str(signature), NULL), RC_OK);
-	assert_int_equal(es256_verify(key, buf_view(&input), buf_view(&sig), NULL), RC_OK);
-}
-
-static const char *
-text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	assert_non_null(s);
-	return s;
-}
-
 /* The payload names the certificate octet for octet. */
 static void
 expect_certificate(const json_t *payload, const struct cert *leaf)
@@ -244,16 +153,18 @@ expect_certificate(const json_t *payload, const struct cert *leaf)
 	AUTO_BUF der = BUF_INIT(65536);
 
 	assert_int_equal(
-	    b64_decode(&der, B64_URL, span_str(text(payload, "certificate")), NULL), RC_OK);
+	    b64_decode(&der, B64_URL, span_str(asks_text(payload, "certificate")), NULL),
+	    RC_OK);
 	assert_true(span_eq(buf_view(&der), span_of(leaf->der, leaf->der_len)));
 }
 
 static void
 make_account(struct lab *l)
 {
-	json_auto_t *answer = ask(l, json_pack("{s:s, s:s}", "op", "account", "ca", "lab"));
+	json_auto_t *answer =
+	    asks_op(&l->works, json_pack("{s:s, s:s}", "op", "account", "ca", "lab"));
 
-	assert_string_equal(reason_of(answer), "");
+	assert_string_equal(asks_reason(answer), "");
 }
 
 static const char *
@@ -278,13 +189,13 @@ by_the_account(void **state)
 	assert_string_equal(present(l)->why.reason, "revoked");
 	assert_string_equal(problem(l, detail), "revocation_outstanding");
 	assert_non_null(strstr(detail, "revocation outstanding"));
-	errand = errand_at(l, 0);
-	assert_string_equal(text(errand, "resource"), "revokeCert");
-	assert_string_equal(text(errand, "ca"), "lab");
+	errand = asks_errand(&l->works, 0);
+	assert_string_equal(asks_text(errand, "resource"), "revokeCert");
+	assert_string_equal(asks_text(errand, "ca"), "lab");
 	assert_true(json_is_true(json_object_get(errand, "kid")));
-	jws = jws_of(l, text(errand, "id"), "lab", KID, URL);
-	open_jws(jws, accounts_find(&l->works.accounts, "lab")->point, &header, &payload);
-	assert_string_equal(text(header, "kid"), KID);
+	jws = asks_jws(&l->works, asks_text(errand, "id"), "lab", ASKS_KID, ASKS_URL);
+	asks_open(jws, accounts_find(&l->works.accounts, "lab")->point, &header, &payload);
+	assert_string_equal(asks_text(header, "kid"), ASKS_KID);
 	assert_null(json_object_get(header, "jwk"));
 	assert_int_equal(json_object_size(payload), 2);
 	assert_int_equal(json_integer_value(json_object_get(payload, "reason")), 1);
@@ -301,14 +212,16 @@ by_its_own_key(void **state)
 	uint8_t point[P256_POINT_LEN];
 
 	revoke_good(l, "{\"by\":\"key\"}");
-	errand = errand_at(l, 0);
+	errand = asks_errand(&l->works, 0);
 	assert_true(json_is_false(json_object_get(errand, "kid")));
-	jws = jws_of(l, text(errand, "id"), "lab", NULL, URL);
-	open_jws(jws, l->point, &header, &payload);
+	jws = asks_jws(&l->works, asks_text(errand, "id"), "lab", NULL, ASKS_URL);
+	asks_open(jws, l->point, &header, &payload);
 	assert_null(json_object_get(header, "kid"));
 	assert_int_equal(jwk_point(json_object_get(header, "jwk"), point, NULL), RC_OK);
 	assert_memory_equal(point, l->point, P256_POINT_LEN);
-	assert_int_equal(json_object_size(payload), 1);
+	/* Sent to newAccount, it opens none (section 7.3.1). */
+	assert_true(json_is_true(json_object_get(payload, "onlyReturnExisting")));
+	assert_int_equal(json_object_size(payload), 2);
 }
 
 static void
@@ -319,21 +232,21 @@ survives(void **state)
 	char detail[CREDENTIAL_PROBLEM_MAX];
 
 	revoke_good(l, NULL);
-	before = errand_at(l, 0);
+	before = asks_errand(&l->works, 0);
 	restart(l);
 	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
-	after = errand_at(l, 0);
+	after = asks_errand(&l->works, 0);
 	assert_true(json_equal(before, after));
 	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
 	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
 	assert_string_equal(problem(l, detail), "revocation_outstanding");
-	done = told(l, text(after, "id"), true, NULL, NULL);
-	assert_string_equal(reason_of(done), "");
+	done = asks_told(&l->works, asks_text(after, "id"), true, NULL, NULL);
+	assert_string_equal(asks_reason(done), "");
 	assert_null(problem(l, detail));
 	restart(l);
 	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
 	assert_null(problem(l, detail));
-	none = errand_at(l, 0);
+	none = asks_errand(&l->works, 0);
 	assert_int_equal(json_object_size(none), 0);
 }
 
@@ -346,22 +259,24 @@ refused_by_the_ca(void **state)
 	char detail[CREDENTIAL_PROBLEM_MAX];
 
 	revoke_good(l, NULL);
-	errand = errand_at(l, 0);
-	a = told(l, text(errand, "id"), false, "http_failed", "connection refused");
-	assert_string_equal(reason_of(a), "");
+	errand = asks_errand(&l->works, 0);
+	a = asks_told(
+	    &l->works, asks_text(errand, "id"), false, "http_failed", "connection refused");
+	assert_string_equal(asks_reason(a), "");
 	assert_string_equal(problem(l, detail), "revocation_outstanding");
 	assert_non_null(strstr(detail, "http_failed: connection refused"));
-	b = told(l, text(errand, "id"), true, "acme_unauthorized", "not\nyours");
-	assert_string_equal(reason_of(b), "");
+	b = asks_told(
+	    &l->works, asks_text(errand, "id"), true, "acme_unauthorized", "not\nyours");
+	assert_string_equal(asks_reason(b), "");
 	assert_string_equal(problem(l, detail), "revocation_refused");
 	assert_null(strchr(detail, '\n'));
-	none = errand_at(l, 0);
+	none = asks_errand(&l->works, 0);
 	assert_int_equal(json_object_size(none), 0);
 	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
 	revoke_good(l, "{\"by\":\"key\"}");
-	again = errand_at(l, 0);
+	again = asks_errand(&l->works, 0);
 	assert_true(json_is_false(json_object_get(again, "kid")));
-	assert_string_equal(text(again, "id"), text(errand, "id"));
+	assert_string_equal(asks_text(again, "id"), asks_text(errand, "id"));
 }
 
 /* n outstanding ones of a CA, in the works alone. */
@@ -393,7 +308,7 @@ listed_of(const json_t *answer, const char *ca)
 	size_t i, n = 0;
 
 	json_array_foreach (json_object_get(answer, "errands"), i, row)
-		n += strcmp(text(row, "ca"), ca) == 0;
+		n += strcmp(asks_text(row, "ca"), ca) == 0;
 	return n;
 }
 
@@ -411,14 +326,14 @@ a_ca_hides_no_other(void **state)
 	wait_in_line(l, "second", 3);
 	wait_in_line(l, "named", 40);
 	wait_in_line(l, "second", 3);
-	answer = ask(l, json_pack("{s:s}", "op", "errands"));
+	answer = asks_op(&l->works, json_pack("{s:s}", "op", "errands"));
 	assert_int_equal(listed_of(answer, "lab"), ACME_ERRANDS_OF_CA);
 	assert_int_equal(listed_of(answer, "second"), 6);
 	assert_int_equal(listed_of(answer, "named"), ACME_ERRANDS_OF_CA);
 	assert_int_equal(listed_of(answer, "gone"), 0);
 	/* It is no ACME any more: nobody would ask it. */
 	ca[0].issuer = ISSUER_HAND;
-	later = ask(l, json_pack("{s:s}", "op", "errands"));
+	later = asks_op(&l->works, json_pack("{s:s}", "op", "errands"));
 	ca[0].issuer = ISSUER_ACME;
 	assert_int_equal(listed_of(later, "lab"), 0);
 	assert_int_equal(listed_of(later, "second"), 6);
@@ -435,13 +350,13 @@ only_what_was_asked(void **state)
 	struct {
 		const char *id, *ca, *kid, *url, *reason;
 	} rows[] = {
-		{ nobody, "lab", KID, URL, "no_errand" },
-		{ "../../accounts/lab", "lab", KID, URL, "no_errand" },
-		{ id, "second", KID, URL, "no_errand" },
-		{ id, "lab", NULL, URL, "invalid_member" },
-		{ id, "lab", KID, "https://other.example/x", "acme_origin" },
-		{ id, "lab", "https://other.example/a/1", URL, "acme_origin" },
-		{ id, "lab", KID, URL, "" },
+		{ nobody, "lab", ASKS_KID, ASKS_URL, "no_errand" },
+		{ "../../accounts/lab", "lab", ASKS_KID, ASKS_URL, "no_errand" },
+		{ id, "second", ASKS_KID, ASKS_URL, "no_errand" },
+		{ id, "lab", NULL, ASKS_URL, "invalid_member" },
+		{ id, "lab", ASKS_KID, "https://other.example/x", "acme_origin" },
+		{ id, "lab", "https://other.example/a/1", ASKS_URL, "acme_origin" },
+		{ id, "lab", ASKS_KID, ASKS_URL, "" },
 	};
 	json_auto_t *over = NULL, *done = NULL, *again = NULL, *unknown = NULL;
 	size_t signatures;
@@ -449,23 +364,24 @@ only_what_was_asked(void **state)
 	make_account(l);
 	signatures = softadmin_signatures(world.admin);
 	assert_int_equal(revocation_id(present(l)->chain->cert[0], id, NULL), RC_OK);
-	over = jws_of(l, id, "lab", KID, URL); /* not asked for yet */
-	assert_string_equal(reason_of(over), "no_errand");
-	unknown = told(l, id, true, NULL, NULL);
-	assert_string_equal(reason_of(unknown), "no_errand");
+	over = asks_jws(&l->works, id, "lab", ASKS_KID, ASKS_URL); /* not asked for yet */
+	assert_string_equal(asks_reason(over), "no_errand");
+	unknown = asks_told(&l->works, id, true, NULL, NULL);
+	assert_string_equal(asks_reason(unknown), "no_errand");
 	assert_int_equal(present(l)->state, CREDENTIAL_READY);
 	revoke_good(l, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		json_auto_t *jws = jws_of(l, rows[i].id, rows[i].ca, rows[i].kid, rows[i].url);
+		json_auto_t *jws =
+		    asks_jws(&l->works, rows[i].id, rows[i].ca, rows[i].kid, rows[i].url);
 
 		if (strcmp(rows[i].reason, "acme_origin") == 0)
 			assert_false(json_is_true(json_object_get(jws, "ok")));
 		else
-			assert_string_equal(reason_of(jws), rows[i].reason);
+			assert_string_equal(asks_reason(jws), rows[i].reason);
 	}
-	done = told(l, id, true, NULL, NULL);
-	again = jws_of(l, id, "lab", KID, URL);
-	assert_string_equal(reason_of(again), "no_errand");
+	done = asks_told(&l->works, id, true, NULL, NULL);
+	again = asks_jws(&l->works, id, "lab", ASKS_KID, ASKS_URL);
+	assert_string_equal(asks_reason(again), "no_errand");
 	assert_int_equal(softadmin_signatures(world.admin), signatures + 1);
 }
 
@@ -480,19 +396,20 @@ waits_for_the_operator(void **state)
 
 	revoke_good(l, NULL);
 	restart(l);
-	none = ask(l, json_pack("{s:s}", "op", "plan"));
+	none = asks_op(&l->works, json_pack("{s:s}", "op", "plan"));
 	assert_int_equal(json_array_size(json_object_get(none, "credentials")), 0);
 	bworld_tnauth(&tnauth, "12025550100");
 	b64_encode(&b64, B64_URL, buf_view(&tnauth));
-	csr = ask(l, json_pack("{s:s, s:s, s:s, s:s, s:n}", "op", "csr", "tenant", "acme",
-			 "name", "main", "tnauthlist", buf_text(&b64), "constraints"));
-	assert_string_equal(reason_of(csr), "revoked");
-	chain = ask(l, json_pack("{s:s, s:s, s:s, s:s}", "op", "install", "tenant", "acme",
-			   "name", "main", "chain", "x"));
-	assert_string_equal(reason_of(chain), "revoked");
+	csr = asks_op(
+	    &l->works, json_pack("{s:s, s:s, s:s, s:s, s:n}", "op", "csr", "tenant", "acme",
+			   "name", "main", "tnauthlist", buf_text(&b64), "constraints"));
+	assert_string_equal(asks_reason(csr), "revoked");
+	chain = asks_op(&l->works, json_pack("{s:s, s:s, s:s, s:s}", "op", "install", "tenant",
+				       "acme", "name", "main", "chain", "x"));
+	assert_string_equal(asks_reason(chain), "revoked");
 	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
 	restart(l); /* the operator's word is on disk */
-	planned = ask(l, json_pack("{s:s}", "op", "plan"));
+	planned = asks_op(&l->works, json_pack("{s:s}", "op", "plan"));
 	assert_int_equal(json_array_size(json_object_get(planned, "credentials")), 1);
 	install(l, "0b");
 	assert_int_equal(present(l)->state, CREDENTIAL_READY);
@@ -510,12 +427,12 @@ static const char in_two[] =
 static bool
 is_planned(struct lab *l, const char *name)
 {
-	json_auto_t *plan = ask(l, json_pack("{s:s}", "op", "plan"));
+	json_auto_t *plan = asks_op(&l->works, json_pack("{s:s}", "op", "plan"));
 	json_t *row;
 	size_t i;
 
 	json_array_foreach (json_object_get(plan, "credentials"), i, row) {
-		if (strcmp(text(row, "name"), name) == 0)
+		if (strcmp(asks_text(row, "name"), name) == 0)
 			return true;
 	}
 	return false;
@@ -553,7 +470,7 @@ waits_under_another_name(void **state)
 			works_done(&l->works);
 	}
 	/* It is not forgotten before it is released. */
-	done = told(l, id, true, NULL, NULL);
+	done = asks_told(&l->works, id, true, NULL, NULL);
 	(void)revoke_due(&l->works, late_s);
 	assert_int_equal(l->works.revoked.len, 1);
 	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
@@ -641,10 +558,10 @@ its_key_stays_until_it_is_asked(void **state)
 	restart(l);
 	assert_int_equal(retire_due(&l->works, due_s), due_s + RETIRE_RETRY_S);
 	assert_true(softadmin_has(world.admin, key_id));
-	errand = errand_at(l, 0);
-	jws = jws_of(l, text(errand, "id"), "lab", NULL, URL);
-	assert_string_equal(reason_of(jws), "");
-	done = told(l, text(errand, "id"), true, NULL, NULL);
+	errand = asks_errand(&l->works, 0);
+	jws = asks_jws(&l->works, asks_text(errand, "id"), "lab", NULL, ASKS_URL);
+	assert_string_equal(asks_reason(jws), "");
+	done = asks_told(&l->works, asks_text(errand, "id"), true, NULL, NULL);
 	(void)retire_due(&l->works, due_s + RETIRE_RETRY_S);
 	assert_false(softadmin_has(world.admin, key_id));
 }
@@ -691,7 +608,7 @@ of_the_one_before(void **state)
 	    RC_OK);
 	assert_non_null(credset_before(l->works.set, l->at, now));
 	assert_int_equal(revoke_it(l, "{\"serial\":\"0A\"}", &result, &f), RC_OK);
-	assert_string_equal(text(result, "serial"), "a");
+	assert_string_equal(asks_text(result, "serial"), "a");
 	assert_null(credset_before(l->works.set, l->at, now));
 	assert_int_equal(present(l)->state, CREDENTIAL_READY);
 	assert_int_equal(revoke_check(&l->works, l->at, &f), RC_OK);
@@ -710,10 +627,10 @@ by_hand_alone(void **state)
 	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
 	assert_int_equal(present(l)->state, CREDENTIAL_READY);
 	assert_int_equal(revoke_it(l, NULL, &result, &f), RC_OK);
-	assert_string_equal(text(result, "state"), "apart");
+	assert_string_equal(asks_text(result, "state"), "apart");
 	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
 	assert_string_equal(problem(l, detail), "revocation_apart");
-	none = errand_at(l, 0);
+	none = asks_errand(&l->works, 0);
 	assert_int_equal(json_object_size(none), 0);
 }
 
@@ -765,7 +682,7 @@ forgotten_at_last(void **state)
 	memcpy(id, l->works.revoked.item[0].id, sizeof id);
 	(void)revoke_due(&l->works, late_s);
 	assert_int_equal(l->works.revoked.len, 1); /* outstanding */
-	done = told(l, id, true, NULL, NULL);
+	done = asks_told(&l->works, id, true, NULL, NULL);
 	(void)revoke_due(&l->works, late_s);
 	assert_int_equal(l->works.revoked.len, 1); /* nothing is ordered in its place yet */
 	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
@@ -796,8 +713,8 @@ expect_entry(const json_t *list, size_t n, const char *serial, const char *end)
 {
 	const json_t *row = json_array_get(list, n);
 
-	assert_string_equal(text(row, "serial"), serial);
-	assert_string_equal(text(row, "end"), end);
+	assert_string_equal(asks_text(row, "serial"), serial);
+	assert_string_equal(asks_text(row, "end"), end);
 }
 
 static void
@@ -812,7 +729,7 @@ what_was_in_force(void **state)
 	assert_int_equal(json_array_size(one), 1);
 	expect_entry(one, 0, "a", "in_force");
 	works_hex(present(l)->key_id, KEY_ID_LEN, key);
-	assert_string_equal(text(json_array_get(one, 0), "key"), key);
+	assert_string_equal(asks_text(json_array_get(one, 0), "key"), key);
 	install(l, "0bb");
 	restart(l); /* no credential before is in memory any more */
 	two = history(l, now, &f);
@@ -830,7 +747,7 @@ what_was_in_force(void **state)
 	expect_entry(three, 0, "bb", "revoked");
 	expect_entry(three, 1, "a", "revoked");
 	assert_string_equal(
-	    text(json_object_get(json_array_get(three, 0), "revocation"), "reason"),
+	    asks_text(json_object_get(json_array_get(three, 0), "revocation"), "reason"),
 	    "superseded");
 }
 

@@ -1,0 +1,147 @@
+#include "agent/front/acme_ops.h"
+
+#include "agent/front/account_work.h"
+#include "agent/front/acme_sign.h"
+#include "agent/front/revoke.h"
+#include "stir/b64.h"
+
+/* ---- what an operator asked of a CA ---- */
+
+static json_t *
+errand_of(const struct revocation *r)
+{
+	return json_pack("{s:s, s:s, s:s, s:b}", "id", r->id, "ca", r->ca, "resource",
+	    "revokeCert", "kid", !r->by_key);
+}
+
+static enum rc
+errands_of_ca(
+    const struct op_call *call, const char *ca, size_t most, json_t *list, struct fault *f)
+{
+	const struct works *w = call->w;
+	json_t *of_account = account_errand(w, ca, call->now_s);
+	const struct revocation *r;
+	size_t at = 0, n = of_account != NULL;
+
+	if (n > 0 && json_array_append_new(list, of_account) != 0)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+	for (; n < most && (r = revoke_outstanding(w, ca, &at)) != NULL; n++) {
+		if (json_array_append_new(list, errand_of(r)) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+	}
+	return RC_OK;
+}
+
+static size_t
+min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * One CA that does not answer must not hide what others are to be asked; nor,
+ * where there are more of them than rows, those that stand last: each list
+ * begins where the one before was full.
+ */
+enum rc
+errands_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const struct config *c = call->w->set->config;
+	json_t *list = json_array();
+	size_t share, asked = 0, first;
+
+	TRY(op_put(answer, "errands", list, f));
+	for (size_t i = 0; i < c->cas; i++)
+		asked += c->ca[i].issuer == ISSUER_ACME;
+	share = asked > ACME_ERRANDS_MAX ? 1 : ACME_ERRANDS_MAX / (asked > 0 ? asked : 1);
+	share = min_size(share, ACME_ERRANDS_OF_CA);
+	first = c->cas > 0 ? call->w->errands_at % c->cas : 0;
+	for (size_t i = 0; i < c->cas; i++) {
+		size_t room = min_size(share, ACME_ERRANDS_MAX - json_array_size(list));
+		size_t at = (first + i) % c->cas;
+
+		if (room == 0) {
+			call->w->errands_at = at;
+			break;
+		}
+		if (c->ca[at].issuer == ISSUER_ACME)
+			TRY(errands_of_ca(call, c->ca[at].name, room, list, f));
+	}
+	return RC_OK;
+}
+
+/* RFC 8555 section 7.6: no reason is that of "unspecified". */
+static enum rc
+revocation_payload(
+    const struct revocation *r, const struct cert *leaf, json_t **out, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(2 * CERT_MAX_DER);
+	json_auto_t *payload = json_object();
+
+	b64_encode(&text, B64_URL, span_of(leaf->der, leaf->der_len));
+	TRY(buf_check(&text, f));
+	TRY(op_put(payload, "certificate", json_stringn((const char *)text.ptr, text.len), f));
+	if (r->reason != 0)
+		TRY(op_put(payload, "reason", json_integer(r->reason), f));
+	/*
+	 * The certificate's key is sent along, and so it would be to newAccount, whose URL
+	 * whoever carries it may have named: there this says that none is to be opened
+	 * (section 7.3.1).  revokeCert does not know the member.
+	 */
+	if (r->by_key)
+		TRY(op_put(payload, "onlyReturnExisting", json_true(), f));
+	*out = TAKE(payload);
+	return RC_OK;
+}
+
+/* Its key may be in another token than the account's. */
+static enum rc
+by_its_own_key(const struct op_call *call, const struct revocation *r, const struct cert *leaf,
+    struct acme *a, struct fault *f)
+{
+	struct credset_place at;
+
+	if (!credset_find(call->w->set, r->tenant, r->name, &at))
+		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
+	a->point = leaf->point;
+	return works_token_of(
+	    call->w, credset_config(call->w->set, at), leaf->key_id, &a->token, f);
+}
+
+enum rc
+errand_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const char *id = op_text(call, "errand");
+	const struct revocation *r = revoke_find(call->w, id);
+	json_auto_t *payload = NULL;
+	AUTO(cert) *leaf = NULL;
+	struct acme a = { 0 };
+
+	if (account_is_errand(id))
+		return account_errand_jws(call, answer, f);
+	if (r == NULL || r->state != REVOCATION_OUTSTANDING ||
+	    strcmp(r->ca, op_text(call, "ca")) != 0)
+		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
+	if ((op_text(call, "kid") == NULL) != r->by_key)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "kid", "not by whom it is to be");
+	TRY(revocation_read_cert(call->w->set->config, r->id, &leaf, f));
+	if (r->by_key)
+		TRY(acme_find_ca(call, &a.ca, f));
+	else
+		TRY(acme_find(call, &a, f));
+	if (r->by_key)
+		TRY(by_its_own_key(call, r, leaf, &a, f));
+	TRY(revocation_payload(r, leaf, &payload, f));
+	return acme_answer(call, &a, payload, answer, f);
+}
+
+enum rc
+errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
+{
+	const char *id = op_text(call, "errand");
+	bool final = json_is_true(json_object_get(call->msg, "final"));
+
+	(void)answer;
+	return (account_is_errand(id) ? account_answered : revoke_answered)(call->w, id, final,
+	    op_text(call, "reason"), op_text(call, "detail"), call->now_s, f);
+}

@@ -1,0 +1,302 @@
+"""ACME accounts as operators change them, the token of one lost, a tenant's end.
+
+A provider and an enterprise share an account at the lab's CA.  Its contacts
+are told anew, its key is changed, also where the answer gets lost and the agent
+is killed, its URL is forgotten, its token is lost, it is deactivated; each time
+certificates are in force throughout and the next ones come by the account.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+from cases import Cases, equal, true
+from world import unixhttp as http
+from world.machine import BUILD, Machine, quote, wait_for
+
+SLOW = 1.0 if os.environ.get("SANITIZER", "no") == "no" else 4.0
+TENANTS = ("osp", "acme")
+
+
+def vesper(machine: Machine, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
+    return subprocess.run([str(BUILD / "vesper"), *args], input=stdin, capture_output=True,
+                          text=True, timeout=120, check=False,
+                          env={**os.environ, "VESPER_ADMIN_SOCKET": machine.admin_socket})
+
+
+def good(machine: Machine, *args: str) -> str:
+    done = vesper(machine, *args)
+    equal(done.returncode, 0, f"vesper {' '.join(args)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def shown(machine: Machine) -> dict:
+    return json.loads(good(machine, "account", "show", "lab", "--json"))
+
+
+def registered(machine: Machine) -> list[dict]:
+    """The accounts as the CA has them, in the order of their registration."""
+    path = machine.lab_dir / "ca" / "state.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        rows = db.execute(
+            "SELECT body FROM document WHERE kind = 'account' ORDER BY rowid").fetchall()
+    return [json.loads(body) for body, in rows]
+
+
+def log_of(machine: Machine, endpoint: str, since: int = 0) -> list[int]:
+    """The statuses of what was asked there."""
+    return [line["status"] for line in machine.control("GET", f"/log?since={since}")["log"]
+            if line["endpoint"] == endpoint]
+
+
+def log_end(machine: Machine) -> int:
+    return max((line["seq"] for line in machine.control("GET", "/log")["log"]), default=0)
+
+
+def signs(machine: Machine) -> None:
+    answer = machine.sign("12025550100", tenant="acme")
+    equal(answer.status, 200, answer.body.decode())
+
+
+def renewed(machine: Machine, *tenants: str) -> None:
+    """By the account as it is now."""
+    time.sleep(1.1)  # one of the same second does not end after the present one: refused
+    before = {t: machine.credential(t)["serial"] for t in tenants}
+    for tenant in tenants:
+        good(machine, "cert", "renew", f"{tenant}/main")
+    for tenant in tenants:
+        wait_for(f"another certificate of {tenant}",
+                 lambda t=tenant: machine.credential(t)["serial"] not in (None, before[t]),
+                 60 * SLOW)
+    signs(machine)
+
+
+def planned(machine: Machine) -> None:
+    """All sign, and the renewer knows when each is due."""
+    wait_for("the plan", lambda: all(
+        (c := machine.credential(t)) and c["state"] == "ready" and c["next_renewal"]
+        for t in TENANTS), 60 * SLOW)
+
+
+def restart(machine: Machine, how: int = signal.SIGTERM) -> None:
+    machine.stop_agent(how)
+    machine.start_agent()
+    planned(machine)
+
+
+def reload(machine: Machine) -> None:
+    job = http.request(machine.admin_socket, "POST", "/v1/reload", b"").json["job"]
+    wait_for("the reload", lambda: http.request(
+        machine.admin_socket, "GET", f"/v1/jobs/{job}").json["state"] == "done", 30 * SLOW)
+
+
+# ---- the world ----
+
+def make_second_token(machine: Machine) -> None:
+    tokens = machine.dir / "token2"
+    tokens.mkdir()
+    common = "objectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
+    (machine.config / "second.conf").write_text(f"directories.tokendir = {tokens}\n" + common)
+    (machine.config / "second-agent.conf").write_text(
+        "directories.tokendir = ../token2\n" + common)
+    subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "second", "--pin",
+                    machine.pin, "--so-pin", machine.so_pin], check=True, capture_output=True,
+                   env={**os.environ, "SOFTHSM2_CONF": str(machine.config / "second.conf")})
+    lock = machine.dir / "second.lock"
+    lock.touch()
+    machine.give(lock, "hsm_user", 0o600)
+    for path in tokens.rglob("token.object"):
+        shutil.copy2(path, path.parent / "token.object.copy")
+    machine.give(tokens, "hsm_user", 0o700)
+    with open(machine.config / "vesperd.conf", "a", encoding="utf-8") as conf:
+        conf.write(f'token "second" {{\n\tmodule = {quote(machine.module)}\n'
+                   '\tlabel = "second"\n\tpin = "file:secrets/pin"\n'
+                   '\tlock_file = "../second.lock"\n'
+                   '\tenvironment = { "SOFTHSM2_CONF=second-agent.conf" }\n}\n')
+
+
+def tenants(machine: Machine) -> dict[str, str]:
+    """Their keys are in another token than the account's."""
+    make_second_token(machine)
+    return {name: text.replace('token = "main"', 'token = "second"')
+            for name, text in (("osp", machine.provider()), ("acme", machine.enterprise()))}
+
+
+# ---- contacts, key, URL ----
+
+# RFC 8555 s7.3.2
+def contacts(machine: Machine) -> None:
+    equal(registered(machine)[0]["contact"], ["mailto:noc@example.net"])
+    conf = machine.config / "vesperd.conf"
+    conf.write_text(conf.read_text().replace("mailto:noc@", "mailto:pki@"))
+    reload(machine)
+    out = good(machine, "account", "update", "lab")
+    true("contact: done" in out, out)
+    equal([a["contact"] for a in registered(machine)], [["mailto:pki@example.net"]])
+    renewed(machine, "osp")
+
+
+def account_keys(machine: Machine) -> list[dict]:
+    return [{m: a["jwk"][m] for m in ("x", "y")} for a in registered(machine)]
+
+
+# RFC 8555 s7.3.5
+def another_key(machine: Machine) -> None:
+    before, keys = shown(machine), account_keys(machine)
+    out = json.loads(good(machine, "account", "rekey", "lab", "--json"))
+    equal(out["job"]["state"], "done")
+    for form in ("jwk_fingerprint", "spki_fingerprint"):
+        true(out[form] != before[form], f"the same {form}")
+    equal(account_keys(machine), [{m: out["jwk"][m] for m in ("x", "y")}])
+    true(account_keys(machine) != keys, "the CA has another key")
+    renewed(machine, *TENANTS)
+    equal(len(registered(machine)), 1, "accounts")
+
+
+# RFC 8555 s7.3.5
+def killed_in_between(machine: Machine) -> None:
+    """The CA has the new key, nobody heard of it, and the agent is killed."""
+    before, since = shown(machine), log_end(machine)
+    machine.control("POST", "/faults", {"endpoint": "key-change", "action": "drop-after",
+                                        "count": 1})
+    http.request(machine.admin_socket, "POST", "/v1/accounts/lab/key", b"")
+    wait_for("the change", lambda: machine.control("GET", "/faults")["faults"] == [], 30 * SLOW)
+    machine.stop_agent(signal.SIGKILL)
+    machine.start_agent()
+    job = shown(machine)["job"]
+    equal(job["what"], "key")
+    wait_for("the end of it", lambda: shown(machine)["job"]["state"] != "outstanding", 90 * SLOW)
+    after = shown(machine)
+    equal(after["job"]["state"], "done")
+    true(after["jwk_fingerprint"] != before["jwk_fingerprint"], "the key")
+    equal(account_keys(machine), [{m: after["jwk"][m] for m in ("x", "y")}])
+    true(log_of(machine, "new-account", since)[0] == 200, "it is found by the new key")
+    planned(machine)
+    renewed(machine, *TENANTS)
+
+
+# RFC 8555 s7.3.5
+def refused_by_the_ca(machine: Machine) -> None:
+    """The key that is there stays, the other one goes, and why is told."""
+    before = shown(machine)
+    machine.control("POST", "/faults", {"endpoint": "key-change", "action": "status",
+                                        "status": 403, "problem": "unauthorized"})
+    done = vesper(machine, "account", "rekey", "lab")
+    equal(done.returncode, 4, done.stdout + done.stderr)
+    true("acme_unauthorized" in done.stdout, done.stdout)
+    machine.control("DELETE", "/faults")
+    equal(shown(machine)["jwk_fingerprint"], before["jwk_fingerprint"])
+    renewed(machine, "osp")
+
+
+# RFC 8555 s7.3.1
+def url_forgotten(machine: Machine) -> None:
+    """The key is known, the URL is not: found, not opened once more, and without a binding."""
+    accounts = registered(machine)
+    machine.stop_agent()
+    shutil.rmtree(machine.state("renewer", "accounts"))
+    since = log_end(machine)
+    machine.start_agent()
+    planned(machine)
+    renewed(machine, "osp")
+    equal(registered(machine), accounts)
+    equal(log_of(machine, "new-account", since), [200])
+
+
+# ---- the token of the account is lost ----
+
+# docs/HSM.md: "When the token with an ACME account's key is lost"
+def token_lost(machine: Machine) -> None:
+    """Credentials in the other token go on, and are renewed by an account whose key is there."""
+    conf = machine.config / "vesperd.conf"
+    before = shown(machine)
+    # All of it is gone for good.
+    machine.stop_agent()
+    shutil.rmtree(machine.dir / "token")
+    (machine.dir / "token").mkdir()
+    machine.give(machine.dir / "token", "hsm_user", 0o700)
+    machine.start_agent()
+    wait_for("a signature", lambda: machine.sign("12025550100", tenant="acme").status == 200,
+             60 * SLOW)
+    planned(machine)
+    serial = machine.credential("acme")["serial"]
+    good(machine, "cert", "renew", "acme/main")
+    wait_for("why it is not renewed", lambda: machine.credential("acme")["detail"], 60 * SLOW)
+    equal(machine.credential("acme")["serial"], serial)
+    signs(machine)
+    # 1. and 2. of the steps; the binding may be used again at the lab.
+    text = conf.read_text()
+    at = text.index('ca "lab"')
+    conf.write_text(text[:at] + text[at:].replace('token = "main"', 'token = "second"', 1))
+    reload(machine)
+    out = json.loads(good(machine, "account", "replace", "--yes", "lab", "--json"))
+    true(out["jwk_fingerprint"] != before["jwk_fingerprint"], "another key")
+    for tenant in TENANTS:
+        good(machine, "cert", "renew", f"{tenant}/main")
+    wait_for("the next certificate", lambda: machine.credential("acme")["serial"] != serial,
+             90 * SLOW)
+    signs(machine)
+    accounts = registered(machine)
+    equal([a["status"] for a in accounts], ["valid", "valid"])
+    equal(account_keys(machine)[1], {m: out["jwk"][m] for m in ("x", "y")})
+
+
+# ---- the end of an account ----
+
+# RFC 8555 s7.3.6
+def deactivated(machine: Machine) -> None:
+    """Nothing is ordered any more, every credential says why, and what is in force signs on."""
+    equal(vesper(machine, "account", "deactivate", "lab").returncode, 2)
+    out = good(machine, "account", "deactivate", "--yes", "lab")
+    true("deactivated" in out, out)
+    equal([a["status"] for a in registered(machine)], ["valid", "deactivated"])
+    since = log_end(machine)
+    for tenant in TENANTS:
+        good(machine, "cert", "renew", f"{tenant}/main")
+        wait_for(f"{tenant} says so: {machine.credential(tenant)['problems']}", lambda t=tenant: (
+            "account_deactivated" in json.dumps(machine.credential(t)["problems"])), 30 * SLOW)
+    signs(machine)
+    equal(log_of(machine, "new-order", since), [])
+    restart(machine)
+    equal(shown(machine)["status"], "deactivated")
+    equal(vesper(machine, "account", "rekey", "lab").returncode, 4)
+    good(machine, "account", "replace", "--yes", "lab")
+    renewed(machine, *TENANTS)
+    equal([a["status"] for a in registered(machine)], ["valid", "deactivated", "valid"])
+    for tenant in TENANTS:
+        true("account_deactivated" not in json.dumps(machine.credential(tenant)["problems"]),
+             "it is over")
+
+
+def usage(machine: Machine) -> None:
+    for args, status in ((("show",), 2), (("rekey", "none"), 6), (("update", "lab", "x"), 2),
+                         (("rekey", "--yes", "lab"), 2), (("replace", "lab"), 2),
+                         (("show", "../lab"), 2), (("close", "lab"), 2)):
+        equal(vesper(machine, "account", *args).returncode, status, str(args))
+    for tail in ("/key", "/deactivate"):
+        equal(machine.ask("POST", f"/v1/accounts/lab{tail}", b"").status, 404, "not for callers")
+
+
+def main() -> int:
+    cases = Cases("account")
+    with Machine() as machine:
+        machine.kills = True
+        machine.start(tenants)
+        cases.case("usage", usage, machine)
+        for function in (contacts, another_key, killed_in_between, refused_by_the_ca,
+                         url_forgotten, token_lost, deactivated):
+            cases.case(function.__name__.replace("_", " "), function, machine)
+        if cases.failed:
+            machine.tell()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
