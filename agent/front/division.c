@@ -3,6 +3,7 @@
 #include "agent/front/store.h"
 #include "agent/front/tnjson.h"
 #include "agent/log.h"
+#include "stir/jtext.h"
 
 enum {
 	DIVISION_MAX_ENTRIES = SHARDS_MAX * SHARDS_MAX_ENTRIES,
@@ -81,11 +82,10 @@ static enum rc
 record_parse(
     const struct config_tenant *t, struct span text, struct divisions *d, struct fault *f)
 {
-	/* Larger than jtext_read() takes, and our own. */
-	json_auto_t *root =
-	    json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *root = NULL;
 	size_t i = 0, k = 0;
 
+	(void)!jtext_read_foreign(text, DIVISION_FILE_MAX, &root, NULL);
 	if (!json_is_object(root))
 		return FAULT(f, RC_INVALID, "shards_file", "not as it was written");
 	for (const struct config_credential *c; (c = next_divided(t, &i)) != NULL; k++) {
