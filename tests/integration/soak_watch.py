@@ -35,6 +35,7 @@ from stirlab.verifier import service, transparency  # noqa: E402
 THREADS = 8
 CALLED = "12125550111"
 TIMEOUT_S = 60
+TELL_S = 300
 TOLD = 5  # of what is wrong, so many in words
 LATE_S = 30  # between iat and the look at it, on a machine that is busy
 
@@ -159,9 +160,18 @@ class Process:
         threads = [threading.Thread(target=self.guarded, args=(i,)) for i in range(THREADS)]
         for thread in threads:
             thread.start()
+        while not self.stopping.wait(TELL_S):
+            self.tell()
         for thread in threads:
             thread.join()
         self.results.put(self.seen)
+
+    def tell(self) -> None:
+        """Of a run that lasts, now and then: a line."""
+        seen = self.seen
+        print(f"# {time.strftime('%X')} {type(self).__name__}: {seen.good} good, {seen.wrongs} wrong, "
+              f"{len(seen.lapsed)} lapsed, {len(seen.left_s)} renewals, least left "
+              f"{min((s for *_, s in seen.left_s), default=0):.0f} s", flush=True)
 
     def guarded(self, which: int) -> None:
         """Whatever happens to a connection is wrong, and another takes its place."""
@@ -231,15 +241,17 @@ class Watcher(Process):
 
     def look(self, tenant: str, connection: http.UnixConnection) -> None:
         leaf = self.sign(tenant, connection)
-        if leaf is None:
-            return
-        at, before = self.last.get(tenant, (time.time(), leaf))
         now = time.time()
+        at, before = self.last.get(tenant, (now, leaf))
+        if before is None:
+            return
         left_s = before.until_s - now
-        # What was in force at the last look has ended: between the two nobody saw another.
+        # What was in force at the last look has ended, and since then nobody saw another.
         if left_s <= 0:
             self.seen.lapsed.append(f"{tenant}: {before.serial} ended {-left_s:.1f} s before "
-                                    f"{leaf.serial} was seen")
+                                    + (f"{leaf.serial} was seen" if leaf else "this refusal"))
+        if leaf is None:
+            return
         if leaf.serial != before.serial:
             self.seen.left_s.append((now, tenant, left_s))
         self.seen.pause_s = max(self.seen.pause_s, now - at)
