@@ -20,19 +20,29 @@ body_of(const struct revoke_options *asked)
 
 /* What is known of this revocation: of the list where it is on that, else of the job. */
 static const json_t *
-word_of(const json_t *history, const char *serial, const json_t *result)
+word_in(const json_t *list, const char *serial)
 {
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach (json_object_get(history, "certificates"), i, item) {
+	json_array_foreach (list, i, item) {
 		const json_t *revocation = json_object_get(item, "revocation");
 
 		if (strcmp(member_text(item, "serial"), serial) == 0 &&
 		    json_is_object(revocation))
 			return revocation;
 	}
-	return result;
+	return NULL;
+}
+
+static const json_t *
+word_of(const json_t *history, const char *serial, const json_t *result)
+{
+	const json_t *word = word_in(json_object_get(history, "certificates"), serial);
+
+	if (word == NULL)
+		word = word_in(json_object_get(history, "others"), serial);
+	return word != NULL ? word : result;
 }
 
 /* Nor is it where it is known why there is no answer: the agent goes on by itself. */

@@ -39,33 +39,23 @@ min_size(size_t a, size_t b)
 }
 
 /*
- * One CA that does not answer must not hide what others are to be asked; nor,
- * where there are more of them than rows, those that stand last: each list
- * begins where the one before was full.
+ * One CA that does not answer must not hide what others are to be asked: each
+ * has a share, which the configuration's 64 CAs leave some rows of.
  */
 enum rc
 errands_op(struct op_call *call, json_t *answer, struct fault *f)
 {
 	const struct config *c = call->w->set->config;
 	json_t *list = json_array();
-	size_t share, asked = 0, first;
+	size_t share, asked = 0;
 
 	TRY(op_put(answer, "errands", list, f));
 	for (size_t i = 0; i < c->cas; i++)
 		asked += c->ca[i].issuer == ISSUER_ACME;
-	share = asked > ACME_ERRANDS_MAX ? 1 : ACME_ERRANDS_MAX / (asked > 0 ? asked : 1);
-	share = min_size(share, ACME_ERRANDS_OF_CA);
-	first = c->cas > 0 ? call->w->errands_at % c->cas : 0;
+	share = min_size(ACME_ERRANDS_MAX / (asked > 0 ? asked : 1), ACME_ERRANDS_OF_CA);
 	for (size_t i = 0; i < c->cas; i++) {
-		size_t room = min_size(share, ACME_ERRANDS_MAX - json_array_size(list));
-		size_t at = (first + i) % c->cas;
-
-		if (room == 0) {
-			call->w->errands_at = at;
-			break;
-		}
-		if (c->ca[at].issuer == ISSUER_ACME)
-			TRY(errands_of_ca(call, c->ca[at].name, room, list, f));
+		if (c->ca[i].issuer == ISSUER_ACME)
+			TRY(errands_of_ca(call, c->ca[i].name, share, list, f));
 	}
 	return RC_OK;
 }

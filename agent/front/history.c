@@ -141,17 +141,20 @@ end_of(const struct history_entry *e, const struct credential *present,
 }
 
 static json_t *
+revocation_of(const struct revocation *r)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:s}", "state", revocation_state_name(r->state),
+	    "reason", revocation_reason_name(r->reason), "by", r->by_key ? "key" : "account",
+	    "at", (json_int_t)r->asked_s, "answer", r->answer);
+}
+
+static json_t *
 shown(const struct works *w, const struct history_entry *e, const struct credential *present,
     int64_t now_s)
 {
 	const struct revocation *r = revoke_find(w, e->id);
-	json_t *row = row_of(e), *revocation = NULL;
+	json_t *row = row_of(e), *revocation = r != NULL ? revocation_of(r) : NULL;
 
-	if (r != NULL)
-		revocation = json_pack("{s:s, s:s, s:s, s:I, s:s}", "state",
-		    revocation_state_name(r->state), "reason",
-		    revocation_reason_name(r->reason), "by", r->by_key ? "key" : "account",
-		    "at", (json_int_t)r->asked_s, "answer", r->answer);
 	if (row == NULL ||
 	    json_object_set_new(row, "end", json_string(end_of(e, present, r, now_s))) != 0 ||
 	    json_object_set_new(
@@ -162,6 +165,36 @@ shown(const struct works *w, const struct history_entry *e, const struct credent
 	return row;
 }
 
+static bool
+is_in(const struct history *h, const char *id)
+{
+	for (size_t i = 0; i < h->len; i++) {
+		if (strcmp(h->item[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of certificates that were never in force, or that the history has forgotten. */
+static enum rc
+show_others(const struct works *w, const struct credential *c, const struct history *h,
+    json_t *list, struct fault *f)
+{
+	for (size_t i = 0; i < w->revoked.len; i++) {
+		const struct revocation *r = &w->revoked.item[i];
+		json_t *row;
+
+		if (strcmp(r->tenant, c->tenant) != 0 || strcmp(r->name, c->name) != 0 ||
+		    is_in(h, r->id))
+			continue;
+		row = json_pack("{s:s, s:s, s:o}", "serial", r->serial, "id", r->id,
+		    "revocation", revocation_of(r));
+		if (row == NULL || json_array_append_new(list, row) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "a history");
+	}
+	return RC_OK;
+}
+
 enum rc
 history_show(const struct works *w, struct credset_place at, int64_t now_s, json_t *result,
     struct fault *f)
@@ -169,9 +202,13 @@ history_show(const struct works *w, struct credset_place at, int64_t now_s, json
 	const struct config *config = w->set->config;
 	const struct credential *c = credset_credential(w->set, at);
 	struct history h = { .len = 0 };
-	json_t *list = json_array();
+	json_t *list = json_array(), *others = json_array();
+	enum rc rc = op_put(result, "certificates", list, f); /* the result's from here on */
 
-	TRY(op_put(result, "certificates", list, f)); /* the result's from here on */
+	if (rc != RC_OK)
+		json_decref(others);
+	TRY(rc);
+	TRY(op_put(result, "others", others, f));
 	TRY(history_read(
 	    config, config->tenant[at.tenant].name, credset_config(w->set, at)->name, &h, f));
 	history_add(&h, c, c->installed_at_s); /* what came by another way */
@@ -179,5 +216,5 @@ history_show(const struct works *w, struct credset_place at, int64_t now_s, json
 		if (json_array_append_new(list, shown(w, &h.item[i], c, now_s)) != 0)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "a history");
 	}
-	return RC_OK;
+	return show_others(w, c, &h, others, f);
 }

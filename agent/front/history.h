@@ -33,7 +33,10 @@ enum rc history_write(const struct config *c, const char *tenant, const char *na
 /* This one is in force since from_s; the one before it was until then.  Not READY: nothing. */
 void history_add(struct history *h, const struct credential *c, int64_t from_s);
 
-/* {"certificates": […]}, newest first, with what ended each and its revocation. */
+/*
+ * {"certificates": […]}, newest first, with what ended each and its revocation;
+ * "others": revocations of certificates that are not among them.
+ */
 enum rc history_show(const struct works *w, struct credset_place at, int64_t now_s,
     json_t *result, struct fault *f) MUST_CHECK;
 

@@ -97,7 +97,6 @@ struct works {
 	struct allow allow;
 	struct works_revoked revoked;
 	bool unordered;		/* some credential's account is deactivated */
-	size_t errands_at;	/* the CA that the next list of errands begins with */
 	int64_t revoke_at_s;	/* when revocations have something due */
 	int64_t retire_at_s;	/* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s;	/* the same for x5u files */

@@ -696,7 +696,7 @@ forgotten_at_last(void **state)
 /* ---- what was in force ---- */
 
 static json_t *
-history(struct lab *l, int64_t at_s, struct fault *f)
+history_of(struct lab *l, const char *member, int64_t at_s, struct fault *f)
 {
 	struct hand_call call = {
 		.w = &l->works, .tenant = "acme", .name = "main", .now_s = at_s
@@ -705,7 +705,45 @@ history(struct lab *l, int64_t at_s, struct fault *f)
 
 	if (hand_run(HAND_HISTORY, &call, out, f) != RC_OK)
 		return NULL;
-	return json_incref(json_object_get(out, "certificates"));
+	return json_incref(json_object_get(out, member));
+}
+
+static json_t *
+history(struct lab *l, int64_t at_s, struct fault *f)
+{
+	return history_of(l, "certificates", at_s, f);
+}
+
+/* One that was never in force: the CA's word about it is told all the same. */
+static void
+of_one_that_was_refused(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *none = NULL, *others = NULL, *after = NULL, *errand = NULL, *done = NULL;
+	AUTO_BUF pem = BUF_INIT(65536), tnauth = BUF_INIT(4096);
+	const json_t *row;
+
+	bworld_tnauth(&tnauth, "12025550100");
+	bworld_issue(&world, &pem,
+	    &(struct bworld_cert){
+		.point = l->point, .tnauth = buf_view(&tnauth), .serial = "77" });
+	bworld_file("state/front/tenants/acme/main/refused-77.pem", buf_text(&pem));
+	none = history_of(l, "others", now, NULL);
+	assert_int_equal(json_array_size(none), 0);
+	revoke_good(l, "{\"serial\":\"77\"}");
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+	others = history_of(l, "others", now, NULL);
+	assert_int_equal(json_array_size(others), 1);
+	row = json_array_get(others, 0);
+	assert_string_equal(asks_text(row, "serial"), "77");
+	row = json_object_get(row, "revocation");
+	assert_string_equal(asks_text(row, "state"), "outstanding");
+	errand = asks_errand(&l->works, 0);
+	done = asks_told(&l->works, asks_text(errand, "id"), true, NULL, NULL);
+	assert_string_equal(asks_reason(done), "");
+	after = history_of(l, "others", now, NULL);
+	row = json_object_get(json_array_get(after, 0), "revocation");
+	assert_string_equal(asks_text(row, "state"), "done");
 }
 
 static void
@@ -885,6 +923,7 @@ main(void)
 		LAB(not_in_force_at_once),
 		LAB(a_damaged_record),
 		LAB(forgotten_at_last),
+		LAB(of_one_that_was_refused),
 		LAB(what_was_in_force),
 		LAB(history_is_bounded),
 		LAB(a_damaged_history),
