@@ -290,6 +290,7 @@ struct config {
 	char *ct_logs;				/* JSON */
 	char *ct_tls_ca;			/* PEM: TLS of the logs; NULL: the system's */
 	bool ct_proofs;		/* proofs are fetched of what the logs promised */
+	bool ct_watch;		/* logs are read for certificates that were not ordered here */
 	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
 	char *tnlist_tls_ca;	/* PEM, for TNAuthLists by reference; NULL: the system's */
 	char *original_chains;	/* directory of other parties' chains; NULL: none are known */

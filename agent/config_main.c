@@ -611,9 +611,11 @@ read_logs(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_string(top, "ct_logs", &c->ct_logs, f));
 	TRY(section_string(top, "ct_tls_ca", &c->ct_tls_ca, f));
 	c->ct_proofs = section_bool(top, "ct_proofs");
-	if (c->ct_proofs && c->ct_logs == NULL)
-		return section_bad(
-		    top, "ct_proofs", f, "ct_proofs needs the logs: ct_logs = \"FILE\"");
+	c->ct_watch = section_bool(top, "ct_watch");
+	if ((c->ct_proofs || c->ct_watch) && c->ct_logs == NULL)
+		return section_bad(top, c->ct_proofs ? "ct_proofs" : "ct_watch", f,
+		    "%s needs the logs: ct_logs = \"FILE\"",
+		    c->ct_proofs ? "ct_proofs" : "ct_watch");
 	return RC_OK;
 }
 

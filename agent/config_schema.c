@@ -56,7 +56,7 @@ cfg_opt_t config_main_options[] = {
 	TEXT_DEF("front_user", "vesper-front"), TEXT_DEF("hsm_user", "vesper-hsm"),
 	TEXT_DEF("net_user", "vesper-net"),
 	TEXT("trust_anchors"), TEXT("authority_anchors"), TEXT("ct_logs"),
-	TEXT("ct_tls_ca"), NO("ct_proofs"),
+	TEXT("ct_tls_ca"), NO("ct_proofs"), NO("ct_watch"),
 	TEXT("do_not_originate"), TEXT("tnlist_tls_ca"), TEXT("rcd_tls_ca"),
 	TEXT("original_chains"),
 	NUMBER("request_timeout_ms", 5000), NUMBER("max_connections", 16384),

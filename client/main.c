@@ -36,8 +36,8 @@ static const struct command {
 	    "	[--at TIME] FILE|-\n"
 	    "   or: vesper token push TENANT/NAME FILE|-",
 	    "authority tokens: what is wrong with one, give one to the agent" },
-	{ "ct", cmd_ct, "status",
-	    "the transparency logs, and whether they keep their promises" },
+	{ "ct", cmd_ct, "status\n   or: vesper ct watch",
+	    "the transparency logs: promises kept, certificates not ordered here" },
 	{ "account", cmd_account,
 	    "list\n   or: vesper account show|update|rekey CA\n"
 	    "   or: vesper account deactivate|replace --yes CA",

@@ -8,6 +8,7 @@ libstir_la_SOURCES += \
 	stir/ctlogs.c stir/ctlogs.h \
 	stir/sct.c stir/sct.h \
 	stir/sth.c stir/sth.h \
+	stir/ctentry.c stir/ctentry.h \
 	stir/csr.c stir/csr.h \
 	stir/authtoken.c stir/authtoken.h \
 	stir/original.c stir/original.h \

@@ -145,6 +145,24 @@ tnset_within(const struct tnset *inner, const struct tnset *outer)
 	return true;
 }
 
+bool
+tnset_meets(const struct tnset *a, const struct tnset *b, struct tn_interval *common)
+{
+	for (size_t i = 0; i < b->len; i++) {
+		const struct tn_interval *x = find(a, b->at[i].hi), *y = &b->at[i];
+
+		/* Of those that begin before its end only the first that reaches into it is wanted. */
+		while (x != NULL && x > a->at && x[-1].hi >= y->lo)
+			x--;
+		if (x == NULL || x->hi < y->lo)
+			continue;
+		common->lo = x->lo > y->lo ? x->lo : y->lo;
+		common->hi = x->hi < y->hi ? x->hi : y->hi;
+		return true;
+	}
+	return false;
+}
+
 /* The first one from i on that does not end before key; it is near more often than not. */
 static size_t
 seek(const struct tnset *set, size_t i, uint64_t key)

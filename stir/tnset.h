@@ -32,6 +32,8 @@ enum rc tnset_union(const struct tnset *a, const struct tnset *b, struct tnset *
     struct fault *f) MUST_CHECK;
 enum rc tnset_subtract(const struct tnset *a, const struct tnset *b, struct tnset **out,
     struct fault *f) MUST_CHECK;
+/* Have they a number in common?  *common: the first ones, as far as they go on. */
+bool tnset_meets(const struct tnset *a, const struct tnset *b, struct tn_interval *common);
 uint64_t tnset_count(
     const struct tnset *set); /* numbers, saturating; known since it was built */
 /* How many tnset_subtract() would leave; NULL is the empty set. */

@@ -144,6 +144,7 @@ static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct
 	[ALARM_UNLOGGED] = is_unlogged,
 	[ALARM_ACCOUNT] = NULL, /* these are told */
 	[ALARM_CT_LOG] = NULL,
+	[ALARM_FOREIGN] = NULL,
 };
 static_assert(ARRAY_LEN(judges) == ALARM__COUNT, "a judge each");
 
@@ -350,6 +351,8 @@ is_there(
 		return one->round == a->round;
 	if (one->kind == ALARM_ACCOUNT && config_ca_find(set->config, one->name) == NULL)
 		return false;
+	if (one->kind == ALARM_FOREIGN && config_tenant_find(set->config, one->name) == NULL)
+		return false;
 	return !(one->is_well && may_end(one, now_s));
 }
 
@@ -424,6 +427,12 @@ void
 alarms_log(struct alarms *a, const char *log, const char *problem, int64_t now_s)
 {
 	told(a, ALARM_CT_LOG, log, problem, now_s);
+}
+
+void
+alarms_foreign(struct alarms *a, const char *tenant, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_FOREIGN, tenant, problem, now_s);
 }
 
 size_t

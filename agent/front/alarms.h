@@ -19,7 +19,8 @@
 	X(REFUSED, "certificate_refused")     /* what came was not put in force */ \
 	X(UNLOGGED, "certificate_not_logged") /* a log does not have what it promised */ \
 	X(ACCOUNT, "ca_account")	      /* a CA whose account cannot be used */ \
-	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */
+	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */ \
+	X(FOREIGN, "certificate_not_ordered") /* a log has one that was not ordered here */
 
 enum alarm_kind {
 #define X(name, text) ALARM_##name,
@@ -76,6 +77,9 @@ void alarms_account(struct alarms *a, const char *ca, const char *problem, int64
 
 /* The same of a transparency log, in as much of its id as a name has room for. */
 void alarms_log(struct alarms *a, const char *log, const char *problem, int64_t now_s);
+
+/* And of a tenant of whom a log has a certificate that was not ordered here. */
+void alarms_foreign(struct alarms *a, const char *tenant, const char *problem, int64_t now_s);
 
 /* Is it one that somebody tells, and that no look at a set finds? */
 bool alarm_is_told(enum alarm_kind k);

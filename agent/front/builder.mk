@@ -12,6 +12,7 @@ libfront_la_SOURCES += \
 	agent/front/caurl.c agent/front/caurl.h \
 	agent/front/contents.c agent/front/contents.h \
 	agent/front/ct_ops.c agent/front/ct_ops.h \
+	agent/front/ctwatch.c agent/front/ctwatch.h \
 	agent/front/documents.c agent/front/documents.h \
 	agent/front/inclusion.c agent/front/inclusion.h \
 	agent/front/transparency.c agent/front/transparency.h \

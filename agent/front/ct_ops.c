@@ -11,8 +11,6 @@
 
 enum { MS_PER_S = 1000, INCLUSION_AGAIN_S = 600, HASH_TEXT = 3 * 44 + 1 };
 
-enum question { ASK_HEAD, ASK_CONSISTENCY, ASK_INCLUSION };
-
 /* ---- what a log did wrong ------------------------------------------------------------------ */
 
 /* The alarm's beginning and its end, once each. */
@@ -26,7 +24,9 @@ tell(struct works *w, struct ct_log *log, int64_t now_s)
 	if (alarming == log->told || w->out.alarm == NULL)
 		return;
 	snprintf(detail, sizeof detail, "%s: %s", log->name,
-	    log->detail[0] != 0 ? log->detail : "it was not heard of for too long");
+	    log->watch != NULL && log->watch->wrong ? log->watch->why
+	    : log->detail[0] != 0		    ? log->detail
+						    : "it was not heard of for too long");
 	word = json_pack("{s:s, s:s%, s:s?}", "alarm", "ct_log", "name", log->hex, (size_t)32,
 	    "problem", alarming ? detail : NULL);
 	if (word == NULL)
@@ -338,6 +338,27 @@ inclusion_came(struct op_call *call, const struct document *d, const struct docu
 	return FAULT(f, why.rc, why.reason, "%s", why.detail);
 }
 
+/* ---- what it has -------------------------------------------------------------------------- */
+
+static enum rc
+entries_came(struct op_call *call, const struct document *d, const struct document_come *come,
+    struct fault *f)
+{
+	struct ct_log *log = log_of(call, d, f);
+
+	if (log == NULL)
+		return RC_NOT_FOUND;
+	if (log->watch == NULL)
+		return RC_OK; /* it is not read any more */
+	if (come->status == 200)
+		return ctwatch_take(call->w, log, come->octets, d->first,
+		    (size_t)(d->last - d->first) + 1, call->now_s, f);
+	pthread_mutex_lock(&call->w->ct->lock);
+	ctwatch_fails(log->watch, come->problem, call->now_s + again_s(log));
+	pthread_mutex_unlock(&call->w->ct->lock);
+	return RC_OK;
+}
+
 /* ---- what is due --------------------------------------------------------------------------- */
 
 struct asking {
@@ -371,6 +392,30 @@ send(const struct asking *a, struct document *d, struct fault *f)
 	return documents_ask(a->call->w->documents, d, a->list, a->call->now_s, f);
 }
 
+/* After all else, and of a head that is proven; NULL: nothing is to be read. */
+static struct document *
+place_entries(const struct asking *a, struct ct_log *log)
+{
+	struct document *d = NULL;
+	uint64_t first = 0, last = 0;
+	bool due;
+
+	if (log->watch == NULL || !log->has_head)
+		return NULL;
+	pthread_mutex_lock(&a->call->w->ct->lock);
+	due = ctwatch_next(log->watch, &log->head.tree, a->call->now_s, &first, &last);
+	pthread_mutex_unlock(&a->call->w->ct->lock);
+	if (due)
+		d = place(a, log, entries_came, "get-entries?start=%" PRIu64 "&end=%" PRIu64,
+		    first, last);
+	if (d != NULL) {
+		d->max = CTENTRY_JSON_MAX;
+		d->first = first;
+		d->last = last;
+	}
+	return d;
+}
+
 /* One question at a time to each log: its answer decides the next. */
 static enum rc
 ask_log(const struct asking *a, struct ct_log *log, struct fault *f)
@@ -389,6 +434,8 @@ ask_log(const struct asking *a, struct ct_log *log, struct fault *f)
 			d->tree = log->next.tree;
 	} else if (log->due_s <= now_s || log->due_s > now_s + CT_EVERY_MAX_S) {
 		d = place(a, log, head_came, "get-sth");
+	} else {
+		d = place_entries(a, log);
 	}
 	if (d == NULL)
 		return RC_OK;
@@ -459,12 +506,81 @@ ask_credential(const struct asking *a, struct credential *c, struct fault *f)
 	return RC_OK;
 }
 
+/* ---- certificates that were not ordered here ------------------------------------------------ */
+
+static bool
+is_found(const struct transparency *t, const char *tenant, int64_t now_s)
+{
+	for (size_t i = 0; i < t->len; i++) {
+		if (t->log[i]->listed && t->log[i]->watch != NULL &&
+		    ctwatch_count(t->log[i]->watch, tenant, now_s) > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+tell_foreign(struct works *w, const char *tenant, bool begins)
+{
+	json_t *word = json_pack("{s:s, s:s, s:s?}", "alarm", "certificate_not_ordered", "name",
+	    tenant, "problem",
+	    begins ? "a log has a valid certificate for its numbers, codes or domains that was "
+		     "not ordered here: vesper ct watch"
+		   : NULL);
+
+	if (word == NULL)
+		return false; /* it is told the next time */
+	w->out.alarm(w->out.arg, word);
+	return true;
+}
+
+static void
+begin_foreign(struct works *w, const char *tenant)
+{
+	struct transparency *t = w->ct;
+
+	for (size_t i = 0; i < t->foreign; i++) {
+		if (strcmp(t->foreign_of[i], tenant) == 0)
+			return;
+	}
+	if (tenant[0] == 0 || t->foreign == CT_FOREIGN_MAX || !tell_foreign(w, tenant, true))
+		return;
+	snprintf(t->foreign_of[t->foreign++], sizeof t->foreign_of[0], "%s", tenant);
+}
+
+/* An alarm a tenant, as long as one of them is valid. */
+static void
+foreign_tell(struct works *w, int64_t now_s)
+{
+	struct transparency *t = w->ct;
+	size_t kept = 0;
+
+	if (w->out.alarm == NULL)
+		return;
+	for (size_t i = 0; i < t->foreign; i++) {
+		if (!is_found(t, t->foreign_of[i], now_s) &&
+		    tell_foreign(w, t->foreign_of[i], false))
+			continue;
+		memmove(t->foreign_of[kept++], t->foreign_of[i], sizeof t->foreign_of[0]);
+	}
+	t->foreign = kept;
+	for (size_t i = 0; i < t->len; i++) {
+		const struct ctwatch *watch = t->log[i]->listed ? t->log[i]->watch : NULL;
+
+		for (size_t k = 0; watch != NULL && k < watch->found.len; k++) {
+			if (watch->found.item[k].not_after_s >= now_s)
+				begin_foreign(w, watch->found.item[k].tenant);
+		}
+	}
+}
+
 enum rc
 ct_look(struct works *w, int64_t now_s, struct fault *f)
 {
 	TRY(transparency_adopt(w->ct, w->set, now_s, f));
 	for (size_t i = 0; i < w->ct->len; i++)
 		tell(w, w->ct->log[i], now_s);
+	foreign_tell(w, now_s);
 	return RC_OK;
 }
 

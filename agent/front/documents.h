@@ -40,11 +40,11 @@ struct document {
 	size_t max;
 	document_fn *come;
 	/* Whose it is: as the asker needs it. */
-	unsigned question;
 	uint8_t log_id[CTLOG_ID_LEN];
 	struct sct_promise promise;
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
 	struct merkle_tree tree; /* that a proof has to lead to */
+	uint64_t first, last;	 /* entries */
 	char url[DOCUMENT_URL_MAX + 1];
 };
 

@@ -14,6 +14,8 @@ enum { NOTICE_METRICS_MAX = 2000 };
 static const char *
 label_of(const struct alarm *a)
 {
+	if (a->kind == ALARM_FOREIGN)
+		return "tenant";
 	return a->kind == ALARM_CT_LOG ? "log" : "ca";
 }
 
@@ -23,7 +25,7 @@ put_names(struct buf *out, const struct alarm *a)
 	bool told = alarm_is_told(a->kind);
 
 	jw_str(out, "alarm", alarm_name(a->kind));
-	jw_str(out, "tenant", told ? NULL : a->tenant);
+	jw_str(out, "tenant", a->kind == ALARM_FOREIGN ? a->name : told ? NULL : a->tenant);
 	jw_str(out, "credential", told ? NULL : a->name);
 	jw_str(out, "ca", a->kind == ALARM_ACCOUNT ? a->name : NULL);
 	if (a->kind == ALARM_CT_LOG)
@@ -106,10 +108,15 @@ notice_word(struct front *fr, const json_t *word)
 {
 	const char *alarm = json_string_value(json_object_get(word, "alarm"));
 	const char *name = json_string_value(json_object_get(word, "name"));
+	const char *problem = json_string_value(json_object_get(word, "problem"));
+	int64_t now_s = loop_time_s(fr->loop);
 
-	if (alarm != NULL && name != NULL && strcmp(alarm, alarm_name(ALARM_CT_LOG)) == 0)
-		alarms_log(fr->alarms, name,
-		    json_string_value(json_object_get(word, "problem")), loop_time_s(fr->loop));
+	if (alarm == NULL || name == NULL)
+		return;
+	if (strcmp(alarm, alarm_name(ALARM_CT_LOG)) == 0)
+		alarms_log(fr->alarms, name, problem, now_s);
+	if (strcmp(alarm, alarm_name(ALARM_FOREIGN)) == 0)
+		alarms_foreign(fr->alarms, name, problem, now_s);
 }
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -175,8 +182,9 @@ static void
 put_one(void *arg, const struct alarm *a)
 {
 	struct putting *p = arg;
+	const char *tenant = a->kind == ALARM_FOREIGN ? a->name : a->tenant;
 	const struct config_tenant *t =
-	    config_tenant_find(front_set(p->call->front)->config, a->tenant);
+	    config_tenant_find(front_set(p->call->front)->config, tenant);
 
 	if (!p->call->conn->admin && (t == NULL || !status_visible(p->call->conn, t)))
 		return;

@@ -25,6 +25,21 @@ ct_trouble_name(enum ct_trouble t)
 	return troubles[t];
 }
 
+static void
+log_free(struct ct_log *log)
+{
+	if (log != NULL)
+		free(log->watch);
+	free(log);
+}
+
+static void
+log_freep(struct ct_log **log)
+{
+	log_free(*log);
+}
+#define AUTO_LOG __attribute__((cleanup(log_freep))) struct ct_log
+
 enum rc
 transparency_new(struct transparency **out, struct fault *f)
 {
@@ -43,7 +58,7 @@ transparency_free(struct transparency *t)
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i < t->len; i++)
-		free(t->log[i]);
+		log_free(t->log[i]);
 	free(t->log);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -65,6 +80,7 @@ ct_is_alarming(const struct ct_log *log, int64_t now_s)
 	int64_t most_s = log->mmd_s + CT_LATE_S;
 
 	return log->trouble == CT_BROKEN || log->trouble == CT_WRONG ||
+	       (log->watch != NULL && log->watch->wrong) ||
 	       (log->trouble == CT_UNREACHABLE && now_s - log->fresh_s > most_s) ||
 	       (now_s - log->fresh_s > most_s && now_s - log->since_s > most_s);
 }
@@ -176,7 +192,7 @@ static enum rc
 add_log(struct transparency *t, const struct config *c, const struct ctlog *key, int64_t now_s,
     struct fault *f)
 {
-	AUTO_FREE struct ct_log *log = calloc(1, sizeof *log);
+	AUTO_LOG *log = calloc(1, sizeof *log);
 
 	if (log == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a log");
@@ -203,6 +219,23 @@ take_facts(struct ct_log *log, const struct ctlog *key)
 	log->listed = true;
 }
 
+/* Read, or not any more: its position is on disk. */
+static enum rc
+set_watch(struct transparency *t, const struct config *c, struct ct_log *log, struct fault *f)
+{
+	struct ctwatch *watch = NULL;
+
+	if (c->ct_watch == (log->watch != NULL))
+		return RC_OK;
+	if (c->ct_watch)
+		TRY(ctwatch_open(c, log, &watch, f));
+	pthread_mutex_lock(&t->lock);
+	free(log->watch);
+	log->watch = watch;
+	pthread_mutex_unlock(&t->lock);
+	return RC_OK;
+}
+
 static enum rc
 take_list(struct transparency *t, const struct credset *set, int64_t now_s, struct fault *f)
 {
@@ -216,6 +249,7 @@ take_list(struct transparency *t, const struct credset *set, int64_t now_s, stru
 		pthread_mutex_lock(&t->lock);
 		take_facts(transparency_find(t, key->id), key);
 		pthread_mutex_unlock(&t->lock);
+		TRY(set_watch(t, set->config, transparency_find(t, key->id), f));
 	}
 	return RC_OK;
 }
@@ -230,7 +264,7 @@ drop_unlisted(struct transparency *t)
 		struct ct_log *log = t->log[i];
 
 		if (!log->listed && !log->told)
-			free(log);
+			log_free(log);
 		else
 			t->log[kept++] = log;
 	}
@@ -257,7 +291,7 @@ transparency_adopt(
 	if (t->log == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "logs");
 	begin_list(t);
-	if (set->config->ct_proofs)
+	if (set->config->ct_proofs || set->config->ct_watch)
 		TRY(take_list(t, set, now_s, f));
 	pthread_mutex_lock(&t->lock);
 	drop_unlisted(t);
@@ -273,8 +307,9 @@ log_json(const struct ct_log *l, int64_t now_s)
 {
 	bool well = l->trouble == CT_WELL;
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:s, s:b, s:o, s:o}", "log",
-	    l->hex, "name", l->name, "url", l->url, "mmd", (json_int_t)l->mmd_s, "tree_size",
+	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:s, s:b, s:o, s:o, s:o}",
+	    "log", l->hex, "name", l->name, "url", l->url, "mmd", (json_int_t)l->mmd_s,
+	    "tree_size",
 	    l->has_head ? json_integer((json_int_t)l->head.tree.size) : json_null(),
 	    "tree_head_time", l->has_head ? json_integer(l->head.time_ms / 1000) : json_null(),
 	    "tree_head", head_text(&l->head, l->has_head), "fresh_at", (json_int_t)l->fresh_s,
@@ -283,7 +318,8 @@ log_json(const struct ct_log *l, int64_t now_s)
 	    well ? json_null()
 		 : json_pack("{s:s, s:I}", "detail", l->detail, "since",
 		       (json_int_t)l->trouble_since_s),
-	    "evidence", head_text(&l->evidence, l->trouble == CT_BROKEN));
+	    "evidence", head_text(&l->evidence, l->trouble == CT_BROKEN), "watch",
+	    l->watch != NULL ? ctwatch_show(l->watch, now_s) : json_null());
 }
 
 json_t *
@@ -335,6 +371,19 @@ is_alarming(const struct ct_log *l, int64_t now_s)
 	return ct_is_alarming(l, now_s);
 }
 
+static int64_t
+entries_read(const struct ct_log *l, int64_t now_s)
+{
+	(void)now_s;
+	return l->watch != NULL ? (int64_t)l->watch->done.size : 0;
+}
+
+static int64_t
+not_ordered(const struct ct_log *l, int64_t now_s)
+{
+	return l->watch != NULL ? (int64_t)ctwatch_count(l->watch, NULL, now_s) : 0;
+}
+
 void
 transparency_metrics(struct transparency *t, struct buf *out, int64_t now_s)
 {
@@ -346,5 +395,12 @@ transparency_metrics(struct transparency *t, struct buf *out, int64_t now_s)
 	put_metric(t, out, "vesper_ct_log_alarming",
 	    "The log answered wrongly, broke a promise, or shows no new tree head.",
 	    is_alarming, now_s);
+	put_metric(t, out, "vesper_ct_entries_read",
+	    "Entries of the log that were looked at, and are those of its tree head.",
+	    entries_read, now_s);
+	put_metric(t, out, "vesper_ct_not_ordered",
+	    "Valid certificates in the log for our numbers, codes or domains that were not "
+	    "ordered here.",
+	    not_ordered, now_s);
 	pthread_mutex_unlock(&t->lock);
 }

@@ -8,7 +8,7 @@
 #ifndef AGENT_FRONT_TRANSPARENCY_H
 #define AGENT_FRONT_TRANSPARENCY_H
 
-#include "agent/front/credset.h"
+#include "agent/front/ctwatch.h"
 #include "stir/sth.h"
 
 #include <pthread.h>
@@ -20,6 +20,7 @@ enum {
 	CT_EVERY_MIN_S = 10,   /* … and at least; half of the merge delay in between */
 	CT_AGAIN_S = 60,       /* after a failure */
 	CT_DETAIL_MAX = 160,
+	CT_FOREIGN_MAX = 256, /* alarms at once of what was not ordered here */
 };
 
 /*
@@ -51,8 +52,9 @@ struct ct_log {
 	enum ct_trouble trouble;
 	char detail[CT_DETAIL_MAX]; /* of trouble */
 	int64_t trouble_since_s;
-	struct sth evidence; /* BROKEN: against head */
-	bool told;	     /* the alarm has begun */
+	struct sth evidence;   /* BROKEN: against head */
+	bool told;	       /* the alarm has begun */
+	struct ctwatch *watch; /* NULL: it is not read */
 };
 
 struct transparency {
@@ -60,6 +62,9 @@ struct transparency {
 	uint64_t generation; /* of the set that was last looked at */
 	struct ct_log **log; /* by id in no order */
 	size_t len;
+	/* Tenants of whom certificates are found: their alarms have begun. */
+	size_t foreign;
+	char foreign_of[CT_FOREIGN_MAX][CONFIG_NAME_MAX + 1];
 };
 
 enum rc transparency_new(struct transparency **out, struct fault *f) MUST_CHECK;

@@ -63,7 +63,7 @@ documents_adopt(struct documents *d, const struct config *c, struct fault *f)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "documents");
 	free(d->tls_ca);
 	d->tls_ca = tls_ca;
-	d->wanted = c->ct_proofs;
+	d->wanted = c->ct_proofs || c->ct_watch;
 	return RC_OK;
 }
 

@@ -6,9 +6,17 @@ import json
 import subprocess
 import sys
 
+from pathlib import Path
+
 from cases import Cases, equal, true
+from cryptography import x509
 from world import unixhttp as http
 from world.machine import BUILD, Machine, wait_for
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+
+from stirlab.client import LabClient  # noqa: E402
+from stirlab.tnauth import TNAuthList  # noqa: E402
 
 ACME = "12025550100"
 MMD_S = 1  # a log that merges at once may say so: proofs are due soon
@@ -95,6 +103,37 @@ def trees_grow(machine: Machine) -> None:
     equal([log["state"] for log in shown(machine)], ["well"] * len(shown(machine)))
 
 
+# ---- what was not ordered here ----
+
+def nothing_foreign(machine: Machine) -> None:
+    """Both logs are read to their end, and all that is there of ours was ordered here."""
+    wait_for("all entries", lambda: all(
+        log["watch"]["read"] == log["tree_size"] > 0 for log in shown(machine)), 60)
+    out = vesper(machine, "ct", "watch")
+    equal(out.returncode, 0, out.stdout + out.stderr)
+    equal([log["watch"]["found"] for log in shown(machine)], [[], []])
+
+
+def foreign_is_reported(machine: Machine) -> None:
+    """Another account obtains a certificate for acme's number: the logs tell."""
+    client = LabClient(machine.info)
+    equal(client.register().status, 201)
+    numbers = TNAuthList.from_config([ACME]).encode()
+    _, chain = client.obtain({"TNAuthList": numbers}, "acme")
+    serial = f"{x509.load_der_x509_certificate(chain[0]).serial_number:x}"
+    wait_for("the foreign certificate", lambda: all(
+        serial in [f["serial"] for f in log["watch"]["found"]] for log in shown(machine)), 60)
+    found = shown(machine)[0]["watch"]["found"][0]
+    equal((found["tenant"], found["what"]), ("acme", ACME))
+    out = vesper(machine, "ct", "watch")
+    equal(out.returncode, 3, out.stdout + out.stderr)
+    true(serial in out.stdout and "acme" in out.stdout, out.stdout)
+    wait_for("its alarm", lambda: [
+        a["tenant"] for a in alarms(machine, "certificate_not_ordered")] == ["acme"], 30)
+    true(ACME not in (machine.dir / "vesperd.log").read_text(), "no number in the log")
+    still_signs(machine)
+
+
 # ---- what is not ----
 
 def wrong_answers_are_noticed(machine: Machine) -> None:
@@ -150,8 +189,10 @@ def a_promise_that_is_not_kept(machine: Machine) -> None:
 def main() -> int:
     cases = Cases("transparency")
     with Machine() as machine:
-        machine.start(tenants, ct_logs="logs-fast.json", ct_tls_ca="tls-ca.pem", ct_proofs=True)
-        for function in (promises_are_kept, logs_are_well, trees_grow, wrong_answers_are_noticed,
+        machine.start(tenants, ct_logs="logs-fast.json", ct_tls_ca="tls-ca.pem", ct_proofs=True,
+                      ct_watch=True)
+        for function in (promises_are_kept, logs_are_well, trees_grow, nothing_foreign,
+                         foreign_is_reported, wrong_answers_are_noticed,
                          evidence_is_kept, a_promise_that_is_not_kept):
             cases.case(function.__name__, function, machine)
         if cases.failed:

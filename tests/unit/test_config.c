@@ -898,7 +898,7 @@ proofs_need_logs(void **state)
 	f = (struct fault){ 0 };
 	if (read_config(&c, &f) != RC_OK)
 		fail_msg("%s", f.detail);
-	assert_true(c->ct_proofs);
+	assert_true(c->ct_proofs && !c->ct_watch);
 	assert_string_equal(c->ct_tls_ca, "tls.pem");
 }
 

@@ -8,9 +8,11 @@
 #include <stdio.h>
 
 #include "agent/front/inclusion.h"
+#include "agent/front/keyfile.h"
 #include "agent/front/store.h"
 #include "agent/front/transparency.h"
 #include "stir/b64.h"
+#include "stir/tlsread.h"
 #include "tests/unit/bworld.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/ctlab.h"
@@ -54,7 +56,7 @@ write_list(struct lab *l, unsigned mmd_s)
 }
 
 static int
-open_lab(void **state)
+open_with(void **state, const char *keys)
 {
 	struct lab *l = calloc(1, sizeof *l);
 	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
@@ -66,7 +68,7 @@ open_lab(void **state)
 	l->wanted = json_array();
 	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	bworld_open(&l->world);
-	bworld_main("ct_proofs = yes\n");
+	bworld_main(keys);
 	bworld_tenant("acme", acme);
 	bworld_tnauth(&list, "12025550100");
 	spec.tnauth = buf_view(&list);
@@ -75,13 +77,23 @@ open_lab(void **state)
 	write_list(l, MMD_S);
 	bworld_works(&l->world, &l->works, now);
 	l->log.key = l->other.key = l->world.log_key;
+	*state = l;
+	return 0;
+}
+
+static int
+open_lab(void **state)
+{
+	struct lab *l;
+
+	(void)open_with(state, "ct_proofs = yes\n");
+	l = *state;
 	ctlab_fill(&l->log, OURS);
 	ctlab_add(&l->log, promise(l).promise.leaf);
 	ctlab_fill(&l->log, 20);
 	ctlab_fill(&l->other, 1);
 	ctlab_add(&l->other, promise(l).promise.leaf);
 	ctlab_fill(&l->other, 20);
-	*state = l;
 	return 0;
 }
 
@@ -152,9 +164,10 @@ wanted(struct lab *l, const char *question, char url[DOCUMENT_URL_MAX], int64_t 
 	return 0;
 }
 
-#define HEAD   "get-sth"
-#define GROWTH "get-sth-consistency"
-#define LEAF   "get-proof-by-hash"
+#define HEAD	"get-sth"
+#define GROWTH	"get-sth-consistency"
+#define LEAF	"get-proof-by-hash"
+#define ENTRIES "get-entries"
 
 /* NULL: it was taken, else the reason (static). */
 static const char *
@@ -609,6 +622,275 @@ lost_answers(void **state)
 	assert_null(give(l, again, &head, now + DOCUMENT_LEASE_S));
 }
 
+/* ---- certificates that were not ordered here ------------------------------------------------ */
+
+enum { LEAVES = 6 };
+
+struct entries {
+	struct buf leaf[LEAVES];
+	struct lab *lab;
+};
+
+static const char *const numbers[LEAVES] = { "12025550199", "12025550090-12025550110",
+	"12025550100", "12025550100", NULL, "12025550100" };
+
+/* MerkleTreeLeaf of a precertificate, RFC 6962 section 3.4. */
+static void
+put_leaf(struct buf *out, X509 *x)
+{
+	static const uint8_t issuer[MERKLE_HASH] = { 7 };
+	unsigned char *tbs = NULL;
+	int len = i2d_re_X509_tbs(x, &tbs);
+
+	assert_true(len > 0);
+	*out = BUF_INIT(65536);
+	tls_put_uint(out, 0, 2);
+	tls_put_uint(out, (uint64_t)now * MS, 8);
+	tls_put_uint(out, 1, 2);
+	buf_put(out, issuer, sizeof issuer);
+	tls_put_vector(out, span_of(tbs, (size_t)len), 3);
+	tls_put_uint(out, 0, 2);
+	OPENSSL_free(tbs);
+}
+
+/* Its key is one that we made. */
+static void
+make_ours(const struct lab *l, EVP_PKEY *key)
+{
+	struct keyfile k = { .token = "main", .made_s = now };
+	uint8_t point[P256_POINT_LEN], id[KEY_ID_LEN];
+
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	key_id_of_point(point, id);
+	assert_int_equal(keyfile_write(l->works.set->config, id, &k, NULL), RC_OK);
+}
+
+/*
+ * 0 another's number, 1 a range over ours, 2 ours, 3 expired, 4 a TNAuthList
+ * that cannot be read, 5 ours and from RSA hands.
+ */
+static void
+put_entry(struct entries *e, size_t i)
+{
+	static const uint8_t junk[] = { 0x30, 0x03, 0xa0, 0x01, 0x00 };
+	AUTO_OSSL(EVP_PKEY) *key = i == 5 ? pki_key("RSA", NULL, 2048) : pki_p256();
+	AUTO_OSSL(X509) *x = NULL;
+	AUTO_BUF list = BUF_INIT(4096);
+	char serial[3] = { 'a', (char)('0' + i), 0 };
+	struct pki_spec spec = { .cn = "Foreign",
+		.key = key,
+		.issuer = e->lab->world.root,
+		.issuer_key = e->lab->world.root_key,
+		.serial = serial };
+
+	if (numbers[i] != NULL)
+		bworld_tnauth(&list, numbers[i]);
+	spec.tnauth = numbers[i] != NULL ? buf_view(&list) : span_of(junk, sizeof junk);
+	spec.not_before_s = i == 3 ? now - 7200 : 0;
+	spec.not_after_s = i == 3 ? now - 3600 : 0;
+	if (i == 2)
+		make_ours(e->lab, key);
+	x = pki_issue(&spec);
+	put_leaf(&e->leaf[i], x);
+}
+
+static void
+open_entries(struct entries *e, struct lab *l)
+{
+	e->lab = l;
+	for (size_t i = 0; i < LEAVES; i++) {
+		uint8_t hash[MERKLE_HASH];
+
+		put_entry(e, i);
+		assert_int_equal(merkle_leaf(buf_view(&e->leaf[i]), hash, NULL), RC_OK);
+		ctlab_add(&l->log, hash);
+	}
+}
+
+static void
+close_entries(struct entries *e)
+{
+	for (size_t i = 0; i < LEAVES; i++)
+		buf_free(&e->leaf[i]);
+}
+
+static void
+page(struct buf *out, const struct entries *e, size_t from, size_t to)
+{
+	buf_str(out, "{\"entries\":[");
+	for (size_t i = from; i < to; i++) {
+		buf_str(out, i == from ? "{\"leaf_input\":\"" : ",{\"leaf_input\":\"");
+		b64_encode(out, B64_STD, buf_view(&e->leaf[i]));
+		buf_str(out, "\"}");
+	}
+	buf_str(out, "]}");
+}
+
+static int
+open_watching(void **state)
+{
+	return open_with(state, "ct_watch = yes\n");
+}
+
+static size_t
+words_of(const struct lab *l, const char *alarm, bool begins)
+{
+	const json_t *word;
+	size_t i, n = 0;
+
+	json_array_foreach (l->world.alarms, i, word)
+		n += strcmp(json_string_value(json_object_get(word, "alarm")), alarm) == 0 &&
+		     json_is_string(json_object_get(word, "problem")) == begins;
+	return n;
+}
+
+static const struct ct_found_list *
+found(const struct lab *l)
+{
+	return &the_log(l)->watch->found;
+}
+
+static void
+check_found(const struct lab *l)
+{
+	assert_int_equal(found(l)->len, 3);
+	assert_string_equal(found(l)->item[0].tenant, "acme");
+	assert_string_equal(found(l)->item[0].serial, "a1");
+	assert_string_equal(found(l)->item[0].what, "12025550100");
+	assert_int_equal(found(l)->item[0].index, 1);
+	assert_string_equal(found(l)->item[1].tenant, "");
+	assert_non_null(strstr(found(l)->item[1].what, "unreadable"));
+	assert_string_equal(found(l)->item[2].serial, "a5");
+}
+
+/* Found are those of others that are valid: kept, told, and over when they are. */
+static void
+foreign_is_found(void **state)
+{
+	struct lab *l = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF json = BUF_INIT(1 << 20);
+	char url[DOCUMENT_URL_MAX];
+	int64_t id;
+
+	open_entries(&e, l);
+	show_head(l, LEAVES, now);
+	id = wanted(l, ENTRIES, url, now);
+	assert_string_equal(url, URL "ct/v1/get-entries?start=0&end=5");
+	page(&json, &e, 0, LEAVES);
+	assert_null(give(l, id, &json, now));
+	check_found(l);
+	assert_int_equal(the_log(l)->watch->done.size, LEAVES);
+	assert_int_equal(ct_look(&l->works, now, NULL), RC_OK);
+	assert_int_equal(words_of(l, "certificate_not_ordered", true), 1);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 2);
+	assert_int_equal(wanted(l, ENTRIES, NULL, now + 2), 0);
+	check_found(l);
+	assert_int_equal(words_of(l, "certificate_not_ordered", true), 2);
+	assert_int_equal(ct_look(&l->works, now + 3 * 86400, NULL), RC_OK);
+	assert_int_equal(words_of(l, "certificate_not_ordered", false), 1);
+	close_entries(&e);
+}
+
+/* A log gives less than is asked for, and the agent ends in between: it goes on from there. */
+static void
+read_in_pieces(void **state)
+{
+	struct lab *l = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF first = BUF_INIT(1 << 20), second = BUF_INIT(1 << 20);
+	char url[DOCUMENT_URL_MAX];
+	int64_t id;
+
+	open_entries(&e, l);
+	show_head(l, LEAVES, now);
+	page(&first, &e, 0, 2);
+	assert_null(give(l, wanted(l, ENTRIES, NULL, now), &first, now));
+	/* Nothing counts before it is known to be the log's. */
+	assert_int_equal(found(l)->len, 0);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 2);
+	l->log.key = l->world.log_key;
+	show_head(l, LEAVES, now + 2);
+	id = wanted(l, ENTRIES, url, now + 2);
+	assert_string_equal(url, URL "ct/v1/get-entries?start=2&end=5");
+	page(&second, &e, 2, LEAVES);
+	assert_null(give(l, id, &second, now + 2));
+	check_found(l);
+	close_entries(&e);
+}
+
+static struct page_case {
+	const char *name;
+	size_t from, to,
+	    twice; /* entries that come; the leaf that comes instead of the first */
+	const char *json, *reason;
+	bool alarm;
+} page_cases[] = {
+	{ "another leaf (RFC 6962 s4.6)", 0, LEAVES, 5, NULL, "merkle_root", true },
+	{ "one is left out", 1, LEAVES, 0, NULL, NULL, false },
+	{ "HTML", 0, 0, 0, "<html></html>", "malformed_json", false },
+	{ "none", 0, 0, 0, "{\"entries\":[]}", "ct_entries", false },
+	{ "a leaf that is none", 0, 0, 0, "{\"entries\":[{\"leaf_input\":\"*\"}]}",
+	    "ct_entries", false },
+};
+
+static void
+wrong_entries(void **state)
+{
+	const struct page_case *t = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF json = BUF_INIT(1 << 20);
+	struct lab *l;
+	const char *reason;
+
+	(void)open_watching(state);
+	l = *state;
+	open_entries(&e, l);
+	show_head(l, LEAVES, now);
+	if (t->twice != 0) {
+		buf_clear(&e.leaf[0]);
+		buf_span(&e.leaf[0], buf_view(&e.leaf[t->twice]));
+	}
+	if (t->json != NULL)
+		buf_str(&json, t->json);
+	else
+		page(&json, &e, t->from, t->to);
+	reason = give(l, wanted(l, ENTRIES, NULL, now), &json, now);
+	if (t->reason == NULL)
+		assert_null(reason);
+	else
+		assert_string_equal(reason, t->reason);
+	assert_int_equal(found(l)->len, 0);
+	assert_int_equal(the_log(l)->watch->done.size, 0);
+	assert_int_equal(ct_look(&l->works, now, NULL), RC_OK);
+	assert_int_equal(words_of(l, "ct_log", true), t->alarm);
+	assert_int_equal(words_of(l, "certificate_not_ordered", true), 0);
+	close_entries(&e);
+	(void)close_lab(state);
+}
+
+/* More than was asked for is not a page; nor does an answer without one stop it for ever. */
+static void
+too_many_entries(void **state)
+{
+	struct lab *l = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF more = BUF_INIT(1 << 20), good = BUF_INIT(1 << 20);
+
+	open_entries(&e, l);
+	show_head(l, 3, now);
+	page(&more, &e, 0, LEAVES);
+	assert_string_equal(give(l, wanted(l, ENTRIES, NULL, now), &more, now), "ct_entries");
+	assert_int_equal(wanted(l, ENTRIES, NULL, now + 1), 0);
+	page(&good, &e, 0, 3);
+	show_head(l, 3, now + 61);
+	assert_null(give(l, wanted(l, ENTRIES, NULL, now + 61), &good, now + 61));
+	assert_int_equal(found(l)->len, 1);
+	close_entries(&e);
+}
+
 /* ---- rows -------------------------------------------------------------------------------- */
 
 static void
@@ -638,21 +920,25 @@ run_consistency(void **state)
 	(void)close_lab(state);
 }
 
-#define OWN(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
+#define OWN(f)	 cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
+#define WATCH(f) cmocka_unit_test_setup_teardown(f, open_watching, close_lab)
 
 int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
-				       ARRAY_LEN(consistency_cases) + 9];
+				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(page_cases) +
+				       12];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
-		OWN(withdrawn), OWN(made_up), OWN(lost_answers) };
+		OWN(withdrawn), OWN(made_up), OWN(lost_answers), WATCH(foreign_is_found),
+		WATCH(read_in_pieces), WATCH(too_many_entries) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
 	ROWS(tests, n, inclusion_cases, run_inclusions);
 	ROWS(tests, n, consistency_cases, run_consistency);
+	ROWS(tests, n, page_cases, wrong_entries);
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		tests[n++] = own[i];
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,19 @@ joined_and_cut(const struct pair_case *c, const struct tnset *a, const struct tn
 	assert_int_equal(tnset_count_beyond(a, b), tnset_count(want_rest));
 }
 
+/* They meet where they have something in common, first where that begins. */
+static void
+met(const struct tnset *a, const struct tnset *b, const struct tnset *both)
+{
+	struct tn_interval common = { 0, 0 };
+
+	assert_int_equal(tnset_meets(a, b, &common), tnset_len(both) > 0);
+	if (tnset_len(both) > 0) {
+		assert_int_equal(common.lo, tnset_at(both, 0).lo);
+		assert_true(common.hi <= tnset_at(both, 0).hi);
+	}
+}
+
 static void
 pairs(void **state)
 {
@@ -177,6 +190,8 @@ pairs(void **state)
 	assert_true(tnset_within(both, want) && tnset_within(want, both));
 	assert_true(tnset_within(swapped, want) && tnset_within(want, swapped));
 	joined_and_cut(c, a, b);
+	met(a, b, both);
+	met(b, a, both);
 }
 
 static void
