@@ -6,6 +6,7 @@ libagent_la_SOURCES = \
 	agent/log.c agent/log.h \
 	agent/secret.c agent/secret.h \
 	agent/channel.c agent/channel.h \
+	agent/release.h \
 	agent/role.c agent/role.h \
 	agent/config.c agent/config.h \
 	agent/shards.c agent/shards.h \

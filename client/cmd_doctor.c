@@ -449,6 +449,8 @@ judge_part(const struct doctor *d, const json_t *status, const char *part, const
 {
 	bool well = yes(status, part, name);
 
+	if (json_object_get(status, part) == NULL)
+		return;
 	findings_add(d->found, well ? FINDING_OK : FINDING_BAD, part, well ? NULL : todo,
 	    "%s%s%s", well ? "well" : "not well", well ? "" : ": ",
 	    well ? "" : member_text(json_object_get(status, part), "detail"));
@@ -467,6 +469,9 @@ judge_agent(const struct doctor *d, const json_t *status)
 	    member_text(json_object_get(status, "isolation"), "detail"));
 	judge_part(d, status, "reload", "ok", "mend the file: vesper config check");
 	judge_part(d, status, "audit", "ok", "see its directory and disk");
+	judge_part(d, status, "state_dir", "ok",
+	    "make room, or mount it for writing: nothing is renewed without it");
+	judge_part(d, status, "clock", "ok", "set it: nothing is signed before");
 	judge_part(d, status, "renewer", "up", "see the log: nothing is renewed without it");
 	judge_tokens(d, status);
 	judge_credentials(d, status);

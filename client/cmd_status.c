@@ -168,6 +168,14 @@ is_well(const json_t *status, bool quiet)
 		complain(&c, "the audit cannot be written", "", ", nothing is signed");
 	if (member_number(json_object_get(status, "audit"), "vanished") > 0)
 		complain(&c, "records of the audit vanished", "", "; see the log");
+	if (is_false(status, "state_dir", "ok"))
+		complain(
+		    &c, "the state directory cannot be written", "", ", nothing is renewed");
+	if (is_false(status, "clock", "ok"))
+		complain(&c, "the clock is not credible", "", ", nothing is signed");
+	if (yes(json_object_get(status, "clock"), "holding"))
+		complain(&c, "the clock jumped ahead", "",
+		    ", no key is destroyed until it is believed");
 	if (is_false(status, "reload", "ok"))
 		complain(
 		    &c, "the configuration was not taken", "", ", the one before is in force");

@@ -8,6 +8,7 @@
 #include "agent/front/notice.h"
 #include "agent/front/status.h"
 #include "agent/front/transparency.h"
+#include "agent/release.h"
 #include "stir/jtext.h"
 
 enum { METRICS_MAX_CREDENTIALS = 2000 };
@@ -530,6 +531,15 @@ put_rest(struct buf *out, const struct front *fr)
 	api_family(out, "vesper_audit_records_total", "counter", "Audit records on disk.");
 	buf_printf(
 	    out, "vesper_audit_records_total %" PRIu64 "\n", audit_durable(fr->desk.audit));
+	put_gauge(out, "vesper_state_failed", "The state directory cannot be written.",
+	    builder.state_failed_s != 0);
+	put_gauge(out, "vesper_clock_credible", "The clock is not before this release.",
+	    loop_time_s(fr->loop) >= RELEASE_S);
+	put_gauge(out, "vesper_clock_holding",
+	    "The clock jumped ahead: nothing that is over by it is destroyed yet.",
+	    builder.clock_holds);
+	api_family(out, "vesper_clock_jumps_total", "counter", "Jumps of the clock.");
+	buf_printf(out, "vesper_clock_jumps_total %" PRIu64 "\n", builder.clock.jumps);
 	put_gauge(out, "vesper_revocations_outstanding",
 	    "Revocations that their CA has not answered.", builder.revocations);
 	put_gauge(out, "vesper_renewer_up", "The renewer is connected.", builder.renewer);

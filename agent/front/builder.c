@@ -12,6 +12,7 @@
 #include "agent/front/revoke.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
+#include "agent/release.h"
 
 enum {
 	BUILDER_MAX_EVENTS = 4096, /* waiting for the loop; the builder waits above it */
@@ -52,6 +53,7 @@ struct builder {
 	struct parked parked[BUILDER_MAX_PARKED];
 	size_t parkeds;
 	int64_t chore_at_s, load_at_s;
+	struct clockwatch clock;
 	/* Set before it runs: */
 	pthread_t thread;
 	bool started;
@@ -77,6 +79,15 @@ now_s(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec;
+}
+
+static int64_t
+uptime_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (int64_t)ts.tv_sec;
 }
 
@@ -687,6 +698,10 @@ note_status(struct builder *b)
 	pthread_mutex_lock(&b->lock);
 	b->status.renewer = b->renewer_fd >= 0;
 	b->status.revocations = revoke_waiting(&b->works);
+	b->status.state_failed_s = b->works.state_failed_s;
+	b->status.state_fault = b->works.state_fault;
+	b->status.clock = b->clock;
+	b->status.clock_holds = b->works.clock_holds;
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
 		b->status.counted[i] = b->works.token[i].counted;
 		b->status.unnamed[i] = b->works.token[i].unnamed;
@@ -752,8 +767,33 @@ chores(struct builder *b)
 		tell(b, "plan");
 	before = w->set != NULL ? w->set->generation : 0;
 	b->chore_at_s = works_chores(&b->works, now_s());
-	if (w->set != NULL && w->set->generation != before)
+	/* Its own files lie on the same disk: what waits for it is tried at once. */
+	if (b->works.state_well || (w->set != NULL && w->set->generation != before))
 		tell_changed(b);
+	b->works.state_well = false;
+}
+
+/*
+ * What was found to be over, or not to have begun, is read again by the clock as
+ * it is now; what is in force does not go by that.
+ */
+static void
+watch_clock(struct builder *b)
+{
+	int64_t by_s = clockwatch_look(&b->clock, now_s(), uptime_s());
+	struct fault why = { 0 };
+
+	b->works.clock_holds = clockwatch_holds(&b->clock, uptime_s());
+	if (by_s == 0)
+		return;
+	log_event(LEVEL_ERR, "clock_jumped", "seconds=%lld holding=%d", (long long)by_s,
+	    b->works.clock_holds);
+	works_clock_set(&b->works);
+	b->chore_at_s = 0;
+	for (size_t i = 0; i < b->parkeds; i++)
+		b->parked[i].at_s = 0;
+	if (now_s() >= RELEASE_S && !works_is_loading(&b->works))
+		reload(b, &why);
 }
 
 /* Of a start: nothing else is done before all of it is there. */
@@ -774,6 +814,7 @@ turn(struct builder *b)
 	struct job job;
 
 	take_renewer(b);
+	watch_clock(b);
 	note_status(b);
 	dispose_all(b);
 	if (works_is_loading(&b->works)) {

@@ -10,6 +10,7 @@
 #ifndef AGENT_FRONT_BUILDER_H
 #define AGENT_FRONT_BUILDER_H
 
+#include "agent/front/clockwatch.h"
 #include "agent/front/hand.h"
 #include "agent/front/works.h"
 #include "pkcs11/client.h"
@@ -98,6 +99,11 @@ struct builder_status {
 		size_t spares; /* of them, made ahead */
 		enum works_room room;
 	} room[CONFIG_MAX_TOKENS];
+	int64_t
+	    state_failed_s; /* since when the state directory cannot be written; 0: it can */
+	struct fault state_fault;
+	struct clockwatch clock;
+	bool clock_holds; /* nothing that is over by the clock is destroyed */
 	int64_t reloaded_s;
 	struct fault reload_fault; /* RC_OK: good */
 };

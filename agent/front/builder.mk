@@ -18,6 +18,7 @@ libfront_la_SOURCES += \
 	agent/front/transparency.c agent/front/transparency.h \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
+	agent/front/clockwatch.c agent/front/clockwatch.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/division.c agent/front/division.h \
 	agent/front/hand.c agent/front/hand.h \
@@ -43,6 +44,7 @@ libfront_la_SOURCES += \
 	agent/front/revoke.c agent/front/revoke.h \
 	agent/front/spare.c agent/front/spare.h \
 	agent/front/tnjson.c agent/front/tnjson.h \
+	agent/front/statedir.c agent/front/statedir.h \
 	agent/front/unnamed.c agent/front/unnamed.h \
 	agent/front/used.c agent/front/used.h \
 	agent/front/allow.c agent/front/allow.h \

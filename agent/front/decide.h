@@ -154,7 +154,4 @@ bool decide_wants_proof(const struct decide_world *w, const struct sign_request 
 const struct decision *decide_delegate(const struct sign_request *r, const struct passport *p,
     const struct proof_policy *policy, struct fault *why);
 
-/* No clock before this can be right: the moment of the last release. */
-#define DECIDE_RELEASE_S INT64_C(1767225600) /* 2026-01-01 */
-
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/members.h"
+#include "agent/release.h"
 #include "stir/jtext.h"
 
 /* ---- rules that a tenant only observes ---- */
@@ -367,7 +368,7 @@ candidates(struct search *s, struct fault *f)
 enum rc
 decide_find(struct search *s, struct fault *f)
 {
-	if (s->w->now_s < DECIDE_RELEASE_S)
+	if (s->w->now_s < RELEASE_S)
 		return REFUSE(f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL,
 		    "the clock of this host is before this program was made");
 	TRY(charge(s, f));

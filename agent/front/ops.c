@@ -244,6 +244,8 @@ ops_answer(struct works *w, const json_t *msg, int64_t now_s, json_t **out, int6
 	if (good == NULL)
 		return;
 	rc = run(&call, good, &f);
+	if (rc == RC_IO)
+		w->state_at_s = 0; /* is it the disk?  It is tried with the next chores */
 	if (rc == RC_BUSY && call.again_s > now_s) {
 		*again_s = call.again_s;
 		json_decref(good);

@@ -12,6 +12,7 @@
 #include "agent/front/status.h"
 #include "agent/front/works.h"
 #include "agent/members.h"
+#include "agent/release.h"
 
 bool
 status_visible(const struct conn *c, const struct config_tenant *t)
@@ -531,6 +532,35 @@ put_audit(struct buf *out, struct audit *a, bool admin)
 }
 
 static void
+put_state_dir(struct buf *out, const struct builder_status *b)
+{
+	jw_open(out, "state_dir", '{');
+	jw_bool(out, "ok", b->state_failed_s == 0);
+	if (b->state_failed_s != 0)
+		jw_int(out, "since", b->state_failed_s);
+	jw_str(out, "detail", b->state_failed_s == 0 ? NULL : b->state_fault.detail);
+	jw_close(out, '}');
+}
+
+static void
+put_clock(struct buf *out, const struct front *fr, const struct builder_status *b)
+{
+	bool ok = loop_time_s(fr->loop) >= RELEASE_S;
+
+	jw_open(out, "clock", '{');
+	jw_bool(out, "ok", ok);
+	jw_str(out, "reason", ok ? NULL : reason_token(REASON_CLOCK_NOT_CREDIBLE));
+	jw_str(out, "detail", ok ? NULL : "it is before this program was made");
+	jw_uint(out, "jumps", b->clock.jumps);
+	if (b->clock.jumps > 0) {
+		jw_int(out, "jumped_s", b->clock.last_s);
+		jw_int(out, "jumped_at", b->clock.at_s);
+	}
+	jw_bool(out, "holding", b->clock_holds);
+	jw_close(out, '}');
+}
+
+static void
 put_own(struct buf *out, const struct front *fr, bool admin)
 {
 	const struct desk_stats *s = &fr->desk.stats;
@@ -568,6 +598,10 @@ answer_status(struct api_call *call)
 	jw_int(&out, "started", fr->started_s);
 	put_own(&out, fr, call->conn->admin);
 	put_reload(&out, &builder, call->conn->admin);
+	if (call->conn->admin) {
+		put_state_dir(&out, &builder);
+		put_clock(&out, fr, &builder);
+	}
 	jw_open(&out, "renewer", '{');
 	jw_bool(&out, "up", builder.renewer);
 	jw_close(&out, '}');
@@ -691,7 +725,7 @@ ready(struct api_call *call, struct fault *f)
 
 	if (fr->draining)
 		return REFUSE(f, RC_CONFLICT, OVERLOADED, NULL, "the agent is stopping");
-	if (loop_time_s(fr->loop) < DECIDE_RELEASE_S)
+	if (loop_time_s(fr->loop) < RELEASE_S)
 		return REFUSE(
 		    f, RC_CONFLICT, CLOCK_NOT_CREDIBLE, NULL, "the clock is not credible");
 	TRY(audit_problem(fr->desk.audit, f));

@@ -12,6 +12,7 @@
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
 #include "agent/front/spare.h"
+#include "agent/front/statedir.h"
 #include "agent/front/transparency.h"
 #include "agent/front/unnamed.h"
 #include "agent/front/used.h"
@@ -406,7 +407,7 @@ works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
 		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
-		w->making_at_s, w->ct_at_s };
+		w->making_at_s, w->ct_at_s, w->state_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -424,11 +425,52 @@ look_at_logs(struct works *w, int64_t now_s)
 	w->ct_at_s = now_s + CT_LOOK_S;
 }
 
+void
+works_clock_set(struct works *w)
+{
+	int64_t *at_s[] = { &w->retire_at_s, &w->publish_at_s, &w->look_at_s, &w->changes_at_s,
+		&w->unnamed_at_s, &w->used_at_s, &w->revoke_at_s, &w->abandoned_at_s,
+		&w->making_at_s, &w->ct_at_s, &w->state_at_s };
+
+	for (size_t i = 0; i < ARRAY_LEN(at_s); i++)
+		*at_s[i] = 0;
+}
+
+/* What is gone for good when its time is over: not while the clock may be wrong about it. */
+static void
+chores_for_good(struct works *w, int64_t now_s)
+{
+	if (w->retire_at_s <= now_s) {
+		forget_replaced(w, now_s);
+		w->retire_at_s = INT64_MAX;
+		w->retire_at_s = retire_due(w, now_s);
+	}
+	if (w->abandoned_at_s <= now_s)
+		w->abandoned_at_s = abandoned_look(w, now_s);
+	if (w->publish_at_s <= now_s) {
+		publish_sweep(w->set->config, now_s);
+		w->publish_at_s = now_s + PUBLISH_SWEEP_S;
+	}
+}
+
+static void
+hold(struct works *w, int64_t now_s)
+{
+	int64_t *at_s[] = { &w->retire_at_s, &w->abandoned_at_s, &w->publish_at_s };
+
+	for (size_t i = 0; i < ARRAY_LEN(at_s); i++) {
+		if (*at_s[i] <= now_s)
+			*at_s[i] = now_s + WORKS_HELD_LOOK_S;
+	}
+}
+
 int64_t
 works_chores(struct works *w, int64_t now_s)
 {
 	if (w->set == NULL)
 		return INT64_MAX;
+	if (w->state_at_s <= now_s)
+		w->state_at_s = statedir_try(w, now_s);
 	if (w->revoke_at_s <= now_s)
 		w->revoke_at_s = revoke_due(w, now_s);
 	if (w->changes_at_s <= now_s) {
@@ -436,19 +478,16 @@ works_chores(struct works *w, int64_t now_s)
 		w->changes_at_s =
 		    w->changes.len > 0 ? now_s + WORKS_CHANGES_RETRY_S : INT64_MAX;
 	}
-	if (w->retire_at_s <= now_s) {
-		forget_replaced(w, now_s);
-		w->retire_at_s = INT64_MAX;
-		w->retire_at_s = retire_due(w, now_s);
-	}
+	if (w->clock_holds)
+		hold(w, now_s);
+	else
+		chores_for_good(w, now_s);
 	if (w->making_at_s <= now_s)
 		w->making_at_s = making_due(w, now_s);
 	if (w->look_at_s <= now_s) {
 		publish_look(w->set, now_s);
 		w->look_at_s = now_s + PUBLISH_LOOK_S;
 	}
-	if (w->abandoned_at_s <= now_s)
-		w->abandoned_at_s = abandoned_look(w, now_s);
 	if (w->ct_at_s <= now_s)
 		look_at_logs(w, now_s);
 	if (w->unnamed_at_s <= now_s)
@@ -456,10 +495,6 @@ works_chores(struct works *w, int64_t now_s)
 	if (w->used_at_s <= now_s) {
 		works_note_use(w);
 		w->used_at_s = now_s + USED_WRITE_S;
-	}
-	if (w->publish_at_s <= now_s) {
-		publish_sweep(w->set->config, now_s);
-		w->publish_at_s = now_s + PUBLISH_SWEEP_S;
 	}
 	return works_due_s(w);
 }

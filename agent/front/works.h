@@ -52,7 +52,7 @@ struct works_token {
 	int64_t asked_at_s;
 };
 
-enum { WORKS_CHANGES_RETRY_S = 60 };
+enum { WORKS_CHANGES_RETRY_S = 60, WORKS_HELD_LOOK_S = 60 };
 
 struct works_out {
 	void *arg;
@@ -108,6 +108,11 @@ struct works {
 	int64_t abandoned_at_s; /* when abandoned orders are looked for */
 	int64_t making_at_s;	/* when unfinished batches of keys are (making.h) */
 	int64_t ct_at_s;	/* when the alarms of logs are looked at */
+	int64_t state_at_s;	/* when the state directory is tried (statedir.h) */
+	int64_t state_failed_s; /* since when it cannot be written; 0: it can */
+	bool state_well;	/* it can again: whoever waits for it is to be told */
+	struct fault state_fault;
+	bool clock_holds; /* nothing that is over is destroyed (clockwatch.h) */
 };
 
 enum rc works_init(struct works *w, const char *config_file, const struct works_out *out,
@@ -182,6 +187,9 @@ void works_hex(const uint8_t *in, size_t len, char *out);
 
 /* Back again: 2 * len lower-case digits, whatever stands behind them. */
 bool works_unhex(const char *hex, uint8_t *out, size_t len);
+
+/* The clock was set: what is due is looked at anew. */
+void works_clock_set(struct works *w);
 
 /* When works_chores() has something to do (Unix seconds). */
 int64_t works_due_s(const struct works *w);

@@ -114,6 +114,7 @@ struct renew {
 	size_t window_at;	   /* the job that is asked about next, if it is due */
 	int64_t spread_wake_ms;
 	bool spread_due, stopping;
+	bool incredible; /* the clock is: nothing is done */
 	struct errands *errands;
 	struct cleanups *cleanups;
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/log.h"
+#include "agent/release.h"
 #include "agent/renewer/job.h"
 
 static const struct {
@@ -956,12 +957,28 @@ follow_clock(struct renew *r, int64_t now)
 	r->spread_wake_ms -= back;
 }
 
+/* Nothing is ordered by a clock that cannot be right: said when it begins and when it is over. */
+static bool
+is_credible(struct renew *r, int64_t now)
+{
+	bool is = now >= RELEASE_S * 1000;
+
+	if (is == r->incredible)
+		log_event(is ? LEVEL_NOTICE : LEVEL_ERR,
+		    is ? "clock_credible" : "clock_not_credible", "time=%lld",
+		    (long long)(now / 1000));
+	r->incredible = !is;
+	return is;
+}
+
 int
 renew_run(struct renew *r)
 {
 	int64_t now = now_ms(r), wake_ms = now + RENEW_TICK_MS;
 
 	follow_clock(r, now);
+	if (!is_credible(r, now))
+		return RENEW_TICK_MS;
 	if (r->old_set != NULL && is_quiet(r->old_set)) {
 		settings_free(r->old_set);
 		r->old_set = NULL;

@@ -163,8 +163,7 @@ refused(const char *path, bool grows)
 {
 	int error = control != NULL ? control->error : 0;
 
-	if (error == 0 || control->where[0] == 0 ||
-	    strncmp(path, control->where, strlen(control->where)) != 0)
+	if (error == 0 || control->where[0] == 0 || strstr(path, control->where) == NULL)
 		return false;
 	if (error == ENOSPC && !grows)
 		return false;

@@ -31,7 +31,7 @@ struct step_control {
 	_Atomic int64_t uptime_ns; /* added to the time since the boot */
 	_Atomic int32_t error;	   /* what calls fail with; 0: none does */
 	_Atomic uint32_t refused;  /* calls that did */
-	char where[STEP_WHERE];	   /* where they do: paths that begin so */
+	char where[STEP_WHERE];	   /* where they do: paths that have this in them */
 	struct step step[STEP_MAX];
 };
 

@@ -30,6 +30,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_tokens.py \
 	tests/integration/test_kill.py \
 	tests/integration/test_steps.py \
+	tests/integration/test_host.py \
 	tests/integration/test_soak.py
 
 # A variable of its own, so that distcheck can run fewer than it ships.
@@ -104,5 +105,6 @@ tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_s
 tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_hsm.log
 tests/integration/test_tokens.log: tests/integration/test_faults.log
 tests/integration/test_kill.log: tests/integration/test_tokens.log
+tests/integration/test_host.log: tests/integration/test_steps.log
 tests/integration/test_steps.log: tests/fault/stepfault.la tests/integration/test_kill.log
-tests/integration/test_soak.log: tests/integration/test_steps.log
+tests/integration/test_soak.log: tests/integration/test_host.log

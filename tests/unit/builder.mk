@@ -29,6 +29,10 @@ UNIT_TESTS += tests/unit/test_alarms
 tests_unit_test_alarms_SOURCES = tests/unit/test_alarms.c tests/unit/rows.h $(BWORLD)
 tests_unit_test_alarms_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_clockwatch
+tests_unit_test_clockwatch_SOURCES = tests/unit/test_clockwatch.c tests/unit/cm.h
+tests_unit_test_clockwatch_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_life
 tests_unit_test_life_SOURCES = tests/unit/test_life.c tests/unit/rows.h tests/unit/cm.h
 tests_unit_test_life_LDADD = $(BUILDER_LDADD)

@@ -6,6 +6,7 @@
 
 #include "agent/front/verifier.h"
 #include "agent/members.h"
+#include "agent/release.h"
 #include "stir/b64.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/rows.h"
@@ -739,7 +740,7 @@ refused_with(struct fixture *x, const struct decide_case *c, int64_t now_s, cons
 static void
 clock_before_release(void **state)
 {
-	refused_with(*state, &plain, DECIDE_RELEASE_S - 1, "clock_not_credible", "");
+	refused_with(*state, &plain, RELEASE_S - 1, "clock_not_credible", "");
 	refused_with(*state, &plain, 0, "clock_not_credible", "");
 }
 

@@ -18,6 +18,7 @@
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
 #include "agent/front/spare.h"
+#include "agent/front/statedir.h"
 #include "agent/front/store.h"
 #include "agent/front/unnamed.h"
 #include "agent/front/want.h"
@@ -1261,6 +1262,73 @@ renewals_are_not_counted(void **state)
 
 /* ---- keys that no file names ---- */
 
+/* ---- the host's disk and clock ---- */
+
+/* Whichever call fails: it is said, and tried again soon; and when it is well, too. */
+static void
+the_state_directory_is_tried(void **state)
+{
+	unsigned at = 0;
+	bool through = false;
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	while (!through) {
+		crash_arm(CRASH_FAIL, ++at);
+		(void)statedir_try(&l.works, now + at);
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		if (through)
+			break;
+		assert_int_equal(l.works.state_failed_s, now + at);
+		assert_int_equal(l.works.state_fault.rc, RC_IO);
+		assert_false(l.works.state_well);
+		l.works.state_at_s = now + at + 100;
+		assert_int_equal(
+		    statedir_try(&l.works, now + at + 1), now + at + 1 + STATEDIR_TRY_S);
+		assert_int_equal(l.works.state_failed_s, 0);
+		assert_true(l.works.state_well);
+		l.works.state_well = false;
+	}
+	assert_true(at > 5);
+	assert_false(l.works.state_well); /* it was */
+	lab_close(&l);
+}
+
+/* A clock that jumped ahead: the key whose overlap is over by it waits. */
+static void
+nothing_goes_by_a_doubted_clock(void **state)
+{
+	uint8_t old[KEY_ID_LEN];
+	struct lab l;
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	memcpy(old, credset_credential(l.works.set, l.at)->key_id, KEY_ID_LEN);
+	install_good(&l, "11", now + 86400);
+	l.works.clock_holds = true;
+	works_clock_set(&l.works);
+	assert_int_equal(works_due_s(&l.works), 0);
+	assert_true(works_chores(&l.works, now + 3 * 86400) > now + 3 * 86400);
+	assert_true(softadmin_has(world.admin, old));
+	l.works.clock_holds = false; /* undone */
+	works_clock_set(&l.works);
+	(void)works_chores(&l.works, now);
+	assert_true(softadmin_has(world.admin, old));
+	assert_int_equal(l.works.retire_at_s, now + RETIRE_OVERLAP_S);
+	l.works.clock_holds = true;
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S);
+	assert_true(softadmin_has(world.admin, old));
+	l.works.clock_holds = false; /* believed */
+	(void)works_chores(&l.works, now + RETIRE_OVERLAP_S + WORKS_HELD_LOOK_S);
+	assert_false(softadmin_has(world.admin, old));
+	lab_close(&l);
+}
+
 static enum rc
 try_request(struct lab *l, struct fault *f)
 {
@@ -2248,6 +2316,8 @@ main(void)
 		STEP(an_unwritten_request_leaves_no_key),
 		STEP(a_key_that_could_not_be_destroyed_goes_later),
 		STEP(an_unwritten_account_leaves_no_key),
+		STEP(the_state_directory_is_tried),
+		STEP(nothing_goes_by_a_doubted_clock),
 		STEP(an_unfinished_key_goes),
 		STEP(an_unfinished_key_that_is_named_stays),
 		STEP(unnamed_keys_are_counted_and_kept),

@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/release.h"
 #include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
 #include "tests/unit/cm.h"
@@ -702,6 +703,31 @@ tokens_that_live_too_short(void **state)
 	assert_in_range(w.tokens, 2, 20);
 	w.token_life_s = 3600;
 	assert_true(world_until(&w, all_installed, 70));
+	world_close(&w);
+}
+
+/* By a clock that cannot be right nobody is asked for anything; then all goes on. */
+static void
+a_clock_before_the_release(void **state)
+{
+	unsigned calls;
+	int64_t before_ms;
+	struct world w;
+
+	(void)state;
+	world_open(&w, 2);
+	before_ms = w.now_ms;
+	for (unsigned turn = 0; turn < 8; turn++)
+		(void)world_turn(&w);
+	w.now_ms = (RELEASE_S - 100000) * 1000;
+	(void)world_turn(&w); /* what was under way is answered */
+	calls = w.calls;
+	for (unsigned turn = 0; turn < 200; turn++)
+		(void)world_turn(&w);
+	assert_int_equal(w.calls, calls);
+	assert_int_equal(w.installs, 0);
+	w.now_ms = before_ms;
+	assert_true(world_until(&w, all_installed, 700));
 	world_close(&w);
 }
 
@@ -1725,6 +1751,7 @@ main(void)
 		cmocka_unit_test(wider_is_refused),
 		cmocka_unit_test(tokens_that_expire_are_not_used),
 		cmocka_unit_test(tokens_that_live_too_short),
+		cmocka_unit_test(a_clock_before_the_release),
 		cmocka_unit_test(withdrawn_at_each_call),
 		cmocka_unit_test(reloaded_at_each_call),
 		cmocka_unit_test(another_certificate_overtakes),

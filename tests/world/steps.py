@@ -68,11 +68,10 @@ class Steps:
         """Calls that the failing disk refused."""
         return self.number(REFUSED)
 
-    def disk(self, where: Path | None = None, error: int = 0) -> None:
-        """What is below this path fails with this error; none: all is well."""
+    def disk(self, where: str = "", error: int = 0) -> None:
+        """What has this in its path fails with this error; none: all is well."""
         self.put(ERROR, 0, "i")
-        text = b"" if where is None else str(where).encode()
-        self.map[WHERE:WHERE + WHERE_LEN] = text.ljust(WHERE_LEN, b"\0")
+        self.map[WHERE:WHERE + WHERE_LEN] = where.encode().ljust(WHERE_LEN, b"\0")
         self.put(ERROR, error, "i")
 
     def clock(self, wall_s: float = 0, uptime_s: float = 0) -> None:
