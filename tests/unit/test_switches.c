@@ -540,6 +540,7 @@ static const char *const aside[] = {
 	"credential.renew_backdate_s",
 	"main.ct_proofs",
 	"main.ct_tls_ca",
+	"main.ct_watch",
 };
 /* clang-format on */
 
