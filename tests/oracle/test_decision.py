@@ -38,7 +38,7 @@ REASONS = list(localchanges.CHANGES)
 # What few families can be refused for is tried more often.
 WEIGHTS = [{"claim_not_vetted": 12, "commitment_not_provable": 32, "private_claim_in_clear": 20,
             "rph_not_allowed": 16, "value_not_permitted": 10, "attest_not_allowed": 13,
-            "rcd_content_unknown": 28, "original_mismatch": 7, "claim_excluded": 6,
+            "rcd_content_unknown": 34, "original_mismatch": 7, "claim_excluded": 6,
             "tn_not_authorized": 4, "credential_unusable": 4, "missing_original": 4,
             "original_invalid": 4, "claim_missing_by_constraint": 3, "invalid_claim": 4,
             "originator_not_listed": 5, "sct_policy": 3, "ambiguous_credential": 2,
