@@ -35,7 +35,10 @@ enum {
 	CONFIG_MAX_COPIES = 4, /* tokens that hold a key each of one credential */
 	CONFIG_MAX_REKEY_DAYS = 3650,
 	CONFIG_MAX_ABANDONED_DAYS = 3650,
-	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1, /* in rekey_days */
+	CONFIG_MAX_RTU_STOP_S = 366 * 86400,
+	CONFIG_MAX_PORT_REVOKE_S = 366 * 86400,
+	CONFIG_PORT_REVOKE_NEVER = CONFIG_MAX_PORT_REVOKE_S + 1, /* in port_revoke_after_s */
+	CONFIG_REKEY_NEVER = CONFIG_MAX_REKEY_DAYS + 1,		 /* in rekey_days */
 	CONFIG_OVERFLOW_ID = 65534, /* a user or group that the kernel cannot name */
 };
 
@@ -236,6 +239,11 @@ enum observe_rule { OBSERVE_ATTEST, OBSERVE_DESTS, OBSERVE_PPTS, OBSERVE_RATE, O
 
 const char *config_observe_name(enum observe_rule rule); /* "attest" */
 
+/* What a number authority's definite refusal of what is in force does beside the alarm. */
+enum rtu_policy { RTU_ALARM, RTU_STOP_AFTER, RTU_STOP };
+
+const char *config_rtu_name(enum rtu_policy policy); /* "stop_after" */
+
 struct config_tenant { /* tenant NAME { … } */
 	char *name;
 	char *file; /* where it was read, relative to the main file */
@@ -244,6 +252,10 @@ struct config_tenant { /* tenant NAME { … } */
 	struct tnset *numbers;	    /* numbers and numbers_file together; NULL: none */
 	char *numbers_file;	    /* NULL: none */
 	unsigned renumber_window_s; /* gathers what is added by command; 60 */
+	/* How long a certificate may outlive the removal of a number in it; 86400. */
+	unsigned port_revoke_after_s;
+	enum rtu_policy on_rtu_refused;
+	unsigned rtu_stop_after_s; /* of RTU_STOP_AFTER; 86400 */
 	/*
 	 * Set in the front alone (numbers.h), where numbers were added or removed
 	 * by command: numbers is then what holds, listed what the files say, and

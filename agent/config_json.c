@@ -282,6 +282,14 @@ observe_json(unsigned rules)
 }
 
 static json_t *
+port_revoke_json(const struct config_tenant *t)
+{
+	if (t->port_revoke_after_s == CONFIG_PORT_REVOKE_NEVER)
+		return json_string("never");
+	return json_integer(t->port_revoke_after_s);
+}
+
+static json_t *
 tenant_json(const struct config_tenant *t)
 {
 	json_t *credentials = json_array();
@@ -291,11 +299,14 @@ tenant_json(const struct config_tenant *t)
 	for (size_t i = 0; i < t->credentials; i++)
 		json_array_append_new(credentials, credential_json(&t->credential[i]));
 	return json_pack(
-	    "{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o}",
+	    "{s:s,s:s,s:b,s:s?,s:o,s:I,s:b,s:i,s:o,s:s,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:o,"
+	    "s:o}",
 	    "name", t->name, "file", t->file, "enabled", t->enabled, "entity_id", t->entity_id,
 	    "numbers", numbers_json(t->numbers), "numbers_count",
 	    (json_int_t)(count < INT64_MAX ? count : INT64_MAX), "numbers_cut_short",
 	    intervals > SHOW_INTERVALS, "renumber_window_s", (int)t->renumber_window_s,
+	    "port_revoke_after", port_revoke_json(t), "on_rtu_refused",
+	    config_rtu_name(t->on_rtu_refused), "rtu_stop_after_s", (int)t->rtu_stop_after_s,
 	    "allow_uid", ids_json(t->allow_uid, t->allow_uids), "allow_gid",
 	    ids_json(t->allow_gid, t->allow_gids), "attest_max", letter_json(t->attest_max),
 	    "attestation", attestation_json(&t->attestation), "ppts", strings_json(&t->ppts),

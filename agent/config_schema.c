@@ -120,7 +120,8 @@ static cfg_opt_t attestation_options[] = {
 
 static cfg_opt_t tenant_options[] = {
 	YES("enabled"), LIST("numbers"), TEXT("numbers_file"),
-	NUMBER("renumber_window_s", 60),
+	NUMBER("renumber_window_s", 60), TEXT_DEF("port_revoke_after", "86400"),
+	TEXT_DEF("on_rtu_refused", "alarm"), NUMBER("rtu_stop_after_s", 86400),
 	LIST("allow_user"), LIST("allow_group"), TEXT("entity_id"), TEXT("attest_max"), LIST("ppts"),
 	CFG_SEC("attestation", attestation_options, CFGF_MULTI),
 	LIST("dests"), LIST("caller_spc"), NUMBER("rate", 0), LIST("observe"),

@@ -924,6 +924,53 @@ read_credentials(
 	return check_shards(s, t, f);
 }
 
+/* The names are those of the configuration. */
+static const char *const rtu_policies[] = {
+	[RTU_ALARM] = "alarm", [RTU_STOP_AFTER] = "stop_after", [RTU_STOP] = "stop", NULL
+};
+
+const char *
+config_rtu_name(enum rtu_policy policy)
+{
+	return rtu_policies[policy];
+}
+
+static enum rc
+read_rtu(const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	unsigned choice = 0;
+
+	TRY(section_choice(s, "on_rtu_refused", rtu_policies, &choice, f));
+	t->on_rtu_refused = choice;
+	if (section_has(s, "rtu_stop_after_s") && t->on_rtu_refused != RTU_STOP_AFTER)
+		return section_bad(s, "rtu_stop_after_s", f,
+		    "'rtu_stop_after_s' has a meaning only with on_rtu_refused = stop_after");
+	return section_uint(
+	    s, "rtu_stop_after_s", 1, CONFIG_MAX_RTU_STOP_S, &t->rtu_stop_after_s, f);
+}
+
+/* Seconds, or "never". */
+static enum rc
+read_port_revoke(const struct section *s, struct config_tenant *t, struct fault *f)
+{
+	const char *text = section_text(s, "port_revoke_after");
+	char *end = NULL;
+	unsigned long after_s = 0;
+
+	if (strcmp(text, "never") == 0) {
+		t->port_revoke_after_s = CONFIG_PORT_REVOKE_NEVER;
+		return RC_OK;
+	}
+	if (text[0] >= '0' && text[0] <= '9')
+		after_s = strtoul(text, &end, 10);
+	if (end == NULL || *end != 0 || after_s > CONFIG_MAX_PORT_REVOKE_S)
+		return section_bad(s, "port_revoke_after", f,
+		    "'port_revoke_after' is \"never\" or a number of seconds up to %d",
+		    CONFIG_MAX_PORT_REVOKE_S);
+	t->port_revoke_after_s = (unsigned)after_s;
+	return RC_OK;
+}
+
 enum rc
 config_read_tenant(
     struct config_reader *r, const struct section *s, struct config_tenant *t, struct fault *f)
@@ -937,6 +984,8 @@ config_read_tenant(
 	TRY(read_numbers(r, s, t, f));
 	TRY(section_uint(
 	    s, "renumber_window_s", 0, MAX_RENUMBER_WINDOW_S, &t->renumber_window_s, f));
+	TRY(read_port_revoke(s, t, f));
+	TRY(read_rtu(s, t, f));
 	TRY(read_entity(s, t, f));
 	TRY(config_read_tenant_policy(r, s, t, f));
 	TRY(section_uint(s, "rate", 0, 1000000, &t->rate, f));

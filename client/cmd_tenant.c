@@ -416,6 +416,9 @@ test(struct trial *t, const char *file, const char *tenant)
 	if (config_read(file, &c, &f) != RC_OK)
 		return cli_fail(t->cli, EXIT_USAGE, "the configuration is not good", f.detail,
 		    "name it by -c, and run it as a user who may read it");
+	if (t->tls_ca != NULL && tls_ca == NULL) /* else the system's would vouch for it */
+		return cli_fail(
+		    t->cli, EXIT_USAGE, "cannot read --tls-ca", strerror(errno), t->tls_ca);
 	t->config = c;
 	t->config_file = whole;
 	t->tls_ca = tls_ca;

@@ -1,6 +1,7 @@
 /*
- * Authority tokens: what is right and wrong with one, by itself or for a
- * credential of the agent, and giving one to the agent.
+ * Authority tokens: what is right and wrong with one, by itself, for a
+ * credential of the agent, or as its authority answers now; and giving one to
+ * the agent.
  */
 #include "client/job.h"
 #include "client/member.h"
@@ -17,7 +18,7 @@ struct token {
 	const char *credential; /* --for, or the operand of push; NULL: none */
 	const char *anchors, *type;
 	int64_t at_s;
-	bool timed;
+	bool timed, claims;
 };
 
 /* ---- the report -------------------------------------------------------------------- */
@@ -153,26 +154,52 @@ push(struct cli *cli, const struct token *o, struct span jwt)
 	return status == EXIT_DONE ? print_report(cli, report) : status;
 }
 
+/* The token stays in the agent, and is forgotten there. */
+static int
+fetch(struct cli *cli, const char *credential, bool claims)
+{
+	char target[JOB_TARGET_MAX];
+	json_t *report = NULL;
+	struct fault f = { 0 };
+	int status;
+
+	if (job_target(credential, "/token/fetch", target, &f) != RC_OK)
+		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
+	status = job_run(cli, "no token", target,
+	    claims ? "{\"kind\":\"claims\"}" : "{\"kind\":\"numbers\"}", &report);
+	return status == EXIT_DONE ? print_report(cli, report) : status;
+}
+
 /* ---- the command ------------------------------------------------------------------- */
 
 static int
 usage(const struct cli *cli)
 {
 	return cli_fail(cli, EXIT_USAGE, "usage",
-	    "token inspect [--for TENANT/NAME] FILE|- or token push TENANT/NAME FILE|-", NULL);
+	    "token inspect [--for TENANT/NAME] FILE|-, token push TENANT/NAME FILE|- or token "
+	    "fetch TENANT/NAME [--claims]",
+	    NULL);
+}
+
+static bool
+has_options(const struct token *o)
+{
+	return o->credential != NULL || o->anchors != NULL || o->type != NULL || o->timed;
 }
 
 static int
 run(struct cli *cli, struct token *o, const struct text_list *rest)
 {
+	bool fetches = rest->len == 2 && strcmp(rest->item[0], "fetch") == 0;
 	bool pushes = rest->len == 3 && strcmp(rest->item[0], "push") == 0;
 	__attribute__((cleanup(buf_wipe))) struct buf jwt = BUF_INIT(JWT_TEXT_MAX);
 	struct fault f = { 0 };
 
+	if (fetches && !has_options(o))
+		return fetch(cli, rest->item[1], o->claims);
 	if (!pushes && !(rest->len == 2 && strcmp(rest->item[0], "inspect") == 0))
 		return usage(cli);
-	if (pushes &&
-	    (o->credential != NULL || o->anchors != NULL || o->type != NULL || o->timed))
+	if (o->claims || (pushes && has_options(o)))
 		return usage(cli);
 	if (pushes)
 		o->credential = rest->item[1];
@@ -188,7 +215,8 @@ cmd_token(struct cli *cli, int argc, char **argv)
 	struct text_list rest = { 0 };
 	const struct option options[] = { { "--for", OPTION_TEXT, &o.credential },
 		{ "--trust", OPTION_TEXT, &o.anchors }, { "--type", OPTION_TEXT, &o.type },
-		{ "--at", OPTION_TIME, &o.at_s }, { 0 } };
+		{ "--at", OPTION_TIME, &o.at_s }, { "--claims", OPTION_FLAG, &o.claims },
+		{ 0 } };
 	struct fault f = { 0 };
 
 	cli_wipe_json();

@@ -89,7 +89,8 @@ static bool
 may_pass(const char *reason)
 {
 	static const char *const reasons[] = { "hsm_unavailable", "hsm_timeout", "overloaded",
-		"io", "renewer_unavailable" };
+		"io", "renewer_unavailable", "http_unreachable", "http_timeout", "http_failed",
+		"authority_timeout" };
 
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
 		if (strcmp(reasons[i], reason) == 0)

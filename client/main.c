@@ -34,8 +34,9 @@ static const struct command {
 	{ "token", cmd_token,
 	    "inspect [--for TENANT/NAME | --trust ANCHORS.pem] [--type TYPE]\n"
 	    "	[--at TIME] FILE|-\n"
-	    "   or: vesper token push TENANT/NAME FILE|-",
-	    "authority tokens: what is wrong with one, give one to the agent" },
+	    "   or: vesper token push TENANT/NAME FILE|-\n"
+	    "   or: vesper token fetch TENANT/NAME [--claims]",
+	    "authority tokens: what is wrong with one, give one to the agent, ask for one" },
 	{ "ct", cmd_ct, "status\n   or: vesper ct watch",
 	    "the transparency logs: promises kept, certificates not ordered here" },
 	{ "account", cmd_account,

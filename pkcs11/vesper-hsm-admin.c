@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -303,6 +304,8 @@ main(int argc, char **argv)
 	struct fault f = { .rc = RC_OK };
 
 	r.o.starter = getuid();
+	/* Whoever reads may be gone: a login in a token is not left half-way for that. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	/* Before the module is loaded: its at-exit handlers and OpenSSL's end in a crash. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	if (parse(argc, argv, &r, &f) == RC_OK)

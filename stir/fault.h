@@ -72,6 +72,7 @@ enum rc {
 	X(ORIGINATOR_NOT_LISTED, "originator_not_listed", 403) \
 	X(CREDENTIAL_EXPIRED, "credential_expired", 403) \
 	X(CREDENTIAL_UNUSABLE, "credential_unusable", 403) \
+	X(RTU_WITHDRAWN, "rtu_withdrawn", 403) \
 	X(AMBIGUOUS_CREDENTIAL, "ambiguous_credential", 403) \
 	X(CLAIM_NOT_VETTED, "claim_not_vetted", 403) \
 	X(PRIVATE_CLAIM_IN_CLEAR, "private_claim_in_clear", 403) \

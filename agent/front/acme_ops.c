@@ -6,6 +6,7 @@
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
 #include "agent/front/revoke.h"
+#include "agent/front/rtu.h"
 #include "agent/front/want.h"
 #include "stir/authtoken.h"
 #include "stir/b64.h"
@@ -286,6 +287,8 @@ install_op(struct op_call *call, json_t *answer, struct fault *f)
 	TRY(op_place(call, &at, f));
 	TRY(revoke_check(call->w, at, f));
 	TRY(install_chain(call->w, at, &offer, call->now_s, &call->again_s, &c, f));
+	if (rtu_is_refused(call->w, at))
+		rtu_granted(call->w, at, "certificate");
 	TRY(op_put(answer, "serial", json_string(c->chain->cert[0]->serial), f));
 	TRY(op_put(answer, "ari_id", plan_ari_id(c->chain->cert[0]), f));
 	TRY(op_put(answer, "not_before", json_integer(c->not_before_s), f));

@@ -180,6 +180,12 @@ admin_judge(struct api_call *call)
 }
 
 void
+admin_fetch(struct api_call *call)
+{
+	of_credential(call, HAND_FETCH);
+}
+
+void
 admin_history(struct api_call *call)
 {
 	of_credential(call, HAND_HISTORY);
@@ -542,6 +548,8 @@ put_rest(struct buf *out, const struct front *fr)
 	buf_printf(out, "vesper_clock_jumps_total %" PRIu64 "\n", builder.clock.jumps);
 	put_gauge(out, "vesper_revocations_outstanding",
 	    "Revocations that their CA has not answered.", builder.revocations);
+	put_gauge(out, "vesper_certificates_ported",
+	    "Certificates, not over, that list a number which was removed.", builder.ported);
 	put_gauge(out, "vesper_renewer_up", "The renewer is connected.", builder.renewer);
 	put_gauge(out, "vesper_config_last_reload_successful", "The last reload was good.",
 	    builder.reload_fault.rc == RC_OK);

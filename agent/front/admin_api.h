@@ -13,6 +13,7 @@ void admin_csr(struct api_call *call);
 void admin_install(struct api_call *call);
 void admin_token(struct api_call *call);
 void admin_judge(struct api_call *call);
+void admin_fetch(struct api_call *call);
 void admin_history(struct api_call *call);
 void admin_revoke(struct api_call *call);
 void admin_account(struct api_call *call);

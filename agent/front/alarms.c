@@ -135,12 +135,24 @@ is_unlogged(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	    "cert show, vesper ct status");
 }
 
+static bool
+is_withdrawn(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	if (facts->rtu_refused_at_s == 0)
+		return false;
+	out->by_s = facts->rtu_stop_at_s > now_s ? facts->rtu_stop_at_s : 0;
+	if (facts->rtu_stop_at_s != 0 && facts->rtu_stop_at_s <= now_s)
+		return found(out, "nothing is signed with it: %s", why_not(facts));
+	return found(out, "it still signs: %s", why_not(facts));
+}
+
 static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct alarm *out) = {
 	[ALARM_LAPSING] = is_lapsing,
 	[ALARM_EXPIRED] = is_expired,
 	[ALARM_FAILING] = is_failing,
 	[ALARM_TOKEN] = needs_token,
 	[ALARM_REFUSED] = is_refused,
+	[ALARM_RTU] = is_withdrawn,
 	[ALARM_UNLOGGED] = is_unlogged,
 	[ALARM_ACCOUNT] = NULL, /* these are told */
 	[ALARM_CT_LOG] = NULL,
@@ -333,6 +345,8 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 		.renew_at_s = atomic_load(&c->renew_at_s),
 		.refused_at_s = atomic_load(&c->refused_at_s),
 		.unlogged_since_s = inclusion_missing_since(c),
+		.rtu_refused_at_s = atomic_load(&c->rtu_refused_at_s),
+		.rtu_stop_at_s = atomic_load(&c->rtu_stop_at_s),
 		.problem = problem };
 
 	credential_problem(c, problem);

@@ -25,6 +25,7 @@ static const struct api_route routes[] = {
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/install", admin_install },
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token", admin_token },
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token/judge", admin_judge },
+	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token/fetch", admin_fetch },
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/revoke", admin_revoke },
 	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/history", admin_history },
 	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/accounts", "", admin_accounts },

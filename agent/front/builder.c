@@ -9,6 +9,7 @@
 #include "agent/channel.h"
 #include "agent/front/numbers.h"
 #include "agent/front/ops.h"
+#include "agent/front/ported.h"
 #include "agent/front/revoke.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
@@ -570,15 +571,20 @@ by_hand(struct builder *b, const struct job *job, json_t **result, int64_t *agai
 		.tenant = job->tenant,
 		.name = job->name,
 		.body = job->body,
-		.now_s = now_s() };
+		.now_s = now_s(),
+		.job = job->job };
 	uint64_t before = b->works.set->generation;
 	json_auto_t *out = json_object();
 	enum rc rc = out != NULL ? hand_run(job->hand, &call, out, f)
 				 : FAULT(f, RC_NO_MEMORY, "no_memory", "a result");
 
 	*again_s = rc == RC_BUSY ? call.again_s : 0;
-	if (rc == RC_OK && call.event != NULL)
-		rc = send_event(b, &call, f);
+	if ((rc == RC_OK || *again_s != 0) && call.event != NULL) {
+		enum rc sent = send_event(b, &call, f);
+
+		rc = sent != RC_OK ? sent : rc;
+		*again_s = sent != RC_OK ? 0 : *again_s;
+	}
 	json_decref(call.event);
 	/* Numbers are in no file that the renewer reads. */
 	if (b->works.set->generation != before)
@@ -702,6 +708,7 @@ note_status(struct builder *b)
 	b->status.state_fault = b->works.state_fault;
 	b->status.clock = b->clock;
 	b->status.clock_holds = b->works.clock_holds;
+	b->status.ported = ported_waiting(&b->works);
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
 		b->status.counted[i] = b->works.token[i].counted;
 		b->status.unnamed[i] = b->works.token[i].unnamed;
@@ -761,12 +768,16 @@ static void
 chores(struct builder *b)
 {
 	const struct works *w = &b->works;
+	size_t errands;
 	uint64_t before;
 
 	if (numbers_close(&b->works, now_s()))
 		tell(b, "plan");
 	before = w->set != NULL ? w->set->generation : 0;
+	errands = revoke_waiting(w);
 	b->chore_at_s = works_chores(&b->works, now_s());
+	if (revoke_waiting(w) > errands)
+		tell(b, "errand");
 	/* Its own files lie on the same disk: what waits for it is tried at once. */
 	if (b->works.state_well || (w->set != NULL && w->set->generation != before))
 		tell_changed(b);

@@ -90,6 +90,7 @@ void builder_confirm(struct builder *b, uint64_t generation, const struct fault 
 struct builder_status {
 	bool renewer;
 	size_t revocations; /* that no CA has answered yet */
+	size_t ported;	    /* certificates with a number that was removed */
 	bool admin[CONFIG_MAX_TOKENS];
 	bool counted[CONFIG_MAX_TOKENS];
 	struct works_unnamed unnamed[CONFIG_MAX_TOKENS]; /* when counted */

@@ -16,11 +16,13 @@ libfront_la_SOURCES += \
 	agent/front/documents.c agent/front/documents.h \
 	agent/front/inclusion.c agent/front/inclusion.h \
 	agent/front/transparency.c agent/front/transparency.h \
+	agent/front/token.c agent/front/token.h \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/clockwatch.c agent/front/clockwatch.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/division.c agent/front/division.h \
+	agent/front/fetch.c agent/front/fetch.h \
 	agent/front/hand.c agent/front/hand.h \
 	agent/front/history.c agent/front/history.h \
 	agent/front/ordered.c agent/front/ordered.h \
@@ -38,10 +40,12 @@ libfront_la_SOURCES += \
 	agent/front/peers.c agent/front/peers.h \
 	agent/front/pending.c agent/front/pending.h \
 	agent/front/plan.c agent/front/plan.h \
+	agent/front/ported.c agent/front/ported.h \
 	agent/front/publish.c agent/front/publish.h \
 	agent/front/retire.c agent/front/retire.h \
 	agent/front/revocation.c agent/front/revocation.h \
 	agent/front/revoke.c agent/front/revoke.h \
+	agent/front/rtu.c agent/front/rtu.h \
 	agent/front/spare.c agent/front/spare.h \
 	agent/front/tnjson.c agent/front/tnjson.h \
 	agent/front/statedir.c agent/front/statedir.h \

@@ -180,7 +180,23 @@ credential_carry(struct credential *from, struct credential *to)
 	credential_progress(from, &p);
 	credential_proceed(to, &p);
 	atomic_store(&to->refused_at_s, atomic_load(&from->refused_at_s));
+	atomic_store(&to->rtu_refused_at_s, atomic_load(&from->rtu_refused_at_s));
+	atomic_store(&to->rtu_stop_at_s, atomic_load(&from->rtu_stop_at_s));
+	atomic_store(&to->port_revoke_at_s, atomic_load(&from->port_revoke_at_s));
 	credential_used(to, atomic_load(&from->used_at_s));
+}
+
+enum rc
+credential_may_sign(const struct credential *c, int64_t now_s, struct fault *f)
+{
+	int64_t stop_s = atomic_load(&c->rtu_stop_at_s);
+
+	if (stop_s == 0 || now_s < stop_s)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, RTU_WITHDRAWN, NULL,
+	    "credential '%.64s' of tenant '%.64s': the number authority refuses the right to "
+	    "use its numbers",
+	    c->name, c->tenant);
 }
 
 enum rc

@@ -115,6 +115,10 @@ struct credential {
 	struct credential_progress progress; /* guarded by problem_lock */
 	/* When a chain for it was last refused; 0: none since the one in force. */
 	_Atomic int64_t refused_at_s;
+	/* Its number authority refuses it (rtu.h): since when, and the end of signing; 0: no. */
+	_Atomic int64_t rtu_refused_at_s, rtu_stop_at_s;
+	/* When the first of its certificates with a removed number is revoked; 0: none is. */
+	_Atomic int64_t port_revoke_at_s;
 	/* The problem of a revocation, a literal; NULL: none.  Both guarded by problem_lock. */
 	const char *revocation;
 	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
@@ -146,6 +150,10 @@ credential_used(struct credential *c, int64_t now_s)
 	if (atomic_load_explicit(&c->used_at_s, memory_order_relaxed) != now_s)
 		atomic_store_explicit(&c->used_at_s, now_s, memory_order_relaxed);
 }
+
+/* Any thread.  It may not sign: RC_DENIED rtu_withdrawn. */
+enum rc credential_may_sign(
+    const struct credential *c, int64_t now_s, struct fault *f) MUST_CHECK;
 
 /* Any thread.  The problem that a revocation of its certificates has; NULL: none. */
 const char *credential_revocation(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX]);

@@ -343,6 +343,7 @@ of_health(const struct search *s, const struct candidate *c, struct fault *f)
 
 	if (credential->state != CREDENTIAL_READY)
 		return unusable(credential, f);
+	TRY(credential_may_sign(credential, s->w->now_s, f));
 	TRY(gate_in_time(credential->gate, s->w->now_s, f));
 	TRY(gate_dated(credential->gate, s->d->passport.iat_s, f));
 	TRY(of_list(s, c, f));

@@ -1,18 +1,17 @@
 #include "agent/front/hand.h"
 
 #include <assert.h>
-#include <strings.h>
 
 #include "agent/front/account_work.h"
 #include "agent/front/acme_ops.h"
+#include "agent/front/fetch.h"
 #include "agent/front/history.h"
 #include "agent/front/numbers.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
-#include "agent/front/store.h"
+#include "agent/front/token.h"
 #include "agent/front/want.h"
 #include "stir/ascii.h"
-#include "stir/authtoken.h"
 #include "stir/jtext.h"
 
 /* The renewer's operation with these members (taken), asked by the operator. */
@@ -179,176 +178,45 @@ hand_replace(struct hand_call *call, json_t *result, struct fault *f)
 
 /* ---- tokens ---- */
 
-/* One token beside what it is for. */
-struct pushed {
-	struct works *w;
-	const struct config_tenant *tenant;
-	const struct config_credential *config;
-	const struct config_ca *ca;
-	const struct config_authority *authority; /* NULL: none is configured */
-	struct authtoken *token;
-	struct span jwt;
-	bool constraints;
-	struct authtoken_finding finding[AUTHTOKEN__STEPS];
-};
-
-static void
-pushed_done(struct pushed *p)
+static struct span
+given_token(const struct hand_call *call)
 {
-	authtoken_free(p->token);
-}
-
-static enum rc
-pushed_find(const struct hand_call *call, struct pushed *p, struct fault *f)
-{
-	const struct config *c = call->w->set->config;
-	struct credset_place at = { 0 };
-	const char *authority;
-
-	if (!credset_find(call->w->set, call->tenant, call->name, &at))
-		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
-	p->w = call->w;
-	p->tenant = &c->tenant[at.tenant];
-	p->config = credset_config(call->w->set, at);
-	if (config_issuer(c, p->config) != ISSUER_ACME)
-		return REFUSE(f, RC_CONFLICT, CONFLICT, NULL,
-		    "credential '%s' needs no authority tokens", p->config->name);
-	p->ca = config_ca_find(c, p->config->ca);
-	p->jwt = jtext_span(json_object_get(call->body, "token"));
-	TRY(authtoken_decode(p->jwt, &p->token, f));
-	p->constraints = strcasecmp(p->token->tktype, "TNAuthList") != 0;
-	authority = p->constraints ? p->config->claim_agent : p->config->authority;
-	p->authority = authority != NULL ? config_authority_find(c, authority) : NULL;
-	if (p->authority == NULL)
-		return FAULT(f, RC_DENIED, "authtoken_tktype",
-		    "'%.40s': nothing of that type is asked for here", p->token->tktype);
-	return RC_OK;
-}
-
-/* What leads to the renewer's anchors is judged there again: here they may not be readable. */
-static struct anchors *
-anchors_of(const struct config *c)
-{
-	AUTO_BUF pem = BUF_INIT(ANCHORS_MAX_BYTES);
-	struct anchors *a = NULL;
-
-	if (c->authority_anchors == NULL ||
-	    store_read_linked(c->authority_anchors, ANCHORS_MAX_BYTES, &pem, NULL) != RC_OK ||
-	    anchors_read_pem(buf_view(&pem), &a, NULL) != RC_OK)
-		return NULL;
-	return a;
-}
-
-/* V-70: the one of the list that it says, else any of them. */
-static const char *
-issuer_of(const struct pushed *p)
-{
-	const struct config_strings *list = &p->authority->issuers;
-
-	for (size_t i = 0; i < list->len && p->token->iss != NULL; i++) {
-		if (strcmp(list->item[i], p->token->iss) == 0)
-			return list->item[i];
-	}
-	return list->len > 0 ? list->item[0] : NULL;
-}
-
-static const char *
-type_of(const struct pushed *p)
-{
-	if (!p->constraints)
-		return "TNAuthList";
-	return p->config->constraints->form == CONSTRAINTS_ENHANCED ? p->ca->enhanced_type
-								    : p->ca->constraints_type;
-}
-
-static enum rc
-pushed_judge(struct pushed *p, int64_t now_s, struct fault *f)
-{
-	const struct account *account = accounts_find(&p->w->accounts, p->ca->name);
-	AUTO(anchors) *anchors = anchors_of(p->w->set->config);
-	AUTO_WANT want = WANT_INIT;
-	struct authtoken_expect e = {
-		.tktype = type_of(p),
-		.account_point = account != NULL ? account->point : NULL,
-		.form = p->authority->spki_fingerprint ? FINGERPRINT_SPKI : FINGERPRINT_JWK,
-		.anchors = anchors,
-		.issuer = issuer_of(p),
-		.now_s = now_s,
-	};
-	struct authtoken_wanted wanted = { .constraints = p->constraints };
-
-	TRY(want_of(p->tenant, p->config, &want, f));
-	wanted.tkvalue = buf_view(p->constraints ? &want.constraints_der : &want.tnauth_der);
-	wanted.form = want.form;
-	return authtoken_report(p->token, p->jwt, &e, &wanted, p->finding, f);
-}
-
-static enum rc
-put_step(json_t *list, size_t i, const struct authtoken_finding *found, struct fault *f)
-{
-	json_t *one = json_pack("{s:s, s:s, s:s?, s:s}", "check",
-	    authtoken_step_name((enum authtoken_step)i), "verdict",
-	    authtoken_verdict_name(found->verdict), "reason",
-	    found->why.rc != RC_OK ? found->why.reason : NULL, "detail", found->why.detail);
-
-	if (one == NULL || json_array_append_new(list, one) != 0)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a report");
-	return RC_OK;
-}
-
-static enum rc
-put_report(const struct pushed *p, json_t *result, struct fault *f)
-{
-	json_t *list = json_array();
-	bool good = true;
-
-	TRY(op_put(result, "checks", list, f));
-	for (size_t i = 0; i < AUTHTOKEN__STEPS; i++) {
-		good = good && p->finding[i].verdict != AUTHTOKEN_BAD;
-		TRY(put_step(list, i, &p->finding[i], f));
-	}
-	TRY(op_put(result, "good", json_boolean(good), f));
-	TRY(op_put(result, "tktype", json_string(p->token->tktype), f));
-	return op_put(result, "exp", json_integer(p->token->exp_s), f);
-}
-
-static enum rc
-judge_pushed(struct hand_call *call, struct pushed *p, json_t *result, struct fault *f)
-{
-	TRY(pushed_find(call, p, f));
-	TRY(pushed_judge(p, call->now_s, f));
-	return put_report(p, result, f);
+	return jtext_span(json_object_get(call->body, "token"));
 }
 
 static enum rc
 hand_judge(struct hand_call *call, json_t *result, struct fault *f)
 {
-	__attribute__((cleanup(pushed_done))) struct pushed p = { 0 };
+	AUTO_TOKEN_JUDGED p = { .w = call->w, .jwt = given_token(call) };
 
-	return judge_pushed(call, &p, result, f);
+	TRY(token_judge(&p, call->tenant, call->name, call->now_s, f));
+	return token_put_report(&p, result, f);
 }
 
 static enum rc
 hand_token(struct hand_call *call, json_t *result, struct fault *f)
 {
-	__attribute__((cleanup(pushed_done))) struct pushed p = { 0 };
+	AUTO_TOKEN_JUDGED p = { .w = call->w, .jwt = given_token(call) };
 
-	TRY(judge_pushed(call, &p, result, f));
-	for (size_t i = 0; i < AUTHTOKEN__STEPS; i++) {
-		const struct fault *why = &p.finding[i].why;
-
-		if (p.finding[i].verdict == AUTHTOKEN_BAD)
-			return FAULT(f, why->rc, why->reason, "%s", why->detail);
-	}
-	if (p.finding[AUTHTOKEN_ACCOUNT].verdict == AUTHTOKEN_UNJUDGED)
-		return FAULT(f, RC_CONFLICT, "no_account",
-		    "there is no account key at CA '%s' yet, so it can be for none of ours",
-		    p.ca->name);
+	TRY(token_judge(&p, call->tenant, call->name, call->now_s, f));
+	TRY(token_put_report(&p, result, f));
+	TRY(token_good(&p, f));
 	call->event = json_pack("{s:s, s:s, s:s, s:O}", "event", "token", "tenant",
 	    call->tenant, "name", call->name, "token", json_object_get(call->body, "token"));
 	if (call->event == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "an event");
 	return RC_OK;
+}
+
+static enum rc
+hand_fetch(struct hand_call *call, json_t *result, struct fault *f)
+{
+	struct fetch_ask ask = { .tenant = call->tenant,
+		.name = call->name,
+		.kind = json_string_value(json_object_get(call->body, "kind")),
+		.job = call->job };
+
+	return fetch_run(call->w, &ask, call->now_s, &call->event, &call->again_s, result, f);
 }
 
 /* ---- revocation ---- */
@@ -480,6 +348,7 @@ static const struct {
 	[HAND_REPLACE] = { "replace", hand_replace, { { "confirm", false } } },
 	[HAND_JUDGE] = { "judge", hand_judge, { { "token", false } } },
 	[HAND_TOKEN] = { "token", hand_token, { { "token", false } } },
+	[HAND_FETCH] = { "fetch", hand_fetch, { { "kind", true } } },
 	[HAND_HISTORY] = { "history", hand_history, { { NULL, false } } },
 	[HAND_REVOKE] = { "revoke", hand_revoke,
 	    { { "serial", true }, { "reason", true }, { "by", true } } },

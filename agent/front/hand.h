@@ -25,6 +25,11 @@ enum hand {
 	HAND_REPLACE, /* the same; body {"confirm": CA} */
 	HAND_JUDGE,   /* body {"token"}: a report of all that is wrong with it */
 	HAND_TOKEN,   /* body {"token"}: the same; a good one goes to the renewer */
+	/*
+	 * body {"kind": "numbers" or "claims"} or none: the report of what the
+	 * authority answers now, which is not kept
+	 */
+	HAND_FETCH,
 	HAND_HISTORY, /* of a credential: {"certificates": […]} */
 	HAND_REVOKE, /* body {"serial", "reason", "by"} or none: {"serial", "state", "answer"} */
 	/*
@@ -40,6 +45,7 @@ struct hand_call {
 	const char *tenant, *name;
 	const json_t *body; /* its members are of the types that the table demands */
 	int64_t now_s;
+	uint64_t job;	 /* which the same call keeps until it is over */
 	int64_t again_s; /* set with RC_BUSY where it is worth waiting until then */
 	json_t *event; /* out: for the renewer, without which the job has failed; NULL: none */
 	bool event_may_fail; /* … it has not: the renewer asks by itself */

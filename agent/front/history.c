@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/front/ops.h"
+#include "agent/front/ported.h"
 #include "agent/front/revoke.h"
 #include "agent/front/store.h"
 #include "stir/jtext.h"
@@ -154,9 +155,12 @@ shown(const struct works *w, const struct history_entry *e, const struct credent
 {
 	const struct revocation *r = revoke_find(w, e->id);
 	json_t *row = row_of(e), *revocation = r != NULL ? revocation_of(r) : NULL;
+	int64_t at_s = ported_revoke_at_s(w, e->id);
 
 	if (row == NULL ||
 	    json_object_set_new(row, "end", json_string(end_of(e, present, r, now_s))) != 0 ||
+	    json_object_set_new(
+		row, "revoke_at", at_s != 0 ? json_integer(at_s) : json_null()) != 0 ||
 	    json_object_set_new(
 		row, "revocation", revocation != NULL ? revocation : json_null()) != 0) {
 		json_decref(row);

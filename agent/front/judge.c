@@ -420,7 +420,7 @@ check_revoked(const struct judge *j, const struct cert *leaf, struct fault *f)
 		return RC_OK;
 	if (j->revoked != NULL)
 		memcpy(j->revoked, id, sizeof id);
-	return FAULT(f, RC_DENIED, "revoked", "an operator revoked serial %s", leaf->serial);
+	return FAULT(f, RC_DENIED, "revoked", "serial %s was revoked", leaf->serial);
 }
 
 static enum rc

@@ -2,6 +2,7 @@
 
 #include "agent/front/division.h"
 #include "agent/front/ops.h"
+#include "agent/front/ported.h"
 #include "agent/front/store.h"
 #include "agent/front/tnjson.h"
 #include "agent/front/want.h"
@@ -433,6 +434,7 @@ numbers_change(struct works *w, const char *tenant, const struct tnset *add,
 	TRY(put_in_force(&c, now_s, f));
 	record(&c, "numbers_removed", c.removed);
 	record(&c, "numbers_added", c.added);
+	ported_look(w, c.at, now_s);
 	log_event(LEVEL_NOTICE, "numbers_changed", "tenant=%s added=%llu removed=%llu",
 	    c.was->name, (unsigned long long)count_of(c.added),
 	    (unsigned long long)count_of(c.removed));

@@ -2,8 +2,10 @@
 
 #include "agent/front/acme_ops.h"
 #include "agent/front/documents.h"
+#include "agent/front/fetch.h"
 #include "agent/front/observe.h"
 #include "agent/front/plan.h"
+#include "agent/front/rtu.h"
 #include "agent/front/tnlist_ops.h"
 #include "stir/b64.h"
 
@@ -70,6 +72,10 @@ static const struct op ops[] = {
 	{ "errand", errand_op, { CA, { "kid", TEXT | NUL }, NONCE, URL, { "errand", TEXT } } },
 	{ "errand-done", errand_done_op, { { "errand", TEXT }, { "final", BOOLEAN },
 	    { "reason", TEXT | NUL }, { "detail", TEXT | NUL } } },
+	{ "fetched", fetched_op, { { "fetch", NUMBER }, { "token", TEXT | NUL },
+	    { "signer", TEXT | NUL }, { "problem", TEXT | NUL } } },
+	{ "rtu", rtu_op, { TENANT, NAME, { "token", TEXT | NUL }, { "signer", TEXT | NUL },
+	    { "detail", TEXT | NUL } } },
 	{ "install", install_op, { TENANT, NAME, { "chain", TEXT },
 	    { "x5u", TEXT | OPTIONAL } } },
 };

@@ -179,13 +179,14 @@ row_of(const struct row *r, const struct credential *c)
 	json_t *installed =
 	    c->state == CREDENTIAL_READY ? json_integer(c->installed_at_s) : json_null();
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tenant",
-	    tenant_of(r)->name, "name", cc->name, "ca", cc->ca, "authority",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+	    "tenant", tenant_of(r)->name, "name", cc->name, "ca", cc->ca, "authority",
 	    text_or_null(cc->authority), "claim_agent", text_or_null(cc->claim_agent),
 	    "tnauthlist", octets_or_null(&r->want->tnauth_der), "constraints",
 	    octets_or_null(&r->want->constraints_der), "constraints_form",
 	    form_or_null(r->want), "domain", domain_or_null(config, cc), "active",
-	    active_or_null(r, c), "installed_at", installed);
+	    active_or_null(r, c), "installed_at", installed, "rtu_refused",
+	    (int)atomic_load(&c->rtu_refused_at_s) != 0);
 }
 
 /* ---- a page ---- */

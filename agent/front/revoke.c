@@ -193,7 +193,7 @@ put_away(struct works *w, struct credset_place at, const struct revocation *r, s
 	c->profile = was->profile;
 	c->priority = was->priority;
 	memcpy(c->fingerprint, r->id, sizeof c->fingerprint);
-	(void)FAULT(&c->why, RC_DENIED, "revoked", "an operator revoked serial %s", r->serial);
+	(void)FAULT(&c->why, RC_DENIED, "revoked", "serial %s was revoked", r->serial);
 	TRY(works_change(w, at, c, f));
 	log_event(LEVEL_NOTICE, "credential_revoked", "tenant=%s credential=%s serial=%s",
 	    r->tenant, r->name, r->serial);
@@ -297,7 +297,7 @@ put_on_record(struct works *w, struct credset_place at, const struct revoke_ask 
 	if (ask->by_key && !found->leaf->p256)
 		return REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "its key is none of ours");
 	describe(w, at, found, r);
-	r->blocks = old != NULL ? old->blocks : found->current;
+	r->blocks = old != NULL ? old->blocks : found->current && !ask->by_agent;
 	r->reason = ask->reason;
 	r->by_key = ask->by_key;
 	if (r->by_key)

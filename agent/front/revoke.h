@@ -24,6 +24,7 @@ struct revoke_ask {
 	const char *serial; /* hex; NULL: the one in force, or the last that was */
 	unsigned reason;
 	bool by_key;
+	bool by_agent; /* no operator asked: what comes in its place is ordered by itself */
 };
 
 /*

@@ -124,6 +124,7 @@ sign_holds(const struct sign_job *j, const struct config_credential *cc,
 	const struct credset *now = b->desk->now->set;
 	struct credset_place at;
 
+	TRY(credential_may_sign(c, loop_time_s(b->desk->loop), f));
 	if (b->snapshot == b->desk->now)
 		return RC_OK;
 	if (credset_find(now, j->tenant->name, cc->name, &at) &&

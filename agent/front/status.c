@@ -79,7 +79,8 @@ can_sign(const struct front *fr, const struct config_tenant *t, const struct cre
 		(void)REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL, "no certificate is in force");
 		return false;
 	}
-	return gate_in_time(c->gate, loop_time_s(fr->loop), f) == RC_OK &&
+	return credential_may_sign(c, loop_time_s(fr->loop), f) == RC_OK &&
+	       gate_in_time(c->gate, loop_time_s(fr->loop), f) == RC_OK &&
 	       token_can(fr, c, &problem, f);
 }
 
@@ -173,6 +174,9 @@ put_problems(struct buf *out, const struct shown *s)
 		    "mend or remove its file in STATE/front/numbers, then reload");
 	if (s->renewal[0] != 0)
 		put_problem(out, "renewal", s->renewal);
+	if (atomic_load(&c->rtu_refused_at_s) != 0)
+		put_problem(out, "rtu_withdrawn",
+		    "the number authority refuses the right to use its numbers");
 	if (awaits_operator(s))
 		put_problem(out, "renewal_due",
 		    "its certificate ends and no CA is asked by itself: vesper cert csr, then "
@@ -377,6 +381,7 @@ put_credential(struct buf *out, const struct shown *s)
 		jw_uint(out, "salts", salts_len(c->salts));
 	put_numbers(out, s);
 	put_since(out, "next_renewal", atomic_load(&c->renew_at_s));
+	put_since(out, "port_revoke_at", atomic_load(&c->port_revoke_at_s));
 	put_renewal(out, s);
 	jw_close(out, '}');
 }

@@ -4,13 +4,16 @@
 #include "agent/front/account_work.h"
 #include "agent/front/ct_ops.h"
 #include "agent/front/division.h"
+#include "agent/front/fetch.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/load.h"
 #include "agent/front/making.h"
 #include "agent/front/numbers.h"
+#include "agent/front/ported.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
+#include "agent/front/rtu.h"
 #include "agent/front/spare.h"
 #include "agent/front/statedir.h"
 #include "agent/front/transparency.h"
@@ -82,6 +85,9 @@ works_done(struct works *w)
 	load_rest_done(&w->rest);
 	allow_done(&w->allow);
 	free(w->revoked.item);
+	fetch_done(w);
+	rtu_done(w);
+	ported_done(w);
 	buf_free(&w->list.octets);
 	if (w->documents != NULL)
 		buf_free(&w->documents->octets);
@@ -106,6 +112,7 @@ loaded(struct works *w, int64_t now_s)
 	w->unnamed_at_s = now_s;
 	w->used_at_s = now_s + USED_WRITE_S;
 	w->abandoned_at_s = now_s + ABANDONED_LOOK_S;
+	ported_begin(w, now_s);
 }
 
 bool
@@ -120,6 +127,8 @@ first_load(struct works *w, int64_t now_s, struct fault *f)
 	TRY(load_first(w->config_file, LOAD_FIRST, now_s, &w->set, &w->accounts, &w->rest, f));
 	TRY(revoke_load(w, f));
 	account_tell(w);
+	TRY(rtu_load(w, now_s, f));
+	TRY(ported_load(w, f));
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -133,6 +142,7 @@ works_load_more(struct works *w, int64_t now_s, struct fault *f)
 	enum rc rc;
 
 	TRY(load_more(w->set, &w->accounts, LOAD_STEP, now_s, &w->rest, &set, f));
+	rtu_mark(w, set);
 	rc = w->out.publish(w->out.arg, set, false, f);
 	if (rc != RC_OK) {
 		w->rest.next = next;
@@ -167,6 +177,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	if (w->set == NULL)
 		return first_load(w, now_s, f);
 	TRY(load_set(w->config_file, w->set, now_s, &set, &accounts, &changes, f));
+	rtu_mark(w, set);
 	rc = w->out.publish(w->out.arg, set, false, f);
 	if (rc != RC_OK) {
 		accounts_done(&accounts);
@@ -182,12 +193,14 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->set = TAKE(set);
 	revoke_tell(w);
 	account_tell(w);
+	rtu_settle(w);
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
+	ported_begin(w, now_s);
 	return RC_OK;
 }
 
@@ -272,11 +285,13 @@ put(struct works *w, struct credset_place at, struct credential *c, bool wait_fo
 
 	TRY(credset_copy(w->set, &set, f));
 	credset_put(set, at, TAKE(made));
+	rtu_mark(w, set);
 	TRY(w->out.publish(w->out.arg, set, wait_for_keys, f));
 	credset_release(w->set);
 	w->set = TAKE(set);
 	revoke_tell(w);
 	account_tell(w);
+	w->ported_at_s = 0; /* what waited to be replaced may be */
 	return RC_OK;
 }
 
@@ -407,7 +422,7 @@ works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
 		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
-		w->making_at_s, w->ct_at_s, w->state_at_s };
+		w->making_at_s, w->ct_at_s, w->state_at_s, w->ported_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -451,12 +466,15 @@ chores_for_good(struct works *w, int64_t now_s)
 		publish_sweep(w->set->config, now_s);
 		w->publish_at_s = now_s + PUBLISH_SWEEP_S;
 	}
+	if (w->ported_at_s <= now_s)
+		w->ported_at_s = ported_due(w, now_s);
 }
 
 static void
 hold(struct works *w, int64_t now_s)
 {
-	int64_t *at_s[] = { &w->retire_at_s, &w->abandoned_at_s, &w->publish_at_s };
+	int64_t *at_s[] = { &w->retire_at_s, &w->abandoned_at_s, &w->publish_at_s,
+		&w->ported_at_s };
 
 	for (size_t i = 0; i < ARRAY_LEN(at_s); i++) {
 		if (*at_s[i] <= now_s)

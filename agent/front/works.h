@@ -17,7 +17,7 @@
 #include "pkcs11/client.h"
 #include "pkcs11/provider.h"
 
-enum { WORKS_SPARES = 16, WORKS_LOW_PART = 10 };
+enum { WORKS_SPARES = 16, WORKS_LOW_PART = 10, WORKS_FETCHES = 8 };
 
 enum works_room { WORKS_ROOM, WORKS_LOW, WORKS_FULL }; /* LOW: a tenth of max_keys or less */
 
@@ -77,6 +77,42 @@ struct works_list {
 	size_t total; /* 0: none */
 };
 
+/* A question of an operator's that the renewer carries: fetch.h. */
+struct works_fetch {
+	uint64_t job; /* 0: none */
+	int64_t until_s;
+	bool answered;
+	char *token; /* wiped when freed; NULL: problem says why there is none */
+	struct chain *signer;
+	char problem[CREDENTIAL_PROBLEM_MAX];
+};
+
+struct works_rtu { /* rtu.h */
+	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
+	int64_t since_s;
+	bool held; /* what is refused is what the certificate in force has */
+	char detail[CREDENTIAL_PROBLEM_MAX];
+};
+
+struct works_rtus {
+	struct works_rtu *item;
+	size_t len, cap;
+};
+
+struct works_port { /* ported.h */
+	char id[CREDENTIAL_FINGERPRINT];
+	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
+	char serial[CERT_SERIAL_TEXT];
+	int64_t not_after_s, since_s;
+};
+
+struct works_ports {
+	struct works_port *item;
+	size_t len, cap;
+	size_t next; /* tenant that is looked at next */
+	bool again;  /* one could not be looked at */
+};
+
 struct works_revoked { /* revoke.h */
 	struct revocation *item;
 	size_t len, cap;
@@ -96,7 +132,10 @@ struct works {
 	struct transparency *ct;     /* shared with the loop; transparency.h */
 	struct allow allow;
 	struct works_revoked revoked;
-	bool unordered;		/* some credential's account is deactivated */
+	bool unordered; /* some credential's account is deactivated */
+	struct works_fetch fetch[WORKS_FETCHES];
+	struct works_rtus rtu;
+	struct works_ports ported;
 	int64_t revoke_at_s;	/* when revocations have something due */
 	int64_t retire_at_s;	/* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s;	/* the same for x5u files */
@@ -105,6 +144,7 @@ struct works {
 	int64_t unnamed_at_s;	/* when the unnamed keys are counted again */
 	int64_t used_at_s;	/* when it is noted which tenants were used */
 	int64_t renumber_at_s;	/* when the next window of added numbers closes */
+	int64_t ported_at_s;	/* when certificates of removed numbers are looked for */
 	int64_t abandoned_at_s; /* when abandoned orders are looked for */
 	int64_t making_at_s;	/* when unfinished batches of keys are (making.h) */
 	int64_t ct_at_s;	/* when the alarms of logs are looked at */

@@ -10,7 +10,12 @@
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
-enum { AUTHTOK_BODY_MAX = 262144, AUTHTOK_SECRET_MAX = 1024, AUTHTOK_KEY_MAX = 16384 };
+enum {
+	AUTHTOK_BODY_MAX = 262144,
+	AUTHTOK_SECRET_MAX = 1024,
+	AUTHTOK_KEY_MAX = 16384,
+	AUTHTOK_SIGNER_MAX = 65536
+};
 
 #define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
 
@@ -20,6 +25,7 @@ struct request {
 	authtok_done *done;
 	void *arg;
 	char *token; /* waits for its signer's certificate */
+	struct buf signer;
 };
 
 static void
@@ -37,6 +43,7 @@ request_free(struct request *r)
 	if (r == NULL)
 		return;
 	wipe_text(r->token);
+	buf_free(&r->signer);
 	free(r);
 }
 DEFINE_FREEP(request);
@@ -45,6 +52,7 @@ void
 authtok_grant_done(struct authtok_grant *g)
 {
 	wipe_text(g->token);
+	buf_free(&g->signer);
 	buf_free(&g->der);
 	*g = (struct authtok_grant){ 0 };
 }
@@ -242,16 +250,41 @@ end(struct request *r, enum rc rc, struct authtok_grant *g, const struct fault *
 	request_free(r);
 }
 
+static enum rc
+judge(struct request *r, const struct chain *x5u_chain, struct authtok_grant *out,
+    struct fault *f)
+{
+	if (r->want.unjudged)
+		out->token = TAKE(r->token);
+	else
+		TRY(authtok_judge(
+		    &r->want, span_str(r->token), x5u_chain, io_now_s(r->io), out, f));
+	out->signer = r->signer;
+	r->signer = (struct buf){ 0 };
+	return RC_OK;
+}
+
 static void
 judged(struct request *r, const struct chain *x5u_chain)
 {
 	struct authtok_grant g = { 0 };
 	struct fault f = { 0 };
-	enum rc rc =
-	    authtok_judge(&r->want, span_str(r->token), x5u_chain, io_now_s(r->io), &g, &f);
+	enum rc rc = judge(r, x5u_chain, &g, &f);
 
 	end(r, rc, rc == RC_OK ? &g : NULL, &f, -1);
 	authtok_grant_done(&g); /* empty when it was taken */
+}
+
+static enum rc
+take_signer(
+    struct request *r, const struct http_answer *http, struct chain **out, struct fault *f)
+{
+	if (http->status != 200)
+		return problem_of_answer(http->status, buf_view(&http->body), f);
+	TRY(chain_read_pem(buf_view(&http->body), true, out, f));
+	r->signer = BUF_INIT(AUTHTOK_SIGNER_MAX);
+	buf_span(&r->signer, buf_view(&http->body));
+	return buf_check(&r->signer, f);
 }
 
 static void
@@ -265,8 +298,7 @@ on_x5u(void *arg, enum rc rc, const struct http_answer *http, const struct fault
 		end(r, rc, NULL, f, -1);
 		return;
 	}
-	rc = http->status == 200 ? chain_read_pem(buf_view(&http->body), true, &chain, &bad)
-				 : problem_of_answer(http->status, buf_view(&http->body), &bad);
+	rc = take_signer(r, http, &chain, &bad);
 	if (rc != RC_OK) {
 		end(r, rc, NULL, &bad, http->retry_after_s);
 		return;
@@ -292,6 +324,29 @@ fetch_signer(struct request *r, bool *fetching, struct fault *f)
 	    on_x5u, r, f);
 }
 
+/*
+ * RFC 9448 section 5.5: 403 says that the account may not have this token.
+ * Nothing else does: 401 is about our secret, 404 about the account; a problem
+ * of another type is another trouble, and a page in HTML is some proxy's.
+ */
+static bool
+is_definitive(const struct request *r, const struct http_answer *http, const struct fault *why)
+{
+	static const char *const reasons[] = { "http_status", "acme_problem",
+		"acme_unauthorized", "acme_rejected_identifier" };
+	const char *type = http->content_type;
+	bool plain = http->body.len == 0 || strcmp(type, "application/json") == 0 ||
+		     strcmp(type, "application/problem+json") == 0;
+
+	if (r->want.constraints || http->status != 403 || !plain)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		if (strcmp(why->reason, reasons[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What it refuses it refuses again: an operator has to look. */
 static enum rc
 refused_token(const struct request *r, const struct http_answer *http, struct fault *f)
@@ -299,6 +354,11 @@ refused_token(const struct request *r, const struct http_answer *http, struct fa
 	struct fault why = { 0 };
 	enum rc rc = problem_of_answer(http->status, buf_view(&http->body), &why);
 
+	if (rc == RC_DENIED && is_definitive(r, http, &why))
+		return FAULT(f, rc, AUTHTOK_REFUSED,
+		    "authority %s refuses the right to use (check its account, secret and the "
+		    "numbers asked for): %s",
+		    r->want.authority->name, why.detail);
 	if (rc != RC_DENIED && rc != RC_NOT_FOUND)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	return FAULT(f, rc, why.reason,
@@ -421,7 +481,7 @@ authtok_given(const struct io *io, const struct authtok_want *want, struct span 
 	TRY(fetch_signer(r, &fetching, f));
 	*waiting = fetching;
 	if (!fetching)
-		return authtok_judge(want, span_str(r->token), NULL, io_now_s(io), out, f);
+		return judge(r, NULL, out, f);
 	r = NULL; /* on_x5u() has it */
 	return RC_OK;
 }

@@ -27,17 +27,24 @@ struct authtok_want {
 	const struct acme_account *account;
 	const char *evidence; /* TNAuthList token for the claim agent (V-89), or NULL */
 	const struct anchors *anchors; /* signers of tokens; NULL: the chain is not judged */
+	bool unjudged; /* it is for a report: what comes is granted as it is, without der */
 };
 
 /* What came.  The receiver may move the members out, leaving zeros. */
 struct authtok_grant {
-	char *token;	/* wiped when freed */
-	struct buf der; /* tkvalue: for constraints perhaps narrower than asked */
+	char *token;	   /* wiped when freed */
+	struct buf signer; /* PEM behind the header's x5u; empty: the header has x5c */
+	struct buf der;	   /* tkvalue: for constraints perhaps narrower than asked */
 	int64_t exp_s;
 };
 void authtok_grant_done(struct authtok_grant *g);
 
-/* grant is NULL unless rc is RC_OK; retry_after_s is -1 without the header. */
+/*
+ * grant is NULL unless rc is RC_OK; retry_after_s is -1 without the header.
+ * RC_DENIED AUTHTOK_REFUSED: the authority says that this account may not have
+ * a token for these numbers (RFC 9448 section 5.5), and nothing else than that.
+ */
+#define AUTHTOK_REFUSED "rtu_refused"
 typedef void authtok_done(void *arg, enum rc rc, struct authtok_grant *grant,
     const struct fault *f, int64_t retry_after_s);
 

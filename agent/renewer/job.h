@@ -111,6 +111,7 @@ struct renew {
 	unsigned plan_failures;
 	int64_t plan_wake_ms, last_ms;
 	unsigned reports, windows; /* under way */
+	unsigned fetches;	   /* likewise */
 	size_t window_at;	   /* the job that is asked about next, if it is due */
 	int64_t spread_wake_ms;
 	bool spread_due, stopping;

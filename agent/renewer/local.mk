@@ -15,6 +15,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/cleanups.c agent/renewer/cleanups.h \
 	agent/renewer/served.c agent/renewer/served.h \
 	agent/renewer/errands.c agent/renewer/errands.h \
+	agent/renewer/fetch.c agent/renewer/fetch.h \
 	agent/renewer/httpc.c agent/renewer/httpc.h \
 	agent/renewer/io.h \
 	agent/renewer/job.h \
@@ -28,9 +29,11 @@ librenewer_la_SOURCES = \
 	agent/renewer/renew.c agent/renewer/renew.h \
 	agent/renewer/renewinfo.c \
 	agent/renewer/rfc3339.c agent/renewer/rfc3339.h \
+	agent/renewer/right.c agent/renewer/right.h \
 	agent/renewer/runner.c agent/renewer/runner.h \
 	agent/renewer/schedule.c agent/renewer/schedule.h \
 	agent/renewer/settings.c \
+	agent/renewer/source.c agent/renewer/source.h \
 	agent/renewer/steps.c \
 	agent/renewer/store.c agent/renewer/store.h
 

@@ -161,6 +161,7 @@ read_row(const json_t *row, struct plan *p, struct fault *f)
 	TRY(take_form(row, p, f));
 	TRY(take_domain(row, p, f));
 	TRY(take_active(row, p, f));
+	p->rtu_refused = json_is_true(json_object_get(row, "rtu_refused"));
 	return hash_plan(p, f);
 }
 

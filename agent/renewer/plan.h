@@ -21,6 +21,7 @@ struct plan {
 	char domain[PLAN_DOMAIN_MAX + 1]; /* a dns identifier is ordered beside; "" none */
 	char hash[RECORD_HASH];		  /* of ca, tnauthlist, constraints, form, domain */
 	bool active, as_configured;
+	bool rtu_refused; /* the front has it on record that its authority refuses it */
 	char serial[CERT_SERIAL_TEXT]; /* "" without active */
 	char ari_id[ARI_ID_MAX + 1];   /* of RFC 9773; "" none */
 	struct schedule_cert cert;     /* valid with active */

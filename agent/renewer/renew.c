@@ -5,6 +5,7 @@
 
 #include "agent/log.h"
 #include "agent/release.h"
+#include "agent/renewer/fetch.h"
 #include "agent/renewer/job.h"
 
 static const struct {
@@ -1126,6 +1127,8 @@ renew_event(struct renew *r, const json_t *event)
 		on_token(r, event);
 	if (kind != NULL && strcmp(kind, "errand") == 0)
 		errands_ask(r->errands);
+	if (kind != NULL && strcmp(kind, "fetch") == 0)
+		fetch_event(r, event);
 	if (kind != NULL && (strcmp(kind, "changed") == 0 || strcmp(kind, "plan") == 0))
 		r->plan_due = true;
 }

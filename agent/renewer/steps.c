@@ -10,8 +10,9 @@
 #include "agent/renewer/job.h"
 #include "agent/renewer/problem.h"
 #include "agent/renewer/rfc3339.h"
+#include "agent/renewer/right.h"
 #include "agent/renewer/served.h"
-#include "agent/secret.h"
+#include "agent/renewer/source.h"
 #include "stir/b64.h"
 #include "stir/csr.h"
 #include "stir/jtext.h"
@@ -19,8 +20,6 @@
 #define PEM_TYPE    "application/pem-certificate-chain"
 #define TNAUTH_TYPE "TNAuthList"
 #define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
-
-enum { TOKEN_PATH_MAX = 4096 };
 
 static int64_t
 now_s(const struct job *j)
@@ -113,8 +112,14 @@ static void
 on_grant(struct job *j, enum token_kind k, enum rc rc, struct authtok_grant *grant,
     const struct fault *f, int64_t retry_after_s)
 {
-	if (done_with(j, rc, f, retry_after_s))
+	if (job_over(j))
 		return;
+	if (k == TOKEN_NUMBERS)
+		right_say(j, rc, grant, f);
+	if (rc != RC_OK) {
+		job_fail(j, rc, f, retry_after_s);
+		return;
+	}
 	authtok_grant_done(&j->token[k]);
 	j->token[k] = *grant;
 	*grant = (struct authtok_grant){ 0 };
@@ -135,7 +140,7 @@ on_claims(void *arg, enum rc rc, struct authtok_grant *grant, const struct fault
 	on_grant(arg, TOKEN_CLAIMS, rc, grant, f, retry_after_s);
 }
 
-/* ---- tokens that are not asked for over HTTPS ---- */
+/* ---- where they come from ---- */
 
 void
 token_file(char out[TOKEN_FILE_NAME], const char *tenant, const char *name, enum token_kind k)
@@ -146,23 +151,14 @@ token_file(char out[TOKEN_FILE_NAME], const char *tenant, const char *name, enum
 	snprintf(out, TOKEN_FILE_NAME, "%s.%s", file, k == TOKEN_NUMBERS ? "n" : "c");
 }
 
-static authtok_done *
-done_of(enum token_kind k)
+static struct source
+source_of(struct job *j, enum token_kind k)
 {
-	return k == TOKEN_NUMBERS ? on_numbers : on_claims;
-}
-
-static enum rc
-offer(struct job *j, enum token_kind k, struct span token, struct fault *f)
-{
-	struct authtok_grant grant = { 0 };
-	bool waiting = false;
-
-	TRY(authtok_given(j->renew->io, &j->want, token, done_of(k), j, &waiting, &grant, f));
-	if (!waiting)
-		on_grant(j, k, RC_OK, &grant, NULL, -1);
-	authtok_grant_done(&grant); /* empty when it was taken */
-	return RC_OK;
+	return (struct source){ .io = j->renew->io,
+		.tenant = j->plan.tenant,
+		.name = j->plan.name,
+		.done = k == TOKEN_NUMBERS ? on_numbers : on_claims,
+		.arg = j };
 }
 
 /* The one that was pushed; RC_NOT_FOUND. */
@@ -219,7 +215,8 @@ step_token_until_s(struct job *j)
 static enum rc
 offer_pushed(struct job *j, enum token_kind k, struct span token, struct fault *f)
 {
-	enum rc rc = offer(j, k, token, f);
+	struct source from = source_of(j, k);
+	enum rc rc = source_offer(&from, &j->want, token, f);
 	char file[TOKEN_FILE_NAME];
 	struct fault why = { 0 };
 
@@ -234,85 +231,11 @@ offer_pushed(struct job *j, enum token_kind k, struct span token, struct fault *
 }
 
 static enum rc
-from_file(struct job *j, enum token_kind k, struct fault *f)
-{
-	const struct config_authority *a = j->want.authority;
-	AUTO_SECRET token = BUF_INIT(AUTHTOK_MAX + 1);
-	char file[2 * CONFIG_NAME_MAX + 2], path[TOKEN_PATH_MAX];
-	struct secret_ref ref = { path };
-	struct fault why = { 0 };
-	int n;
-
-	record_file(file, j->plan.tenant, j->plan.name);
-	n = snprintf(path, sizeof path, "file:%s/%s.%s", a->path, file, j->want.tktype);
-	if (n < 0 || n >= TOKEN_PATH_MAX)
-		return FAULT(f, RC_DENIED, "token_file", "the path is too long");
-	if (secret_read_long(&ref, AUTHTOK_MAX, &token, &why) == RC_NOT_FOUND)
-		return FAULT(f, RC_NET, "token_awaited",
-		    "authority %s: its path has no file %s.%s yet", a->name, file,
-		    j->want.tktype);
-	if (why.rc != RC_OK)
-		return FAULT(f, RC_NET, "token_file", "%s", why.detail);
-	return offer(j, k, buf_view(&token), f);
-}
-
-static void
-on_command(
-    struct job *j, enum token_kind k, enum rc rc, struct span output, const struct fault *f)
-{
-	struct fault bad = { 0 };
-
-	if (done_with(j, rc, f, -1))
-		return;
-	rc = offer(j, k, output, &bad);
-	if (rc != RC_OK)
-		job_fail(j, rc, &bad, -1);
-}
-
-static void
-on_command_numbers(void *arg, enum rc rc, struct span output, const struct fault *f)
-{
-	on_command(arg, TOKEN_NUMBERS, rc, output, f);
-}
-
-static void
-on_command_claims(void *arg, enum rc rc, struct span output, const struct fault *f)
-{
-	on_command(arg, TOKEN_CLAIMS, rc, output, f);
-}
-
-static enum rc
-from_command(struct job *j, enum token_kind k, struct fault *f)
-{
-	const struct io *io = j->renew->io;
-	AUTO_SECRET body = BUF_INIT(4 * AUTHTOK_MAX);
-
-	TRY(authtok_body(&body, &j->want, f));
-	return io->run(io->ctx, HOOK_TOKEN, j->want.authority->name, buf_view(&body),
-	    k == TOKEN_NUMBERS ? on_command_numbers : on_command_claims, j, f);
-}
-
-static enum rc
-from_source(struct job *j, enum token_kind k, struct fault *f)
-{
-	const struct config_authority *a = j->want.authority;
-
-	switch (a->source) {
-	case SOURCE_REST: return authtok_request(j->renew->io, &j->want, done_of(k), j, f);
-	case SOURCE_FILE: return from_file(j, k, f);
-	case SOURCE_COMMAND: return from_command(j, k, f);
-	case SOURCE_PUSH: break;
-	}
-	return FAULT(f, RC_NET, "token_awaited",
-	    "authority %s: needed is a %s token: vesper token push %s/%s", a->name,
-	    j->want.tktype, j->plan.tenant, j->plan.name);
-}
-
-static enum rc
 request_token(struct job *j, enum token_kind k, const char *authority, const char *value_b64,
     struct fault *f)
 {
 	AUTO_SECRET token = BUF_INIT(AUTHTOK_MAX + 1);
+	struct source from = source_of(j, k);
 	struct renew *r = j->renew;
 	struct authtok_want *w = &j->want;
 	struct fault why = { 0 };
@@ -342,7 +265,7 @@ request_token(struct job *j, enum token_kind k, const char *authority, const cha
 		return offer_pushed(j, k, buf_view(&token), f);
 	if (rc != RC_NOT_FOUND)
 		log_fault(LEVEL_WARNING, "token_file", &why);
-	return from_source(j, k, f);
+	return source_ask(&from, w, f);
 }
 
 /* D-31: a fresh token for each order, kept while it can still be used. */

@@ -38,6 +38,7 @@ INTEGRATION_RUN = $(INTEGRATION_TESTS)
 TESTS += $(INTEGRATION_RUN)
 EXTRA_DIST += $(INTEGRATION_TESTS) tests/integration/cases.py tests/integration/audit_check.py \
 	tests/integration/odd_parties.py tests/integration/signed.py tests/integration/soak_watch.py \
+	tests/integration/rights.py \
 	tests/world/__init__.py tests/world/unixhttp.py tests/world/machine.py tests/world/demo.py \
 	tests/world/process.py tests/world/inside.py tests/world/faults.py tests/world/steps.py
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import rights
 from cases import Cases, equal, true
 from world import unixhttp as http
 from world.machine import BUILD, PYTHON, TOP, Machine, quote, wait_for
@@ -204,7 +205,7 @@ def tenants(machine: Machine) -> dict[str, str]:
     tokens.make()
     machine.administrator = PolicyAdministrator(machine)
     machine.administrator.make()
-    return {"osp": machine.provider(), "desk": desk(machine), "press": printer.tenant(),
+    return {**rights.tenants(machine), "desk": desk(machine), "press": printer.tenant(),
             **{name: tokens.tenant(name) for name in ("kiosk", "drawer", "teller", "administrator")}}
 
 
@@ -769,6 +770,10 @@ def tenant_test(machine: Machine) -> None:
     equal([(r["verdict"], "tn_not_authorized" in r["detail"]) for r in rows["dry run"]],
           [("refused", True)])
     true("sign" not in rows, "signed what a dry run refused")
+    done = vesper(machine, "tenant", "test", "osp", "-c", str(machine.config / "vesperd.conf"),
+                  "--tls-ca", str(machine.dir / "no-such.pem"))
+    equal(done.returncode, 2, done.stdout + done.stderr)
+    true("--tls-ca" in done.stderr, done.stderr)
     # Nobody trusts the lab's TLS without being told to.
     rows = tried(machine, 1, "tenant", "test", "osp")
     true("http_tls" in rows["x5u"][0]["detail"], str(rows["x5u"]))
@@ -816,6 +821,7 @@ def main() -> int:
         cases.case("tokens: from a command", from_a_command, machine)
         cases.case("tokens: from an STI-PA (D-30)", from_an_administrator, machine)
         cases.refusal("revoked wrongly", revoked_wrongly, machine)
+        rights.run(cases, machine)
         cases.case("revoked by the account", revoked_by, machine, "account", "superseded")
         cases.case("revoked by its key", revoked_by, machine, "key", "keyCompromise")
         cases.case("revoked while the CA is down", revoked_while_the_ca_is_down, machine)

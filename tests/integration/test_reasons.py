@@ -37,6 +37,7 @@ ELSEWHERE = {"internal_error": "an invariant of ours: nothing outside can break 
              "rcd_content_unknown": "tests/integration/test_rcd",
              "dest_not_allowed": "tests/unit/test_decide",
              "originator_not_listed": "tests/unit/test_decide",
+             "rtu_withdrawn": "tests/integration/rights.py",
              "call_refused": "tests/integration/test_calls.py"}
 
 SALT, SECRET = bytes(range(7, 39)), "only for some"

@@ -93,6 +93,14 @@ tests_unit_test_revoke_SOURCES = tests/unit/test_revoke.c $(BWORLD) $(CRASH) $(A
 tests_unit_test_revoke_LDADD = $(BUILDER_LDADD)
 tests_unit_test_revoke_LDFLAGS = $(CRASH_WRAP)
 
+UNIT_TESTS += tests/unit/test_rtu
+tests_unit_test_rtu_SOURCES = tests/unit/test_rtu.c $(BWORLD)
+tests_unit_test_rtu_LDADD = $(BUILDER_LDADD)
+
+UNIT_TESTS += tests/unit/test_ported
+tests_unit_test_ported_SOURCES = tests/unit/test_ported.c $(BWORLD)
+tests_unit_test_ported_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_numbers
 tests_unit_test_numbers_SOURCES = tests/unit/test_numbers.c $(BWORLD) $(CRASH)
 tests_unit_test_numbers_LDADD = $(BUILDER_LDADD)

@@ -357,6 +357,10 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 	if (strcmp(r->url, TA "/at/account/a/token") == 0 ||
 	    strcmp(r->url, TB "/at/account/a/token") == 0) {
 		w->tokens++;
+		if (w->refuse_right != NULL) {
+			put_problem(a, 403, w->refuse_right);
+			return;
+		}
 		put_json(a, 200, "application/json", make_token(w, body));
 		return;
 	}
@@ -399,9 +403,10 @@ plan_row(const struct world *w, const struct world_credential *c)
 		    json_pack("{s:s, s:I, s:I, s:o, s:b}", "serial", c->serial, "not_before",
 			(json_int_t)c->not_before_s, "not_after", (json_int_t)c->not_after_s,
 			"ari_id", ari_id(w, c), "as_configured", c->as_configured);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:n}", "tenant",
-	    c->tenant, "name", c->name, "ca", c->other_ca ? "lax" : "lab", "authority",
-	    c->other_authority ? "tb" : "ta", "claim_agent", "ta", "domain",
+	return json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:n}",
+	    "rtu_refused", (int)w->right_is_refused, "tenant", c->tenant, "name", c->name, "ca",
+	    c->other_ca ? "lax" : "lab", "authority", c->other_authority ? "tb" : "ta",
+	    "claim_agent", "ta", "domain",
 	    w->domain && !w->plan_without_domain ? "sip.example.net" : NULL, "tnauthlist",
 	    b64_json(tnauth_of(w, c)), "constraints",
 	    c->constraints ? b64_json(&w->constraints) : json_null(), "constraints_form",
@@ -484,6 +489,18 @@ take_word(struct world *w, const json_t *m)
 	w->account_words++;
 }
 
+/* One or the other: what is refused, or the token that grants it. */
+static void
+take_right(struct world *w, const json_t *m)
+{
+	bool refused = json_is_string(json_object_get(m, "detail"));
+
+	assert_true(refused != json_is_string(json_object_get(m, "token")));
+	w->rights_refused += refused;
+	w->rights_granted += !refused;
+	w->right_is_refused = refused;
+}
+
 static json_t *
 errands_answer(const struct world *w)
 {
@@ -547,6 +564,10 @@ ask_answer(struct world *w, const json_t *m)
 		return json_pack("{s:s}", "csr", "MAA");
 	if (strcmp(op, "schedule") == 0) {
 		take_schedule(w, c, m);
+		return json_object();
+	}
+	if (strcmp(op, "rtu") == 0) {
+		take_right(w, m);
 		return json_object();
 	}
 	if (strcmp(op, "account-word") == 0) {

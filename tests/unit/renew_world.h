@@ -108,6 +108,10 @@ struct world {
 	unsigned hanging_most;	 /* at once, since it was last set to 0 */
 	unsigned installs;
 	unsigned runs;
+	/* The authority's 403 to every token, NULL: none; what the front was told, and keeps. */
+	const char *refuse_right;
+	unsigned rights_refused, rights_granted;
+	bool right_is_refused;
 	bool refuse_install, grant_narrower, grant_wider, processing;
 	unsigned alternates,
 	    home;	  /* chains beside the first; the one that leads to the anchor */

@@ -70,6 +70,13 @@ static struct judge_case {
 	{ "a log does not prove it (V-43)", ALARM_UNLOGGED, { READY(0, DAY), .unlogged_since_s = 1 }, true },
 	{ "not proven, and not in force", ALARM_UNLOGGED, { .enabled = true, .unlogged_since_s = 1 }, false },
 	{ "logs are told, not judged", ALARM_CT_LOG, { READY(DAY + 1, DAY), .unlogged_since_s = 1 }, false },
+	{ "no right is refused", ALARM_RTU, { READY(0, DAY) }, false },
+	{ "one is, and it signs", ALARM_RTU, { READY(0, DAY), .rtu_refused_at_s = NOW - 9 }, true },
+	{ "one is, and it will not", ALARM_RTU,
+	    { READY(0, DAY), .rtu_refused_at_s = NOW - 9, .rtu_stop_at_s = NOW + 9 }, true },
+	{ "one is, and it does not", ALARM_RTU,
+	    { READY(0, DAY), .rtu_refused_at_s = NOW, .rtu_stop_at_s = NOW }, true },
+	{ "a disabled tenant's right", ALARM_RTU, { .rtu_refused_at_s = NOW - 9 }, false },
 	{ "accounts are told, not judged", ALARM_ACCOUNT, { READY(DAY + 1, DAY), FAILS(0, 9) }, false },
 	/* clang-format on */
 };

@@ -355,15 +355,27 @@ on_grant(void *arg, enum rc rc, struct authtok_grant *g, const struct fault *f,
 }
 
 static void
-reply(long status, struct span text, int64_t retry_after_s)
+reply_as(const char *type, long status, struct span text, int64_t retry_after_s)
 {
 	struct http_answer a = { .status = status, .retry_after_s = retry_after_s };
 
 	a.body = BUF_INIT(HTTP_BODY_MAX);
 	buf_span(&a.body, text);
+	if (type != NULL)
+		snprintf(a.content_type, sizeof a.content_type, "%s", type);
 	x.done(x.arg, RC_OK, &a, NULL);
 	buf_free(&a.body);
 }
+
+static void
+reply(long status, struct span text, int64_t retry_after_s)
+{
+	reply_as(NULL, status, text, retry_after_s);
+}
+
+#define JSON	"application/json"
+#define PROBLEM "application/problem+json"
+#define TYPE(t) "{\"type\":\"urn:ietf:params:acme:error:" t "\"}"
 
 static struct exchange_case {
 	const char *name;
@@ -371,19 +383,41 @@ static struct exchange_case {
 	const char *body; /* NULL: a good token */
 	int64_t retry_after_s;
 	enum rc rc;
-	const char *reason;
+	const char *reason, *type;
 } exchange_cases[] = {
-	{ "good", 200, NULL, -1, RC_OK, "" },
-	{ "not JSON", 200, "<html>", -1, RC_INVALID, "authtok_answer" },
-	{ "no token", 200, "{}", -1, RC_INVALID, "authtok_answer" },
-	{ "token of another type", 200, "{\"token\":7}", -1, RC_INVALID, "authtok_answer" },
-	{ "token that is none", 200, "{\"token\":\"x\"}", -1, RC_INVALID, "authtoken_syntax" },
-	{ "refused", 403, "{}", -1, RC_DENIED, "acme_problem" },
-	{ "secret refused", 401, "", -1, RC_DENIED, "http_status" },
-	{ "no such account", 404, "", -1, RC_DENIED, "http_status" },
-	{ "moved", 301, "", -1, RC_DENIED, "http_status" },
-	{ "busy", 429, "", 30, RC_BUSY, "http_status" },
-	{ "down", 503, "", 7, RC_NET, "http_status" },
+	{ "good", 200, NULL, -1, RC_OK, "", NULL },
+	{ "not JSON", 200, "<html>", -1, RC_INVALID, "authtok_answer", NULL },
+	{ "no token", 200, "{}", -1, RC_INVALID, "authtok_answer", NULL },
+	{ "token of another type", 200, "{\"token\":7}", -1, RC_INVALID, "authtok_answer",
+	    NULL },
+	{ "token that is none", 200, "{\"token\":\"x\"}", -1, RC_INVALID, "authtoken_syntax",
+	    NULL },
+	{ "refused", 403, "{}", -1, RC_DENIED, "acme_problem", NULL },
+	/* RFC 9448 section 5.5: that alone is a refusal of the right to use. */
+	{ "the right refused", 403, "", -1, RC_DENIED, AUTHTOK_REFUSED, NULL },
+	{ "the right refused, in JSON", 403, "{}", -1, RC_DENIED, AUTHTOK_REFUSED, JSON },
+	{ "the right refused, by a problem", 403, TYPE("unauthorized"), -1, RC_DENIED,
+	    AUTHTOK_REFUSED, PROBLEM },
+	{ "the identifier rejected", 403, TYPE("rejectedIdentifier"), -1, RC_DENIED,
+	    AUTHTOK_REFUSED, PROBLEM },
+	{ "a proxy's page", 403, "<html>", -1, RC_DENIED, "http_status", "text/html" },
+	{ "a proxy's JSON in HTML", 403, "{}", -1, RC_DENIED, "acme_problem", "text/html" },
+	{ "too many", 403, TYPE("rateLimited"), -1, RC_BUSY, "acme_rate_limited", PROBLEM },
+	{ "terms", 403, TYPE("userActionRequired"), -1, RC_DENIED, "acme_user_action",
+	    PROBLEM },
+	{ "its trouble", 403, TYPE("serverInternal"), -1, RC_NET, "acme_server_internal",
+	    PROBLEM },
+	{ "secret refused, by a problem", 401, TYPE("unauthorized"), -1, RC_DENIED,
+	    "acme_unauthorized", PROBLEM },
+	{ "no such account, by a problem", 404, TYPE("unauthorized"), -1, RC_DENIED,
+	    "acme_unauthorized", PROBLEM },
+	{ "bad request", 400, TYPE("rejectedIdentifier"), -1, RC_DENIED,
+	    "acme_rejected_identifier", PROBLEM },
+	{ "secret refused", 401, "", -1, RC_DENIED, "http_status", NULL },
+	{ "no such account", 404, "", -1, RC_DENIED, "http_status", NULL },
+	{ "moved", 301, "", -1, RC_DENIED, "http_status", NULL },
+	{ "busy", 429, "", 30, RC_BUSY, "http_status", NULL },
+	{ "down", 503, "", 7, RC_NET, "http_status", NULL },
 };
 
 static void
@@ -404,8 +438,8 @@ exchange(void **state)
 	buf_str(&text, "{\"token\":\"");
 	buf_span(&text, buf_view(&token));
 	buf_str(&text, "\"}");
-	reply(
-	    c->status, c->body != NULL ? span_str(c->body) : buf_view(&text), c->retry_after_s);
+	reply_as(c->type, c->status, c->body != NULL ? span_str(c->body) : buf_view(&text),
+	    c->retry_after_s);
 	assert_int_equal(x.results, 1);
 	assert_int_equal(x.rc, c->rc);
 	assert_string_equal(x.reason, c->reason);

@@ -1049,6 +1049,61 @@ what_was_confirmed_is_not_signed(void **state)
 	close(s.fd);
 }
 
+/* What the number authority refuses is not given out either, nor begun. */
+static void
+a_right_that_is_withdrawn_is_not_signed(void **state)
+{
+	struct signer s = make_signable();
+	struct credential *c = credset_credential(front_set(&fr), (struct credset_place){ 0 });
+	struct exchange *x = ask_to_sign("withdrawn");
+
+	(void)state;
+	(void)turn_until(is_holding, &s);
+	atomic_store(&c->rtu_stop_at_s, 1);
+	let_go(&s);
+	expect_answer(x, "HTTP/1.1 403 ", "\"reason\":\"rtu_withdrawn\"");
+	expect_answer(ask_to_sign("refused"), "HTTP/1.1 403 ", "\"reason\":\"rtu_withdrawn\"");
+	expect_signable(false, NULL, NULL);
+	atomic_store(&c->rtu_stop_at_s, INT64_MAX); /* not yet */
+	x = ask_to_sign("not yet");
+	(void)turn_until(is_holding, &s);
+	let_go(&s);
+	expect_answer(x, "HTTP/1.1 200 ", "\"passport\":");
+	atomic_store(&c->rtu_stop_at_s, 0);
+	close(s.fd);
+}
+
+/* ---- a start: what is not looked at yet ---- */
+
+static void
+what_is_loading_is_asked_for_again(void **state)
+{
+	struct signer s = make_signable();
+	struct credential *c = credset_credential(front_set(&fr), (struct credset_place){ 0 });
+	int status = 0;
+	json_auto_t *shown = NULL, *ready = NULL;
+	struct exchange *x;
+
+	(void)state;
+	c->state = CREDENTIAL_LOADING;
+	expect_answer(ask_to_sign("early"), "HTTP/1.1 503 ", "\"reason\":\"overloaded\"");
+	expect_answer(ask_to_sign("again"), "HTTP/1.1 503 ", "Retry-After: ");
+	assert_true(atomic_load(&c->asked_for)); /* it goes first */
+	shown = get("/v1/credentials/acme/main", false, &status);
+	assert_int_equal(status, 200);
+	assert_string_equal(json_string_value(json_object_get(shown, "state")), "loading");
+	assert_true(json_is_false(json_object_get(shown, "signable")));
+	ready = get("/health/ready", false, &status);
+	assert_int_equal(status, 503);
+	assert_string_equal(json_string_value(json_object_get(ready, "reason")), "overloaded");
+	c->state = CREDENTIAL_READY;
+	x = ask_to_sign("loaded");
+	(void)turn_until(is_holding, &s);
+	let_go(&s);
+	expect_answer(x, "HTTP/1.1 200 ", "\"passport\":");
+	close(s.fd);
+}
+
 static bool
 is_job_over(void *arg)
 {
@@ -1277,6 +1332,22 @@ static const struct {
 	    "{\"id\":1,\"op\":\"errand-done\",\"errand\":\"" ID "\",\"final\":true,"
 	    "\"reason\":null,\"detail\":null}",
 	    "no_errand" },
+	{ "a token that nobody asked to see",
+	    "{\"id\":1,\"op\":\"fetched\",\"fetch\":1,\"token\":\"x\",\"signer\":null,"
+	    "\"problem\":null}",
+	    "no_errand" },
+	{ "a token for a free place",
+	    "{\"id\":1,\"op\":\"fetched\",\"fetch\":0,\"token\":\"x\",\"signer\":null,"
+	    "\"problem\":null}",
+	    "no_errand" },
+	{ "a grant of what is not refused",
+	    "{\"id\":1,\"op\":\"rtu\"," MAIN ",\"token\":\"x\",\"signer\":null,"
+	    "\"detail\":null}",
+	    "no_errand" },
+	{ "a refusal of nobody's",
+	    "{\"id\":1,\"op\":\"rtu\",\"tenant\":\"beta\",\"name\":\"main\",\"token\":null,"
+	    "\"signer\":null,\"detail\":\"no\"}",
+	    "no_credential" },
 	{ "a reload", "{\"id\":1,\"op\":\"reload\"}", "not_found" },
 	{ "the front's own event", "{\"id\":1,\"event\":\"renew\"," MAIN "}", "not_found" },
 	{ "no id", "{\"op\":\"plan\"}", "invalid_member" },
@@ -1440,6 +1511,10 @@ main(void)
 		    what_may_be_private_is_not_told, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    what_was_confirmed_is_not_signed, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    a_right_that_is_withdrawn_is_not_signed, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    what_is_loading_is_asked_for_again, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    what_was_confirmed_does_not_move, open_two_tokens, close_front),
 		cmocka_unit_test_setup_teardown(

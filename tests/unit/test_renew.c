@@ -587,6 +587,54 @@ reloads_keep_the_pace(void **state)
 	world_close(&w);
 }
 
+/* Told once each way, also by a renewer that was not there when it was refused. */
+static void
+the_right_is_refused(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.cred[0].constraints = false;
+	w.refuse_right = "unauthorized";
+	assert_true(world_until(&w, has_problem, 60));
+	world_pass(&w, 2);
+	assert_int_equal(w.rights_refused, 1);
+	assert_int_equal(strncmp(w.cred[0].problem, "rtu_refused:", 12), 0);
+	assert_null(strstr(w.cred[0].problem, "12025550100"));
+	world_kill(&w);
+	w.cred[0].constraints = false;
+	w.refuse_right = NULL;
+	w.now_ms += 400000;
+	assert_true(world_until(&w, all_installed, 600));
+	assert_int_equal(w.rights_granted, 1);
+	w.now_ms += 3600 * 1000;
+	assert_true(world_until(&w, installed_twice, 3600));
+	assert_int_equal(w.rights_granted, 1);
+	assert_int_equal(w.rights_refused, 1);
+	world_close(&w);
+}
+
+static void
+other_refusals_are_no_word_of_a_right(void **state)
+{
+	static const char *const kinds[] = { "rateLimited", "serverInternal",
+		"userActionRequired", "externalAccountRequired", "malformed" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct world w;
+
+		world_open(&w, 1);
+		w.cred[0].constraints = false;
+		w.refuse_right = kinds[i];
+		assert_true(world_until(&w, has_problem, 60));
+		world_pass(&w, 2);
+		assert_int_equal(w.rights_refused + w.rights_granted, 0);
+		world_close(&w);
+	}
+}
+
 static void
 no_more_than_the_rate(void **state)
 {
@@ -1745,6 +1793,8 @@ main(void)
 		cmocka_unit_test(a_tenant_that_makes_it_hang),
 		cmocka_unit_test(reloads_while_it_hangs),
 		cmocka_unit_test(reloads_keep_the_pace),
+		cmocka_unit_test(the_right_is_refused),
+		cmocka_unit_test(other_refusals_are_no_word_of_a_right),
 		cmocka_unit_test(no_more_than_the_rate),
 		cmocka_unit_test(the_least_time_left_first),
 		cmocka_unit_test(narrower_is_ordered_as_it_is),
