@@ -204,6 +204,8 @@ struct config_credential {
 	unsigned renew_lifetime_s;	    /* notAfter asked for; 0: the CA decides */
 	bool ask_not_before;		    /* notBefore is asked for, so long ago: */
 	unsigned renew_backdate_s;
+	unsigned star_lifetime_s; /* of each certificate of a series (RFC 8739); 0: none */
+	unsigned star_duration_s, star_adjust_s; /* with it: how long; begins so much earlier */
 	unsigned rekey_days; /* a key serves so long; 0: for one certificate */
 };
 

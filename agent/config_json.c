@@ -227,6 +227,9 @@ credential_json(const struct config_credential *c)
 	    out, "x5u_from", json_string(c->x5u_from_order ? "order" : "fingerprint"));
 	json_object_set_new(out, "renew_backdate_s",
 	    c->ask_not_before ? json_integer(c->renew_backdate_s) : json_null());
+	json_object_set_new(out, "star_lifetime_s", json_integer(c->star_lifetime_s));
+	json_object_set_new(out, "star_duration_s", json_integer(c->star_duration_s));
+	json_object_set_new(out, "star_adjust_s", json_integer(c->star_adjust_s));
 	json_object_set_new(out, "base", json_string(c->base));
 	if (c->spread)
 		json_object_set_new(out, "spread", strings_json(&c->tokens));

@@ -812,6 +812,52 @@ read_dates(const struct config *c, const struct section *s, struct config_creden
 	return RC_OK;
 }
 
+/* RFC 8739: neither dates beside it, nor one URL for all of its certificates (D-61). */
+static enum rc
+check_series(const struct config *c, const struct section *s,
+    const struct config_credential *cred, struct fault *f)
+{
+	static const char *const others[] = { "renew_lifetime_s", "renew_backdate_s" };
+
+	if (config_issuer(c, cred) != ISSUER_ACME)
+		return section_bad(s, "star_lifetime_s", f,
+		    "'star_lifetime_s' is asked of a CA by ACME, and this credential has none");
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (section_has(s, others[i]))
+			return section_bad(s, others[i], f,
+			    "'%s' has no meaning with star_lifetime_s", others[i]);
+	}
+	if (cred->x5u_from_order)
+		return section_bad(s, "x5u_from", f,
+		    "x5u_from = \"order\" does not go with star_lifetime_s: an order has one "
+		    "URL, its certificates are many");
+	if (cred->star_duration_s < cred->star_lifetime_s)
+		return section_bad(
+		    s, "star_duration_s", f, "'star_duration_s' is less than star_lifetime_s");
+	return RC_OK;
+}
+
+static enum rc
+read_series(const struct config *c, const struct section *s, struct config_credential *cred,
+    struct fault *f)
+{
+	static const char *const rest[] = { "star_duration_s", "star_adjust_s" };
+
+	TRY(section_uint(
+	    s, "star_lifetime_s", 0, MAX_RENEW_LIFETIME_S, &cred->star_lifetime_s, f));
+	TRY(section_uint(
+	    s, "star_duration_s", 1, MAX_RENEW_LIFETIME_S, &cred->star_duration_s, f));
+	TRY(section_uint(s, "star_adjust_s", 0, MAX_RENEW_LIFETIME_S, &cred->star_adjust_s, f));
+	if (cred->star_lifetime_s != 0)
+		return check_series(c, s, cred, f);
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
+		if (section_has(s, rest[i]))
+			return section_bad(
+			    s, rest[i], f, "'%s' needs star_lifetime_s", rest[i]);
+	}
+	return RC_OK;
+}
+
 static enum rc
 read_credential(const struct config *c, const struct section *s, const struct config_tenant *t,
     size_t copy, struct config_credential *cred, struct fault *f)
@@ -832,6 +878,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	cred->allow_range_to_all_nines = section_bool(s, "allow_range_to_all_nines");
 	TRY(read_wanted_constraints(c, s, cred, f));
 	TRY(read_rekey(s, cred, f));
+	TRY(read_series(c, s, cred, f));
 	return read_dates(c, s, cred, f);
 }
 

@@ -92,6 +92,9 @@ static const struct state {
 	{ "refused", "its CA refuses the revocation; ask again by: vesper cert revoke",
 	    EXIT_REFUSED },
 	{ "apart", "no CA is asked by itself: tell it of the revocation", EXIT_DEGRADED },
+	{ "series",
+	    "its series is canceled; a CA revokes no certificate of one: it ends by itself",
+	    EXIT_DEGRADED },
 };
 
 static const struct state *

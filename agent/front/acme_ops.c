@@ -7,7 +7,9 @@
 #include "agent/front/plan.h"
 #include "agent/front/revoke.h"
 #include "agent/front/rtu.h"
+#include "agent/front/series.h"
 #include "agent/front/want.h"
+#include "agent/front/weburl.h"
 #include "stir/authtoken.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
@@ -130,7 +132,7 @@ put_dates(
 	ordered_of(asked->config, call->now_s, &o);
 	TRY(ordered_write(
 	    call->w->set->config, asked->tenant->name, asked->config->name, &o, f));
-	return ordered_put(&o, payload, f);
+	return ordered_put(&o, json_is_true(json_object_get(call->msg, "by_get")), payload, f);
 }
 
 /* RFC 9773 section 5: only the certificate in force is replaced. */
@@ -255,6 +257,25 @@ csr_op(struct op_call *call, json_t *answer, struct fault *f)
 	return put_csr(answer, &p, f);
 }
 
+/* RFC 8739: what could not be canceled is not begun. */
+static enum rc
+begin_series(const struct op_call *call, const struct acme *a, struct credset_place at,
+    const struct pending *p, struct fault *f)
+{
+	const struct config *c = call->w->set->config;
+	const char *order = op_text(call, "order");
+	struct ordered o = { 0 };
+
+	TRY(ordered_read(c, op_text(call, "tenant"), op_text(call, "name"), &o, f));
+	if (o.star_lifetime_s == 0)
+		return RC_OK;
+	if (order == NULL)
+		return REFUSE(
+		    f, RC_INVALID, MISSING_MEMBER, "order", "a series without its order");
+	TRY(weburl_same_origin(a->ca->directory, order, f));
+	return series_begin(call->w, at, order, &o, p, f);
+}
+
 enum rc
 finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 {
@@ -272,6 +293,7 @@ finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 	/* RFC 8555 section 11.1: client and server check it both. */
 	if (accounts_has_key(&call->w->accounts, p.facts.key_id))
 		return FAULT(f, RC_DENIED, "account_key", "the request's key is an account's");
+	TRY(begin_series(call, &a, at, &p, f));
 	TRY(put_csr(payload, &p, f));
 	return acme_answer(call, &a, payload, answer, f);
 }
@@ -280,7 +302,7 @@ enum rc
 install_op(struct op_call *call, json_t *answer, struct fault *f)
 {
 	struct install_offer offer = { jtext_span(json_object_get(call->msg, "chain")),
-		op_text(call, "x5u") };
+		op_text(call, "x5u"), op_text(call, "order") };
 	const struct credential *c = NULL;
 	struct credset_place at;
 

@@ -840,6 +840,9 @@ turn(struct builder *b)
 		chores(b);
 	else if (works_due_s(&b->works) < b->chore_at_s)
 		b->chore_at_s = works_due_s(&b->works);
+	if (b->works.errand)
+		tell(b, "errand");
+	b->works.errand = false;
 }
 
 static void *

@@ -46,6 +46,7 @@ libfront_la_SOURCES += \
 	agent/front/revocation.c agent/front/revocation.h \
 	agent/front/revoke.c agent/front/revoke.h \
 	agent/front/rtu.c agent/front/rtu.h \
+	agent/front/series.c agent/front/series.h \
 	agent/front/spare.c agent/front/spare.h \
 	agent/front/tnjson.c agent/front/tnjson.h \
 	agent/front/statedir.c agent/front/statedir.h \

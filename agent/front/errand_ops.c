@@ -3,6 +3,7 @@
 #include "agent/front/account_work.h"
 #include "agent/front/acme_sign.h"
 #include "agent/front/revoke.h"
+#include "agent/front/series.h"
 #include "stir/b64.h"
 
 /* ---- what an operator asked of a CA ---- */
@@ -14,6 +15,15 @@ errand_of(const struct revocation *r)
 	    "revokeCert", "kid", !r->by_key);
 }
 
+/* RFC 8739 section 3.1.2: to the order itself. */
+static json_t *
+cancellation_of(const struct series *s)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:b}", "id", s->id, "ca", s->ca, "resource",
+	    "order", "url", s->order, "kid", 1);
+}
+
+/* What ends a series before what revokes: nothing else ends it. */
 static enum rc
 errands_of_ca(
     const struct op_call *call, const char *ca, size_t most, json_t *list, struct fault *f)
@@ -21,11 +31,16 @@ errands_of_ca(
 	const struct works *w = call->w;
 	json_t *of_account = account_errand(w, ca, call->now_s);
 	const struct revocation *r;
+	const struct series *s;
 	size_t at = 0, n = of_account != NULL;
 
 	if (n > 0 && json_array_append_new(list, of_account) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
-	for (; n < most && (r = revoke_outstanding(w, ca, &at)) != NULL; n++) {
+	for (; n < most && (s = series_outstanding(w, ca, &at)) != NULL; n++) {
+		if (json_array_append_new(list, cancellation_of(s)) != 0)
+			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+	}
+	for (at = 0; n < most && (r = revoke_outstanding(w, ca, &at)) != NULL; n++) {
 		if (json_array_append_new(list, errand_of(r)) != 0)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
 	}
@@ -98,17 +113,34 @@ by_its_own_key(const struct op_call *call, const struct revocation *r, const str
 	    call->w, credset_config(call->w->set, at), leaf->key_id, &a->token, f);
 }
 
+static enum rc
+cancel_series(
+    const struct op_call *call, const struct series *s, json_t *answer, struct fault *f)
+{
+	json_auto_t *payload = json_pack("{s:s}", "status", "canceled");
+	struct acme a = { 0 };
+
+	if (s->state != SERIES_CANCELED || strcmp(s->ca, op_text(call, "ca")) != 0 ||
+	    op_text(call, "kid") == NULL || strcmp(s->order, op_text(call, "url")) != 0)
+		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
+	TRY(acme_find(call, &a, f));
+	return acme_answer(call, &a, payload, answer, f);
+}
+
 enum rc
 errand_op(struct op_call *call, json_t *answer, struct fault *f)
 {
 	const char *id = op_text(call, "errand");
 	const struct revocation *r = revoke_find(call->w, id);
+	const struct series *s = series_find(call->w, id);
 	json_auto_t *payload = NULL;
 	AUTO(cert) *leaf = NULL;
 	struct acme a = { 0 };
 
 	if (account_is_errand(id))
 		return account_errand_jws(call, answer, f);
+	if (s != NULL)
+		return cancel_series(call, s, answer, f);
 	if (r == NULL || r->state != REVOCATION_OUTSTANDING ||
 	    strcmp(r->ca, op_text(call, "ca")) != 0)
 		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
@@ -132,6 +164,9 @@ errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
 	bool final = json_is_true(json_object_get(call->msg, "final"));
 
 	(void)answer;
+	if (series_find(call->w, id) != NULL)
+		return series_answered(
+		    call->w, id, final, op_text(call, "reason"), op_text(call, "detail"), f);
 	return (account_is_errand(id) ? account_answered : revoke_answered)(call->w, id, final,
 	    op_text(call, "reason"), op_text(call, "detail"), call->now_s, f);
 }

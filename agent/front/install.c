@@ -12,6 +12,7 @@
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/retire.h"
+#include "agent/front/series.h"
 #include "agent/front/store.h"
 #include "agent/front/want.h"
 #include "agent/log.h"
@@ -26,7 +27,9 @@ struct install {
 	const struct config_credential *config;
 	const struct credential *present; /* in the set, READY or not */
 	struct span pem;
-	const char *x5u; /* of the order; NULL: none */
+	const char *x5u;	     /* of the order; NULL: none */
+	const char *order;	     /* of a series; NULL: none */
+	const struct series *series; /* that runs, and whose request it is for; NULL: none */
 	int64_t now_s;
 };
 
@@ -134,6 +137,8 @@ check_ordered(const struct install *in, const struct cert *leaf, struct fault *f
 	const struct config *c = in->w->set->config;
 	struct ordered o = { 0 };
 
+	if (in->series != NULL)
+		return ordered_check(&in->series->asked, leaf, f);
 	if (config_issuer(c, in->config) != ISSUER_ACME)
 		return RC_OK;
 	TRY(ordered_read(c, in->tenant->name, in->config->name, &o, f));
@@ -369,11 +374,13 @@ read_history(const struct install *in, struct history *h)
  *	current.pem	new in force at start; load.c removes pending.csr
  *	set published	the same
  *	history.json	the same; what is missing there is added the next time
+ *	star.csr	of a series: the same; series.c takes it over at start
  *	pending.csr	done; what was ordered goes with the next order
  *	ordered.json	done
  */
 static enum rc
-put_in_force(const struct install *in, struct credential *c, struct fault *f)
+put_in_force(
+    const struct install *in, const struct pending *p, struct credential *c, struct fault *f)
 {
 	AUTO_CREDENTIAL *made = c;
 	const struct config *config = in->w->set->config;
@@ -402,6 +409,9 @@ put_in_force(const struct install *in, struct credential *c, struct fault *f)
 	}
 	sweep_lists(in);
 	note_history(in, &h);
+	series_installed(in->w, in->at, in->order, p);
+	if (in->series != NULL) /* what else is outstanding stays */
+		return RC_OK;
 	if (pending_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "install_unfinished", &why); /* load.c tries again */
 	else if (ordered_remove(config, in->tenant->name, in->config->name, &why) != RC_OK)
@@ -525,18 +535,24 @@ drop_request(const struct install *in, const struct pending *p, const struct fau
 }
 
 static enum rc
-install(const struct install *in, int64_t *again_s, struct fault *f)
+install(struct install *in, int64_t *again_s, struct fault *f)
 {
 	AUTO_PENDING p = { 0 };
 	struct credential *made = NULL;
+	struct fault why = { 0 };
 	enum rc rc;
 
 	/* Only for an outstanding request: nothing is refused where none is. */
-	TRY(pending_read(in->w->set->config, in->tenant->name, in->config->name, &p, f));
+	rc = series_request(in->w, in->at, in->order, in->now_s, &p, &in->series, &why);
+	if (rc == RC_NOT_FOUND)
+		TRY(pending_read(
+		    in->w->set->config, in->tenant->name, in->config->name, &p, f));
+	else if (rc != RC_OK)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
 	rc = check(in, &p, again_s, &made, f);
 	if (rc == RC_OK)
-		rc = put_in_force(in, made, f);
-	if (rc != RC_OK)
+		rc = put_in_force(in, &p, made, f);
+	if (rc != RC_OK && in->series == NULL)
 		drop_request(in, &p, f);
 	return rc;
 }
@@ -554,6 +570,7 @@ install_chain(struct works *w, struct credset_place at, const struct install_off
 		.present = present,
 		.pem = offer->pem,
 		.x5u = offer->x5u,
+		.order = offer->order,
 		.now_s = now_s,
 	};
 	struct fault why = { 0 };

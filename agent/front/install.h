@@ -12,11 +12,13 @@ enum { INSTALL_WAIT_S = 60, INSTALL_REFUSED_KEPT = 8 /* and of those before */ }
 /* What is brought; borrowed. */
 struct install_offer {
 	struct span pem;
-	const char *x5u; /* what the CA's order names, with x5u_from = order; else NULL */
+	const char *x5u;   /* what the CA's order names, with x5u_from = order; else NULL */
+	const char *order; /* the URL of a series; else NULL */
 };
 
 /*
- * Put the chain in force for the credential whose request is outstanding.
+ * Put the chain in force for the credential whose request is outstanding; that
+ * of a series is until the order's end (series.h).
  * Only RC_HSM, RC_TIMEOUT, RC_BUSY, RC_IO and RC_NO_MEMORY are worth another
  * try; everything else refuses this certificate, which is then kept as
  * refused-SERIAL.pem and recorded in the audit once, so often as allow.h lets it.

@@ -4,6 +4,7 @@
 #include "agent/front/judge.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/numbers.h"
+#include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
 #include "agent/front/revocation.h"
@@ -566,6 +567,16 @@ load_member(struct credset *set, const struct accounts *accounts, struct credset
 	return load_one(&l, at, f);
 }
 
+/* series_due() takes it over. */
+static bool
+is_of_series(const struct config *c, const struct credential *cred)
+{
+	struct ordered o = { 0 };
+
+	return ordered_read(c, cred->tenant, cred->name, &o, NULL) != RC_OK ||
+	       o.star_lifetime_s != 0;
+}
+
 /* What a crash between two steps of an install left to be done. */
 static void
 finish_install(const struct load *l, struct credset_place at)
@@ -581,7 +592,7 @@ finish_install(const struct load *l, struct credset_place at)
 	rc = publish_missing(l, at, cred, &why);
 	if (rc == RC_OK && l->old == NULL &&
 	    pending_read(c, cred->tenant, cred->name, &p, NULL) == RC_OK &&
-	    memcmp(p.facts.key_id, cred->key_id, KEY_ID_LEN) == 0 &&
+	    memcmp(p.facts.key_id, cred->key_id, KEY_ID_LEN) == 0 && !is_of_series(c, cred) &&
 	    /* else the same key is to serve once more */
 	    pending_since_s(c, cred->tenant, cred->name) <= cred->installed_at_s)
 		rc = pending_remove(c, cred->tenant, cred->name, &why);

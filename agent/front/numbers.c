@@ -343,6 +343,7 @@ publish(struct works *w, const struct credset_renumber *change, size_t n, int64_
 	TRY(w->out.publish(w->out.arg, set, false, f));
 	credset_release(w->set);
 	w->set = TAKE(set);
+	w->series_at_s = 0; /* a number of one may have left */
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	return RC_OK;
 }

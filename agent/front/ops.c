@@ -19,7 +19,7 @@ enum kind {
 	OPTIONAL = NUL | ABSENT,
 };
 
-enum { OP_MEMBERS = 10, OP_NAME_MAX = CONFIG_NAME_MAX };
+enum { OP_MEMBERS = 11, OP_NAME_MAX = CONFIG_NAME_MAX };
 
 struct member {
 	const char *name;
@@ -63,10 +63,12 @@ static const struct op ops[] = {
 	{ "new-account", new_account_op, { CA, NONCE, URL, { "eab", OBJECT | NUL },
 	    { "only_existing", BOOLEAN } } },
 	{ "new-order", new_order_op, { CA, KID, NONCE, URL, TENANT, NAME, TNAUTHLIST,
-	    CONSTRAINTS, { "replaces", TEXT | OPTIONAL } } },
+	    CONSTRAINTS, { "replaces", TEXT | OPTIONAL },
+	    { "by_get", BOOLEAN | ABSENT } } },
 	{ "challenge", challenge_op, { CA, KID, NONCE, URL, { "token", TEXT | NUL } } },
 	{ "csr", csr_op, { TENANT, NAME, TNAUTHLIST, CONSTRAINTS } },
-	{ "finalize", finalize_op, { CA, KID, NONCE, URL, TENANT, NAME } },
+	{ "finalize", finalize_op, { CA, KID, NONCE, URL, TENANT, NAME,
+	    { "order", TEXT | OPTIONAL } } },
 	{ "post-as-get", post_as_get_op, { CA, KID, NONCE, URL } },
 	{ "errands", errands_op, { { NULL, 0 } } },
 	{ "errand", errand_op, { CA, { "kid", TEXT | NUL }, NONCE, URL, { "errand", TEXT } } },
@@ -77,7 +79,7 @@ static const struct op ops[] = {
 	{ "rtu", rtu_op, { TENANT, NAME, { "token", TEXT | NUL }, { "signer", TEXT | NUL },
 	    { "detail", TEXT | NUL } } },
 	{ "install", install_op, { TENANT, NAME, { "chain", TEXT },
-	    { "x5u", TEXT | OPTIONAL } } },
+	    { "x5u", TEXT | OPTIONAL }, { "order", TEXT | OPTIONAL } } },
 };
 /* clang-format on */
 

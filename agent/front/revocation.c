@@ -18,6 +18,7 @@ static const char *const state_names[] = {
 	[REVOCATION_DONE] = "done",
 	[REVOCATION_REFUSED] = "refused",
 	[REVOCATION_APART] = "apart",
+	[REVOCATION_SERIES] = "series",
 };
 static_assert(ARRAY_LEN(state_names) == REVOCATION__COUNT, "a name for each");
 

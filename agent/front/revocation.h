@@ -20,6 +20,7 @@ enum revocation_state {
 	REVOCATION_DONE,
 	REVOCATION_REFUSED, /* by the CA, for good: asked again when an operator does */
 	REVOCATION_APART,   /* no CA is asked by this agent: an operator has to tell it */
+	REVOCATION_SERIES, /* of a series: its CA was told to end that, and revokes none of it */
 	REVOCATION__COUNT
 };
 const char *revocation_state_name(enum revocation_state s);

@@ -4,6 +4,7 @@
 
 #include "agent/front/load.h"
 #include "agent/front/pending.h"
+#include "agent/front/series.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
 
@@ -271,6 +272,9 @@ describe(const struct works *w, struct credset_place at, const struct found *fou
 	copy_name(r->name, cc->name);
 	copy_name(r->ca, asked ? cc->ca : "");
 	r->state = asked ? REVOCATION_OUTSTANDING : REVOCATION_APART;
+	/* RFC 8739 section 3.1.2: it is canceled, and a CA must refuse to revoke. */
+	if (asked && found->leaf->p256 && series_has_key(w, found->leaf->key_id))
+		r->state = REVOCATION_SERIES;
 	snprintf(r->serial, sizeof r->serial, "%s", found->leaf->serial);
 	r->not_after_s = found->leaf->not_after_s;
 }
@@ -333,6 +337,8 @@ revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *a
 	TRY(find_cert(w, at, ask->serial, now_s, &found, f));
 	TRY(revocation_id(found.leaf, r.id, f));
 	TRY(put_on_record(w, at, ask, &found, now_s, &r, f));
+	if (r.state == REVOCATION_SERIES)
+		series_cancel(w, r.tenant, r.name, "a certificate of it is revoked");
 	rc = out_of_force(w, at, &r, &found, now_s, f);
 	if (rc != RC_OK)
 		w->revoke_at_s = now_s + REVOKE_RETRY_S;
@@ -477,6 +483,8 @@ tell(const struct works *w, const struct revocation *r)
 		    "its CA refuses the revocation; ask again by: vesper cert revoke" },
 		[REVOCATION_APART] = { "revocation_apart",
 		    "no CA is asked by itself: tell it of the revocation" },
+		[REVOCATION_SERIES] = { "revocation_series",
+		    "of a series, which is canceled; its CA revokes none: it ends by itself" },
 	};
 	char text[CREDENTIAL_PROBLEM_MAX + 2 * CERT_SERIAL_TEXT + 96];
 	struct credset_place at;

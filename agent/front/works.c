@@ -14,6 +14,7 @@
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
 #include "agent/front/rtu.h"
+#include "agent/front/series.h"
 #include "agent/front/spare.h"
 #include "agent/front/statedir.h"
 #include "agent/front/transparency.h"
@@ -88,6 +89,7 @@ works_done(struct works *w)
 	fetch_done(w);
 	rtu_done(w);
 	ported_done(w);
+	series_done(w);
 	buf_free(&w->list.octets);
 	if (w->documents != NULL)
 		buf_free(&w->documents->octets);
@@ -129,6 +131,7 @@ first_load(struct works *w, int64_t now_s, struct fault *f)
 	account_tell(w);
 	TRY(rtu_load(w, now_s, f));
 	TRY(ported_load(w, f));
+	TRY(series_load(w, f));
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -194,6 +197,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	revoke_tell(w);
 	account_tell(w);
 	rtu_settle(w);
+	w->series_at_s = now_s;
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);
@@ -422,7 +426,7 @@ works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
 		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
-		w->making_at_s, w->ct_at_s, w->state_at_s, w->ported_at_s };
+		w->making_at_s, w->ct_at_s, w->state_at_s, w->ported_at_s, w->series_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -491,6 +495,8 @@ works_chores(struct works *w, int64_t now_s)
 		w->state_at_s = statedir_try(w, now_s);
 	if (w->revoke_at_s <= now_s)
 		w->revoke_at_s = revoke_due(w, now_s);
+	if (w->series_at_s <= now_s)
+		w->series_at_s = series_due(w, now_s);
 	if (w->changes_at_s <= now_s) {
 		take_changes(w);
 		w->changes_at_s =

@@ -118,6 +118,11 @@ struct works_revoked { /* revoke.h */
 	size_t len, cap;
 };
 
+struct works_series { /* series.h */
+	struct series *item;
+	size_t len, cap;
+};
+
 struct works {
 	char *config_file;
 	struct credset *set; /* the newest in force; NULL before the first load */
@@ -136,6 +141,9 @@ struct works {
 	struct works_fetch fetch[WORKS_FETCHES];
 	struct works_rtus rtu;
 	struct works_ports ported;
+	struct works_series series;
+	bool errand;		/* the renewer is to ask for its errands: there is a new one */
+	int64_t series_at_s;	/* when series are looked at; 0: at once */
 	int64_t revoke_at_s;	/* when revocations have something due */
 	int64_t retire_at_s;	/* when the next retired key is due; INT64_MAX: none */
 	int64_t publish_at_s;	/* the same for x5u files */

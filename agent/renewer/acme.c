@@ -148,17 +148,58 @@ read_again(struct acme *a)
 		a->phase = COLD; /* acme_ready() begins anew; the account is on disk */
 }
 
-enum rc
-acme_offers(struct acme *a, struct fault *f)
+static enum rc
+check_profile(const struct acme *a, struct fault *f)
 {
 	const char *name = a->ca->acme_profile;
 
 	if (name == NULL || json_object_get(json_object_get(a->meta, "profiles"), name) != NULL)
 		return RC_OK;
-	read_again(a);
 	return FAULT(f, RC_DENIED, "acme_profile",
 	    "ca %s offers no profile '%.60s': correct acme_profile, or drop it", a->ca->name,
 	    name);
+}
+
+/* RFC 8739 section 3.2 */
+static enum rc
+check_series(const struct acme *a, const struct acme_series *asked, struct fault *f)
+{
+	const json_t *offer = json_object_get(a->meta, "auto-renewal");
+	json_int_t least = json_integer_value(json_object_get(offer, "min-lifetime"));
+	json_int_t most = json_integer_value(json_object_get(offer, "max-duration"));
+
+	if (asked->lifetime_s == 0)
+		return RC_OK;
+	if (!json_is_object(offer))
+		return FAULT(f, RC_DENIED, "acme_star",
+		    "ca %s renews nothing by itself: drop star_lifetime_s", a->ca->name);
+	if (asked->lifetime_s < least || asked->duration_s > most)
+		return FAULT(f, RC_DENIED, "acme_star",
+		    "ca %s: star_lifetime_s is at least %lld, star_duration_s at most %lld",
+		    a->ca->name, (long long)least, (long long)most);
+	return RC_OK;
+}
+
+enum rc
+acme_offers(struct acme *a, const struct acme_series *series, struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc = check_profile(a, &why);
+
+	if (rc == RC_OK)
+		rc = check_series(a, series, &why);
+	if (rc == RC_OK)
+		return RC_OK;
+	read_again(a);
+	return FAULT(f, rc, why.reason, "%s", why.detail);
+}
+
+bool
+acme_star_by_get(const struct acme *a)
+{
+	const json_t *offer = json_object_get(a->meta, "auto-renewal");
+
+	return json_is_true(json_object_get(offer, "allow-certificate-get"));
 }
 
 const char *

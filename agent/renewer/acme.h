@@ -50,11 +50,21 @@ const struct acme_account *acme_account(const struct acme *a);
 
 const char *acme_new_order_url(const struct acme *a);
 
+/* What an order of a series asks for (RFC 8739); lifetime_s 0: it is none. */
+struct acme_series {
+	int64_t lifetime_s, duration_s;
+};
+
 /*
- * Does its directory offer what orders of its section ask for?  RC_DENIED
- * acme_profile; then the directory is read again before the next order.
+ * Does its directory offer what orders of its section, and this one, ask for?
+ * RC_DENIED acme_profile, acme_star; then the directory is read again before
+ * the next order.
  */
-enum rc acme_offers(struct acme *a, struct fault *f) MUST_CHECK;
+enum rc acme_offers(
+    struct acme *a, const struct acme_series *series, struct fault *f) MUST_CHECK;
+
+/* May certificates of a series be had without the account (RFC 8739 section 3.4)? */
+bool acme_star_by_get(const struct acme *a);
 
 /*
  * "revokeCert", "keyChange" or "newAccount" of the directory, or "account", the

@@ -10,6 +10,7 @@ struct errand {
 	char id[ERRANDS_ID_MAX + 1];
 	char ca[CONFIG_NAME_MAX + 1];
 	char resource[32];    /* of the directory */
+	char *url;	      /* in its place: an order that is canceled; NULL: none */
 	bool kid;	      /* by the account; else by a key that is sent along */
 	bool listed;	      /* the front still has it */
 	bool busy;	      /* at the CA, or the front is being told */
@@ -43,13 +44,20 @@ errands_new(struct renew *r, struct errands **out, struct fault *f)
 	return RC_OK;
 }
 
+static void
+errand_free(struct errand *x)
+{
+	free(x->url);
+	free(x);
+}
+
 void
 errands_free(struct errands *e)
 {
 	if (e == NULL)
 		return;
 	for (size_t i = 0; i < e->len; i++)
-		free(e->item[i]);
+		errand_free(e->item[i]);
 	free(e);
 }
 
@@ -90,6 +98,7 @@ take_one(struct errands *e, const json_t *row)
 	const char *id = json_string_value(json_object_get(row, "id"));
 	const char *ca = json_string_value(json_object_get(row, "ca"));
 	const char *resource = json_string_value(json_object_get(row, "resource"));
+	const char *url = json_string_value(json_object_get(row, "url"));
 	struct errand *x;
 
 	if (id == NULL || ca == NULL || resource == NULL || strlen(id) > ERRANDS_ID_MAX ||
@@ -107,6 +116,8 @@ take_one(struct errands *e, const json_t *row)
 	snprintf(x->ca, sizeof x->ca, "%s", ca);
 	snprintf(x->resource, sizeof x->resource, "%s", resource);
 	x->kid = json_is_true(json_object_get(row, "kid"));
+	free(x->url);
+	x->url = url != NULL ? strdup(url) : NULL; /* without memory: its resource, refused */
 }
 
 static void
@@ -120,7 +131,7 @@ drop_unlisted(struct errands *e)
 		if (x->listed || x->busy)
 			e->item[kept++] = x;
 		else
-			free(x);
+			errand_free(x);
 	}
 	e->len = kept;
 }
@@ -271,8 +282,9 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 	x->busy = false;
 	if (x->all->renew->stopping)
 		return;
-	/* RFC 8555 section 7.6: what was to be has been. */
-	if (rc == RC_OK || strcmp(f->reason, "acme_already_revoked") == 0)
+	/* RFC 8555 section 7.6, RFC 8739 section 3.1.2: what was to be has been. */
+	if (rc == RC_OK || strcmp(f->reason, "acme_already_revoked") == 0 ||
+	    strcmp(f->reason, "acme_star_cancellation") == 0)
 		tell(x, true, NULL);
 	else if (may_pass(x, rc, f))
 		later(x, f, reply->retry_after_s);
@@ -286,7 +298,7 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 static enum rc
 start(struct errand *x, struct ca_slot *slot, struct fault *f)
 {
-	const char *url = acme_resource(slot->acme, x->resource);
+	const char *url = x->url != NULL ? x->url : acme_resource(slot->acme, x->resource);
 	json_auto_t *op = json_pack("{s:s, s:s}", "op", "errand", "errand", x->id);
 
 	if (url == NULL)

@@ -143,6 +143,11 @@ enum rc step_poll(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_download(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_install(struct job *j, struct fault *f) MUST_CHECK;
 enum rc step_issue(struct job *j, struct fault *f) MUST_CHECK;
+enum rc step_series(struct job *j, struct fault *f) MUST_CHECK;
+
+/* A chain that was downloaded becomes the job's: RC_INVALID acme_chain. */
+enum rc job_take_chain(
+    struct job *j, const struct http_answer *http, struct fault *f) MUST_CHECK;
 
 /*
  * When the first of the tokens that have to be pushed for it, and were,
@@ -154,6 +159,7 @@ int64_t step_token_until_s(struct job *j);
 void job_next(struct job *j);				   /* the table's next state, at once */
 void job_goto(struct job *j, enum renew_state s);	   /* another state, at once */
 void job_look_again(struct job *j, int64_t retry_after_s); /* the same state, by polling */
+void job_rest(struct job *j, int64_t wait_ms);		   /* idle, for so long at least */
 void job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s);
 /* ari_id may be NULL. */
 void job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t not_after_s,

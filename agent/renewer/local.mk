@@ -34,6 +34,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/schedule.c agent/renewer/schedule.h \
 	agent/renewer/settings.c \
 	agent/renewer/source.c agent/renewer/source.h \
+	agent/renewer/star.c agent/renewer/star.h \
 	agent/renewer/steps.c \
 	agent/renewer/store.c agent/renewer/store.h
 

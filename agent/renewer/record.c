@@ -51,12 +51,23 @@ record_drop_order(struct record *r)
 		drop(&r->authz[i]);
 	r->authzs = 0;
 	r->expires_s = 0;
+	r->auto_end_s = 0;
+	r->auto_get = false;
+}
+
+void
+record_drop_series(struct record *r)
+{
+	drop(&r->series.order);
+	drop(&r->series.certificate);
+	r->series = (struct record_series){ .order = NULL };
 }
 
 void
 record_done(struct record *r)
 {
 	record_drop_order(r);
+	record_drop_series(r);
 }
 
 void
@@ -92,6 +103,15 @@ text_or_null(const char *text)
 }
 
 static json_t *
+series_json(const struct record_series *s)
+{
+	if (s->certificate == NULL)
+		return json_null();
+	return json_pack("{s:s, s:s, s:I, s:b, s:b}", "order", s->order, "certificate",
+	    s->certificate, "end", (json_int_t)s->end_s, "get", s->get, "fresh", s->fresh);
+}
+
+static json_t *
 to_json(const struct record *r)
 {
 	json_auto_t *authz = json_array();
@@ -102,7 +122,7 @@ to_json(const struct record *r)
 	}
 	return json_pack(
 	    "{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o,"
-	    " s:o, s:O, s:I, s:s}",
+	    " s:o, s:O, s:I, s:s, s:I, s:b, s:o}",
 	    "version", RECORD_VERSION, "tenant", r->tenant, "name", r->name, "state",
 	    renew_state_name(r->state), "attempt", (json_int_t)r->attempt, "alarms",
 	    (json_int_t)r->alarms, "wake_ms", (json_int_t)r->wake_ms, "asked", r->asked,
@@ -110,7 +130,8 @@ to_json(const struct record *r)
 	    text_or_null(r->constraints), "order", text_or_null(r->order), "finalize",
 	    text_or_null(r->finalize), "certificate", text_or_null(r->certificate), "x5u",
 	    text_or_null(r->x5u), "authorizations", authz, "expires", (json_int_t)r->expires_s,
-	    "problem", r->problem);
+	    "problem", r->problem, "auto_end", (json_int_t)r->auto_end_s, "auto_get",
+	    r->auto_get, "series", series_json(&r->series));
 }
 
 enum rc
@@ -173,6 +194,8 @@ check_state(const struct record *r, struct fault *f)
 {
 	if (r->state == RENEW_ISSUE)
 		return RC_OK;
+	if (r->state == RENEW_SERIES)
+		return r->series.certificate != NULL ? RC_OK : BAD(f, "a series without one");
 	if (r->state >= RENEW_CHALLENGE && (r->order == NULL || r->authzs == 0))
 		return BAD(f, "a state beyond order without an order");
 	if (r->state >= RENEW_CHALLENGE && r->finalize == NULL)
@@ -207,9 +230,9 @@ in_bounds(json_int_t attempt, json_int_t alarms, json_int_t wake_ms, json_int_t 
 
 struct members {
 	const char *tenant, *name, *state, *asked, *replacing, *installed, *problem;
-	json_t *constraints, *order, *finalize, *certificate, *x5u, *authz;
-	json_int_t attempt, alarms, wake_ms, expires_s;
-	int version;
+	json_t *constraints, *order, *finalize, *certificate, *x5u, *authz, *series;
+	json_int_t attempt, alarms, wake_ms, expires_s, auto_end_s;
+	int version, auto_get;
 };
 
 static enum rc
@@ -222,8 +245,31 @@ check_members(const struct record *r, const struct members *m, struct fault *f)
 	if (!is_hex(m->asked, RECORD_HASH - 1) || !is_hex(m->replacing, CERT_SERIAL_TEXT - 1) ||
 	    !is_hex(m->installed, CERT_SERIAL_TEXT - 1))
 		return BAD(f, "a hash or serial that is none");
-	if (!in_bounds(m->attempt, m->alarms, m->wake_ms, m->expires_s))
+	if (!in_bounds(m->attempt, m->alarms, m->wake_ms, m->expires_s) ||
+	    !in_bounds(0, 0, 0, m->auto_end_s))
 		return BAD(f, "a number out of bounds");
+	return RC_OK;
+}
+
+static enum rc
+take_series(struct record *r, const json_t *v, struct fault *f)
+{
+	json_t *order = NULL, *certificate = NULL;
+	json_int_t end_s = 0;
+	int get = 0, fresh = 0;
+
+	if (v == NULL || json_is_null(v)) /* an older record has none */
+		return RC_OK;
+	if (json_unpack((json_t *)(uintptr_t)v, "{s:o, s:o, s:I, s:b, s:b !}", "order", &order,
+		"certificate", &certificate, "end", &end_s, "get", &get, "fresh",
+		&fresh) != 0 ||
+	    json_is_null(order) || json_is_null(certificate) || !in_bounds(0, 0, 0, end_s))
+		return BAD(f, "a series that is none");
+	TRY(take_text(order, true, &r->series.order, f));
+	TRY(take_text(certificate, true, &r->series.certificate, f));
+	r->series.end_s = end_s;
+	r->series.get = get != 0;
+	r->series.fresh = fresh != 0;
 	return RC_OK;
 }
 
@@ -245,6 +291,9 @@ take_members(struct record *r, const struct members *m, struct fault *f)
 	TRY(take_text(m->certificate, true, &r->certificate, f));
 	if (m->x5u != NULL) /* an older record has none */
 		TRY(take_text(m->x5u, true, &r->x5u, f));
+	r->auto_end_s = m->auto_end_s;
+	r->auto_get = m->auto_get != 0;
+	TRY(take_series(r, m->series, f));
 	TRY(take_authz(r, m->authz, f));
 	return check_state(r, f);
 }
@@ -260,13 +309,14 @@ read_into(struct record *r, struct span text, struct fault *f)
 		return BAD(f, "not a JSON object");
 	if (json_unpack(root,
 		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o,"
-		" s:I, s:s, s?o !}",
+		" s:I, s:s, s?o, s?I, s?b, s?o !}",
 		"version", &m.version, "tenant", &m.tenant, "name", &m.name, "state", &m.state,
 		"attempt", &m.attempt, "alarms", &m.alarms, "wake_ms", &m.wake_ms, "asked",
 		&m.asked, "replacing", &m.replacing, "installed", &m.installed, "constraints",
 		&m.constraints, "order", &m.order, "finalize", &m.finalize, "certificate",
 		&m.certificate, "authorizations", &m.authz, "expires", &m.expires_s, "problem",
-		&m.problem, "x5u", &m.x5u) != 0)
+		&m.problem, "x5u", &m.x5u, "auto_end", &m.auto_end_s, "auto_get", &m.auto_get,
+		"series", &m.series) != 0)
 		return BAD(f, "a member is missing, unknown or of the wrong type");
 	TRY(check_members(r, &m, f));
 	return take_members(r, &m, f);

@@ -23,7 +23,8 @@
 	X(POLL, "poll")		/* look until the certificate is issued */ \
 	X(DOWNLOAD, "download") /* fetch the chain */ \
 	X(INSTALL, "install")	/* the front checks it and puts it in force */ \
-	X(ISSUE, "issue")	/* request, chain of a command, install: for CAs without ACME */
+	X(ISSUE, "issue")   /* request, chain of a command, install: for CAs without ACME */ \
+	X(SERIES, "series") /* a look at a series' certificate, install where it is another */
 
 enum renew_state {
 #define X(name, text) RENEW_##name,
@@ -35,6 +36,14 @@ enum renew_state {
 const char *renew_state_name(enum renew_state s);
 
 enum { RECORD_AUTHZ_MAX = 4, RECORD_VALUE_MAX = 65536, RECORD_HASH = 2 * 32 + 1 };
+
+/* Certificates that the CA renews by itself (RFC 8739). */
+struct record_series {
+	char *order, *certificate; /* URLs; NULL: there is none */
+	int64_t end_s;
+	bool get;   /* also without the account */
+	bool fresh; /* nothing of it was installed yet */
+};
 
 struct record {
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
@@ -50,7 +59,10 @@ struct record {
 	char *x5u; /* what the order names, where that is asked for; NULL: none */
 	char *authz[RECORD_AUTHZ_MAX];
 	size_t authzs;
-	int64_t expires_s; /* of the order, 0: unknown */
+	int64_t expires_s;  /* of the order, 0: unknown */
+	int64_t auto_end_s; /* the order begins a series, until then; 0: it does not */
+	bool auto_get;
+	struct record_series series;
 	char problem[PROBLEM_TEXT];
 };
 
@@ -60,6 +72,7 @@ void record_done(struct record *r);
 
 /* Forget the order, keep the rest. */
 void record_drop_order(struct record *r);
+void record_drop_series(struct record *r);
 
 /* Base name of its file: "T.C", with "." of the tenant as "%", so that no two share it. */
 void record_file(char out[2 * CONFIG_NAME_MAX + 2], const char *tenant, const char *name);

@@ -7,6 +7,7 @@
 #include "agent/release.h"
 #include "agent/renewer/fetch.h"
 #include "agent/renewer/job.h"
+#include "agent/renewer/star.h"
 
 static const struct {
 	enum rc (*start)(struct job *j, struct fault *f);
@@ -25,6 +26,7 @@ static const struct {
 	[RENEW_DOWNLOAD]  = { step_download,  RENEW_INSTALL,   RENEW_DOWNLOAD },
 	[RENEW_INSTALL]   = { step_install,   RENEW_IDLE,      RENEW_DOWNLOAD },
 	[RENEW_ISSUE]     = { step_issue,     RENEW_IDLE,      RENEW_ISSUE },
+	[RENEW_SERIES]    = { step_series,    RENEW_IDLE,      RENEW_SERIES },
 	/* clang-format on */
 };
 static_assert(ARRAY_LEN(steps) == RENEW__COUNT, "a row per state");
@@ -184,6 +186,16 @@ job_look_again(struct job *j, int64_t retry_after_s)
 }
 
 void
+job_rest(struct job *j, int64_t wait_ms)
+{
+	choose_answered(j);
+	drop_chain(j);
+	j->rec.attempt = 0;
+	set_problem(j, "");
+	enter(j, RENEW_IDLE, now_ms(j->renew) + wait_ms);
+}
+
+void
 job_asks_more(struct job *j)
 {
 	if (j->lane != NULL)
@@ -311,12 +323,14 @@ job_fail(struct job *j, enum rc rc, const struct fault *f, int64_t retry_after_s
 	j->report = true;
 }
 
-/* D-43: what the CA suggests, else a moment by the lifetime. */
+/* D-43: of a series, else what the CA suggests, else a moment by the lifetime. */
 static int64_t
 renew_at_s(const struct job *j)
 {
 	if (!j->plan.active)
 		return 0;
+	if (star_runs(j))
+		return star_look_at_s(j);
 	return j->window.at.start_s != 0 ? ari_renew_at(&j->window.at, &j->plan.cert, j->jitter)
 					 : schedule_renew_at(&j->plan.cert, j->jitter);
 }
@@ -342,6 +356,7 @@ job_installed(struct job *j, const char *serial, int64_t not_before_s, int64_t n
 
 	job_drop_order(j);
 	rec->attempt = rec->alarms = 0;
+	rec->series.fresh = false;
 	set_problem(j, "");
 	snprintf(rec->installed, sizeof rec->installed, "%s", serial);
 	snprintf(j->plan.serial, sizeof j->plan.serial, "%s", serial);
@@ -1056,7 +1071,8 @@ on_renew(struct renew *r, const json_t *event)
 
 	if (j == NULL)
 		return;
-	j->asked = j->rec.state == RENEW_IDLE;
+	/* A look at a series is no renewal of what an operator wants anew. */
+	j->asked = j->rec.state == RENEW_IDLE || j->rec.state == RENEW_SERIES;
 	j->rec.wake_ms = 0;
 	if (slot != NULL && slot->acme != NULL)
 		acme_retry(slot->acme);

@@ -4,6 +4,7 @@
 #include "agent/log.h"
 #include "agent/renewer/job.h"
 #include "agent/renewer/problem.h"
+#include "agent/renewer/star.h"
 
 /* What was asked about; the job may be gone, or renewed, when the answer comes. */
 struct question {
@@ -107,8 +108,9 @@ ask(struct job *j, const struct ca_slot *slot, const char *base, struct fault *f
 static bool
 is_asked(const struct job *j, int64_t now)
 {
-	return j->plan.active && j->plan.ari_id[0] != 0 && j->rec.state == RENEW_IDLE &&
-	       !j->window.asked && now / 1000 < j->plan.cert.not_after_s;
+	return j->plan.active && j->plan.ari_id[0] != 0 && !star_runs(j) &&
+	       j->rec.state == RENEW_IDLE && !j->window.asked &&
+	       now / 1000 < j->plan.cert.not_after_s;
 }
 
 /* By name: a question outlives the settings it began with. */

@@ -13,6 +13,7 @@
 #include "agent/renewer/right.h"
 #include "agent/renewer/served.h"
 #include "agent/renewer/source.h"
+#include "agent/renewer/star.h"
 #include "stir/b64.h"
 #include "stir/csr.h"
 #include "stir/jtext.h"
@@ -68,9 +69,12 @@ enum rc
 step_begin(struct job *j, struct fault *f)
 {
 	struct record *rec = &j->rec;
+	bool series = star_is_next(j);
 
 	(void)f;
 	job_drop_order(j);
+	if (!series)
+		record_drop_series(rec);
 	if (strcmp(rec->asked, j->plan.hash) != 0)
 		rec->installed[0] = 0;
 	snprintf(rec->asked, sizeof rec->asked, "%s", j->plan.hash);
@@ -79,11 +83,14 @@ step_begin(struct job *j, struct fault *f)
 	    j->plan.tenant, j->plan.name,
 	    j->asked		    ? "operator"
 	    : !j->plan.active	    ? "first"
+	    : series		    ? "series"
 	    : j->plan.as_configured ? "due"
 				    : "configuration");
 	j->asked = j->no_replaces = false;
 	if (j->slot->acme == NULL)
 		job_goto(j, RENEW_ISSUE);
+	else if (series)
+		job_goto(j, RENEW_SERIES);
 	else
 		job_next(j);
 	return RC_OK;
@@ -335,6 +342,7 @@ take_order(struct job *j, const struct acme_reply *reply, struct fault *f)
 	if (reply->http->location == NULL || finalize == NULL || !url_is_https(finalize))
 		return FAULT(f, RC_INVALID, "acme_order", "an order without its URLs");
 	TRY(check_profile(j, reply->json, f));
+	TRY(star_take_order(j, reply->json, f));
 	TRY(take_authorizations(&j->rec, reply->json, f));
 	TRY(replace_text(&j->rec.finalize, finalize, f));
 	j->rec.expires_s = rfc3339_s(text_of(reply->json, "expires"));
@@ -421,6 +429,7 @@ replaced(struct job *j)
 enum rc
 step_order(struct job *j, struct fault *f)
 {
+	struct acme_series series = star_wanted(j);
 	AUTO_FREE char *granted = NULL;
 	json_auto_t *op = NULL;
 
@@ -429,7 +438,7 @@ step_order(struct job *j, struct fault *f)
 		job_goto(j, RENEW_TOKEN);
 		return RC_OK;
 	}
-	TRY(acme_offers(j->slot->acme, f));
+	TRY(acme_offers(j->slot->acme, &series, f));
 	TRY(granted_text(j, &granted, f));
 	/* New tokens for an order that is there already, as long as they say the same. */
 	if (j->rec.order != NULL && same_text(granted, j->rec.constraints)) {
@@ -439,7 +448,9 @@ step_order(struct job *j, struct fault *f)
 	record_drop_order(&j->rec);
 	j->rec.constraints = TAKE(granted);
 	op = credential_op(j, "new-order");
-	if (op == NULL || json_object_set_new(op, "replaces", replaced(j)) != 0)
+	if (op == NULL || json_object_set_new(op, "replaces", replaced(j)) != 0 ||
+	    (series.lifetime_s != 0 && json_object_set_new(op, "by_get",
+					   json_boolean(acme_star_by_get(j->slot->acme))) != 0))
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "order");
 	return acme_call(
 	    j->slot->acme, acme_new_order_url(j->slot->acme), op, NULL, on_order, j, f);
@@ -731,6 +742,8 @@ issued(struct job *j, const json_t *order, struct fault *f)
 {
 	const char *url = text_of(order, "certificate");
 
+	if (j->rec.auto_end_s != 0)
+		return star_begin(j, order, f);
 	if (url == NULL || !url_is_https(url))
 		return FAULT(f, RC_INVALID, "acme_order", "a valid order without certificate");
 	TRY(served_take(j, order, f));
@@ -774,8 +787,9 @@ on_order_seen(void *arg, enum rc rc, const struct acme_reply *reply, const struc
 enum rc
 step_finalize(struct job *j, struct fault *f)
 {
-	json_auto_t *op = json_pack("{s:s, s:s, s:s}", "op", "finalize", "tenant",
-	    j->plan.tenant, "name", j->plan.name);
+	json_auto_t *op =
+	    json_pack("{s:s, s:s, s:s, s:s?}", "op", "finalize", "tenant", j->plan.tenant,
+		"name", j->plan.name, "order", j->rec.auto_end_s != 0 ? j->rec.order : NULL);
 
 	if (op == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "finalize");
@@ -863,8 +877,8 @@ on_alternate(void *arg, enum rc rc, const struct acme_reply *reply, const struct
 	chosen(j);
 }
 
-static enum rc
-take_chain(struct job *j, const struct http_answer *http, struct fault *f)
+enum rc
+job_take_chain(struct job *j, const struct http_answer *http, struct fault *f)
 {
 	if (strcmp(http->content_type, PEM_TYPE) != 0)
 		return FAULT(f, RC_INVALID, "acme_chain", "not " PEM_TYPE);
@@ -884,7 +898,7 @@ on_chain(void *arg, enum rc rc, const struct acme_reply *reply, const struct fau
 
 	if (done_with(j, rc, f, reply->retry_after_s))
 		return;
-	rc = take_chain(j, reply->http, &bad);
+	rc = job_take_chain(j, reply->http, &bad);
 	if (rc != RC_OK) {
 		job_fail(j, rc, &bad, -1);
 		return;
@@ -943,8 +957,9 @@ step_install(struct job *j, struct fault *f)
 
 	if (pem == NULL || j->chain.len == 0)
 		return FAULT(f, RC_BUG, "internal_error", "no chain to install");
-	op = json_pack("{s:s, s:s, s:s, s:s, s:s?}", "op", "install", "tenant", j->plan.tenant,
-	    "name", j->plan.name, "chain", pem, "x5u", j->rec.x5u);
+	op = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "op", "install", "tenant",
+	    j->plan.tenant, "name", j->plan.name, "chain", pem, "x5u", j->rec.x5u, "order",
+	    j->rec.state == RENEW_SERIES ? j->rec.series.order : NULL);
 	if (op == NULL)
 		return FAULT(f, RC_INVALID, "acme_chain", "a chain that is not text");
 	return j->renew->io->ask(j->renew->io->ctx, op, on_installed, j, f);

@@ -24,6 +24,7 @@ INTEGRATION_TESTS = \
 	tests/integration/test_transparency.py \
 	tests/integration/test_porting.py \
 	tests/integration/test_refused.py \
+	tests/integration/test_series.py \
 	tests/integration/test_softokn.py \
 	tests/integration/test_hsm.py \
 	tests/integration/test_faults.py \
@@ -69,6 +70,7 @@ LAB_FILES = \
 	tests/lab/stirlab/repository.py \
 	tests/lab/stirlab/runner.py \
 	tests/lab/stirlab/sct.py \
+	tests/lab/stirlab/star.py \
 	tests/lab/stirlab/store.py \
 	tests/lab/stirlab/tnauth.py \
 	tests/lab/stirlab/validation.py \
@@ -101,7 +103,8 @@ tests/integration/test_renewal.log: tests/integration/test_pebble.log
 tests/integration/test_transparency.log: tests/integration/test_renewal.log
 tests/integration/test_porting.log: tests/integration/test_transparency.log
 tests/integration/test_refused.log: tests/integration/test_porting.log
-tests/integration/test_softokn.log: tests/integration/test_refused.log
+tests/integration/test_series.log: tests/integration/test_refused.log
+tests/integration/test_softokn.log: tests/integration/test_series.log
 tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_softokn.log
 tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_hsm.log
 tests/integration/test_tokens.log: tests/integration/test_faults.log

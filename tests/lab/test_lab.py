@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import email.utils
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ import wrong_requests as wrong  # noqa: E402
 from stirlab import issue, jose, merkle, runner, sct, tnauth  # noqa: E402
 from stirlab.client import LabClient, make_csr, pem_blocks  # noqa: E402
 from stirlab.constraints import Constraints  # noqa: E402
+from stirlab.orders import parse_rfc3339  # noqa: E402
 from stirlab.pki import validity  # noqa: E402
 from stirlab.tnauth import TNAuthList  # noqa: E402
 from stirlab.verifier import service, transparency  # noqa: E402
@@ -440,6 +442,80 @@ class Flows(LabCase):
         self.change({"ca": {"profiles": {"short": None}}})
         done = self.c.finalize(order, make_csr(wrong.new_key(), wrong.DELEGATE))
         self.assertEqual(done.problem, "invalidProfile")
+
+    def _star(self, **members: object) -> dict:
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                            time.gmtime(time.time() + members.pop("duration", 60)))
+        return {"auto-renewal": {"end-date": end, "lifetime": 4, **members}}
+
+    def _leaf(self, answer: object) -> x509.Certificate:
+        self.assertEqual(answer.status, 200, answer.body)
+        return x509.load_der_x509_certificate(pem_blocks(answer.body)[0])
+
+    def test_star(self) -> None:
+        """RFC 8739: a series of one key, fetched, canceled, not revoked"""
+        self.assertEqual(self.c.order(wrong.DELEGATE, **self._star()).problem,
+                         "malformed")
+        self.change({"ca": {"star": {"enabled": True, "max_duration": 3600}}})
+        found = self.c.http.send("GET", self.c.info["directory"]).json
+        self.assertEqual(found["meta"]["auto-renewal"], {
+            "min-lifetime": 1, "max-duration": 3600,
+            "allow-certificate-get": True})
+        for bad in (self._star(duration=7200), self._star(duration=-1),
+                    self._star(lifetime=0), self._star(lifetime="4"),
+                    self._star(lifetime=8 * 86400), self._star(more=1),
+                    {**self._star(), "notAfter": "2049-01-01T00:00:00Z"},
+                    {"auto-renewal": {"lifetime": 4}}, {"auto-renewal": 7}):
+            self.assertEqual(self.c.order(wrong.DELEGATE, **bad).problem,
+                             "malformed", bad)
+        order = self.c.ready_order(wrong.DELEGATE, "acme", **self._star(
+            **{"allow-certificate-get": True}))
+        where = order.headers["Location"]
+        cancel = {"status": "canceled"}
+        self.assertEqual(self.c.post(where, cancel).problem,
+                         "autoRenewalCancellationInvalid")
+        done = self.c.finalize(order, make_csr(wrong.new_key(), wrong.DELEGATE))
+        self.assertTrue(done.json["auto-renewal"]["allow-certificate-get"])
+        url = done.json["star-certificate"]
+        self.assertNotIn("certificate", done.json)
+        first = self._leaf(self.c.http.send("GET", url))
+        self.assertEqual(self._leaf(self.c.post(url)), first)
+        time.sleep(2.5)
+        answer = self.c.http.send("GET", url)
+        second = self._leaf(answer)
+        self.assertGreater(validity(second)[1], validity(first)[1])
+        self.assertLessEqual(validity(second)[0], time.time())
+        self.assertEqual(jose.spki(first.public_key()),
+                         jose.spki(second.public_key()))
+        self.assertEqual(email.utils.parsedate_to_datetime(
+            answer.headers["Cert-Not-After"]).timestamp(), validity(second)[1])
+        refused = self.c.post(self.c.directory["revokeCert"], {
+            "certificate": jose.encode(pem_blocks(answer.body)[0])})
+        self.assertEqual((refused.status, refused.problem),
+                         (403, "autoRenewalRevocationNotSupported"))
+        self.assertEqual(self.c.post(where, {"status": "invalid"}).problem,
+                         "malformed")
+        self.assertEqual(self.c.post(where, cancel).json["status"], "canceled")
+        self.assertEqual(self.c.post(where, cancel).problem,
+                         "autoRenewalCancellationInvalid")
+        self.assertEqual(self.c.http.send("GET", url).problem,
+                         "autoRenewalCanceled")
+
+    def test_star_end(self) -> None:
+        """Nothing beyond the end-date; without the option nothing by GET"""
+        self.change({"ca": {"star": {"enabled": True,
+                                     "allow_certificate_get": False}}})
+        order = self.c.ready_order(wrong.DELEGATE, "acme", **self._star(
+            duration=3, **{"allow-certificate-get": True}))
+        done = self.c.finalize(order, make_csr(wrong.new_key(), wrong.DELEGATE))
+        self.assertNotIn("allow-certificate-get", done.json["auto-renewal"])
+        url = done.json["star-certificate"]
+        self.assertEqual(self.c.http.send("GET", url).problem, "unauthorized")
+        end = validity(self._leaf(self.c.post(url)))[1]
+        self.assertLessEqual(end, parse_rfc3339(
+            done.json["auto-renewal"]["end-date"], "end"))
+        time.sleep(max(0.0, end - time.time()) + 0.1)
+        self.assertEqual(self.c.post(url).problem, "autoRenewalExpired")
 
     def test_wrong_x5u(self) -> None:
         """An x5u in the order that is none of the repository's"""

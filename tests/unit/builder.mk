@@ -21,6 +21,10 @@ tests_unit_test_install_SOURCES = tests/unit/test_install.c $(BWORLD) $(CRASH)
 tests_unit_test_install_LDADD = $(BUILDER_LDADD)
 tests_unit_test_install_LDFLAGS = $(CRASH_WRAP)
 
+UNIT_TESTS += tests/unit/test_series
+tests_unit_test_series_SOURCES = tests/unit/test_series.c $(BWORLD)
+tests_unit_test_series_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_acme_ops
 tests_unit_test_acme_ops_SOURCES = tests/unit/test_acme_ops.c $(BWORLD)
 tests_unit_test_acme_ops_LDADD = $(BUILDER_LDADD)

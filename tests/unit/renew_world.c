@@ -135,6 +135,14 @@ order_json(const struct world *w, size_t k)
 		json_object_set_new(out, "certificate", json_string(url));
 	if (w->order_x5u != NULL)
 		json_object_set_new(out, "x5u", json_string(w->order_x5u));
+	if (w->star_end != NULL) {
+		json_object_set_new(out, "auto-renewal",
+		    json_pack("{s:s, s:I, s:b}", "end-date", w->star_end, "lifetime",
+			(json_int_t)w->star_s, "allow-certificate-get", (int)w->star_get));
+		snprintf(url, sizeof url, CA "/star/%zu", k);
+		json_object_set_new(out, "star-certificate", json_string(url));
+		json_object_del(out, "certificate");
+	}
 	if (w->order_profile != NULL)
 		json_object_set_new(out, "profile", json_string(w->order_profile));
 	return out;
@@ -258,6 +266,37 @@ put_chain(const struct world *w, struct http_answer *a, unsigned alternate)
 	}
 }
 
+/* RFC 8739 section 3.3: another one from the half of its life on. */
+static void
+put_series(struct world *w, struct http_answer *a, unsigned order)
+{
+	const struct world_credential *c = &w->cred[0];
+	int64_t half_s = (c->not_before_s + c->not_after_s) / 2;
+	char serial[16], url[64];
+	bool next;
+
+	if (w->star_problem != NULL && order <= w->star_problem_to) {
+		put_problem(a, 403, w->star_problem);
+		return;
+	}
+	snprintf(url, sizeof url, CA "/order/%u", order);
+	next = strcmp(url, w->installed_order) != 0 ||
+	       (!w->star_late && w->now_ms / 1000 >= half_s);
+	snprintf(serial, sizeof serial, "%x", 0xa0 + c->installs + next);
+	a->status = 200;
+	snprintf(a->content_type, sizeof a->content_type, "application/pem-certificate-chain");
+	{
+		X509 *leaf = pki_issue(&(struct pki_spec){ .cn = "leaf",
+		    .key = w->authority,
+		    .issuer = w->root_cert,
+		    .issuer_key = w->root,
+		    .serial = serial });
+
+		pki_pem(&a->body, leaf);
+		X509_free(leaf);
+	}
+}
+
 static void
 ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *jws)
 {
@@ -294,6 +333,9 @@ ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *
 		}
 		w->order[k].finalized = true;
 		put_json(a, 200, "application/json", order_json(w, k));
+	} else if (strncmp(path, "/star/", strlen("/star/")) == 0) {
+		w->star_posts++;
+		put_series(w, a, (unsigned)strtoul(path + strlen("/star/"), NULL, 10));
 	} else if (sscanf(path, "/cert/%zu", &k) == 1) {
 		put_chain(w, a, 0);
 	} else if (sscanf(path, "/alternate/%zu", &k) == 1) {
@@ -346,7 +388,11 @@ put_directory(struct world *w, struct http_answer *a, bool other)
 			: CA "/ari",
 		"meta",
 		w->offered != NULL ? json_pack("{s:{s:s}}", "profiles", w->offered, "by script")
-				   : NULL));
+		: w->star_offered_s != 0
+		    ? json_pack("{s:{s:I, s:I, s:b}}", "auto-renewal", "min-lifetime",
+			  (json_int_t)w->star_offered_s, "max-duration", (json_int_t)86400,
+			  "allow-certificate-get", (int)w->star_get)
+		    : NULL));
 }
 
 static void
@@ -378,6 +424,9 @@ http_answer(struct world *w, const struct http_request *r, struct http_answer *a
 	} else if (r->method == HTTP_HEAD) {
 		a->status = 200;
 		put_nonce(w, a);
+	} else if (strncmp(r->url, CA "/star/", strlen(CA "/star/")) == 0) {
+		w->star_gets++;
+		put_series(w, a, (unsigned)strtoul(r->url + strlen(CA "/star/"), NULL, 10));
 	} else if (strncmp(r->url, CA "/ari/", strlen(CA "/ari/")) == 0) {
 		put_window(w, a, r->url + strlen(CA "/ari/"));
 	} else {
@@ -450,7 +499,10 @@ static json_t *
 install(struct world *w, struct world_credential *c, const json_t *m)
 {
 	const char *x5u = json_string_value(json_object_get(m, "x5u"));
+	const char *order = json_string_value(json_object_get(m, "order"));
 
+	snprintf(
+	    w->installed_order, sizeof w->installed_order, "%s", order != NULL ? order : "");
 	snprintf(w->installed_x5u, sizeof w->installed_x5u, "%s", x5u != NULL ? x5u : "");
 	w->chain_len = json_string_length(json_object_get(m, "chain"));
 	c->installs++;
@@ -578,7 +630,15 @@ ask_answer(struct world *w, const json_t *m)
 	assert_non_null(json_object_get(m, "nonce"));
 	if (strcmp(op, "errand") == 0)
 		w->errand.kid_was_null = json_is_null(json_object_get(m, "kid"));
+	if (strcmp(op, "finalize") == 0) {
+		const char *order = json_string_value(json_object_get(m, "order"));
+
+		snprintf(w->finalized_order, sizeof w->finalized_order, "%s",
+		    order != NULL ? order : "");
+	}
 	if (strcmp(op, "new-order") == 0) {
+		w->star_orders +=
+		    json_is_true(json_object_get(m, "by_get")) == (int)w->star_get;
 		free(c->ordered);
 		c->ordered = constraints != NULL ? strdup(constraints) : NULL;
 		snprintf(w->replaced, sizeof w->replaced, "%s",
@@ -878,7 +938,7 @@ world_state(const struct world *w, size_t credential)
 
 /* What the front's plan does not say of c00. */
 static void
-put_tenant(struct config *c)
+put_tenant(const struct world *w, struct config *c)
 {
 	c->tenant = calloc(1, sizeof *c->tenant);
 	c->tenants = 1;
@@ -887,7 +947,9 @@ put_tenant(struct config *c)
 	c->tenant[0].credentials = 1;
 	c->tenant[0].credential[0].name = strdup("c00");
 	c->tenant[0].credential[0].x5u = strdup(X5U "/c/");
-	c->tenant[0].credential[0].x5u_from_order = true;
+	c->tenant[0].credential[0].x5u_from_order = w->x5u_from_order;
+	c->tenant[0].credential[0].star_lifetime_s = (unsigned)w->star_s;
+	c->tenant[0].credential[0].star_duration_s = 20000;
 }
 
 static struct config *
@@ -910,8 +972,8 @@ make_config(const struct world *w)
 	c->ca[0].concurrency = w->command ? CONFIG_COMMAND_STEPS : CONFIG_PARTY_STEPS;
 	if (w->profile != NULL)
 		c->ca[0].acme_profile = strdup(w->profile);
-	if (w->x5u_from_order)
-		put_tenant(c);
+	if (w->x5u_from_order || w->star_s != 0)
+		put_tenant(w, c);
 	if (w->concurrency > 0)
 		c->ca[0].concurrency = w->concurrency;
 	c->ca[0].rate_per_minute = w->ca_rate;

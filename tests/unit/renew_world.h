@@ -146,6 +146,14 @@ struct world {
 	bool x5u_from_order, x5u_other, x5u_gone;
 	const char *order_x5u;
 	char installed_x5u[64];
+	/* The same: a series is asked for; the CA's words; how its certificates were had. */
+	int64_t star_s, star_offered_s; /* lifetime; of meta; 0: none */
+	const char *star_end;		/* of orders; NULL: no series */
+	bool star_get, star_late;	/* by GET; the next one is not there */
+	const char *star_problem; /* in the place of a certificate, of the first orders: */
+	unsigned star_problem_to;
+	unsigned star_gets, star_posts, star_orders;
+	char installed_order[64], finalized_order[64];
 	EVP_PKEY *account, *authority, *root;
 	X509 *root_cert, *authority_cert;
 	struct buf tnauth, tnauth_other, /* of every tenant but t */

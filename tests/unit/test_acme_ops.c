@@ -1153,7 +1153,8 @@ plan(void **state)
 	assert_string_equal(text_of(row, "ca"), "second");
 	assert_string_equal(text_of(row, "tnauthlist"), l->spc);
 	assert_true(json_is_null(json_object_get(row, "domain")));
-	assert_int_equal(json_object_size(row), 11);
+	assert_false(json_is_true(json_object_get(row, "rtu_refused")));
+	assert_int_equal(json_object_size(row), 12);
 }
 
 static void

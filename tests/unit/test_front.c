@@ -1368,6 +1368,13 @@ static const struct {
 	{ "an order of a profile of its own",
 	    LAB("new-order") "," MAIN "," OTHERS_LIST ",\"profile\":\"long\"}",
 	    "unknown_member" },
+	{ "a cancellation", LAB("cancel") "," MAIN "}", "not_found" },
+	{ "a cancellation that nobody asked for",
+	    AT("errand", "https://127.1.2.3:14000/order/1") ",\"errand\":\"" ID "\"}",
+	    "no_errand" },
+	{ "a series of its own",
+	    LAB("new-order") "," MAIN "," OTHERS_LIST ",\"auto-renewal\":{}}",
+	    "unknown_member" },
 	{ "a JWS for another CA", AT("post-as-get", "https://evil.example/x") "}",
 	    "url_origin" },
 	{ "a JWS with a payload of its own", LAB("post-as-get") ",\"payload\":\"e30\"}",
@@ -1444,6 +1451,22 @@ expect_install(struct signer *s, const char *chain, const char *reason)
 	json_decref(i.answer);
 }
 
+/* A series that is none keeps no request outstanding. */
+static void
+expect_series(struct signer *s, const char *chain)
+{
+	struct installing i = { .s = s };
+	json_auto_t *msg = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "id", 3, "op", "install",
+	    "tenant", "acme", "name", "main", "chain", chain, "order",
+	    "https://127.1.2.3:14000/order/1");
+
+	assert_int_equal(channel_send(renewer, msg, NULL), RC_OK);
+	(void)turn_until(is_answered_meanwhile, &i);
+	assert_string_equal(
+	    json_string_value(json_object_get(i.answer, "reason")), "no_pending_csr");
+	json_decref(i.answer);
+}
+
 /* Over the renewer's own channel: no key, request, JWS or install that was not due. */
 static void
 a_program_in_the_renewers_place(void **state)
@@ -1473,6 +1496,7 @@ a_program_in_the_renewers_place(void **state)
 	signatures = softadmin_signatures(world.admin);
 	expect_install(&s, buf_text(&first), "no_pending_csr");
 	expect_install(&s, buf_text(&second), "no_pending_csr");
+	expect_series(&s, buf_text(&second));
 	expect_refused("a place for verifiers to look at",
 	    "{\"id\":1,\"op\":\"install\"," MAIN ",\"chain\":\"x\",\"x5u\":7}",
 	    "invalid_member");

@@ -99,7 +99,7 @@ static enum rc
 lab_install(struct lab *l, struct span pem, int64_t at_s, int64_t *again_s, struct fault *f)
 {
 	const struct credential *c = NULL;
-	struct install_offer offer = { pem, NULL };
+	struct install_offer offer = { .pem = pem };
 	enum rc rc = install_chain(&l->works, l->at, &offer, at_s, again_s, &c, f);
 
 	if (rc == RC_OK) {
@@ -300,7 +300,7 @@ static const uint8_t exclude_rcd[] = { 0x30, 0x09, 0xa2, 0x07, 0x30, 0x05, 0x16,
 static void
 spoil_dates(struct lab *l, enum spoil how, struct bworld_cert *c)
 {
-	struct ordered o = { now - 3600, now + 86400 };
+	struct ordered o = { .not_before_s = now - 3600, .not_after_s = now + 86400 };
 
 	assert_int_equal(ordered_write(l->works.set->config, "acme", "main", &o, NULL), RC_OK);
 	switch (how) {
@@ -1074,7 +1074,7 @@ install_at(struct lab *l, const struct bworld_cert *spec, const char *x5u, struc
 	struct install_offer offer;
 
 	bworld_issue(&world, &pem, spec);
-	offer = (struct install_offer){ buf_view(&pem), x5u };
+	offer = (struct install_offer){ .pem = buf_view(&pem), .x5u = x5u };
 	return install_chain(&l->works, l->at, &offer, now, &again_s, &c, f);
 }
 

@@ -773,13 +773,13 @@ static struct account_case {
 	{ "bad account", "{\"point\":\"AAAA\"}", "a point of 3 bytes" },
 	{ "account of another shape", "{\"key\":1}", "not {\"point\"" },
 	{ "account with more in it", "{\"point\":\"AAAA\",\"kid\":\"\"}", "not {\"point\"" },
-	{ "account that is no JSON", "{\"point\"", "move it away" },
-	{ "empty account", "", "move it away" },
+	{ "account that is no JSON", "{\"point\"", "vesper account replace" },
+	{ "empty account", "", "vesper account replace" },
 	{ "account off the curve",
 	    "{\"point\":"
 	    "\"BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	    "AAAAAAAAAAAAAAE\"}",
-	    "move it away" },
+	    "vesper account replace" },
 	{ "account that is no file", NULL, "not a file" },
 };
 
@@ -805,7 +805,7 @@ expect_bad_account(const struct works *w, const struct account_case *c)
 	assert_int_equal(accounts_check(&w->accounts, "lab", &f), RC_CONFLICT);
 	assert_string_equal(f.reason, "account_file");
 	assert_non_null(strstr(f.detail, LAB_ACCOUNT));
-	assert_non_null(strstr(f.detail, "move it away and reload"));
+	assert_non_null(strstr(f.detail, "mend it, or: vesper account replace"));
 	assert_non_null(strstr(f.detail, c->detail));
 	assert_int_equal(accounts_check(&w->accounts, "second", &f), RC_OK);
 	assert_non_null(accounts_find(&w->accounts, "second"));

@@ -158,14 +158,15 @@ is_found(const struct lab *l, const char *number)
 
 static struct change_case {
 	const char *name, *add, *remove, *numbers;
-	int added, removed, records;
+	int added, removed;
+	int records; /* of what was removed, one more for the certificate that lists it still */
 } change_cases[] = {
 	{ "one added", "14045550100", "", "12025550100-12025550109 14045550100", 1, 0, 1 },
 	{ "one removed", "", "12025550104", "12025550100-12025550103 12025550105-12025550109",
-	    0, 1, 1 },
-	{ "a range removed", "", "12025550100-12025550108", "12025550109", 0, 9, 1 },
-	{ "more than there is removed", "", "12025550090-12025550199", "", 0, 10, 1 },
-	{ "both at once", "12025550110", "12025550100", "12025550101-12025550110", 1, 1, 2 },
+	    0, 1, 2 },
+	{ "a range removed", "", "12025550100-12025550108", "12025550109", 0, 9, 2 },
+	{ "more than there is removed", "", "12025550090-12025550199", "", 0, 10, 2 },
+	{ "both at once", "12025550110", "12025550100", "12025550101-12025550110", 1, 1, 3 },
 	{ "the neighbour joins", "12025550110", "", "12025550100-12025550110", 1, 0, 1 },
 	{ "there already", "12025550105", "", "12025550100-12025550109", 0, 0, 0 },
 	{ "not there", "", "14045550100", "12025550100-12025550109", 0, 0, 0 },
@@ -362,6 +363,8 @@ nothing_without_a_disk(void **state)
 			break;
 		}
 		crash_arm(CRASH_NONE, 0);
+		if (rc == RC_OK) /* it was on disk: what failed came after (ported.h) */
+			break;
 		assert_int_equal(rc, RC_IO);
 		assert_int_equal(l->world.published, published);
 		expect(l, "12025550100-12025550109");

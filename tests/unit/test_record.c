@@ -28,6 +28,9 @@ fill(struct record *r)
 	r->finalize = strdup("https://ca.example/order/1/finalize");
 	r->certificate = strdup("https://ca.example/cert/1");
 	r->x5u = strdup("https://x5u.example/1");
+	r->auto_end_s = 7;
+	r->series = (struct record_series){ strdup("https://ca.example/order/0"),
+		strdup("https://ca.example/star/0"), 1234, true, true };
 	r->authz[0] = strdup("https://ca.example/authz/1");
 	r->authz[1] = strdup("https://ca.example/authz/2");
 	r->authzs = 2;
@@ -50,6 +53,11 @@ both_ways(void **state)
 	assert_int_equal(b.state, RENEW_DOWNLOAD);
 	assert_string_equal(b.certificate, a.certificate);
 	assert_string_equal(b.x5u, a.x5u);
+	assert_int_equal(b.auto_end_s, 7);
+	assert_string_equal(b.series.order, a.series.order);
+	assert_string_equal(b.series.certificate, a.series.certificate);
+	assert_int_equal(b.series.end_s, 1234);
+	assert_true(b.series.get && b.series.fresh);
 	assert_int_equal(b.wake_ms, a.wake_ms);
 	assert_int_equal(record_write(&again, &b, &f), RC_OK);
 	assert_string_equal(buf_text(&text), buf_text(&again));
@@ -124,6 +132,18 @@ static struct member_case {
 	    "[\"https://a/\",\"https://a/\",\"https://a/\",\"https://a/\",\"https://a/\"]" },
 	{ "authorization null", "authorizations", "[null]" },
 	{ "authorizations as object", "authorizations", "{}" },
+	{ "a series as a list", "series", "[]" },
+	{ "a series without its certificate", "series",
+	    "{\"order\":\"https://a/\",\"end\":1,\"get\":true,\"fresh\":false}" },
+	{ "a series without its order", "series",
+	    "{\"order\":null,\"certificate\":\"https://a/\",\"end\":1,\"get\":true,"
+	    "\"fresh\":false}" },
+	{ "a series over http", "series",
+	    "{\"order\":\"https://a/\",\"certificate\":\"http://a/\",\"end\":1,"
+	    "\"get\":true,\"fresh\":false}" },
+	{ "a series that ended before it began", "series",
+	    "{\"order\":\"https://a/\",\"certificate\":\"https://a/\",\"end\":-1,"
+	    "\"get\":true,\"fresh\":false}" },
 	{ "x5u over http", "x5u", "\"http://x5u.example/1\"" },
 	{ "x5u as number", "x5u", "1" },
 	{ "negative expiry", "expires", "-5" },

@@ -426,6 +426,141 @@ x5u_of_the_order(void **state)
 	world_close(&w);
 }
 
+static void
+open_series(struct world *w, bool by_get)
+{
+	world_open(w, 1);
+	w->star_s = w->life_s;
+	w->star_offered_s = 60;
+	w->star_end = "2027-01-15T13:00:00Z"; /* in five lifetimes */
+	w->star_get = by_get;
+	world_kill(w);
+}
+
+/* RFC 8739 s3.3, s3.4: one order for all of them, with or without the account; a restart too */
+static void
+a_series(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int by_get = 0; by_get <= 1; by_get++) {
+		open_series(&w, by_get != 0);
+		assert_true(world_until(&w, all_installed, 20));
+		assert_string_equal(w.finalized_order, "https://ca.test/order/0");
+		assert_string_equal(w.installed_order, "https://ca.test/order/0");
+		world_kill(&w);
+		assert_true(world_until(&w, installed_thrice, 3 * 3600));
+		assert_string_equal(w.installed_order, "https://ca.test/order/0");
+		assert_int_equal(w.orders, 1);
+		assert_int_equal(w.star_orders, 1);
+		assert_int_equal(w.star_gets > 0, by_get);
+		assert_int_equal(w.star_posts > 0, !by_get);
+		/* At its end, and where an operator wants it, it is ordered anew. */
+		world_event(&w, "renew", w.cred[0].name);
+		world_pass(&w, 30);
+		assert_int_equal(w.orders, 2);
+		assert_string_equal(w.installed_order, "https://ca.test/order/1");
+		world_close(&w);
+	}
+}
+
+static struct series_case {
+	const char *name;
+	const char *problem; /* of the CA in the place of a certificate; NULL: none */
+	bool late;	     /* the next one does not come */
+	int64_t before_s;    /* ordered anew after at most so much of its hour */
+} series_cases[] = {
+	{ "canceled by the CA (RFC 8739 s6.3)", "autoRenewalCanceled", false, 2400 },
+	{ "expired (RFC 8739 s6.3)", "autoRenewalExpired", false, 2400 },
+	{ "refused", "unauthorized", false, 2400 },
+	{ "a CA that fails", "serverInternal", false, 2880 },
+	{ "late (RFC 8739 s3.3)", NULL, true, 2880 },
+};
+
+static bool
+second_order(const struct world *w)
+{
+	return w->orders == 2 && w->cred[0].installs == 2;
+}
+
+/* A series that yields nothing is ordered anew while a quarter of the life is left. */
+static void
+a_series_ends(void **state)
+{
+	const struct series_case *c = *state;
+	struct world w;
+
+	open_series(&w, false);
+	assert_true(world_until(&w, all_installed, 20));
+	w.star_problem = c->problem;
+	w.star_late = c->late;
+	world_pass(&w, 1600);
+	assert_int_equal(w.orders, 1);
+	for (int64_t passed_s = 1600; w.orders < 2 && passed_s < c->before_s; passed_s += 10)
+		world_pass(&w, 10);
+	w.star_problem = NULL;
+	w.star_late = false;
+	assert_true(world_until(&w, second_order, 120));
+	assert_string_equal(w.installed_order, "https://ca.test/order/1");
+	world_close(&w);
+}
+
+/* It was ordered a moment ago: an alarm, and no order after the other. */
+static void
+a_fresh_series_is_refused(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_series(&w, false);
+	w.star_problem = "autoRenewalCanceled";
+	w.star_problem_to = 9;
+	assert_true(world_until(&w, has_problem, 20));
+	world_pass(&w, 30);
+	assert_int_equal(w.orders, 1);
+	w.star_problem = NULL;
+	assert_true(world_until(&w, all_installed, 100));
+	world_close(&w);
+}
+
+static struct star_case {
+	const char *name;
+	int64_t offered_s; /* the shortest; 0: no series */
+	const char *end;   /* of the order; NULL: none */
+	const char *problem;
+} star_cases[] = {
+	{ "no series are offered (RFC 8739 s3.2)", 0, "2027-01-15T13:00:00Z",
+	    "acme_star: ca lab renews nothing" },
+	{ "only longer ones (RFC 8739 s3.2)", 7200, "2027-01-15T13:00:00Z",
+	    "acme_star: ca lab: star_lifetime_s is at least 7200" },
+	{ "an order that is none", 60, NULL, "acme_star: ca lab: the order is no series" },
+	{ "an order that ends later", 60, "2027-01-16T13:00:00Z",
+	    "acme_star: ca lab: the order is no series" },
+	{ "an order that has ended", 60, "2026-01-15T13:00:00Z",
+	    "acme_star: ca lab: the order is no series" },
+	{ "an order that ends some day", 60, "soon",
+	    "acme_star: ca lab: the order is no series" },
+};
+
+/* RFC 8739 s3.1.1 */
+static void
+no_series(void **state)
+{
+	const struct star_case *c = *state;
+	struct world w;
+
+	open_series(&w, false);
+	w.star_offered_s = c->offered_s;
+	w.star_end = c->end;
+	world_kill(&w);
+	assert_true(world_until(&w, has_problem, 10));
+	assert_int_equal(strncmp(w.cred[0].problem, c->problem, strlen(c->problem)), 0);
+	assert_int_equal(w.cred[0].installs, 0);
+	assert_string_equal(w.finalized_order, "");
+	world_close(&w);
+}
+
 /* While the CA is away nothing waits longer than an eighth of what is left of the life. */
 static void
 an_outage_does_not_outlast_the_certificate(void **state)
@@ -1787,6 +1922,8 @@ main(void)
 		cmocka_unit_test(refused_while_one_is_in_force),
 		cmocka_unit_test(short_lived),
 		cmocka_unit_test(alternates_are_looked_at),
+		cmocka_unit_test(a_series),
+		cmocka_unit_test(a_fresh_series_is_refused),
 		cmocka_unit_test(an_outage_does_not_outlast_the_certificate),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(an_authority_that_hangs),
@@ -1818,6 +1955,8 @@ main(void)
 	ROWS(tests, n, domain_cases, domain_fails);
 	ROWS(tests, n, profile_cases, profiles);
 	ROWS(tests, n, x5u_cases, x5u_of_the_order);
+	ROWS(tests, n, series_cases, a_series_ends);
+	ROWS(tests, n, star_cases, no_series);
 	ROWS(tests, n, ari_cases, renewed_in_the_window);
 	ROWS(tests, n, fault_cases, one_failure);
 	ROWS(tests, n, errand_cases, errand);

@@ -538,6 +538,12 @@ static const char *const aside[] = {
 	"credential.rekey",
 	"credential.x5u_from",
 	"credential.renew_backdate_s",
+	"credential.star_lifetime_s",
+	"credential.star_duration_s",
+	"credential.star_adjust_s",
+	"tenant.port_revoke_after",
+	"tenant.on_rtu_refused", /* by what an authority said, not by what is asked: test_rtu */
+	"tenant.rtu_stop_after_s",
 	"main.ct_proofs",
 	"main.ct_tls_ca",
 	"main.ct_watch",

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from . import jose, web
+from . import jose, star, web
 from .calls import Call, malformed, unauthorized
 from .config import Config
 from .faults import FaultPlan
@@ -119,6 +119,11 @@ class AcmeService:
         if request.path == "/revoke-cert":
             return "revoke-cert", self._post(
                 self.orders.certificates.revoke)
+        if head == "star" and len(parts) == 2:
+            return "star-certificate", self._either(
+                lambda r: self.orders.series(r, parts[1]),
+                self._signed(lambda call: self.orders.series_of(
+                    call, parts[1])))
         found = self.orders.route(parts)
         if found:
             return found[0], self._post(self._signed(found[1]))
@@ -140,6 +145,16 @@ class AcmeService:
             if request.method != "POST":
                 return web.method_not_allowed(request)
             return action(request)
+        return serve
+
+    @staticmethod
+    def _either(get: Callable[[web.Request], web.Response],
+                post: Callable[[web.Request], web.Response]
+                ) -> Callable[[web.Request], web.Response]:
+        def serve(request: web.Request) -> web.Response:
+            if request.method in ("GET", "HEAD"):
+                return get(request)
+            return post(request)
         return serve
 
     def _signed(self, action: Callable[[Call], web.Response]
@@ -252,6 +267,9 @@ class AcmeService:
         terms = self.config.get("ca.terms_of_service")
         if terms:
             meta["termsOfService"] = terms
+        renewal = star.capabilities(self.config)
+        if renewal:
+            meta["auto-renewal"] = renewal
         profiles = self.config.get("ca.profiles")
         if profiles:  # draft-ietf-acme-profiles
             meta["profiles"] = {name: profile["description"]

@@ -76,6 +76,10 @@ class Certificates:
         self._index(name, row)
         return name
 
+    def pem(self, name: str) -> bytes:
+        chain = self._store.get("certificate", name)["chain"]
+        return pem_chain([base64.b64decode(c) for c in chain]).encode("ascii")
+
     def serve(self, call: Call, name: str) -> web.Response:
         """The chain, by POST-as-GET of its order's account."""
         row = call.own(self._store, "certificate", name)
@@ -83,16 +87,14 @@ class Certificates:
         if self._acme.faults.wrongs(
                 "certificate", f"/order/{row['order']}/certificate/{name}",
                 WRONG_DOWNLOADS):
-            row = self._another(name)
-        chain = [base64.b64decode(c) for c in row["chain"]]
-        return web.Response(200, pem_chain(chain).encode("ascii"),
+            name = self._another(name)
+        return web.Response(200, self.pem(name),
                             "application/pem-certificate-chain")
 
-    def _another(self, name: str) -> dict:
+    def _another(self, name: str) -> str:
         """The certificate of somebody else's order, the newest."""
-        other = next((n for n in reversed(list(self._by_leaf.values()))
-                      if n != name), name)
-        return self._store.get("certificate", other)
+        return next((n for n in reversed(list(self._by_leaf.values()))
+                     if n != name), name)
 
     # -- revocation ----------------------------------------------------------
 
@@ -131,6 +133,9 @@ class Certificates:
                 or reason not in _REASONS:
             raise web.Problem(400, "badRevocationReason",
                               f"reasons are {sorted(_REASONS)}")
+        if "series" in self._store.get("order", row["order"]):
+            raise web.Problem(403, "autoRenewalRevocationNotSupported",
+                              "cancel the order (RFC 8739 section 3.1.2)")
         with self._lock:
             if "revoked" in row:
                 raise web.Problem(400, "alreadyRevoked", "it is revoked")

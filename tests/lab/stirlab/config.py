@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
         "challenge_response": "both", "fingerprints": ["jwk"],
         "one_time_jti": True, "cap_by_token": True,
         "token_authority_hint": None, "order_x5u": False, "profiles": {},
+        "star": {"enabled": False, "min_lifetime": 1,
+                 "max_duration": 366 * DAY, "allow_certificate_get": True},
         "tn_list_by_reference": False,
         "order_lifetime": DAY, "poll_seconds": 1,
         "validation_delay_ms": 0, "finalize_delay_ms": 0,

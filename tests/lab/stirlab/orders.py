@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any, Callable
 
-from . import der, issue, jose, tnauth, validation, web
+from . import der, issue, jose, star, tnauth, validation, web
 from .acme import AcmeService
 from .calls import Call, malformed, unauthorized
 from .certificates import Certificates, rfc3339
@@ -84,6 +84,8 @@ class Orders:
         identifiers, kind = self._identifiers(found.get("identifiers"))
         begin, end = self._window(found, kind, call.account)
         profile = self._profile(found.get("profile"))
+        series = star.parse(found, self._config, self._limit(
+            "max_lifetime", kind, call.account), parse_rfc3339)
         now = int(time.time())
         with self._lock:
             replaces = self._replaces(found.get("replaces"), call, identifiers)
@@ -93,7 +95,8 @@ class Orders:
                      "kind": kind, "identifiers": identifiers,
                      "expires": expires, "authorizations": []}
             for key, value in (("not_before", begin), ("not_after", end),
-                               ("replaces", replaces), ("profile", profile)):
+                               ("replaces", replaces), ("profile", profile),
+                               ("series", series)):
                 if value is not None:
                     order[key] = value
             for identifier in identifiers:
@@ -252,7 +255,8 @@ class Orders:
     def _answer_order(self, name: str, order: dict, status: int = 200
                       ) -> web.Response:
         acme = self._acme
-        wrong = acme.faults.wrongs("order", f"/order/{name}", WRONG_ORDERS)
+        wrong = acme.faults.wrongs("order", f"/order/{name}",
+                                   WRONG_ORDERS | star.WRONG_SERIES)
         found: dict[str, Any] = {
             "status": order["status"], "expires": rfc3339(order["expires"]),
             "identifiers": order["identifiers"],
@@ -266,6 +270,8 @@ class Orders:
         for key in ("replaces", "error", "profile"):
             if key in order:
                 found[key] = order[key]
+        if "series" in order and "no-auto-renewal" not in wrong:
+            found["auto-renewal"] = star.as_json(order["series"], rfc3339, wrong)
         if "stuck-processing" in wrong and order["status"] == "valid":
             found["status"] = "processing"
         if "stuck-pending" in wrong and order["status"] == "ready":
@@ -283,7 +289,11 @@ class Orders:
             found.pop("profile", None)
         headers = [("Location", acme.url(f"/order/{name}"))]
         if found["status"] == "valid":
-            found["certificate"] = acme.url(f"/certificate/{order['certificate']}")
+            if "series" not in order:
+                found["certificate"] = acme.url(
+                    f"/certificate/{order['certificate']}")
+            elif "no-star-url" not in wrong:
+                found["star-certificate"] = acme.url(f"/star/{name}")
             if "x5u" in order:
                 found["x5u"] = order["x5u"]  # RFC 9448 section 7
             if "x5u-missing" in wrong:
@@ -299,10 +309,66 @@ class Orders:
 
     def _order(self, call: Call, name: str) -> web.Response:
         order = call.own(self._store, "order", name)
-        call.require_get()
         with self._lock:
             self._refresh(order)
+            if not call.is_get:
+                self._cancel(name, order, call.body())
         return self._answer_order(name, order)
+
+    def _cancel(self, name: str, order: dict, body: dict) -> None:
+        """RFC 8739 section 3.1.2."""
+        if body != {"status": "canceled"}:
+            raise malformed("an order can only be canceled")
+        if order["status"] != "valid" or "series" not in order:
+            raise web.Problem(400, "autoRenewalCancellationInvalid",
+                              f"the order is {order['status']}")
+        order["status"] = "canceled"
+        self._store.put("order", name, order)
+
+    # -- series ----------------------------------------------------------------
+
+    def series(self, request: web.Request, name: str) -> web.Response:
+        """RFC 8739 section 3.4: for anybody, where the order says so."""
+        order = self._store.get("order", name)
+        if order is None or "series" not in order:
+            raise malformed("no such series", 404)
+        if not order["series"]["get"]:
+            raise unauthorized("this one is for its account alone")
+        return self._rolling(name, order)
+
+    def series_of(self, call: Call, name: str) -> web.Response:
+        order = call.own(self._store, "order", name)
+        call.require_get()
+        if "series" not in order:
+            raise malformed("no such series", 404)
+        return self._rolling(name, order)
+
+    def _rolling(self, name: str, order: dict) -> web.Response:
+        """Section 3.3; the next one is made when it is first asked for."""
+        with self._lock:
+            self._refresh(order)
+            star.refuse_ended(order["status"], order["series"])
+            if order["status"] != "valid":
+                raise web.Problem(403, "orderNotReady", "not issued yet")
+            number = star.due(order["series"], time.time())
+            if number != order["series"]["number"]:
+                self._issue_next(name, order, number)
+        begin, end = star.validity(order["series"], order["series"]["number"])
+        return web.Response(
+            200, self.certificates.pem(order["certificate"]),
+            "application/pem-certificate-chain", star.headers(begin, end))
+
+    def _issue_next(self, name: str, order: dict, number: int) -> None:
+        spki = jose.decode(order["series"]["spki"])
+        order["series"]["number"] = number
+        wanted = self._wanted(self._acme.accounts.get(order["account"]), order,
+                              _extensions(order), spki, False, 0)
+        wanted.wrong = self._acme.faults.wrongs(
+            "certificate", f"/star/{name}", issue.WRONG_CERTIFICATES)
+        chain = self._issuer.issue(wanted)
+        order["certificate"] = self.certificates.keep(
+            order["account"], name, chain, chain[0], spki)
+        self._store.put("order", name, order)
 
     def _list(self, call: Call, account: str) -> web.Response:
         if account != call.account_id:
@@ -494,8 +560,7 @@ class Orders:
             raise web.Problem(400, "badCSR", "the tokens differ in their ca flag")
         is_ca = True in flags
         # V-59, V-65: the octets of the order, neither wider nor narrower.
-        extensions = {validation.EXTENSION_OF[i["type"]]:
-                      jose.decode(i["value"]) for i in order["identifiers"]}
+        extensions = _extensions(order)
         try:
             spki = validation.check_csr(octets, validation.CsrRules(
                 extensions, is_ca, self._acme.accounts.is_account_key))
@@ -503,7 +568,10 @@ class Orders:
                 raise validation.CsrError("the key was revoked as compromised")
         except validation.CsrError as error:
             raise web.Problem(400, "badCSR", str(error)) from None
-        wanted = self._wanted(call, order, extensions, spki, is_ca,
+        if "series" in order:
+            order["series"].update(
+                first=time.time(), number=0, spki=jose.encode(spki))
+        wanted = self._wanted(call.account, order, extensions, spki, is_ca,
                               min(a["token_exp"] for a in authzs))
         wanted.wrong = self._acme.faults.wrongs(
             "certificate", call.request.path, issue.WRONG_CERTIFICATES)
@@ -514,15 +582,17 @@ class Orders:
                               retry_after=1) from None
         self._keep(name, order, chain, spki)
 
-    def _wanted(self, call: Call, order: dict, extensions: dict[str, bytes],
+    def _wanted(self, account: dict, order: dict, extensions: dict[str, bytes],
                 spki: bytes, ca: bool, token_exp: int) -> issue.Wanted:
         config, kind = self._config, order["kind"]
         now = int(time.time())
         begin = order.get("not_before", now - config.get("ca.backdate"))
         end = order.get("not_after")
         if end is None:
-            end = max(now, begin) + self._lifetime(order, kind, call.account)
-        if config.get("ca.cap_by_token"):  # RFC 9447 section 3: not beyond exp
+            end = max(now, begin) + self._lifetime(order, kind, account)
+        if "series" in order:
+            begin, end = star.validity(order["series"], order["series"]["number"])
+        elif config.get("ca.cap_by_token"):  # RFC 9447 section 3: not beyond exp
             end = min(end, token_exp)
         if end <= max(begin, now):
             raise web.Problem(403, "unauthorized",
@@ -530,7 +600,7 @@ class Orders:
         numbers = extensions[tnauth.OID]
         constraint = next(((oid, octets) for oid, octets in extensions.items()
                            if oid != tnauth.OID), None)
-        eab = config.section("ca.eab", call.account.get("eab_kid") or "") or {}
+        eab = config.section("ca.eab", account.get("eab_kid") or "") or {}
         organization = eab.get("organization", config.get("ca.organization"))
         spcs = TNAuthList.decode(numbers).spcs
         if kind == "shaken":
@@ -578,6 +648,11 @@ class Orders:
                 for authz in (self._store.get("authz", a) for a in
                               self._store.get("order", order)["authorizations"])
                 if authz["status"] == "valid"]
+
+
+def _extensions(order: dict) -> dict[str, bytes]:
+    return {validation.EXTENSION_OF[i["type"]]: jose.decode(i["value"])
+            for i in order["identifiers"]}
 
 
 def _numbers_of(order: dict) -> TNAuthList | None:

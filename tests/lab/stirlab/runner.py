@@ -10,7 +10,7 @@ import threading
 import time
 
 from . import (acme, authority, certificates, control, ctlog, issue, notary,
-               orders, pki, repository, validation, web)
+               orders, pki, repository, star, validation, web)
 from .config import Config
 from .faults import FaultPlan
 from .store import Store, read_json, write_file
@@ -20,12 +20,13 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     **{name: acme.WRONG_ANSWERS for name in (
         "directory", "new-nonce", "new-account", "account", "key-change",
         "orders", "new-order", "order", "finalize", "authz", "challenge",
-        "revoke-cert", "renewal-info", "certificate")},
+        "revoke-cert", "renewal-info", "certificate", "star-certificate")},
     **authority.WRONGS, **ctlog.WRONGS,
     **{name: frozenset() for name in (
         "get-entry-and-proof", "get-roots", "registry", "tokens",
         "repository")}}
-ENDPOINTS["order"] = ENDPOINTS["order"] | orders.WRONG_ORDERS
+ENDPOINTS["order"] = (ENDPOINTS["order"] | orders.WRONG_ORDERS
+                      | star.WRONG_SERIES)
 ENDPOINTS["authz"] = ENDPOINTS["authz"] | orders.WRONG_AUTHORIZATIONS
 ENDPOINTS["renewal-info"] = (ENDPOINTS["renewal-info"]
                              | certificates.WRONG_RENEWAL_INFO)

@@ -1,0 +1,561 @@
+#include "agent/front/series.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "agent/front/store.h"
+#include "agent/log.h"
+#include "stir/digest.h"
+#include "stir/jtext.h"
+
+enum { FILE_MAX = 8192, FILE_MODE = 0600, CSR_MODE = 0600 };
+
+static const char *const state_names[] = {
+	[SERIES_BEGUN] = "begun",
+	[SERIES_RUNNING] = "running",
+	[SERIES_CANCELED] = "canceled",
+	[SERIES_REFUSED] = "refused",
+};
+static_assert(ARRAY_LEN(state_names) == SERIES__COUNT, "a name for each");
+
+/* ---- files ---- */
+
+static enum rc
+file_of(const struct config *c, const char *id, struct store_path *out, struct fault *f)
+{
+	return store_path(out, f, "%s/front/series/%s.json", c->state_dir, id);
+}
+
+static enum rc
+csr_of(const struct config *c, const char *tenant, const char *name, struct store_path *out,
+    struct fault *f)
+{
+	return store_path(
+	    out, f, "%s/front/tenants/%s/%s/star.csr", c->state_dir, tenant, name);
+}
+
+static enum rc
+write_file(const struct config *c, const struct series *s, struct fault *f)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF text = BUF_INIT(FILE_MAX);
+	char key[2 * KEY_ID_LEN + 1];
+	json_auto_t *root = NULL;
+
+	works_hex(s->key_id, KEY_ID_LEN, key);
+	root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "tenant",
+	    s->tenant, "credential", s->name, "ca", s->ca, "order", s->order, "key", key,
+	    "state", state_names[s->state], "end", (json_int_t)s->asked.star_end_s, "lifetime",
+	    (json_int_t)s->asked.star_lifetime_s, "adjust", (json_int_t)s->asked.star_adjust_s,
+	    "answer", s->answer);
+	if (root == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
+	TRY(file_of(c, s->id, &path, f));
+	TRY(jtext_write(&text, root, f));
+	TRY(buf_check(&text, f));
+	return store_write(path.text, buf_view(&text), FILE_MODE, f);
+}
+
+static bool
+find_state(const char *name, enum series_state *out)
+{
+	for (unsigned i = 0; i < SERIES__COUNT; i++) {
+		if (strcmp(state_names[i], name) == 0) {
+			*out = (enum series_state)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+copy(char *out, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= size)
+		return false;
+	memcpy(out, text, len + 1);
+	return true;
+}
+
+static bool
+take(json_t *root, struct series *s)
+{
+	const char *tenant, *name, *ca, *order, *key, *state, *answer;
+	json_int_t end, lifetime, adjust;
+
+	if (json_unpack(root, "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s!}", "tenant",
+		&tenant, "credential", &name, "ca", &ca, "order", &order, "key", &key, "state",
+		&state, "end", &end, "lifetime", &lifetime, "adjust", &adjust, "answer",
+		&answer) != 0 ||
+	    strlen(order) > SERIES_URL_MAX || strlen(key) != 2 * KEY_ID_LEN ||
+	    !works_unhex(key, s->key_id, KEY_ID_LEN) || end <= 0 || lifetime <= 0 || adjust < 0)
+		return false;
+	s->asked = (struct ordered){
+		.star_end_s = end, .star_lifetime_s = lifetime, .star_adjust_s = adjust
+	};
+	s->order = strdup(order);
+	return s->order != NULL && find_state(state, &s->state) && store_name_ok(tenant) &&
+	       store_name_ok(name) && store_name_ok(ca) &&
+	       copy(s->tenant, sizeof s->tenant, tenant) &&
+	       copy(s->name, sizeof s->name, name) && copy(s->ca, sizeof s->ca, ca) &&
+	       copy(s->answer, sizeof s->answer, answer);
+}
+
+static enum rc
+id_of(const char *order, char out[SERIES_ID], struct fault *f)
+{
+	uint8_t digest[32] = { 0 };
+
+	TRY(digest_sha256(span_str(order), digest, f));
+	works_hex(digest, sizeof digest, out);
+	return RC_OK;
+}
+
+/* ---- the list ---- */
+
+static struct series *
+find(const struct works *w, const char *id)
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		if (strcmp(w->series.item[i].id, id) == 0)
+			return &w->series.item[i];
+	}
+	return NULL;
+}
+
+const struct series *
+series_find(const struct works *w, const char *id)
+{
+	return find(w, id);
+}
+
+static bool
+is_of(const struct series *s, const char *tenant, const char *name)
+{
+	return strcmp(s->tenant, tenant) == 0 && strcmp(s->name, name) == 0;
+}
+
+static bool
+is_live(const struct series *s)
+{
+	return s->state == SERIES_BEGUN || s->state == SERIES_RUNNING;
+}
+
+static enum rc
+grow(struct works_series *list, struct fault *f)
+{
+	size_t cap = list->cap > 0 ? 2 * list->cap : 16;
+	struct series *item;
+
+	if (list->len >= SERIES_MAX)
+		return REFUSE(
+		    f, RC_BUSY, OVERLOADED, NULL, "%d series are remembered", SERIES_MAX);
+	if (list->len < list->cap)
+		return RC_OK;
+	item = calloc(cap, sizeof *item);
+	if (item == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "series");
+	if (list->len > 0)
+		memcpy(item, list->item, list->len * sizeof *item);
+	free(list->item);
+	list->item = item;
+	list->cap = cap;
+	return RC_OK;
+}
+
+void
+series_done(struct works *w)
+{
+	for (size_t i = 0; i < w->series.len; i++)
+		free(w->series.item[i].order);
+	free(w->series.item);
+	w->series = (struct works_series){ 0 };
+}
+
+static enum rc
+load_one(void *arg, const char *file, struct fault *f)
+{
+	struct works *w = arg;
+	struct store_path path = { 0 };
+	AUTO_BUF text = BUF_INIT(FILE_MAX);
+	struct series s = { .order = NULL };
+	json_auto_t *root = NULL;
+	struct fault why = { 0 };
+
+	if (strlen(file) != SERIES_ID - 1 + strlen(".json"))
+		return RC_OK;
+	memcpy(s.id, file, SERIES_ID - 1);
+	TRY(file_of(w->set->config, s.id, &path, f));
+	if (store_read(path.text, FILE_MAX, &text, &why) == RC_OK &&
+	    jtext_read(buf_view(&text), &root, &why) == RC_OK && take(root, &s) &&
+	    grow(&w->series, &why) == RC_OK) {
+		s.unfinished = s.state == SERIES_BEGUN;
+		w->series.item[w->series.len++] = s;
+		return RC_OK;
+	}
+	free(s.order);
+	if (why.rc == RC_NO_MEMORY)
+		return FAULT(f, why.rc, why.reason, "%s", why.detail);
+	log_event(LEVEL_ERR, "series_unreadable", "file=%s detail=\"%s\"", path.text,
+	    why.rc != RC_OK ? why.detail : "not as we write it");
+	return RC_OK;
+}
+
+enum rc
+series_load(struct works *w, struct fault *f)
+{
+	struct store_path dir = { 0 };
+
+	TRY(store_path(&dir, f, "%s/front/series", w->set->config->state_dir));
+	return store_each(dir.text, load_one, w, f);
+}
+
+/* On disk first: what is not recorded is not acted on. */
+static enum rc
+set_state(struct works *w, struct series *s, enum series_state state, struct fault *f)
+{
+	struct series to = *s;
+
+	to.state = state;
+	TRY(write_file(w->set->config, &to, f));
+	*s = to;
+	return RC_OK;
+}
+
+static void
+record(struct works *w, const struct series *s, const char *event, const char *why)
+{
+	log_event(LEVEL_NOTICE, event, "tenant=%s credential=%s ca=%s state=%s detail=\"%s\"",
+	    s->tenant, s->name, s->ca, state_names[s->state], why);
+	works_audit(w, event, s->tenant, s->name,
+	    json_pack("{s:s, s:s, s:s}", "order", s->order, "state", state_names[s->state],
+		"detail", why));
+}
+
+/* ---- its beginning ---- */
+
+static enum rc
+add(struct works *w, const struct series *made, struct fault *f)
+{
+	struct series s = *made;
+
+	TRY(grow(&w->series, f)); /* what cannot be remembered is not written either */
+	TRY(write_file(w->set->config, &s, f));
+	s.order = strdup(made->order);
+	if (s.order == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
+	w->series.item[w->series.len++] = s;
+	record(w, &s, "series_begun", "");
+	return RC_OK;
+}
+
+/* A renewer that was taken over could begin as many as it has URLs. */
+static bool
+has_room(const struct works *w, const char *tenant, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->series.len; i++)
+		n += is_of(&w->series.item[i], tenant, name);
+	return n < SERIES_OF_ONE;
+}
+
+enum rc
+series_begin(struct works *w, struct credset_place at, const char *order,
+    const struct ordered *asked, const struct pending *p, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(w->set, at);
+	struct series s = { .state = SERIES_BEGUN, .asked = *asked };
+	const struct series *old;
+
+	if (strlen(order) > SERIES_URL_MAX)
+		return REFUSE(f, RC_INVALID, TOO_LARGE, "order", "the URL of an order");
+	TRY(id_of(order, s.id, f));
+	old = find(w, s.id);
+	if (old != NULL)
+		return is_live(old)
+			   ? RC_OK
+			   : FAULT(f, RC_DENIED, "series_over", "the order was canceled");
+	snprintf(s.tenant, sizeof s.tenant, "%s", w->set->config->tenant[at.tenant].name);
+	snprintf(s.name, sizeof s.name, "%s", cc->name);
+	snprintf(s.ca, sizeof s.ca, "%s", cc->ca);
+	if (!has_room(w, s.tenant, s.name))
+		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+		    "%d series of this credential have not ended", SERIES_OF_ONE);
+	s.order = (char *)(uintptr_t)order;
+	memcpy(s.key_id, p->facts.key_id, KEY_ID_LEN);
+	return add(w, &s, f);
+}
+
+/* ---- its request ---- */
+
+static enum rc
+read_csr(const struct config *c, const struct series *s, struct pending *out, struct fault *f)
+{
+	struct store_path path = { 0 };
+	AUTO_BUF der = BUF_INIT(PENDING_MAX);
+	struct csr_facts facts = { 0 };
+
+	TRY(csr_of(c, s->tenant, s->name, &path, f));
+	TRY(store_read(path.text, PENDING_MAX, &der, f));
+	TRY(csr_decode(buf_view(&der), &facts, f));
+	*out = (struct pending){ der, facts };
+	der = BUF_INIT(0); /* theirs now */
+	return RC_OK;
+}
+
+static const struct series *
+running(const struct works *w, const char *tenant, const char *name)
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		const struct series *s = &w->series.item[i];
+
+		if (s->state == SERIES_RUNNING && is_of(s, tenant, name))
+			return s;
+	}
+	return NULL;
+}
+
+enum rc
+series_request(const struct works *w, struct credset_place at, const char *order, int64_t now_s,
+    struct pending *out, const struct series **of, struct fault *f)
+{
+	const struct series *s = running(
+	    w, w->set->config->tenant[at.tenant].name, credset_config(w->set, at)->name);
+	AUTO_PENDING p = { 0 };
+
+	if (s == NULL || order == NULL || strcmp(s->order, order) != 0 ||
+	    now_s > s->asked.star_end_s)
+		return FAULT(f, RC_NOT_FOUND, "no_pending_csr", "no such series is running");
+	TRY(read_csr(w->set->config, s, &p, f));
+	if (memcmp(p.facts.key_id, s->key_id, KEY_ID_LEN) != 0)
+		return FAULT(f, RC_DENIED, "series_key", "star.csr is not of this series");
+	*out = p;
+	p = (struct pending){ 0 };
+	*of = s;
+	return RC_OK;
+}
+
+bool
+series_has_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		if (memcmp(w->series.item[i].key_id, key_id, KEY_ID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- its end ---- */
+
+static void
+cancel(struct works *w, struct series *s, const char *why)
+{
+	bool ran = s->state == SERIES_RUNNING;
+	struct store_path path = { 0 };
+	struct fault f = { 0 };
+	enum rc rc = set_state(w, s, SERIES_CANCELED, &f);
+
+	/* Also where the disk fails: nothing more of it is put in force. */
+	s->state = SERIES_CANCELED;
+	w->errand = true;
+	if (rc == RC_OK && ran)
+		rc = csr_of(w->set->config, s->tenant, s->name, &path, &f);
+	if (rc == RC_OK && ran)
+		rc = store_remove(path.text, &f);
+	if (rc != RC_OK)
+		log_fault(LEVEL_ERR, "series_not_recorded", &f);
+	record(w, s, "series_canceled", why);
+}
+
+void
+series_cancel(struct works *w, const char *tenant, const char *name, const char *why)
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		struct series *s = &w->series.item[i];
+
+		if (is_live(s) && is_of(s, tenant, name))
+			cancel(w, s, why);
+	}
+}
+
+static void
+cancel_others(struct works *w, const struct series *but, const char *tenant, const char *name)
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		struct series *s = &w->series.item[i];
+
+		if (s != but && is_live(s) && is_of(s, tenant, name))
+			cancel(w, s, "another order's certificate is in force");
+	}
+}
+
+/* The others first: star.csr is one file for all of a credential. */
+void
+series_installed(
+    struct works *w, struct credset_place at, const char *order, const struct pending *p)
+{
+	const struct config *c = w->set->config;
+	const char *tenant = c->tenant[at.tenant].name,
+		   *name = credset_config(w->set, at)->name;
+	char id[SERIES_ID] = "";
+	struct store_path path = { 0 };
+	struct fault f = { 0 };
+	struct series *s = NULL;
+	enum rc rc;
+
+	if (order != NULL && id_of(order, id, NULL) == RC_OK)
+		s = find(w, id);
+	if (s != NULL && (!is_live(s) || !is_of(s, tenant, name) ||
+			     memcmp(s->key_id, p->facts.key_id, KEY_ID_LEN) != 0))
+		s = NULL;
+	if (s != NULL && s->state == SERIES_RUNNING)
+		return; /* another order may be under way: that goes on too */
+	cancel_others(w, s, tenant, name);
+	if (s == NULL)
+		return;
+	rc = csr_of(c, tenant, name, &path, &f);
+	if (rc == RC_OK)
+		rc = store_write(path.text, buf_view(&p->der), CSR_MODE, &f);
+	if (rc == RC_OK)
+		rc = set_state(w, s, SERIES_RUNNING, &f);
+	if (rc != RC_OK)
+		log_fault(LEVEL_ERR, "series_not_recorded", &f);
+	else
+		record(w, s, "series_running", "");
+}
+
+/* ---- what its CA is told ---- */
+
+const struct series *
+series_outstanding(const struct works *w, const char *ca, size_t *at)
+{
+	while (*at < w->series.len) {
+		const struct series *s = &w->series.item[(*at)++];
+
+		if (s->state == SERIES_CANCELED && strcmp(s->ca, ca) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static void
+forget(struct works *w, struct series *s)
+{
+	struct store_path path = { 0 };
+	struct fault f = { 0 };
+	enum rc rc = file_of(w->set->config, s->id, &path, &f);
+
+	if (rc == RC_OK)
+		rc = store_remove(path.text, &f);
+	if (rc != RC_OK) {
+		log_fault(LEVEL_WARNING, "series_kept", &f);
+		return;
+	}
+	free(s->order);
+	*s = w->series.item[--w->series.len];
+}
+
+enum rc
+series_answered(struct works *w, const char *id, bool final, const char *reason,
+    const char *detail, struct fault *f)
+{
+	struct series *s = find(w, id);
+
+	if (s == NULL || s->state != SERIES_CANCELED)
+		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
+	if (!final)
+		return RC_OK;
+	if (reason == NULL) {
+		record(w, s, "series_ended", "");
+		forget(w, s);
+		return RC_OK;
+	}
+	credential_clip(detail != NULL ? detail : reason, s->answer);
+	TRY(set_state(w, s, SERIES_REFUSED, f));
+	record(w, s, "series_refused", s->answer);
+	return RC_OK;
+}
+
+/* ---- what falls due ---- */
+
+/* Why it is to end; NULL: it goes on. */
+static const char *
+why_not(const struct works *w, const struct series *s)
+{
+	const struct config *c = w->set->config;
+	const struct config_credential *cc;
+	AUTO_PENDING p = { 0 };
+	AUTO(tnauth) *list = NULL;
+	struct credset_place at;
+
+	if (!credset_find(w->set, s->tenant, s->name, &at))
+		return "the credential is not configured any more";
+	cc = credset_config(w->set, at);
+	if (c->tenant[at.tenant].numbers_lost) /* a disk's failure, not an operator's word */
+		return NULL;
+	if (!c->tenant[at.tenant].enabled)
+		return "the tenant is disabled";
+	if (cc->ca == NULL || strcmp(cc->ca, s->ca) != 0)
+		return "the credential has another CA";
+	if (cc->star_lifetime_s == 0)
+		return "no series is configured any more";
+	if (s->state != SERIES_RUNNING || profile_rule(cc->profile)->cls == CLASS_SP ||
+	    read_csr(c, s, &p, NULL) != RC_OK ||
+	    tnauth_decode(buf_view(&p.facts.tnauth_der), cc->allow_range_to_all_nines, &list,
+		NULL) != RC_OK ||
+	    tnauth_numbers(list) == NULL)
+		return NULL;
+	if (c->tenant[at.tenant].numbers == NULL ||
+	    !tnset_within(tnauth_numbers(list), c->tenant[at.tenant].numbers))
+		return "a number of it has left the configuration";
+	return NULL;
+}
+
+/* What a crash between a certificate and the note of it left to be done. */
+static void
+finish(struct works *w, struct series *s)
+{
+	const struct config *c = w->set->config;
+	const struct credential *cred;
+	struct credset_place at;
+	AUTO_PENDING p = { 0 };
+	struct fault why = { 0 };
+
+	if (!s->unfinished || !credset_find(w->set, s->tenant, s->name, &at))
+		return;
+	cred = credset_credential(w->set, at);
+	if (cred->state == CREDENTIAL_LOADING)
+		return;
+	s->unfinished = false;
+	if (cred->state != CREDENTIAL_READY ||
+	    memcmp(cred->key_id, s->key_id, KEY_ID_LEN) != 0 ||
+	    pending_read(c, s->tenant, s->name, &p, NULL) != RC_OK ||
+	    memcmp(p.facts.key_id, s->key_id, KEY_ID_LEN) != 0)
+		return;
+	series_installed(w, at, s->order, &p);
+	if (pending_remove(c, s->tenant, s->name, &why) != RC_OK ||
+	    ordered_remove(c, s->tenant, s->name, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "install_unfinished", &why);
+}
+
+int64_t
+series_due(struct works *w, int64_t now_s)
+{
+	for (size_t i = 0; i < w->series.len;) {
+		struct series *s = &w->series.item[i];
+		size_t len = w->series.len;
+		const char *why;
+
+		finish(w, s);
+		why = is_live(s) ? why_not(w, s) : NULL;
+		if (why != NULL)
+			cancel(w, s, why);
+		if (now_s > s->asked.star_end_s + ORDERED_SLACK_S)
+			forget(w, s);
+		i += w->series.len == len;
+	}
+	return now_s + SERIES_LOOK_S;
+}

@@ -1,0 +1,95 @@
+/*
+ * Series of certificates that a CA renews by itself (STAR, RFC 8739): one
+ * order, one request, one key, until the order's end.  What the front has to
+ * know of each is STATE/front/series/ID.json, ID the hex SHA-256 of the
+ * order's URL, written before the order is finalized: so none runs that could
+ * not be canceled.
+ *
+ * With its first certificate in force the request becomes star.csr beside it
+ * and stays outstanding until the order's end or its cancellation; it is what
+ * each further certificate of the series is compared with.  A series is
+ * canceled when its credential or tenant is disabled or gone, one of its
+ * certificates is revoked, a number of its request has left the configuration,
+ * or another order's certificate is in force.
+ *
+ * Builder thread only.
+ */
+#ifndef AGENT_FRONT_SERIES_H
+#define AGENT_FRONT_SERIES_H
+
+#include "agent/front/ordered.h"
+#include "agent/front/pending.h"
+
+enum {
+	SERIES_MAX = 32768, /* remembered at once */
+	SERIES_OF_ONE = 16, /* of one credential, with those that its CA has not ended yet */
+	SERIES_URL_MAX = 2048,
+	SERIES_LOOK_S = 60,
+	SERIES_ID = 2 * 32 + 1,
+};
+
+/* The names go to disk: append only. */
+enum series_state {
+	SERIES_BEGUN,	 /* may be finalized; nothing of it is in force yet */
+	SERIES_RUNNING,	 /* its request is outstanding */
+	SERIES_CANCELED, /* by us; the CA has to be told */
+	SERIES_REFUSED,	 /* the CA was told, and refuses */
+	SERIES__COUNT
+};
+
+struct series {
+	char id[SERIES_ID];
+	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1], ca[CONFIG_NAME_MAX + 1];
+	char *order; /* URL */
+	uint8_t key_id[KEY_ID_LEN];
+	struct ordered asked;
+	enum series_state state;
+	bool unfinished; /* begun before this process was: its certificate may be in force */
+	char answer[CREDENTIAL_PROBLEM_MAX]; /* of the CA, where it refuses */
+};
+
+/* Read what is on disk: after the first load. */
+enum rc series_load(struct works *w, struct fault *f) MUST_CHECK;
+void series_done(struct works *w);
+
+/*
+ * The order is about to be finalized with p.  RC_OK also where that is known.
+ * RC_DENIED series_over for one that was canceled; RC_BUSY overloaded beyond SERIES_OF_ONE.
+ */
+enum rc series_begin(struct works *w, struct credset_place at, const char *order,
+    const struct ordered *asked, const struct pending *p, struct fault *f) MUST_CHECK;
+
+/*
+ * The request that certificates of this running series are for; order may be
+ * NULL.  RC_NOT_FOUND no_pending_csr: there is none, or it is over.
+ */
+enum rc series_request(const struct works *w, struct credset_place at, const char *order,
+    int64_t now_s, struct pending *out, const struct series **of, struct fault *f) MUST_CHECK;
+
+/*
+ * A certificate that came of the request outstanding is in force.  Of a series
+ * that was begun (order names it): its request is kept as star.csr.  All
+ * others of the credential are canceled.  What cannot be kept is said in the
+ * log, and the order's next certificate is refused.
+ */
+void series_installed(
+    struct works *w, struct credset_place at, const char *order, const struct pending *p);
+
+/* Is a certificate with this key of one that is not over? */
+bool series_has_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN]);
+
+/* All of one credential: nothing more of them is put in force, and their CAs are told. */
+void series_cancel(struct works *w, const char *tenant, const char *name, const char *why);
+
+/* The next from *at on that this CA is to be told of; NULL: no more. */
+const struct series *series_outstanding(const struct works *w, const char *ca, size_t *at);
+const struct series *series_find(const struct works *w, const char *id); /* or NULL */
+
+/* What the renewer says of it.  final: there is no need to ask again; reason NULL: it is done. */
+enum rc series_answered(struct works *w, const char *id, bool final, const char *reason,
+    const char *detail, struct fault *f) MUST_CHECK;
+
+/* Cancel what the configuration wants no more, forget what has ended.  Returns when again. */
+int64_t series_due(struct works *w, int64_t now_s);
+
+#endif
