@@ -91,6 +91,58 @@ of_third_party(const struct search *s, const struct candidate *c, struct fault *
 	return RC_OK;
 }
 
+static enum rc
+still_loading(const struct credential *c, struct fault *f)
+{
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+	    "the agent has just started, and credential '%s' of tenant '%s' is still being "
+	    "loaded: ask again",
+	    c->name, c->tenant);
+}
+
+static enum rc
+beside_is_no_holder(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	struct credential *one = credential_of(s, c);
+
+	if (one->state == CREDENTIAL_LOADING) {
+		atomic_store(&one->asked_for, true);
+		return still_loading(one, f);
+	}
+	if (one->state != CREDENTIAL_READY ||
+	    gate_uncovered(one->gate, &s->d->passport) != NULL)
+		return RC_OK;
+	return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
+	    "credential '%.40s' of tenant '%.40s' covers orig, so its holder is no third "
+	    "party: leave iss out",
+	    one->name, one->tenant);
+}
+
+/*
+ * D-52 for a credential of several certificates (D-17): the gate asks the one
+ * that signs alone, and its holder holds what is in the others, or to be.
+ */
+static enum rc
+of_own(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	struct candidate beside = *c;
+
+	if (!s->d->passport.third_party || profile_rule(cc->profile)->cls == CLASS_SP)
+		return RC_OK;
+	if (decide_is_elsewhere(s, c, &s->number[0]))
+		return REFUSE(f, RC_INVALID, INVALID_CLAIM, "iss",
+		    "orig belongs into another certificate than '%.40s' of tenant '%.40s', so "
+		    "its holder is no third party: leave iss out",
+		    cc->name, tenant_of(s, c)->name);
+	for (size_t i = 0; i < tenant_of(s, c)->credentials; i++) {
+		beside.credential = (uint32_t)i;
+		if (i != c->credential && strcmp(config_of(s, &beside)->base, cc->base) == 0)
+			TRY(beside_is_no_holder(s, &beside, f));
+	}
+	return RC_OK;
+}
+
 /* D-26; whose domain it is the gate asks the certificate. */
 static enum rc
 of_uri(const struct search *s, const struct candidate *c, struct fault *f)
@@ -403,12 +455,7 @@ all_loaded(const struct search *s, struct fault *f)
 		atomic_store(&c->asked_for, true); /* it goes first */
 		missing = c;
 	}
-	if (missing == NULL)
-		return RC_OK;
-	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
-	    "the agent has just started, and credential '%s' of tenant '%s' is still being "
-	    "loaded: ask again",
-	    missing->name, missing->tenant);
+	return missing == NULL ? RC_OK : still_loading(missing, f);
 }
 
 static enum rc
@@ -423,7 +470,7 @@ enum rc
 decide_filter(struct search *s, struct fault *f)
 {
 	static filter_fn *const configured[] = { of_class, of_number };
-	static filter_fn *const certified[] = { of_dest, of_originator, of_claims,
+	static filter_fn *const certified[] = { of_own, of_dest, of_originator, of_claims,
 		decide_of_constraints, of_content, of_health };
 
 	TRY(narrow_by(s, configured, ARRAY_LEN(configured), f));

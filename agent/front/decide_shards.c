@@ -83,9 +83,11 @@ add_by_number(const struct looked_at *l, struct fault *f)
 	const struct search *s = l->s;
 	size_t owner;
 
-	if (s->d->passport.third_party || s->numbers == 0 || s->number[0].len == 0)
+	if (s->numbers == 0 || s->number[0].len == 0)
 		return add_any(l, f);
 	owner = shards_find(&l->section->shards, tn_key(&s->number[0]));
+	if (s->d->passport.third_party) /* of_own() asks all of them */
+		return owner != 0 ? add_copies(l, owner, f) : add_any(l, f);
 	if (owner == 0)
 		return add_any(l, f); /* no number of the tenant's, and refused as such */
 	return covers(l, owner) ? add_copies(l, owner, f) : add_covering(l, owner, f);

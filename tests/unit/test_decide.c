@@ -1292,6 +1292,33 @@ make_parts(struct members *m, struct config_tenant *t, const struct divided_case
 }
 
 static void
+ask_divided(struct fixture *x, size_t tenant, const struct divided_case *row, enum ppt ppt)
+{
+	struct config_tenant *t = &config_in(x)->tenant[tenant];
+	struct decide_case c = { "", 1007, ppt, "both", row->credential, row->orig, NULL,
+		NULL };
+	struct members_section section = { .at = (uint32_t[]){ 0, 1 } };
+	struct members m = { .section = &section };
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+
+	make_parts(&m, t, row);
+	for (size_t k = 0; k < 2; k++)
+		x->set->tenant[tenant].credential[k]->state = row->state[k];
+	if (run(x, &c, NOW, &d, &f) == RC_OK ? strcmp(d.config->name, row->is) != 0
+					     : strcmp(f.reason, row->is) != 0)
+		fail_msg("%s: %s %s", row->name, f.rc == RC_OK ? d.config->name : f.reason,
+		    f.detail);
+	decide_done(&d);
+	shards_done(&section.shards);
+	t->members = NULL;
+	for (size_t k = 0; k < 2; k++) {
+		t->credential[k].shard = 0;
+		x->set->tenant[tenant].credential[k]->state = CREDENTIAL_READY;
+	}
+}
+
+static void
 divided_over_two(void **state)
 {
 	struct fixture *x = *state;
@@ -1302,30 +1329,99 @@ divided_over_two(void **state)
 	t = &config_in(x)->tenant[at.tenant];
 	tnset_free(t->numbers);
 	t->numbers = set_of_two("12025550120", LATER);
-	for (size_t i = 0; i < ARRAY_LEN(divided_cases); i++) {
-		const struct divided_case *row = &divided_cases[i];
-		struct decide_case c = { "", 1007, PPT_BASE, "both", row->credential, row->orig,
-			NULL, NULL };
-		struct members_section section = { .at = (uint32_t[]){ 0, 1 } };
-		struct members m = { .section = &section };
-		struct decision d = { 0 };
-		struct fault f = { 0 };
+	for (size_t i = 0; i < ARRAY_LEN(divided_cases); i++)
+		ask_divided(x, at.tenant, &divided_cases[i], PPT_BASE);
+}
 
-		make_parts(&m, t, row);
-		for (size_t k = 0; k < 2; k++)
-			x->set->tenant[at.tenant].credential[k]->state = row->state[k];
-		if (run(x, &c, NOW, &d, &f) == RC_OK ? strcmp(d.config->name, row->is) != 0
-						     : strcmp(f.reason, row->is) != 0)
-			fail_msg("%s: %s %s", row->name,
-			    f.rc == RC_OK ? d.config->name : f.reason, f.detail);
-		decide_done(&d);
-		shards_done(&section.shards);
-		t->members = NULL;
-		for (size_t k = 0; k < 2; k++) {
-			t->credential[k].shard = 0;
-			x->set->tenant[at.tenant].credential[k]->state = CREDENTIAL_READY;
-		}
+/*
+ * The first certificate of the two has 12025550120, the second LATER, and rich
+ * call data of others may be signed: of numbers that neither has.
+ */
+#define ISS(tn) MORE(tn, "'iss':'A','crn':'x'")
+
+static const struct divided_case others_cases[] = {
+	{ "third party, the number is in neither (D-52, D-17)", { "12025550120", LATER }, { 0 },
+	    NULL, ISS("13035550100"), "pair.1" },
+	{ "third party, the number is in the first", { "12025550120", LATER }, { 0 }, NULL,
+	    ISS("12025550120"), "invalid_claim" },
+	{ "third party, the number is in the second (D-52, D-17)", { "12025550120", LATER },
+	    { 0 }, NULL, ISS(LATER), "invalid_claim" },
+	{ "third party, by the name of the section", { "12025550120", LATER }, { 0 }, "pair",
+	    ISS(LATER), "invalid_claim" },
+	{ "third party, by the name of the other part", { "12025550120", LATER }, { 0 },
+	    "pair.1", ISS(LATER), "invalid_claim" },
+	{ "third party, by the name of the other part, the second", { "12025550120", LATER },
+	    { 0 }, "pair.2", ISS("12025550120"), "invalid_claim" },
+	{ "third party, by the name of a part, in neither", { "12025550120", LATER }, { 0 },
+	    "pair.2", ISS("13035550100"), "pair.2" },
+	{ "third party, on its way to the first", { LATER, "12025550120" }, { 0 }, NULL,
+	    ISS(LATER), "invalid_claim" },
+	{ "third party, on its way to the second", { LATER, "12025550120" }, { 0 }, NULL,
+	    ISS("12025550120"), "invalid_claim" },
+	{ "third party, no number of the tenant's any more", { "12025550120", NULL }, { 0 },
+	    NULL, ISS(LATER), "invalid_claim" },
+	{ "third party, where the number belongs is revoked", { "12025550120", LATER },
+	    { CREDENTIAL_READY, CREDENTIAL_REVOKED }, NULL, ISS(LATER), "credential_unusable" },
+	{ "third party, by the name of the other part, it is revoked", { "12025550120", LATER },
+	    { CREDENTIAL_READY, CREDENTIAL_REVOKED }, "pair.1", ISS(LATER), "invalid_claim" },
+	{ "third party, where the number belongs is nothing yet", { "12025550120", LATER },
+	    { CREDENTIAL_READY, CREDENTIAL_PENDING }, NULL, ISS(LATER), "credential_unusable" },
+	{ "third party, in neither, one is not loaded yet", { "12025550120", LATER },
+	    { CREDENTIAL_READY, CREDENTIAL_LOADING }, NULL, ISS("13035550100"), "overloaded" },
+	{ "third party, in neither, one has no certificate", { "12025550120", LATER },
+	    { CREDENTIAL_READY, CREDENTIAL_PENDING }, NULL, ISS("13035550100"), "pair.1" },
+};
+
+static void
+put_second(struct fixture *x, struct credset_place at)
+{
+	struct spec_credential two = { "two", PROFILE_ATIS_DELEGATE, CREDENTIAL_READY, NULL,
+		LATER, true, false, false, 1, 0, NULL, NULL };
+	EVP_PKEY *key = pki_p256();
+
+	at.credential = 1;
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		if (strcmp(specs[i].tenant, "both") == 0)
+			credset_put(x->set, at, make_credential(&specs[i], &two, key));
 	}
+	EVP_PKEY_free(key);
+}
+
+static void
+others_over_two(void **state)
+{
+	struct fixture *x = *state;
+	struct credset_place at = { 0 };
+	struct config_tenant *t;
+
+	assert_true(credset_find(x->set, "both", "one", &at));
+	t = &config_in(x)->tenant[at.tenant];
+	put_second(x, at);
+	t->credential[0].third_party_rcd = t->credential[1].third_party_rcd = true;
+	for (size_t i = 0; i < ARRAY_LEN(others_cases); i++)
+		ask_divided(x, at.tenant, &others_cases[i], PPT_RCD);
+}
+
+/* Two copies, and one of them is behind (D-52). */
+static void
+others_of_a_copy(void **state)
+{
+	struct fixture *x = *state;
+	struct decide_case c = { "", 1007, PPT_RCD, "both", NULL, ISS(LATER), NULL, NULL };
+	struct credset_place at = { 0 };
+	struct config_tenant *t;
+
+	assert_true(credset_find(x->set, "both", "one", &at));
+	t = &config_in(x)->tenant[at.tenant];
+	put_second(x, at);
+	for (size_t k = 0; k < 2; k++) {
+		free(t->credential[k].base);
+		t->credential[k].base = copy("pair");
+		t->credential[k].third_party_rcd = true;
+	}
+	refused_with(x, &c, NOW, "invalid_claim", "iss");
+	c.credential = "one";
+	refused_with(x, &c, NOW, "invalid_claim", "iss");
 }
 
 static void
@@ -2827,6 +2923,8 @@ main(void)
 		TEST(origin_is_a_uri),
 		TEST(copies_of_one),
 		TEST(divided_over_two),
+		TEST(others_over_two),
+		TEST(others_of_a_copy),
 		TEST(a_copy_that_may_not),
 		TEST(not_loaded_yet),
 		TEST(too_old_a_list),
