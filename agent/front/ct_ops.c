@@ -181,8 +181,10 @@ static struct ct_log *
 log_of(struct op_call *call, const struct document *d, struct fault *f)
 {
 	struct ct_log *log = transparency_find(call->w->ct, d->log_id);
+	const struct ctlogs *now =
+	    call->w->set->ctlogs; /* newer than what was last looked at */
 
-	if (log == NULL || !log->listed || ctlogs_find(call->w->set->ctlogs, log->id) == NULL) {
+	if (log == NULL || !log->listed || now == NULL || ctlogs_find(now, log->id) == NULL) {
 		(void)REFUSE(f, RC_NOT_FOUND, NOT_FOUND, NULL, "that log is not listed");
 		return NULL;
 	}

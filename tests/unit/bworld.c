@@ -56,6 +56,18 @@ bworld_main(const char *more)
 }
 
 void
+bworld_main_without(const char *line)
+{
+	AUTO_BUF text = BUF_INIT(65536);
+	const char *at = strstr(main_conf, line);
+
+	assert_non_null(at);
+	buf_put(&text, main_conf, (size_t)(at - main_conf));
+	buf_str(&text, at + strlen(line));
+	bworld_file("vesperd.conf", buf_text(&text));
+}
+
+void
 bworld_tenant(const char *name, const char *inside)
 {
 	AUTO_BUF text = BUF_INIT(1 << 20);

@@ -29,6 +29,7 @@ void bworld_close(struct bworld *w);
 /* tenants.d/NAME.conf: inside is the text in the tenant section; NULL removes the file. */
 void bworld_tenant(const char *name, const char *inside);
 void bworld_main(const char *more);		      /* vesperd.conf, with lines before it */
+void bworld_main_without(const char *line);	      /* the same, without one of its own */
 void bworld_file(const char *path, const char *text); /* NULL removes it */
 /* A delegate's credential section "main" with one further line. */
 #define BWORLD_DELEGATE(profile, more) \

@@ -23,6 +23,8 @@
 enum { MMD_S = 60, OURS = 3, SIZE = 5, MS = 1000 };
 static const int64_t now = PKI_NOW;
 static const char acme[] = "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("vesper-06", "");
+static const char acme_without[] =
+    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("vesper-06", "min_scts = 0");
 
 struct lab {
 	struct bworld world;
@@ -580,6 +582,24 @@ withdrawn(void **state)
 	assert_int_equal(wanted(l, HEAD, NULL, now + 900), 0);
 }
 
+/* The list is gone from the configuration, and nobody has looked at the logs since. */
+static void
+unlisted_before_the_look(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	struct fault f = { 0 };
+	int64_t id = wanted(l, HEAD, NULL, now);
+
+	ctlab_head(&head, &l->log, SIZE, now * MS);
+	bworld_tenant("acme", acme_without);
+	bworld_main_without("ct_logs = \"ct-logs.json\"\n");
+	if (works_load(&l->works, now + 1, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	assert_null(l->works.set->ctlogs);
+	assert_string_equal(give(l, id, &head, now + 1), "not_found");
+}
+
 /* ---- a program in the renewer's place ------------------------------------------------------ */
 
 /* No answer counts that nobody asked for, nor a second one, nor parts that do not follow. */
@@ -928,11 +948,11 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
 				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(page_cases) +
-				       12];
+				       13];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
-		OWN(withdrawn), OWN(made_up), OWN(lost_answers), WATCH(foreign_is_found),
-		WATCH(read_in_pieces), WATCH(too_many_entries) };
+		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
+		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
