@@ -218,6 +218,9 @@ class Front:
     def op_lists(self, _: dict) -> dict:
         return {"lists": []}  # no certificate here has its TNAuthList elsewhere
 
+    def op_rtu(self, _: dict) -> dict:
+        return {}  # the right to use the numbers is the real front's to judge
+
     def op_account_word(self, _: dict) -> dict:
         return {}
 
