@@ -7,6 +7,9 @@
 
 enum { LEAF_MAX = 1024 * 1024, ENTRY_X509 = 0, ENTRY_PRECERT = 1 };
 
+/* An entry is an object of two members; logs may come to say more. */
+enum { CTENTRY_VALUES = 16 * CTENTRY_PAGE };
+
 static enum rc
 wrong_list(struct fault *f, const char *why)
 {
@@ -61,7 +64,7 @@ ctentry_read(struct span json, size_t max, struct ctentry_list *out, struct faul
 	const json_t *entries;
 	enum rc rc;
 
-	TRY(jtext_read_foreign(json, CTENTRY_JSON_MAX, &root, f));
+	TRY(jtext_read_counted(json, CTENTRY_JSON_MAX, CTENTRY_VALUES, &root, f));
 	entries = json_object_get(root, "entries");
 	if (!json_is_array(entries))
 		return wrong_list(f, "no list of entries");

@@ -90,11 +90,11 @@ is_empty(struct span text, size_t i)
  * bracket or a comma; one octet at least is between two.
  */
 static enum rc
-count_values(struct span text, struct fault *f)
+count_values(struct span text, size_t max, struct fault *f)
 {
 	size_t n = 1;
 
-	if (text.len < 2 * (size_t)JTEXT_MAX_VALUES)
+	if (text.len / 2 < max)
 		return RC_OK;
 	for (size_t i = 0; i < text.len;) {
 		uint8_t c = text.ptr[i];
@@ -104,7 +104,7 @@ count_values(struct span text, struct fault *f)
 			continue;
 		}
 		n += c == ',' || ((c == '{' || c == '[') && !is_empty(text, i));
-		if (n > JTEXT_MAX_VALUES)
+		if (n > max)
 			return malformed(f, i, "too many values");
 		i++;
 	}
@@ -172,7 +172,7 @@ jtext_read(struct span text, json_t **out, struct fault *f)
 		    JTEXT_MAX_BYTES);
 	if (text.len == 0)
 		return malformed(f, 0, "nothing");
-	TRY(count_values(text, f));
+	TRY(count_values(text, JTEXT_MAX_VALUES, f));
 	value = jquick_read(text, JTEXT_MAX_DEPTH);
 	if (value != NULL) {
 		*out = value;
@@ -183,14 +183,22 @@ jtext_read(struct span text, json_t **out, struct fault *f)
 }
 
 enum rc
-jtext_read_foreign(struct span text, size_t max, json_t **out, struct fault *f)
+jtext_read_counted(struct span text, size_t max, size_t values, json_t **out, struct fault *f)
 {
 	if (text.len > max)
 		return REFUSE(f, RC_INVALID, MALFORMED_JSON, NULL, "more than %zu octets", max);
 	if (text.len == 0)
 		return malformed(f, 0, "nothing");
+	TRY(count_values(text, values, f));
 	TRY(scan(text, false, f));
 	return load(text, 0, out, f);
+}
+
+enum rc
+jtext_read_foreign(struct span text, size_t max, json_t **out, struct fault *f)
+{
+	return jtext_read_counted(
+	    text, max, JTEXT_MAX_VALUES + text.len / JTEXT_VALUE_OCTETS, out, f);
 }
 
 /*

@@ -17,7 +17,12 @@
 
 #include <jansson.h>
 
-enum { JTEXT_MAX_DEPTH = 16, JTEXT_MAX_BYTES = 65536, JTEXT_MAX_VALUES = 4096 };
+enum {
+	JTEXT_MAX_DEPTH = 16,
+	JTEXT_MAX_BYTES = 65536,
+	JTEXT_MAX_VALUES = 4096,
+	JTEXT_VALUE_OCTETS = 8
+};
 
 /*
  * Read any JSON value.  *out is a new reference (json_decref).
@@ -29,11 +34,16 @@ enum rc jtext_read(struct span text, json_t **out, struct fault *f) MUST_CHECK;
  * An object or an array that another program wrote for its like, a CA's answer
  * or a list of logs, or a file of ours that is larger than any request: at most
  * max octets.  As strict, but for numbers, which may be whatever jansson holds,
- * and the count of values, which max bounds.  *out is a new reference.
+ * and the count of values: JTEXT_MAX_VALUES, and one more for each
+ * JTEXT_VALUE_OCTETS of the text.  *out is a new reference.
  * RC_INVALID with malformed_json or duplicate_member.
  */
 enum rc jtext_read_foreign(
     struct span text, size_t max, json_t **out, struct fault *f) MUST_CHECK;
+
+/* The same, of so many values at most: for a long text of few, which others send. */
+enum rc jtext_read_counted(
+    struct span text, size_t max, size_t values, json_t **out, struct fault *f) MUST_CHECK;
 
 /*
  * Append the deterministic text of value; RC_INVALID for a float, an

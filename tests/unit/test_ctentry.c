@@ -214,6 +214,24 @@ answer_is_refused(void **state)
 	assert_int_equal(ctentry_read(span_str(t->json), CTENTRY_PAGE, &l, NULL), RC_INVALID);
 }
 
+/* A piece of memory each: they are counted before they are made. */
+static void
+many_small_values(void **state)
+{
+	AUTO_BUF json = BUF_INIT(CTENTRY_JSON_MAX);
+	struct ctentry_list l;
+	struct fault f = { 0 };
+
+	(void)state;
+	buf_str(&json, "{\"entries\":[{}");
+	while (json.len < CTENTRY_JSON_MAX - 16)
+		buf_str(&json, ",{}");
+	buf_str(&json, "]}");
+	assert_int_equal(ctentry_read(buf_view(&json), CTENTRY_PAGE, &l, &f), RC_INVALID);
+	assert_string_equal(f.reason, "malformed_json");
+	assert_non_null(strstr(f.detail, "too many values"));
+}
+
 static void
 more_than_a_page(void **state)
 {
@@ -228,7 +246,7 @@ more_than_a_page(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(leaf_cases) + ARRAY_LEN(answer_cases) + 4];
+	static struct CMUnitTest tests[ARRAY_LEN(leaf_cases) + ARRAY_LEN(answer_cases) + 5];
 	size_t n = 0;
 
 	ROWS(tests, n, leaf_cases, leaf_is_refused);
@@ -236,6 +254,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(both_kinds);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(leaves_cut_and_flipped);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(entries_are_read);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(many_small_values);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(more_than_a_page);
 	return cmocka_run_group_tests(tests, make_world, drop_world);
 }

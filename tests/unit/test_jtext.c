@@ -217,6 +217,38 @@ foreign(void **state)
 		assert_string_equal(f.reason, c->reason);
 }
 
+enum { FOREIGN_MAX = 1 << 20 };
+
+static enum rc
+read_foreign_many(const char *one, size_t n, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(FOREIGN_MAX);
+	json_auto_t *value = NULL;
+
+	buf_str(&text, "[");
+	for (size_t i = 1; i < n; i++)
+		buf_printf(&text, "%s%s", i > 1 ? "," : "", one);
+	buf_str(&text, "]");
+	assert_int_equal(buf_check(&text, NULL), RC_OK);
+	return jtext_read_foreign(buf_view(&text), FOREIGN_MAX, &value, f);
+}
+
+/* What is written for use has some octets a value, and may be as long as it likes. */
+static void
+foreign_values_are_counted(void **state)
+{
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(read_foreign_many("\"12025550100\"", 70000, NULL), RC_OK);
+	assert_int_equal(read_foreign_many("\"123\"", 15000, NULL), RC_OK);
+	assert_int_equal(read_foreign_many("{}", JTEXT_MAX_VALUES, NULL), RC_OK);
+	assert_int_equal(read_foreign_many("{}", 300000, &f), RC_INVALID);
+	assert_string_equal(f.reason, "malformed_json");
+	assert_non_null(strstr(f.detail, "too many values"));
+	assert_int_equal(read_foreign_many("[]", 8000, NULL), RC_INVALID);
+}
+
 /* n values in all: an array, strings in it, whose commas and brackets are none. */
 static enum rc
 read_many(size_t n, const char *one, struct fault *f)
@@ -407,7 +439,7 @@ int
 main(void)
 {
 	struct CMUnitTest
-	    tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + ARRAY_LEN(foreign_cases) + 9];
+	    tests[ARRAY_LEN(good_cases) + ARRAY_LEN(bad_cases) + ARRAY_LEN(foreign_cases) + 10];
 	size_t n = 0;
 
 	ROWS(tests, n, good_cases, good);
@@ -416,6 +448,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(raw_nul_and_size);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(values_are_counted);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(foreign_values_are_counted);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(details_do_not_quote_the_input);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(mutations);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(plain_runs);
