@@ -273,7 +273,7 @@ describe(const struct works *w, struct credset_place at, const struct found *fou
 	copy_name(r->ca, asked ? cc->ca : "");
 	r->state = asked ? REVOCATION_OUTSTANDING : REVOCATION_APART;
 	/* RFC 8739 section 3.1.2: it is canceled, and a CA must refuse to revoke. */
-	if (asked && found->leaf->p256 && series_has_key(w, found->leaf->key_id))
+	if (asked && series_has(w, found->leaf))
 		r->state = REVOCATION_SERIES;
 	snprintf(r->serial, sizeof r->serial, "%s", found->leaf->serial);
 	r->not_after_s = found->leaf->not_after_s;
@@ -336,9 +336,9 @@ revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *a
 
 	TRY(find_cert(w, at, ask->serial, now_s, &found, f));
 	TRY(revocation_id(found.leaf, r.id, f));
+	/* Before it is on record as of a series: its CA is told of the end alone. */
+	TRY(series_revoked(w, found.leaf, f));
 	TRY(put_on_record(w, at, ask, &found, now_s, &r, f));
-	if (r.state == REVOCATION_SERIES)
-		series_cancel(w, r.tenant, r.name, "a certificate of it is revoked");
 	rc = out_of_force(w, at, &r, &found, now_s, f);
 	if (rc != RC_OK)
 		w->revoke_at_s = now_s + REVOKE_RETRY_S;

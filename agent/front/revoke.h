@@ -34,6 +34,7 @@ struct revoke_ask {
  * of force yet fails with the reason of that, and is tried again by itself.
  * RC_IO, and all of it is done but one thing: a request that is outstanding
  * with the same key could not be dropped; asked again, that is tried again.
+ * RC_IO series_not_recorded, and nothing is done: the end of its series goes first.
  */
 enum rc revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
     int64_t now_s, const struct revocation **out, struct fault *f) MUST_CHECK;

@@ -43,11 +43,12 @@ write_file(const struct config *c, const struct series *s, struct fault *f)
 	json_auto_t *root = NULL;
 
 	works_hex(s->key_id, KEY_ID_LEN, key);
-	root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "tenant",
-	    s->tenant, "credential", s->name, "ca", s->ca, "order", s->order, "key", key,
-	    "state", state_names[s->state], "end", (json_int_t)s->asked.star_end_s, "lifetime",
-	    (json_int_t)s->asked.star_lifetime_s, "adjust", (json_int_t)s->asked.star_adjust_s,
-	    "answer", s->answer);
+	root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}",
+	    "tenant", s->tenant, "credential", s->name, "ca", s->ca, "order", s->order, "key",
+	    key, "state", state_names[s->state], "end", (json_int_t)s->asked.star_end_s,
+	    "lifetime", (json_int_t)s->asked.star_lifetime_s, "adjust",
+	    (json_int_t)s->asked.star_adjust_s, "since", (json_int_t)s->since_s, "until",
+	    (json_int_t)s->until_s, "answer", s->answer);
 	if (root == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
 	TRY(file_of(c, s->id, &path, f));
@@ -83,18 +84,20 @@ static bool
 take(json_t *root, struct series *s)
 {
 	const char *tenant, *name, *ca, *order, *key, *state, *answer;
-	json_int_t end, lifetime, adjust;
+	json_int_t end, lifetime, adjust, since, until;
 
-	if (json_unpack(root, "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s!}", "tenant",
-		&tenant, "credential", &name, "ca", &ca, "order", &order, "key", &key, "state",
-		&state, "end", &end, "lifetime", &lifetime, "adjust", &adjust, "answer",
-		&answer) != 0 ||
+	if (json_unpack(root, "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s!}",
+		"tenant", &tenant, "credential", &name, "ca", &ca, "order", &order, "key", &key,
+		"state", &state, "end", &end, "lifetime", &lifetime, "adjust", &adjust, "since",
+		&since, "until", &until, "answer", &answer) != 0 ||
 	    strlen(order) > SERIES_URL_MAX || strlen(key) != 2 * KEY_ID_LEN ||
 	    !works_unhex(key, s->key_id, KEY_ID_LEN) || end <= 0 || lifetime <= 0 || adjust < 0)
 		return false;
 	s->asked = (struct ordered){
 		.star_end_s = end, .star_lifetime_s = lifetime, .star_adjust_s = adjust
 	};
+	s->since_s = since;
+	s->until_s = until;
 	s->order = strdup(order);
 	return s->order != NULL && find_state(state, &s->state) && store_name_ok(tenant) &&
 	       store_name_ok(name) && store_name_ok(ca) &&
@@ -338,11 +341,24 @@ series_request(const struct works *w, struct credset_place at, const char *order
 	return RC_OK;
 }
 
+static bool
+has_key(const struct series *s, const struct cert *leaf)
+{
+	return leaf->p256 && memcmp(s->key_id, leaf->key_id, KEY_ID_LEN) == 0;
+}
+
+static bool
+has(const struct series *s, const struct cert *leaf)
+{
+	return has_key(s, leaf) && s->since_s != 0 && leaf->not_before_s >= s->since_s &&
+	       (s->until_s == 0 || leaf->not_before_s < s->until_s);
+}
+
 bool
-series_has_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
+series_has(const struct works *w, const struct cert *leaf)
 {
 	for (size_t i = 0; i < w->series.len; i++) {
-		if (memcmp(w->series.item[i].key_id, key_id, KEY_ID_LEN) == 0)
+		if (has(&w->series.item[i], leaf))
 			return true;
 	}
 	return false;
@@ -350,7 +366,7 @@ series_has_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
 
 /* ---- its end ---- */
 
-static void
+static enum rc
 cancel(struct works *w, struct series *s, const char *why)
 {
 	bool ran = s->state == SERIES_RUNNING;
@@ -360,6 +376,7 @@ cancel(struct works *w, struct series *s, const char *why)
 
 	/* Also where the disk fails: nothing more of it is put in force. */
 	s->state = SERIES_CANCELED;
+	s->unrecorded = rc != RC_OK;
 	w->errand = true;
 	if (rc == RC_OK && ran)
 		rc = csr_of(w->set->config, s->tenant, s->name, &path, &f);
@@ -368,27 +385,51 @@ cancel(struct works *w, struct series *s, const char *why)
 	if (rc != RC_OK)
 		log_fault(LEVEL_ERR, "series_not_recorded", &f);
 	record(w, s, "series_canceled", why);
+	return s->unrecorded ? RC_IO : RC_OK;
 }
 
-void
-series_cancel(struct works *w, const char *tenant, const char *name, const char *why)
+enum rc
+series_revoked(struct works *w, const struct cert *leaf, struct fault *f)
 {
+	bool recorded = true;
+
 	for (size_t i = 0; i < w->series.len; i++) {
 		struct series *s = &w->series.item[i];
+		bool ends = s->state == SERIES_BEGUN ? has_key(s, leaf) : has(s, leaf);
 
-		if (is_live(s) && is_of(s, tenant, name))
-			cancel(w, s, why);
+		if (ends && is_live(s))
+			(void)cancel(w, s, "a certificate of it is revoked");
+		recorded = recorded && !(ends && s->unrecorded);
 	}
+	return recorded ? RC_OK
+			: FAULT(f, RC_IO, "series_not_recorded",
+			      "the end of the series could not be written");
 }
 
-static void
-cancel_others(struct works *w, const struct series *but, const char *tenant, const char *name)
+static int64_t
+not_before_of(const struct credential *c)
 {
+	return c->chain != NULL ? c->chain->cert[0]->not_before_s : c->not_before_s;
+}
+
+/* What is in force now is of another order than they are. */
+static void
+end_others(struct works *w, const struct series *but, const struct credential *now)
+{
+	int64_t from_s = not_before_of(now);
+
 	for (size_t i = 0; i < w->series.len; i++) {
 		struct series *s = &w->series.item[i];
 
-		if (s != but && is_live(s) && is_of(s, tenant, name))
-			cancel(w, s, "another order's certificate is in force");
+		if (s == but || !is_of(s, now->tenant, now->name))
+			continue;
+		if (is_live(s)) {
+			s->until_s = from_s;
+			(void)cancel(w, s, "another order's certificate is in force");
+		} else if (s->until_s == 0) {
+			s->until_s = from_s;
+			s->unrecorded = write_file(w->set->config, s, NULL) != RC_OK;
+		}
 	}
 }
 
@@ -400,6 +441,7 @@ series_installed(
 	const struct config *c = w->set->config;
 	const char *tenant = c->tenant[at.tenant].name,
 		   *name = credset_config(w->set, at)->name;
+	const struct credential *now = credset_credential(w->set, at);
 	char id[SERIES_ID] = "";
 	struct store_path path = { 0 };
 	struct fault f = { 0 };
@@ -413,9 +455,10 @@ series_installed(
 		s = NULL;
 	if (s != NULL && s->state == SERIES_RUNNING)
 		return; /* another order may be under way: that goes on too */
-	cancel_others(w, s, tenant, name);
+	end_others(w, s, now);
 	if (s == NULL)
 		return;
+	s->since_s = not_before_of(now);
 	rc = csr_of(c, tenant, name, &path, &f);
 	if (rc == RC_OK)
 		rc = store_write(path.text, buf_view(&p->der), CSR_MODE, &f);
@@ -552,7 +595,9 @@ series_due(struct works *w, int64_t now_s)
 		finish(w, s);
 		why = is_live(s) ? why_not(w, s) : NULL;
 		if (why != NULL)
-			cancel(w, s, why);
+			(void)cancel(w, s, why);
+		if (s->unrecorded)
+			s->unrecorded = write_file(w->set->config, s, NULL) != RC_OK;
 		if (now_s > s->asked.star_end_s + ORDERED_SLACK_S)
 			forget(w, s);
 		i += w->series.len == len;

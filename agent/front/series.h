@@ -44,7 +44,10 @@ struct series {
 	uint8_t key_id[KEY_ID_LEN];
 	struct ordered asked;
 	enum series_state state;
+	int64_t since_s; /* notBefore of its first certificate in force; 0: none was */
+	int64_t until_s; /* of the one of another order that followed; 0: none has */
 	bool unfinished; /* begun before this process was: its certificate may be in force */
+	bool unrecorded; /* its end could not be written: tried again */
 	char answer[CREDENTIAL_PROBLEM_MAX]; /* of the CA, where it refuses */
 };
 
@@ -75,11 +78,18 @@ enum rc series_request(const struct works *w, struct credset_place at, const cha
 void series_installed(
     struct works *w, struct credset_place at, const char *order, const struct pending *p);
 
-/* Is a certificate with this key of one that is not over? */
-bool series_has_key(const struct works *w, const uint8_t key_id[KEY_ID_LEN]);
+/*
+ * Is it a certificate of one that is remembered?  By its key, and by its
+ * notBefore: a key may also have served before the first of the series and
+ * after the last.
+ */
+bool series_has(const struct works *w, const struct cert *leaf);
 
-/* All of one credential: nothing more of them is put in force, and their CAs are told. */
-void series_cancel(struct works *w, const char *tenant, const char *name, const char *why);
+/*
+ * It is to be revoked: what it is of ends, and what was begun with its key.
+ * RC_IO: so it is, but the note of it has to be tried again.
+ */
+enum rc series_revoked(struct works *w, const struct cert *leaf, struct fault *f) MUST_CHECK;
 
 /* The next from *at on that this CA is to be told of; NULL: no more. */
 const struct series *series_outstanding(const struct works *w, const char *ca, size_t *at);

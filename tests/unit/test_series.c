@@ -222,6 +222,15 @@ close_lab(void **state)
 	return 0;
 }
 
+/* Of the one whose certificate is in force. */
+static void
+end(struct lab *l)
+{
+	const struct credential *c = credset_credential(l->works.set, l->at);
+
+	assert_int_equal(series_revoked(&l->works, c->chain->cert[0], NULL), RC_OK);
+}
+
 /* The CA's errands, and how many they are. */
 static size_t
 errands(struct lab *l, char id[SERIES_ID])
@@ -368,7 +377,7 @@ the_ca_is_told(void **state)
 	    "\"reason\":null,\"detail\":null}",
 	    l->works.series.item[0].id);
 	expect(l, buf_text(&done), "no_errand");
-	series_cancel(&l->works, "acme", "main", "a test");
+	end(l);
 	restart(l);
 	assert_int_equal(errands(l, id), 1);
 	canceled = payload(l, buf_text(&text));
@@ -399,7 +408,7 @@ the_ca_refuses(void **state)
 	AUTO_BUF text = BUF_INIT(4096);
 
 	run(l);
-	series_cancel(&l->works, "acme", "main", "a test");
+	end(l);
 	assert_int_equal(errands(l, id), 1);
 	buf_printf(&text,
 	    "{\"id\":1,\"op\":\"errand-done\",\"errand\":\"%s\",\"final\":true,"
@@ -433,6 +442,91 @@ a_revoked_one(void **state)
 	restart(l);
 	assert_string_equal(serial(l), "");
 	assert_int_equal(revoke_find(&l->works, fingerprint)->state, REVOCATION_SERIES);
+}
+
+/* A power cut, or a full disk, after each of the two writes of it */
+static void
+revoked_in_two_steps(void **state)
+{
+	struct lab *l = *state;
+	const struct revocation *r = NULL;
+	struct revoke_ask how = { .reason = 1 };
+	struct fault f = { 0 };
+
+	run(l);
+	assert_int_equal(rename("state/front/series", "state/front/away"), 0);
+	bworld_file("state/front/series", "");
+	assert_int_equal(revoke_cert(&l->works, l->at, &how, now, &r, &f), RC_IO);
+	assert_string_equal(f.reason, "series_not_recorded");
+	assert_int_equal(
+	    l->works.revoked.len, 0); /* what is of a running one is not on record */
+	bworld_file("state/front/series", NULL);
+	assert_int_equal(rename("state/front/away", "state/front/series"), 0);
+	(void)works_chores(&l->works, now + SERIES_LOOK_S);
+	restart(l);
+	assert_int_equal(l->works.series.item[0].state, SERIES_CANCELED);
+}
+
+static void
+revoked_in_two_steps_2(void **state)
+{
+	struct lab *l = *state;
+	const struct revocation *r = NULL;
+	struct revoke_ask how = { .reason = 1 };
+	struct fault f = { 0 };
+	char id[SERIES_ID] = "";
+
+	run(l);
+	(void)rename("state/front/revoked", "state/front/away");
+	bworld_file("state/front/revoked", "");
+	assert_int_not_equal(revoke_cert(&l->works, l->at, &how, now, &r, &f), RC_OK);
+	bworld_file("state/front/revoked", NULL);
+	(void)rename("state/front/away", "state/front/revoked");
+	restart(l);
+	assert_int_equal(errands(l, id), 1);
+	offer_good(l, "0b", now + 4000, ORDER, "no_pending_csr");
+	assert_int_equal(revoke_cert(&l->works, l->at, &how, now, &r, NULL), RC_OK);
+	assert_int_equal(r->state, REVOCATION_SERIES);
+}
+
+/* The key served before the series and after it: only what it issued is of it. */
+static void
+one_key_for_all(void **state)
+{
+	struct lab *l = *state;
+	struct series *s;
+	struct cert leaf = { .p256 = true };
+
+	run(l);
+	s = &l->works.series.item[0];
+	memcpy(leaf.key_id, s->key_id, KEY_ID_LEN);
+	leaf.not_before_s = now - 1801;
+	assert_false(series_has(&l->works, &leaf));
+	assert_int_equal(series_revoked(&l->works, &leaf, NULL), RC_OK);
+	assert_int_equal(s->state, SERIES_RUNNING); /* nobody complained about that */
+	leaf.not_before_s = now - 1800;
+	assert_true(series_has(&l->works, &leaf));
+	/* An order that is none of a series, with the key kept. */
+	order(l);
+	{
+		struct ordered o = { .not_after_s = now + 5000 };
+		struct bworld_cert spec = good(l, "0b", now + 5000);
+
+		assert_int_equal(
+		    ordered_write(l->works.set->config, "acme", "main", &o, NULL), RC_OK);
+		spec.not_before_s = now - 900;
+		offer(l, &spec, NULL, NULL);
+	}
+	restart(l);
+	s = &l->works.series.item[0];
+	assert_int_equal(s->state, SERIES_CANCELED);
+	leaf.not_before_s = now - 901;
+	assert_true(series_has(&l->works, &leaf));
+	leaf.not_before_s = now - 900;
+	assert_false(series_has(&l->works, &leaf));
+	leaf.p256 = false;
+	leaf.not_before_s = now - 901;
+	assert_false(series_has(&l->works, &leaf));
 }
 
 /* The next series takes over when its certificate is in force, not before. */
@@ -533,8 +627,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest steps[] = { LAB(goes_on), LAB(the_ca_is_told),
-		LAB(the_ca_refuses), LAB(a_revoked_one), LAB(another_order), LAB(after_a_crash),
-		LAB(no_end_of_them) };
+		LAB(the_ca_refuses), LAB(a_revoked_one), LAB(revoked_in_two_steps),
+		LAB(revoked_in_two_steps_2), LAB(one_key_for_all), LAB(another_order),
+		LAB(after_a_crash), LAB(no_end_of_them) };
 	struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(end_cases)];
 	size_t n = ARRAY_LEN(steps);
 
