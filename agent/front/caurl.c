@@ -49,13 +49,14 @@ caurl_path(const struct config *c, const char *tenant, const char *name,
 }
 
 enum rc
-caurl_read(const struct config *c, const char *tenant, const struct config_credential *cc,
-    const char *fingerprint, struct buf *out, struct fault *f)
+caurl_read(const struct config *c, const char *tenant, const char *dir,
+    const struct config_credential *cc, const char *fingerprint, struct buf *out,
+    struct fault *f)
 {
 	struct store_path path = { 0 };
 	const char *url;
 
-	TRY(caurl_path(c, tenant, cc->name, fingerprint, &path, f));
+	TRY(caurl_path(c, tenant, dir, fingerprint, &path, f));
 	TRY(store_read(path.text, CAURL_MAX, out, f));
 	url = buf_text(out);
 	if (url == NULL || strlen(url) != out->len)

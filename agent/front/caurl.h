@@ -27,7 +27,7 @@ enum rc caurl_path(const struct config *c, const char *tenant, const char *name,
     const char *fingerprint, struct store_path *out, struct fault *f) MUST_CHECK;
 
 /* Append it.  RC_NOT_FOUND; RC_DENIED x5u_form where the operator names another directory now. */
-enum rc caurl_read(const struct config *c, const char *tenant,
+enum rc caurl_read(const struct config *c, const char *tenant, const char *dir,
     const struct config_credential *cc, const char *fingerprint, struct buf *out,
     struct fault *f) MUST_CHECK;
 

@@ -158,8 +158,8 @@ find_list(const struct judge *j, const struct tnlist_of *of, const char *url,
 static enum rc
 take_list(const struct judge *j, struct credential *c, struct fault *f)
 {
-	const struct tnlist_of of = { j->set->config, c->tenant, c->name,
-		credset_config(j->set, j->at) };
+	const struct tnlist_of of = { j->set->config, c->tenant,
+		j->dir != NULL ? j->dir : c->name, credset_config(j->set, j->at) };
 	const struct cert *leaf = c->chain->cert[0];
 	struct fault why = { 0 };
 
@@ -229,8 +229,8 @@ x5u_of_order(
 		buf_str(url, j->x5u);
 		return caurl_check(cc, j->x5u, f);
 	}
-	rc = caurl_read(
-	    config, config->tenant[j->at.tenant].name, cc, c->fingerprint, url, &why);
+	rc = caurl_read(config, config->tenant[j->at.tenant].name,
+	    j->dir != NULL ? j->dir : cc->name, cc, c->fingerprint, url, &why);
 	if (rc == RC_NO_MEMORY)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	if (rc == RC_OK)

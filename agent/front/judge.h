@@ -14,7 +14,8 @@ struct judge {
 	const struct credset *set; /* configuration, anchors and logs; may be still empty */
 	const struct accounts *accounts;
 	struct credset_place at;
-	unsigned token; /* index of the credential's token section */
+	unsigned token;	 /* index of the credential's token section */
+	const char *dir; /* the name of the directory of its files; NULL: its own name */
 	int64_t now_s;
 	/*
 	 * Must it be in its validity now?  At load not: an expired credential

@@ -445,27 +445,10 @@ token_of_chain(const struct config *c, const char *tenant, const char *name, str
 	       keyfile_read(c, chain->cert[0]->key_id, k, NULL) == RC_OK;
 }
 
-/* Take over what is under that name, if it is nobody's and its key is in this one's token. */
-static void
-adopt_from(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *cc, const char *name)
-{
-	struct store_path from = { 0 }, to = { 0 };
-	struct keyfile k = { .made_s = 0 };
-	struct fault why = { 0 };
-	enum rc rc;
-
-	if (config_credential_find(t, name) != NULL || !token_of_chain(c, t->name, name, &k) ||
-	    !config_token_serves(cc, k.token) || dir_of(c, t->name, name, &from) != RC_OK ||
-	    dir_of(c, t->name, cc->name, &to) != RC_OK)
-		return;
-	rc = store_rename(from.text, to.text, &why);
-	if (rc == RC_OK)
-		log_event(LEVEL_NOTICE, "credential_renamed",
-		    "tenant=%s credential=%s before=%s", t->name, cc->name, name);
-	else
-		log_fault(LEVEL_WARNING, "credential_renamed", &why);
-}
+/* The name of the directory where it is. */
+struct before {
+	char name[2 * CONFIG_NAME_MAX + 2];
+};
 
 static bool
 is_there(const struct config *c, const struct config_tenant *t, const char *name)
@@ -475,19 +458,31 @@ is_there(const struct config *c, const struct config_tenant *t, const char *name
 	return dir_of(c, t->name, name, &path) != RC_OK || store_mtime(path.text) != 0;
 }
 
-/* Under that name, or under it with the name of one of the tokens. */
-static void
-adopt_like(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *cc, const char *stem)
+/* It is nobody's, and its key is in this one's token. */
+static bool
+may_adopt(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *cc, const char *name)
 {
-	char before[2 * CONFIG_NAME_MAX + 2];
+	struct keyfile k = { .made_s = 0 };
 
-	adopt_from(c, t, cc, stem);
-	for (size_t i = 0; i < c->tokens && !is_there(c, t, cc->name); i++) {
-		snprintf(before, sizeof before, "%s.%s", stem, c->token[i].name);
-		if (config_token_serves(cc, c->token[i].name))
-			adopt_from(c, t, cc, before);
+	return config_credential_find(t, name) == NULL &&
+	       token_of_chain(c, t->name, name, &k) && config_token_serves(cc, k.token);
+}
+
+/* Under that name, or under it with the name of one of the tokens. */
+static bool
+find_like(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *cc, const char *stem, struct before *out)
+{
+	snprintf(out->name, sizeof out->name, "%s", stem);
+	if (may_adopt(c, t, cc, out->name))
+		return true;
+	for (size_t i = 0; i < c->tokens; i++) {
+		snprintf(out->name, sizeof out->name, "%s.%s", stem, c->token[i].name);
+		if (config_token_serves(cc, c->token[i].name) && may_adopt(c, t, cc, out->name))
+			return true;
 	}
+	return false;
 }
 
 /*
@@ -495,30 +490,62 @@ adopt_like(const struct config *c, const struct config_tenant *t,
  * divided from now on, or no more: what is in force goes on under its new name.
  * Of several parts that is the first.
  */
-static void
-adopt(const struct config *c, const struct config_tenant *t, const struct config_credential *cc)
+static bool
+find_before(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *cc, struct before *out)
 {
 	char shard[CONFIG_NAME_MAX + MEMBERS_SHARD_TEXT + 1];
 	const char *own, *other;
 
 	if (is_there(c, t, cc->name))
-		return;
+		return false;
 	snprintf(shard, sizeof shard, "%s.%zu", cc->base, cc->shard > 0 ? cc->shard : 1);
 	own = cc->shard > 0 ? shard : cc->base;
 	other = cc->shard > 0 ? cc->base : shard;
-	adopt_like(c, t, cc, own);
-	if (cc->shard <= 1 && !is_there(c, t, cc->name))
-		adopt_like(c, t, cc, other);
+	return find_like(c, t, cc, own, out) ||
+	       (cc->shard <= 1 && find_like(c, t, cc, other, out));
+}
+
+static void
+adopt(const struct config *c, const struct config_tenant *t, const struct config_credential *cc,
+    const char *before)
+{
+	struct store_path from = { 0 }, to = { 0 };
+	struct fault why = { 0 };
+	enum rc rc = dir_of(c, t->name, before, &from);
+
+	if (rc != RC_OK || dir_of(c, t->name, cc->name, &to) != RC_OK)
+		return;
+	rc = store_rename(from.text, to.text, &why);
+	if (rc == RC_OK)
+		log_event(LEVEL_NOTICE, "credential_renamed",
+		    "tenant=%s credential=%s before=%s", t->name, cc->name, before);
+	else
+		log_fault(LEVEL_WARNING, "credential_renamed", &why);
+}
+
+/* Who only looks reads where it is; who loads takes it over. */
+static bool
+is_elsewhere(const struct load *l, const struct config_tenant *t,
+    const struct config_credential *cc, struct before *out)
+{
+	const struct config *c = l->set->config;
+
+	if (!find_before(c, t, cc, out))
+		return false;
+	if (!l->looks)
+		adopt(c, t, cc, out->name);
+	return l->looks;
 }
 
 /* With spread its key may be in another token than the one where the next is made. */
 static enum rc
 find_token(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *cc, unsigned *out, struct fault *f)
+    const struct config_credential *cc, const char *dir, unsigned *out, struct fault *f)
 {
 	struct keyfile k = { .made_s = 0 };
 
-	if (cc->spread && token_of_chain(c, t->name, cc->name, &k) &&
+	if (cc->spread && token_of_chain(c, t->name, dir, &k) &&
 	    config_token_serves(cc, k.token))
 		return token_index(c, k.token, out, f);
 	return token_index(c, cc->token, out, f);
@@ -541,12 +568,12 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 		.wanted = &wanted,
 		.revoked = revoked };
 	struct store_path path = { 0 };
+	struct before before = { "" };
 	struct fault why = { 0 };
 
-	if (!l->looks)
-		adopt(c, t, cc);
-	TRY(find_token(c, t, cc, &j.token, f));
-	TRY(load_path(c, t->name, cc->name, &path, f));
+	j.dir = is_elsewhere(l, t, cc, &before) ? before.name : cc->name;
+	TRY(find_token(c, t, cc, j.dir, &j.token, f));
+	TRY(load_path(c, t->name, j.dir, &path, f));
 	if (judge_file(&j, path.text, old, &made, &why) != RC_OK)
 		TRY(not_ready(&j, old, &why, &made, f));
 	if (wanted != NULL)

@@ -69,7 +69,10 @@ enum rc load_member(struct credset *set, const struct accounts *accounts,
 
 void load_rest_done(struct load_rest *rest);
 
-/* load_set() for whoever only looks: nothing is published or tidied up. */
+/*
+ * load_set() for whoever only looks: nothing is published, renamed or tidied
+ * up; what load_set() would rename is read where it is.
+ */
 enum rc load_look(
     const char *config_file, int64_t now_s, struct credset **out, struct fault *f) MUST_CHECK;
 

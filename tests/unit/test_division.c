@@ -461,12 +461,9 @@ is_there(const char *path)
 	return store_mtime(path) != 0;
 }
 
-/* What covered all of them goes on as the first, until the others are there. */
 static void
-divided_from_now_on(void **state)
+in_one(struct lab *l)
 {
-	struct lab *l = *state;
-
 	bworld_tenant(
 	    "acme", "numbers = { " NUMBERS " }\n" BWORLD_DELEGATE("atis-delegate", ""));
 	bworld_file(RECORD, NULL);
@@ -480,6 +477,15 @@ divided_from_now_on(void **state)
 	assert_int_equal(keyfile_write(l->works.set->config, credential(l, "main")->key_id,
 			     &(struct keyfile){ .token = "main", .made_s = now }, NULL),
 	    RC_OK);
+}
+
+/* What covered all of them goes on as the first, until the others are there. */
+static void
+divided_from_now_on(void **state)
+{
+	struct lab *l = *state;
+
+	in_one(l);
 	bworld_tenant("acme", DIVIDED(NUMBERS, "4"));
 	reload(l);
 	expect(l, AT_FIRST);
@@ -495,6 +501,53 @@ divided_from_now_on(void **state)
 	put_chain(l, CHAIN("main.3"), THIRD, "22");
 	reload(l);
 	assert_true(is_ordered(l, "main.1"));
+}
+
+static enum credential_state
+looked_at(const char *name)
+{
+	AUTO_CREDSET *set = NULL;
+	struct credset_place at = { 0 };
+	struct fault f = { 0 };
+
+	if (load_look("vesperd.conf", now, &set, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	assert_true(credset_find(set, "acme", name, &at));
+	return credset_credential(set, at)->state;
+}
+
+#define OF_ORDER \
+	"numbers = { " NUMBERS " }\n" \
+	"credential \"main\" { profile = \"atis-delegate\" token = \"main\" ca = \"lab\"\n" \
+	"  authority = \"numbers\" x5u = \"https://127.1.2.3:8443/certs/\"\n" \
+	"  x5u_from = order numbers_per_certificate = 4 }\n"
+
+/* Before it is in force: judged by what would go on, which stays where it is. */
+static void
+looked_at_before(void **state)
+{
+	struct lab *l = *state;
+	char noted[200];
+
+	in_one(l);
+	bworld_tenant("acme", DIVIDED(NUMBERS, "4"));
+	assert_int_equal(looked_at("main.1"), CREDENTIAL_READY);
+	assert_int_equal(looked_at("main.2"), CREDENTIAL_PENDING);
+	assert_true(is_there(CHAIN("main")));
+	assert_false(is_there(CHAIN("main.1")));
+	snprintf(noted, sizeof noted, "state/front/tenants/acme/main/x5u-%s",
+	    credential(l, "main")->fingerprint);
+	bworld_tenant("acme", OF_ORDER);
+	assert_int_equal(looked_at("main.1"), CREDENTIAL_UNUSABLE);
+	bworld_file(noted, "https://127.1.2.3:8443/certs/1.pem");
+	assert_int_equal(looked_at("main.1"), CREDENTIAL_READY);
+	bworld_tenant("acme", DIVIDED(NUMBERS, "4"));
+	reload(l);
+	bworld_tenant(
+	    "acme", "numbers = { " NUMBERS " }\n" BWORLD_DELEGATE("atis-delegate", ""));
+	assert_int_equal(looked_at("main"), CREDENTIAL_READY);
+	assert_true(is_there(CHAIN("main.1")));
+	assert_false(is_there(CHAIN("main")));
 }
 
 /* Fewer in each: those that have to go stay where they are until they are elsewhere. */
@@ -583,7 +636,8 @@ main(void)
 		IN_LAB(a_record_that_cannot_be_read), IN_LAB(a_record_of_others),
 		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
 		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
-		IN_LAB(divided_from_now_on), IN_LAB(fewer_in_each), IN_LAB(over) };
+		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before), IN_LAB(fewer_in_each),
+		IN_LAB(over) };
 	struct CMUnitTest tests[ARRAY_LEN(in_lab) + ARRAY_LEN(narrow_cases)];
 	size_t n = 0;
 
