@@ -310,8 +310,10 @@ may_end(const struct alarm *one, int64_t now_s)
 static bool
 must_last(const struct alarm *one, const struct alarm_facts *facts, int64_t now_s)
 {
-	return (one->kind == ALARM_FAILING || one->kind == ALARM_TOKEN) && facts->enabled &&
-	       facts->from_s <= one->since_s && !may_end(one, now_s);
+	bool word = one->kind == ALARM_FAILING || one->kind == ALARM_TOKEN ||
+		    one->kind == ALARM_UNLOGGED;
+
+	return word && facts->enabled && facts->from_s <= one->since_s && !may_end(one, now_s);
 }
 
 static void

@@ -300,11 +300,27 @@ judge_inclusion(const struct document *d, const struct document_come *come, uint
 	return merkle_inclusion(d->promise.leaf, *index, d->tree.size, &path, d->tree.root, f);
 }
 
-/* RFC 6962 section 4.5: a log that does not have the leaf says so with a status. */
+/*
+ * RFC 6962 section 4.5: a log that does not have the leaf says so with a status.
+ * One frontend may lag behind the head that another gave: what counts is the
+ * second time, later, and of a head that is newer.
+ */
 static bool
-says_no(const struct document_come *come)
+has_denied(const struct op_call *call, const struct ct_log *log, const struct document *d,
+    const struct document_come *come, struct inclusion *i)
 {
-	return come->status >= 400 && come->status < 500 && come->status != 429;
+	if ((come->status != 400 && come->status != 404) ||
+	    memcmp(&d->tree, &log->head.tree, sizeof d->tree) != 0)
+		return false;
+	if (i->state == INCLUSION_MISSING)
+		return true;
+	if (i->denied_s == 0 || i->denied_s > call->now_s) {
+		i->denied_s = call->now_s;
+		i->denied_head_ms = log->head.time_ms;
+		return false;
+	}
+	return call->now_s - i->denied_s >= again_s(log) &&
+	       log->head.time_ms > i->denied_head_ms;
 }
 
 static enum rc
@@ -325,7 +341,7 @@ inclusion_came(struct op_call *call, const struct document *d, const struct docu
 	c = credset_credential(call->w->set, at);
 	if (!find_promise(c, &d->promise, &i))
 		return RC_OK; /* another certificate is in force by now */
-	if (come->status != 200 && !says_no(come)) {
+	if (come->status != 200 && !has_denied(call, log, d, come, &i)) {
 		i.due_s = call->now_s + again_s(log);
 		(void)inclusion_set(c, &i);
 		return RC_OK;

@@ -20,6 +20,8 @@ struct inclusion {
 	uint64_t index, size; /* PROVEN: of the leaf, of the tree that has it */
 	int64_t at_s;	      /* PROVEN: when; MISSING: since when */
 	int64_t due_s;	      /* when to ask; 0: as soon as the log has to have it */
+	/* WAITING: the log said once that it has none; when, and of which head. */
+	int64_t denied_s, denied_head_ms;
 };
 
 struct inclusions {

@@ -431,8 +431,11 @@ static struct proof_case {
 	    INCLUSION_MISSING },
 	{ "too long", OURS, SIZE, false, true, false, 200, "merkle_path", INCLUSION_MISSING },
 	{ "HTML", OURS, SIZE, false, false, true, 200, "malformed_json", INCLUSION_MISSING },
-	{ "not found", 0, 0, false, false, false, 404, NULL, INCLUSION_MISSING },
-	{ "refused", 0, 0, false, false, false, 400, NULL, INCLUSION_MISSING },
+	{ "not found, once", 0, 0, false, false, false, 404, NULL, INCLUSION_WAITING },
+	{ "refused, once", 0, 0, false, false, false, 400, NULL, INCLUSION_WAITING },
+	{ "forbidden", 0, 0, false, false, false, 403, NULL, INCLUSION_WAITING },
+	{ "a proxy's word", 0, 0, false, false, false, 407, NULL, INCLUSION_WAITING },
+	{ "gone", 0, 0, false, false, false, 410, NULL, INCLUSION_WAITING },
 	{ "status 503", 0, 0, false, false, false, 503, NULL, INCLUSION_WAITING },
 	{ "too many questions", 0, 0, false, false, false, 429, NULL, INCLUSION_WAITING },
 	{ "no answer", 0, 0, false, false, false, 0, NULL, INCLUSION_WAITING },
@@ -481,6 +484,38 @@ wrong_inclusions(void **state)
 	assert_null(give(l, id, &good, later));
 	assert_int_equal(promise(l).state, INCLUSION_PROVEN);
 	assert_int_equal(inclusion_missing_since(only(l)), 0);
+}
+
+static struct denial_case {
+	const char *name;
+	int status[2];
+	int64_t head_s, at_s; /* of the second time: the head's and its own, from now */
+	enum inclusion_state now_is;
+} denial_cases[] = {
+	{ "twice, of two heads", { 404, 400 }, 40, 40, INCLUSION_MISSING },
+	{ "twice, of one head", { 404, 404 }, 0, 40, INCLUSION_WAITING },
+	{ "twice, and forbidden", { 404, 403 }, 40, 40, INCLUSION_WAITING },
+	{ "forbidden twice", { 403, 403 }, 40, 40, INCLUSION_WAITING },
+};
+
+static void
+denied_twice(void **state)
+{
+	const struct denial_case *t = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	struct lab *l;
+	int64_t later = now + t->at_s;
+
+	(void)open_lab(state);
+	l = *state;
+	begin(l);
+	assert_null(fail_with(l, wanted(l, LEAF, NULL, now), t->status[0], now));
+	assert_int_equal(promise(l).state, INCLUSION_WAITING);
+	ctlab_head(&head, &l->log, SIZE, (now + t->head_s) * MS);
+	assert_null(give(l, wanted(l, HEAD, NULL, later), &head, later));
+	assert_null(fail_with(l, wanted(l, LEAF, NULL, later), t->status[1], later));
+	assert_int_equal(promise(l).state, t->now_is);
+	(void)close_lab(state);
 }
 
 static struct consistency_case {
@@ -947,8 +982,8 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
-				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(page_cases) +
-				       13];
+				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(denial_cases) +
+				       ARRAY_LEN(page_cases) + 13];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
 		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
@@ -957,6 +992,7 @@ main(void)
 
 	ROWS(tests, n, head_cases, run_heads);
 	ROWS(tests, n, inclusion_cases, run_inclusions);
+	ROWS(tests, n, denial_cases, denied_twice);
 	ROWS(tests, n, consistency_cases, run_consistency);
 	ROWS(tests, n, page_cases, wrong_entries);
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
