@@ -317,7 +317,7 @@ shards_divide(const struct tnset *numbers, uint64_t most, const struct shards *b
 }
 
 size_t
-shards_find(const struct shards *s, uint64_t key)
+shards_place(const struct shards *s, uint64_t key, uint64_t *last)
 {
 	size_t lo = 0, hi = s->owners, mid;
 
@@ -328,5 +328,18 @@ shards_find(const struct shards *s, uint64_t key)
 		else
 			hi = mid;
 	}
-	return lo > 0 && key <= s->owner[lo - 1].hi ? s->owner[lo - 1].shard : 0;
+	if (lo > 0 && key <= s->owner[lo - 1].hi) {
+		*last = s->owner[lo - 1].hi;
+		return s->owner[lo - 1].shard;
+	}
+	*last = lo < s->owners ? s->owner[lo].lo - 1 : UINT64_MAX;
+	return 0;
+}
+
+size_t
+shards_find(const struct shards *s, uint64_t key)
+{
+	uint64_t last;
+
+	return shards_place(s, key, &last);
 }

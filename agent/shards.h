@@ -46,5 +46,7 @@ void shards_done(struct shards *s);
 
 /* From 1 on; 0: in none.  A binary search. */
 size_t shards_find(const struct shards *s, uint64_t key);
+/* The same, and up to which number the answer holds. */
+size_t shards_place(const struct shards *s, uint64_t key, uint64_t *last);
 
 #endif

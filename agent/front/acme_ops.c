@@ -2,6 +2,7 @@
 
 #include "agent/front/acme_sign.h"
 #include "agent/front/install.h"
+#include "agent/front/narrow.h"
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
@@ -49,8 +50,6 @@ asked_done(struct asked *a)
 static enum rc
 asked_read(const struct op_call *call, struct asked *out, struct fault *f)
 {
-	AUTO_WANT want = WANT_INIT;
-
 	TRY(op_place(call, &out->at, f));
 	out->tenant = &call->w->set->config->tenant[out->at.tenant];
 	out->config = credset_config(call->w->set, out->at);
@@ -59,9 +58,8 @@ asked_read(const struct op_call *call, struct asked *out, struct fault *f)
 	TRY(op_octets(call, "constraints", WANT_MAX_DER, &out->constraints_der, f));
 	if (!out->tenant->enabled)
 		return REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
-	TRY(want_of(out->tenant, out->config, &want, f));
-	return want_allows(
-	    &want, out->config, buf_view(&out->tnauth_der), buf_view(&out->constraints_der), f);
+	return narrow_allows(call->w->set, out->at, call->now_s, buf_view(&out->tnauth_der),
+	    buf_view(&out->constraints_der), f);
 }
 
 static enum rc

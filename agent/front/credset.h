@@ -133,6 +133,14 @@ void credential_release(struct credential *c); /* NULL is fine */
 enum rc credential_new(const char *tenant, const char *name, enum credential_state state,
     struct credential **out, struct fault *f) MUST_CHECK;
 
+/* In force at this time. */
+static inline bool
+credential_serves(const struct credential *c, int64_t now_s)
+{
+	return c->state == CREDENTIAL_READY && c->not_before_s <= now_s &&
+	       now_s <= c->not_after_s;
+}
+
 /* Any thread.  An empty text: none. */
 void credential_problem(struct credential *c, char out[CREDENTIAL_PROBLEM_MAX]);
 /* As much of a problem's text as is kept, flattened for a terminal. */

@@ -4,6 +4,7 @@
 
 #include "agent/front/acme_ops.h"
 #include "agent/front/life.h"
+#include "agent/front/narrow.h"
 #include "agent/front/token.h"
 #include "agent/front/want.h"
 #include "stir/b64.h"
@@ -69,6 +70,7 @@ wish_of(const struct config_authority *a, const char *tktype, struct span der, b
 
 struct question {
 	const struct config *config;
+	struct credset_place at;
 	const struct config_credential *cc;
 	const struct config_ca *ca;
 	const struct config_authority *authority; /* that is asked for */
@@ -100,16 +102,14 @@ static enum rc
 read_ask(
     const struct works *w, const struct fetch_ask *ask, struct question *q, struct fault *f)
 {
-	struct credset_place at = { 0 };
-
 	q->config = w->set->config;
 	q->claims = ask->kind != NULL && strcmp(ask->kind, "claims") == 0;
 	if (ask->kind != NULL && !q->claims && strcmp(ask->kind, "numbers") != 0)
 		return REFUSE(
 		    f, RC_INVALID, INVALID_MEMBER, "kind", "'kind' is numbers or claims");
-	if (!credset_find(w->set, ask->tenant, ask->name, &at))
+	if (!credset_find(w->set, ask->tenant, ask->name, &q->at))
 		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
-	q->cc = credset_config(w->set, at);
+	q->cc = credset_config(w->set, q->at);
 	if (config_issuer(q->config, q->cc) != ISSUER_ACME)
 		return REFUSE(f, RC_CONFLICT, CONFLICT, NULL,
 		    "credential '%s' needs no authority tokens", q->cc->name);
@@ -119,16 +119,14 @@ read_ask(
 
 /* What is ordered for: the numbers' token is the evidence of the claims' where that is wanted. */
 static enum rc
-put_wishes(
-    const struct works *w, const struct fetch_ask *ask, struct question *q, struct fault *f)
+put_wishes(const struct works *w, struct question *q, int64_t now_s, struct fault *f)
 {
-	const struct config_tenant *t = config_tenant_find(w->set->config, ask->tenant);
 	const struct config_authority *numbers =
 	    q->cc->authority != NULL ? config_authority_find(q->config, q->cc->authority)
 				     : NULL;
 	AUTO_WANT want = WANT_INIT;
 
-	TRY(want_of(t, q->cc, &want, f));
+	TRY(narrow_want(w->set, q->at, now_s, &want, f));
 	if (!q->claims)
 		return wish_of(
 		    q->authority, "TNAuthList", buf_view(&want.tnauth_der), false, &q->want, f);
@@ -165,7 +163,7 @@ begin(struct works *w, const struct fetch_ask *ask, int64_t now_s, json_t **even
 	if (x == NULL)
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%d are under way", WORKS_FETCHES);
 	TRY(read_ask(w, ask, &q, f));
-	TRY(put_wishes(w, ask, &q, f));
+	TRY(put_wishes(w, &q, now_s, f));
 	TRY(account_of(w, &q, now_s, account, f));
 	*event = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O, s:O, s:O?}", "event", "fetch",
 	    "fetch", (json_int_t)ask->job, "tenant", ask->tenant, "name", ask->name,

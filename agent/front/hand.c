@@ -6,6 +6,7 @@
 #include "agent/front/acme_ops.h"
 #include "agent/front/fetch.h"
 #include "agent/front/history.h"
+#include "agent/front/narrow.h"
 #include "agent/front/numbers.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
@@ -71,7 +72,7 @@ hand_csr(struct hand_call *call, json_t *result, struct fault *f)
 		return REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
 	TRY(check_by_hand(w->set->config, cc, f));
 	TRY(revoke_release(w, at, f)); /* whoever asks for it wants a new one */
-	TRY(want_of(t, cc, &want, f));
+	TRY(narrow_want(w->set, at, call->now_s, &want, f));
 	TRY(pending_make(w, at, buf_view(&want.tnauth_der), buf_view(&want.constraints_der),
 	    call->now_s, &p, f));
 	/* RFC 8555 section 11.1, D-32 */

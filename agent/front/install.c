@@ -125,7 +125,7 @@ check_config(
 		TRY(constraints_within(have, asked, f));
 	*as_configured = false;
 	if (in->present->state == CREDENTIAL_READY &&
-	    want_of(in->tenant, in->config, &want, NULL) == RC_OK)
+	    narrow_want(in->w->set, in->at, in->now_s, &want, NULL) == RC_OK)
 		*as_configured = want_met(&want, in->config, in->present->chain->cert[0]);
 	return RC_OK;
 }

@@ -119,7 +119,7 @@ tenant_of(const struct row *r)
  * What is changed by command is gathered first: no order for each number.  But
  * what a window has gathered is ordered also while the next one is open.  And
  * where numbers have to go to another certificate of the credential, this one
- * keeps them until that is in force.
+ * keeps them until that is in force: no order only to be rid of some of them.
  */
 static bool
 waits(const struct row *r, const struct credential *c)
@@ -133,11 +133,14 @@ waits(const struct row *r, const struct credential *c)
 
 	if (list == NULL || want_set(t, cc, &asked, &made, NULL) != RC_OK || asked == NULL)
 		return false;
-	if (t->renumber_at_s != 0 && tnset_within(asked, tnauth_numbers(list)))
+	if (!tnset_within(asked, tnauth_numbers(list)))
+		return false;
+	if (t->renumber_at_s != 0)
 		return true;
-	return cc->shard > 0 &&
-	       narrow_loses(r->w->set, r->at, c, asked, r->now_s, &loses, NULL) == RC_OK &&
-	       loses;
+	/* One that still speaks for a number that was removed waits for nobody. */
+	return cc->shard > 0 && tnset_within(tnauth_numbers(list), t->numbers) &&
+	       (narrow_loses(r->w->set, r->at, c, asked, r->now_s, &loses, NULL) != RC_OK ||
+		   loses);
 }
 
 /* Put in force before the CA was to name it: the next one has it. */
@@ -203,7 +206,6 @@ struct page {
 static enum rc
 page_add(struct page *p, struct credset_place at, struct fault *f)
 {
-	const struct config_tenant *t = &p->set->config->tenant[at.tenant];
 	const struct config_credential *cc = credset_config(p->set, at);
 	struct credential *c = credset_credential(p->set, at);
 	AUTO_WANT want = WANT_INIT;
@@ -216,7 +218,7 @@ page_add(struct page *p, struct credset_place at, struct fault *f)
 	if (config_issuer(p->set->config, cc) == ISSUER_HAND ||
 	    revoke_check(p->w, at, NULL) != RC_OK)
 		return RC_OK;
-	if (want_of(t, cc, &want, &why) != RC_OK) {
+	if (narrow_want(p->set, at, p->now_s, &want, &why) != RC_OK) {
 		credential_schedule(c, c->renew_at_s, why.detail);
 		return RC_OK;
 	}

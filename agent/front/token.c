@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "agent/front/narrow.h"
 #include "agent/front/ops.h"
 #include "agent/front/store.h"
 #include "agent/front/want.h"
@@ -16,13 +17,12 @@ static enum rc
 find(struct token_judged *p, const char *tenant, const char *name, struct fault *f)
 {
 	const struct config *c = p->w->set->config;
-	struct credset_place at = { 0 };
 	const char *authority;
 
-	if (!credset_find(p->w->set, tenant, name, &at))
+	if (!credset_find(p->w->set, tenant, name, &p->at))
 		return REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
-	p->tenant = &c->tenant[at.tenant];
-	p->config = credset_config(p->w->set, at);
+	p->tenant = &c->tenant[p->at.tenant];
+	p->config = credset_config(p->w->set, p->at);
 	if (config_issuer(c, p->config) != ISSUER_ACME)
 		return REFUSE(f, RC_CONFLICT, CONFLICT, NULL,
 		    "credential '%s' needs no authority tokens", p->config->name);
@@ -89,7 +89,7 @@ judge(struct token_judged *p, int64_t now_s, struct fault *f)
 	};
 	struct authtoken_wanted wanted = { .constraints = p->constraints };
 
-	TRY(want_of(p->tenant, p->config, &want, f));
+	TRY(narrow_want(p->w->set, p->at, now_s, &want, f));
 	wanted.tkvalue = buf_view(p->constraints ? &want.constraints_der : &want.tnauth_der);
 	wanted.form = want.form;
 	return authtoken_report(p->token, p->jwt, &e, &wanted, p->finding, f);

@@ -17,6 +17,7 @@ struct token_judged {
 	struct span jwt;
 	const struct chain *signer; /* what its x5u led to; NULL: not known */
 	/* Found by token_judge(), all borrowed from w->set: */
+	struct credset_place at;
 	const struct config_tenant *tenant;
 	const struct config_credential *config;
 	const struct config_ca *ca;

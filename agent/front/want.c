@@ -39,16 +39,13 @@ want_set(const struct config_tenant *t, const struct config_credential *c,
 }
 
 static enum rc
-want_numbers(const struct config_tenant *t, const struct config_credential *c, struct buf *out,
+want_numbers(const struct config_credential *c, const struct tnset *numbers, struct buf *out,
     struct fault *f)
 {
 	AUTO_FREE struct tnauth_entry *entry = NULL;
-	AUTO(tnset) *made = NULL;
-	const struct tnset *numbers = NULL;
 	struct fault why = { 0 };
 	size_t n = 0;
 
-	TRY(want_set(t, c, &numbers, &made, f));
 	if (numbers == NULL || tnset_len(numbers) == 0)
 		return FAULT(f, RC_INVALID, "no_numbers",
 		    c->shard > 0 ? "no numbers are left for this certificate"
@@ -59,14 +56,14 @@ want_numbers(const struct config_tenant *t, const struct config_credential *c, s
 }
 
 static enum rc
-want_fill(const struct config_tenant *t, const struct config_credential *c, struct want *w,
+want_fill(const struct config_credential *c, const struct tnset *numbers, struct want *w,
     struct fault *f)
 {
 	/* Class sp: exactly one code, and no number beside it (D-01). */
 	if (profile_rule(c->profile)->cls == CLASS_SP)
 		TRY(want_spc(c, &w->tnauth_der, f));
 	else
-		TRY(want_numbers(t, c, &w->tnauth_der, f));
+		TRY(want_numbers(c, numbers, &w->tnauth_der, f));
 	if (c->constraints != NULL) {
 		w->form = c->constraints->form;
 		TRY(constraints_encode(&w->constraints_der, c->constraints, f));
@@ -83,8 +80,19 @@ enum rc
 want_of(const struct config_tenant *t, const struct config_credential *c, struct want *out,
     struct fault *f)
 {
+	AUTO(tnset) *made = NULL;
+	const struct tnset *numbers = NULL;
+
+	TRY(want_set(t, c, &numbers, &made, f));
+	return want_these(c, numbers, out, f);
+}
+
+enum rc
+want_these(const struct config_credential *c, const struct tnset *numbers, struct want *out,
+    struct fault *f)
+{
 	struct want w = WANT_INIT;
-	enum rc rc = want_fill(t, c, &w, f);
+	enum rc rc = want_fill(c, numbers, &w, f);
 
 	if (rc != RC_OK) {
 		want_done(&w);

@@ -26,6 +26,9 @@ struct want {
  */
 enum rc want_of(const struct config_tenant *t, const struct config_credential *c,
     struct want *out, struct fault *f) MUST_CHECK;
+/* The same with these numbers (NULL: none); of one that is divided, narrow_want() knows them. */
+enum rc want_these(const struct config_credential *c, const struct tnset *numbers,
+    struct want *out, struct fault *f) MUST_CHECK;
 void want_done(struct want *w);
 
 /*
