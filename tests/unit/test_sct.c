@@ -355,6 +355,35 @@ one_bad_log_refuses_all(void **state)
 	assert_null(logs);
 }
 
+static struct key_case {
+	const char *name, *type, *curve;
+	unsigned bits;
+	bool good;
+} key_cases[] = {
+	{ "log of P-256 (RFC 6962 s2.1.4)", "EC", "P-256", 0, true },
+	{ "log of RSA 2048 (RFC 6962 s2.1.4)", "RSA", NULL, 2048, true },
+	{ "log of P-384 (RFC 6962 s2.1.4)", "EC", "P-384", 0, false },
+	{ "log of secp256k1 (RFC 6962 s2.1.4)", "EC", "secp256k1", 0, false },
+	{ "log of RSA 1024 (RFC 6962 s2.1.4)", "RSA", NULL, 1024, false },
+	{ "log of RSA 2040 (RFC 6962 s2.1.4)", "RSA", NULL, 2040, false },
+};
+
+static void
+key_of_a_log(void **state)
+{
+	const struct key_case *c = *state;
+	AUTO_OSSL(EVP_PKEY) *key = pki_key(c->type, c->curve, c->bits);
+	AUTO_BUF spki = BUF_INIT(10000), json = BUF_INIT(10000);
+	AUTO(ctlogs) *logs = NULL;
+	struct fault f = { 0 };
+
+	pki_spki(&spki, key);
+	list_logs(&json, &(const char *){ buf_text(&spki) }, 1);
+	assert_int_equal(ctlogs_read(buf_view(&json), &logs, &f), c->good ? RC_OK : RC_INVALID);
+	assert_string_equal(f.reason, c->good ? "" : "ctlogs");
+	assert_true(c->good || strstr(f.detail, "P-256 or RSA 2048") != NULL);
+}
+
 /* Behind a number, where jansson passes it over. */
 static void
 octet_zero(void **state)
@@ -377,12 +406,13 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(published_cases) + ARRAY_LEN(own_cases) +
-				       ARRAY_LEN(list_cases) + 4];
+				       ARRAY_LEN(list_cases) + ARRAY_LEN(key_cases) + 4];
 	size_t n = 0;
 
 	ROWS(tests, n, published_cases, published);
 	ROWS(tests, n, own_cases, own);
 	ROWS(tests, n, list_cases, list_refuses);
+	ROWS(tests, n, key_cases, key_of_a_log);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_issuer);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(octet_zero);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_cut_and_flipped);
