@@ -255,7 +255,7 @@ csr_op(struct op_call *call, json_t *answer, struct fault *f)
 	return put_csr(answer, &p, f);
 }
 
-/* RFC 8739: what could not be canceled is not begun. */
+/* RFC 8739: what could not be canceled is not begun; which order it is the renewer says. */
 static enum rc
 begin_series(const struct op_call *call, const struct acme *a, struct credset_place at,
     const struct pending *p, struct fault *f)
@@ -271,7 +271,7 @@ begin_series(const struct op_call *call, const struct acme *a, struct credset_pl
 		return REFUSE(
 		    f, RC_INVALID, MISSING_MEMBER, "order", "a series without its order");
 	TRY(weburl_same_origin(a->ca->directory, order, f));
-	return series_begin(call->w, at, order, &o, p, f);
+	return series_begin(call->w, at, order, &o, p, call->now_s, f);
 }
 
 enum rc

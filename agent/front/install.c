@@ -580,6 +580,8 @@ install_chain(struct works *w, struct credset_place at, const struct install_off
 		if (!worth_another_try(rc) && strcmp(why.reason, "no_pending_csr") != 0) {
 			atomic_store(&present->refused_at_s, now_s);
 			refuse(&in, &why);
+			if (in.order != NULL)
+				series_dropped(w, at, in.order);
 		}
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	}

@@ -43,12 +43,12 @@ write_file(const struct config *c, const struct series *s, struct fault *f)
 	json_auto_t *root = NULL;
 
 	works_hex(s->key_id, KEY_ID_LEN, key);
-	root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}",
+	root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
 	    "tenant", s->tenant, "credential", s->name, "ca", s->ca, "order", s->order, "key",
 	    key, "state", state_names[s->state], "end", (json_int_t)s->asked.star_end_s,
 	    "lifetime", (json_int_t)s->asked.star_lifetime_s, "adjust",
-	    (json_int_t)s->asked.star_adjust_s, "since", (json_int_t)s->since_s, "until",
-	    (json_int_t)s->until_s, "answer", s->answer);
+	    (json_int_t)s->asked.star_adjust_s, "begun", (json_int_t)s->begun_s, "since",
+	    (json_int_t)s->since_s, "until", (json_int_t)s->until_s, "answer", s->answer);
 	if (root == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
 	TRY(file_of(c, s->id, &path, f));
@@ -84,18 +84,20 @@ static bool
 take(json_t *root, struct series *s)
 {
 	const char *tenant, *name, *ca, *order, *key, *state, *answer;
-	json_int_t end, lifetime, adjust, since, until;
+	json_int_t end, lifetime, adjust, begun, since, until;
 
-	if (json_unpack(root, "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s!}",
-		"tenant", &tenant, "credential", &name, "ca", &ca, "order", &order, "key", &key,
-		"state", &state, "end", &end, "lifetime", &lifetime, "adjust", &adjust, "since",
-		&since, "until", &until, "answer", &answer) != 0 ||
+	if (json_unpack(root,
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s!}", "tenant",
+		&tenant, "credential", &name, "ca", &ca, "order", &order, "key", &key, "state",
+		&state, "end", &end, "lifetime", &lifetime, "adjust", &adjust, "begun", &begun,
+		"since", &since, "until", &until, "answer", &answer) != 0 ||
 	    strlen(order) > SERIES_URL_MAX || strlen(key) != 2 * KEY_ID_LEN ||
 	    !works_unhex(key, s->key_id, KEY_ID_LEN) || end <= 0 || lifetime <= 0 || adjust < 0)
 		return false;
 	s->asked = (struct ordered){
 		.star_end_s = end, .star_lifetime_s = lifetime, .star_adjust_s = adjust
 	};
+	s->begun_s = begun;
 	s->since_s = since;
 	s->until_s = until;
 	s->order = strdup(order);
@@ -235,61 +237,6 @@ record(struct works *w, const struct series *s, const char *event, const char *w
 	works_audit(w, event, s->tenant, s->name,
 	    json_pack("{s:s, s:s, s:s}", "order", s->order, "state", state_names[s->state],
 		"detail", why));
-}
-
-/* ---- its beginning ---- */
-
-static enum rc
-add(struct works *w, const struct series *made, struct fault *f)
-{
-	struct series s = *made;
-
-	TRY(grow(&w->series, f)); /* what cannot be remembered is not written either */
-	TRY(write_file(w->set->config, &s, f));
-	s.order = strdup(made->order);
-	if (s.order == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
-	w->series.item[w->series.len++] = s;
-	record(w, &s, "series_begun", "");
-	return RC_OK;
-}
-
-/* A renewer that was taken over could begin as many as it has URLs. */
-static bool
-has_room(const struct works *w, const char *tenant, const char *name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->series.len; i++)
-		n += is_of(&w->series.item[i], tenant, name);
-	return n < SERIES_OF_ONE;
-}
-
-enum rc
-series_begin(struct works *w, struct credset_place at, const char *order,
-    const struct ordered *asked, const struct pending *p, struct fault *f)
-{
-	const struct config_credential *cc = credset_config(w->set, at);
-	struct series s = { .state = SERIES_BEGUN, .asked = *asked };
-	const struct series *old;
-
-	if (strlen(order) > SERIES_URL_MAX)
-		return REFUSE(f, RC_INVALID, TOO_LARGE, "order", "the URL of an order");
-	TRY(id_of(order, s.id, f));
-	old = find(w, s.id);
-	if (old != NULL)
-		return is_live(old)
-			   ? RC_OK
-			   : FAULT(f, RC_DENIED, "series_over", "the order was canceled");
-	snprintf(s.tenant, sizeof s.tenant, "%s", w->set->config->tenant[at.tenant].name);
-	snprintf(s.name, sizeof s.name, "%s", cc->name);
-	snprintf(s.ca, sizeof s.ca, "%s", cc->ca);
-	if (!has_room(w, s.tenant, s.name))
-		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
-		    "%d series of this credential have not ended", SERIES_OF_ONE);
-	s.order = (char *)(uintptr_t)order;
-	memcpy(s.key_id, p->facts.key_id, KEY_ID_LEN);
-	return add(w, &s, f);
 }
 
 /* ---- its request ---- */
@@ -433,6 +380,17 @@ end_others(struct works *w, const struct series *but, const struct credential *n
 	}
 }
 
+void
+series_dropped(struct works *w, struct credset_place at, const char *order)
+{
+	char id[SERIES_ID] = "";
+	struct series *s = id_of(order, id, NULL) == RC_OK ? find(w, id) : NULL;
+
+	if (s != NULL && s->state == SERIES_BEGUN &&
+	    is_of(s, w->set->config->tenant[at.tenant].name, credset_config(w->set, at)->name))
+		(void)cancel(w, s, "its certificate was refused");
+}
+
 /* The others first: star.csr is one file for all of a credential. */
 void
 series_installed(
@@ -468,6 +426,79 @@ series_installed(
 		log_fault(LEVEL_ERR, "series_not_recorded", &f);
 	else
 		record(w, s, "series_running", "");
+}
+
+/* ---- its beginning ---- */
+
+static enum rc
+add(struct works *w, const struct series *made, struct fault *f)
+{
+	struct series s = *made;
+
+	TRY(grow(&w->series, f)); /* what cannot be remembered is not written either */
+	TRY(write_file(w->set->config, &s, f));
+	s.order = strdup(made->order);
+	if (s.order == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
+	w->series.item[w->series.len++] = s;
+	record(w, &s, "series_begun", "");
+	return RC_OK;
+}
+
+/* A renewer that was taken over could begin as many as it has URLs. */
+static bool
+has_room(const struct works *w, const struct series *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->series.len; i++) {
+		const struct series *old = &w->series.item[i];
+
+		n += is_of(old, s->tenant, s->name) && old->begun_s <= s->begun_s &&
+		     old->begun_s > s->begun_s - SERIES_OF_ONE_S;
+	}
+	return n < SERIES_OF_ONE;
+}
+
+/* An order at a time; one of before a start may have its certificate in force: finish(). */
+static void
+cancel_begun(struct works *w, const struct series *but)
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		struct series *s = &w->series.item[i];
+
+		if (s->state == SERIES_BEGUN && !s->unfinished &&
+		    is_of(s, but->tenant, but->name))
+			(void)cancel(w, s, "another order has come in its place");
+	}
+}
+
+enum rc
+series_begin(struct works *w, struct credset_place at, const char *order,
+    const struct ordered *asked, const struct pending *p, int64_t now_s, struct fault *f)
+{
+	const struct config_credential *cc = credset_config(w->set, at);
+	struct series s = { .state = SERIES_BEGUN, .asked = *asked, .begun_s = now_s };
+	const struct series *old;
+
+	if (strlen(order) > SERIES_URL_MAX)
+		return REFUSE(f, RC_INVALID, TOO_LARGE, "order", "the URL of an order");
+	TRY(id_of(order, s.id, f));
+	old = find(w, s.id);
+	if (old != NULL)
+		return is_live(old)
+			   ? RC_OK
+			   : FAULT(f, RC_DENIED, "series_over", "the order was canceled");
+	snprintf(s.tenant, sizeof s.tenant, "%s", w->set->config->tenant[at.tenant].name);
+	snprintf(s.name, sizeof s.name, "%s", cc->name);
+	snprintf(s.ca, sizeof s.ca, "%s", cc->ca);
+	if (!has_room(w, &s))
+		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+		    "%d series of this credential in %d s", SERIES_OF_ONE, SERIES_OF_ONE_S);
+	s.order = (char *)(uintptr_t)order;
+	memcpy(s.key_id, p->facts.key_id, KEY_ID_LEN);
+	cancel_begun(w, &s);
+	return add(w, &s, f);
 }
 
 /* ---- what its CA is told ---- */

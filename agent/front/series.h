@@ -3,14 +3,17 @@
  * order, one request, one key, until the order's end.  What the front has to
  * know of each is STATE/front/series/ID.json, ID the hex SHA-256 of the
  * order's URL, written before the order is finalized: so none runs that could
- * not be canceled.
+ * not be canceled, as long as the renewer tells the truth.  The URL is its word:
+ * one that was taken over can name another order of the CA, and begin a series
+ * that the CA is never told to end.
  *
  * With its first certificate in force the request becomes star.csr beside it
  * and stays outstanding until the order's end or its cancellation; it is what
  * each further certificate of the series is compared with.  A series is
  * canceled when its credential or tenant is disabled or gone, one of its
  * certificates is revoked, a number of its request has left the configuration,
- * or another order's certificate is in force.
+ * or another order's certificate is in force; one of which nothing is in force
+ * yet when its certificate is refused or another one begins.
  *
  * Builder thread only.
  */
@@ -22,7 +25,8 @@
 
 enum {
 	SERIES_MAX = 32768, /* remembered at once */
-	SERIES_OF_ONE = 16, /* of one credential, with those that its CA has not ended yet */
+	SERIES_OF_ONE = 16, /* of one credential, begun within SERIES_OF_ONE_S */
+	SERIES_OF_ONE_S = 3600,
 	SERIES_URL_MAX = 2048,
 	SERIES_LOOK_S = 60,
 	SERIES_ID = 2 * 32 + 1,
@@ -44,6 +48,7 @@ struct series {
 	uint8_t key_id[KEY_ID_LEN];
 	struct ordered asked;
 	enum series_state state;
+	int64_t begun_s;
 	int64_t since_s; /* notBefore of its first certificate in force; 0: none was */
 	int64_t until_s; /* of the one of another order that followed; 0: none has */
 	bool unfinished; /* begun before this process was: its certificate may be in force */
@@ -57,10 +62,13 @@ void series_done(struct works *w);
 
 /*
  * The order is about to be finalized with p.  RC_OK also where that is known.
- * RC_DENIED series_over for one that was canceled; RC_BUSY overloaded beyond SERIES_OF_ONE.
+ * Another of the credential that was begun and has come to nothing ends.
+ * RC_DENIED series_over for one that was canceled; RC_BUSY overloaded beyond
+ * SERIES_OF_ONE: for an hour at most.
  */
 enum rc series_begin(struct works *w, struct credset_place at, const char *order,
-    const struct ordered *asked, const struct pending *p, struct fault *f) MUST_CHECK;
+    const struct ordered *asked, const struct pending *p, int64_t now_s,
+    struct fault *f) MUST_CHECK;
 
 /*
  * The request that certificates of this running series are for; order may be
@@ -77,6 +85,9 @@ enum rc series_request(const struct works *w, struct credset_place at, const cha
  */
 void series_installed(
     struct works *w, struct credset_place at, const char *order, const struct pending *p);
+
+/* Its first certificate was refused: nothing comes of it.  One that runs goes on. */
+void series_dropped(struct works *w, struct credset_place at, const char *order);
 
 /*
  * Is it a certificate of one that is remembered?  By its key, and by its

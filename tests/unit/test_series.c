@@ -36,6 +36,7 @@ struct lab {
 	struct works works;
 	struct credset_place at;
 	struct pending request; /* the last */
+	int64_t now;		/* of ask(); 0: now */
 };
 
 static void
@@ -62,7 +63,7 @@ ask(struct lab *l, const char *text)
 
 	if (jtext_read(span_str(text), &msg, &f) != RC_OK)
 		fail_msg("%s: %s", text, f.detail);
-	ops_answer(&l->works, msg, now, &out, &again_s);
+	ops_answer(&l->works, msg, l->now != 0 ? l->now : now, &out, &again_s);
 	assert_non_null(out);
 	return out;
 }
@@ -600,12 +601,13 @@ after_a_crash(void **state)
 	offer_good(l, "0b", now + 4000, ORDER, NULL);
 }
 
-/* A renewer that begins one after the other. */
+/* RFC 8739 s3.1.2: what comes to nothing is canceled, and holds up nothing for a season. */
 static void
 no_end_of_them(void **state)
 {
 	struct lab *l = *state;
 	AUTO_BUF text = BUF_INIT(4096);
+	size_t live = 0;
 
 	run(l);
 	order(l);
@@ -617,8 +619,27 @@ no_end_of_them(void **state)
 		    i);
 		expect(l, buf_text(&text), i < SERIES_OF_ONE ? NULL : "overloaded");
 	}
-	offer_good(l, "0b", now + 4000, "https://127.1.2.3:14000/x/3", NULL);
-	assert_int_equal(l->works.series.len, SERIES_OF_ONE);
+	restart(l);
+	for (size_t i = 0; i < l->works.series.len; i++)
+		live += l->works.series.item[i].state != SERIES_CANCELED;
+	assert_int_equal(live, 2); /* the one that runs, and the last */
+	l->now = now + SERIES_OF_ONE_S;
+	expect(l, buf_text(&text), NULL);
+	offer_good(l, "0b", now + 4000, "https://127.1.2.3:14000/x/16", NULL);
+	assert_int_equal(l->works.series.len, SERIES_OF_ONE + 1);
+}
+
+static void
+first_one_refused(void **state)
+{
+	struct lab *l = *state;
+	char id[SERIES_ID] = "";
+
+	order(l);
+	expect(l, FINALIZE(",\"order\":\"" ORDER "\""), NULL);
+	offer_good(l, "0a", now + 2 * 86400, ORDER, "dates_differ");
+	assert_int_equal(errands(l, id), 1);
+	assert_non_null(strstr(last_reason(), "was refused"));
 }
 
 #define LAB(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
@@ -629,7 +650,7 @@ main(void)
 	static const struct CMUnitTest steps[] = { LAB(goes_on), LAB(the_ca_is_told),
 		LAB(the_ca_refuses), LAB(a_revoked_one), LAB(revoked_in_two_steps),
 		LAB(revoked_in_two_steps_2), LAB(one_key_for_all), LAB(another_order),
-		LAB(after_a_crash), LAB(no_end_of_them) };
+		LAB(after_a_crash), LAB(no_end_of_them), LAB(first_one_refused) };
 	struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(end_cases)];
 	size_t n = ARRAY_LEN(steps);
 
