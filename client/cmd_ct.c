@@ -97,8 +97,11 @@ watch_log(const struct cli *cli, const json_t *log, struct watched *w)
 	const json_t *watch = json_object_get(log, "watch");
 	bool begun = json_is_integer(json_object_get(log, "tree_size"));
 	bool read = member_number(watch, "read") > 0 || member_number(log, "tree_size") == 0;
+	bool alarm = json_is_true(json_object_get(log, "alarming"));
+	bool behind = json_is_true(json_object_get(watch, "behind"));
 
-	w->unknown += !begun || !read || member_text(watch, "problem")[0] != 0;
+	w->unknown +=
+	    !begun || !read || alarm || behind || member_text(watch, "problem")[0] != 0;
 	w->found += json_array_size(json_object_get(watch, "found")) +
 		    (size_t)member_number(watch, "more");
 	if (!cli->json && !cli->quiet)

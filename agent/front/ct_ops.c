@@ -13,6 +13,17 @@ enum { MS_PER_S = 1000, INCLUSION_AGAIN_S = 600, HASH_TEXT = 3 * 44 + 1 };
 
 /* ---- what a log did wrong ------------------------------------------------------------------ */
 
+static const char *
+problem_of(const struct ct_log *log, int64_t now_s)
+{
+	if (log->watch != NULL && log->watch->wrong)
+		return log->watch->why;
+	if (log->detail[0] != 0)
+		return log->detail;
+	return ct_is_unread(log, now_s) ? "its entries were not read for too long"
+					: "it was not heard of for too long";
+}
+
 /* The alarm's beginning and its end, once each. */
 static void
 tell(struct works *w, struct ct_log *log, int64_t now_s)
@@ -23,10 +34,7 @@ tell(struct works *w, struct ct_log *log, int64_t now_s)
 
 	if (alarming == log->told || w->out.alarm == NULL)
 		return;
-	snprintf(detail, sizeof detail, "%s: %s", log->name,
-	    log->watch != NULL && log->watch->wrong ? log->watch->why
-	    : log->detail[0] != 0		    ? log->detail
-						    : "it was not heard of for too long");
+	snprintf(detail, sizeof detail, "%s: %s", log->name, problem_of(log, now_s));
 	word = json_pack("{s:s, s:s%, s:s?}", "alarm", "ct_log", "name", log->hex, (size_t)32,
 	    "problem", alarming ? detail : NULL);
 	if (word == NULL)
@@ -278,13 +286,13 @@ proven(struct op_call *call, struct credential *c, struct inclusion *i, uint64_t
 
 /* The time to have it was over when it was asked for. */
 static void
-missing(struct op_call *call, struct credential *c, struct inclusion *i, const char *log,
-    const char *why)
+missing(
+    struct credential *c, struct inclusion *i, const char *log, const char *why, int64_t now_s)
 {
 	if (i->state != INCLUSION_MISSING)
-		i->at_s = call->now_s;
+		i->at_s = now_s;
 	i->state = INCLUSION_MISSING;
-	i->due_s = call->now_s + INCLUSION_AGAIN_S;
+	i->due_s = now_s + INCLUSION_AGAIN_S;
 	(void)inclusion_set(c, i);
 	log_event(LEVEL_WARNING, "ct_missing",
 	    "tenant=%s credential=%s log=%.16s detail=\"%s\"", c->tenant, c->name, log, why);
@@ -347,12 +355,12 @@ inclusion_came(struct op_call *call, const struct document *d, const struct docu
 		return RC_OK;
 	}
 	if (come->status != 200) {
-		missing(call, c, &i, log->hex, come->problem);
+		missing(c, &i, log->hex, come->problem, call->now_s);
 		return RC_OK;
 	}
 	if (judge_inclusion(d, come, &index, &why) == RC_OK)
 		return proven(call, c, &i, index, d->tree.size, f);
-	missing(call, c, &i, log->hex, why.detail);
+	missing(c, &i, log->hex, why.detail, call->now_s);
 	return FAULT(f, why.rc, why.reason, "%s", why.detail);
 }
 
@@ -524,6 +532,37 @@ ask_credential(const struct asking *a, struct credential *c, struct fault *f)
 	return RC_OK;
 }
 
+/*
+ * A log that owes a proof, and gives neither one nor a denial, for twice its
+ * maximum merge delay: whoever keeps it back, it is not proven.
+ */
+static bool
+is_overdue(const struct inclusion *i, const struct ct_log *log, int64_t now_s)
+{
+	int64_t owed_s;
+
+	if (i->state != INCLUSION_WAITING || log == NULL || !log->listed)
+		return false;
+	owed_s = i->promise.time_ms / MS_PER_S + log->mmd_s;
+	if (owed_s < log->since_s) /* nothing was asked before */
+		owed_s = log->since_s;
+	return now_s > owed_s + 2 * log->mmd_s + CT_LATE_S;
+}
+
+static void
+look_at_promises(struct works *w, struct credential *c, int64_t now_s)
+{
+	struct inclusion item[SCT_MAX_LIST];
+	size_t n = inclusion_copy(c, item);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ct_log *log = transparency_find(w->ct, item[i].promise.log_id);
+
+		if (is_overdue(&item[i], log, now_s))
+			missing(c, &item[i], log->hex, "no proof came", now_s);
+	}
+}
+
 /* ---- certificates that were not ordered here ------------------------------------------------ */
 
 static bool
@@ -592,12 +631,31 @@ foreign_tell(struct works *w, int64_t now_s)
 	}
 }
 
+static void
+look_at_log(struct works *w, struct ct_log *log, int64_t now_s)
+{
+	pthread_mutex_lock(&w->ct->lock);
+	/* A clock that was set back must not put an alarm off. */
+	if (log->fresh_s > now_s)
+		log->fresh_s = now_s;
+	if (log->since_s > now_s)
+		log->since_s = now_s;
+	if (log->watch != NULL && (log->watch->moved_s > now_s || !log->has_head))
+		log->watch->moved_s = now_s;
+	if (log->watch != NULL && log->has_head && !ctwatch_stands(log->watch, &log->head.tree))
+		log->watch->even_s = log->watch->moved_s = now_s;
+	pthread_mutex_unlock(&w->ct->lock);
+	tell(w, log, now_s);
+}
+
 enum rc
 ct_look(struct works *w, int64_t now_s, struct fault *f)
 {
 	TRY(transparency_adopt(w->ct, w->set, now_s, f));
 	for (size_t i = 0; i < w->ct->len; i++)
-		tell(w, w->ct->log[i], now_s);
+		look_at_log(w, w->ct->log[i], now_s);
+	for (size_t i = 0; w->set->config->ct_proofs && i < w->set->slots; i++)
+		look_at_promises(w, w->set->slot[i], now_s);
 	foreign_tell(w, now_s);
 	return RC_OK;
 }

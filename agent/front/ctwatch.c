@@ -230,6 +230,12 @@ ctwatch_next(struct ctwatch *w, const struct merkle_tree *head, int64_t now_s, u
 	return true;
 }
 
+bool
+ctwatch_stands(const struct ctwatch *w, const struct merkle_tree *head)
+{
+	return w->goal.size != 0 || head->size > w->done.size;
+}
+
 void
 ctwatch_fails(struct ctwatch *w, const char *why, int64_t at_s)
 {
@@ -467,6 +473,10 @@ ctwatch_take(struct works *works, struct ct_log *log, struct span json, uint64_t
 	ctentry_done(&page);
 	pthread_mutex_lock(&works->ct->lock);
 	if (rc == RC_OK)
+		w->moved_s = now_s;
+	if (rc == RC_OK && w->goal.size == 0)
+		w->even_s = now_s;
+	if (rc == RC_OK)
 		ctwatch_fails(w, "", 0);
 	else
 		ctwatch_fails(w, f->detail, now_s + WATCH_AGAIN_S);
@@ -477,11 +487,11 @@ ctwatch_take(struct works *works, struct ct_log *log, struct span json, uint64_t
 /* ---- shown --------------------------------------------------------------------------------- */
 
 json_t *
-ctwatch_show(const struct ctwatch *w, int64_t now_s)
+ctwatch_show(const struct ctwatch *w, bool behind, int64_t now_s)
 {
-	return json_pack("{s:I, s:s?, s:o, s:I}", "read", (json_int_t)w->done.size, "problem",
-	    w->why[0] != 0 ? w->why : NULL, "found", list_json(&w->found, now_s), "more",
-	    (json_int_t)w->found.more);
+	return json_pack("{s:b, s:I, s:s?, s:o, s:I}", "behind", behind, "read",
+	    (json_int_t)w->done.size, "problem", w->why[0] != 0 ? w->why : NULL, "found",
+	    list_json(&w->found, now_s), "more", (json_int_t)w->found.more);
 }
 
 size_t

@@ -39,6 +39,8 @@ struct ctwatch {
 	struct merkle_tree goal;	  /* of reading; size 0: none */
 	struct ct_found_list found, tentative;
 	bool wrong;	      /* what came is not what the head says */
+	int64_t moved_s;      /* when it last went on, or had nothing to read */
+	int64_t even_s;	      /* when all that a head has was read; 0: not by this process */
 	char why[CT_WHY_MAX]; /* nothing goes on; "": it does */
 	int64_t due_s;	      /* after that */
 };
@@ -58,11 +60,14 @@ bool ctwatch_next(struct ctwatch *w, const struct merkle_tree *head, int64_t now
 enum rc ctwatch_take(struct works *works, struct ct_log *log, struct span json, uint64_t first,
     size_t most, int64_t now_s, struct fault *f) MUST_CHECK;
 
+/* Does it stand still, with a head there that has more? */
+bool ctwatch_stands(const struct ctwatch *w, const struct merkle_tree *head);
+
 /* Nothing came: it is asked for again at at_s. */
 void ctwatch_fails(struct ctwatch *w, const char *why, int64_t at_s);
 
-/* {"read", "size", "problem", "found", "more"}; under the lock. */
-json_t *ctwatch_show(const struct ctwatch *w, int64_t now_s);
+/* {"behind", "read", "problem", "found", "more"}; under the lock. */
+json_t *ctwatch_show(const struct ctwatch *w, bool behind, int64_t now_s);
 
 /* How many are found and not over; tenant NULL: of all. */
 size_t ctwatch_count(const struct ctwatch *w, const char *tenant, int64_t now_s);

@@ -75,12 +75,28 @@ transparency_find(const struct transparency *t, const uint8_t id[CTLOG_ID_LEN])
 }
 
 bool
+ct_is_unread(const struct ct_log *log, int64_t now_s)
+{
+	return log->watch != NULL && log->has_head &&
+	       ctwatch_stands(log->watch, &log->head.tree) &&
+	       now_s - log->watch->moved_s > log->mmd_s + CT_LATE_S;
+}
+
+/* Not yet, or not any more, as far as its newest head: what is found may not be all. */
+static bool
+is_behind(const struct ct_log *log, int64_t now_s)
+{
+	return !log->has_head || (ctwatch_stands(log->watch, &log->head.tree) &&
+				     now_s - log->watch->even_s > log->mmd_s + CT_LATE_S);
+}
+
+bool
 ct_is_alarming(const struct ct_log *log, int64_t now_s)
 {
 	int64_t most_s = log->mmd_s + CT_LATE_S;
 
 	return log->trouble == CT_BROKEN || log->trouble == CT_WRONG ||
-	       (log->watch != NULL && log->watch->wrong) ||
+	       (log->watch != NULL && log->watch->wrong) || ct_is_unread(log, now_s) ||
 	       (log->trouble == CT_UNREACHABLE && now_s - log->fresh_s > most_s) ||
 	       (now_s - log->fresh_s > most_s && now_s - log->since_s > most_s);
 }
@@ -221,7 +237,8 @@ take_facts(struct ct_log *log, const struct ctlog *key)
 
 /* Read, or not any more: its position is on disk. */
 static enum rc
-set_watch(struct transparency *t, const struct config *c, struct ct_log *log, struct fault *f)
+set_watch(struct transparency *t, const struct config *c, struct ct_log *log, int64_t now_s,
+    struct fault *f)
 {
 	struct ctwatch *watch = NULL;
 
@@ -229,6 +246,8 @@ set_watch(struct transparency *t, const struct config *c, struct ct_log *log, st
 		return RC_OK;
 	if (c->ct_watch)
 		TRY(ctwatch_open(c, log, &watch, f));
+	if (watch != NULL)
+		watch->moved_s = now_s;
 	pthread_mutex_lock(&t->lock);
 	free(log->watch);
 	log->watch = watch;
@@ -249,7 +268,7 @@ take_list(struct transparency *t, const struct credset *set, int64_t now_s, stru
 		pthread_mutex_lock(&t->lock);
 		take_facts(transparency_find(t, key->id), key);
 		pthread_mutex_unlock(&t->lock);
-		TRY(set_watch(t, set->config, transparency_find(t, key->id), f));
+		TRY(set_watch(t, set->config, transparency_find(t, key->id), now_s, f));
 	}
 	return RC_OK;
 }
@@ -319,7 +338,8 @@ log_json(const struct ct_log *l, int64_t now_s)
 		 : json_pack("{s:s, s:I}", "detail", l->detail, "since",
 		       (json_int_t)l->trouble_since_s),
 	    "evidence", head_text(&l->evidence, l->trouble == CT_BROKEN), "watch",
-	    l->watch != NULL ? ctwatch_show(l->watch, now_s) : json_null());
+	    l->watch != NULL ? ctwatch_show(l->watch, is_behind(l, now_s), now_s)
+			     : json_null());
 }
 
 json_t *

@@ -87,6 +87,9 @@ enum rc transparency_write(
 /* Is there something that an operator has to know? */
 bool ct_is_alarming(const struct ct_log *log, int64_t now_s);
 
+/* Entries that are there were not read for too long. */
+bool ct_is_unread(const struct ct_log *log, int64_t now_s);
+
 /* Any thread: {"logs": […]}; a new reference, NULL without memory. */
 json_t *transparency_show(struct transparency *t, int64_t now_s);
 

@@ -677,6 +677,22 @@ lost_answers(void **state)
 	assert_null(give(l, again, &head, now + DOCUMENT_LEASE_S));
 }
 
+/* Neither a proof nor a denial, or not even a question of the renewer's. */
+static void
+proof_that_does_not_come(void **state)
+{
+	struct lab *l = *state;
+	int64_t late = now + 2 * MMD_S + CT_LATE_S;
+
+	begin(l);
+	assert_null(fail_with(l, wanted(l, LEAF, NULL, now), 503, now));
+	assert_int_equal(ct_look(&l->works, late, NULL), RC_OK);
+	assert_int_equal(promise(l).state, INCLUSION_WAITING);
+	assert_int_equal(ct_look(&l->works, late + 1, NULL), RC_OK);
+	assert_int_equal(promise(l).state, INCLUSION_MISSING);
+	assert_int_equal(inclusion_missing_since(only(l)), late + 1);
+}
+
 /* ---- certificates that were not ordered here ------------------------------------------------ */
 
 enum { LEAVES = 6 };
@@ -946,6 +962,52 @@ too_many_entries(void **state)
 	close_entries(&e);
 }
 
+static bool
+is_shown_behind(const struct lab *l, int64_t now_s)
+{
+	json_auto_t *shown = transparency_show(l->works.ct, now_s);
+	const json_t *log = json_array_get(json_object_get(shown, "logs"), 0);
+
+	return json_is_true(json_object_get(json_object_get(log, "watch"), "behind"));
+}
+
+/* Heads are fresh, and nothing of the entries comes: neither a failure nor an answer. */
+static void
+entries_that_do_not_come(void **state)
+{
+	struct lab *l = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF good = BUF_INIT(1 << 20);
+	int64_t at;
+
+	open_entries(&e, l);
+	show_head(l, LEAVES, now);
+	for (at = now; at < now + MMD_S + CT_LATE_S; at += 60) {
+		int64_t id = wanted(l, ENTRIES, NULL, at);
+
+		if (id != 0 && at < now + 300)
+			(void)fail_with(l, id, 500, at);
+		if (at > now && (id = wanted(l, HEAD, NULL, at)) != 0) {
+			AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+
+			ctlab_head(&head, &l->log, LEAVES, at * MS);
+			assert_null(give(l, id, &head, at));
+		}
+		assert_int_equal(words_of(l, "ct_log", true), 0);
+	}
+	assert_int_equal(ct_look(&l->works, at + 1, NULL), RC_OK);
+	assert_int_equal(the_log(l)->trouble, CT_WELL);
+	assert_int_equal(words_of(l, "ct_log", true), 1);
+	assert_true(is_shown_behind(l, at + 1));
+	show_head(l, LEAVES, at + 150);
+	page(&good, &e, 0, LEAVES);
+	assert_null(give(l, wanted(l, ENTRIES, NULL, at + 150), &good, at + 150));
+	assert_int_equal(ct_look(&l->works, at + 151, NULL), RC_OK);
+	assert_int_equal(words_of(l, "ct_log", false), 1);
+	assert_false(is_shown_behind(l, at + 151));
+	close_entries(&e);
+}
+
 /* ---- rows -------------------------------------------------------------------------------- */
 
 static void
@@ -983,11 +1045,12 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
 				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(denial_cases) +
-				       ARRAY_LEN(page_cases) + 13];
+				       ARRAY_LEN(page_cases) + 15];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
 		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
-		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries) };
+		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries),
+		OWN(proof_that_does_not_come), WATCH(entries_that_do_not_come) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
