@@ -117,8 +117,11 @@ note_damage(struct accounts *a, const char *ca, const char *path, const struct f
 	struct account_damage *d = &a->damage[a->damages++];
 
 	memcpy(d->ca, ca, strlen(ca) + 1);
+	d->unread = why->rc == RC_IO;
 	(void)FAULT(&d->why, RC_CONFLICT, "account_file",
-	    "%s: mend it, or: vesper account replace: %s", path, why->detail);
+	    d->unread ? "%s: reload when it can be read: %s"
+		      : "%s: mend it, or: vesper account replace: %s",
+	    path, why->detail);
 	log_fault(LEVEL_ERR, "account_unusable", &d->why);
 }
 
@@ -157,6 +160,100 @@ accounts_load(const struct config *c, struct accounts *out, struct fault *f)
 	}
 	*out = a;
 	return RC_OK;
+}
+
+/* A disk that failed says nothing about what is on it. */
+static void
+carry_unread(struct accounts *a, const struct accounts *was)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->damages; i++) {
+		const struct account_damage *d = &a->damage[i];
+		const struct account *one = accounts_find(was, d->ca);
+
+		if (!d->unread || one == NULL) {
+			a->damage[kept++] = *d;
+			continue;
+		}
+		a->item[a->len++] = *one; /* there is room for one a CA */
+		log_event(LEVEL_WARNING, "account_kept", "ca=%s", one->ca);
+	}
+	a->damages = kept;
+}
+
+void
+accounts_carry(struct accounts *a, const struct accounts *was)
+{
+	carry_unread(a, was);
+	for (size_t i = 0; i < a->len; i++) {
+		struct account *now = &a->item[i];
+		const struct account *one = accounts_find(was, now->ca);
+
+		if (one == NULL || memcmp(one->key_id, now->key_id, KEY_ID_LEN) != 0)
+			continue;
+		if (one->job.kind != now->job.kind || one->job.asked_s != now->job.asked_s)
+			continue;
+		now->job.looked = one->job.looked;
+		now->job.hold_s = one->job.hold_s;
+	}
+}
+
+/* ---- whose keys must stay ---- */
+
+struct keys {
+	const char *dir;
+	accounts_key_fn *each;
+	void *arg;
+	bool all;
+};
+
+/* "CA.json"; else what it is called tells whose it would be. */
+static bool
+ca_of(const char *file, char ca[CONFIG_NAME_MAX + 1])
+{
+	size_t len = strlen(file), tail = strlen(".json");
+
+	if (len <= tail || len - tail > CONFIG_NAME_MAX ||
+	    strcmp(file + len - tail, ".json") != 0)
+		return false;
+	memcpy(ca, file, len - tail);
+	ca[len - tail] = 0;
+	return store_name_ok(ca);
+}
+
+static enum rc
+keys_of_file(void *arg, const char *file, struct fault *f)
+{
+	struct keys *k = arg;
+	struct store_path path = { 0 };
+	struct account a = { .deactivated = false };
+	char ca[CONFIG_NAME_MAX + 1];
+	enum rc rc = store_path(&path, NULL, "%s/%s", k->dir, file);
+
+	(void)f;
+	if (rc == RC_OK && !ca_of(file, ca))
+		return RC_OK; /* no file of ours */
+	if (rc == RC_OK)
+		rc = account_read(path.text, ca, &a, NULL);
+	if (rc != RC_OK) {
+		k->all = false;
+		return RC_OK; /* the others name theirs */
+	}
+	k->each(k->arg, a.key_id);
+	if (account_job_has_key(&a.job))
+		k->each(k->arg, a.job.key_id);
+	return RC_OK;
+}
+
+bool
+accounts_on_disk(const struct config *c, accounts_key_fn *each, void *arg)
+{
+	struct store_path dir = { 0 };
+	struct keys k = { .dir = dir.text, .each = each, .arg = arg, .all = true };
+
+	return store_path(&dir, NULL, "%s/front/accounts", c->state_dir) == RC_OK &&
+	       store_each(dir.text, keys_of_file, &k, NULL) == RC_OK && k.all;
 }
 
 static enum rc

@@ -27,6 +27,7 @@ struct account {
 struct account_damage {
 	char ca[CONFIG_NAME_MAX + 1];
 	struct fault why; /* names the file and what to do */
+	bool unread;	  /* the disk failed: whether it will do is not known */
 };
 
 struct accounts {
@@ -44,6 +45,20 @@ enum rc accounts_load(const struct config *c, struct accounts *out, struct fault
 void accounts_done(struct accounts *a);
 
 const struct account *accounts_find(const struct accounts *a, const char *ca); /* or NULL */
+
+/*
+ * After a reload: what is known in memory alone, and an account whose file
+ * could not be read this time (RC_IO), stay as they were.
+ */
+void accounts_carry(struct accounts *a, const struct accounts *was);
+
+/*
+ * Every key that a file names, of a CA that is configured or not: memory may
+ * be behind the disk, where a write failed after its rename.  False: a file
+ * could not be read, and may name another.
+ */
+typedef void accounts_key_fn(void *arg, const uint8_t key_id[KEY_ID_LEN]);
+bool accounts_on_disk(const struct config *c, accounts_key_fn *each, void *arg) MUST_CHECK;
 
 /* RC_CONFLICT account_file: there is a file for this CA, and it will not do. */
 enum rc accounts_check(const struct accounts *a, const char *ca, struct fault *f) MUST_CHECK;

@@ -148,6 +148,31 @@ need_on_disk(const struct works *w, const struct retiring *r)
 	return store_mtime(path.text) == 0 ? KEY_FREE : KEY_UNSURE;
 }
 
+struct wanted {
+	const uint8_t *key_id;
+	bool there;
+};
+
+static void
+is_it(void *arg, const uint8_t key_id[KEY_ID_LEN])
+{
+	struct wanted *want = arg;
+
+	if (memcmp(want->key_id, key_id, KEY_ID_LEN) == 0)
+		want->there = true;
+}
+
+/* Of a CA that is configured or not; what a file says outlives what memory has. */
+static enum need
+need_of_account(const struct works *w, const struct retiring *r)
+{
+	struct wanted want = { .key_id = r->key_id };
+
+	if (!accounts_on_disk(w->set->config, is_it, &want))
+		return want.there ? KEY_NEEDED : KEY_UNSURE;
+	return want.there ? KEY_NEEDED : KEY_FREE;
+}
+
 /* Nothing may need the key: not a certificate, a request nor an account. */
 static enum need
 need_of(const struct works *w, const struct retiring *r)
@@ -162,7 +187,7 @@ need_of(const struct works *w, const struct retiring *r)
 	if (revoke_needs_key(w, r->key_id))
 		return KEY_UNSURE;
 	if (r->tenant[0] == 0) /* of an account that has it no more */
-		return KEY_FREE;
+		return need_of_account(w, r);
 	if (!store_name_ok(r->tenant) || !store_name_ok(r->name))
 		return KEY_UNSURE;
 	rc = pending_read(w->set->config, r->tenant, r->name, &p, NULL);

@@ -115,10 +115,14 @@ name_in_force(struct look *l)
 		if (account_job_has_key(&a->job))
 			name(l, a->job.key_id);
 	}
-	if (w->accounts.damages > 0)
-		l->unsure = true;
 	for (unsigned t = 0; t < CONFIG_MAX_TOKENS; t++)
 		name_spare(l, &w->token[t]);
+}
+
+static void
+name_account(void *arg, const uint8_t key_id[KEY_ID_LEN])
+{
+	name(arg, key_id);
 }
 
 static void
@@ -194,6 +198,8 @@ name_all(struct look *l, struct fault *f)
 		return RC_OK;
 	qsort(l->key, l->keys, sizeof *l->key, by_id);
 	name_in_force(l);
+	if (!accounts_on_disk(l->w->set->config, name_account, l))
+		l->unsure = true;
 	TRY(store_path(&l->tenants, f, "%s/front/tenants", l->w->set->config->state_dir));
 	TRY(store_each(l->tenants.text, name_tenant, l, f));
 	for (size_t i = 0; i < l->keys; i++) {

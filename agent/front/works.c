@@ -187,6 +187,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 		load_changes_done(&changes);
 		return rc;
 	}
+	accounts_carry(&accounts, &w->accounts);
 	accounts_done(&w->accounts);
 	w->accounts = accounts;
 	load_changes_done(&w->changes);

@@ -26,7 +26,8 @@ crash_calls(void)
 static bool
 hit(void)
 {
-	if (armed == CRASH_NONE || ++calls != crash_at)
+	if (armed == CRASH_NONE || ++calls < crash_at ||
+	    (calls > crash_at && armed != CRASH_DISK))
 		return false;
 	if (armed == CRASH_EXIT)
 		_exit(CRASH_STATUS);

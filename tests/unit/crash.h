@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_CRASH_H
 #define TESTS_UNIT_CRASH_H
 
-enum crash_kind { CRASH_NONE, CRASH_EXIT, CRASH_FAIL };
+enum crash_kind { CRASH_NONE, CRASH_EXIT, CRASH_FAIL, CRASH_DISK /* from it on all fail */ };
 enum { CRASH_STATUS = 77 };
 
 void crash_arm(enum crash_kind kind, unsigned at); /* the at-th call from now, from 1 */

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -560,6 +561,75 @@ file_that_will_not_do(void **state)
 	(void)close_lab(state);
 }
 
+/* ---- keys that memory does not know of ---- */
+
+static struct unknown {
+	const char *name, *file; /* beside nothing else: the account of lab is not in memory */
+	bool good;		 /* as it was; else not readable */
+} unknown[] = {
+	{ "of a CA that is not configured", "state/front/accounts/gone.json", true },
+	{ "of a file that will not do", "state/front/accounts/lab.json", false },
+	{ "of a CA that is not configured, and not readable", "state/front/accounts/gone.json",
+	    false },
+};
+
+/* A note that is left of a change whose file was never written destroys nothing. */
+static void
+kept_for_a_file(void **state)
+{
+	const struct unknown *u = *state;
+	AUTO_BUF text = BUF_INIT(4096);
+	uint8_t key_id[KEY_ID_LEN];
+
+	(void)open_lab(state);
+	memcpy(key_id, account()->key_id, KEY_ID_LEN);
+	assert_int_equal(retire_note_of(&works, key_id,
+			     &(struct retire_whose){ "main", "", "lab" }, now, NULL),
+	    RC_OK);
+	assert_int_equal(store_read("state/front/accounts/lab.json", 4096, &text, NULL), RC_OK);
+	bworld_file("state/front/accounts/lab.json", NULL);
+	bworld_file(u->file, u->good ? buf_text(&text) : "{}");
+	restart();
+	assert_null(accounts_find(&works.accounts, "lab"));
+	(void)works_chores(&works, now + 1);
+	assert_true(softadmin_has(world.admin, key_id));
+	(void)close_lab(state);
+}
+
+/* The same note, and no file that names it. */
+static void
+goes_without_a_file(void **state)
+{
+	uint8_t key_id[KEY_ID_LEN];
+
+	(void)state;
+	memcpy(key_id, account()->key_id, KEY_ID_LEN);
+	assert_int_equal(retire_note_of(&works, key_id,
+			     &(struct retire_whose){ "main", "", "lab" }, now, NULL),
+	    RC_OK);
+	bworld_file("state/front/accounts/lab.json", NULL);
+	bworld_file("state/front/accounts/lab.json.old", "{}"); /* none of ours */
+	restart();
+	(void)works_chores(&works, now + 1);
+	assert_false(softadmin_has(world.admin, key_id));
+}
+
+/* A disk that fails at a reload costs no account. */
+static void
+unread_at_a_reload(void **state)
+{
+	(void)state;
+	bworld_file("state/front/accounts/lab.json", NULL);
+	assert_int_equal(mkdir("state/front/accounts/lab.json", 0700), 0);
+	assert_int_equal(works_load(&works, now, NULL), RC_OK);
+	assert_memory_equal(account()->point, ca->point, P256_POINT_LEN);
+	assert_int_equal(accounts_check(&works.accounts, "lab", NULL), RC_OK);
+	assert_int_equal(rmdir("state/front/accounts/lab.json"), 0);
+	bworld_file("state/front/accounts/lab.json", "{}");
+	assert_int_equal(works_load(&works, now, NULL), RC_OK);
+	assert_int_equal(accounts_check(&works.accounts, "lab", NULL), RC_CONFLICT);
+}
+
 /* ---- crashes ---- */
 
 /* The child asks for another key and carries it; true when it met no crash. */
@@ -572,6 +642,7 @@ change_until(enum crash_kind kind, unsigned at)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		struct fault f = { 0 };
+		bool done;
 
 		alarm(CHILD_MAX_S); /* a lock that another thread held is held for ever */
 		crash_arm(kind, at);
@@ -579,7 +650,10 @@ change_until(enum crash_kind kind, unsigned at)
 			for (unsigned n = 0; n < CARRIES_MAX && carry(); n++)
 				;
 		}
-		_exit(crash_calls() >= at ? 1 : 0);
+		done = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		(void)works_chores(&works, now); /* which destroy what is left over */
+		_exit(done ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -605,6 +679,8 @@ one_working_key_after_a_crash(void **state)
 		ca->lose = false;
 		restart();
 		assert_true(softadmin_has(world.admin, account()->key_id));
+		assert_true(!account_job_has_key(&account()->job) ||
+			    softadmin_has(world.admin, account()->job.key_id));
 		carry_all();
 		old = old || ca->changes == 0;
 		assert_true(ca->changes <= 1);
@@ -617,7 +693,8 @@ one_working_key_after_a_crash(void **state)
 int
 main(void)
 {
-	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL;
+	static enum crash_kind by_exit = CRASH_EXIT, by_error = CRASH_FAIL,
+			       by_disk = CRASH_DISK;
 #define STEP(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
 	static const struct CMUnitTest steps[] = {
 		STEP(another_key),
@@ -629,13 +706,18 @@ main(void)
 		STEP(contacts),
 		STEP(the_end_of_an_account),
 		STEP(another_account),
+		STEP(goes_without_a_file),
+		STEP(unread_at_a_reload),
 		{ "one working key after a crash", one_working_key_after_a_crash, open_lab,
 		    close_lab, &by_exit },
 		{ "one working key when the disk fails", one_working_key_after_a_crash,
 		    open_lab, close_lab, &by_error },
+		{ "one working key when the disk is gone for a while",
+		    one_working_key_after_a_crash, open_lab, close_lab, &by_disk },
 	};
 	static struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(refusals) +
-				       ARRAY_LEN(usurped) + ARRAY_LEN(damaged)];
+				       ARRAY_LEN(usurped) + ARRAY_LEN(damaged) +
+				       ARRAY_LEN(unknown)];
 	size_t n = ARRAY_LEN(steps);
 
 	ca = mmap(NULL, sizeof *ca, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -645,5 +727,6 @@ main(void)
 	ROWS(tests, n, refusals, refused);
 	ROWS(tests, n, usurped, not_given);
 	ROWS(tests, n, damaged, file_that_will_not_do);
+	ROWS(tests, n, unknown, kept_for_a_file);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
