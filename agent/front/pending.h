@@ -42,7 +42,8 @@ enum rc pending_make(struct works *w, struct credset_place at, struct span tnaut
 /*
  * Does the token have the key?  Proven by signing the same request once more:
  * a credential's key signs requests and PASSporTs, and nothing for a test.
- * RC_DENIED key_not_proven.
+ * RC_NOT_FOUND no_key; RC_DENIED signature: it signed with another key;
+ * key_not_proven.
  */
 enum rc pending_prove(struct works *w, struct credset_place at, const struct pending *p,
     struct fault *f) MUST_CHECK;

@@ -715,7 +715,7 @@ dates_of_an_order(void **state)
 	assert_int_equal(o.not_after_s, now + 3600);
 }
 
-/* RFC 9448 s3, D-27 */
+/* RFC 9448 s3, D-27; no token for a CA (RFC 9060 s8) */
 static void
 challenge(void **state)
 {

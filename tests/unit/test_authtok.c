@@ -133,7 +133,7 @@ static struct judge_case {
 	{ "constraints on another claim (V-62)", true, &s.other_claim, FINE, RC_DENIED,
 	    "authtok_wider" },
 	{ "another account", false, &s.tnauth, OTHER_KEY, RC_DENIED, "authtoken_fingerprint" },
-	{ "for a CA", false, &s.tnauth, CA_FLAG, RC_DENIED, "authtoken_ca" },
+	{ "for a CA (RFC 9060 s8)", false, &s.tnauth, CA_FLAG, RC_DENIED, "authtoken_ca" },
 	{ "expired", false, &s.tnauth, EXPIRED, RC_EXPIRED, "authtoken_expired" },
 	{ "about to expire", false, &s.tnauth, EXPIRING, RC_EXPIRED, "authtoken_expired" },
 	{ "wrong signature", false, &s.tnauth, OTHER_SIGNER, RC_DENIED, "authtoken_signature" },

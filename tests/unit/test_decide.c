@@ -2048,6 +2048,7 @@ peer_of_a_socket(void **state)
 {
 	struct caller_door door = { 0 };
 	struct caller who = { 0 };
+	struct fault f = { 0 };
 	int pair[2];
 
 	(void)state;
@@ -2060,6 +2061,13 @@ peer_of_a_socket(void **state)
 	caller_done(&who);
 	close(pair[0]);
 	close(pair[1]);
+	/* Of a way that is none of this machine the kernel names nobody. */
+	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(pair[0] >= 0);
+	assert_int_equal(caller_read(pair[0], &door, &who, &f), RC_DENIED);
+	assert_string_equal(f.reason, "caller_not_allowed");
+	assert_null(who.group);
+	close(pair[0]);
 }
 
 /* Only an allowed delegate of the same call proves the number (D-05). */

@@ -307,6 +307,9 @@ static struct header_case {
 	{ "shaken", PPT_SHAKEN, "https://cert.example.org/passport.cer", 0,
 	    "{\"alg\":\"ES256\",\"ppt\":\"shaken\",\"typ\":\"passport\","
 	    "\"x5u\":\"https://cert.example.org/passport.cer\"}" },
+	{ "a message is no call (RFC 9475 s7)", PPT_MSG, "https://a.b/c", 0,
+	    "{\"alg\":\"ES256\",\"ppt\":\"msg\",\"typ\":\"passport\","
+	    "\"x5u\":\"https://a.b/c\"}" },
 	{ "published header of rsp (RFC 9970 s9)", PPT_RSP, "https://www.example.com/cert.pem",
 	    0,
 	    "{\"alg\":\"ES256\",\"ppt\":\"rsp\",\"typ\":\"passport\","

@@ -434,6 +434,14 @@ static struct row {
 	    "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", 0, NULL, NULL },
 	{ "credential.third_party_rcd = no (D-52)", NULL, NULL, "third_party_rcd = no", NULL,
 	    PPT_RCD, "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", 0, "tn_not_authorized", "orig" },
+	{ "credential.numbers_per_certificate = 1: iss, and it belongs to another (D-17, D-52)", NULL,
+	    "numbers = { \"" N0 "\", \"" FAR "\" }",
+	    "numbers_per_certificate = 1 third_party_rcd = yes third_party_iss = \"A\"", NULL,
+	    PPT_RCD, "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", 0, "credential_unusable", "" },
+	{ "credential.numbers_per_certificate = 2: iss, and it is in none (D-17, D-52)", NULL,
+	    "numbers = { \"" N0 "\", \"" FAR "\" }",
+	    "numbers_per_certificate = 2 third_party_rcd = yes third_party_iss = \"A\"", NULL,
+	    PPT_RCD, "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", 0, NULL, NULL },
 	{ "credential.third_party_iss = A: A (D-52)", NULL, NULL,
 	    "third_party_rcd = yes third_party_iss = \"A\"", NULL, PPT_RCD,
 	    "{" TO(FAR, "1") ",'iss':'A','crn':'x'}", 0, NULL, NULL },
@@ -524,7 +532,6 @@ static const char *const aside[] = {
 	"tenant.renumber_window_s",
 	"tenant.attestation",
 	"tenant.credential",
-	"credential.numbers_per_certificate",
 	"credential.token",
 	"credential.spc",
 	"credential.spread",
@@ -717,7 +724,8 @@ write_own(const struct row *r)
 	spec.tnauth = buf_view(&list);
 	spec.constraints = buf_view(&constraints);
 	spec.parent = buf_view(&narrow);
-	write_cert("acme", "main", &spec);
+	write_cert(
+	    "acme", has(r->credential, "numbers_per_certificate") ? "main.1" : "main", &spec);
 	spec.serial = "11";
 	if ((r->odd & TWICE) != 0)
 		write_cert("acme", "second", &spec);
