@@ -5,7 +5,7 @@
 #include "stir/jtext.h"
 #include "stir/tlsread.h"
 
-enum { LEAF_MAX = 1024 * 1024, ENTRY_X509 = 0, ENTRY_PRECERT = 1 };
+enum { ENTRY_X509 = 0, ENTRY_PRECERT = 1 };
 
 /* An entry is an object of two members; logs may come to say more. */
 enum { CTENTRY_VALUES = 16 * CTENTRY_PAGE };
@@ -40,7 +40,7 @@ take_leaf(struct ctentry_list *l, const json_t *entry, struct fault *f)
 	    b64_decode(&l->octets, B64_STD, jtext_span(text), NULL) != RC_OK)
 		return wrong_list(f, "an entry without leaf_input in base64");
 	TRY(buf_check(&l->octets, f));
-	if (l->octets.len == at || l->octets.len - at > LEAF_MAX)
+	if (l->octets.len == at || l->octets.len - at > MERKLE_LEAF_MAX)
 		return wrong_list(f, "a leaf that is empty or too large");
 	l->leaf[l->len].at = at;
 	l->leaf[l->len].len = l->octets.len - at;

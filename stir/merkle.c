@@ -2,7 +2,7 @@
 
 #include "stir/buf.h"
 
-enum { LEAF_PREFIX = 0, NODE_PREFIX = 1, LEAF_MAX = 1024 * 1024 };
+enum { LEAF_PREFIX = 0, NODE_PREFIX = 1 };
 
 static enum rc
 wrong_length(struct fault *f, size_t nodes)
@@ -150,7 +150,7 @@ merkle_consistency(const struct merkle_tree *first, const struct merkle_tree *se
 enum rc
 merkle_leaf(struct span leaf, uint8_t out[MERKLE_HASH], struct fault *f)
 {
-	AUTO_BUF octets = BUF_INIT(LEAF_MAX);
+	AUTO_BUF octets = BUF_INIT(1 + MERKLE_LEAF_MAX);
 
 	buf_byte(&octets, LEAF_PREFIX);
 	buf_span(&octets, leaf);

@@ -10,7 +10,7 @@
 
 #include "stir/digest.h"
 
-enum { MERKLE_HASH = DIGEST_SHA256_LEN, MERKLE_MAX_PATH = 64 };
+enum { MERKLE_HASH = DIGEST_SHA256_LEN, MERKLE_MAX_PATH = 64, MERKLE_LEAF_MAX = 1024 * 1024 };
 
 /* Hashes from the leaf upwards: an audit path, or a proof of consistency. */
 struct merkle_path {

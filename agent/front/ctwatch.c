@@ -14,7 +14,7 @@
 #include "stir/jtext.h"
 #include "stir/text.h"
 
-enum { WATCH_FILE_MAX = 65536, WATCH_MODE = 0600, WATCH_AGAIN_S = 60 };
+enum { WATCH_FILE_MAX = 65536, WATCH_MODE = 0600, WATCH_AGAIN_S = 60, WATCH_MORE = 16 };
 
 /* ---- on disk ------------------------------------------------------------------------------- */
 
@@ -224,9 +224,11 @@ ctwatch_next(struct ctwatch *w, const struct merkle_tree *head, int64_t now_s, u
 		w->tentative.len = 0;
 		w->tentative.more = 0;
 	}
+	if (w->page == 0 || w->page > CTENTRY_PAGE)
+		w->page = CTENTRY_PAGE;
 	left = w->goal.size - w->reading.size;
 	*first = w->reading.size;
-	*last = *first + (left < CTENTRY_PAGE ? left : CTENTRY_PAGE) - 1;
+	*last = *first + (left < w->page ? left : w->page) - 1;
 	return true;
 }
 
@@ -239,6 +241,11 @@ ctwatch_stands(const struct ctwatch *w, const struct merkle_tree *head)
 void
 ctwatch_fails(struct ctwatch *w, const char *why, int64_t at_s)
 {
+	/* Its entries may be larger than others: fewer at a time, and more again bit by bit. */
+	if (at_s != 0)
+		w->page = w->page > 1 ? w->page / 2 : 1;
+	else
+		w->page += WATCH_MORE;
 	(void)copy(w->why, sizeof w->why, why);
 	w->due_s = at_s;
 }

@@ -43,6 +43,7 @@ struct ctwatch {
 	int64_t even_s;	      /* when all that a head has was read; 0: not by this process */
 	char why[CT_WHY_MAX]; /* nothing goes on; "": it does */
 	int64_t due_s;	      /* after that */
+	uint64_t page;	      /* so many entries at a time; 0: as many as may be */
 };
 
 struct works;

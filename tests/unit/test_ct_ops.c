@@ -962,6 +962,37 @@ too_many_entries(void **state)
 	close_entries(&e);
 }
 
+/* What is too large is never answered: fewer entries, down to one, and more when it goes on. */
+static void
+smaller_pages(void **state)
+{
+	struct lab *l = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF one = BUF_INIT(1 << 20);
+	char url[DOCUMENT_URL_MAX];
+	int64_t at = now;
+
+	open_entries(&e, l);
+	ctlab_fill(&l->log, 400);
+	for (unsigned n = 256; n >= 1; n /= 2, at += 61) {
+		char want[80];
+		int64_t id;
+
+		show_head(l, 400, at);
+		snprintf(want, sizeof want, URL "ct/v1/get-entries?start=0&end=%u", n - 1);
+		id = wanted(l, ENTRIES, url, at);
+		assert_string_equal(url, want);
+		assert_null(fail_with(l, id, 0, at));
+	}
+	show_head(l, 400, at);
+	page(&one, &e, 0, 1);
+	assert_null(give(l, wanted(l, ENTRIES, url, at), &one, at));
+	assert_string_equal(url, URL "ct/v1/get-entries?start=0&end=0");
+	(void)wanted(l, ENTRIES, url, at);
+	assert_string_equal(url, URL "ct/v1/get-entries?start=1&end=17");
+	close_entries(&e);
+}
+
 static bool
 is_shown_behind(const struct lab *l, int64_t now_s)
 {
@@ -1045,12 +1076,13 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
 				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(denial_cases) +
-				       ARRAY_LEN(page_cases) + 15];
+				       ARRAY_LEN(page_cases) + 16];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
 		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
 		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries),
-		OWN(proof_that_does_not_come), WATCH(entries_that_do_not_come) };
+		OWN(proof_that_does_not_come), WATCH(entries_that_do_not_come),
+		WATCH(smaller_pages) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
