@@ -36,7 +36,10 @@ struct members {
 	size_t len, plain;		 /* those before plain are not divided */
 	struct members_section *section; /* those that are, as read */
 	size_t sections;
-	bool recorded; /* the state directory says the same; the builder's */
+	/* The builder's, of the record in the state directory (front/division.h): */
+	bool recorded; /* it says the same */
+	bool lost;     /* it was of no use, and goes aside before another is written */
+	bool unread;   /* that may pass: nothing is written before there is a change */
 };
 
 /* How many credentials from i on are of one section. */

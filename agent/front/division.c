@@ -3,6 +3,7 @@
 #include "agent/front/store.h"
 #include "agent/front/tnjson.h"
 #include "agent/log.h"
+#include "stir/chain.h"
 #include "stir/jtext.h"
 
 enum {
@@ -102,14 +103,18 @@ record_read(
     const struct config *c, const struct config_tenant *t, struct divisions *d, struct fault *f)
 {
 	AUTO_BUF text = BUF_INIT(DIVISION_FILE_MAX);
-	struct store_path path = { 0 };
+	struct store_path path = { 0 }, lost = { 0 };
 	struct fault why = { 0 };
 	enum rc rc;
 
 	TRY(path_of(c, t, &path, f));
+	TRY(store_path(&lost, f, "%s.lost", path.text));
 	rc = store_read(path.text, DIVISION_FILE_MAX, &text, &why);
-	if (rc == RC_NOT_FOUND)
+	if (rc == RC_NOT_FOUND && store_mtime(lost.text) == 0)
 		return RC_OK;
+	if (rc == RC_NOT_FOUND) /* a crash before the next one was there */
+		return FAULT(f, RC_INVALID, "shards_file", "%s: there is %s.lost only",
+		    path.text, path.text);
 	if (rc == RC_OK)
 		rc = record_parse(t, buf_view(&text), d, &why);
 	if (rc == RC_OK)
@@ -126,6 +131,16 @@ put_shards(struct buf *text, const struct shards *s)
 		tnjson_write(text, s->set[i]);
 	}
 	buf_str(text, "]");
+}
+
+/* What was of no use may be of some to whoever looks into it. */
+static enum rc
+put_aside(const char *path, struct fault *f)
+{
+	struct store_path to = { 0 };
+
+	TRY(store_path(&to, f, "%s.lost", path));
+	return store_mtime(path) != 0 ? store_rename(path, to.text, f) : RC_OK;
 }
 
 enum rc
@@ -145,6 +160,9 @@ division_keep(const struct config *c, const struct config_tenant *t, struct faul
 	}
 	buf_str(&text, "}\n");
 	TRY(buf_check(&text, f));
+	if (t->members->lost)
+		TRY(put_aside(path.text, f));
+	t->members->lost = t->members->unread = false;
 	TRY(store_write(path.text, buf_view(&text), 0600, f));
 	t->members->recorded = true;
 	return RC_OK;
@@ -157,6 +175,8 @@ division_settle(const struct config *c)
 		const struct config_tenant *t = &c->tenant[i];
 		struct fault why = { 0 };
 
+		if (t->members != NULL && t->members->unread)
+			continue;
 		if (!t->numbers_lost && division_keep(c, t, &why) != RC_OK)
 			log_fault(LEVEL_WARNING, "shards_kept", &why);
 	}
@@ -223,14 +243,96 @@ from_record(const struct config *c, const struct config_tenant *t, struct divisi
 	return divide_from(t, was, now, left, f);
 }
 
-/* A record that will not do is none: what is in force stays so, and is ordered anew. */
+/* ---- a record that will not do ---- */
+
+/* What the certificate of one place speaks for, as far as no lower one does; NULL: nothing. */
 static enum rc
-from_record_or_none(const struct config *c, const struct config_tenant *t, bool strict,
-    struct divisions *was, struct divisions *now, size_t *left, struct fault *f)
+from_chain(const struct config *c, const struct config_tenant *t, const char *name,
+    const struct tnset *lower, struct tnset **out, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	struct store_path path = { 0 };
+	AUTO(chain) *chain = NULL;
+	AUTO(tnset) *own = NULL;
+	const struct tnauth *list;
+
+	TRY(store_path(
+	    &path, f, "%s/front/tenants/%s/%s/current.pem", c->state_dir, t->name, name));
+	if (store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) != RC_OK ||
+	    chain_read_pem(buf_view(&pem), true, &chain, NULL) != RC_OK)
+		return RC_OK;
+	list = chain->cert[0]->tnauth;
+	if (t->numbers == NULL || list == NULL || tnauth_numbers(list) == NULL)
+		return RC_OK;
+	TRY(tnset_intersect(t->numbers, tnauth_numbers(list), &own, f));
+	TRY(tnset_subtract(own, lower, out, f));
+	return RC_OK;
+}
+
+/* The first of its copies that there is says it. */
+static enum rc
+shard_from_chains(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *first, size_t copies, size_t shard,
+    const struct tnset *lower, struct tnset **out, struct fault *f)
+{
+	for (size_t k = 0; k < copies && *out == NULL; k++) {
+		char name[2 * CONFIG_NAME_MAX];
+
+		snprintf(name, sizeof name, "%s.%zu%s", first[k].base, shard,
+		    first[k].name + strlen(first[k].base));
+		TRY(from_chain(c, t, name, lower, out, f));
+	}
+	return RC_OK;
+}
+
+static enum rc
+shards_from_chains(const struct config *c, const struct config_tenant *t,
+    const struct config_credential *first, size_t copies, struct shards *s, struct fault *f)
+{
+	AUTO(tnset) *lower = NULL;
+
+	s->set = calloc(SHARDS_MAX + 1, sizeof(struct tnset *));
+	if (s->set == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "shards");
+	for (size_t i = 0; i < SHARDS_MAX; i++) {
+		AUTO(tnset) *one = NULL, *more = NULL;
+
+		TRY(shard_from_chains(c, t, first, copies, i + 1, lower, &one, f));
+		if (one == NULL || tnset_len(one) == 0)
+			continue;
+		for (; s->len < i; s->len++)
+			TRY(tnset_build(NULL, 0, &s->set[s->len], f));
+		TRY(tnset_union(lower, one, &more, f));
+		tnset_free(lower);
+		lower = TAKE(more);
+		s->set[s->len++] = TAKE(one);
+	}
+	return RC_OK;
+}
+
+/* What is in force says where the numbers were. */
+static enum rc
+from_chains(const struct config *c, const struct config_tenant *t, struct divisions *was,
+    struct divisions *now, size_t *left, struct fault *f)
+{
+	size_t n, i = 0, k = 0;
+	const struct config_credential *all = members_read(t, &n);
+
+	TRY(divisions_new(was, members_divided(t), f));
+	for (const struct config_credential *cc; (cc = next_divided(t, &i)) != NULL; k++)
+		TRY(shards_from_chains(
+		    c, t, cc, members_copies(all, n, (size_t)(cc - all)), &was->list[k], f));
+	return divide_from(t, was, now, left, f);
+}
+
+static enum rc
+from_record_or_chains(const struct config *c, const struct config_tenant *t, bool strict,
+    struct divisions *was, struct divisions *now, size_t *left, enum rc *read, struct fault *f)
 {
 	struct fault why = { 0 };
 	enum rc rc = from_record(c, t, was, now, left, &why);
 
+	*read = rc;
 	if (rc == RC_OK)
 		return RC_OK;
 	if (strict || rc == RC_NO_MEMORY)
@@ -239,8 +341,7 @@ from_record_or_none(const struct config *c, const struct config_tenant *t, bool 
 	    why.reason, why.detail);
 	divisions_done(was);
 	divisions_done(now);
-	TRY(divisions_new(was, members_divided(t), f));
-	return divide_from(t, was, now, left, f);
+	return from_chains(c, t, was, now, left, f);
 }
 
 static enum rc
@@ -250,14 +351,17 @@ load_tenant(const struct config *c, struct config_tenant *t, bool strict, struct
 	struct members *m = NULL;
 	struct fault full = { 0 };
 	size_t left = 0;
+	enum rc read = RC_OK;
 
-	TRY(from_record_or_none(c, t, strict, &was, &now, &left, f));
+	TRY(from_record_or_chains(c, t, strict, &was, &now, &left, &read, f));
 	if (left > 0 && strict)
 		return no_place(t, left, f);
 	if (left > 0 && no_place(t, left, &full) != RC_OK)
 		log_fault(LEVEL_ERR, "shards_full", &full);
 	TRY(members_make(t, NULL, now.list, now.len, &m, f));
-	m->recorded = is_recorded(&was, &now);
+	m->lost = read != RC_OK;
+	m->unread = m->lost && read != RC_INVALID;
+	m->recorded = !m->lost && is_recorded(&was, &now);
 	members_take(t, m);
 	return RC_OK;
 }
@@ -344,6 +448,8 @@ division_change(const struct config *c, const struct config_tenant *t,
 	if (left > 0)
 		return no_place(t, left, f);
 	TRY(members_make(t, was, now.list, now.len, &m, f));
+	m->lost = was->lost;
+	m->unread = was->unread;
 	rc = check_room(c, was, m, f);
 	if (rc != RC_OK)
 		members_release(m);

@@ -6,8 +6,10 @@
  *
  * That file is no more than the memory of it: what is worked out from the same
  * file and the same numbers is the same, so a crash between a change and its
- * record changes nothing, and a lost one orders certificates anew but takes
- * none out of force.
+ * record changes nothing.  Where it cannot be read at a start, the certificates
+ * in force say where the numbers were, and it goes aside as T.json.lost before
+ * another is written: at once where it is none, with the next change by command
+ * where it may only be out of reach.
  *
  * Belongs to the builder thread.
  */

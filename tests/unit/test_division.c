@@ -1,6 +1,7 @@
 /* division: a credential's numbers over several certificates, each a credential of its own */
 #include "agent/front/division.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/front/keyfile.h"
@@ -348,6 +349,66 @@ a_record_that_cannot_be_read(void **state)
 	assert_int_equal(works_load(&l->works, now, &f), RC_INVALID);
 	restart(l);
 	expect(l, AT_FIRST);
+}
+
+#define HOLES "main.1: 0100-12025550102; main.2: 0110; main.3: 0118; "
+
+/* Five of these would have room in two: what is in force says that they are in three. */
+static void
+open_holes(struct lab *l)
+{
+	put_chain(l, CHAIN("main.3"), THIRD, "12");
+	restart(l);
+	change(l, NULL, "12025550103");
+	change(l, NULL, "12025550112");
+	change(l, NULL, "12025550114");
+	change(l, NULL, "12025550116");
+	expect(l, HOLES);
+}
+
+static void
+a_lost_record_and_holes(void **state)
+{
+	struct lab *l = *state;
+
+	open_holes(l);
+	bworld_file(RECORD, "{");
+	restart(l);
+	expect(l, HOLES);
+	assert_int_equal(credential(l, "main.3")->state, CREDENTIAL_READY);
+	assert_true(store_mtime(RECORD ".lost") != 0);
+	restart(l);
+	expect(l, HOLES);
+	bworld_file(RECORD, NULL); /* a crash before the next one was written */
+	restart(l);
+	expect(l, HOLES);
+}
+
+/* A directory cannot be read as a file: it is left alone until there is something to write. */
+static void
+a_record_out_of_reach(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	open_holes(l);
+	assert_int_equal(rename(RECORD, RECORD ".was"), 0);
+	assert_int_equal(mkdir(RECORD, 0700), 0);
+	assert_int_not_equal(works_load(&l->works, now, &f), RC_OK);
+	restart(l);
+	expect(l, HOLES);
+	assert_int_equal(rmdir(RECORD), 0); /* so it was not replaced */
+	assert_int_equal(rename(RECORD ".was", RECORD), 0);
+	restart(l);
+	expect(l, HOLES);
+	assert_true(store_mtime(RECORD ".lost") == 0);
+	assert_int_equal(rename(RECORD, RECORD ".was"), 0);
+	assert_int_equal(mkdir(RECORD, 0700), 0);
+	restart(l);
+	change(l, "12025550130", NULL);
+	assert_int_equal(rmdir(RECORD ".lost"), 0);
+	restart(l);
+	assert_int_equal(credential(l, "main.3")->state, CREDENTIAL_READY);
 }
 
 /* What it says of numbers that are not the tenant's counts for nothing. */
@@ -811,6 +872,7 @@ main(void)
 		IN_LAB(an_added_number_orders_one), IN_LAB(a_removed_number_leaves_a_hole),
 		IN_LAB(a_new_one), IN_LAB(others_keep_their_places),
 		IN_LAB(a_record_that_cannot_be_read), IN_LAB(a_record_of_others),
+		IN_LAB(a_lost_record_and_holes), IN_LAB(a_record_out_of_reach),
 		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
 		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
 		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before), IN_LAB(fewer_in_each),
