@@ -629,7 +629,7 @@ series_due(struct works *w, int64_t now_s)
 			(void)cancel(w, s, why);
 		if (s->unrecorded)
 			s->unrecorded = write_file(w->set->config, s, NULL) != RC_OK;
-		if (now_s > s->asked.star_end_s + ORDERED_SLACK_S)
+		if (!w->clock_holds && now_s > s->asked.star_end_s + ORDERED_SLACK_S)
 			forget(w, s);
 		i += w->series.len == len;
 	}

@@ -20,6 +20,9 @@
 #include "tests/unit/crash.h"
 #include "tests/unit/rows.h"
 
+#define CURRENT "state/front/tenants/acme/main/current.pem"
+#define BEFORE	"state/front/tenants/acme/main/before-a.pem"
+
 static const int64_t now = PKI_NOW;
 static struct bworld world;
 
@@ -477,7 +480,7 @@ waits_under_another_name(void **state)
 	assert_int_equal(revoke_check(&l->works, l->at, &f), RC_OK);
 	assert_true(is_planned(l, "main.main"));
 	(void)revoke_due(&l->works, late_s);
-	assert_int_equal(l->works.revoked.len, 0);
+	assert_int_equal(l->works.revoked.len, 1); /* nor while it stands in force on disk */
 }
 
 /* A request that is outstanding with the same key would bring the key back. */
@@ -686,11 +689,57 @@ forgotten_at_last(void **state)
 	(void)revoke_due(&l->works, late_s);
 	assert_int_equal(l->works.revoked.len, 1); /* nothing is ordered in its place yet */
 	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1); /* it is what stands in force on disk */
+	assert_int_equal(rename(CURRENT, BEFORE), 0);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	(void)revoke_due(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1);
+	assert_int_equal(store_remove(BEFORE, NULL), RC_OK);
 	(void)revoke_due(&l->works, late_s - 1);
 	assert_int_equal(l->works.revoked.len, 1);
 	(void)revoke_due(&l->works, late_s);
 	assert_int_equal(l->works.revoked.len, 0);
 	assert_false(revocation_there(l->works.set->config, id));
+}
+
+/* A clock that jumped ahead and back: what was revoked by an operator stays so. */
+static void
+not_by_a_doubted_clock(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+	int64_t late_s = now + 43200 + 2 + REVOKE_KEPT_S + 1;
+	json_auto_t *done = NULL;
+	char id[CREDENTIAL_FINGERPRINT];
+
+	revoke_good(l, NULL);
+	memcpy(id, l->works.revoked.item[0].id, sizeof id);
+	done = asks_told(&l->works, id, true, NULL, NULL);
+	assert_int_equal(revoke_release(&l->works, l->at, &f), RC_OK);
+	/* The tenant is taken out of the configuration for a while; believed, and yet wrong. */
+	bworld_tenant("acme", NULL);
+	bworld_tenant(
+	    "beta", "numbers = { \"13035550100\" }\n" BWORLD_DELEGATE("atis-delegate", ""));
+	assert_int_equal(works_load(&l->works, late_s, NULL), RC_OK);
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1);
+	bworld_tenant("acme", acme);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	assert_true(credset_find(l->works.set, "acme", "main", &l->at));
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	/* Nothing has it: as long as the clock is doubted it stays all the same. */
+	assert_int_equal(store_remove(CURRENT, NULL), RC_OK);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	l->works.clock_holds = true;
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 1);
+	l->works.clock_holds = false;
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, late_s);
+	assert_int_equal(l->works.revoked.len, 0);
 }
 
 /* ---- what was in force ---- */
@@ -923,6 +972,7 @@ main(void)
 		LAB(not_in_force_at_once),
 		LAB(a_damaged_record),
 		LAB(forgotten_at_last),
+		LAB(not_by_a_doubted_clock),
 		LAB(of_one_that_was_refused),
 		LAB(what_was_in_force),
 		LAB(history_is_bounded),

@@ -601,6 +601,28 @@ after_a_crash(void **state)
 	offer_good(l, "0b", now + 4000, ORDER, NULL);
 }
 
+/* A clock that jumped ahead: one that is canceled is not forgotten before its CA is told. */
+static void
+not_by_a_doubted_clock(void **state)
+{
+	struct lab *l = *state;
+	const struct revocation *r = NULL;
+	char id[SERIES_ID] = "";
+
+	run(l);
+	assert_int_equal(revoke_cert(&l->works, l->at, &(struct revoke_ask){ .serial = NULL },
+			     now, &r, NULL),
+	    RC_OK);
+	l->works.clock_holds = true;
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, now + 10 * 365 * (int64_t)86400);
+	assert_int_equal(errands(l, id), 1);
+	l->works.clock_holds = false;
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, now + 10 * 365 * (int64_t)86400);
+	assert_int_equal(l->works.series.len, 0);
+}
+
 /* RFC 8739 s3.1.2: what comes to nothing is canceled, and holds up nothing for a season. */
 static void
 no_end_of_them(void **state)
@@ -650,7 +672,8 @@ main(void)
 	static const struct CMUnitTest steps[] = { LAB(goes_on), LAB(the_ca_is_told),
 		LAB(the_ca_refuses), LAB(a_revoked_one), LAB(revoked_in_two_steps),
 		LAB(revoked_in_two_steps_2), LAB(one_key_for_all), LAB(another_order),
-		LAB(after_a_crash), LAB(no_end_of_them), LAB(first_one_refused) };
+		LAB(after_a_crash), LAB(no_end_of_them), LAB(first_one_refused),
+		LAB(not_by_a_doubted_clock) };
 	struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(end_cases)];
 	size_t n = ARRAY_LEN(steps);
 
