@@ -11,6 +11,9 @@
 
 enum { MS_PER_S = 1000, INCLUSION_AGAIN_S = 600, HASH_TEXT = 3 * 44 + 1 };
 
+/* Places that entries may have: the rest is for heads and proofs. */
+enum { PAGES_OUT = DOCUMENTS_OUT / 2 };
+
 /* ---- what a log did wrong ------------------------------------------------------------------ */
 
 static const char *
@@ -443,15 +446,28 @@ place_entries(const struct asking *a, struct ct_log *log)
 }
 
 /* One question at a time to each log: its answer decides the next. */
+static bool
+is_free(const struct ct_log *log, int64_t now_s)
+{
+	/* A clock that was set back must not put anything off for long. */
+	return log->listed && (log->busy_s <= now_s || log->busy_s > now_s + DOCUMENT_LEASE_S);
+}
+
 static enum rc
-ask_log(const struct asking *a, struct ct_log *log, struct fault *f)
+send_to(const struct asking *a, struct ct_log *log, struct document *d, struct fault *f)
+{
+	if (d == NULL)
+		return RC_OK;
+	log->busy_s = a->call->now_s + DOCUMENT_LEASE_S;
+	return send(a, d, f);
+}
+
+static enum rc
+ask_head(const struct asking *a, struct ct_log *log, struct fault *f)
 {
 	int64_t now_s = a->call->now_s;
 	struct document *d = NULL;
 
-	/* A clock that was set back must not put anything off for long. */
-	if (log->busy_s > now_s && log->busy_s <= now_s + DOCUMENT_LEASE_S)
-		return RC_OK;
 	if (log->has_next) {
 		d = place(a, log, consistency_came,
 		    "get-sth-consistency?first=%" PRIu64 "&second=%" PRIu64,
@@ -460,13 +476,46 @@ ask_log(const struct asking *a, struct ct_log *log, struct fault *f)
 			d->tree = log->next.tree;
 	} else if (log->due_s <= now_s || log->due_s > now_s + CT_EVERY_MAX_S) {
 		d = place(a, log, head_came, "get-sth");
-	} else {
-		d = place_entries(a, log);
 	}
-	if (d == NULL)
-		return RC_OK;
-	log->busy_s = now_s + DOCUMENT_LEASE_S;
-	return send(a, d, f);
+	return send_to(a, log, d, f);
+}
+
+static enum rc
+ask_entries(const struct asking *a, struct ct_log *log, struct fault *f)
+{
+	return send_to(a, log, place_entries(a, log), f);
+}
+
+static size_t
+pages_out(const struct documents *d, int64_t now_s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < DOCUMENTS_OUT; i++)
+		n += d->out[i].id != 0 && d->out[i].until_s > now_s &&
+		     d->out[i].come == entries_came;
+	return n;
+}
+
+/* From where the last round had no place left, so that each log has its turn. */
+static enum rc
+ask_logs(const struct asking *a, bool pages, size_t *turn, struct fault *f)
+{
+	struct works *w = a->call->w;
+	int64_t now_s = a->call->now_s;
+	size_t n = w->ct->len, from = *turn;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ct_log *log = w->ct->log[(from + i) % n];
+
+		*turn = (from + i) % n;
+		if (documents_place(w->documents, now_s) == NULL ||
+		    (pages && pages_out(w->documents, now_s) >= PAGES_OUT))
+			return RC_OK;
+		if (is_free(log, now_s))
+			TRY(pages ? ask_entries(a, log, f) : ask_head(a, log, f));
+	}
+	return RC_OK;
 }
 
 /* Base64 in a query: "+", "/" and "=" are written in hex (RFC 3986 section 2.1). */
@@ -529,6 +578,21 @@ ask_credential(const struct asking *a, struct credential *c, struct fault *f)
 
 	for (size_t i = 0; i < n; i++)
 		TRY(ask_inclusion(a, c, &item[i], f));
+	return RC_OK;
+}
+
+static enum rc
+ask_credentials(const struct asking *a, size_t *turn, struct fault *f)
+{
+	struct works *w = a->call->w;
+	size_t n = w->set->config->ct_proofs ? w->set->slots : 0, from = *turn;
+
+	for (size_t i = 0; i < n; i++) {
+		*turn = (from + i) % n;
+		if (documents_place(w->documents, a->call->now_s) == NULL)
+			return RC_OK;
+		TRY(ask_credential(a, w->set->slot[*turn], f));
+	}
 	return RC_OK;
 }
 
@@ -667,11 +731,7 @@ ct_ask(struct op_call *call, json_t *list, struct fault *f)
 	struct works *w = call->w;
 
 	TRY(ct_look(w, call->now_s, f));
-	for (size_t i = 0; i < w->ct->len; i++) {
-		if (w->ct->log[i]->listed)
-			TRY(ask_log(&a, w->ct->log[i], f));
-	}
-	for (size_t i = 0; w->set->config->ct_proofs && i < w->set->slots; i++)
-		TRY(ask_credential(&a, w->set->slot[i], f));
-	return RC_OK;
+	TRY(ask_logs(&a, false, &w->ct->head_turn, f));
+	TRY(ask_credentials(&a, &w->ct->proof_turn, f));
+	return ask_logs(&a, true, &w->ct->page_turn, f);
 }

@@ -62,6 +62,8 @@ struct transparency {
 	uint64_t generation; /* of the set that was last looked at */
 	struct ct_log **log; /* by id in no order */
 	size_t len;
+	/* Where a round had no place left: of heads, of proofs, of entries. */
+	size_t head_turn, proof_turn, page_turn;
 	/* Tenants of whom certificates are found: their alarms have begun. */
 	size_t foreign;
 	char foreign_of[CT_FOREIGN_MAX][CONFIG_NAME_MAX + 1];

@@ -993,6 +993,79 @@ smaller_pages(void **state)
 	close_entries(&e);
 }
 
+enum { MANY = 20 };
+
+static void
+write_many(EVP_PKEY *key[MANY])
+{
+	AUTO_BUF list = BUF_INIT(65536);
+
+	buf_str(&list, "{\"operators\":[{\"name\":\"one\",\"logs\":[");
+	for (unsigned i = 0; i < MANY; i++) {
+		key[i] = pki_p256();
+		buf_str(&list, i == 0 ? "{\"key\":\"" : ",{\"key\":\"");
+		pki_spki(&list, key[i]);
+		buf_printf(&list,
+		    "\",\"description\":\"a "
+		    "log\",\"url\":\"https://log.example/%02u/\",\"mmd\":60,"
+		    "\"state\":{\"usable\":{}}}",
+		    i);
+	}
+	buf_str(&list, "]}]}");
+	bworld_file("ct-logs.json", buf_text(&list));
+}
+
+/* The heads that are wanted come, each of a tree that has entries; so many came. */
+static size_t
+show_heads(struct lab *l, EVP_PKEY *const key[MANY], bool asked[MANY], int64_t at)
+{
+	struct merkle_tree tree = { .size = 400 };
+	size_t n = 0;
+
+	look(l, at);
+	for (size_t i = json_array_size(l->wanted); i-- > 0;) {
+		const json_t *one = json_array_get(l->wanted, i);
+		const char *url = json_string_value(json_object_get(one, "url"));
+		size_t log = (size_t)strtoul(url + strlen("https://log.example/"), NULL, 10);
+		AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+
+		if (strstr(url, HEAD) == NULL)
+			continue;
+		ctlab_sign(&head, key[log], &tree, at * MS);
+		assert_null(
+		    give(l, json_integer_value(json_object_get(one, "document")), &head, at));
+		assert_int_equal(json_array_remove(l->wanted, i), 0);
+		asked[log] = true;
+		n++;
+	}
+	return n;
+}
+
+/* More logs than places, each with entries that never come: all are heard of. */
+static void
+many_logs(void **state)
+{
+	struct lab *l = *state;
+	EVP_PKEY *key[MANY];
+	bool asked[MANY] = { false };
+	struct fault f = { 0 };
+
+	bworld_tenant("acme", acme_without);
+	write_many(key);
+	if (works_load(&l->works, now, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	l->works.set->generation++;
+	assert_int_equal(show_heads(l, key, asked, now), DOCUMENTS_OUT);
+	assert_int_equal(show_heads(l, key, asked, now), MANY - DOCUMENTS_OUT);
+	for (size_t i = 0; i < MANY; i++)
+		assert_true(asked[i]);
+	for (size_t i = 0; i < MANY; i++)
+		EVP_PKEY_free(key[i]);
+	/* Nor do entries take the places that heads need. */
+	look(l, now + 1);
+	assert_int_equal(json_array_size(l->wanted), DOCUMENTS_OUT / 2);
+}
+
 static bool
 is_shown_behind(const struct lab *l, int64_t now_s)
 {
@@ -1076,13 +1149,13 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
 				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(denial_cases) +
-				       ARRAY_LEN(page_cases) + 16];
+				       ARRAY_LEN(page_cases) + 17];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
 		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
 		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries),
 		OWN(proof_that_does_not_come), WATCH(entries_that_do_not_come),
-		WATCH(smaller_pages) };
+		WATCH(smaller_pages), WATCH(many_logs) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
