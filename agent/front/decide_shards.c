@@ -25,13 +25,17 @@ add_copies(const struct looked_at *l, size_t shard, struct fault *f)
 	return RC_OK;
 }
 
+/* At this time; or, timeless, over or not. */
 static bool
-is_ready(const struct looked_at *l, size_t shard)
+is_ready(const struct looked_at *l, size_t shard, bool timeless)
 {
 	struct credset_place at = { l->tenant, l->section->at[shard - 1] };
 
 	for (size_t k = 0; k < l->section->copies; k++, at.credential++) {
-		if (credset_credential(l->s->w->set, at)->state == CREDENTIAL_READY)
+		const struct credential *one = credset_credential(l->s->w->set, at);
+
+		if (timeless ? one->state == CREDENTIAL_READY
+			     : credential_serves(one, l->s->w->now_s))
 			return true;
 	}
 	return false;
@@ -45,21 +49,33 @@ covers(const struct looked_at *l, size_t shard)
 	for (size_t k = 0; k < l->section->copies; k++, c.credential++) {
 		const struct credential *one = credential_of(l->s, &c);
 
-		if (one->state == CREDENTIAL_READY &&
+		if (credential_serves(one, l->s->w->now_s) &&
 		    gate_uncovered(one->gate, &l->s->d->passport) == NULL)
 			return true;
 	}
 	return false;
 }
 
-/* The number decides nothing: any will do, the first that there is. */
+static size_t
+first_ready(const struct looked_at *l, bool timeless)
+{
+	for (size_t i = 1; i <= l->section->shards.len; i++) {
+		if (is_ready(l, i, timeless))
+			return i;
+	}
+	return 0;
+}
+
+/* The number decides nothing: any will do, the first that serves. */
 static enum rc
 add_any(const struct looked_at *l, struct fault *f)
 {
-	for (size_t i = 1; i <= l->section->shards.len; i++) {
-		if (is_ready(l, i))
-			return add_copies(l, i, f);
-	}
+	size_t i = first_ready(l, false);
+
+	if (i == 0)
+		i = first_ready(l, true);
+	if (i > 0)
+		return add_copies(l, i, f);
 	return l->section->shards.len > 0 ? add_copies(l, 1, f) : RC_OK;
 }
 
@@ -70,10 +86,16 @@ add_any(const struct looked_at *l, struct fault *f)
 static enum rc
 add_covering(const struct looked_at *l, size_t owner, struct fault *f)
 {
+	bool any = false;
+
 	for (size_t i = 1; i <= l->section->shards.len; i++) {
-		if (i != owner && covers(l, i))
-			TRY(add_copies(l, i, f));
+		if (i == owner || !covers(l, i))
+			continue;
+		TRY(add_copies(l, i, f));
+		any = true;
 	}
+	if (owner == 0) /* there was no place for it (division.h), or it is nobody's */
+		return any ? RC_OK : add_any(l, f);
 	return add_copies(l, owner, f);
 }
 
@@ -88,9 +110,10 @@ add_by_number(const struct looked_at *l, struct fault *f)
 	owner = shards_find(&l->section->shards, tn_key(&s->number[0]));
 	if (s->d->passport.third_party) /* of_own() asks all of them */
 		return owner != 0 ? add_copies(l, owner, f) : add_any(l, f);
-	if (owner == 0)
+	if (owner == 0 && !l->listed)
 		return add_any(l, f); /* no number of the tenant's, and refused as such */
-	return covers(l, owner) ? add_copies(l, owner, f) : add_covering(l, owner, f);
+	return owner != 0 && covers(l, owner) ? add_copies(l, owner, f)
+					      : add_covering(l, owner, f);
 }
 
 /* "main.2", or "main.2.TOKEN" */

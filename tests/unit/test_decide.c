@@ -1318,6 +1318,22 @@ ask_divided(struct fixture *x, size_t tenant, const struct divided_case *row, en
 	}
 }
 
+/* While the first of the two is over. */
+static void
+ask_without_first(
+    struct fixture *x, size_t tenant, const struct divided_case *row, enum ppt ppt)
+{
+	struct credential *first = x->set->tenant[tenant].credential[0];
+	const int64_t not_after_s = first->not_after_s;
+
+	first->not_after_s = NOW - 1;
+	ask_divided(x, tenant, row, ppt);
+	first->not_after_s = not_after_s;
+}
+
+static const struct divided_case own_is_over = { "its own is over, and another has it",
+	{ "12025550120", LATER }, { 0 }, NULL, BASE("12025550120"), "pair.2" };
+
 static void
 divided_over_two(void **state)
 {
@@ -1331,6 +1347,7 @@ divided_over_two(void **state)
 	t->numbers = set_of_two("12025550120", LATER);
 	for (size_t i = 0; i < ARRAY_LEN(divided_cases); i++)
 		ask_divided(x, at.tenant, &divided_cases[i], PPT_BASE);
+	ask_without_first(x, at.tenant, &own_is_over, PPT_BASE);
 }
 
 /*
@@ -1372,6 +1389,13 @@ static const struct divided_case others_cases[] = {
 	    { CREDENTIAL_READY, CREDENTIAL_PENDING }, NULL, ISS("13035550100"), "pair.1" },
 };
 
+static const struct divided_case first_is_over = { "third party, the first is over",
+	{ "12025550120", LATER }, { 0 }, NULL, ISS("13035550100"), "pair.2" };
+
+/* What the second speaks for still, though it has its place in neither (D-17). */
+static const struct divided_case without_place = { "it has no place, and one has it still",
+	{ "12025550120", NULL }, { 0 }, NULL, BASE(LATER), "pair.2" };
+
 static void
 put_second(struct fixture *x, struct credset_place at)
 {
@@ -1400,6 +1424,10 @@ others_over_two(void **state)
 	t->credential[0].third_party_rcd = t->credential[1].third_party_rcd = true;
 	for (size_t i = 0; i < ARRAY_LEN(others_cases); i++)
 		ask_divided(x, at.tenant, &others_cases[i], PPT_RCD);
+	ask_without_first(x, at.tenant, &first_is_over, PPT_RCD);
+	tnset_free(t->numbers);
+	t->numbers = set_of_two("12025550120", LATER);
+	ask_divided(x, at.tenant, &without_place, PPT_BASE);
 }
 
 /* Two copies, and one of them is behind (D-52). */
