@@ -619,6 +619,33 @@ looked_at_before(void **state)
 	assert_false(is_there(CHAIN("main")));
 }
 
+#define TWO_TOKENS \
+	"numbers = { " NUMBERS " }\n" \
+	"credential \"main\" { profile = \"atis-delegate\" token = { \"main\", \"two\" }\n" \
+	"  ca = \"lab\" authority = \"numbers\" x5u = \"https://127.1.2.3:8443/certs/\"\n" \
+	"  publish_dir = \"www\" }\n"
+
+/* Of each token the one with the key there: not the other's. */
+static void
+looked_at_before_a_token(void **state)
+{
+	struct lab *l = *state;
+
+	in_one(l);
+	bworld_main(
+	    "token \"two\" { module = \"/x.so\" label = \"two\" pin = \"file:pin\" }\n");
+	bworld_tenant("acme", TWO_TOKENS);
+	assert_int_equal(looked_at("main.main"), CREDENTIAL_READY);
+	assert_int_equal(looked_at("main.two"), CREDENTIAL_PENDING);
+	assert_true(is_there(CHAIN("main")));
+	assert_false(is_there(CHAIN("main.main")));
+	restart(l);
+	assert_int_equal(credential(l, "main.main")->state, CREDENTIAL_READY);
+	assert_false(is_there(CHAIN("main")));
+	assert_true(is_there(CHAIN("main.main")));
+	assert_false(is_there(CHAIN("main.two")));
+}
+
 /* Fewer in each: those that have to go stay where they are until they are elsewhere. */
 static void
 fewer_in_each(void **state)
@@ -875,7 +902,8 @@ main(void)
 		IN_LAB(a_lost_record_and_holes), IN_LAB(a_record_out_of_reach),
 		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
 		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
-		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before), IN_LAB(fewer_in_each),
+		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before),
+		IN_LAB(looked_at_before_a_token), IN_LAB(fewer_in_each),
 		IN_LAB(each_waits_for_the_other), IN_LAB(the_other_is_refused),
 		IN_LAB(ordered_meanwhile), IN_LAB(over) };
 	struct CMUnitTest tests[ARRAY_LEN(in_lab) + ARRAY_LEN(narrow_cases)];
