@@ -51,10 +51,11 @@ account_job_write(const struct account_job *j)
 		b64_encode(&next, B64_URL, span_of(j->point, P256_POINT_LEN));
 	if (buf_check(&next, NULL) != RC_OK)
 		return NULL;
-	return json_pack("{s:s, s:s, s:s%, s:I, s:b, s:I, s:I, s:s}", "kind", kinds[j->kind],
-	    "state", states[j->state], "next", buf_text(&next), next.len, "told",
-	    (json_int_t)j->told_s, "refusal", (int)j->refusal, "asked", (json_int_t)j->asked_s,
-	    "ended", (json_int_t)j->ended_s, "answer", j->answer);
+	return json_pack("{s:s, s:s, s:s%, s:I, s:b, s:I, s:I, s:I, s:s}", "kind",
+	    kinds[j->kind], "state", states[j->state], "next", buf_text(&next), next.len,
+	    "told", (json_int_t)j->told_s, "refusal", (int)j->refusal, "stray",
+	    (json_int_t)j->stray_s, "asked", (json_int_t)j->asked_s, "ended",
+	    (json_int_t)j->ended_s, "answer", j->answer);
 }
 
 static enum rc
@@ -96,14 +97,14 @@ enum rc
 account_job_read(json_t *from, struct account_job *out, struct fault *f)
 {
 	const char *kind = NULL, *state = NULL, *next = NULL, *answer = NULL;
-	json_int_t told = 0, asked = 0, ended = 0;
+	json_int_t told = 0, stray = 0, asked = 0, ended = 0;
 	unsigned k = 0, s = 0;
 	struct account_job j = { .kind = ACCOUNT_JOB_NONE };
 	int refusal = 0;
 
-	if (json_unpack(from, "{s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:s!}", "kind", &kind,
-		"state", &state, "next", &next, "told", &told, "refusal", &refusal, "asked",
-		&asked, "ended", &ended, "answer", &answer) != 0 ||
+	if (json_unpack(from, "{s:s, s:s, s:s, s:I, s:b, s?I, s:I, s:I, s:s!}", "kind", &kind,
+		"state", &state, "next", &next, "told", &told, "refusal", &refusal, "stray",
+		&stray, "asked", &asked, "ended", &ended, "answer", &answer) != 0 ||
 	    !index_of(kind, kinds, ARRAY_LEN(kinds), &k) ||
 	    !index_of(state, states, ARRAY_LEN(states), &s) ||
 	    strlen(answer) >= sizeof j.answer)
@@ -112,6 +113,7 @@ account_job_read(json_t *from, struct account_job *out, struct fault *f)
 	j.state = (enum account_job_state)s;
 	j.told_s = told;
 	j.refusal = refusal != 0;
+	j.stray_s = stray;
 	j.asked_s = asked;
 	j.ended_s = ended;
 	memcpy(j.answer, answer, strlen(answer) + 1);

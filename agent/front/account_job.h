@@ -40,8 +40,10 @@ struct account_job {
 	 * it; 0: it was not.  From then on the CA may have, whatever comes back.
 	 */
 	int64_t told_s;
-	bool
-	    refusal; /* the CA refuses the change; whether it has an earlier one is asked yet */
+	/* Refused; whether the CA has done it all the same, or before, is asked yet. */
+	bool refusal;
+	/* Of a change: when the last one was signed that nobody answered; it may arrive yet. */
+	int64_t stray_s;
 	int64_t asked_s, ended_s; /* ended_s 0: not yet */
 	char answer[CREDENTIAL_PROBLEM_MAX];
 	/* In memory alone. */

@@ -337,18 +337,29 @@ mark_told(struct op_call *call, const struct account *a, struct fault *f)
 {
 	struct account to = *a;
 
-	if (to.job.told_s != 0 && !to.job.looked)
+	if (to.job.told_s != 0)
 		return RC_OK;
-	to.job.told_s = to.job.told_s != 0 ? to.job.told_s : call->now_s;
+	to.job.told_s = call->now_s;
 	to.job.looked = false;
 	return accounts_save(&call->w->accounts, call->w->set->config, &to, f);
 }
 
+/* What the renewer has is an older row: it asks for the list, whose row is the question. */
+static enum rc
+is_asked_first(struct fault *f)
+{
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+	    "it may have arrived: the CA is asked whether it did");
+}
+
+/* Two at once under way could be done one after the other was refused. */
 static enum rc
 change_of_key(struct op_call *call, const struct acme *a, json_t *answer, struct fault *f)
 {
 	AUTO_BUF inner = BUF_INIT(INNER_MAX);
 
+	if (a->account->job.told_s != 0)
+		return is_asked_first(f);
 	TRY(inner_jws(call, a, &inner, f));
 	TRY(mark_told(call, a->account, f));
 	return acme_answer_jws(call, a, buf_view(&inner), answer, f);
@@ -451,6 +462,48 @@ new_key_refused(struct works *w, struct account *to, int64_t now_s, struct fault
 	return end_job(w, to, now_s, f);
 }
 
+/* What nobody answered may arrive yet, for so long; a clock that was set back begins anew. */
+static bool
+may_arrive(struct account_job *j, int64_t now_s)
+{
+	if (j->stray_s > now_s)
+		j->stray_s = now_s;
+	return j->stray_s != 0 && now_s < j->stray_s + RETIRE_OVERLAP_S;
+}
+
+/* The CA does not have the new key. */
+static enum rc
+not_there(struct works *w, struct account *to, int64_t now_s, struct fault *f)
+{
+	struct account_job *j = &to->job;
+
+	if (j->refusal && !may_arrive(j, now_s))
+		return new_key_refused(w, to, now_s, f);
+	if (j->refusal) {
+		j->hold_s = now_s + ACCOUNT_AGAIN_S;
+		return end_job(w, to, now_s, f);
+	}
+	j->stray_s = j->told_s; /* of which nothing was heard */
+	j->told_s = 0;
+	j->looked = false;
+	return end_job(w, to, now_s, f);
+}
+
+static enum rc
+change_refused(struct works *w, struct account *to, const char *reason, const char *detail,
+    int64_t now_s, struct fault *f)
+{
+	struct account_job *j = &to->job;
+
+	account_job_say(j, reason, detail);
+	if (j->told_s == 0 && !may_arrive(j, now_s)) /* the CA offers no such thing */
+		return new_key_refused(w, to, now_s, f);
+	if (j->told_s == 0)
+		j->told_s = now_s; /* the question is next */
+	j->refusal = true;
+	return end_job(w, to, now_s, f);
+}
+
 /* The CA's definite word about the change, or about the question whether it has it. */
 static enum rc
 key_answered(struct works *w, struct account *to, const char *reason, const char *detail,
@@ -460,22 +513,14 @@ key_answered(struct works *w, struct account *to, const char *reason, const char
 
 	if (reason == NULL)
 		return new_key_known(w, to, now_s, f);
-	if (j->told_s == 0) { /* nothing was signed: the CA offers no such thing */
-		account_job_say(j, reason, detail);
-		return new_key_refused(w, to, now_s, f);
-	}
-	if (!j->looked) { /* an earlier one may have been done, whatever became of this one */
-		account_job_say(j, reason, detail);
-		j->refusal = true;
-		return end_job(w, to, now_s, f);
-	}
-	if (strcmp(reason, "acme_no_account") != 0) {
-		j->hold_s = now_s + ACCOUNT_AGAIN_S;
-		return end_job(w, to, now_s, f);
-	}
-	if (j->refusal)
-		return new_key_refused(w, to, now_s, f);
-	j->told_s = 0;
+	if (j->looked && strcmp(reason, "acme_no_account") == 0)
+		return not_there(w, to, now_s, f);
+	/* Of a question from before a restart: the renewer has no such last word of a change. */
+	if (j->told_s != 0 && strcmp(reason, "acme_no_account") == 0)
+		return RC_OK;
+	if (!j->looked)
+		return change_refused(w, to, reason, detail, now_s, f);
+	j->hold_s = now_s + ACCOUNT_AGAIN_S;
 	return end_job(w, to, now_s, f);
 }
 
@@ -514,6 +559,8 @@ account_answered(struct works *w, const char *id, bool final, const char *reason
 	/* Whoever carries it has not been at the CA. */
 	if (final && reason == NULL && a->job.told_s == 0)
 		return FAULT(f, RC_DENIED, "no_errand", "nothing was signed for it");
+	if (!final && a->job.refusal)
+		return RC_OK; /* the CA's own word is kept */
 	if (!final) {
 		account_job_say(&to.job, reason, detail);
 		return strcmp(to.job.answer, a->job.answer) == 0 ? RC_OK

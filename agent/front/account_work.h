@@ -6,7 +6,10 @@
  * Recorded in the account's file first, then carried to the CA as an errand.
  * A change of key keeps both keys until it is known which one the CA has: what
  * may have arrived is not signed again before the CA was asked by the new key
- * whether it did.  The renewer carries; of itself it can make nothing of this
+ * whether it did, also not with another nonce.  One that nobody answered may
+ * arrive after a later one was refused: the new key stays for RETIRE_OVERLAP_S
+ * from its signature on, and the CA is asked each minute and at its end; what arrives after
+ * that is lost.  The renewer carries; of itself it can make nothing of this
  * happen, but what it says of the CA's answer is believed (docs/THREATS.md).
  *
  * Builder thread only.

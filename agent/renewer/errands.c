@@ -254,6 +254,9 @@ later(struct errand *x, const struct fault *f, int64_t retry_after_s)
 	if (retry_after_s > 0 && schedule_poll_ms(0, retry_after_s) > wait_ms)
 		wait_ms = schedule_poll_ms(0, retry_after_s);
 	x->wake_ms = now_ms + wait_ms;
+	/* It may have arrived: what the front wants next is the question whether it has. */
+	if (strcmp(x->resource, "keyChange") == 0)
+		x->all->due = true;
 	log_event(LEVEL_WARNING, "errand_delayed", "ca=%s id=%.16s reason=%s retry_ms=%lld",
 	    x->ca, x->id, f->reason, (long long)wait_ms);
 	tell(x, false, f);

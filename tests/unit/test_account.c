@@ -265,12 +265,13 @@ a_lost_answer(void **state)
 	expect_one_working_key(1);
 }
 
-/* The renewer carries it once more before it asks for the list: that is refused, and no harm. */
+/* The renewer would carry it once more before it asks for the list: not before the question. */
 static void
-a_lost_answer_and_a_refusal(void **state)
+a_lost_answer_and_an_old_row(void **state)
 {
-	json_auto_t *row = NULL, *jws = NULL, *back = NULL;
+	json_auto_t *row = NULL, *jws = NULL;
 	const char *id;
+	size_t signatures;
 
 	(void)state;
 	ask_good(HAND_KEY, NULL);
@@ -278,12 +279,120 @@ a_lost_answer_and_a_refusal(void **state)
 	assert_true(carry());
 	row = asks_errand(&works, 0);
 	id = asks_text(row, "id");
+	signatures = softadmin_signatures(world.admin);
 	jws = asks_jws(&works, id, "lab", ASKS_KID, ASKS_URL);
-	assert_string_equal(changed(json_object_get(jws, "jws")), "acme_unauthorized");
-	back = asks_told(&works, id, true, "acme_unauthorized", "no such signature");
-	assert_string_equal(asks_reason(back), "");
+	assert_string_equal(asks_reason(jws), "overloaded");
+	assert_int_equal(softadmin_signatures(world.admin), signatures);
 	carry_all();
+	assert_int_equal(ca->changes, 1);
 	expect_one_working_key(1);
+}
+
+static json_t *
+op_at(json_t *msg, int64_t at_s)
+{
+	json_auto_t *mine = msg;
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
+	ops_answer(&works, mine, at_s, &out, &again_s);
+	return out;
+}
+
+/* Is the new key there? */
+static void
+look_at(int64_t at_s)
+{
+	json_auto_t *jws =
+	    op_at(json_pack("{s:s, s:s, s:s, s:n, s:s, s:s}", "op", "errand", "errand",
+		      "account/lab", "ca", "lab", "kid", "nonce", "abc-_9", "url", ASKS_URL),
+		at_s);
+	const char *word = looked(json_object_get(jws, "jws"));
+	json_auto_t *back =
+	    op_at(json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "op", "errand-done", "errand",
+		      "account/lab", "final", 1, "reason", word, "detail", word),
+		at_s);
+
+	assert_string_equal(asks_reason(back), "");
+}
+
+static struct stray {
+	const char *name;
+	bool arrives;
+} strays[] = {
+	{ "it arrives after the next was refused", true },
+	{ "it never arrives", false },
+};
+
+/* RFC 8555 s7.3.5: one hangs on its way, the next is refused. */
+static void
+a_stray_change(void **state)
+{
+	const struct stray *s = *state;
+	json_auto_t *jws = NULL, *back = NULL, *row = NULL;
+	uint8_t next[P256_POINT_LEN], next_id[KEY_ID_LEN];
+
+	(void)open_lab(state);
+	ask_good(HAND_KEY, NULL);
+	memcpy(next, account()->job.point, sizeof next);
+	memcpy(next_id, account()->job.key_id, sizeof next_id);
+	jws = asks_jws(&works, "account/lab", "lab", ASKS_KID, ASKS_URL);
+	assert_string_equal(asks_reason(jws), "");
+	back = asks_told(&works, "account/lab", false, "http_failed", "timeout");
+	look_at(now);
+	ca->refuse = true;
+	assert_true(carry());
+	restart();
+	look_at(now);
+	assert_int_equal(account()->job.state, ACCOUNT_JOB_OUTSTANDING);
+	row = asks_errand(&works, 0);
+	assert_int_equal(json_object_size(row), 0); /* not at once again */
+	(void)works_chores(&works, now + RETIRE_OVERLAP_S - 1);
+	assert_true(softadmin_has(world.admin, next_id));
+	if (s->arrives)
+		memcpy(ca->point, next, sizeof next);
+	look_at(now + RETIRE_OVERLAP_S);
+	assert_int_equal(
+	    account()->job.state, s->arrives ? ACCOUNT_JOB_DONE : ACCOUNT_JOB_REFUSED);
+	(void)works_chores(&works, now + RETIRE_OVERLAP_S);
+	assert_int_equal(softadmin_has(world.admin, next_id), s->arrives);
+	expect_one_working_key(1);
+	(void)close_lab(state);
+}
+
+/* The question is at the CA when the agent is told to reload, or is started anew. */
+static struct forgotten {
+	const char *name, *reason;
+	bool reload, asked; /* what was signed last is known yet */
+} forgotten[] = {
+	{ "no account, after a reload", "acme_no_account", true, true },
+	{ "no account, after a start", "acme_no_account", false, false },
+	{ "another word, after a reload", "acme_unauthorized", true, true },
+};
+
+static void
+a_question_is_no_refusal(void **state)
+{
+	const struct forgotten *u = *state;
+	json_auto_t *jws = NULL, *lost = NULL, *look = NULL, *back = NULL;
+
+	(void)open_lab(state);
+	ask_good(HAND_KEY, NULL);
+	jws = asks_jws(&works, "account/lab", "lab", ASKS_KID, ASKS_URL);
+	lost = asks_told(&works, "account/lab", false, "http_failed", "reset");
+	look = asks_jws(&works, "account/lab", "lab", NULL, ASKS_URL);
+	assert_string_equal(asks_reason(look), "");
+	if (u->reload)
+		assert_int_equal(works_load(&works, now, NULL), RC_OK);
+	else
+		restart();
+	assert_int_equal(account()->job.looked, u->asked);
+	back = asks_told(&works, "account/lab", true, u->reason, "of the question");
+	assert_string_equal(asks_reason(back), "");
+	assert_int_equal(account()->job.state, ACCOUNT_JOB_OUTSTANDING);
+	assert_false(account()->job.refusal);
+	(void)close_lab(state);
 }
 
 static void
@@ -699,7 +808,7 @@ main(void)
 	static const struct CMUnitTest steps[] = {
 		STEP(another_key),
 		STEP(a_lost_answer),
-		STEP(a_lost_answer_and_a_refusal),
+		STEP(a_lost_answer_and_an_old_row),
 		STEP(a_refused_change),
 		STEP(a_ca_without_it),
 		STEP(in_between),
@@ -717,7 +826,8 @@ main(void)
 	};
 	static struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(refusals) +
 				       ARRAY_LEN(usurped) + ARRAY_LEN(damaged) +
-				       ARRAY_LEN(unknown)];
+				       ARRAY_LEN(unknown) + ARRAY_LEN(strays) +
+				       ARRAY_LEN(forgotten)];
 	size_t n = ARRAY_LEN(steps);
 
 	ca = mmap(NULL, sizeof *ca, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -728,5 +838,7 @@ main(void)
 	ROWS(tests, n, usurped, not_given);
 	ROWS(tests, n, damaged, file_that_will_not_do);
 	ROWS(tests, n, unknown, kept_for_a_file);
+	ROWS(tests, n, strays, a_stray_change);
+	ROWS(tests, n, forgotten, a_question_is_no_refusal);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
