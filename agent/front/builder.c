@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/channel.h"
+#include "agent/front/narrow.h"
 #include "agent/front/numbers.h"
 #include "agent/front/ops.h"
 #include "agent/front/ported.h"
@@ -333,16 +334,45 @@ park(struct builder *b, json_t *msg, int64_t at_s)
 }
 
 static void
+tell(struct builder *b, const char *event)
+{
+	struct fault why = { 0 };
+
+	if (b->renewer_fd >= 0 &&
+	    renewer_send(b, json_pack("{s:s}", "event", event), &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "renewer", &why);
+}
+
+/* What was put in force: does another certificate wait for it? */
+static bool
+is_waited_for(const struct builder *b, const json_t *msg, const json_t *out)
+{
+	const char *op = json_string_value(json_object_get(msg, "op"));
+	const char *tenant = json_string_value(json_object_get(msg, "tenant"));
+	const char *name = json_string_value(json_object_get(msg, "name"));
+	struct credset_place at = { 0 };
+
+	return op != NULL && strcmp(op, "install") == 0 && tenant != NULL && name != NULL &&
+	       json_is_true(json_object_get(out, "ok")) &&
+	       credset_find(b->works.set, tenant, name, &at) && narrow_frees(b->works.set, at);
+}
+
+static void
 serve(struct builder *b, json_t *msg)
 {
 	json_t *out = NULL;
 	int64_t again_s = 0;
+	bool plan;
 
 	ops_answer(&b->works, msg, now_s(), &out, &again_s);
-	if (out == NULL && again_s != 0)
+	if (out == NULL && again_s != 0) {
 		park(b, msg, again_s);
-	else
-		answer(b, out);
+		return;
+	}
+	plan = is_waited_for(b, msg, out);
+	answer(b, out);
+	if (plan)
+		tell(b, "plan");
 }
 
 static void run_job(struct builder *b, struct job *job);
@@ -490,16 +520,6 @@ note_reload(struct builder *b, const struct fault *f)
 	b->status.reloaded_s = now_s();
 	b->status.reload_fault = *f;
 	pthread_mutex_unlock(&b->lock);
-}
-
-static void
-tell(struct builder *b, const char *event)
-{
-	struct fault why = { 0 };
-
-	if (b->renewer_fd >= 0 &&
-	    renewer_send(b, json_pack("{s:s}", "event", event), &why) != RC_OK)
-		log_fault(LEVEL_WARNING, "renewer", &why);
 }
 
 static void

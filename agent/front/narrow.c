@@ -168,6 +168,27 @@ narrow_loses(const struct credset *set, struct credset_place at,
 	return RC_OK;
 }
 
+bool
+narrow_frees(const struct credset *set, struct credset_place at)
+{
+	const struct config_tenant *t = &set->config->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(set, at);
+	const struct members_section *s = members_section_of(t, cc);
+	size_t copy = s != NULL ? at.credential - s->at[cc->shard - 1] : 0;
+
+	for (size_t i = 0; s != NULL && i < s->shards.len; i++) {
+		const struct credential *c = set->tenant[at.tenant].credential[s->at[i] + copy];
+		const struct tnauth *list =
+		    c->state == CREDENTIAL_READY ? c->chain->cert[0]->tnauth : NULL;
+		struct tn_interval common;
+
+		if (i + 1 != cc->shard && list != NULL && tnauth_numbers(list) != NULL &&
+		    tnset_meets(tnauth_numbers(list), members_numbers(t, cc), &common))
+			return true;
+	}
+	return false;
+}
+
 /* ---- what is wanted ---- */
 
 /* Of the present one, as far as the numbers are the tenant's. */

@@ -22,6 +22,9 @@ enum rc narrow_loses(const struct credset *set, struct credset_place at,
     const struct credential *present, const struct tnset *after, int64_t now_s, bool *loses,
     struct fault *f) MUST_CHECK;
 
+/* Does another of its section still speak for a number whose place is this one? */
+bool narrow_frees(const struct credset *set, struct credset_place at);
+
 /* want_of() in this place at this time, with what the present one has to keep. */
 enum rc narrow_want(const struct credset *set, struct credset_place at, int64_t now_s,
     struct want *out, struct fault *f) MUST_CHECK;

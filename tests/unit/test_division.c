@@ -813,6 +813,34 @@ allows(struct lab *l, const char *name, const char *numbers)
 	    l->works.set, at, now, buf_view(&der), (struct span){ NULL, 0 }, NULL);
 }
 
+static bool
+frees(struct lab *l, const char *name)
+{
+	struct credset_place at = { 0 };
+
+	assert_true(credset_find(l->works.set, "acme", name, &at));
+	return narrow_frees(l->works.set, at);
+}
+
+/* Who is to be told of it when it is put in force? */
+static void
+somebody_waits(void **state)
+{
+	struct lab *l = *state;
+	struct credset_place beta = { 0 };
+
+	open_cycle(l);
+	assert_true(frees(l, "main.1")); /* 0145 */
+	assert_true(frees(l, "main.2")); /* 0120 */
+	assert_true(frees(l, "main.3")); /* 0140 */
+	order_all(l, "");
+	assert_false(frees(l, "main.1"));
+	assert_false(frees(l, "main.2"));
+	assert_false(frees(l, "main.3"));
+	assert_true(credset_find(l->works.set, "beta", "main", &beta));
+	assert_false(narrow_frees(l->works.set, beta));
+}
+
 #define B_AT_FIRST "12025550120-12025550122,12025550130-12025550131,12025550140-12025550145"
 
 /* What was wanted when the order began may be had when the others have changed. */
@@ -905,7 +933,7 @@ main(void)
 		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before),
 		IN_LAB(looked_at_before_a_token), IN_LAB(fewer_in_each),
 		IN_LAB(each_waits_for_the_other), IN_LAB(the_other_is_refused),
-		IN_LAB(ordered_meanwhile), IN_LAB(over) };
+		IN_LAB(ordered_meanwhile), IN_LAB(somebody_waits), IN_LAB(over) };
 	struct CMUnitTest tests[ARRAY_LEN(in_lab) + ARRAY_LEN(narrow_cases)];
 	size_t n = 0;
 
