@@ -146,6 +146,16 @@ is_withdrawn(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	return found(out, "it still signs: %s", why_not(facts));
 }
 
+static bool
+is_unended(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	(void)now_s;
+	if (!facts->series_refused)
+		return false;
+	return found(out,
+	    "a series that is canceled goes on at its CA, which refuses to end it: ask the CA");
+}
+
 static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct alarm *out) = {
 	[ALARM_LAPSING] = is_lapsing,
 	[ALARM_EXPIRED] = is_expired,
@@ -153,6 +163,7 @@ static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct
 	[ALARM_TOKEN] = needs_token,
 	[ALARM_REFUSED] = is_refused,
 	[ALARM_RTU] = is_withdrawn,
+	[ALARM_SERIES] = is_unended,
 	[ALARM_UNLOGGED] = is_unlogged,
 	[ALARM_ACCOUNT] = NULL, /* these are told */
 	[ALARM_CT_LOG] = NULL,
@@ -349,6 +360,7 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 		.unlogged_since_s = inclusion_missing_since(c),
 		.rtu_refused_at_s = atomic_load(&c->rtu_refused_at_s),
 		.rtu_stop_at_s = atomic_load(&c->rtu_stop_at_s),
+		.series_refused = atomic_load(&c->series_refused),
 		.problem = problem };
 
 	credential_problem(c, problem);

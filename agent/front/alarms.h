@@ -18,6 +18,7 @@
 	X(TOKEN, "token_needed")	      /* one that somebody has to bring */ \
 	X(REFUSED, "certificate_refused")     /* what came was not put in force */ \
 	X(RTU, "rtu_withdrawn")		      /* by the number authority */ \
+	X(SERIES, "series_refused")	      /* a CA does not end it, and goes on issuing */ \
 	X(UNLOGGED, "certificate_not_logged") /* a log does not have what it promised */ \
 	X(ACCOUNT, "ca_account")	      /* a CA whose account cannot be used */ \
 	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */ \
@@ -102,6 +103,7 @@ struct alarm_facts {
 	int64_t refused_at_s;
 	int64_t unlogged_since_s; /* 0: nothing that a log promised is missing */
 	int64_t rtu_refused_at_s, rtu_stop_at_s;
+	bool series_refused;
 	struct credential_progress progress;
 	const char *problem; /* "" none */
 };

@@ -48,6 +48,7 @@ credential_new(const char *tenant, const char *name, enum credential_state state
 	atomic_init(&c->renew_at_s, 0);
 	atomic_init(&c->publish_error, 0);
 	atomic_init(&c->unordered, false);
+	atomic_init(&c->series_refused, false);
 	atomic_init(&c->refused_at_s, 0);
 	atomic_init(&c->used_at_s, 0);
 	atomic_init(&c->asked_for, false);

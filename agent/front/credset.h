@@ -100,10 +100,11 @@ struct credential {
 	 * by credential_problem().
 	 */
 	_Atomic int64_t renew_at_s;
-	_Atomic int publish_error; /* errno of its publish_dir when last looked at; 0: well */
-	_Atomic int64_t used_at_s; /* when it last signed; 0: not that anybody knows */
-	_Atomic bool asked_for;	   /* LOADING: a request wants it */
-	_Atomic bool unordered;	   /* the account at its CA is deactivated */
+	_Atomic int publish_error;   /* errno of its publish_dir when last looked at; 0: well */
+	_Atomic int64_t used_at_s;   /* when it last signed; 0: not that anybody knows */
+	_Atomic bool asked_for;	     /* LOADING: a request wants it */
+	_Atomic bool unordered;	     /* the account at its CA is deactivated */
+	_Atomic bool series_refused; /* its CA refuses to end a series of it */
 	/*
 	 * A TNAuthList by reference that is wanted: of the chain in force, or
 	 * of one that waits for it.  The URL is guarded by problem_lock.

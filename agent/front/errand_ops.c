@@ -23,26 +23,59 @@ cancellation_of(const struct series *s)
 	    "order", "url", s->order, "kid", 1);
 }
 
-/* What ends a series before what revokes: nothing else ends it. */
+static bool
+is_urgent(const struct revocation *r)
+{
+	unsigned code = 0;
+
+	return revocation_reason("keyCompromise", &code) && r->reason == code;
+}
+
+struct revocations {
+	size_t at;
+	bool urgent_done;
+};
+
+/* What a compromised key has signed goes first. */
+static const struct revocation *
+next_revocation(const struct works *w, const char *ca, struct revocations *of)
+{
+	const struct revocation *r;
+
+	while (
+	    (r = revoke_outstanding(w, ca, &of->at)) != NULL && is_urgent(r) == of->urgent_done)
+		continue;
+	if (r != NULL || of->urgent_done)
+		return r;
+	*of = (struct revocations){ .urgent_done = true };
+	return next_revocation(w, ca, of);
+}
+
+/* In turns: what a CA does not answer of the ones must not hide the others. */
 static enum rc
 errands_of_ca(
     const struct op_call *call, const char *ca, size_t most, json_t *list, struct fault *f)
 {
 	const struct works *w = call->w;
 	json_t *of_account = account_errand(w, ca, call->now_s);
-	const struct revocation *r;
-	const struct series *s;
+	struct revocations of = { .at = 0 };
 	size_t at = 0, n = of_account != NULL;
+	bool more = true;
 
 	if (n > 0 && json_array_append_new(list, of_account) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
-	for (; n < most && (s = series_outstanding(w, ca, &at)) != NULL; n++) {
-		if (json_array_append_new(list, cancellation_of(s)) != 0)
+	while (n < most && more) {
+		const struct revocation *r = next_revocation(w, ca, &of);
+		const struct series *s = NULL;
+
+		if (r != NULL && json_array_append_new(list, errand_of(r)) != 0)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
-	}
-	for (at = 0; n < most && (r = revoke_outstanding(w, ca, &at)) != NULL; n++) {
-		if (json_array_append_new(list, errand_of(r)) != 0)
+		n += r != NULL;
+		if (n < most && (s = series_outstanding(w, ca, &at)) != NULL &&
+		    json_array_append_new(list, cancellation_of(s)) != 0)
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "errands");
+		n += s != NULL;
+		more = r != NULL || s != NULL;
 	}
 	return RC_OK;
 }
@@ -120,7 +153,7 @@ cancel_series(
 	json_auto_t *payload = json_pack("{s:s}", "status", "canceled");
 	struct acme a = { 0 };
 
-	if (s->state != SERIES_CANCELED || strcmp(s->ca, op_text(call, "ca")) != 0 ||
+	if (!series_is_asked(s) || strcmp(s->ca, op_text(call, "ca")) != 0 ||
 	    op_text(call, "kid") == NULL || strcmp(s->order, op_text(call, "url")) != 0)
 		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
 	TRY(acme_find(call, &a, f));
@@ -165,8 +198,8 @@ errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
 
 	(void)answer;
 	if (series_find(call->w, id) != NULL)
-		return series_answered(
-		    call->w, id, final, op_text(call, "reason"), op_text(call, "detail"), f);
+		return series_answered(call->w, id, final, op_text(call, "reason"),
+		    op_text(call, "detail"), call->now_s, f);
 	return (account_is_errand(id) ? account_answered : revoke_answered)(call->w, id, final,
 	    op_text(call, "reason"), op_text(call, "detail"), call->now_s, f);
 }

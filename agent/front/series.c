@@ -346,6 +346,8 @@ series_revoked(struct works *w, const struct cert *leaf, struct fault *f)
 
 		if (ends && is_live(s))
 			(void)cancel(w, s, "a certificate of it is revoked");
+		if (ends && s->state == SERIES_REFUSED)
+			w->errand = s->again = true;
 		recorded = recorded && !(ends && s->unrecorded);
 	}
 	return recorded ? RC_OK
@@ -503,13 +505,37 @@ series_begin(struct works *w, struct credset_place at, const char *order,
 
 /* ---- what its CA is told ---- */
 
+bool
+series_is_asked(const struct series *s)
+{
+	return s->state == SERIES_CANCELED || (s->state == SERIES_REFUSED && s->again);
+}
+
+static void
+say_refused(const struct works *w, const struct series *s, bool is)
+{
+	struct credset_place at;
+
+	if (credset_find(w->set, s->tenant, s->name, &at))
+		atomic_store(&credset_credential(w->set, at)->series_refused, is);
+}
+
+void
+series_tell(const struct works *w)
+{
+	for (size_t i = 0; i < w->series.len; i++) {
+		if (w->series.item[i].state == SERIES_REFUSED)
+			say_refused(w, &w->series.item[i], true);
+	}
+}
+
 const struct series *
 series_outstanding(const struct works *w, const char *ca, size_t *at)
 {
 	while (*at < w->series.len) {
 		const struct series *s = &w->series.item[(*at)++];
 
-		if (s->state == SERIES_CANCELED && strcmp(s->ca, ca) == 0)
+		if (series_is_asked(s) && strcmp(s->ca, ca) == 0)
 			return s;
 	}
 	return NULL;
@@ -528,17 +554,20 @@ forget(struct works *w, struct series *s)
 		log_fault(LEVEL_WARNING, "series_kept", &f);
 		return;
 	}
+	say_refused(w, s, false);
 	free(s->order);
 	*s = w->series.item[--w->series.len];
+	series_tell(w); /* there may be another one */
 }
 
 enum rc
 series_answered(struct works *w, const char *id, bool final, const char *reason,
-    const char *detail, struct fault *f)
+    const char *detail, int64_t now_s, struct fault *f)
 {
 	struct series *s = find(w, id);
+	char was[CREDENTIAL_PROBLEM_MAX];
 
-	if (s == NULL || s->state != SERIES_CANCELED)
+	if (s == NULL || !series_is_asked(s))
 		return FAULT(f, RC_NOT_FOUND, "no_errand", "nobody asked for that");
 	if (!final)
 		return RC_OK;
@@ -547,8 +576,16 @@ series_answered(struct works *w, const char *id, bool final, const char *reason,
 		forget(w, s);
 		return RC_OK;
 	}
+	s->refused_s = now_s;
+	memcpy(was, s->answer, sizeof was);
 	credential_clip(detail != NULL ? detail : reason, s->answer);
+	if (s->again && strcmp(was, s->answer) == 0) {
+		s->again = false;
+		return RC_OK; /* no news: not worth a write */
+	}
 	TRY(set_state(w, s, SERIES_REFUSED, f));
+	s->again = false;
+	series_tell(w);
 	record(w, s, "series_refused", s->answer);
 	return RC_OK;
 }
@@ -615,6 +652,16 @@ finish(struct works *w, struct series *s)
 		log_fault(LEVEL_WARNING, "install_unfinished", &why);
 }
 
+/* Refused is not over: an account that was not valid then may be now. */
+static void
+ask_again(struct works *w, struct series *s, int64_t now_s)
+{
+	if (s->state != SERIES_REFUSED || s->again ||
+	    (now_s >= s->refused_s && now_s - s->refused_s < SERIES_AGAIN_S))
+		return;
+	w->errand = s->again = true;
+}
+
 int64_t
 series_due(struct works *w, int64_t now_s)
 {
@@ -627,6 +674,7 @@ series_due(struct works *w, int64_t now_s)
 		why = is_live(s) ? why_not(w, s) : NULL;
 		if (why != NULL)
 			(void)cancel(w, s, why);
+		ask_again(w, s, now_s);
 		if (s->unrecorded)
 			s->unrecorded = write_file(w->set->config, s, NULL) != RC_OK;
 		if (!w->clock_holds && now_s > s->asked.star_end_s + ORDERED_SLACK_S)

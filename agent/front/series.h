@@ -29,6 +29,7 @@ enum {
 	SERIES_OF_ONE_S = 3600,
 	SERIES_URL_MAX = 2048,
 	SERIES_LOOK_S = 60,
+	SERIES_AGAIN_S = 86400, /* a CA that refused */
 	SERIES_ID = 2 * 32 + 1,
 };
 
@@ -37,7 +38,7 @@ enum series_state {
 	SERIES_BEGUN,	 /* may be finalized; nothing of it is in force yet */
 	SERIES_RUNNING,	 /* its request is outstanding */
 	SERIES_CANCELED, /* by us; the CA has to be told */
-	SERIES_REFUSED,	 /* the CA was told, and refuses */
+	SERIES_REFUSED,	 /* the CA was told, and refuses: again every day and by a revocation */
 	SERIES__COUNT
 };
 
@@ -49,10 +50,12 @@ struct series {
 	struct ordered asked;
 	enum series_state state;
 	int64_t begun_s;
-	int64_t since_s; /* notBefore of its first certificate in force; 0: none was */
-	int64_t until_s; /* of the one of another order that followed; 0: none has */
-	bool unfinished; /* begun before this process was: its certificate may be in force */
-	bool unrecorded; /* its end could not be written: tried again */
+	int64_t since_s;   /* notBefore of its first certificate in force; 0: none was */
+	int64_t until_s;   /* of the one of another order that followed; 0: none has */
+	bool unfinished;   /* begun before this process was: its certificate may be in force */
+	bool again;	   /* REFUSED: its CA is told once more */
+	int64_t refused_s; /* when it last was; in no file */
+	bool unrecorded;   /* its end could not be written: tried again */
 	char answer[CREDENTIAL_PROBLEM_MAX]; /* of the CA, where it refuses */
 };
 
@@ -98,9 +101,15 @@ bool series_has(const struct works *w, const struct cert *leaf);
 
 /*
  * It is to be revoked: what it is of ends, and what was begun with its key.
+ * What its CA has refused to end it is told of again.
  * RC_IO: so it is, but the note of it has to be tried again.
  */
 enum rc series_revoked(struct works *w, const struct cert *leaf, struct fault *f) MUST_CHECK;
+
+bool series_is_asked(const struct series *s); /* its CA is to be told */
+
+/* The credentials of w->set say which a CA refuses to end. */
+void series_tell(const struct works *w);
 
 /* The next from *at on that this CA is to be told of; NULL: no more. */
 const struct series *series_outstanding(const struct works *w, const char *ca, size_t *at);
@@ -108,7 +117,7 @@ const struct series *series_find(const struct works *w, const char *id); /* or N
 
 /* What the renewer says of it.  final: there is no need to ask again; reason NULL: it is done. */
 enum rc series_answered(struct works *w, const char *id, bool final, const char *reason,
-    const char *detail, struct fault *f) MUST_CHECK;
+    const char *detail, int64_t now_s, struct fault *f) MUST_CHECK;
 
 /* Cancel what the configuration wants no more, forget what has ended.  Returns when again. */
 int64_t series_due(struct works *w, int64_t now_s);

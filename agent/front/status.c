@@ -177,6 +177,11 @@ put_problems(struct buf *out, const struct shown *s)
 	if (atomic_load(&c->rtu_refused_at_s) != 0)
 		put_problem(out, "rtu_withdrawn",
 		    "the number authority refuses the right to use its numbers");
+	if (atomic_load(&c->series_refused))
+		put_problem(out, "series_refused",
+		    "a series that is canceled goes on at its CA, which refuses to end it and "
+		    "is "
+		    "asked again every day: ask the CA");
 	if (awaits_operator(s))
 		put_problem(out, "renewal_due",
 		    "its certificate ends and no CA is asked by itself: vesper cert csr, then "

@@ -132,6 +132,7 @@ first_load(struct works *w, int64_t now_s, struct fault *f)
 	TRY(rtu_load(w, now_s, f));
 	TRY(ported_load(w, f));
 	TRY(series_load(w, f));
+	series_tell(w);
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -155,6 +156,7 @@ works_load_more(struct works *w, int64_t now_s, struct fault *f)
 	w->set = TAKE(set);
 	revoke_tell(w);
 	account_tell(w);
+	series_tell(w);
 	if (!works_is_loading(w))
 		loaded(w, now_s);
 	return RC_OK;
@@ -197,6 +199,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->set = TAKE(set);
 	revoke_tell(w);
 	account_tell(w);
+	series_tell(w);
 	rtu_settle(w);
 	w->series_at_s = now_s;
 	w->renumber_at_s = numbers_due_s(w->set->config);
@@ -296,6 +299,7 @@ put(struct works *w, struct credset_place at, struct credential *c, bool wait_fo
 	w->set = TAKE(set);
 	revoke_tell(w);
 	account_tell(w);
+	series_tell(w);
 	w->ported_at_s = 0; /* what waited to be replaced may be */
 	return RC_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/front/acme_ops.h"
 #include "agent/front/ops.h"
 #include "agent/front/revoke.h"
 #include "agent/front/store.h"
@@ -401,10 +402,19 @@ the_ca_is_told(void **state)
 	assert_int_equal(l->works.series.len, 0);
 }
 
+static bool
+is_unended(const struct lab *l)
+{
+	return atomic_load(&credset_credential(l->works.set, l->at)->series_refused);
+}
+
 static void
 the_ca_refuses(void **state)
 {
 	struct lab *l = *state;
+	const struct revocation *r = NULL;
+	struct revoke_ask how = { .serial = NULL };
+	size_t records;
 	char id[SERIES_ID] = "";
 	AUTO_BUF text = BUF_INIT(4096);
 
@@ -420,6 +430,69 @@ the_ca_refuses(void **state)
 	assert_int_equal(l->works.series.item[0].state, SERIES_REFUSED);
 	assert_string_equal(l->works.series.item[0].answer, "not yours");
 	assert_int_equal(errands(l, id), 0);
+	assert_true(is_unended(l));
+	/* With a start, every day, and by a revocation. */
+	(void)works_chores(&l->works, now);
+	assert_int_equal(errands(l, id), 1);
+	assert_true(l->works.errand);
+	records = json_array_size(world.audit);
+	expect(l, buf_text(&text), NULL);
+	assert_int_equal(json_array_size(world.audit), records); /* no news */
+	(void)works_chores(&l->works, now + SERIES_LOOK_S);
+	assert_int_equal(errands(l, id), 0);
+	assert_int_equal(revoke_cert(&l->works, l->at, &how, now, &r, NULL), RC_OK);
+	assert_int_equal(errands(l, id), 1);
+	expect(l, buf_text(&text), NULL);
+	assert_int_equal(errands(l, id), 0);
+	assert_true(is_unended(l));
+	(void)works_chores(&l->works, now + SERIES_AGAIN_S);
+	assert_int_equal(errands(l, id), 1);
+	buf_clear(&text);
+	buf_printf(&text,
+	    "{\"id\":1,\"op\":\"errand-done\",\"errand\":\"%s\",\"final\":true,"
+	    "\"reason\":null,\"detail\":null}",
+	    id);
+	expect(l, buf_text(&text), NULL);
+	assert_false(is_unended(l));
+	assert_int_equal(l->works.series.len, 0);
+}
+
+/* Of those which its CA does not answer none hides a compromised key. */
+static void
+in_turns(void **state)
+{
+	struct lab *l = *state;
+	struct ordered o = { .not_after_s = now + 5000 };
+	const struct revocation *r = NULL;
+	struct revoke_ask how = { .reason = 1 };
+	AUTO_BUF text = BUF_INIT(4096);
+	json_auto_t *answer = NULL;
+	const json_t *list;
+
+	order(l);
+	assert_int_equal(ordered_write(l->works.set->config, "acme", "main", &o, NULL), RC_OK);
+	offer_good(l, "0a", now + 5000, NULL, NULL);
+	order(l);
+	for (int i = 0; i < 2 * ACME_ERRANDS_OF_CA; i++) {
+		l->now = now + (int64_t)i * 400;
+		buf_clear(&text);
+		buf_printf(&text,
+		    ASK("finalize", "https://127.1.2.3:14000/f") "," OF ",\"order\":\"https://"
+								 "127.1.2.3:14000/x/%d\"}",
+		    i);
+		expect(l, buf_text(&text), NULL);
+	}
+	l->now = 0;
+	assert_int_equal(revoke_cert(&l->works, l->at, &how, now, &r, NULL), RC_OK);
+	assert_int_equal(r->state, REVOCATION_OUTSTANDING);
+	answer = ask(l, "{\"id\":1,\"op\":\"errands\"}");
+	list = json_object_get(answer, "errands");
+	assert_int_equal(json_array_size(list), ACME_ERRANDS_OF_CA);
+	assert_string_equal(
+	    json_string_value(json_object_get(json_array_get(list, 0), "resource")),
+	    "revokeCert");
+	assert_string_equal(
+	    json_string_value(json_object_get(json_array_get(list, 1), "resource")), "order");
 }
 
 /* RFC 8739 s3.1.2: a CA must refuse to revoke one */
@@ -670,10 +743,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest steps[] = { LAB(goes_on), LAB(the_ca_is_told),
-		LAB(the_ca_refuses), LAB(a_revoked_one), LAB(revoked_in_two_steps),
-		LAB(revoked_in_two_steps_2), LAB(one_key_for_all), LAB(another_order),
-		LAB(after_a_crash), LAB(no_end_of_them), LAB(first_one_refused),
-		LAB(not_by_a_doubted_clock) };
+		LAB(the_ca_refuses), LAB(in_turns), LAB(a_revoked_one),
+		LAB(revoked_in_two_steps), LAB(revoked_in_two_steps_2), LAB(one_key_for_all),
+		LAB(another_order), LAB(after_a_crash), LAB(no_end_of_them),
+		LAB(first_one_refused), LAB(not_by_a_doubted_clock) };
 	struct CMUnitTest tests[ARRAY_LEN(steps) + ARRAY_LEN(end_cases)];
 	size_t n = ARRAY_LEN(steps);
 
