@@ -14,7 +14,13 @@
 #include "stir/jtext.h"
 #include "stir/text.h"
 
-enum { WATCH_FILE_MAX = 65536, WATCH_MODE = 0600, WATCH_AGAIN_S = 60, WATCH_MORE = 16 };
+enum {
+	WATCH_FILE_MAX = 65536,
+	WATCH_MODE = 0600,
+	WATCH_AGAIN_S = 60,
+	WATCH_MORE = 16,
+	CT_UNREADABLE_MAX = 4
+};
 
 /* ---- on disk ------------------------------------------------------------------------------- */
 
@@ -39,6 +45,13 @@ edge_json(const struct merkle_edge *e)
 		}
 	}
 	return json_pack("{s:I, s:o}", "size", (json_int_t)e->size, "nodes", nodes);
+}
+
+/* What never ends is beyond what JSON holds: the end of 9999 (RFC 5280 section 4.1.2.5). */
+static json_int_t
+until_json(int64_t until_s)
+{
+	return until_s < INT64_C(253402300800) ? (json_int_t)until_s : INT64_C(253402300800);
 }
 
 static json_t *
@@ -80,11 +93,13 @@ write_file(
 	json_auto_t *file = NULL;
 
 	works_hex(w->goal.root, MERKLE_HASH, root);
-	file = json_pack("{s:o, s:o, s:I, s:s, s:o, s:I, s:o, s:I}", "done",
+	file = json_pack("{s:o, s:o, s:I, s:s, s:o, s:I, s:o, s:I, s:I, s:I}", "done",
 	    edge_json(&w->done), "reading", edge_json(&w->reading), "goal",
 	    (json_int_t)w->goal.size, "root", root, "found", list_json(&w->found, INT64_MIN),
 	    "more", (json_int_t)w->found.more, "tentative", list_json(&w->tentative, INT64_MIN),
-	    "more_tentative", (json_int_t)w->tentative.more);
+	    "more_tentative", (json_int_t)w->tentative.more, "more_until",
+	    until_json(w->found.more_until_s), "more_tentative_until",
+	    until_json(w->tentative.more_until_s));
 	if (file == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a log");
 	TRY(file_of(c, log, &path, f));
@@ -153,16 +168,19 @@ static bool
 take_file(json_t *file, struct ctwatch *w)
 {
 	json_t *done, *reading, *found, *tentative;
-	json_int_t goal, more, more_tentative;
+	json_int_t goal, more, more_tentative, until = INT64_MAX, until_tentative = INT64_MAX;
 	const char *root;
 
-	if (json_unpack(file, "{s:o, s:o, s:I, s:s, s:o, s:I, s:o, s:I!}", "done", &done,
-		"reading", &reading, "goal", &goal, "root", &root, "found", &found, "more",
-		&more, "tentative", &tentative, "more_tentative", &more_tentative) != 0 ||
+	if (json_unpack(file, "{s:o, s:o, s:I, s:s, s:o, s:I, s:o, s:I, s?I, s?I!}", "done",
+		&done, "reading", &reading, "goal", &goal, "root", &root, "found", &found,
+		"more", &more, "tentative", &tentative, "more_tentative", &more_tentative,
+		"more_until", &until, "more_tentative_until", &until_tentative) != 0 ||
 	    goal < 0 || strlen(root) != (size_t)2 * MERKLE_HASH ||
 	    !works_unhex(root, w->goal.root, MERKLE_HASH))
 		return false;
 	w->goal.size = (uint64_t)goal;
+	w->found.more_until_s = until;
+	w->tentative.more_until_s = until_tentative;
 	return take_edge(done, &w->done) && take_edge(reading, &w->reading) &&
 	       take_list(found, more, &w->found) &&
 	       take_list(tentative, more_tentative, &w->tentative) &&
@@ -221,8 +239,7 @@ ctwatch_next(struct ctwatch *w, const struct merkle_tree *head, int64_t now_s, u
 			return false;
 		w->goal = *head;
 		w->reading = w->done;
-		w->tentative.len = 0;
-		w->tentative.more = 0;
+		w->tentative = (struct ct_found_list){ .len = 0 };
 	}
 	if (w->page == 0 || w->page > CTENTRY_PAGE)
 		w->page = CTENTRY_PAGE;
@@ -316,13 +333,60 @@ is_ours(const struct config *config, const struct config_tenant *t, const struct
 				 in_history(config, t, cert));
 }
 
+static size_t
+rows_of(const struct ct_found_list *l, const char *tenant)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->len; i++)
+		n += strcmp(l->item[i].tenant, tenant) == 0;
+	return n;
+}
+
+static void
+count_more(struct ct_found_list *l, const struct ct_found *x)
+{
+	l->more++;
+	if (x->not_after_s > l->more_until_s)
+		l->more_until_s = x->not_after_s;
+}
+
+/* The last row of whoever has the most gives its place up; NULL: none has two. */
+static struct ct_found *
+spare_row(struct ct_found_list *l)
+{
+	struct ct_found *spare = NULL;
+	size_t most = 1;
+
+	for (size_t i = 0; i < l->len; i++) {
+		size_t n = rows_of(l, l->item[i].tenant);
+
+		if (n >= most && n > 1)
+			spare = &l->item[i];
+		most = n > most ? n : most;
+	}
+	return spare;
+}
+
+/* Each tenant has a row before one has many, and what cannot be read has few. */
 static void
 add(struct ct_found_list *l, const struct ct_found *x)
 {
-	if (l->len < CT_FOUND_MAX)
+	size_t has = rows_of(l, x->tenant);
+	struct ct_found *spare;
+
+	if (x->tenant[0] == 0 && has >= CT_UNREADABLE_MAX) {
+		count_more(l, x);
+		return;
+	}
+	if (l->len < CT_FOUND_MAX) {
 		l->item[l->len++] = *x;
-	else
-		l->more++;
+		return;
+	}
+	spare = has == 0 ? spare_row(l) : NULL;
+	count_more(l, spare != NULL ? spare : x);
+	if (spare != NULL)
+		*spare = *x;
 }
 
 /* An issuer's name may hold anything: for a terminal it is flattened. */
@@ -382,11 +446,14 @@ commit_list(struct ct_found_list *to, const struct ct_found_list *from, int64_t 
 		if (!is_over(&to->item[i], now_s))
 			to->item[kept++] = to->item[i];
 	}
-	to->more = kept == to->len ? to->more : 0;
 	to->len = kept;
+	if (to->more_until_s < now_s)
+		to->more = 0;
 	for (size_t i = 0; i < from->len; i++)
 		add(to, &from->item[i]);
 	to->more += from->more;
+	if (from->more_until_s > to->more_until_s)
+		to->more_until_s = from->more_until_s;
 }
 
 /* Numbers are in no log of ours: vesper ct watch shows them. */
@@ -398,12 +465,15 @@ say(const struct ct_log *log, const struct ct_found_list *l)
 		    "log=%.16s entry=%" PRIu64 " tenant=%s serial=%s", log->hex,
 		    l->item[i].index, l->item[i].tenant[0] != 0 ? l->item[i].tenant : "-",
 		    l->item[i].serial[0] != 0 ? l->item[i].serial : "-");
+	if (l->more > 0)
+		log_event(LEVEL_WARNING, "certificate_not_ordered", "log=%.16s more=%" PRIu64,
+		    log->hex, l->more);
 }
 
 /* All of the goal is read: is it what the log has signed? */
 static enum rc
-finish(struct ctwatch *w, const struct ct_log *log, const struct merkle_edge *all,
-    const struct ct_found_list *found, int64_t now_s, struct fault *f)
+finish(struct ctwatch *w, const struct merkle_edge *all, const struct ct_found_list *found,
+    int64_t now_s, struct fault *f)
 {
 	uint8_t root[MERKLE_HASH];
 
@@ -414,13 +484,11 @@ finish(struct ctwatch *w, const struct ct_log *log, const struct merkle_edge *al
 		return FAULT(
 		    f, RC_DENIED, "merkle_root", "its entries are not those of its tree head");
 	}
-	say(log, found);
 	commit_list(&w->found, found, now_s);
 	w->done = *all;
 	w->reading = *all;
 	w->goal.size = 0;
-	w->tentative.len = 0;
-	w->tentative.more = 0;
+	w->tentative = (struct ct_found_list){ .len = 0 };
 	w->wrong = false;
 	return RC_OK;
 }
@@ -452,7 +520,7 @@ take_page(struct works *works, struct ct_log *log, const struct ctentry_list *pa
 	TRY(read_page(works->set->config, page, now_s, &edge, &found, f));
 	pthread_mutex_lock(&works->ct->lock);
 	if (edge.size == w->goal.size) {
-		rc = finish(w, log, &edge, &found, now_s, f);
+		rc = finish(w, &edge, &found, now_s, f);
 	} else {
 		w->reading = edge;
 		w->tentative = found;
@@ -460,6 +528,8 @@ take_page(struct works *works, struct ct_log *log, const struct ctentry_list *pa
 	}
 	pthread_mutex_unlock(&works->ct->lock);
 	TRY(rc);
+	if (w->goal.size == 0) /* and not under the lock, which who signs may wait for */
+		say(log, &found);
 	return write_file(works->set->config, log, w, f);
 }
 
@@ -498,7 +568,8 @@ ctwatch_show(const struct ctwatch *w, bool behind, int64_t now_s)
 {
 	return json_pack("{s:b, s:I, s:s?, s:o, s:I}", "behind", behind, "read",
 	    (json_int_t)w->done.size, "problem", w->why[0] != 0 ? w->why : NULL, "found",
-	    list_json(&w->found, now_s), "more", (json_int_t)w->found.more);
+	    list_json(&w->found, now_s), "more",
+	    (json_int_t)(w->found.more_until_s >= now_s ? w->found.more : 0));
 }
 
 size_t

@@ -30,7 +30,8 @@ struct ct_found {
 
 struct ct_found_list {
 	size_t len;
-	uint64_t more; /* that found no room */
+	uint64_t more;	      /* that found no room */
+	int64_t more_until_s; /* the last of those is over then */
 	struct ct_found item[CT_FOUND_MAX];
 };
 

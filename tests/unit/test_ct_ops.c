@@ -993,6 +993,40 @@ smaller_pages(void **state)
 	close_entries(&e);
 }
 
+enum { CROWD = 40 };
+
+/* 40 that cannot be read, then one that is acme's: it has its row and its alarm. */
+static void
+crowd(void **state)
+{
+	struct lab *l = *state;
+	struct entries e = { .lab = NULL };
+	AUTO_BUF json = BUF_INIT(1 << 20);
+	uint8_t hash[MERKLE_HASH];
+
+	e.lab = l;
+	for (size_t i = 0; i < LEAVES; i++)
+		put_entry(&e, i);
+	buf_str(&json, "{\"entries\":[");
+	for (size_t i = 0; i <= CROWD; i++) {
+		size_t which = i < CROWD ? 4 : 1;
+
+		assert_int_equal(merkle_leaf(buf_view(&e.leaf[which]), hash, NULL), RC_OK);
+		ctlab_add(&l->log, hash);
+		buf_str(&json, i == 0 ? "{\"leaf_input\":\"" : ",{\"leaf_input\":\"");
+		b64_encode(&json, B64_STD, buf_view(&e.leaf[which]));
+		buf_str(&json, "\"}");
+	}
+	buf_str(&json, "]}");
+	show_head(l, CROWD + 1, now);
+	assert_null(give(l, wanted(l, ENTRIES, NULL, now), &json, now));
+	assert_int_equal(found(l)->len + found(l)->more, CROWD + 1);
+	assert_string_equal(found(l)->item[found(l)->len - 1].tenant, "acme");
+	assert_int_equal(ct_look(&l->works, now, NULL), RC_OK);
+	assert_int_equal(words_of(l, "certificate_not_ordered", true), 1);
+	close_entries(&e);
+}
+
 enum { MANY = 20 };
 
 static void
@@ -1149,13 +1183,13 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
 				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(denial_cases) +
-				       ARRAY_LEN(page_cases) + 17];
+				       ARRAY_LEN(page_cases) + 18];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
 		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
 		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries),
 		OWN(proof_that_does_not_come), WATCH(entries_that_do_not_come),
-		WATCH(smaller_pages), WATCH(many_logs) };
+		WATCH(smaller_pages), WATCH(many_logs), WATCH(crowd) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
