@@ -256,13 +256,23 @@ account_contacts(const struct config_ca *ca)
 
 /* ---- the errand ---- */
 
-/* The change itself, or, where it may have arrived, by the new key: is it there? */
+/*
+ * By a key that is sent along: has the CA an account of the new one, where the
+ * change may have arrived; of the present one, where its end was refused?
+ */
+static bool
+is_question(const struct account_job *j)
+{
+	return (j->kind == ACCOUNT_JOB_KEY && j->told_s != 0) ||
+	       (j->kind == ACCOUNT_JOB_DEACTIVATION && j->refusal);
+}
+
 static const char *
 resource_of(const struct account_job *j)
 {
-	if (j->kind != ACCOUNT_JOB_KEY)
-		return "account";
-	return j->told_s != 0 ? "newAccount" : "keyChange";
+	if (is_question(j))
+		return "newAccount";
+	return j->kind == ACCOUNT_JOB_KEY ? "keyChange" : "account";
 }
 
 json_t *
@@ -276,8 +286,7 @@ account_errand(const struct works *w, const char *ca, int64_t now_s)
 		return NULL;
 	snprintf(id, sizeof id, "%s%s", id_head, a->ca);
 	return json_pack("{s:s, s:s, s:s, s:b}", "id", id, "ca", a->ca, "resource",
-	    resource_of(&a->job), "kid",
-	    (int)(a->job.kind != ACCOUNT_JOB_KEY || a->job.told_s == 0));
+	    resource_of(&a->job), "kid", (int)!is_question(&a->job));
 }
 
 bool
@@ -377,7 +386,10 @@ look_for_key(struct op_call *call, struct acme *a, json_t *answer, struct fault 
 	to.job.looked = true;
 	TRY(accounts_save(&call->w->accounts, call->w->set->config, &to, f));
 	a->account = accounts_find(&call->w->accounts, to.ca);
-	a->point = a->account->job.point;
+	if (a->account->job.kind == ACCOUNT_JOB_KEY)
+		a->point = a->account->job.point;
+	else
+		a->point = a->account->point;
 	return acme_answer(call, a, payload, answer, f);
 }
 
@@ -412,12 +424,14 @@ account_errand_jws(struct op_call *call, json_t *answer, struct fault *f)
 	TRY(find_signer(call, &a, f));
 	TRY(acme_check(call, a.ca, f)); /* before it is noted that it was signed */
 	change = a.account->job.kind == ACCOUNT_JOB_KEY;
-	if (by_new && (!change || a.account->job.told_s == 0))
+	if (by_new && !is_question(&a.account->job))
 		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "kid", "not by whom it is to be");
 	if (by_new)
 		return look_for_key(call, &a, answer, f);
 	if (change)
 		return change_of_key(call, &a, answer, f);
+	if (is_question(&a.account->job))
+		return is_asked_first(f);
 	TRY(check_account_url(call, f));
 	TRY(account_payload(&a, &payload, f));
 	TRY(mark_told(call, a.account, f));
@@ -524,12 +538,48 @@ key_answered(struct works *w, struct account *to, const char *reason, const char
 	return end_job(w, to, now_s, f);
 }
 
-/* RFC 8555 section 7.3.6: of one that is deactivated the CA answers nothing else. */
-static bool
-is_done(const struct account_job *j, const char *reason)
+static enum rc
+ended(struct works *w, struct account *to, int64_t now_s, struct fault *f)
 {
-	return reason == NULL || (j->kind == ACCOUNT_JOB_DEACTIVATION && j->told_s != 0 &&
-				     strcmp(reason, "acme_unauthorized") == 0);
+	to->job.state = ACCOUNT_JOB_DONE;
+	if (to->job.kind == ACCOUNT_JOB_DEACTIVATION) {
+		TRY(note_key(w, to->ca, to->key_id, now_s + RETIRE_OVERLAP_S, f));
+		to->deactivated = true;
+	}
+	return end_job(w, to, now_s, f);
+}
+
+static enum rc
+refused(struct works *w, struct account *to, int64_t now_s, struct fault *f)
+{
+	to->job.state = ACCOUNT_JOB_REFUSED;
+	return end_job(w, to, now_s, f);
+}
+
+/*
+ * RFC 8555 section 7.3.6: a CA answers whatever comes from an account that is
+ * deactivated with "unauthorized"; of one that it has it says so (7.3.1), and
+ * that one is not deactivated, nor is its key to be destroyed.
+ */
+static enum rc
+end_looked_for(
+    struct works *w, struct account *to, const char *reason, int64_t now_s, struct fault *f)
+{
+	if (to->job.looked && reason == NULL)
+		return refused(w, to, now_s, f);
+	if (to->job.looked && (strcmp(reason, "acme_unauthorized") == 0 ||
+				  strcmp(reason, "acme_no_account") == 0))
+		return ended(w, to, now_s, f);
+	to->job.hold_s = now_s + ACCOUNT_AGAIN_S;
+	return end_job(w, to, now_s, f);
+}
+
+/* One that the answer was lost of is answered so, and one that the CA does not let anybody end. */
+static bool
+is_open(const struct account_job *j, const char *reason)
+{
+	return j->kind == ACCOUNT_JOB_DEACTIVATION && j->told_s != 0 && reason != NULL &&
+	       strcmp(reason, "acme_unauthorized") == 0;
 }
 
 static enum rc
@@ -538,12 +588,14 @@ other_answered(struct works *w, struct account *to, const char *reason, const ch
 {
 	struct account_job *j = &to->job;
 
-	j->state = is_done(j, reason) ? ACCOUNT_JOB_DONE : ACCOUNT_JOB_REFUSED;
+	if (is_question(j))
+		return end_looked_for(w, to, reason, now_s, f);
 	account_job_say(j, reason, detail);
-	if (j->kind == ACCOUNT_JOB_DEACTIVATION && j->state == ACCOUNT_JOB_DONE) {
-		TRY(note_key(w, to->ca, to->key_id, now_s + RETIRE_OVERLAP_S, f));
-		to->deactivated = true;
-	}
+	if (reason == NULL)
+		return ended(w, to, now_s, f);
+	if (!is_open(j, reason))
+		return refused(w, to, now_s, f);
+	j->refusal = true;
 	return end_job(w, to, now_s, f);
 }
 

@@ -33,7 +33,7 @@ static struct ca {
 	unsigned changes;
 	bool deactivated;
 	bool lose;   /* the answer to a change gets lost, once */
-	bool refuse; /* changes of keys */
+	bool refuse; /* changes of keys, and the end */
 } * ca;
 
 static void
@@ -120,11 +120,15 @@ looked(const json_t *jws)
 	json_auto_t *header = NULL, *payload = NULL;
 	uint8_t point[P256_POINT_LEN];
 
-	asks_open_jws(jws, account()->job.point, &header, &payload);
+	asks_open_jws(jws,
+	    account()->job.kind == ACCOUNT_JOB_KEY ? account()->job.point : account()->point,
+	    &header, &payload);
 	assert_int_equal(jwk_point(json_object_get(header, "jwk"), point, NULL), RC_OK);
 	assert_null(json_object_get(header, "kid"));
 	assert_true(json_is_true(json_object_get(payload, "onlyReturnExisting")));
 	assert_int_equal(json_object_size(payload), 1);
+	if (ca->deactivated)
+		return "acme_unauthorized";
 	return memcmp(point, ca->point, P256_POINT_LEN) == 0 ? NULL : "acme_no_account";
 }
 
@@ -161,7 +165,7 @@ served(const json_t *jws)
 
 	asks_open_jws(jws, account()->point, &header, &payload);
 	assert_string_equal(asks_text(header, "url"), ASKS_KID);
-	if (ca->deactivated)
+	if (ca->deactivated || ca->refuse)
 		return "acme_unauthorized";
 	ca->deactivated = json_object_get(payload, "status") != NULL;
 	return NULL;
@@ -520,6 +524,27 @@ the_end_of_an_account(void **state)
 	expect_one_working_key(1); /* that of the other account is gone */
 }
 
+/* A CA that lets nobody do it: the account is there, and its key is. */
+static void
+an_end_that_is_refused(void **state)
+{
+	json_auto_t *order = NULL;
+
+	(void)state;
+	ca->refuse = true;
+	ask_good(HAND_DEACTIVATE, "{\"confirm\":\"lab\"}");
+	assert_true(carry());
+	assert_int_equal(account()->job.state, ACCOUNT_JOB_OUTSTANDING);
+	restart();
+	carry_all();
+	assert_int_equal(account()->job.state, ACCOUNT_JOB_REFUSED);
+	assert_non_null(strstr(account()->job.answer, "acme_unauthorized"));
+	assert_false(account()->deactivated);
+	expect_one_working_key(1);
+	order = poll_order(now);
+	assert_string_equal(asks_reason(order), "");
+}
+
 /* Its token is lost, or its file: nothing of the old one is needed. */
 static void
 another_account(void **state)
@@ -814,6 +839,7 @@ main(void)
 		STEP(in_between),
 		STEP(contacts),
 		STEP(the_end_of_an_account),
+		STEP(an_end_that_is_refused),
 		STEP(another_account),
 		STEP(goes_without_a_file),
 		STEP(unread_at_a_reload),
