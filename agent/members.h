@@ -20,7 +20,7 @@
 #include "agent/shards.h"
 
 enum {
-	MEMBERS_MAX = 4096,	/* credentials of one tenant, as the configuration says */
+	MEMBERS_MAX = 4096,	/* credentials of one tenant; no command makes more */
 	MEMBERS_SHARD_TEXT = 6, /* ".1024" */
 };
 

@@ -405,6 +405,19 @@ division_load(struct config *c, bool strict, struct fault *f)
 
 /* ---- a change by command ---- */
 
+/* The files could not say so many either (config_tenant.c). */
+static enum rc
+check_number(const struct config_tenant *t, const struct members *was,
+    const struct members *now, struct fault *f)
+{
+	if (now->len <= MEMBERS_MAX || now->len <= was->len)
+		return RC_OK;
+	return FAULT(f, RC_DENIED, "too_many_numbers",
+	    "tenant '%s' would have %zu certificates, at most %d: raise "
+	    "numbers_per_certificate",
+	    t->name, now->len, MEMBERS_MAX);
+}
+
 /* A key each, and each token has room for so many. */
 static enum rc
 check_room(const struct config *c, const struct members *was, const struct members *now,
@@ -450,7 +463,9 @@ division_change(const struct config *c, const struct config_tenant *t,
 	TRY(members_make(t, was, now.list, now.len, &m, f));
 	m->lost = was->lost;
 	m->unread = was->unread;
-	rc = check_room(c, was, m, f);
+	rc = check_number(t, was, m, f);
+	if (rc == RC_OK)
+		rc = check_room(c, was, m, f);
 	if (rc != RC_OK)
 		members_release(m);
 	else

@@ -30,7 +30,8 @@ void division_settle(const struct config *c);
 
 /*
  * The members of a tenant with these numbers; NULL where nothing is divided.
- * RC_DENIED too_many_numbers: no place, or no room in a token for their keys.
+ * RC_DENIED too_many_numbers: no place, more than MEMBERS_MAX, or no room in a
+ * token for their keys.
  */
 enum rc division_change(const struct config *c, const struct config_tenant *t,
     const struct tnset *numbers, struct members **out, struct fault *f) MUST_CHECK;

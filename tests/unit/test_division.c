@@ -521,6 +521,27 @@ no_place_for_them(void **state)
 	expect(l, AT_FIRST);
 }
 
+#define ONE_EACH(name) \
+	" credential \"" name "\" { profile = \"atis-delegate\" token = \"main\" ca = \"lab\"" \
+	" authority = \"numbers\" x5u = \"https://127.1.2.3:8443/certs/\"" \
+	" publish_dir = \"www\" numbers_per_certificate = 1 }\n"
+
+/* Each of five has fewer than it may, and together they are 5 x 820 certificates. */
+static void
+too_many_together(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	bworld_tenant("acme", "numbers = { \"12025550100\" }\n" ONE_EACH("a") ONE_EACH("b")
+				  ONE_EACH("c") ONE_EACH("d") ONE_EACH("e"));
+	restart(l);
+	assert_int_equal(acme(l)->credentials, 5);
+	assert_int_equal(change_of(l, "12025551000-12025551818", NULL, &f), RC_DENIED);
+	assert_string_equal(f.reason, "too_many_numbers");
+	assert_int_equal(acme(l)->credentials, 5);
+}
+
 /* ---- from one division to another ---- */
 
 static bool
@@ -930,10 +951,11 @@ main(void)
 		IN_LAB(a_lost_record_and_holes), IN_LAB(a_record_out_of_reach),
 		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
 		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
-		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before),
-		IN_LAB(looked_at_before_a_token), IN_LAB(fewer_in_each),
-		IN_LAB(each_waits_for_the_other), IN_LAB(the_other_is_refused),
-		IN_LAB(ordered_meanwhile), IN_LAB(somebody_waits), IN_LAB(over) };
+		IN_LAB(too_many_together), IN_LAB(divided_from_now_on),
+		IN_LAB(looked_at_before), IN_LAB(looked_at_before_a_token),
+		IN_LAB(fewer_in_each), IN_LAB(each_waits_for_the_other),
+		IN_LAB(the_other_is_refused), IN_LAB(ordered_meanwhile), IN_LAB(somebody_waits),
+		IN_LAB(over) };
 	struct CMUnitTest tests[ARRAY_LEN(in_lab) + ARRAY_LEN(narrow_cases)];
 	size_t n = 0;
 
