@@ -204,9 +204,9 @@ static enum rc
 no_place(const struct config_tenant *t, size_t left, struct fault *f)
 {
 	return FAULT(f, RC_DENIED, "too_many_numbers",
-	    "tenant '%s': %zu numbers or ranges have no place in %d certificates: raise "
-	    "numbers_per_certificate",
-	    t->name, left, SHARDS_MAX);
+	    "tenant '%s': %zu numbers or ranges have no place in %d certificates, each "
+	    "of numbers_per_certificate numbers and %d numbers and ranges at most",
+	    t->name, left, SHARDS_MAX, SHARDS_MAX_ENTRIES);
 }
 
 static enum rc
@@ -395,11 +395,12 @@ division_load(struct config *c, bool strict, struct fault *f)
 		TRY(load_tenant(c, &c->tenant[i], strict, f));
 		divided++;
 	}
-	if (divided == 0 || check_tokens(c, strict ? f : &full) == RC_OK)
+	if (divided == 0)
 		return RC_OK;
 	if (strict)
-		return f->rc;
-	log_fault(LEVEL_ERR, "shards_full", &full);
+		return check_tokens(c, f);
+	if (check_tokens(c, &full) != RC_OK)
+		log_fault(LEVEL_ERR, "shards_full", &full);
 	return RC_OK;
 }
 
