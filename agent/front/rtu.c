@@ -64,9 +64,12 @@ rtu_is_refused(const struct works *w, struct credset_place at)
 static int64_t
 stop_at_s(const struct works_rtu *r, const struct config_tenant *t)
 {
-	if (!r->held || t->on_rtu_refused == RTU_ALARM)
+	int64_t after_s = r->since_s + t->rtu_stop_after_s;
+
+	if (!r->held || r->confirmed_s == 0 || t->on_rtu_refused == RTU_ALARM)
 		return 0;
-	return t->on_rtu_refused == RTU_STOP ? r->since_s : r->since_s + t->rtu_stop_after_s;
+	return t->on_rtu_refused == RTU_STOP || after_s < r->confirmed_s ? r->confirmed_s
+									 : after_s;
 }
 
 static void
@@ -129,8 +132,8 @@ write_file(const struct config *c, const struct works_rtu *r, struct fault *f)
 {
 	struct store_path path = { 0 };
 	AUTO_BUF text = BUF_INIT(RTU_FILE_MAX);
-	json_auto_t *root = json_pack("{s:I, s:b, s:s}", "since", (json_int_t)r->since_s,
-	    "held", (int)r->held, "detail", r->detail);
+	json_auto_t *root = json_pack("{s:I, s:I, s:b, s:s}", "since", (json_int_t)r->since_s,
+	    "confirmed", (json_int_t)r->confirmed_s, "held", (int)r->held, "detail", r->detail);
 
 	if (root == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a refusal");
@@ -165,17 +168,18 @@ read_file(const struct config *c, struct works_rtu *r, struct fault *f)
 	AUTO_BUF text = BUF_INIT(RTU_FILE_MAX);
 	json_auto_t *root = NULL;
 	const char *detail = NULL;
-	json_int_t since = 0;
+	json_int_t since = 0, confirmed = 0;
 	int held = 1;
 
 	TRY(path_of(c, r, &path, f));
 	TRY(store_read(path.text, RTU_FILE_MAX, &text, f));
 	if (jtext_read(buf_view(&text), &root, NULL) != RC_OK ||
-	    json_unpack(root, "{s:I, s:b, s:s!}", "since", &since, "held", &held, "detail",
-		&detail) != 0 ||
-	    since <= 0)
+	    json_unpack(root, "{s:I, s?I, s:b, s:s!}", "since", &since, "confirmed", &confirmed,
+		"held", &held, "detail", &detail) != 0 ||
+	    since <= 0 || confirmed < 0)
 		return FAULT(f, RC_INVALID, "rtu_file", "%s is not as we write it", path.text);
 	r->since_s = since;
+	r->confirmed_s = confirmed;
 	r->held = held != 0;
 	credential_clip(detail, r->detail);
 	return RC_OK;
@@ -226,7 +230,7 @@ load_one(void *arg, const char *file, struct fault *f)
 		return RC_OK;
 	if (read_file(w->set->config, &r, &why) != RC_OK) {
 		log_fault(LEVEL_ERR, "rtu_unreadable", &why);
-		r.since_s = walk->now_s;
+		r.since_s = r.confirmed_s = walk->now_s;
 		credential_clip(why.detail, r.detail);
 	}
 	TRY(grow(&w->rtu, f));
@@ -311,6 +315,36 @@ put_on_record(struct works *w, const struct works_rtu *to, struct fault *f)
 	return RC_OK;
 }
 
+/* From the first time on that it, or its copy in another token, was refused what it holds. */
+static void
+date(const struct works *w, struct credset_place at, struct works_rtu *r)
+{
+	int64_t now_s = r->since_s;
+
+	for (size_t i = 0; i < w->rtu.len; i++) {
+		const struct works_rtu *one = &w->rtu.item[i];
+
+		if ((!one->held && r->held) || one->since_s > now_s ||
+		    !concerns(one, w->set, at))
+			continue;
+		if (one->since_s < r->since_s)
+			r->since_s = one->since_s;
+		if (one->confirmed_s != 0)
+			r->confirmed_s = one->confirmed_s;
+	}
+	if (r->confirmed_s == 0 && now_s - r->since_s >= RTU_CONFIRM_S)
+		r->confirmed_s = now_s;
+}
+
+static void
+say(struct works *w, const struct works_rtu *r, const char *event)
+{
+	log_event(LEVEL_ERR, event, "tenant=%s credential=%s held=%d detail=\"%s\"", r->tenant,
+	    r->name, r->held, r->detail);
+	works_audit(w, event, r->tenant, r->name,
+	    json_pack("{s:b, s:s}", "held", (int)r->held, "detail", r->detail));
+}
+
 static enum rc
 refused(struct works *w, struct credset_place at, const char *detail, int64_t now_s,
     struct fault *f)
@@ -318,28 +352,21 @@ refused(struct works *w, struct credset_place at, const char *detail, int64_t no
 	const struct credential *c = credset_credential(w->set, at);
 	const struct works_rtu *old = find_own(w, c->tenant, c->name);
 	struct works_rtu r = { .since_s = now_s, .held = is_held(w, at) };
+	bool known = old != NULL, was = known && old->confirmed_s != 0;
 
 	snprintf(r.tenant, sizeof r.tenant, "%s", c->tenant);
 	snprintf(r.name, sizeof r.name, "%s", c->name);
 	credential_clip(detail != NULL ? detail : "", r.detail);
-	/* From the first time on that it, or its copy in another token, was refused what it holds. */
-	for (size_t i = 0; i < w->rtu.len; i++) {
-		const struct works_rtu *one = &w->rtu.item[i];
-
-		if ((one->held || !r.held) && one->since_s < r.since_s &&
-		    concerns(one, w->set, at))
-			r.since_s = one->since_s;
-	}
-	if (old != NULL && old->held == r.held && strcmp(old->detail, r.detail) == 0)
+	date(w, at, &r);
+	if (known && old->held == r.held && old->confirmed_s == r.confirmed_s &&
+	    strcmp(old->detail, r.detail) == 0)
 		return RC_OK; /* no news: not worth a write */
 	TRY(put_on_record(w, &r, f));
 	mark_item(&r, w->set, true);
-	if (old != NULL)
-		return RC_OK;
-	log_event(LEVEL_ERR, "rtu_withdrawn", "tenant=%s credential=%s held=%d detail=\"%s\"",
-	    r.tenant, r.name, r.held, r.detail);
-	works_audit(w, "rtu_withdrawn", r.tenant, r.name,
-	    json_pack("{s:b, s:s}", "held", (int)r.held, "detail", r.detail));
+	if (!known)
+		say(w, &r, "rtu_withdrawn");
+	if (!was && r.confirmed_s != 0)
+		say(w, &r, "rtu_confirmed");
 	return RC_OK;
 }
 

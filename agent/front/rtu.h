@@ -2,7 +2,8 @@
  * The right to use numbers, as the number authority says it: where it refuses
  * a token for what a certificate in force already speaks for, that is an alarm
  * (rtu_withdrawn), and as on_rtu_refused says the end of signing, at once or
- * after a while.  Over when the authority grants again.
+ * after a while, when it says so a second time: one answer may be a mistake of
+ * a moment.  Over when the authority grants again.
  *
  * The renewer carries the refusal, and nobody can prove one; where an operator
  * lets it stop signing, whoever is in the renewer's place can.  A grant is the
@@ -13,6 +14,8 @@
 #define AGENT_FRONT_RTU_H
 
 #include "agent/front/ops.h"
+
+enum { RTU_CONFIRM_S = 240 }; /* between the two, at least; the renewer asks again after 300 */
 
 /* Read what is on disk, after the first load; one that cannot be read counts as a refusal. */
 enum rc rtu_load(struct works *w, int64_t now_s, struct fault *f) MUST_CHECK;

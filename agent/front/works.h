@@ -89,8 +89,8 @@ struct works_fetch {
 
 struct works_rtu { /* rtu.h */
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
-	int64_t since_s;
-	bool held; /* what is refused is what the certificate in force has */
+	int64_t since_s, confirmed_s; /* 0: it was said once, and that stops nothing */
+	bool held;		      /* what is refused is what the certificate in force has */
 	char detail[CREDENTIAL_PROBLEM_MAX];
 };
 

@@ -326,19 +326,18 @@ fetch_signer(struct request *r, bool *fetching, struct fault *f)
 
 /*
  * RFC 9448 section 5.5: 403 says that the account may not have this token.
- * Nothing else does: 401 is about our secret, 404 about the account; a problem
- * of another type is another trouble, and a page in HTML is some proxy's.
+ * By itself it is also what a gateway before the authority says of an address
+ * or a certificate: only a problem of a type that means it is the authority's.
+ * 401 is about our secret, 404 about the account, another type another trouble.
  */
 static bool
 is_definitive(const struct request *r, const struct http_answer *http, const struct fault *why)
 {
-	static const char *const reasons[] = { "http_status", "acme_problem",
-		"acme_unauthorized", "acme_rejected_identifier" };
-	const char *type = http->content_type;
-	bool plain = http->body.len == 0 || strcmp(type, "application/json") == 0 ||
-		     strcmp(type, "application/problem+json") == 0;
+	static const char *const reasons[] = { "acme_unauthorized",
+		"acme_rejected_identifier" };
 
-	if (r->want.constraints || http->status != 403 || !plain)
+	if (r->want.constraints || http->status != 403 ||
+	    strcmp(http->content_type, "application/problem+json") != 0)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
 		if (strcmp(why->reason, reasons[i]) == 0)

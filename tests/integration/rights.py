@@ -166,12 +166,35 @@ def asked_until_signing(machine: Machine) -> None:
         time.sleep(1)
 
 
+def minutes_pass(machine: Machine) -> None:
+    """The first refusal is ten minutes old: by what is on disk."""
+    machine.stop_agent()
+    path = machine.state("front", "rtu", "osp.main.json")
+    row = json.loads(path.read_text())
+    equal(row["confirmed"], 0)
+    row["since"] -= 600
+    path.write_text(json.dumps(row))
+    machine.start_agent()
+    wait_for("its state after a restart",
+             lambda: (machine.credential("osp") or {}).get("state") == "ready", 60)
+
+
+def again(machine: Machine) -> None:
+    """Right after a start the renewer has no plan yet, and is asked until it has."""
+    def stops() -> bool:
+        vesper(machine, "cert", "renew", "osp/main")
+        return sign(machine).reason == "rtu_withdrawn"
+    wait_for("the end of signing", stops, 60)
+
+
 def withdrawn(machine: Machine) -> None:
-    """A definite refusal stops at once, stays over kill -9, and ends when the authority grants."""
+    """Refused definitely, twice: it stops, stays so over kill -9, and ends by the authority's grant."""
     told(machine, REFUSED)
     before = serial(machine)
-    wait_for("the end of signing", lambda: sign(machine).reason == "rtu_withdrawn", 30)
     wait_for("the alarm", lambda: "rtu_withdrawn" in alarms(machine), 30)
+    equal(sign(machine).status, 200, "once is the alarm alone")
+    minutes_pass(machine)
+    again(machine)
     shown = machine.credential("osp")
     equal((shown["signable"], shown["serial"]), (False, before))
     true("rtu_withdrawn" in [p["problem"] for p in shown["problems"]], str(shown["problems"]))

@@ -394,8 +394,13 @@ static struct exchange_case {
 	    NULL },
 	{ "refused", 403, "{}", -1, RC_DENIED, "acme_problem", NULL },
 	/* RFC 9448 section 5.5: that alone is a refusal of the right to use. */
-	{ "the right refused", 403, "", -1, RC_DENIED, AUTHTOK_REFUSED, NULL },
-	{ "the right refused, in JSON", 403, "{}", -1, RC_DENIED, AUTHTOK_REFUSED, JSON },
+	{ "a gateway's 403", 403, "", -1, RC_DENIED, "http_status", NULL },
+	{ "a gateway's 403, in JSON", 403, "{\"message\":\"Forbidden\"}", -1, RC_DENIED,
+	    "acme_problem", JSON },
+	{ "a type that is no problem's", 403, TYPE("unauthorized"), -1, RC_DENIED,
+	    "acme_unauthorized", JSON },
+	{ "a problem without a type", 403, "{}", -1, RC_DENIED, "acme_problem", PROBLEM },
+	{ "an empty problem", 403, "", -1, RC_DENIED, "http_status", PROBLEM },
 	{ "the right refused, by a problem", 403, TYPE("unauthorized"), -1, RC_DENIED,
 	    AUTHTOK_REFUSED, PROBLEM },
 	{ "the identifier rejected", 403, TYPE("rejectedIdentifier"), -1, RC_DENIED,
@@ -621,7 +626,7 @@ given(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[64] = { cmocka_unit_test(signer_by_x5u),
+	struct CMUnitTest tests[80] = { cmocka_unit_test(signer_by_x5u),
 		cmocka_unit_test(authenticates), cmocka_unit_test(says_no) };
 	size_t n = 3;
 

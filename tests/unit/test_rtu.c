@@ -25,6 +25,7 @@
 #define CLAIMS	   "eyJ4IjoxfQ"
 
 static const int64_t now = PKI_NOW;
+static int64_t asked_s = PKI_NOW;
 
 struct lab {
 	struct bworld world;
@@ -44,7 +45,7 @@ ask(struct lab *l, json_t *msg)
 
 	assert_non_null(mine);
 	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
-	ops_answer(&l->works, mine, now, &out, &again_s);
+	ops_answer(&l->works, mine, asked_s, &out, &again_s);
 	assert_non_null(out);
 	return out;
 }
@@ -68,9 +69,19 @@ word(const char *name, const char *token, const char *detail)
 }
 
 static void
+refuse_at(struct lab *l, int64_t at_s)
+{
+	asked_s = at_s;
+	expect(l, "", word("main", NULL, "HTTP 403"));
+	asked_s = now;
+}
+
+/* And confirmed, just now. */
+static void
 refuse(struct lab *l)
 {
-	expect(l, "", word("main", NULL, "HTTP 403"));
+	refuse_at(l, now - RTU_CONFIRM_S);
+	refuse_at(l, now);
 }
 
 static void
@@ -203,16 +214,39 @@ policies(void **state)
 
 	refuse(l);
 	c = credset_credential(l->works.set, l->at);
-	assert_int_equal(c->rtu_refused_at_s, now);
+	assert_int_equal(c->rtu_refused_at_s, now - RTU_CONFIRM_S);
 	assert_string_equal(may_sign(l, now), "rtu_withdrawn");
 	configure(l, STOP_AFTER);
-	assert_string_equal(may_sign(l, now + 599), "");
-	assert_string_equal(may_sign(l, now + 600), "rtu_withdrawn");
+	assert_string_equal(may_sign(l, now - RTU_CONFIRM_S + 599), "");
+	assert_string_equal(may_sign(l, now - RTU_CONFIRM_S + 600), "rtu_withdrawn");
 	configure(l, TENANT(""));
 	assert_string_equal(may_sign(l, now + 86400), "");
 	c = credset_credential(l->works.set, l->at);
-	assert_int_equal(c->rtu_refused_at_s, now); /* and still an alarm */
+	assert_int_equal(c->rtu_refused_at_s, now - RTU_CONFIRM_S); /* and still an alarm */
 	assert_int_equal(audited(l, "rtu_withdrawn"), 1);
+	assert_int_equal(audited(l, "rtu_confirmed"), 1);
+}
+
+/* One answer is an alarm, however often it is said within a moment; also over a restart. */
+static void
+once_is_not_enough(void **state)
+{
+	struct lab *l = *state;
+
+	for (int i = 0; i < RTU_CONFIRM_S; i += 30)
+		refuse_at(l, now + i);
+	assert_int_equal(credset_credential(l->works.set, l->at)->rtu_refused_at_s, now);
+	assert_string_equal(may_sign(l, now + 86400), "");
+	assert_int_equal(audited(l, "rtu_confirmed"), 0);
+	configure(l, STOP_AFTER);
+	assert_string_equal(may_sign(l, now + 86400), "");
+	configure(l, STOP);
+	works_done(&l->works);
+	start(l, now);
+	assert_string_equal(may_sign(l, now + 86400), "");
+	refuse_at(l, now + RTU_CONFIRM_S);
+	assert_string_equal(may_sign(l, now + RTU_CONFIRM_S), "rtu_withdrawn");
+	assert_int_equal(audited(l, "rtu_confirmed"), 1);
 }
 
 static void
@@ -252,7 +286,8 @@ survives(void **state)
 	works_done(&l->works);
 	start(l, now + 60);
 	assert_string_equal(may_sign(l, now + 60), "rtu_withdrawn");
-	assert_int_equal(credset_credential(l->works.set, l->at)->rtu_refused_at_s, now);
+	assert_int_equal(
+	    credset_credential(l->works.set, l->at)->rtu_refused_at_s, now - RTU_CONFIRM_S);
 	/* A file that says nothing is no grant. */
 	works_done(&l->works);
 	assert_int_equal(store_write(FILE_PATH, span_str("{}"), 0600, NULL), RC_OK);
@@ -485,6 +520,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(policies, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(once_is_not_enough, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(nothing_else_stops, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(an_addition_is_refused, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(survives, open_lab, close_lab),
