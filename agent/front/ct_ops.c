@@ -98,6 +98,16 @@ is_well(struct works *w, struct ct_log *log)
 
 /* ---- tree heads ---------------------------------------------------------------------------- */
 
+/* What a full disk refuses is written with a later look. */
+static enum rc
+keep(struct works *w, struct ct_log *log, struct fault *f)
+{
+	log->dirty = true;
+	TRY(transparency_write(w->set->config, log, f));
+	log->dirty = false;
+	return RC_OK;
+}
+
 /* Two heads that the log has signed, and that can not both be true: kept, for others to see. */
 static enum rc
 breaks(struct op_call *call, struct ct_log *log, const struct sth *sth, const char *how,
@@ -112,7 +122,7 @@ breaks(struct op_call *call, struct ct_log *log, const struct sth *sth, const ch
 	log->due_s = call->now_s + every_s(log);
 	pthread_mutex_unlock(&call->w->ct->lock);
 	if (!known)
-		TRY(transparency_write(call->w->set->config, log, f));
+		TRY(keep(call->w, log, f));
 	return FAULT(f, RC_DENIED, "ct_log_broken", "%s", how);
 }
 
@@ -130,7 +140,7 @@ adopt(struct op_call *call, struct ct_log *log, const struct sth *sth, struct fa
 	log->due_s = call->now_s + every_s(log);
 	pthread_mutex_unlock(&call->w->ct->lock);
 	is_well(call->w, log);
-	return transparency_write(call->w->set->config, log, f);
+	return keep(call->w, log, f);
 }
 
 /* Can both be of one tree that only grows?  NULL: yes. */
@@ -698,6 +708,8 @@ foreign_tell(struct works *w, int64_t now_s)
 static void
 look_at_log(struct works *w, struct ct_log *log, int64_t now_s)
 {
+	struct fault why = { 0 };
+
 	pthread_mutex_lock(&w->ct->lock);
 	/* A clock that was set back must not put an alarm off. */
 	if (log->fresh_s > now_s)
@@ -709,6 +721,8 @@ look_at_log(struct works *w, struct ct_log *log, int64_t now_s)
 	if (log->watch != NULL && log->has_head && !ctwatch_stands(log->watch, &log->head.tree))
 		log->watch->even_s = log->watch->moved_s = now_s;
 	pthread_mutex_unlock(&w->ct->lock);
+	if (log->dirty && keep(w, log, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "ct_file", &why);
 	tell(w, log, now_s);
 }
 

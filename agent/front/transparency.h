@@ -54,6 +54,7 @@ struct ct_log {
 	int64_t trouble_since_s;
 	struct sth evidence;   /* BROKEN: against head */
 	bool told;	       /* the alarm has begun */
+	bool dirty;	       /* not on disk as it is */
 	struct ctwatch *watch; /* NULL: it is not read */
 };
 

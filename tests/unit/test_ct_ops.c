@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "agent/front/inclusion.h"
 #include "agent/front/keyfile.h"
@@ -411,6 +412,31 @@ broken_stays(void **state)
 	assert_string_equal(
 	    json_string_value(json_object_get(log, "evidence")), buf_text(&head));
 	assert_int_equal(last_alarm(l), 1);
+}
+
+/* The disk takes nothing when the evidence comes: it is written when it does. */
+static void
+evidence_is_written_later(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF head = BUF_INIT(STH_JSON_MAX);
+	char path[256], inside[300];
+
+	begin(l);
+	snprintf(path, sizeof path, "state/front/ct/%s.json", the_log(l)->hex);
+	snprintf(inside, sizeof inside, "%s/x", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	bworld_file(inside, "");
+	ctlab_head(&head, &l->log, SIZE - 1, (now + 40) * MS);
+	assert_non_null(give(l, wanted(l, HEAD, NULL, now + 40), &head, now + 40));
+	assert_int_equal(unlink(inside), 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(ct_look(&l->works, now + 41, NULL), RC_OK);
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now + 50);
+	assert_int_equal(ct_look(&l->works, now + 50, NULL), RC_OK);
+	assert_int_equal(the_log(l)->trouble, CT_BROKEN);
 }
 
 /* ---- proofs that are wrong --------------------------------------------------------------- */
@@ -1183,13 +1209,14 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(head_cases) + ARRAY_LEN(inclusion_cases) +
 				       ARRAY_LEN(consistency_cases) + ARRAY_LEN(denial_cases) +
-				       ARRAY_LEN(page_cases) + 18];
+				       ARRAY_LEN(page_cases) + 19];
 	const struct CMUnitTest own[] = { OWN(proven_and_kept), OWN(not_before_its_time),
 		OWN(goes_on), OWN(broken_stays), OWN(silence), OWN(never_answered),
 		OWN(withdrawn), OWN(unlisted_before_the_look), OWN(made_up), OWN(lost_answers),
 		WATCH(foreign_is_found), WATCH(read_in_pieces), WATCH(too_many_entries),
 		OWN(proof_that_does_not_come), WATCH(entries_that_do_not_come),
-		WATCH(smaller_pages), WATCH(many_logs), WATCH(crowd) };
+		WATCH(smaller_pages), WATCH(many_logs), WATCH(crowd),
+		OWN(evidence_is_written_later) };
 	size_t n = 0;
 
 	ROWS(tests, n, head_cases, run_heads);
