@@ -48,6 +48,7 @@ class World:
     lab_dir: str
     numbers: dict[str, str]  # of each tenant, its only one
     life_s: int
+    backdate_s: int  # a certificate begins so long before it is issued
     seed: str
 
 
@@ -246,17 +247,22 @@ class Watcher(Process):
         if before is None:
             return
         left_s = before.until_s - now
-        # What was in force at the last look has ended, and since then nobody saw another.
-        if left_s <= 0:
-            self.seen.lapsed.append(f"{tenant}: {before.serial} ended {-left_s:.1f} s before "
-                                    + (f"{leaf.serial} was seen" if leaf else "this refusal"))
         if leaf is None:
+            if left_s <= 0:
+                self.seen.lapsed.append(
+                    f"{tenant}: {before.serial} ended {-left_s:.1f} s before this refusal")
             return
+        # By the certificates themselves: a watcher that nobody scheduled for a while saw no lapse.
+        gap_s = leaf.from_s + self.world.backdate_s - before.until_s
+        if gap_s > 0:
+            self.seen.lapsed.append(
+                f"{tenant}: {leaf.serial} was issued {gap_s} s after the end of {before.serial}")
         if leaf.serial != before.serial:
             self.seen.left_s.append((now, tenant, left_s))
         self.seen.pause_s = max(self.seen.pause_s, now - at)
         self.last[tenant] = (now, leaf)
 
 
-def world_of(machine: Machine, numbers: dict[str, str], life_s: int, seed: str) -> World:
-    return World(machine.socket, str(machine.lab_dir), numbers, life_s, seed)
+def world_of(machine: Machine, numbers: dict[str, str], life_s: int, backdate_s: int,
+             seed: str) -> World:
+    return World(machine.socket, str(machine.lab_dir), numbers, life_s, backdate_s, seed)
