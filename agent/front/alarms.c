@@ -324,7 +324,7 @@ must_last(const struct alarm *one, const struct alarm_facts *facts, int64_t now_
 	bool word = one->kind == ALARM_FAILING || one->kind == ALARM_TOKEN ||
 		    one->kind == ALARM_UNLOGGED;
 
-	return word && facts->enabled && facts->from_s <= one->since_s && !may_end(one, now_s);
+	return word && facts->enabled && facts->from_s < one->since_s && !may_end(one, now_s);
 }
 
 static void

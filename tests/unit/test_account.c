@@ -524,7 +524,7 @@ the_end_of_an_account(void **state)
 	expect_one_working_key(1); /* that of the other account is gone */
 }
 
-/* A CA that lets nobody do it: the account is there, and its key is. */
+/* RFC 8555 s7.3.6: a CA that lets nobody do it: the account is there, and its key is. */
 static void
 an_end_that_is_refused(void **state)
 {

@@ -935,18 +935,43 @@ static const struct {
 	{ "refused, and salts", CREDENTIAL_UNUSABLE, true, false },
 };
 
+static void
+drop_set(void *arg, struct credset *set)
+{
+	(void)arg;
+	credset_release(set);
+}
+
+/* The set in force, but for its first credential's state: one that the loop has alone. */
+static struct snapshot *
+set_with(enum credential_state is, struct credential **c)
+{
+	struct credset *set = NULL;
+	struct snapshot *own;
+	struct fault f = { 0 };
+
+	assert_int_equal(credset_copy(front_set(&fr), &set, &f), RC_OK);
+	assert_int_equal(credential_new("acme", "main", is, c, &f), RC_OK);
+	(*c)->token = set->slot[0]->token;
+	(*c)->profile = set->slot[0]->profile;
+	credential_release(set->slot[0]);
+	set->slot[0] = *c;
+	own = snapshot_new(set, drop_set, NULL);
+	assert_non_null(own);
+	return own;
+}
+
 /* The configuration names no constraints: what the certificate hides may not be known. */
 static void
 what_may_be_private_is_not_told(void **state)
 {
 	static const char told[] = "\"claims\":{\"secret\":";
 	const struct config_tenant *t = config_tenant_find(front_set(&fr)->config, "acme");
-	struct credential *c = credset_credential(front_set(&fr), (struct credset_place){ 0 });
+	struct credential *c = NULL;
+	struct snapshot *was = fr.desk.now;
 	json_auto_t *claims = json_pack("{s:s}", "secret", "value");
 	const struct caller who = { .uid = 1 };
-	struct decision x = {
-		.set = front_set(&fr), .tenant = t, .prepared = true, .passport.claims = claims
-	};
+	struct decision x = { .tenant = t, .prepared = true, .passport.claims = claims };
 	struct fault why = { 0 };
 
 	(void)state;
@@ -957,15 +982,17 @@ what_may_be_private_is_not_told(void **state)
 		size_t before = count_in_trail(told);
 		char id[64];
 
-		c->state = hiding[i].state;
+		fr.desk.now = set_with(hiding[i].state, &c);
+		x.set = front_set(&fr);
 		t->credential->salts.text = hiding[i].salts ? (char[]){ "file:salts" } : NULL;
 		journal_refused(&fr.desk, &who, true, &r, &x, &why);
 		snprintf(id, sizeof id, "\"request_id\":\"%s\"", hiding[i].name);
 		(void)turn_until(is_in_trail, id);
 		if (count_in_trail(told) - before != hiding[i].is_told)
 			fail_msg("%s: told or not", hiding[i].name);
+		snapshot_leave(fr.desk.now);
+		fr.desk.now = was;
 	}
-	c->state = CREDENTIAL_PENDING;
 	t->credential->salts.text = NULL;
 }
 
@@ -1079,13 +1106,14 @@ static void
 what_is_loading_is_asked_for_again(void **state)
 {
 	struct signer s = make_signable();
-	struct credential *c = credset_credential(front_set(&fr), (struct credset_place){ 0 });
+	struct credential *c = NULL;
+	struct snapshot *was = fr.desk.now;
 	int status = 0;
 	json_auto_t *shown = NULL, *ready = NULL;
 	struct exchange *x;
 
 	(void)state;
-	c->state = CREDENTIAL_LOADING;
+	fr.desk.now = set_with(CREDENTIAL_LOADING, &c);
 	expect_answer(ask_to_sign("early"), "HTTP/1.1 503 ", "\"reason\":\"overloaded\"");
 	expect_answer(ask_to_sign("again"), "HTTP/1.1 503 ", "Retry-After: ");
 	assert_true(atomic_load(&c->asked_for)); /* it goes first */
@@ -1096,7 +1124,8 @@ what_is_loading_is_asked_for_again(void **state)
 	ready = get("/health/ready", false, &status);
 	assert_int_equal(status, 503);
 	assert_string_equal(json_string_value(json_object_get(ready, "reason")), "overloaded");
-	c->state = CREDENTIAL_READY;
+	snapshot_leave(fr.desk.now);
+	fr.desk.now = was;
 	x = ask_to_sign("loaded");
 	(void)turn_until(is_holding, &s);
 	let_go(&s);
