@@ -21,7 +21,7 @@ from world import unixhttp as http
 from world.machine import Machine, wait_for
 
 # A look is late, and so a new order, where it comes a quarter of a life after the half.
-LIFETIME_S = 36 if SLOW == 1 else 100
+LIFETIME_S = 24 if SLOW == 1 else 48
 PATIENCE_S = 60 * SLOW
 ATTEMPTS = 3  # a machine that was too slow for a life of these is given another
 DURATION_S = 3600
