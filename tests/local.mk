@@ -21,4 +21,6 @@ TESTS += $(UNIT_TESTS)
 # For scripts/ci, which runs these alone under TSan and valgrind.
 print-unit-tests:
 	@echo $(UNIT_TESTS)
-.PHONY: print-unit-tests
+print-integration-tests:
+	@echo $(INTEGRATION_TESTS)
+.PHONY: print-unit-tests print-integration-tests
