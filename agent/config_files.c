@@ -74,12 +74,10 @@ config_check_files(const struct config *c, int dir, bool may_read, struct fault 
 
 enum { EAB_TEXT_MAX = 4097 };
 
-#define WIPED __attribute__((cleanup(buf_wipe))) struct buf
-
 static enum rc
 check_eab(const struct config_ca *ca, bool must_read, struct fault *f)
 {
-	WIPED text = BUF_INIT(EAB_TEXT_MAX), key = BUF_INIT(EAB_TEXT_MAX);
+	AUTO_SECRET text = BUF_INIT(EAB_TEXT_MAX), key = BUF_INIT(EAB_TEXT_MAX);
 	struct fault why = { 0 };
 	enum rc rc = secret_read(&ca->eab_key, &text, &why);
 

@@ -106,7 +106,7 @@ check_content(struct buf *b, const char *ref, struct fault *f)
 enum rc
 secret_read_long(const struct secret_ref *ref, size_t max, struct buf *out, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf got = BUF_INIT(max + 1);
+	AUTO_SECRET got = BUF_INIT(max + 1);
 	char path[SECRET_PATH_MAX];
 	AUTO_FD fd = -1;
 

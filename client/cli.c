@@ -122,7 +122,7 @@ cli_unanswered(const struct cli *cli, const char *what, const struct vesper_erro
 static bool
 put_line(const char *json)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf out = BUF_INIT(SIZE_MAX);
+	AUTO_SECRET out = BUF_INIT(SIZE_MAX);
 
 	text_put_json(&out, span_str(json));
 	buf_byte(&out, '\n');

@@ -37,8 +37,6 @@ material_done(struct material *m)
 	json_decref(m->key);
 }
 
-#define WIPED __attribute__((cleanup(buf_wipe))) struct buf
-
 /* ---- reading ------------------------------------------------------------------------ */
 
 static enum rc
@@ -76,7 +74,7 @@ no_memory(struct fault *f)
 static enum rc
 put_salt(json_t *one, struct span salt, struct fault *f)
 {
-	WIPED text = BUF_INIT(128);
+	AUTO_SECRET text = BUF_INIT(128);
 
 	if (buf_room(&text, 127) == NULL)
 		return no_memory(f);
@@ -146,7 +144,7 @@ document(const struct disclose *o, const struct material *m, json_t **out, struc
 static enum rc
 seal(const struct disclose *o, const struct material *m, struct buf *out, struct fault *f)
 {
-	WIPED text = BUF_INIT(DISCLOSURE_MAX);
+	AUTO_SECRET text = BUF_INIT(DISCLOSURE_MAX);
 	json_auto_t *d = NULL;
 
 	if (m->chain->cert[0]->constraints == NULL)

@@ -192,7 +192,7 @@ run(struct cli *cli, struct token *o, const struct text_list *rest)
 {
 	bool fetches = rest->len == 2 && strcmp(rest->item[0], "fetch") == 0;
 	bool pushes = rest->len == 3 && strcmp(rest->item[0], "push") == 0;
-	__attribute__((cleanup(buf_wipe))) struct buf jwt = BUF_INIT(JWT_TEXT_MAX);
+	AUTO_SECRET jwt = BUF_INIT(JWT_TEXT_MAX);
 	struct fault f = { 0 };
 
 	if (fetches && !has_options(o))

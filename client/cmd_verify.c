@@ -76,7 +76,7 @@ read_files(const struct verify *v, struct material *m, struct fault *f)
 static enum rc
 read_disclosure(const struct verify *v, struct material *m, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf plain = BUF_INIT(DISCLOSURE_MAX);
+	AUTO_SECRET plain = BUF_INIT(DISCLOSURE_MAX);
 	AUTO_BUF sealed = BUF_INIT(JWE_MAX), text = BUF_INIT(KEY_MAX);
 	json_auto_t *key = NULL;
 

@@ -46,7 +46,7 @@ check_private(const char *path, struct fault *f)
 enum rc
 disclosure_salts(const char *path, struct salts **out, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf text = BUF_INIT(PRIVACY_MAX_FILE);
+	AUTO_SECRET text = BUF_INIT(PRIVACY_MAX_FILE);
 
 	TRY(check_private(path, f));
 	if (buf_room(&text, PRIVACY_MAX_FILE) == NULL) /* at once: no copy is left behind */
@@ -76,7 +76,7 @@ take_salt(const json_t *one, struct buf *lines, struct fault *f)
 static enum rc
 take_claims(const json_t *claims, struct disclosure *out, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf lines = BUF_INIT(DISCLOSURE_MAX);
+	AUTO_SECRET lines = BUF_INIT(DISCLOSURE_MAX);
 
 	if (!json_is_array(claims) || json_array_size(claims) == 0)
 		return bad(f, "no claims");

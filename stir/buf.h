@@ -83,6 +83,7 @@ buf_view(const struct buf *b)
 	return span_of(b->ptr, b->len);
 }
 
-#define AUTO_BUF __attribute__((cleanup(buf_free))) struct buf
+#define AUTO_BUF    __attribute__((cleanup(buf_free))) struct buf
+#define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf /* what it held is wiped */
 
 #endif

@@ -67,6 +67,22 @@ jtext_walk(const json_t *object)
 /* The bytes of a JSON string, borrowed; empty for another type. */
 struct span jtext_span(const json_t *string);
 
+/* The text of an object's member, borrowed; NULL: it is no string, or there is none. */
+static inline const char *
+jtext_get(const json_t *object, const char *member)
+{
+	return json_string_value(json_object_get(object, member));
+}
+
+/* Is the member that text?  NULL is none. */
+static inline bool
+jtext_is(const json_t *object, const char *member, const char *text)
+{
+	const char *s = jtext_get(object, member);
+
+	return s != NULL && text != NULL && strcmp(s, text) == 0;
+}
+
 /* A string to be shown to people on one line: text_is_shown(). */
 bool jtext_is_shown(const json_t *value);
 

@@ -177,7 +177,7 @@ is_path(struct span path)
 static enum rc
 decode_salt(struct span text, unsigned line, struct salt *out, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf octets = BUF_INIT(LINE_MAX_B64);
+	AUTO_SECRET octets = BUF_INIT(LINE_MAX_B64);
 
 	/* At once: a buffer that grew would leave a copy behind. */
 	if (text.len > LINE_MAX_B64 || buf_room(&octets, LINE_MAX_B64) == NULL ||

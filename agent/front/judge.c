@@ -28,8 +28,6 @@ judge_conveyed(const struct chain *c)
 	return n;
 }
 
-#define WIPED __attribute__((cleanup(buf_wipe))) struct buf
-
 static enum rc
 read_salts(const struct config_credential *cc, struct buf *out, struct fault *f)
 {
@@ -40,7 +38,7 @@ read_salts(const struct config_credential *cc, struct buf *out, struct fault *f)
 static void
 put_salts(struct buf *out, const struct config_credential *cc)
 {
-	WIPED text = BUF_INIT(PRIVACY_MAX_FILE + 1);
+	AUTO_SECRET text = BUF_INIT(PRIVACY_MAX_FILE + 1);
 	uint8_t digest[32] = { 0 };
 
 	if (cc->salts.text != NULL && read_salts(cc, &text, NULL) == RC_OK &&
@@ -399,7 +397,7 @@ take_facts(const struct judge *j, struct credential *c, struct fault *f)
 static void
 take_salts(struct credential *c, const struct config_credential *cc)
 {
-	WIPED text = BUF_INIT(PRIVACY_MAX_FILE + 1);
+	AUTO_SECRET text = BUF_INIT(PRIVACY_MAX_FILE + 1);
 
 	if (cc->salts.text == NULL)
 		return;

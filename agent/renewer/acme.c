@@ -276,7 +276,7 @@ is_json(const struct http_answer *http)
 static bool
 is_registration(const json_t *op)
 {
-	const char *name = json_string_value(json_object_get(op, "op"));
+	const char *name = jtext_get(op, "op");
 
 	return name != NULL && strcmp(name, "new-account") == 0;
 }
@@ -532,7 +532,7 @@ load_kid(struct acme *a)
 static enum rc
 take_registration(struct acme *a, const struct acme_reply *reply, struct fault *f)
 {
-	const char *status = json_string_value(json_object_get(reply->json, "status"));
+	const char *status = jtext_get(reply->json, "status");
 
 	if (status != NULL && strcmp(status, "valid") != 0)
 		return FAULT(f, RC_DENIED, "acme_account", "the account is '%.20s'", status);
@@ -586,7 +586,7 @@ on_registered(void *arg, enum rc rc, const struct acme_reply *reply, const struc
 static enum rc
 bind_account(struct acme *a, json_t **eab, struct fault *f)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf key = BUF_INIT(8192);
+	AUTO_SECRET key = BUF_INIT(8192);
 
 	if (a->ca->eab_kid == NULL || a->ca->eab_key.text == NULL) {
 		if (a->eab_required)
@@ -618,7 +618,7 @@ static enum rc
 take_fingerprint(
     const json_t *answer, const char *name, char out[FINGERPRINT_TEXT], struct fault *f)
 {
-	const char *text = json_string_value(json_object_get(answer, name));
+	const char *text = jtext_get(answer, name);
 
 	if (text == NULL || strlen(text) != FINGERPRINT_TEXT - 1)
 		return FAULT(f, RC_INVALID, "channel", "an account without %s", name);
@@ -663,7 +663,7 @@ on_account(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 static enum rc
 take_url(struct acme *a, const json_t *directory, const char *name, char **out, struct fault *f)
 {
-	const char *url = json_string_value(json_object_get(directory, name));
+	const char *url = jtext_get(directory, name);
 
 	if (url == NULL)
 		return FAULT(f, RC_INVALID, "acme_directory", "no %s in the directory", name);
@@ -680,7 +680,7 @@ take_renewal_info(struct acme *a, const json_t *directory, struct fault *f)
 {
 	a->known = true;
 	drop(&a->renewal_info);
-	if (json_string_value(json_object_get(directory, "renewalInfo")) == NULL)
+	if (jtext_get(directory, "renewalInfo") == NULL)
 		return RC_OK;
 	return take_url(a, directory, "renewalInfo", &a->renewal_info, f);
 }

@@ -3,7 +3,7 @@
  * Every JWS comes from the front, which is told what it is for; there is no
  * key here.  The account is bound by EAB where the configuration has one.
  *
- * Orders, authorizations and their polling are renew.c's.
+ * Orders, authorizations and their polling are the steps' (step.h).
  */
 #ifndef AGENT_RENEWER_ACME_H
 #define AGENT_RENEWER_ACME_H

@@ -11,8 +11,8 @@ read_window(const json_t *root, struct ari_window *out, struct fault *f)
 {
 	const json_t *window = json_object_get(root, "suggestedWindow");
 	struct ari_window w = {
-		rfc3339_s(json_string_value(json_object_get(window, "start"))),
-		rfc3339_s(json_string_value(json_object_get(window, "end"))),
+		rfc3339_s(jtext_get(window, "start")),
+		rfc3339_s(jtext_get(window, "end")),
 	};
 
 	if (w.start_s == 0 || w.end_s == 0)
@@ -36,7 +36,7 @@ ari_read(const struct http_answer *a, struct ari_window *out, char why[PROBLEM_T
 		return BAD(f, "not a JSON object");
 	if (a->retry_after_s < 0) /* RFC 9773 section 4.3 */
 		return BAD(f, "no Retry-After");
-	problem_text(why, json_string_value(json_object_get(root, "explanationURL")));
+	problem_text(why, jtext_get(root, "explanationURL"));
 	return read_window(root, out, f);
 }
 

@@ -17,8 +17,6 @@ enum {
 	AUTHTOK_SIGNER_MAX = 65536
 };
 
-#define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
-
 struct request {
 	const struct io *io;
 	struct authtok_want want;
@@ -320,7 +318,7 @@ fetch_signer(struct request *r, bool *fetching, struct fault *f)
 	    &(struct http_request){ .method = HTTP_GET,
 		.url = t->x5u,
 		.tls_ca = r->want.authority->tls_ca,
-		.accept = "application/pem-certificate-chain" },
+		.accept = HTTP_PEM_CHAIN },
 	    on_x5u, r, f);
 }
 
@@ -369,8 +367,8 @@ refused_token(const struct request *r, const struct http_answer *http, struct fa
 static enum rc
 check_status(const struct request *r, const json_t *root, struct fault *f)
 {
-	const char *status = json_string_value(json_object_get(root, "status"));
-	const char *message = json_string_value(json_object_get(root, "message"));
+	const char *status = jtext_get(root, "status");
+	const char *message = jtext_get(root, "message");
 
 	if (r->want.authority->dialect != AUTHORITY_STI_PA || status == NULL ||
 	    strcmp(status, "success") == 0)
@@ -389,7 +387,7 @@ take_token(struct request *r, const struct http_answer *http, struct fault *f)
 		return refused_token(r, http, f);
 	(void)!jtext_read_foreign(buf_view(&http->body), HTTP_BODY_MAX, &root, NULL);
 	TRY(check_status(r, root, f));
-	token = json_string_value(json_object_get(root, "token"));
+	token = jtext_get(root, "token");
 	if (token == NULL || strlen(token) > AUTHTOK_MAX)
 		return FAULT(f, RC_INVALID, "authtok_answer",
 		    "authority %s answered without a token", r->want.authority->name);

@@ -12,6 +12,9 @@
 #include "agent/renewer/acme.h"
 #include "stir/authtoken.h"
 
+/* The type of identifier and of token for numbers (RFC 9448 section 3); others are the CA's. */
+#define AUTHTOK_TNAUTHLIST "TNAuthList"
+
 enum {
 	AUTHTOK_MAX = 65536,
 	AUTHTOK_MARGIN_S = 5, /* one that expires sooner is not used */

@@ -1,10 +1,6 @@
-/*
- * Whose turn it is.  Every credential that has something to do waits in the
- * lane of the party that its next step asks; each lane lets in whom it has
- * room for.  All of the credentials are looked at in one pass, which reads a
- * few words of each: at ten thousand it takes a fraction of a millisecond.
- */
-#include "agent/renewer/job.h"
+#include "agent/renewer/choose.h"
+
+#include "agent/renewer/renew_parts.h"
 
 /* What is in force came of what is asked for now, even where it is narrower (V-89). */
 static bool

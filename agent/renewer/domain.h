@@ -1,7 +1,7 @@
 /*
  * Proving a domain to a CA (RFC 8555 section 8): which of its challenges is
  * met, and what the operator's command is told.  Pure; the command is run by
- * steps.c.
+ * step_challenge.c.
  */
 #ifndef AGENT_RENEWER_DOMAIN_H
 #define AGENT_RENEWER_DOMAIN_H

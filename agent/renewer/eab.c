@@ -8,8 +8,6 @@
 
 enum { EAB_KEY_MAX = 1024, EAB_TEXT_MAX = 16384, HS256_LEN = 32 };
 
-#define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
-
 static enum rc
 hs256(struct span key, struct span text, uint8_t mac[HS256_LEN], struct fault *f)
 {

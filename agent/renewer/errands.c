@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "agent/log.h"
-#include "agent/renewer/job.h"
+#include "agent/renewer/renew_parts.h"
+#include "stir/jtext.h"
 
 struct errand {
 	struct errands *all;
@@ -95,10 +96,10 @@ add(struct errands *e)
 static void
 take_one(struct errands *e, const json_t *row)
 {
-	const char *id = json_string_value(json_object_get(row, "id"));
-	const char *ca = json_string_value(json_object_get(row, "ca"));
-	const char *resource = json_string_value(json_object_get(row, "resource"));
-	const char *url = json_string_value(json_object_get(row, "url"));
+	const char *id = jtext_get(row, "id");
+	const char *ca = jtext_get(row, "ca");
+	const char *resource = jtext_get(row, "resource");
+	const char *url = jtext_get(row, "url");
 	struct errand *x;
 
 	if (id == NULL || ca == NULL || resource == NULL || strlen(id) > ERRANDS_ID_MAX ||

@@ -5,9 +5,10 @@
 #include <openssl/crypto.h>
 
 #include "agent/log.h"
-#include "agent/renewer/job.h"
+#include "agent/renewer/renew_parts.h"
 #include "agent/renewer/source.h"
 #include "stir/b64.h"
+#include "stir/jtext.h"
 
 enum { FETCH_TYPE_MAX = 64 };
 
@@ -54,7 +55,7 @@ DEFINE_FREEP(fetch);
 static bool
 copy_text(const json_t *event, const char *member, char *out, size_t size)
 {
-	const char *text = json_string_value(json_object_get(event, member));
+	const char *text = jtext_get(event, member);
 
 	if (text == NULL || text[0] == 0 || strlen(text) >= size)
 		return false;
@@ -66,7 +67,7 @@ static bool
 read_wish(struct fetch *x, const json_t *from, struct wish *w)
 {
 	char authority[CONFIG_NAME_MAX + 1];
-	const char *value = json_string_value(json_object_get(from, "value"));
+	const char *value = jtext_get(from, "value");
 
 	w->der = BUF_INIT(RECORD_VALUE_MAX);
 	w->constraints = json_is_true(json_object_get(from, "constraints"));

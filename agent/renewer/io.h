@@ -21,6 +21,9 @@ enum {
 	HTTP_ALTERNATES = 4, /* Link rel="alternate" kept */
 };
 
+/* The media type of a chain (RFC 8555 section 9.1). */
+#define HTTP_PEM_CHAIN "application/pem-certificate-chain"
+
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST };
 
 /* Everything is borrowed for the length of the call. */

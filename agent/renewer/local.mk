@@ -8,7 +8,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/ari.c agent/renewer/ari.h \
 	agent/renewer/ask.c agent/renewer/ask.h \
 	agent/renewer/authtok.c agent/renewer/authtok.h \
-	agent/renewer/choose.c \
+	agent/renewer/choose.c agent/renewer/choose.h \
 	agent/renewer/documents.c agent/renewer/documents.h \
 	agent/renewer/domain.c agent/renewer/domain.h \
 	agent/renewer/eab.c agent/renewer/eab.h \
@@ -18,24 +18,33 @@ librenewer_la_SOURCES = \
 	agent/renewer/fetch.c agent/renewer/fetch.h \
 	agent/renewer/httpc.c agent/renewer/httpc.h \
 	agent/renewer/io.h \
-	agent/renewer/job.h \
+	agent/renewer/job.c agent/renewer/job.h \
+	agent/renewer/jobs.c agent/renewer/jobs.h \
 	agent/renewer/lane.c agent/renewer/lane.h \
 	agent/renewer/lists.c agent/renewer/lists.h \
 	agent/renewer/observe.c agent/renewer/observe.h \
 	agent/renewer/plan.c agent/renewer/plan.h \
 	agent/renewer/probe.c agent/renewer/probe.h \
 	agent/renewer/problem.c agent/renewer/problem.h \
+	agent/renewer/pushed.c agent/renewer/pushed.h \
 	agent/renewer/record.c agent/renewer/record.h \
-	agent/renewer/renew.c agent/renewer/renew.h \
-	agent/renewer/renewinfo.c \
+	agent/renewer/renew.c agent/renewer/renew.h agent/renewer/renew_parts.h \
+	agent/renewer/renewinfo.c agent/renewer/renewinfo.h \
+	agent/renewer/report.c agent/renewer/report.h \
 	agent/renewer/rfc3339.c agent/renewer/rfc3339.h \
 	agent/renewer/right.c agent/renewer/right.h \
 	agent/renewer/runner.c agent/renewer/runner.h \
 	agent/renewer/schedule.c agent/renewer/schedule.h \
-	agent/renewer/settings.c \
+	agent/renewer/settings.c agent/renewer/settings.h \
 	agent/renewer/source.c agent/renewer/source.h \
+	agent/renewer/spread.c agent/renewer/spread.h \
 	agent/renewer/star.c agent/renewer/star.h \
-	agent/renewer/steps.c \
+	agent/renewer/step.c agent/renewer/step.h \
+	agent/renewer/step_chain.c \
+	agent/renewer/step_challenge.c \
+	agent/renewer/step_issue.c \
+	agent/renewer/step_order.c \
+	agent/renewer/step_token.c \
 	agent/renewer/store.c agent/renewer/store.h
 
 vesper_renewer_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)

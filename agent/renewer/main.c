@@ -22,6 +22,7 @@
 #include "agent/renewer/renew.h"
 #include "agent/renewer/runner.h"
 #include "agent/role.h"
+#include "stir/jtext.h"
 
 enum { EXIT_USAGE = 2, FILE_SIZE_MAX = 16 * 1024 * 1024 };
 
@@ -126,7 +127,7 @@ static void
 on_event(void *arg, const json_t *event)
 {
 	struct renewer *r = arg;
-	const char *kind = json_string_value(json_object_get(event, "event"));
+	const char *kind = jtext_get(event, "event");
 
 	if (kind != NULL && strcmp(kind, "changed") == 0)
 		reload(r);

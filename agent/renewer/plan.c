@@ -4,6 +4,8 @@
 
 #include <openssl/evp.h>
 
+#include "stir/jtext.h"
+
 #define BAD(f, what) FAULT(f, RC_INVALID, "plan", "the front's plan: %s", what)
 
 void
@@ -64,7 +66,7 @@ take_der(const json_t *row, const char *member, bool required, char **out, struc
 static enum rc
 take_form(const json_t *row, struct plan *p, struct fault *f)
 {
-	const char *s = json_string_value(json_object_get(row, "constraints_form"));
+	const char *s = jtext_get(row, "constraints_form");
 
 	if (p->constraints == NULL)
 		return RC_OK;
@@ -107,7 +109,7 @@ take_active(const json_t *row, struct plan *p, struct fault *f)
 	const json_t *installed = json_object_get(row, "installed_at");
 	const json_t *from = json_object_get(a, "not_before"),
 		     *to = json_object_get(a, "not_after");
-	const char *serial = json_string_value(json_object_get(a, "serial"));
+	const char *serial = jtext_get(a, "serial");
 
 	if (a == NULL || json_is_null(a))
 		return RC_OK;
@@ -118,7 +120,7 @@ take_active(const json_t *row, struct plan *p, struct fault *f)
 	p->cert.not_before_s = json_integer_value(from);
 	p->cert.not_after_s = json_integer_value(to);
 	p->cert.installed_s = json_integer_value(installed); /* 0 when null */
-	plan_set_ari_id(p, json_string_value(json_object_get(a, "ari_id")));
+	plan_set_ari_id(p, jtext_get(a, "ari_id"));
 	p->as_configured = !json_is_false(json_object_get(a, "as_configured"));
 	p->active = true;
 	return RC_OK;

@@ -141,7 +141,7 @@ deepest(const json_t *problem)
 enum rc
 problem_of_object(const json_t *problem, long status, struct fault *f)
 {
-	const char *type = json_string_value(json_object_get(problem, "type"));
+	const char *type = jtext_get(problem, "type");
 	const struct kind *k = find_kind(type);
 	char detail[PROBLEM_TEXT];
 
@@ -178,8 +178,8 @@ problem_of_refusal(const json_t *answer, struct fault *f)
 		{ "overloaded", RC_BUSY },
 		{ "io", RC_IO },
 	};
-	const char *reason = json_string_value(json_object_get(answer, "reason"));
-	const char *detail = json_string_value(json_object_get(answer, "detail"));
+	const char *reason = jtext_get(answer, "reason");
+	const char *detail = jtext_get(answer, "detail");
 	char clean[PROBLEM_TEXT];
 
 	problem_text(clean, detail);

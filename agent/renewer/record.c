@@ -39,6 +39,18 @@ drop(char **text)
 	*text = NULL;
 }
 
+enum rc
+record_set(char **member, const char *text, struct fault *f)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "renewal");
+	free(*member);
+	*member = copy;
+	return RC_OK;
+}
+
 void
 record_drop_order(struct record *r)
 {

@@ -70,6 +70,9 @@ struct record {
 void record_init(struct record *r, const char *tenant, const char *name);
 void record_done(struct record *r);
 
+/* A copy of text in the place of *member, which it frees.  RC_NO_MEMORY: it stays. */
+enum rc record_set(char **member, const char *text, struct fault *f) MUST_CHECK;
+
 /* Forget the order, keep the rest. */
 void record_drop_order(struct record *r);
 void record_drop_series(struct record *r);

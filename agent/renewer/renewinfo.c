@@ -1,9 +1,11 @@
-/* Asking CAs for their renewal information (RFC 9773 section 4): a few at a time. */
+#include "agent/renewer/renewinfo.h"
+
 #include <stdio.h>
 
 #include "agent/log.h"
-#include "agent/renewer/job.h"
+#include "agent/renewer/jobs.h"
 #include "agent/renewer/problem.h"
+#include "agent/renewer/renew_parts.h"
 #include "agent/renewer/star.h"
 
 /* What was asked about; the job may be gone, or renewed, when the answer comes. */
@@ -13,19 +15,13 @@ struct question {
 	char serial[CERT_SERIAL_TEXT];
 };
 
-static int64_t
-now_ms(const struct renew *r)
-{
-	return r->io->now_ms(r->io->ctx);
-}
-
 static void
 take_window(struct job *j, const struct ari_window *w, int64_t retry_after_s, const char *why)
 {
 	bool same = j->window.at.start_s == w->start_s && j->window.at.end_s == w->end_s;
 
 	j->window.failures = 0;
-	j->window.ask_ms = now_ms(j->renew) + ari_poll_ms(retry_after_s);
+	j->window.ask_ms = renew_now_ms(j->renew) + ari_poll_ms(retry_after_s);
 	j->window.at = *w;
 	if (same)
 		return;
@@ -41,7 +37,7 @@ static void
 no_window(struct job *j, enum rc rc, int64_t retry_after_s, const struct fault *f)
 {
 	bool passes = rc != RC_INVALID && rc != RC_NOT_FOUND && problem_may_pass(rc);
-	int64_t now = now_ms(j->renew), left_s = plan_remaining_s(&j->plan, now / 1000);
+	int64_t now = renew_now_ms(j->renew), left_s = plan_remaining_s(&j->plan, now / 1000);
 	int64_t wait_ms = ari_failed_ms(++j->window.failures, passes, left_s, j->jitter);
 
 	if (retry_after_s >= 0 && ari_poll_ms(retry_after_s) > wait_ms)
@@ -56,7 +52,7 @@ static void
 on_window(void *arg, enum rc rc, const struct http_answer *http, const struct fault *f)
 {
 	AUTO_FREE struct question *q = arg;
-	struct job *j = job_find(q->renew, q->tenant, q->name);
+	struct job *j = jobs_find(q->renew, q->tenant, q->name);
 	struct ari_window w = { 0 };
 	struct fault bad = { 0 };
 	char why[PROBLEM_TEXT];

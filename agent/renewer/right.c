@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "agent/log.h"
+#include "agent/renewer/jobs.h"
 #include "agent/renewer/problem.h"
+#include "agent/renewer/renew_parts.h"
 
 enum { RIGHT_AGAIN_MS = 5000 };
 
@@ -24,7 +26,7 @@ on_heard(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 	(void)answer;
 	if (r->stopping)
 		return;
-	j = job_find(r, word->tenant, word->name);
+	j = jobs_find(r, word->tenant, word->name);
 	if (rc != RC_OK)
 		log_fault(LEVEL_WARNING, "right", f);
 	if (j == NULL)
@@ -33,7 +35,7 @@ on_heard(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
 		j->plan.rtu_refused = word->refused;
 	/* The authority is asked once more, and what it says then is said again. */
 	else if (word->refused && problem_may_pass(rc) && !j->busy)
-		j->rec.wake_ms = r->io->now_ms(r->io->ctx) + RIGHT_AGAIN_MS;
+		j->rec.wake_ms = renew_now_ms(r) + RIGHT_AGAIN_MS;
 }
 
 static json_t *

@@ -102,7 +102,7 @@ runner_start(struct runner *r, enum hook_kind kind, const char *name, struct spa
     int64_t now_ms, io_run_done *done, void *arg, struct fault *f)
 {
 	struct control c = { .kind = CONTROL_HOOK, .hook = kind };
-	__attribute__((cleanup(buf_wipe))) struct buf data = BUF_INIT(input.len);
+	AUTO_SECRET data = BUF_INIT(input.len);
 	struct run *run = find(r, 0);
 	AUTO_FD ours = -1, theirs = -1;
 

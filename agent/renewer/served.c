@@ -2,34 +2,22 @@
 
 #include <string.h>
 
-#define PEM_TYPE "application/pem-certificate-chain"
-
-static const struct config_credential *
-config_of(const struct job *j)
-{
-	const struct config_tenant *t = config_tenant_find(j->set->config, j->plan.tenant);
-
-	return t != NULL ? config_credential_find(t, j->plan.name) : NULL;
-}
+#include "agent/renewer/choose.h"
+#include "agent/renewer/step.h"
+#include "stir/jtext.h"
 
 enum rc
 served_take(struct job *j, const json_t *order, struct fault *f)
 {
-	const struct config_credential *c = config_of(j);
-	const char *url = json_string_value(json_object_get(order, "x5u"));
-	char *copy;
+	const struct config_credential *c = job_config(j);
+	const char *url = jtext_get(order, "x5u");
 
 	if (c == NULL || !c->x5u_from_order)
 		return RC_OK;
 	if (url == NULL || !url_is_https(url) || strncmp(url, c->x5u, strlen(c->x5u)) != 0)
 		return FAULT(f, RC_DENIED, "acme_x5u", "ca %s: the order names %s", j->plan.ca,
 		    url == NULL ? "no x5u" : "an x5u that is not below the credential's");
-	copy = strdup(url);
-	if (copy == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "order");
-	free(j->rec.x5u);
-	j->rec.x5u = copy;
-	return RC_OK;
+	return record_set(&j->rec.x5u, url, f);
 }
 
 /* Of both as many as both have; what is beyond that may only be the anchor. */
@@ -57,10 +45,10 @@ compare(const struct job *j, const struct http_answer *http, struct fault *f)
 		    f, RC_NET, "x5u_unserved", "the x5u of the order: HTTP %ld", http->status);
 	TRY(chain_read_pem(buf_view(&j->chain), true, &ours, f));
 	/* RFC 9060 section 7: the whole path, and as what it is */
-	if (strcmp(http->content_type, PEM_TYPE) != 0 ||
+	if (strcmp(http->content_type, HTTP_PEM_CHAIN) != 0 ||
 	    chain_read_pem(buf_view(&http->body), true, &theirs, NULL) != RC_OK ||
 	    !is_same(ours, theirs) ||
-	    (a != NULL && chain_verify(theirs, a, io_now_s(j->renew->io), NULL, NULL) != RC_OK))
+	    (a != NULL && chain_verify(theirs, a, job_now_s(j), NULL, NULL) != RC_OK))
 		return FAULT(f, RC_NET, "x5u_differs",
 		    "the x5u of the order does not serve the chain that was issued");
 	return RC_OK;
@@ -94,6 +82,6 @@ served_look(struct job *j, struct fault *f)
 	    &(struct http_request){ .method = HTTP_GET,
 		.url = j->rec.x5u,
 		.tls_ca = j->slot->config->tls_ca,
-		.accept = PEM_TYPE },
+		.accept = HTTP_PEM_CHAIN },
 	    on_served, j, f);
 }

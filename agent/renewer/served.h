@@ -3,7 +3,7 @@
  * order, and fetched before install, for nothing is in force before verifiers
  * find what was issued.  Where it is not asked for it is not read.
  *
- * One thread; the steps' own (job.h).
+ * One thread; the steps' own (step.h).
  */
 #ifndef AGENT_RENEWER_SERVED_H
 #define AGENT_RENEWER_SERVED_H

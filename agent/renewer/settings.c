@@ -1,8 +1,10 @@
-/* What the renewer makes of one reading of the configuration. */
+#include "agent/renewer/settings.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
-#include "agent/renewer/job.h"
+#include "agent/renewer/renew.h"
 
 enum { ANCHORS_FILE_MAX = 4 * 1024 * 1024 };
 

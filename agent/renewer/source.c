@@ -5,8 +5,6 @@
 #include "agent/renewer/record.h"
 #include "agent/secret.h"
 
-#define AUTO_SECRET __attribute__((cleanup(buf_wipe))) struct buf
-
 enum { SOURCE_PATH_MAX = 4096 };
 
 enum rc

@@ -1,7 +1,7 @@
 /*
  * Where authority tokens come from: the authority itself, a directory, a
- * command of the operator.  One that was pushed is renew.c's to keep and
- * steps.c's to offer first.
+ * command of the operator.  One that was pushed is pushed.c's to keep and
+ * step_token.c's to offer first.
  *
  * One thread.
  */

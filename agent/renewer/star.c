@@ -3,34 +3,19 @@
 #include "agent/log.h"
 #include "agent/renewer/problem.h"
 #include "agent/renewer/rfc3339.h"
-
-#define PEM_TYPE "application/pem-certificate-chain"
+#include "agent/renewer/step.h"
+#include "stir/jtext.h"
 
 enum { LOOK_PPM = 500000, JITTER_PART = 12, AGAIN_PART = 16, AGAIN_MIN_MS = 1000 };
-
-static const struct config_credential *
-config_of(const struct job *j)
-{
-	const struct settings *set = j->set != NULL ? j->set : j->renew->set;
-	const struct config_tenant *t = config_tenant_find(set->config, j->plan.tenant);
-
-	return t != NULL ? config_credential_find(t, j->plan.name) : NULL;
-}
 
 struct acme_series
 star_wanted(const struct job *j)
 {
-	const struct config_credential *c = config_of(j);
+	const struct config_credential *c = job_config(j);
 
 	if (c == NULL)
 		return (struct acme_series){ 0, 0 };
 	return (struct acme_series){ c->star_lifetime_s, c->star_duration_s };
-}
-
-static int64_t
-now_s(const struct job *j)
-{
-	return io_now_s(j->renew->io);
 }
 
 /* ---- an order ---- */
@@ -41,15 +26,15 @@ star_take_order(struct job *j, const json_t *order, struct fault *f)
 	struct acme_series asked = star_wanted(j);
 	const json_t *series = json_object_get(order, "auto-renewal");
 	const json_t *lifetime = json_object_get(series, "lifetime");
-	int64_t end_s = rfc3339_s(json_string_value(json_object_get(series, "end-date")));
+	int64_t end_s = rfc3339_s(jtext_get(series, "end-date"));
 
 	j->rec.auto_end_s = 0;
 	if (asked.lifetime_s == 0)
 		return RC_OK;
 	/* RFC 8739 section 3.1.1: a CA may adjust them; what is more than was asked for is not. */
 	if (!json_is_integer(lifetime) || json_integer_value(lifetime) <= 0 ||
-	    json_integer_value(lifetime) > asked.lifetime_s || end_s <= now_s(j) ||
-	    end_s > now_s(j) + asked.duration_s + STAR_SLACK_S)
+	    json_integer_value(lifetime) > asked.lifetime_s || end_s <= job_now_s(j) ||
+	    end_s > job_now_s(j) + asked.duration_s + STAR_SLACK_S)
 		return FAULT(f, RC_DENIED, "acme_star",
 		    "ca %s: the order is no series as it was asked for", j->plan.ca);
 	j->rec.auto_end_s = end_s;
@@ -60,7 +45,7 @@ star_take_order(struct job *j, const json_t *order, struct fault *f)
 enum rc
 star_begin(struct job *j, const json_t *order, struct fault *f)
 {
-	const char *url = json_string_value(json_object_get(order, "star-certificate"));
+	const char *url = jtext_get(order, "star-certificate");
 	struct record *rec = &j->rec;
 	char *certificate, *where;
 
@@ -112,7 +97,8 @@ star_look_at_s(const struct job *j)
 static bool
 is_late(const struct job *j)
 {
-	return schedule_urgency(j->plan.active ? &j->plan.cert : NULL, now_s(j)) != URGENT_DUE;
+	return schedule_urgency(j->plan.active ? &j->plan.cert : NULL, job_now_s(j)) !=
+	       URGENT_DUE;
 }
 
 bool
@@ -151,7 +137,7 @@ take(struct job *j, const struct http_answer *http, bool *same, struct fault *f)
 {
 	AUTO(chain) *chain = NULL;
 
-	TRY(job_take_chain(j, http, f));
+	TRY(step_take_chain(j, http, f));
 	job_drop_alternates(j);
 	TRY(chain_read_pem(buf_view(&j->chain), true, &chain, f));
 	*same = j->plan.active && strcmp(chain->cert[0]->serial, j->plan.serial) == 0;
@@ -233,24 +219,18 @@ get(struct job *j, struct fault *f)
 	    &(struct http_request){ .method = HTTP_GET,
 		.url = j->rec.series.certificate,
 		.tls_ca = j->slot->config->tls_ca,
-		.accept = PEM_TYPE },
+		.accept = HTTP_PEM_CHAIN },
 	    on_got, j, f);
 }
 
 enum rc
 step_series(struct job *j, struct fault *f)
 {
-	json_auto_t *op = NULL;
-
 	if (!j->rec.series.fresh && is_late(j)) {
 		end_series(j, "late");
 		return RC_OK;
 	}
 	if (j->rec.series.get)
 		return get(j, f);
-	op = json_pack("{s:s}", "op", "post-as-get");
-	if (op == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "post-as-get");
-	return acme_call(
-	    j->slot->acme, j->rec.series.certificate, op, PEM_TYPE, on_posted, j, f);
+	return step_look_at(j, j->rec.series.certificate, HTTP_PEM_CHAIN, on_posted, f);
 }

@@ -5,7 +5,7 @@
  * install like any other; when there is none to come, when the CA has ended
  * it, or when it is late, the credential is ordered anew.
  *
- * One thread; the steps' own (job.h).
+ * One thread; the steps' own (step.h).
  */
 #ifndef AGENT_RENEWER_STAR_H
 #define AGENT_RENEWER_STAR_H

@@ -29,7 +29,7 @@ judge(struct span text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	__attribute__((cleanup(buf_wipe))) struct buf plain = BUF_INIT(JWE_MAX);
+	AUTO_SECRET plain = BUF_INIT(JWE_MAX);
 	json_auto_t *key = NULL;
 	struct span in = span_of(data, len);
 

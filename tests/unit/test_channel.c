@@ -350,7 +350,7 @@ static void
 secret_judged(void **state)
 {
 	const struct secret_case *c = *state;
-	__attribute__((cleanup(buf_wipe))) struct buf out = BUF_INIT(8192);
+	AUTO_SECRET out = BUF_INIT(8192);
 	char path[128], text[160], credential[] = "credential:pin";
 	struct secret_ref ref = { text };
 	struct fault f = { 0 };
