@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/log.h"
-#include "stir/b64.h"
+#include "agent/renewer/upload.h"
+#include "stir/jtext.h"
 
 struct wanted {
 	int64_t id;
@@ -22,9 +22,20 @@ struct documents {
 	bool stopped;
 	struct wanted item[DOCUMENTS_MAX];
 	size_t len, at;
-	struct buf body; /* of item[at], as far as it is not told yet */
-	size_t told;
+	struct upload upload; /* of item[at] */
 };
+
+/* The next one, or the next question: soon, where one document leads to another. */
+static void
+next(void *arg)
+{
+	struct documents *d = arg;
+
+	d->at++;
+	d->busy = false;
+	if (d->at >= d->len)
+		d->ask_ms = d->io->now_ms(d->io->ctx) + DOCUMENTS_NEXT_MS;
+}
 
 enum rc
 documents_new(const struct io *io, struct documents **out, struct fault *f)
@@ -34,6 +45,8 @@ documents_new(const struct io *io, struct documents **out, struct fault *f)
 	if (d == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "documents");
 	d->io = io;
+	d->upload =
+	    (struct upload){ .io = io, .refused = "document_refused", .done = next, .arg = d };
 	*out = d;
 	return RC_OK;
 }
@@ -43,7 +56,7 @@ documents_free(struct documents *d)
 {
 	if (d == NULL)
 		return;
-	buf_free(&d->body);
+	upload_free(&d->upload);
 	free(d->tls_ca);
 	free(d);
 }
@@ -52,6 +65,7 @@ void
 documents_stop(struct documents *d)
 {
 	d->stopped = true;
+	upload_stop(&d->upload);
 }
 
 enum rc
@@ -67,68 +81,12 @@ documents_adopt(struct documents *d, const struct config *c, struct fault *f)
 	return RC_OK;
 }
 
-/* The next one, or the next question: soon, where one document leads to another. */
-static void
-next(struct documents *d)
+/* What the front is told of item[at]. */
+static json_t *
+head_of(const struct documents *d, long status)
 {
-	buf_free(&d->body);
-	d->at++;
-	d->busy = false;
-	if (d->at >= d->len)
-		d->ask_ms = d->io->now_ms(d->io->ctx) + DOCUMENTS_NEXT_MS;
-}
-
-/* ---- telling the front ---- */
-
-static void tell_part(struct documents *d);
-
-static void
-told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
-{
-	struct documents *d = arg;
-
-	(void)answer;
-	if (rc != RC_OK && !d->stopped)
-		log_fault(LEVEL_WARNING, "document_refused", f);
-	if (rc != RC_OK || d->stopped || d->told >= d->body.len)
-		next(d);
-	else
-		tell_part(d);
-}
-
-static void
-tell(struct documents *d, json_t *message)
-{
-	json_auto_t *mine = message;
-	struct fault f = { 0 };
-
-	if (mine == NULL || d->io->ask(d->io->ctx, mine, told, d, &f) != RC_OK)
-		next(d); /* the front hands it out again */
-}
-
-static void
-tell_problem(struct documents *d, long status, const char *problem)
-{
-	buf_free(&d->body);
-	d->told = 0;
-	tell(d, json_pack("{s:s, s:I, s:I, s:i, s:i, s:n, s:s}", "op", "document", "document",
-		    (json_int_t)d->item[d->at].id, "status", (json_int_t)status, "total", 0,
-		    "offset", 0, "data", "problem", problem));
-}
-
-static void
-tell_part(struct documents *d)
-{
-	AUTO_BUF text = BUF_INIT(2 * DOCUMENTS_PART);
-	size_t len = d->body.len - d->told, offset = d->told;
-
-	len = len < DOCUMENTS_PART ? len : DOCUMENTS_PART;
-	b64_encode(&text, B64_URL, span_of(d->body.ptr + offset, len));
-	d->told += len;
-	tell(d,
-	    json_pack("{s:s, s:I, s:i, s:I, s:I, s:s, s:n}", "op", "document", "document",
-		(json_int_t)d->item[d->at].id, "status", 200, "total", (json_int_t)d->body.len,
-		"offset", (json_int_t)offset, "data", buf_text(&text), "problem"));
+	return json_pack("{s:s, s:I, s:I}", "op", "document", "document",
+	    (json_int_t)d->item[d->at].id, "status", (json_int_t)status);
 }
 
 /* ---- fetching ---- */
@@ -142,16 +100,10 @@ found(struct documents *d, const struct http_answer *a)
 		snprintf(problem, sizeof problem, "HTTP status %ld", a->status);
 	else if (a->body.len == 0)
 		snprintf(problem, sizeof problem, "an empty answer");
-	buf_free(&d->body);
-	d->body = BUF_INIT(DOCUMENTS_BODY_MAX);
-	buf_span(&d->body, buf_view(&a->body));
-	d->told = 0;
-	if (problem[0] == '\0' && buf_check(&d->body, NULL) != RC_OK)
-		snprintf(problem, sizeof problem, "no memory for the document");
 	if (problem[0] != '\0')
-		tell_problem(d, a->status, problem);
+		upload_problem(&d->upload, head_of(d, a->status), problem);
 	else
-		tell_part(d);
+		upload_body(&d->upload, head_of(d, a->status), buf_view(&a->body));
 }
 
 static void
@@ -162,7 +114,7 @@ fetched(void *arg, enum rc rc, const struct http_answer *answer, const struct fa
 	if (d->stopped)
 		next(d);
 	else if (rc != RC_OK)
-		tell_problem(d, 0, f->detail);
+		upload_problem(&d->upload, head_of(d, 0), f->detail);
 	else
 		found(d, answer);
 }
@@ -179,7 +131,7 @@ fetch(struct documents *d)
 
 	d->busy = true;
 	if (d->io->http(d->io->ctx, &r, fetched, d, &f) != RC_OK)
-		tell_problem(d, 0, f.detail);
+		upload_problem(&d->upload, head_of(d, 0), f.detail);
 }
 
 /* ---- what is due ---- */
@@ -187,7 +139,7 @@ fetch(struct documents *d)
 static bool
 take(struct wanted *w, const json_t *row)
 {
-	const char *url = json_string_value(json_object_get(row, "url"));
+	const char *url = jtext_get(row, "url");
 	json_int_t max = json_integer_value(json_object_get(row, "max"));
 
 	w->id = json_integer_value(json_object_get(row, "document"));

@@ -15,7 +15,6 @@ enum {
 	DOCUMENTS_ASK_MS = 5000,  /* between two looks at what is due … */
 	DOCUMENTS_NEXT_MS = 1000, /* … after one that found something */
 	DOCUMENTS_MAX = 16,	  /* of one answer */
-	DOCUMENTS_PART = 65536,	  /* octets of one message */
 	DOCUMENTS_BODY_MAX = 8 * 1024 * 1024,
 };
 

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/log.h"
-#include "stir/b64.h"
+#include "agent/renewer/upload.h"
 #include "stir/tnauth.h"
 
 struct wanted {
@@ -21,10 +20,18 @@ struct lists {
 	bool stopped;
 	struct wanted item[LISTS_MAX];
 	size_t len, at;
-	struct buf body; /* of item[at], as far as it is not told yet */
-	size_t told;
-	int64_t fresh_s;
+	struct upload upload; /* of item[at] */
 };
+
+/* The next one, or the next question. */
+static void
+next(void *arg)
+{
+	struct lists *l = arg;
+
+	l->at++;
+	l->busy = false;
+}
 
 enum rc
 lists_new(const struct io *io, struct lists **out, struct fault *f)
@@ -34,6 +41,8 @@ lists_new(const struct io *io, struct lists **out, struct fault *f)
 	if (l == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "lists");
 	l->io = io;
+	l->upload =
+	    (struct upload){ .io = io, .refused = "tnlist_refused", .done = next, .arg = l };
 	*out = l;
 	return RC_OK;
 }
@@ -43,7 +52,7 @@ lists_free(struct lists *l)
 {
 	if (l == NULL)
 		return;
-	buf_free(&l->body);
+	upload_free(&l->upload);
 	free(l->tls_ca);
 	free(l);
 }
@@ -52,6 +61,7 @@ void
 lists_stop(struct lists *l)
 {
 	l->stopped = true;
+	upload_stop(&l->upload);
 }
 
 enum rc
@@ -66,69 +76,20 @@ lists_adopt(struct lists *l, const struct config *c, struct fault *f)
 	return RC_OK;
 }
 
-/* The next one, or the next question. */
-static void
-next(struct lists *l)
+/* What the front is told of item[at]; fresh_s: a number, or null. */
+static json_t *
+head_of(const struct lists *l, json_t *fresh_s)
 {
-	buf_free(&l->body);
-	l->at++;
-	l->busy = false;
-}
+	const struct wanted *w = &l->item[l->at];
 
-/* ---- telling the front ---- */
-
-static void tell_part(struct lists *l);
-
-static void
-told(void *arg, enum rc rc, const json_t *answer, const struct fault *f)
-{
-	struct lists *l = arg;
-
-	(void)answer;
-	if (rc != RC_OK && !l->stopped)
-		log_fault(LEVEL_WARNING, "tnlist_refused", f);
-	if (rc != RC_OK || l->stopped || l->told >= l->body.len)
-		next(l);
-	else
-		tell_part(l);
-}
-
-static void
-tell(struct lists *l, json_t *message)
-{
-	json_auto_t *mine = message;
-	struct fault f = { 0 };
-
-	if (mine == NULL || l->io->ask(l->io->ctx, mine, told, l, &f) != RC_OK)
-		next(l); /* the front hands it out again */
+	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "op", "list", "tenant", w->tenant, "name",
+	    w->name, "url", w->url, "fresh_s", fresh_s);
 }
 
 static void
 tell_problem(struct lists *l, const char *problem)
 {
-	const struct wanted *w = &l->item[l->at];
-
-	buf_free(&l->body);
-	l->told = 0;
-	tell(l, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:n, s:n, s:s}", "op", "list",
-		    "tenant", w->tenant, "name", w->name, "url", w->url, "total", 0, "offset",
-		    0, "data", "fresh_s", "problem", problem));
-}
-
-static void
-tell_part(struct lists *l)
-{
-	const struct wanted *w = &l->item[l->at];
-	AUTO_BUF text = BUF_INIT(2 * LISTS_PART);
-	size_t len = l->body.len - l->told, offset = l->told;
-
-	len = len < LISTS_PART ? len : LISTS_PART;
-	b64_encode(&text, B64_URL, span_of(l->body.ptr + offset, len));
-	l->told += len;
-	tell(l, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:n}", "op", "list",
-		    "tenant", w->tenant, "name", w->name, "url", w->url, "total",
-		    (json_int_t)l->body.len, "offset", (json_int_t)offset, "data",
-		    buf_text(&text), "fresh_s", (json_int_t)l->fresh_s, "problem"));
+	upload_problem(&l->upload, head_of(l, json_null()), problem);
 }
 
 /* ---- fetching ---- */
@@ -145,17 +106,11 @@ found(struct lists *l, const struct http_answer *a)
 		    "content type '%.40s' is not application/tnauthlist", a->content_type);
 	else if (a->body.len == 0)
 		snprintf(problem, sizeof problem, "an empty list");
-	buf_free(&l->body);
-	l->body = BUF_INIT(TNAUTH_MAX_REFERENCED_BYTES);
-	buf_span(&l->body, buf_view(&a->body));
-	l->told = 0;
-	l->fresh_s = a->max_age_s;
-	if (problem[0] == '\0' && buf_check(&l->body, NULL) != RC_OK)
-		snprintf(problem, sizeof problem, "no memory for the list");
 	if (problem[0] != '\0')
 		tell_problem(l, problem);
 	else
-		tell_part(l);
+		upload_body(&l->upload, head_of(l, json_integer((json_int_t)a->max_age_s)),
+		    buf_view(&a->body));
 }
 
 static void

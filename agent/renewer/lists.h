@@ -14,7 +14,6 @@
 enum {
 	LISTS_ASK_MS = 5000, /* between two looks at what is due */
 	LISTS_MAX = 16,	     /* of one answer */
-	LISTS_PART = 65536,  /* octets of one message */
 };
 
 struct lists;

@@ -45,7 +45,8 @@ librenewer_la_SOURCES = \
 	agent/renewer/step_issue.c \
 	agent/renewer/step_order.c \
 	agent/renewer/step_token.c \
-	agent/renewer/store.c agent/renewer/store.h
+	agent/renewer/store.c agent/renewer/store.h \
+	agent/renewer/upload.c agent/renewer/upload.h
 
 vesper_renewer_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 vesper_renewer_SOURCES = agent/renewer/main.c

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/renewer/upload.h"
 #include "stir/jtext.h"
 #include "tests/unit/mutate.h"
 
@@ -138,13 +139,13 @@ goes_over_in_parts(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	serve(w, 200, DOCUMENTS_PART + 7);
+	serve(w, 200, UPLOAD_PART + 7);
 	assert_int_equal(number(w, "document"), 7);
 	assert_int_equal(number(w, "status"), 200);
-	assert_int_equal(number(w, "total"), DOCUMENTS_PART + 7);
+	assert_int_equal(number(w, "total"), UPLOAD_PART + 7);
 	assert_int_equal(number(w, "offset"), 0);
 	answer(w, RC_OK, "{}");
-	assert_int_equal(number(w, "offset"), DOCUMENTS_PART);
+	assert_int_equal(number(w, "offset"), UPLOAD_PART);
 	answer(w, RC_OK, "{}");
 	assert_int_equal(w->questions, 3);
 	/* One document leads to another: what is due is asked for soon, and not at once. */
@@ -169,7 +170,7 @@ ends_with_a_refusal(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	serve(w, 200, 2 * DOCUMENTS_PART);
+	serve(w, 200, 2 * UPLOAD_PART);
 	answer(w, RC_DENIED, NULL);
 	assert_int_equal(w->questions, 2);
 	w->now_ms += DOCUMENTS_NEXT_MS;

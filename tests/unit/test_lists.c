@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/renewer/upload.h"
 #include "stir/jtext.h"
 #include "tests/unit/mutate.h"
 
@@ -129,13 +130,13 @@ goes_over_in_parts(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	serve(w, 200, "application/tnauthlist", LISTS_PART + 7, 120);
+	serve(w, 200, "application/tnauthlist", UPLOAD_PART + 7, 120);
 	assert_string_equal(json_string_value(json_object_get(w->message, "tenant")), "acme");
-	assert_int_equal(number(w, "total"), LISTS_PART + 7);
+	assert_int_equal(number(w, "total"), UPLOAD_PART + 7);
 	assert_int_equal(number(w, "offset"), 0);
 	assert_int_equal(number(w, "fresh_s"), 120);
 	answer(w, RC_OK, "{}");
-	assert_int_equal(number(w, "offset"), LISTS_PART);
+	assert_int_equal(number(w, "offset"), UPLOAD_PART);
 	answer(w, RC_OK, "{}");
 	assert_int_equal(w->questions, 3);
 	/* Nothing more is due before the next look. */
@@ -153,7 +154,7 @@ ends_with_a_refusal(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	serve(w, 200, "application/tnauthlist", 2 * LISTS_PART, -1);
+	serve(w, 200, "application/tnauthlist", 2 * UPLOAD_PART, -1);
 	answer(w, RC_DENIED, NULL);
 	assert_int_equal(w->questions, 2);
 	w->now_ms += LISTS_ASK_MS;
