@@ -1,6 +1,8 @@
 /*
- * The administration socket's routes: status of everything, metrics, reload,
- * renewal on demand, what is done by hand.  api.c has checked who asks.
+ * The administration socket's routes: reload, renewal on demand, what is done
+ * by hand.  api.c has checked who asks.
+ *
+ * Loop thread only.
  */
 #ifndef AGENT_FRONT_ADMIN_API_H
 #define AGENT_FRONT_ADMIN_API_H
@@ -9,22 +11,13 @@
 
 void admin_reload(struct api_call *call);
 void admin_renew(struct api_call *call);
-void admin_csr(struct api_call *call);
-void admin_install(struct api_call *call);
-void admin_token(struct api_call *call);
-void admin_judge(struct api_call *call);
-void admin_fetch(struct api_call *call);
-void admin_history(struct api_call *call);
-void admin_revoke(struct api_call *call);
-void admin_account(struct api_call *call);
-void admin_contact(struct api_call *call);
-void admin_key(struct api_call *call);
-void admin_deactivate(struct api_call *call);
-void admin_replace(struct api_call *call);
+
+/* What call->hand says, of the credential or of the CA's account that the path names. */
+void admin_hand(struct api_call *call);
+
 void admin_accounts(struct api_call *call);
 void admin_ct(struct api_call *call);
 void admin_job(struct api_call *call);
-void admin_metrics(struct api_call *call);
 
 /* numbers_api.c */
 void admin_numbers(struct api_call *call);

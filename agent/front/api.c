@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include "agent/front/admin_api.h"
+#include "agent/front/metrics.h"
 #include "agent/front/notice.h"
 #include "agent/front/problem.h"
 #include "agent/front/proof.h"
@@ -11,36 +12,49 @@
 
 enum { ID_LEN = 16 };
 
+#define GET(door, match, path, tail, handle) \
+	{ \
+		door, HTTP1_GET, match, path, tail, handle, HAND__COUNT \
+	}
+#define POST(door, match, path, tail, handle) \
+	{ \
+		door, HTTP1_POST, match, path, tail, handle, HAND__COUNT \
+	}
+#define BY_HAND(match, path, tail, hand) \
+	{ \
+		API_ADMIN, HTTP1_POST, match, path, tail, admin_hand, hand \
+	}
+
 static const struct api_route routes[] = {
-	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/passports", "", api_passports },
-	{ API_CALLERS, HTTP1_POST, API_EXACT, "/v1/calls", "", api_calls },
-	{ API_CALLERS, HTTP1_POST, API_SUFFIX, "/v1/signing", "", api_signing },
-	{ API_BOTH, HTTP1_GET, API_EXACT, "/v1/credentials", "", api_credentials },
-	{ API_BOTH, HTTP1_GET, API_TWO, "/v1/credentials/", "", api_credential },
-	{ API_BOTH, HTTP1_GET, API_EXACT, "/v1/status", "", api_status },
-	{ API_BOTH, HTTP1_GET, API_EXACT, "/health/live", "", api_live },
-	{ API_BOTH, HTTP1_GET, API_EXACT, "/health/ready", "", api_ready },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/renew", admin_renew },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/csr", admin_csr },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/install", admin_install },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token", admin_token },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token/judge", admin_judge },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/token/fetch", admin_fetch },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/revoke", admin_revoke },
-	{ API_ADMIN, HTTP1_POST, API_TWO, "/v1/credentials/", "/history", admin_history },
-	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/accounts", "", admin_accounts },
-	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "", admin_account },
-	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "/contact", admin_contact },
-	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "/key", admin_key },
-	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "/deactivate", admin_deactivate },
-	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/accounts/", "/replace", admin_replace },
-	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/tenants/", "/numbers", admin_numbers },
-	{ API_ADMIN, HTTP1_POST, API_ONE, "/v1/tenants/", "/numbers", admin_change_numbers },
-	{ API_ADMIN, HTTP1_POST, API_EXACT, "/v1/reload", "", admin_reload },
-	{ API_ADMIN, HTTP1_GET, API_ONE, "/v1/jobs/", "", admin_job },
-	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/ct", "", admin_ct },
-	{ API_ADMIN, HTTP1_GET, API_EXACT, "/v1/events", "", admin_events },
-	{ API_ADMIN, HTTP1_GET, API_EXACT, "/metrics", "", admin_metrics },
+	POST(API_CALLERS, API_EXACT, "/v1/passports", "", api_passports),
+	POST(API_CALLERS, API_EXACT, "/v1/calls", "", api_calls),
+	POST(API_CALLERS, API_SUFFIX, "/v1/signing", "", api_signing),
+	GET(API_BOTH, API_EXACT, "/v1/credentials", "", api_credentials),
+	GET(API_BOTH, API_TWO, "/v1/credentials/", "", api_credential),
+	GET(API_BOTH, API_EXACT, "/v1/status", "", api_status),
+	GET(API_BOTH, API_EXACT, "/health/live", "", api_live),
+	GET(API_BOTH, API_EXACT, "/health/ready", "", api_ready),
+	POST(API_ADMIN, API_TWO, "/v1/credentials/", "/renew", admin_renew),
+	BY_HAND(API_TWO, "/v1/credentials/", "/csr", HAND_CSR),
+	BY_HAND(API_TWO, "/v1/credentials/", "/install", HAND_INSTALL),
+	BY_HAND(API_TWO, "/v1/credentials/", "/token", HAND_TOKEN),
+	BY_HAND(API_TWO, "/v1/credentials/", "/token/judge", HAND_JUDGE),
+	BY_HAND(API_TWO, "/v1/credentials/", "/token/fetch", HAND_FETCH),
+	BY_HAND(API_TWO, "/v1/credentials/", "/revoke", HAND_REVOKE),
+	BY_HAND(API_TWO, "/v1/credentials/", "/history", HAND_HISTORY),
+	GET(API_ADMIN, API_EXACT, "/v1/accounts", "", admin_accounts),
+	BY_HAND(API_ONE, "/v1/accounts/", "", HAND_ACCOUNT),
+	BY_HAND(API_ONE, "/v1/accounts/", "/contact", HAND_CONTACT),
+	BY_HAND(API_ONE, "/v1/accounts/", "/key", HAND_KEY),
+	BY_HAND(API_ONE, "/v1/accounts/", "/deactivate", HAND_DEACTIVATE),
+	BY_HAND(API_ONE, "/v1/accounts/", "/replace", HAND_REPLACE),
+	GET(API_ADMIN, API_ONE, "/v1/tenants/", "/numbers", admin_numbers),
+	POST(API_ADMIN, API_ONE, "/v1/tenants/", "/numbers", admin_change_numbers),
+	POST(API_ADMIN, API_EXACT, "/v1/reload", "", admin_reload),
+	GET(API_ADMIN, API_ONE, "/v1/jobs/", "", admin_job),
+	GET(API_ADMIN, API_EXACT, "/v1/ct", "", admin_ct),
+	GET(API_ADMIN, API_EXACT, "/v1/events", "", admin_events),
+	GET(API_ADMIN, API_EXACT, "/metrics", "", metrics_show),
 };
 
 /* ---- request ids ---- */
@@ -147,6 +161,18 @@ api_body(struct api_call *call, json_t **out, struct fault *f)
 		    f, RC_INVALID, MALFORMED_JSON, NULL, "the body must be an object");
 	*out = TAKE(root);
 	return RC_OK;
+}
+
+bool
+api_number(struct span text, uint64_t *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!isdigit(text.ptr[i]) || i >= 18)
+			return false;
+		*out = *out * 10 + (uint64_t)(text.ptr[i] - '0');
+	}
+	return text.len > 0;
 }
 
 /* ---- routes ---- */
@@ -298,6 +324,7 @@ api_request(void *arg, struct conn *c, const struct http1_request *r)
 	} else if (route == NULL) {
 		no_route(&call, allow);
 	} else {
+		call.hand = route->hand;
 		route->handle(&call);
 	}
 }

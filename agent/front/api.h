@@ -14,6 +14,7 @@ struct api_call {
 	const struct http1_request *http;
 	char request_id[SIGN_REQUEST_ID_MAX + 1];
 	struct span part[2]; /* what the path's wildcards stand for */
+	enum hand hand;	     /* of the route */
 };
 
 enum api_match {
@@ -31,6 +32,7 @@ struct api_route {
 	enum api_match match;
 	const char *path, *tail;
 	void (*handle)(struct api_call *call);
+	enum hand hand; /* what admin_hand() does; HAND__COUNT: of another handler */
 };
 
 /* For struct conn_host; arg is the front. */
@@ -54,9 +56,6 @@ void api_request_id(struct span asked, char out[SIGN_REQUEST_ID_MAX + 1]);
 
 /* Up to 18 decimal digits and nothing else. */
 bool api_number(struct span text, uint64_t *out);
-
-/* The head of a family of metrics; admin_api.c. */
-void api_family(struct buf *out, const char *name, const char *type, const char *help);
 
 /* api_native.c, api_calls.c, api_atis.c */
 void api_passports(struct api_call *call);

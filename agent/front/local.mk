@@ -26,6 +26,7 @@ libfront_la_SOURCES = \
 	agent/front/http1.c agent/front/http1.h \
 	agent/front/journal.c agent/front/journal.h \
 	agent/front/jw.c agent/front/jw.h \
+	agent/front/metrics.c agent/front/metrics.h \
 	agent/front/notice.c agent/front/notice.h \
 	agent/front/listener.c agent/front/listener.h \
 	agent/front/numbers_api.c \

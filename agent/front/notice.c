@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/front/jw.h"
+#include "agent/front/metrics.h"
 #include "agent/front/status.h"
 #include "agent/log.h"
 
@@ -242,14 +243,14 @@ notice_metrics(struct buf *out, const struct front *fr)
 {
 	struct putting since = { .out = out, .left = NOTICE_METRICS_MAX }, needed = since;
 
-	api_family(out, "vesper_alarms", "gauge", "Alarms that have begun and not ended.");
+	metrics_family(out, "vesper_alarms", "gauge", "Alarms that have begun and not ended.");
 	for (enum alarm_kind k = 0; k < ALARM__COUNT; k++)
 		buf_printf(out, "vesper_alarms{alarm=\"%s\"} %zu\n", alarm_name(k),
 		    alarms_count(fr->alarms, k));
-	api_family(
+	metrics_family(
 	    out, "vesper_alarm_since_timestamp_seconds", "gauge", "When an alarm began.");
 	alarms_each(fr->alarms, put_since, &since);
-	api_family(out, "vesper_token_needed_timestamp_seconds", "gauge",
+	metrics_family(out, "vesper_token_needed_timestamp_seconds", "gauge",
 	    "By when a token has to be brought, else the certificate ends.");
 	alarms_each(fr->alarms, put_needed, &needed);
 }

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "agent/front/api.h"
+#include "agent/front/metrics.h"
 #include "agent/front/store.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
@@ -363,7 +363,7 @@ static void
 put_metric(struct transparency *t, struct buf *out, const char *name, const char *help,
     int64_t (*value)(const struct ct_log *l, int64_t now_s), int64_t now_s)
 {
-	api_family(out, name, "gauge", help);
+	metrics_family(out, name, "gauge", help);
 	for (size_t i = 0; i < t->len; i++) {
 		if (t->log[i]->listed)
 			buf_printf(out, "%s{log=\"%.16s\"} %" PRId64 "\n", name, t->log[i]->hex,
