@@ -93,8 +93,8 @@ static const struct command {
 	    "	[--threads N] [--seconds N] [--read-write]\n"
 	    "	[--module PATH [--label L] [--serial S] [--lock-file PATH]\n"
 	    "	[--environment K=V]...]\n"
-	    "TOKEN: its name in the configuration, or a PKCS#11 URI; REF: file:PATH,\n"
-	    "credential:NAME or ask",
+	    "TOKEN, also as --token TOKEN: its name in the configuration, or a PKCS#11 URI;\n"
+	    "REF: file:PATH, credential:NAME or ask",
 	    "tokens: make, try and measure them, set PINs, see what is there" },
 	{ "key", cmd_key,
 	    "import KEY.pem [-c FILE] [--pin REF]\n"
@@ -103,7 +103,7 @@ static const struct command {
 	{ "config", cmd_config, "check|show [FILE]", "check or show the configuration" },
 	{ "bench", cmd_bench,
 	    "--orig TN --dest TN|--bodies FILE [--tenant T] [--connections N] [--seconds N]\n"
-	    "	[--rate R] [--ppt P] [--attest A|B|C]",
+	    "	[--rate R] [--ppt P] [--attest A|B|C] [--claims FILE]",
 	    "load a running agent and measure it" },
 	{ "version", cmd_version, "", "print the version" },
 	/* clang-format on */

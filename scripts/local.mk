@@ -1,5 +1,6 @@
 # Lints are tests like any other.
-LINTS = scripts/check-layers scripts/check-headers scripts/check-format scripts/check-standards
+LINTS = scripts/check-layers scripts/check-headers scripts/check-format scripts/check-standards \
+	scripts/check-help
 LINT_TESTS = tests/lint/test_check_standards.py
 TESTS += $(LINTS) $(LINT_TESTS)
 EXTRA_DIST += $(LINTS) $(LINT_TESTS) scripts/lib.sh scripts/setup scripts/build scripts/test \
