@@ -15,7 +15,7 @@
 
 enum {
 	ACME_NONCES = 32,
-	ACME_BAD_NONCES = 3,   /* tries again at once after badNonce */
+	ACME_BAD_NONCES = 8, /* tries again at once after badNonce: the next one is the CA's */
 	ACME_STOP_MS = 300000, /* before the account is tried again after a definite refusal */
 	ACME_META_MS = 60000,  /* a directory that lacked something is read again after that */
 };

@@ -20,6 +20,7 @@ struct errand {
 	struct settings *set; /* while at the CA: with which that began */
 	struct ca_slot *slot; /* in set */
 	unsigned attempt;
+	unsigned reasked; /* bad nonces after which the front wanted the question first */
 	int64_t wake_ms;
 	char told[PROBLEM_TEXT]; /* what the front was told last */
 };
@@ -275,6 +276,23 @@ may_pass(const struct errand *x, enum rc rc, const struct fault *f)
 	return problem_may_pass(rc);
 }
 
+/*
+ * RFC 8555 section 6.5: a change of key that a bad nonce stopped.  The front
+ * does not sign it again before the CA was asked whether it has the new key:
+ * that is no failure, and its row is waited for instead of a time.
+ */
+static bool
+is_asked_first(struct errand *x, const struct fault *f)
+{
+	if (strcmp(x->resource, "keyChange") != 0 || !fault_is(f, REASON_OVERLOADED) ||
+	    x->reasked >= ACME_BAD_NONCES)
+		return false;
+	x->reasked++;
+	x->listed = false;
+	x->all->due = true;
+	return true;
+}
+
 static void
 on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f)
 {
@@ -290,6 +308,8 @@ on_answer(void *arg, enum rc rc, const struct acme_reply *reply, const struct fa
 	if (rc == RC_OK || strcmp(f->reason, "acme_already_revoked") == 0 ||
 	    strcmp(f->reason, "acme_star_cancellation") == 0)
 		tell(x, true, NULL);
+	else if (rc == RC_BUSY && is_asked_first(x, f))
+		return;
 	else if (may_pass(x, rc, f))
 		later(x, f, reply->retry_after_s);
 	else

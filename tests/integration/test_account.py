@@ -160,6 +160,20 @@ def another_key(machine: Machine) -> None:
     equal(len(registered(machine)), 1, "accounts")
 
 
+# RFC 8555 s6.5
+def another_key_and_bad_nonces(machine: Machine) -> None:
+    """Not signed twice unasked: after each the CA is asked what it has, and that takes no time."""
+    before, since = shown(machine), log_end(machine)
+    machine.control("POST", "/faults", {"endpoint": "key-change", "action": "status",
+                                        "status": 400, "problem": "badNonce", "count": 3})
+    out = json.loads(good(machine, "account", "rekey", "lab", "--json"))
+    equal((out["job"]["state"], out["job"]["answer"]), ("done", ""))
+    true(out["jwk_fingerprint"] != before["jwk_fingerprint"], "the same key")
+    equal(account_keys(machine), [{m: out["jwk"][m] for m in ("x", "y")}])
+    equal([*log_of(machine, "key-change", since)], [400, 400, 400, 200])
+    equal(log_of(machine, "new-account", since)[:3], [400, 400, 400])  # it has not
+
+
 # RFC 8555 s7.3.5
 def killed_in_between(machine: Machine) -> None:
     """The CA has the new key, nobody heard of it, and the agent is killed."""
@@ -290,8 +304,8 @@ def main() -> int:
         machine.kills = True
         machine.start(tenants)
         cases.case("usage", usage, machine)
-        for function in (contacts, another_key, killed_in_between, refused_by_the_ca,
-                         url_forgotten, token_lost, deactivated):
+        for function in (contacts, another_key, another_key_and_bad_nonces, killed_in_between,
+                         refused_by_the_ca, url_forgotten, token_lost, deactivated):
             cases.case(function.__name__.replace("_", " "), function, machine)
         if cases.failed:
             machine.tell()
