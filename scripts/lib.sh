@@ -17,17 +17,52 @@ die() {
 	exit 1
 }
 
-# Why the tests failed that the output of a "make check" names: the last lines
-# of the log of each.
+# The log of a test.
+#	log_of TEST DIR
+log_of() {
+	local log
+	for log in "$2/${1%.py}.log" "$2/$1.log"; do
+		[ ! -f "$log" ] || { printf '%s\n' "$log"; break; }
+	done
+}
+
+# What a failed test itself says was wrong: its failed cases, or what ended it.
+#	reasons TEST DIR
+reasons() {
+	local log what='^not ok|^\[ +(ERROR|LINE|FAILED) +\]|^[A-Za-z_.]*(Error|Trouble|Expired|Exception): '
+	log=$(log_of "$1" "$2")
+	[ -z "$log" ] || grep -aE "$what|Sanitizer: |runtime error: |process did not end well" "$log" |
+		cut -c 1-400 | uniq | head -n 12 || true
+}
+
+# The results of a "make check", and beneath each that failed what it says.
+#	results OUTPUT DIR
+results() {
+	local line name
+	while read -r line; do
+		printf '%s\n' "$line"
+		case $line in FAIL* | ERROR*) ;; *) continue ;; esac
+		name=${line#*: }
+		reasons "${name%% *}" "$2" | sed 's/^/\t/'
+	done < <(grep -aE '^(PASS|FAIL|SKIP|ERROR)' "$1" || true)
+}
+
+# Why the tests failed that the output of a "make check" names: what each says
+# itself, and only then the last lines of their logs.  A reader of whom only
+# the first lines are left has the reasons.
 #	failed_tests OUTPUT DIR
 failed_tests() {
-	local each log
+	local each log names
+	names=$(sed -n -E 's/^(FAIL|ERROR): ([^ ]*).*/\2/p' "$1" | sort -u)
 	printf '== failed tests:\n'
-	for each in $(sed -n -E 's/^(FAIL|ERROR): ([^ ]*).*/\2/p' "$1" | sort -u); do
-		printf '\n---- %s\n' "$each"
-		for log in "$2/${each%.py}.log" "$2/$each.log"; do
-			[ ! -f "$log" ] || { tail -n 40 "$log"; break; }
-		done
+	for each in $names; do
+		printf '%s\n' "$each"
+		reasons "$each" "$2" | sed 's/^/\t/'
+	done
+	for each in $names; do
+		log=$(log_of "$each" "$2")
+		printf '\n---- the end of the log of %s\n' "$each"
+		[ -z "$log" ] || tail -n 40 "$log" | cut -c 1-400
 	done
 }
 

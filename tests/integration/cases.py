@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 import traceback
 from pathlib import Path
@@ -10,21 +11,36 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
+LOG_LINES = 40
+
+
 class Cases:
-    def __init__(self, title: str):
+    """logs: files of which a case that fails shows what was written while it ran."""
+
+    def __init__(self, title: str, *logs: Path):
         self.title, self.failed, self.passed = title, [], 0
+        self.logs = logs
 
     def case(self, name: str, function, *args, **more) -> None:
         began = time.monotonic()
+        sizes = [path.stat().st_size if path.exists() else 0 for path in self.logs]
         try:
             function(*args, **more)
         except Exception as problem:  # noqa: BLE001 - every kind of failure is a failed case
             self.failed.append(name)
             print(f"not ok - {name}: {problem!r}", flush=True)
-            traceback.print_exc(file=sys.stdout)
+            self.show(sizes)
         else:
             self.passed += 1
             print(f"ok - {name} ({time.monotonic() - began:.2f} s)", flush=True)
+
+    def show(self, sizes: list[int]) -> None:
+        """Indented: what stands at the beginning of a line is what a reader looks for."""
+        print(textwrap.indent(traceback.format_exc(), "\t"), end="", flush=True)
+        for path, size in zip(self.logs, sizes):
+            if path.exists():
+                lines = path.read_bytes()[size:].decode(errors="replace").splitlines()
+                print(f"\t---- {path.name}", *lines[-LOG_LINES:], sep="\n\t", flush=True)
 
     def refusal(self, name: str, function, machine, *args) -> None:
         """A case after which the signers have called C_Sign no more often than before."""
@@ -34,7 +50,8 @@ class Cases:
         self.case(name, within)
 
     def finish(self) -> int:
-        print(f"# {self.title}: {self.passed} ok, {len(self.failed)} not ok", flush=True)
+        print(f"# {self.title}: {self.passed} ok, {len(self.failed)} not ok", *self.failed,
+              sep="; ", flush=True)
         return 1 if self.failed else 0
 
 

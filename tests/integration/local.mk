@@ -1,7 +1,7 @@
 # Whole-machine tests: the real roles, SoftHSM, the lab.  Each is a program
 # that prints a line a case and exits 0, 1 or 77 (what it needs is not here).
 TEST_EXTENSIONS = .py
-PY_LOG_COMPILER = $(PYTHON3)
+PY_LOG_COMPILER = $(PYTHON3) -u
 
 INTEGRATION_TESTS = \
 	tests/lab/test_lab.py \

@@ -435,7 +435,8 @@ def certificate_of_the_web(world: World) -> None:
 
 
 def run(world: World) -> int:
-    cases = Cases("pebble")
+    cases = Cases("pebble", world.machine.dir / "renewer.log", world.machine.dir / "vesperd.log",
+                  world.pebble.dir / "plain.log")
     cases.case("issued by http-01", issued, world, "pebble", "http-01", 1)
     cases.case("issued by dns-01", issued, world, "pebble-dns", "dns-01", 1)
     cases.case("issued to a bound account", issued, world, "pebble-bound", "http-01", 1)
@@ -490,15 +491,12 @@ def main() -> int:
             write_config(machine, pebble)
             world = World(machine, pebble)
             try:
-                failed = run(world)
+                return run(world)
             finally:
                 if world.front is not None:
                     world.front.end()
         finally:
             pebble.stop()
-        if failed:
-            print(*(machine.dir / "renewer.log").read_text().splitlines()[-60:], sep="\n")
-        return failed
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer
 # A role that went though nobody asked it to: a crash, a failed assertion, a leak at its exit.
 BAD_END = re.compile(r"role=supervisor event=ended .*(signal=\d+|exit=(?!0$)\d+)$")
 REPORT_LINES = 30
+PATIENCE_S = 90.0
 
 
 class Trouble(Exception):
@@ -58,8 +59,13 @@ def softhsm_module() -> str:
     raise Trouble("no SoftHSM module: install the package softhsm2")
 
 
-def wait_for(what: str, ready, timeout: float = 30.0, alive=None):
-    """Call ready() until it returns something true; Trouble at the deadline."""
+def wait_for(what: str, ready, timeout: float = PATIENCE_S, alive=None):
+    """Call ready() until it returns something true; Trouble at the deadline.
+
+    A deadline is there for what never comes, and a machine may be slow: it is never earlier than
+    PATIENCE_S.  A test that wants something within a time measures how long it took.
+    """
+    timeout = max(timeout, PATIENCE_S)
     end = time.monotonic() + timeout
     while True:
         value = ready()
