@@ -99,6 +99,17 @@ text_is_shown(struct span s, bool lines)
 	return true;
 }
 
+bool
+text_copy(char *out, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= size)
+		return false;
+	memcpy(out, text, len + 1);
+	return true;
+}
+
 void
 text_flatten(char *s)
 {

@@ -32,6 +32,9 @@ bool text_is_hidden(uint32_t point);
  */
 bool text_is_shown(struct span s, bool lines);
 
+/* A copy with its NUL in size octets; false, and nothing is copied: it does not fit. */
+bool text_copy(char *out, size_t size, const char *text);
+
 /* For a line on a terminal: what is hidden becomes blanks, what is not UTF-8 '?'. */
 void text_flatten(char *s);
 

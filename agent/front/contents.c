@@ -6,7 +6,7 @@
 #include "agent/members.h"
 #include "stir/jtext.h"
 
-enum { CONTENT_FILE_MAX = 2 * JTEXT_MAX_BYTES, CONTENT_MODE = 0600 };
+enum { CONTENT_FILE_MAX = 2 * JTEXT_MAX_BYTES };
 
 struct contents {
 	atomic_uint refs;
@@ -93,7 +93,6 @@ file_of(const struct config *c, const char *uri, struct store_path *out, struct 
 static enum rc
 save(const struct config *c, const struct content *one, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(CONTENT_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *file = json_pack("{s:s, s:I, s:O?}", "uri", one->uri, "seen_at",
 	    (json_int_t)one->seen_at_s, "card", one->card);
@@ -106,9 +105,8 @@ save(const struct config *c, const struct content *one, struct fault *f)
 	}
 	if (file == NULL || json_object_size(file) != 3 + RCD__HASHES)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "content");
-	TRY(jtext_write(&text, file, f));
 	TRY(file_of(c, one->uri, &path, f));
-	return store_write(path.text, buf_view(&text), CONTENT_MODE, f);
+	return store_write_json(path.text, file, CONTENT_FILE_MAX, f);
 }
 
 static enum rc
@@ -143,15 +141,13 @@ fill(struct content *c, json_t *file, struct fault *f)
 static enum rc
 read_file(const struct config *c, const char *uri, struct content **out, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(CONTENT_FILE_MAX);
 	AUTO_CONTENT *one = NULL;
 	json_auto_t *file = NULL;
 	struct store_path path = { 0 };
 
 	TRY(content_new(uri, &one, f));
 	TRY(file_of(c, uri, &path, f));
-	TRY(store_read(path.text, CONTENT_FILE_MAX, &text, f));
-	TRY(jtext_read(buf_view(&text), &file, f));
+	TRY(store_read_json(path.text, CONTENT_FILE_MAX, &file, f));
 	TRY(fill(one, file, f));
 	*out = TAKE(one);
 	return RC_OK;
@@ -287,14 +283,12 @@ struct sweep {
 static bool
 is_wanted(const struct sweep *s, const char *path)
 {
-	AUTO_BUF text = BUF_INIT(CONTENT_FILE_MAX);
 	json_auto_t *file = NULL;
 	const char *uri;
 
-	if (store_read(path, CONTENT_FILE_MAX, &text, NULL) != RC_OK ||
-	    jtext_read(buf_view(&text), &file, NULL) != RC_OK)
+	if (store_read_json(path, CONTENT_FILE_MAX, &file, NULL) != RC_OK)
 		return false;
-	uri = json_string_value(json_object_get(file, "uri"));
+	uri = jtext_get(file, "uri");
 	return uri != NULL && contents_find(s->t, uri) != NULL;
 }
 

@@ -14,13 +14,7 @@
 #include "stir/jtext.h"
 #include "stir/text.h"
 
-enum {
-	WATCH_FILE_MAX = 65536,
-	WATCH_MODE = 0600,
-	WATCH_AGAIN_S = 60,
-	WATCH_MORE = 16,
-	CT_UNREADABLE_MAX = 4
-};
+enum { WATCH_FILE_MAX = 65536, WATCH_AGAIN_S = 60, WATCH_MORE = 16, CT_UNREADABLE_MAX = 4 };
 
 /* ---- on disk ------------------------------------------------------------------------------- */
 
@@ -87,7 +81,6 @@ static enum rc
 write_file(
     const struct config *c, const struct ct_log *log, const struct ctwatch *w, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(WATCH_FILE_MAX);
 	struct store_path path = { 0 };
 	char root[2 * MERKLE_HASH + 1];
 	json_auto_t *file = NULL;
@@ -100,12 +93,8 @@ write_file(
 	    "more_tentative", (json_int_t)w->tentative.more, "more_until",
 	    until_json(w->found.more_until_s), "more_tentative_until",
 	    until_json(w->tentative.more_until_s));
-	if (file == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a log");
 	TRY(file_of(c, log, &path, f));
-	TRY(jtext_write(&text, file, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), WATCH_MODE, f);
+	return store_write_json(path.text, file, WATCH_FILE_MAX, f);
 }
 
 static bool
@@ -129,12 +118,6 @@ take_edge(json_t *from, struct merkle_edge *out)
 }
 
 static bool
-copy(char *out, size_t size, const char *text)
-{
-	return (size_t)snprintf(out, size, "%s", text) < size;
-}
-
-static bool
 take_found(json_t *row, struct ct_found *x)
 {
 	const char *tenant, *serial, *issuer, *what;
@@ -146,9 +129,10 @@ take_found(json_t *row, struct ct_found *x)
 		return false;
 	x->index = (uint64_t)index;
 	x->not_after_s = until != 0 ? until : INT64_MAX;
-	return copy(x->tenant, sizeof x->tenant, tenant) &&
-	       copy(x->serial, sizeof x->serial, serial) &&
-	       copy(x->issuer, sizeof x->issuer, issuer) && copy(x->what, sizeof x->what, what);
+	return text_copy(x->tenant, sizeof x->tenant, tenant) &&
+	       text_copy(x->serial, sizeof x->serial, serial) &&
+	       text_copy(x->issuer, sizeof x->issuer, issuer) &&
+	       text_copy(x->what, sizeof x->what, what);
 }
 
 static bool
@@ -190,13 +174,11 @@ take_file(json_t *file, struct ctwatch *w)
 static enum rc
 read_file(const struct config *c, const struct ct_log *log, struct ctwatch *w, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(WATCH_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *file = NULL;
 
 	TRY(file_of(c, log, &path, f));
-	TRY(store_read(path.text, WATCH_FILE_MAX, &text, f));
-	TRY(jtext_read(buf_view(&text), &file, f));
+	TRY(store_read_json(path.text, WATCH_FILE_MAX, &file, f));
 	if (!take_file(file, w))
 		return FAULT(f, RC_INVALID, "ct_file", "%s: not as we write it", path.text);
 	return RC_OK;
@@ -263,7 +245,7 @@ ctwatch_fails(struct ctwatch *w, const char *why, int64_t at_s)
 		w->page = w->page > 1 ? w->page / 2 : 1;
 	else
 		w->page += WATCH_MORE;
-	(void)copy(w->why, sizeof w->why, why);
+	(void)text_copy(w->why, sizeof w->why, why);
 	w->due_s = at_s;
 }
 
@@ -281,7 +263,7 @@ concerns(const struct config *config, const struct config_tenant *t, const struc
 	if (cert->tnauth != NULL && t->numbers != NULL &&
 	    tnset_meets(t->numbers, tnauth_numbers(cert->tnauth), &common)) {
 		tnset_text(common, text);
-		return copy(what, CT_FOUND_TEXT, text);
+		return text_copy(what, CT_FOUND_TEXT, text);
 	}
 	for (size_t i = 0; i < t->credentials; i++) {
 		const struct config_credential *cc = &t->credential[i];
@@ -400,13 +382,13 @@ judge_cert(const struct config *config, const struct cert *cert, uint64_t index,
 	credential_clip(cert->issuer, issuer);
 	(void)snprintf(x.issuer, sizeof x.issuer, "%.*s", CT_ISSUER_MAX - 1, issuer);
 	text_flatten(x.issuer); /* nor is a character cut in two */
-	(void)copy(x.serial, sizeof x.serial, cert->serial);
+	(void)text_copy(x.serial, sizeof x.serial, cert->serial);
 	for (size_t i = 0; i < config->tenants; i++) {
 		const struct config_tenant *t = &config->tenant[i];
 
 		if (!concerns(config, t, cert, x.what) || is_ours(config, t, cert))
 			continue;
-		(void)copy(x.tenant, sizeof x.tenant, t->name);
+		(void)text_copy(x.tenant, sizeof x.tenant, t->name);
 		add(out, &x);
 	}
 }

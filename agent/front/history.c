@@ -7,8 +7,9 @@
 #include "agent/front/revoke.h"
 #include "agent/front/store.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
-enum { HISTORY_FILE_MAX = 16384, HISTORY_MODE = 0600 };
+enum { HISTORY_FILE_MAX = 16384 };
 
 static enum rc
 file_of(const struct config *c, const char *tenant, const char *name, struct store_path *out,
@@ -19,12 +20,6 @@ file_of(const struct config *c, const char *tenant, const char *name, struct sto
 }
 
 /* ---- the file ---- */
-
-static bool
-copy(char *out, size_t size, const char *text)
-{
-	return (size_t)snprintf(out, size, "%s", text) < size;
-}
 
 static bool
 take(json_t *row, struct history_entry *e)
@@ -40,8 +35,9 @@ take(json_t *row, struct history_entry *e)
 	e->not_after_s = not_after;
 	e->from_s = from;
 	e->until_s = until;
-	return copy(e->id, sizeof e->id, id) && copy(e->serial, sizeof e->serial, serial) &&
-	       copy(e->key, sizeof e->key, key);
+	return text_copy(e->id, sizeof e->id, id) &&
+	       text_copy(e->serial, sizeof e->serial, serial) &&
+	       text_copy(e->key, sizeof e->key, key);
 }
 
 enum rc
@@ -86,7 +82,6 @@ history_write(const struct config *c, const char *tenant, const char *name,
     const struct history *h, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(HISTORY_FILE_MAX);
 	json_auto_t *root = json_array();
 
 	for (size_t i = 0; i < h->len; i++) {
@@ -94,9 +89,7 @@ history_write(const struct config *c, const char *tenant, const char *name,
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "a history");
 	}
 	TRY(file_of(c, tenant, name, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), HISTORY_MODE, f);
+	return store_write_json(path.text, root, HISTORY_FILE_MAX, f);
 }
 
 /* ---- what follows what ---- */

@@ -7,7 +7,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { LOGGED_MODE = 0600, LOGGED_FILE_MAX = 16384 };
+enum { LOGGED_FILE_MAX = 16384 };
 
 static const char *const names[] = {
 	[INCLUSION_WAITING] = "waiting",
@@ -103,7 +103,6 @@ inclusion_write(const struct config *config, struct credential *c, struct fault 
 {
 	struct inclusion item[SCT_MAX_LIST];
 	size_t n = inclusion_copy(c, item);
-	AUTO_BUF text = BUF_INIT(LOGGED_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *root = json_array();
 
@@ -113,9 +112,7 @@ inclusion_write(const struct config *config, struct credential *c, struct fault 
 			return FAULT(f, RC_NO_MEMORY, "no_memory", "proofs");
 	}
 	TRY(file_of(config, c, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), LOGGED_MODE, f);
+	return store_write_json(path.text, root, LOGGED_FILE_MAX, f);
 }
 
 static bool
@@ -156,18 +153,15 @@ take_row(struct inclusions *list, json_t *row)
 static void
 take_file(const struct config *config, const struct credential *c, struct inclusions *list)
 {
-	AUTO_BUF text = BUF_INIT(LOGGED_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *root = NULL;
 	struct fault why = { 0 };
 	enum rc rc = file_of(config, c, &path, &why);
 
 	if (rc == RC_OK)
-		rc = store_read(path.text, LOGGED_FILE_MAX, &text, &why);
+		rc = store_read_json(path.text, LOGGED_FILE_MAX, &root, &why);
 	if (rc == RC_NOT_FOUND)
 		return;
-	if (rc == RC_OK)
-		rc = jtext_read(buf_view(&text), &root, &why);
 	for (size_t i = 0; rc == RC_OK && i < json_array_size(root); i++) {
 		if (!take_row(list, json_array_get(root, i)))
 			rc = FAULT(&why, RC_INVALID, "logged_file", "%s: not as we write it",

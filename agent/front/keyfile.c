@@ -6,7 +6,7 @@
 #include "agent/front/works.h"
 #include "stir/jtext.h"
 
-enum { KEYFILE_MAX = 1024, KEYFILE_MODE = 0600 };
+enum { KEYFILE_MAX = 1024 };
 
 static enum rc
 path_of(const struct config *c, const uint8_t key_id[KEY_ID_LEN], struct store_path *out,
@@ -23,7 +23,6 @@ keyfile_write(const struct config *c, const uint8_t key_id[KEY_ID_LEN], const st
     struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(KEYFILE_MAX);
 	json_auto_t *root =
 	    json_pack("{s:s, s:I}", "token", k->token, "made", (json_int_t)k->made_s);
 
@@ -31,9 +30,7 @@ keyfile_write(const struct config *c, const uint8_t key_id[KEY_ID_LEN], const st
 	    (k->imported && json_object_set_new(root, "imported", json_true()) != 0))
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a key's file");
 	TRY(path_of(c, key_id, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), KEYFILE_MODE, f);
+	return store_write_json(path.text, root, KEYFILE_MAX, f);
 }
 
 enum rc

@@ -8,7 +8,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { MAKING_FILE_MAX = 1024, MAKING_MODE = 0600, BATCH_TEXT = 2 * FRAME_BATCH };
+enum { MAKING_FILE_MAX = 1024, BATCH_TEXT = 2 * FRAME_BATCH };
 
 static enum rc
 path_of(const struct works *w, const uint8_t batch[FRAME_BATCH], struct store_path *out,
@@ -24,21 +24,16 @@ enum rc
 making_begin(struct works *w, unsigned token, struct fault *f)
 {
 	struct works_token *t = &w->token[token];
-	AUTO_BUF text = BUF_INIT(MAKING_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *root = NULL;
 
 	if (t->batched)
 		return RC_OK;
 	root = json_pack("{s:s}", "token", w->set->config->token[token].name);
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a batch of keys");
 	if (RAND_bytes(t->batch, sizeof t->batch) != 1)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "no random numbers");
 	TRY(path_of(w, t->batch, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	TRY(store_write(path.text, buf_view(&text), MAKING_MODE, f));
+	TRY(store_write_json(path.text, root, MAKING_FILE_MAX, f));
 	t->batched = true;
 	return RC_OK;
 }
@@ -86,12 +81,10 @@ batch_of(const char *file, uint8_t out[FRAME_BATCH], struct fault *f)
 static enum rc
 read_file(const struct works *w, const char *path, unsigned *token, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(MAKING_FILE_MAX);
 	json_auto_t *root = NULL;
 	const char *name = NULL;
 
-	TRY(store_read(path, MAKING_FILE_MAX, &text, f));
-	TRY(jtext_read(buf_view(&text), &root, f));
+	TRY(store_read_json(path, MAKING_FILE_MAX, &root, f));
 	if (json_unpack(root, "{s:s!}", "token", &name) != 0)
 		return FAULT(f, RC_INVALID, "making_file", "%s: not as we write it", path);
 	return works_token_index(w, name, token, f);

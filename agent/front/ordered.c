@@ -6,7 +6,7 @@
 #include "agent/front/store.h"
 #include "stir/jtext.h"
 
-enum { ORDERED_MODE = 0600, ORDERED_FILE_MAX = 4096 };
+enum { ORDERED_FILE_MAX = 4096 };
 
 static enum rc
 file_of(const struct config *c, const char *tenant, const char *name, struct store_path *out,
@@ -87,7 +87,6 @@ ordered_write(const struct config *c, const char *tenant, const char *name,
     const struct ordered *o, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(ORDERED_FILE_MAX);
 	json_auto_t *root = NULL;
 
 	if (o->not_before_s == 0 && o->not_after_s == 0 && o->star_lifetime_s == 0)
@@ -96,12 +95,8 @@ ordered_write(const struct config *c, const char *tenant, const char *name,
 	    "not_after", (json_int_t)o->not_after_s, "star_end", (json_int_t)o->star_end_s,
 	    "star_lifetime", (json_int_t)o->star_lifetime_s, "star_adjust",
 	    (json_int_t)o->star_adjust_s);
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "an order");
 	TRY(file_of(c, tenant, name, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), ORDERED_MODE, f);
+	return store_write_json(path.text, root, ORDERED_FILE_MAX, f);
 }
 
 enum rc

@@ -8,8 +8,9 @@
 #include "agent/front/store.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
-enum { PORTED_FILE_MAX = 2048, PORTED_MODE = 0600, ID_LEN = CREDENTIAL_FINGERPRINT - 1 };
+enum { PORTED_FILE_MAX = 2048, ID_LEN = CREDENTIAL_FINGERPRINT - 1 };
 
 /* ---- files ---- */
 
@@ -23,28 +24,12 @@ static enum rc
 write_file(const struct config *c, const struct works_port *p, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(PORTED_FILE_MAX);
 	json_auto_t *root = json_pack("{s:s, s:s, s:s, s:I, s:I}", "tenant", p->tenant,
 	    "credential", p->name, "serial", p->serial, "not_after", (json_int_t)p->not_after_s,
 	    "since", (json_int_t)p->since_s);
 
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a ported number's certificate");
 	TRY(path_of(c, p->id, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), PORTED_MODE, f);
-}
-
-static bool
-copy(char *out, size_t size, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= size)
-		return false;
-	memcpy(out, text, len + 1);
-	return true;
+	return store_write_json(path.text, root, PORTED_FILE_MAX, f);
 }
 
 static bool
@@ -59,8 +44,9 @@ take(json_t *root, struct works_port *p)
 	p->not_after_s = not_after;
 	p->since_s = since;
 	return store_name_ok(tenant) && store_name_ok(name) &&
-	       copy(p->tenant, sizeof p->tenant, tenant) &&
-	       copy(p->name, sizeof p->name, name) && copy(p->serial, sizeof p->serial, serial);
+	       text_copy(p->tenant, sizeof p->tenant, tenant) &&
+	       text_copy(p->name, sizeof p->name, name) &&
+	       text_copy(p->serial, sizeof p->serial, serial);
 }
 
 /* ---- the list ---- */
@@ -79,7 +65,6 @@ static enum rc
 add(struct works *w, const struct works_port *p, struct fault *f)
 {
 	struct works_ports *list = &w->ported;
-	size_t cap = list->cap > 0 ? 2 * list->cap : 16;
 	struct works_port *item;
 
 	if (list->len < list->cap) {
@@ -88,14 +73,10 @@ add(struct works *w, const struct works_port *p, struct fault *f)
 	}
 	if (list->len >= PORTED_MAX)
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "%d are on record", PORTED_MAX);
-	item = calloc(cap, sizeof *item);
+	item = works_grown(list->item, list->len, &list->cap, sizeof *item);
 	if (item == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "ported numbers' certificates");
-	if (list->len > 0)
-		memcpy(item, list->item, list->len * sizeof *item);
-	free(list->item);
 	list->item = item;
-	list->cap = cap;
 	list->item[list->len++] = *p;
 	return RC_OK;
 }
@@ -112,7 +93,6 @@ load_one(void *arg, const char *file, struct fault *f)
 {
 	struct works *w = arg;
 	struct works_port p = { .since_s = 0 };
-	AUTO_BUF text = BUF_INIT(PORTED_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *root = NULL;
 	uint8_t digest[ID_LEN / 2];
@@ -122,8 +102,7 @@ load_one(void *arg, const char *file, struct fault *f)
 		return RC_OK;
 	memcpy(p.id, file, ID_LEN);
 	TRY(path_of(w->set->config, p.id, &path, f));
-	if (store_read(path.text, PORTED_FILE_MAX, &text, NULL) == RC_OK &&
-	    jtext_read(buf_view(&text), &root, NULL) == RC_OK && take(root, &p))
+	if (store_read_json(path.text, PORTED_FILE_MAX, &root, NULL) == RC_OK && take(root, &p))
 		return add(w, &p, f);
 	/* The look at all tenants finds its certificate again. */
 	log_event(LEVEL_WARNING, "ported_unreadable", "id=%.16s", p.id);

@@ -11,7 +11,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { PUBLISH_MODE = 0644, RECORD_MODE = 0600, RECORD_MAX = 4096 };
+enum { PUBLISH_MODE = 0644, RECORD_MAX = 4096 };
 
 static enum rc
 file_of(const struct config_credential *cc, const struct credential *cred,
@@ -35,7 +35,6 @@ write_record(
     const struct config *c, const struct credential *cred, const char *file, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(RECORD_MAX);
 	json_auto_t *root = json_pack("{s:s, s:I}", "path", file, "remove_at",
 	    (json_int_t)(cred->not_after_s + PUBLISH_AFTER_S));
 
@@ -43,9 +42,7 @@ write_record(
 		return FAULT(f, RC_INVALID, "invalid_path", "publish_dir is not UTF-8");
 	TRY(store_path(
 	    &path, f, "%s/front/published/%s.json", c->state_dir, cred->fingerprint));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), RECORD_MODE, f);
+	return store_write_json(path.text, root, RECORD_MAX, f);
 }
 
 enum rc
@@ -166,13 +163,11 @@ names_agree(const char *record, const char *path)
 static enum rc
 sweep_record(const struct sweep *s, const char *record, const char *name, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(RECORD_MAX);
 	json_auto_t *root = NULL;
 	const char *path = NULL;
 	json_int_t remove_at = 0;
 
-	TRY(store_read(record, RECORD_MAX, &text, f));
-	TRY(jtext_read(buf_view(&text), &root, f));
+	TRY(store_read_json(record, RECORD_MAX, &root, f));
 	if (json_unpack(root, "{s:s, s:I!}", "path", &path, "remove_at", &remove_at) != 0 ||
 	    !names_agree(name, path))
 		return FAULT(f, RC_INVALID, "published_file", "%s: not as we write it", record);

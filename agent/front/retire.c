@@ -8,7 +8,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { RETIRE_FILE_MAX = 4096, RETIRE_MODE = 0600, RETIRE_BATCH = 64 };
+enum { RETIRE_FILE_MAX = 4096, RETIRE_BATCH = 64 };
 
 struct retiring {
 	uint8_t key_id[KEY_ID_LEN];
@@ -35,19 +35,14 @@ retire_note_of(struct works *w, const uint8_t key_id[KEY_ID_LEN],
     const struct retire_whose *whose, int64_t at_s, struct fault *f)
 {
 	struct store_path dir = { 0 }, path = { 0 };
-	AUTO_BUF text = BUF_INIT(RETIRE_FILE_MAX);
 	char hex[2 * KEY_ID_LEN + 1];
 	json_auto_t *root = json_pack("{s:s, s:s, s:s, s:I}", "token", whose->token, "tenant",
 	    whose->tenant, "credential", whose->name, "at", (json_int_t)at_s);
 
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a retired key");
 	works_hex(key_id, KEY_ID_LEN, hex);
 	TRY(dir_of(w, &dir, f));
 	TRY(store_path(&path, f, "%s/%s.json", dir.text, hex));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	TRY(store_write(path.text, buf_view(&text), RETIRE_MODE, f));
+	TRY(store_write_json(path.text, root, RETIRE_FILE_MAX, f));
 	if (at_s < w->retire_at_s)
 		w->retire_at_s = at_s;
 	return RC_OK;
@@ -92,7 +87,6 @@ retiring_done(struct retiring *r)
 static enum rc
 retiring_read(const char *path, const char *file, struct retiring *out, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(RETIRE_FILE_MAX);
 	json_auto_t *root = NULL;
 	struct retiring r = { 0 };
 	json_int_t at = 0;
@@ -103,8 +97,7 @@ retiring_read(const char *path, const char *file, struct retiring *out, struct f
 	memcpy(r.hex, file, sizeof r.hex - 1);
 	if (!id_of(r.hex, r.key_id))
 		return FAULT(f, RC_INVALID, "retiring_file", "%s: no name of a key", path);
-	TRY(store_read(path, RETIRE_FILE_MAX, &text, f));
-	TRY(jtext_read(buf_view(&text), &root, f));
+	TRY(store_read_json(path, RETIRE_FILE_MAX, &root, f));
 	if (json_unpack(root, "{s:s, s:s, s:s, s:I!}", "token", &r.token, "tenant", &r.tenant,
 		"credential", &r.name, "at", &at) != 0)
 		return FAULT(f, RC_INVALID, "retiring_file", "%s: not as we write it", path);

@@ -8,6 +8,7 @@
 #include "agent/front/works.h"
 #include "stir/digest.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 enum { RECORD_MAX = 4096, RECORD_MODE = 0600, ID_LEN = CREDENTIAL_FINGERPRINT - 1 };
 
@@ -118,7 +119,6 @@ enum rc
 revocation_write(const struct config *c, const struct revocation *r, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(RECORD_MAX);
 	json_auto_t *root = json_pack(
 	    "{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:s, s:I, s:I, s:I, s:s}", "tenant", r->tenant,
 	    "credential", r->name, "ca", r->ca, "serial", r->serial, "reason", (int)r->reason,
@@ -126,12 +126,8 @@ revocation_write(const struct config *c, const struct revocation *r, struct faul
 	    revocation_state_name(r->state), "not_after", (json_int_t)r->not_after_s, "asked",
 	    (json_int_t)r->asked_s, "ended", (json_int_t)r->ended_s, "answer", r->answer);
 
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a revocation");
 	TRY(file_of(c, r->id, "json", &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), RECORD_MODE, f);
+	return store_write_json(path.text, root, RECORD_MAX, f);
 }
 
 static enum rc
@@ -140,17 +136,6 @@ bad(struct fault *f, const char *id)
 	return FAULT(f, RC_INVALID, "revocation_file",
 	    "revoked/%.16s….json is not as we write it; its certificate stays out of force",
 	    id);
-}
-
-static bool
-copy(char *out, size_t size, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= size)
-		return false;
-	memcpy(out, text, len + 1);
-	return true;
 }
 
 static bool
@@ -185,10 +170,10 @@ take(json_t *root, struct revocation *r)
 	r->ended_s = ended;
 	return revocation_reason_name(r->reason) != NULL && find_state(state, &r->state) &&
 	       (r->by_key || strcmp(by, "account") == 0) && store_name_ok(tenant) &&
-	       store_name_ok(name) && copy(r->tenant, sizeof r->tenant, tenant) &&
-	       copy(r->name, sizeof r->name, name) && copy(r->ca, sizeof r->ca, ca) &&
-	       copy(r->serial, sizeof r->serial, serial) &&
-	       copy(r->answer, sizeof r->answer, answer);
+	       store_name_ok(name) && text_copy(r->tenant, sizeof r->tenant, tenant) &&
+	       text_copy(r->name, sizeof r->name, name) && text_copy(r->ca, sizeof r->ca, ca) &&
+	       text_copy(r->serial, sizeof r->serial, serial) &&
+	       text_copy(r->answer, sizeof r->answer, answer);
 }
 
 enum rc
@@ -202,7 +187,7 @@ revocation_read(const struct config *c, const char *id, struct revocation *out, 
 	TRY(file_of(c, id, "json", &path, f));
 	TRY(store_read(path.text, RECORD_MAX, &text, f));
 	if (jtext_read(buf_view(&text), &root, NULL) != RC_OK || !take(root, &r) ||
-	    !copy(r.id, sizeof r.id, id))
+	    !text_copy(r.id, sizeof r.id, id))
 		return bad(f, id);
 	*out = r;
 	return RC_OK;

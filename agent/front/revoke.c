@@ -31,21 +31,16 @@ static enum rc
 grow(struct works_revoked *list, struct fault *f)
 {
 	struct revocation *item;
-	size_t cap = list->cap > 0 ? 2 * list->cap : 16;
 
 	if (list->len >= REVOCATION_MAX)
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
 		    "%d revoked certificates are remembered", REVOCATION_MAX);
 	if (list->len < list->cap)
 		return RC_OK;
-	item = calloc(cap, sizeof *item);
+	item = works_grown(list->item, list->len, &list->cap, sizeof *item);
 	if (item == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "revocations");
-	if (list->len > 0)
-		memcpy(item, list->item, list->len * sizeof *item);
-	free(list->item);
 	list->item = item;
-	list->cap = cap;
 	return RC_OK;
 }
 

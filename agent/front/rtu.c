@@ -8,7 +8,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { RTU_FILE_MAX = 2048, RTU_FILE_NAME = 2 * CONFIG_NAME_MAX + 8, RTU_MODE = 0600 };
+enum { RTU_FILE_MAX = 2048, RTU_FILE_NAME = 2 * CONFIG_NAME_MAX + 8 };
 
 /* ---- what is refused to whom ---- */
 
@@ -131,16 +131,11 @@ static enum rc
 write_file(const struct config *c, const struct works_rtu *r, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(RTU_FILE_MAX);
 	json_auto_t *root = json_pack("{s:I, s:I, s:b, s:s}", "since", (json_int_t)r->since_s,
 	    "confirmed", (json_int_t)r->confirmed_s, "held", (int)r->held, "detail", r->detail);
 
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a refusal");
 	TRY(path_of(c, r, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), RTU_MODE, f);
+	return store_write_json(path.text, root, RTU_FILE_MAX, f);
 }
 
 static bool
@@ -190,19 +185,14 @@ read_file(const struct config *c, struct works_rtu *r, struct fault *f)
 static enum rc
 grow(struct works_rtus *list, struct fault *f)
 {
-	size_t cap = list->cap > 0 ? 2 * list->cap : 16;
 	struct works_rtu *item;
 
 	if (list->len < list->cap)
 		return RC_OK;
-	item = calloc(cap, sizeof *item);
+	item = works_grown(list->item, list->len, &list->cap, sizeof *item);
 	if (item == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "refusals");
-	if (list->len > 0)
-		memcpy(item, list->item, list->len * sizeof *item);
-	free(list->item);
 	list->item = item;
-	list->cap = cap;
 	return RC_OK;
 }
 

@@ -7,8 +7,9 @@
 #include "agent/log.h"
 #include "stir/digest.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
-enum { FILE_MAX = 8192, FILE_MODE = 0600, CSR_MODE = 0600 };
+enum { FILE_MAX = 8192, CSR_MODE = 0600 };
 
 static const char *const state_names[] = {
 	[SERIES_BEGUN] = "begun",
@@ -38,7 +39,6 @@ static enum rc
 write_file(const struct config *c, const struct series *s, struct fault *f)
 {
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(FILE_MAX);
 	char key[2 * KEY_ID_LEN + 1];
 	json_auto_t *root = NULL;
 
@@ -49,12 +49,8 @@ write_file(const struct config *c, const struct series *s, struct fault *f)
 	    "lifetime", (json_int_t)s->asked.star_lifetime_s, "adjust",
 	    (json_int_t)s->asked.star_adjust_s, "begun", (json_int_t)s->begun_s, "since",
 	    (json_int_t)s->since_s, "until", (json_int_t)s->until_s, "answer", s->answer);
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a series");
 	TRY(file_of(c, s->id, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), FILE_MODE, f);
+	return store_write_json(path.text, root, FILE_MAX, f);
 }
 
 static bool
@@ -67,17 +63,6 @@ find_state(const char *name, enum series_state *out)
 		}
 	}
 	return false;
-}
-
-static bool
-copy(char *out, size_t size, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= size)
-		return false;
-	memcpy(out, text, len + 1);
-	return true;
 }
 
 static bool
@@ -103,9 +88,9 @@ take(json_t *root, struct series *s)
 	s->order = strdup(order);
 	return s->order != NULL && find_state(state, &s->state) && store_name_ok(tenant) &&
 	       store_name_ok(name) && store_name_ok(ca) &&
-	       copy(s->tenant, sizeof s->tenant, tenant) &&
-	       copy(s->name, sizeof s->name, name) && copy(s->ca, sizeof s->ca, ca) &&
-	       copy(s->answer, sizeof s->answer, answer);
+	       text_copy(s->tenant, sizeof s->tenant, tenant) &&
+	       text_copy(s->name, sizeof s->name, name) && text_copy(s->ca, sizeof s->ca, ca) &&
+	       text_copy(s->answer, sizeof s->answer, answer);
 }
 
 static enum rc
@@ -151,7 +136,6 @@ is_live(const struct series *s)
 static enum rc
 grow(struct works_series *list, struct fault *f)
 {
-	size_t cap = list->cap > 0 ? 2 * list->cap : 16;
 	struct series *item;
 
 	if (list->len >= SERIES_MAX)
@@ -159,14 +143,10 @@ grow(struct works_series *list, struct fault *f)
 		    f, RC_BUSY, OVERLOADED, NULL, "%d series are remembered", SERIES_MAX);
 	if (list->len < list->cap)
 		return RC_OK;
-	item = calloc(cap, sizeof *item);
+	item = works_grown(list->item, list->len, &list->cap, sizeof *item);
 	if (item == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "series");
-	if (list->len > 0)
-		memcpy(item, list->item, list->len * sizeof *item);
-	free(list->item);
 	list->item = item;
-	list->cap = cap;
 	return RC_OK;
 }
 
@@ -184,7 +164,6 @@ load_one(void *arg, const char *file, struct fault *f)
 {
 	struct works *w = arg;
 	struct store_path path = { 0 };
-	AUTO_BUF text = BUF_INIT(FILE_MAX);
 	struct series s = { .order = NULL };
 	json_auto_t *root = NULL;
 	struct fault why = { 0 };
@@ -193,8 +172,7 @@ load_one(void *arg, const char *file, struct fault *f)
 		return RC_OK;
 	memcpy(s.id, file, SERIES_ID - 1);
 	TRY(file_of(w->set->config, s.id, &path, f));
-	if (store_read(path.text, FILE_MAX, &text, &why) == RC_OK &&
-	    jtext_read(buf_view(&text), &root, &why) == RC_OK && take(root, &s) &&
+	if (store_read_json(path.text, FILE_MAX, &root, &why) == RC_OK && take(root, &s) &&
 	    grow(&w->series, &why) == RC_OK) {
 		s.unfinished = s.state == SERIES_BEGUN;
 		w->series.item[w->series.len++] = s;

@@ -9,7 +9,7 @@
 #include "stir/b64.h"
 #include "stir/jtext.h"
 
-enum { SPARE_FILE_MAX = 1024, SPARE_MODE = 0600, POINT_TEXT = 128 };
+enum { SPARE_FILE_MAX = 1024, POINT_TEXT = 128 };
 
 /* ---- files ---- */
 
@@ -29,7 +29,7 @@ static enum rc
 write_file(
     const struct works *w, unsigned token, const struct works_spare *key, struct fault *f)
 {
-	AUTO_BUF point = BUF_INIT(POINT_TEXT), text = BUF_INIT(SPARE_FILE_MAX);
+	AUTO_BUF point = BUF_INIT(POINT_TEXT);
 	struct store_path path = { 0 };
 	json_auto_t *root = NULL;
 
@@ -37,12 +37,8 @@ write_file(
 	TRY(buf_check(&point, f));
 	root = json_pack("{s:s, s:s%, s:I}", "token", w->set->config->token[token].name,
 	    "point", (const char *)point.ptr, point.len, "made", (json_int_t)key->made_s);
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a spare key");
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
 	TRY(path_of(w, key->point, &path, f));
-	return store_write(path.text, buf_view(&text), SPARE_MODE, f);
+	return store_write_json(path.text, root, SPARE_FILE_MAX, f);
 }
 
 static enum rc
@@ -57,14 +53,13 @@ remove_file(const struct works *w, const uint8_t point[P256_POINT_LEN], struct f
 static enum rc
 read_file(const struct works *w, const char *path, unsigned *token, struct works_spare *out)
 {
-	AUTO_BUF text = BUF_INIT(SPARE_FILE_MAX), point = BUF_INIT(P256_POINT_LEN);
+	AUTO_BUF point = BUF_INIT(P256_POINT_LEN);
 	json_auto_t *root = NULL;
 	const char *name = NULL, *coded = NULL;
 	json_int_t made = 0;
 	size_t len = 0;
 
-	TRY(store_read(path, SPARE_FILE_MAX, &text, NULL));
-	TRY(jtext_read(buf_view(&text), &root, NULL));
+	TRY(store_read_json(path, SPARE_FILE_MAX, &root, NULL));
 	if (json_unpack(root, "{s:s, s:s%, s:I!}", "token", &name, "point", &coded, &len,
 		"made", &made) != 0)
 		return RC_INVALID;

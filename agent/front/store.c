@@ -7,7 +7,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { STORE_NAME_MAX = 63, STORE_TEMP_MAX = 255, STORE_DIR_MODE = 0700 };
+#include "stir/jtext.h"
+
+enum {
+	STORE_NAME_MAX = 63,
+	STORE_TEMP_MAX = 255,
+	STORE_DIR_MODE = 0700,
+	STORE_RECORD_MODE = 0600
+};
 
 enum rc
 store_path(struct store_path *out, struct fault *f, const char *fmt, ...)
@@ -198,6 +205,27 @@ store_write(const char *path, struct span data, mode_t mode, struct fault *f)
 	if (fsync(dir) != 0)
 		return FAULT(f, RC_IO, "io", "fsync above %s: %s", path, strerror(errno));
 	return RC_OK;
+}
+
+enum rc
+store_write_json(const char *path, const json_t *root, size_t max, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(max);
+
+	if (root == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%s", path);
+	TRY(jtext_write(&text, root, f));
+	TRY(buf_check(&text, f));
+	return store_write(path, buf_view(&text), STORE_RECORD_MODE, f);
+}
+
+enum rc
+store_read_json(const char *path, size_t max, json_t **out, struct fault *f)
+{
+	AUTO_BUF text = BUF_INIT(max);
+
+	TRY(store_read(path, max, &text, f));
+	return jtext_read(buf_view(&text), out, f);
 }
 
 enum rc

@@ -10,6 +10,7 @@
 
 #include "stir/buf.h"
 
+#include <jansson.h>
 #include <sys/types.h>
 
 enum { STORE_PATH_MAX = 1024, STORE_MAX_ENTRIES = 65536 };
@@ -38,6 +39,15 @@ enum rc store_read_linked(
  */
 enum rc store_write(
     const char *path, struct span data, mode_t mode, struct fault *f) MUST_CHECK;
+
+/*
+ * A record of ours as JSON (stir/jtext.h), at most max octets, with mode 0600.
+ * root NULL is a lack of memory; *out is a new reference.  RC_INVALID also for
+ * what jtext_read() refuses.
+ */
+enum rc store_write_json(
+    const char *path, const json_t *root, size_t max, struct fault *f) MUST_CHECK;
+enum rc store_read_json(const char *path, size_t max, json_t **out, struct fault *f) MUST_CHECK;
 
 /*
  * Give a file or directory another name beside it.  RC_NOT_FOUND; RC_CONFLICT

@@ -10,7 +10,7 @@
 #include "stir/jtext.h"
 
 /* Those of a list, and as many of the list before whose alarms are not over. */
-enum { CT_FILE_MAX = 32768, CT_MODE = 0600, CT_LOGS = 2 * SCT_MAX_LOGS };
+enum { CT_FILE_MAX = 32768, CT_LOGS = 2 * SCT_MAX_LOGS };
 
 static const char *const troubles[] = {
 	[CT_WELL] = "well",
@@ -124,7 +124,6 @@ head_text(const struct sth *sth, bool there)
 enum rc
 transparency_write(const struct config *c, const struct ct_log *log, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(CT_FILE_MAX);
 	struct store_path path = { 0 };
 	bool broken = log->trouble == CT_BROKEN;
 	json_auto_t *root = json_pack("{s:o, s:I, s:o, s:s, s:I}", "head",
@@ -132,12 +131,8 @@ transparency_write(const struct config *c, const struct ct_log *log, struct faul
 	    head_text(&log->evidence, broken), "detail", broken ? log->detail : "", "since",
 	    broken ? (json_int_t)log->trouble_since_s : 0);
 
-	if (root == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "a log");
 	TRY(file_of(c, log, &path, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
-	return store_write(path.text, buf_view(&text), CT_MODE, f);
+	return store_write_json(path.text, root, CT_FILE_MAX, f);
 }
 
 static enum rc
@@ -181,18 +176,15 @@ take_file(struct ct_log *log, const struct ctlog *key, json_t *root, struct faul
 static enum rc
 read_file(const struct config *c, struct ct_log *log, const struct ctlog *key, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(CT_FILE_MAX);
 	struct store_path path = { 0 };
 	json_auto_t *root = NULL;
 	struct fault why = { 0 };
 	enum rc rc;
 
 	TRY(file_of(c, log, &path, f));
-	rc = store_read(path.text, CT_FILE_MAX, &text, &why);
+	rc = store_read_json(path.text, CT_FILE_MAX, &root, &why);
 	if (rc == RC_NOT_FOUND)
 		return RC_OK;
-	if (rc == RC_OK)
-		rc = jtext_read(buf_view(&text), &root, &why);
 	if (rc == RC_OK)
 		rc = take_file(log, key, root, &why);
 	if (rc == RC_OK || rc == RC_NO_MEMORY)

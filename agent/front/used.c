@@ -4,7 +4,7 @@
 #include "agent/log.h"
 #include "stir/jtext.h"
 
-enum { USED_FILE_MAX = 512 * 1024, USED_MODE = 0600 };
+enum { USED_FILE_MAX = 512 * 1024 };
 
 struct used {
 	uint32_t tenant;
@@ -140,7 +140,6 @@ put_uses(const struct credset *set, const struct used *list, json_t *root, struc
 enum rc
 used_write(const struct credset *set, int64_t *written_s, struct fault *f)
 {
-	AUTO_BUF text = BUF_INIT(USED_FILE_MAX);
 	AUTO_FREE struct used *list = sort_by_use(set);
 	struct store_path path = { 0 };
 	json_auto_t *root = json_object();
@@ -150,10 +149,8 @@ used_write(const struct credset *set, int64_t *written_s, struct fault *f)
 	if (set->config->tenants == 0 || list[0].at_s <= *written_s)
 		return RC_OK;
 	TRY(put_uses(set, list, root, f));
-	TRY(jtext_write(&text, root, f));
-	TRY(buf_check(&text, f));
 	TRY(path_of(set, &path, f));
-	TRY(store_write(path.text, buf_view(&text), USED_MODE, f));
+	TRY(store_write_json(path.text, root, USED_FILE_MAX, f));
 	*written_s = list[0].at_s;
 	return RC_OK;
 }

@@ -22,6 +22,21 @@
 #include "agent/front/used.h"
 #include "agent/log.h"
 
+void *
+works_grown(void *list, size_t len, size_t *cap, size_t size)
+{
+	size_t more = *cap > 0 ? 2 * *cap : 16;
+	void *grown = calloc(more, size);
+
+	if (grown == NULL)
+		return NULL;
+	if (len > 0)
+		memcpy(grown, list, len * size);
+	free(list);
+	*cap = more;
+	return grown;
+}
+
 void
 works_hex(const uint8_t *in, size_t len, char *out)
 {

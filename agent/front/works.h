@@ -230,6 +230,13 @@ enum rc works_change(
 void works_audit(
     struct works *w, const char *event, const char *tenant, const char *name, json_t *more);
 
+/*
+ * A list of len items of that size, which has no place left, in twice the room:
+ * list is freed, *cap counts the items it may have.  NULL: no memory, and both
+ * stay as they are.
+ */
+void *works_grown(void *list, size_t len, size_t *cap, size_t size);
+
 /* Lower-case hex and a NUL: 2 * len + 1 characters. */
 void works_hex(const uint8_t *in, size_t len, char *out);
 

@@ -9,6 +9,7 @@
 #include "agent/renewer/source.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 enum { FETCH_TYPE_MAX = 64 };
 
@@ -57,10 +58,7 @@ copy_text(const json_t *event, const char *member, char *out, size_t size)
 {
 	const char *text = jtext_get(event, member);
 
-	if (text == NULL || text[0] == 0 || strlen(text) >= size)
-		return false;
-	memcpy(out, text, strlen(text) + 1);
-	return true;
+	return text != NULL && text[0] != 0 && text_copy(out, size, text);
 }
 
 static bool

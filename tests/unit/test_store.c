@@ -83,6 +83,59 @@ refuses(void **state)
 	assert_string_equal(f.reason, "store_path");
 }
 
+static struct json_case {
+	const char *name, *text; /* of the file; NULL: there is none */
+	size_t max;
+	enum rc rc;
+	const char *reason;
+} json_cases[] = {
+	{ "a record", "{\"a\":1}", 7, RC_OK, NULL },
+	{ "a record of one octet more", "{\"a\":1}", 6, RC_INVALID, "store_size" },
+	{ "a record cut short", "{\"a\":", 100, RC_INVALID, "malformed_json" },
+	{ "a record with a member twice", "{\"a\":1,\"a\":1}", 100, RC_INVALID,
+	    "duplicate_member" },
+	{ "an empty record", "", 100, RC_INVALID, "malformed_json" },
+	{ "no record", NULL, 100, RC_NOT_FOUND, "not_found" },
+};
+
+static void
+reads_json(void **state)
+{
+	const struct json_case *c = *state;
+	json_auto_t *root = NULL;
+	struct fault f = { 0 };
+
+	(void)unlink("record");
+	if (c->text != NULL)
+		put("record", c->text);
+	assert_int_equal(store_read_json("record", c->max, &root, &f), c->rc);
+	if (c->rc == RC_OK) {
+		assert_int_equal(json_integer_value(json_object_get(root, "a")), 1);
+		return;
+	}
+	assert_string_equal(f.reason, c->reason);
+	assert_null(root);
+}
+
+static void
+writes_json(void **state)
+{
+	json_auto_t *root = json_pack("{s:i, s:i}", "b", 2, "a", 1);
+	struct fault f = { 0 };
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(store_write_json("records/one", root, 13, &f), RC_OK);
+	expect("records/one", "{\"a\":1,\"b\":2}");
+	assert_int_equal(stat("records/one", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_not_equal(store_write_json("records/one", root, 12, &f), RC_OK);
+	f = (struct fault){ 0 };
+	assert_int_equal(store_write_json("records/one", NULL, 13, &f), RC_NO_MEMORY);
+	assert_string_equal(f.reason, "no_memory");
+	expect("records/one", "{\"a\":1,\"b\":2}");
+}
+
 static void
 removes(void **state)
 {
@@ -341,7 +394,7 @@ drop_home(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(url_cases) + 10] = {
+	static struct CMUnitTest tests[ARRAY_LEN(url_cases) + ARRAY_LEN(json_cases) + 11] = {
 		cmocka_unit_test(writes_and_reads),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(removes),
@@ -352,9 +405,11 @@ main(void)
 		cmocka_unit_test(old_or_new_after_a_crash),
 		cmocka_unit_test(says_when_the_disk_fails),
 		cmocka_unit_test(url_ceiling),
+		cmocka_unit_test(writes_json),
 	};
-	size_t n = 10;
+	size_t n = 11;
 
 	ROWS(tests, n, url_cases, url_origin);
+	ROWS(tests, n, json_cases, reads_json);
 	return cmocka_run_group_tests(tests, make_home, drop_home);
 }

@@ -157,15 +157,31 @@ json_of_everything(void **state)
 	}
 }
 
+static void
+copies(void **state)
+{
+	char out[4] = "old";
+
+	(void)state;
+	assert_false(text_copy(out, sizeof out, "four"));
+	assert_string_equal(out, "old");
+	assert_true(text_copy(out, sizeof out, "new"));
+	assert_string_equal(out, "new");
+	assert_true(text_copy(out, 1, ""));
+	assert_string_equal(out, "");
+	assert_false(text_copy(out, 0, ""));
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(shown_cases) + 3];
+	struct CMUnitTest tests[ARRAY_LEN(shown_cases) + 4];
 	size_t n = 0;
 
 	ROWS(tests, n, shown_cases, is_shown);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(in_json);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(flatten);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(json_of_everything);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(copies);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
