@@ -325,6 +325,8 @@ credential_done(struct config_credential *cred)
 {
 	free(cred->name);
 	free(cred->base);
+	free(cred->reserve_for);
+	free(cred->reserve);
 	free(cred->token);
 	strings_done(&cred->tokens);
 	free(cred->ca);

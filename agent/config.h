@@ -178,9 +178,11 @@ struct config_credential {
 	bool identity; /* identity = none: no x5u needed, no Identity value made */
 	unsigned identity_max_bytes; /* 4096 */
 	unsigned priority;	     /* higher is chosen first (D-59) */
-	unsigned min_scts;	     /* the profile's unless raised; lowered only by name */
-	struct config_strings ppts;  /* allowed ppts, as the tenant's */
-	struct tnset *dests;	     /* allowed destinations; NULL: all */
+	char *reserve_for;	     /* the section that it is in reserve for; NULL: for none */
+	char *reserve;	   /* the section that is in reserve for this one; NULL: none is */
+	unsigned min_scts; /* the profile's unless raised; lowered only by name */
+	struct config_strings ppts;	    /* allowed ppts, as the tenant's */
+	struct tnset *dests;		    /* allowed destinations; NULL: all */
 	struct config_strings extra_claims; /* D-51 */
 	struct config_strings policies;	    /* OIDs, one of which its certificate must name */
 	struct config_content *rcd_content; /* D-41 */

@@ -231,6 +231,8 @@ credential_json(const struct config_credential *c)
 	json_object_set_new(out, "star_duration_s", json_integer(c->star_duration_s));
 	json_object_set_new(out, "star_adjust_s", json_integer(c->star_adjust_s));
 	json_object_set_new(out, "base", json_string(c->base));
+	json_object_set_new(out, "reserve_for",
+	    c->reserve_for != NULL ? json_string(c->reserve_for) : json_null());
 	if (c->spread)
 		json_object_set_new(out, "spread", strings_json(&c->tokens));
 	json_object_set_new(out, "numbers_per_certificate",

@@ -104,4 +104,8 @@ enum rc config_read_tenant_policy(struct config_reader *r, const struct section 
 enum rc config_read_credential_policy(
     const struct section *s, struct config_credential *cred, struct fault *f) MUST_CHECK;
 
+/* Once all credentials of the tenant's section are read: what their reserve_for say together. */
+enum rc config_pair_reserves(
+    const struct section *s, struct config_tenant *t, struct fault *f) MUST_CHECK;
+
 #endif

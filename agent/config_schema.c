@@ -92,7 +92,7 @@ static cfg_opt_t credential_options[] = {
 	CFG_SEC("constraints", constraints_options, CFGF_MULTI),
 	TEXT("spc"), TEXT("conveyance"), TEXT("x5u"), TEXT_DEF("x5u_from", "fingerprint"), TEXT("publish_dir"), NO("publish_root"),
 	TEXT_DEF("identity", "header"), NUMBER("identity_max_bytes", 4096),
-	NUMBER("priority", 0), NUMBER("min_scts", 0), LIST("extra_claims"),
+	NUMBER("priority", 0), TEXT("reserve_for"), NUMBER("min_scts", 0), LIST("extra_claims"),
 	LIST("ppts"), LIST("dests"), TEXT_DEF("encompassing", "if-present"),
 	NUMBER("tnlist_max_age_s", 86400),
 	LIST("rcd_content"), TEXT_DEF("rcd_content_unknown", "refuse"),

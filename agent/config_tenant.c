@@ -870,6 +870,7 @@ read_credential(const struct config *c, const struct section *s, const struct co
 	TRY(read_publication(c, s, cred, f));
 	TRY(config_read_credential_policy(s, cred, f));
 	TRY(section_uint(s, "priority", 0, 1000000, &cred->priority, f));
+	TRY(section_string(s, "reserve_for", &cred->reserve_for, f));
 	TRY(read_scts(c, s, cred, f));
 	TRY(read_extra_claims(s, cred, f));
 	TRY(read_contents(s, cred, f));
@@ -968,6 +969,7 @@ read_credentials(
 			    c, &one, t, k, &t->credential[t->credentials++], f));
 	}
 	TRY(check_names(s, t, f));
+	TRY(config_pair_reserves(s, t, f));
 	return check_shards(s, t, f);
 }
 

@@ -2,6 +2,7 @@
  * Certificates: what is in force, a renewal now, and for CAs that speak no
  * ACME the request that is carried there and the chain that comes back.
  */
+#include "client/failover.h"
 #include "client/member.h"
 #include "client/progress.h"
 #include "client/revoke.h"
@@ -57,14 +58,17 @@ reason_of(const json_t *c)
 static void
 print_line(const json_t *c)
 {
-	char end[TIME_TEXT], renewal[TIME_TEXT], name[140];
+	char end[TIME_TEXT], renewal[TIME_TEXT], name[140], word[FAILOVER_WORD_MAX];
 
 	snprintf(name, sizeof name, "%s/%s", member_text(c, "tenant"), member_text(c, "name"));
 	time_of(c, "not_after", end);
 	time_of(c, "next_renewal", renewal);
-	printf("%-24s %-13s %-20.20s %-20s  %-20s %s\n", name, life_of(c),
+	printf("%-24s %-13s %-20.20s %-20s  %-20s %s", name, life_of(c),
 	    member_text(c, "serial")[0] == 0 ? "-" : member_text(c, "serial"), end, renewal,
 	    reason_of(c));
+	if (failover_word(c, word))
+		printf("%s%s", reason_of(c)[0] != 0 ? ", " : "", word);
+	putchar('\n');
 }
 
 static int
@@ -148,7 +152,7 @@ print_whole(const json_t *c)
 		{ "until", "not_after" }, { "renewal", "next_renewal" } };
 	static const char *const texts[] = { "profile", "life", "state", "reason", "detail",
 		"serial", "x5u" };
-	char when[TIME_TEXT];
+	char when[TIME_TEXT], word[FAILOVER_WORD_MAX];
 
 	printf("%-12s %s/%s\n", "credential", member_text(c, "tenant"), member_text(c, "name"));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -165,6 +169,8 @@ print_whole(const json_t *c)
 		printf("%-12s %lld\n", "shard", member_number(c, "shard"));
 	printf("%-12s %s\n", "signable",
 	    json_is_true(json_object_get(c, "signable")) ? "yes" : "no");
+	if (failover_word(c, word))
+		printf("%-12s %s\n", "reserve", word);
 	print_logged(json_object_get(c, "logged"));
 	print_renewal(json_object_get(c, "renewal"));
 	print_problems(json_object_get(c, "problems"), "problem");

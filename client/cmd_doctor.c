@@ -5,6 +5,7 @@
  * the agent too.
  */
 #include "agent/config.h"
+#include "client/failover.h"
 #include "client/findings.h"
 #include "client/job.h"
 #include "client/member.h"
@@ -442,6 +443,39 @@ judge_credentials(const struct doctor *d, const json_t *status)
 		    member_text(a, "detail"));
 }
 
+/* What signs is not what is configured to, or what is to help one day could not. */
+static void
+judge_reserves(const struct doctor *d, const json_t *status)
+{
+	char word[FAILOVER_WORD_MAX];
+	json_t *c;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "credentials"), i, c) {
+		bool spare = member_text(c, "reserve_for")[0] != 0;
+		bool by = json_is_true(json_object_get(c, "stands_by"));
+		bool able = json_is_true(json_object_get(c, "signable"));
+
+		if (!failover_word(c, word) || !json_is_true(json_object_get(c, "enabled")) ||
+		    member_is_empty_part(c))
+			continue;
+		if (spare && by && !able)
+			findings_add(d->found, FINDING_BAD, "reserve",
+			    "see: vesper cert show: it could not sign if it had to",
+			    "%s/%s: %s, %s", member_text(c, "tenant"), member_text(c, "name"),
+			    word, member_text(c, "life"));
+		else if (spare && by)
+			findings_add(d->found, FINDING_OK, "reserve", NULL, "%s/%s: %s, %s",
+			    member_text(c, "tenant"), member_text(c, "name"), word,
+			    member_text(c, "life"));
+		else if (by)
+			findings_add(d->found, FINDING_WARN, "reserve",
+			    "when it is well again: vesper tenant failback", "%s/%s: %s, %s",
+			    member_text(c, "tenant"), member_text(c, "name"), word,
+			    member_text(c, "life"));
+	}
+}
+
 /* One thing that status says of a part, and what to do where it says no. */
 static void
 judge_part(const struct doctor *d, const json_t *status, const char *part, const char *name,
@@ -475,6 +509,7 @@ judge_agent(const struct doctor *d, const json_t *status)
 	judge_part(d, status, "renewer", "up", "see the log: nothing is renewed without it");
 	judge_tokens(d, status);
 	judge_credentials(d, status);
+	judge_reserves(d, status);
 }
 
 /* The administration socket that the command line names, else the configuration's. */

@@ -1,4 +1,5 @@
 #include "client/cli.h"
+#include "client/failover.h"
 #include "client/member.h"
 
 #include <stdio.h>
@@ -297,6 +298,7 @@ static void
 print_credential(const json_t *c)
 {
 	char name[140], expires[REMAINING_TEXT], renewal[REMAINING_TEXT], serial[16];
+	char word[FAILOVER_WORD_MAX];
 	const char *why = member_text(c, "reason");
 
 	snprintf(name, sizeof name, "%s/%s", member_text(c, "tenant"), member_text(c, "name"));
@@ -310,6 +312,8 @@ print_credential(const json_t *c)
 		printf("  %s: %s", why, member_text(c, "detail"));
 	else if (member_text(c, "detail")[0] != 0) /* in force, but not renewed */
 		printf("  %s", member_text(c, "detail"));
+	if (failover_word(c, word))
+		printf("  %s", word);
 	if (yes(c, "imported"))
 		printf("  imported key: the next renewal makes one in the token");
 	putchar('\n');

@@ -4,6 +4,7 @@
  */
 #include "agent/config.h"
 #include "client/claims.h"
+#include "client/failover.h"
 #include "client/findings.h"
 #include "client/job.h"
 #include "client/member.h"
@@ -284,12 +285,16 @@ try_credential(struct trial *t, const json_t *shown)
 {
 	struct vesper_signature *dry = NULL, *sig = NULL;
 	struct chain *chain = NULL;
+	char word[FAILOVER_WORD_MAX];
 
 	if (!judge_state(t, shown))
 		return;
 	look_at_x5u(t, shown, &chain);
 	t->chain = chain;
-	if (is_of_another(t))
+	if (failover_word(shown, word) && json_is_true(json_object_get(shown, "stands_by")))
+		findings_add(
+		    t->found, FINDING_SKIPPED, "dry run", NULL, "%s: %s", t->name, word);
+	else if (is_of_another(t))
 		findings_add(t->found, FINDING_SKIPPED, "dry run", NULL,
 		    "%s: the number is in another of its certificates", t->name);
 	else if (ask(t, true, &dry) && ask(t, false, &sig))
@@ -450,9 +455,11 @@ cmd_tenant(struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
 	if (rest.len > 0 && strcmp(rest.item[0], "numbers") == 0)
 		return tenant_numbers(cli, &rest);
+	if (rest.len > 0 && failover_is(rest.item[0]))
+		return tenant_failover(cli, &rest);
 	if (rest.len != 2 || strcmp(rest.item[0], "test") != 0)
-		return cli_fail(
-		    cli, EXIT_USAGE, "usage", "tenant test TENANT, or tenant numbers", NULL);
+		return cli_fail(cli, EXIT_USAGE, "usage",
+		    "tenant test TENANT, tenant numbers, or tenant failover", NULL);
 	if (t.given.file != NULL) {
 		AUTO_FREE char *file = realpath(t.given.file, NULL);
 

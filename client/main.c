@@ -19,8 +19,9 @@ static const struct command {
 	{ "tenant", cmd_tenant,
 	    "test TENANT [-c FILE] [--orig TN] [--dest TN] [--ppt P]\n"
 	    "	[--attest A|B|C] [--claims FILE] [--tls-ca FILE]\n"
+	    "   or: vesper tenant failover|failback TENANT/CREDENTIAL\n"
 	    "   or: vesper tenant " NUMBERS_USAGE,
-	    "try a tenant: state, dry run, signature, x5u, verification; change its numbers" },
+	    "try a tenant; have a credential's reserve sign; change the numbers" },
 	{ "cert", cmd_cert,
 	    "list\n"
 	    "   or: vesper cert show TENANT/NAME\n"

@@ -165,11 +165,41 @@ of_account(struct api_call *call)
 	api_problem(call, &f);
 }
 
+const struct config_tenant *
+admin_tenant(struct api_call *call)
+{
+	const struct config *c = front_set(call->front)->config;
+	char name[CONFIG_NAME_MAX + 1] = "";
+	const struct config_tenant *t = NULL;
+	struct fault f = { 0 };
+
+	if (call->part[0].len <= CONFIG_NAME_MAX) {
+		memcpy(name, call->part[0].ptr, call->part[0].len);
+		t = config_tenant_find(c, name);
+	}
+	if (t != NULL)
+		return t;
+	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no tenant of that name");
+	api_problem(call, &f);
+	return NULL;
+}
+
+static void
+of_tenant(struct api_call *call)
+{
+	const struct config_tenant *t = admin_tenant(call);
+
+	if (t != NULL)
+		answer_hand(call, call->hand, t->name, NULL);
+}
+
 void
 admin_hand(struct api_call *call)
 {
 	if (hand_of_ca(call->hand))
 		of_account(call);
+	else if (hand_of_tenant(call->hand))
+		of_tenant(call);
 	else
 		of_credential(call);
 }

@@ -50,8 +50,9 @@ is_lapsing(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	    left_s >= (facts->until_s - facts->from_s) / LAPSING_PART)
 		return false;
 	out->by_s = facts->until_s;
-	return found(out, "less than a fifth of its life is left, and no other is in force: %s",
-	    why_not(facts));
+	return found(out,
+	    "less than a fifth of its life is left, and no other is in force%s: %s",
+	    facts->remedy, why_not(facts));
 }
 
 static bool
@@ -59,7 +60,8 @@ is_expired(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 {
 	if (!facts->ready || facts->until_s >= now_s)
 		return false;
-	return found(out, "nothing is signed with it any more: %s", why_not(facts));
+	return found(
+	    out, "nothing is signed with it any more%s: %s", facts->remedy, why_not(facts));
 }
 
 static bool
@@ -341,12 +343,35 @@ look_for(struct alarms *a, enum alarm_kind k, const struct credential *c,
 		note(a, k, c->tenant, c->name, judged ? &is : NULL, now_s);
 }
 
+/* The operator decides, and is told that there is something to decide. */
+static void
+find_remedy(const struct credset *set, struct credset_place at, int64_t now_s,
+    char out[ALARM_DETAIL_MAX])
+{
+	const struct config_tenant *t = &set->config->tenant[at.tenant];
+	const struct config_credential *cc = credset_config(set, at);
+	struct credset_place spare = { at.tenant, 0 };
+
+	out[0] = 0;
+	if (cc->reserve == NULL || credential_stands_by(cc, credset_credential(set, at)))
+		return;
+	for (; spare.credential < t->credentials; spare.credential++) {
+		if (strcmp(credset_config(set, spare)->base, cc->reserve) != 0 ||
+		    !credential_serves(credset_credential(set, spare), now_s))
+			continue;
+		snprintf(out, ALARM_DETAIL_MAX,
+		    " (credential '%s' in reserve is in force: vesper tenant failover %s/%s)",
+		    cc->reserve, t->name, cc->base);
+		return;
+	}
+}
+
 static void
 look_at(struct alarms *a, const struct credset *set, struct credset_place at, int64_t now_s)
 {
 	const struct config_tenant *t = &set->config->tenant[at.tenant];
 	struct credential *c = credset_credential(set, at);
-	char problem[CREDENTIAL_PROBLEM_MAX];
+	char problem[CREDENTIAL_PROBLEM_MAX], remedy[ALARM_DETAIL_MAX];
 	const struct tnset *part = members_numbers(t, credset_config(set, at));
 	/* One whose numbers were all removed is not renewed, and nobody misses it. */
 	bool needed = part == NULL || tnset_len(part) > 0;
@@ -361,9 +386,11 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 		.rtu_refused_at_s = atomic_load(&c->rtu_refused_at_s),
 		.rtu_stop_at_s = atomic_load(&c->rtu_stop_at_s),
 		.series_refused = atomic_load(&c->series_refused),
-		.problem = problem };
+		.problem = problem,
+		.remedy = remedy };
 
 	credential_problem(c, problem);
+	find_remedy(set, at, now_s, remedy);
 	credential_progress(c, &facts.progress);
 	for (enum alarm_kind k = 0; k < ALARM__COUNT; k++) {
 		if (!alarm_is_told(k))

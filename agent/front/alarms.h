@@ -106,6 +106,7 @@ struct alarm_facts {
 	bool series_refused;
 	struct credential_progress progress;
 	const char *problem; /* "" none */
+	const char *remedy;  /* its reserve is in force: " (…)", what to do; "" none is */
 };
 
 /* Is it one now?  Then by_s and detail of *out are set, else nothing is. */

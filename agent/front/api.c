@@ -50,6 +50,8 @@ static const struct api_route routes[] = {
 	BY_HAND(API_ONE, "/v1/accounts/", "/replace", HAND_REPLACE),
 	GET(API_ADMIN, API_ONE, "/v1/tenants/", "/numbers", admin_numbers),
 	POST(API_ADMIN, API_ONE, "/v1/tenants/", "/numbers", admin_change_numbers),
+	BY_HAND(API_ONE, "/v1/tenants/", "/failover", HAND_FAILOVER),
+	BY_HAND(API_ONE, "/v1/tenants/", "/failback", HAND_FAILBACK),
 	POST(API_ADMIN, API_EXACT, "/v1/reload", "", admin_reload),
 	GET(API_ADMIN, API_ONE, "/v1/jobs/", "", admin_job),
 	GET(API_ADMIN, API_EXACT, "/v1/ct", "", admin_ct),

@@ -42,6 +42,7 @@ libfront_la_SOURCES += \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/ported.c agent/front/ported.h \
 	agent/front/publish.c agent/front/publish.h \
+	agent/front/reserve.c agent/front/reserve.h \
 	agent/front/retire.c agent/front/retire.h \
 	agent/front/revocation.c agent/front/revocation.h \
 	agent/front/revoke.c agent/front/revoke.h \

@@ -732,6 +732,8 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 
 	if (old != NULL && atomic_load(&c->used_at_s) == 0)
 		credential_used(c, atomic_load(&old->used_at_s));
+	if (old != NULL)
+		atomic_store(&c->failed_over_at_s, atomic_load(&old->failed_over_at_s));
 	put_before(s, i, NULL);
 	x5u_remove(s, i);
 	s->slot[i] = c;

@@ -106,6 +106,7 @@ struct decision {
  * clock        clock_not_credible
  * syntax       missing_original missing_claim invalid_claim invalid_tn stale_iat
  * caller       caller_not_allowed tenant_disabled rate_limited
+ * reserve      no_credential
  * class, ppt   no_credential
  * number       tn_not_authorized number_pending
  * destination  dest_not_allowed

@@ -193,9 +193,8 @@ add_tenant(struct search *s, size_t tenant, bool listed, struct fault *f)
 
 	s->last = t;
 	for (size_t i = 0; i < n; i++) {
-		if (s->r->credential != NULL &&
-		    strcmp(s->r->credential, t->credential[i].name) != 0 &&
-		    strcmp(s->r->credential, t->credential[i].base) != 0)
+		if (!asks_for(s->r->credential, &t->credential[i]) &&
+		    strcmp(s->r->credential, t->credential[i].name) != 0)
 			continue;
 		TRY(decide_add(
 		    s, (struct candidate){ (uint32_t)tenant, (uint32_t)i, listed }, f));

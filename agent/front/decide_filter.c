@@ -8,6 +8,27 @@
 
 /* ---- the filters of D-59: RC_OK keeps the candidate ---- */
 
+/* Before all else: what a reserve's certificate says is no reason while it stands by. */
+static enum rc
+of_reserve(const struct search *s, const struct candidate *c, struct fault *f)
+{
+	const struct config_credential *cc = config_of(s, c);
+	const char *tenant = tenant_of(s, c)->name;
+	const struct credential *present =
+	    credset_credential(s->w->set, (struct credset_place){ c->tenant, c->credential });
+
+	if (!credential_stands_by(cc, present))
+		return RC_OK;
+	if (cc->reserve_for != NULL)
+		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+		    "credential '%.40s' of tenant '%.40s' is in reserve for '%.40s': ask for "
+		    "that one",
+		    cc->name, tenant, cc->reserve_for);
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "credential '%.40s' of tenant '%.40s' has failed over to '%.40s': ask for '%.40s'",
+	    cc->name, tenant, cc->reserve, cc->base);
+}
+
 static enum rc
 of_ppts(const struct search *s, const struct candidate *c, struct fault *f)
 {
@@ -469,7 +490,7 @@ narrow_by(struct search *s, filter_fn *const *filter, size_t n, struct fault *f)
 enum rc
 decide_filter(struct search *s, struct fault *f)
 {
-	static filter_fn *const configured[] = { of_class, of_number };
+	static filter_fn *const configured[] = { of_reserve, of_class, of_number };
 	static filter_fn *const certified[] = { of_own, of_dest, of_originator, of_claims,
 		decide_of_constraints, of_content, of_health };
 

@@ -13,6 +13,8 @@
 
 #include "agent/front/decide.h"
 
+#include <string.h>
+
 /* By index into the configuration of the set. */
 struct candidate {
 	uint32_t tenant;
@@ -71,6 +73,18 @@ static inline bool
 is_own(const char *name, enum ppt ppt)
 {
 	return ppt_is_base_claim(name) || ppt_claim(ppt, name) != NULL;
+}
+
+/*
+ * Does that name ask for this section?  Its own does, and so does that of the
+ * one that it is in reserve for, whose callers need not know which of the two
+ * signs.  NULL asks for none in particular.
+ */
+static inline bool
+asks_for(const char *asked, const struct config_credential *cc)
+{
+	return asked == NULL || strcmp(asked, cc->base) == 0 ||
+	       (cc->reserve_for != NULL && strcmp(asked, cc->reserve_for) == 0);
 }
 
 /* false until prove() (decide.c) has judged a delegate's word. */

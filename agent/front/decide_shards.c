@@ -140,10 +140,11 @@ decide_add_divided(struct search *s, uint32_t tenant, bool listed, struct fault 
 
 	for (size_t i = 0; t->members != NULL && i < t->members->sections; i++) {
 		const struct members_section *section = &t->members->section[i];
-		const char *base = t->section[section->first].base;
+		const struct config_credential *cc = &t->section[section->first];
+		const char *base = cc->base;
 		const struct looked_at l = { s, t->members, section, tenant, listed };
 
-		if (asked == NULL || strcmp(asked, base) == 0)
+		if (asks_for(asked, cc))
 			TRY(add_by_number(&l, f));
 		else if (strncmp(asked, base, strlen(base)) == 0)
 			TRY(add_named(&l, f));

@@ -9,6 +9,7 @@
 #include "agent/front/narrow.h"
 #include "agent/front/numbers.h"
 #include "agent/front/pending.h"
+#include "agent/front/reserve.h"
 #include "agent/front/revoke.h"
 #include "agent/front/token.h"
 #include "agent/front/want.h"
@@ -332,6 +333,22 @@ hand_numbers(struct hand_call *call, json_t *result, struct fault *f)
 	return numbers_change(call->w, call->tenant, add, remove, call->now_s, result, f);
 }
 
+/* ---- reserves ---- */
+
+static enum rc
+hand_failover(struct hand_call *call, json_t *result, struct fault *f)
+{
+	return reserve_switch(
+	    call->w, call->tenant, asked_for(call, "credential"), true, call->now_s, result, f);
+}
+
+static enum rc
+hand_failback(struct hand_call *call, json_t *result, struct fault *f)
+{
+	return reserve_switch(call->w, call->tenant, asked_for(call, "credential"), false,
+	    call->now_s, result, f);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -354,6 +371,8 @@ static const struct {
 	[HAND_REVOKE] = { "revoke", hand_revoke,
 	    { { "serial", true }, { "reason", true }, { "by", true } } },
 	[HAND_NUMBERS] = { "numbers", hand_numbers, { { NULL, false } } },
+	[HAND_FAILOVER] = { "failover", hand_failover, { { "credential", false } } },
+	[HAND_FAILBACK] = { "failback", hand_failback, { { "credential", false } } },
 	/* clang-format on */
 };
 static_assert(ARRAY_LEN(rows) == HAND__COUNT, "a row for each");
@@ -369,6 +388,12 @@ hand_of_ca(enum hand kind)
 {
 	return kind == HAND_ACCOUNT || kind == HAND_CONTACT || kind == HAND_KEY ||
 	       kind == HAND_DEACTIVATE || kind == HAND_REPLACE;
+}
+
+bool
+hand_of_tenant(enum hand kind)
+{
+	return kind == HAND_NUMBERS || kind == HAND_FAILOVER || kind == HAND_FAILBACK;
 }
 
 const struct hand_member *

@@ -37,6 +37,8 @@ enum hand {
 	 * them or both: {"tenant", "added", "removed", "numbers"}
 	 */
 	HAND_NUMBERS,
+	HAND_FAILOVER,
+	HAND_FAILBACK, /* of a tenant; body {"credential"}, with a reserve: reserve.h */
 	HAND__COUNT
 };
 
@@ -53,6 +55,7 @@ struct hand_call {
 
 const char *hand_name(enum hand kind); /* "csr" */
 bool hand_of_ca(enum hand kind);       /* of a CA's account, not of a tenant */
+bool hand_of_tenant(enum hand kind); /* and no credential's: its body names what it is about */
 
 /*
  * The members of a body, strings, up to one without a name; where none has to

@@ -7,6 +7,7 @@
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
+#include "agent/front/reserve.h"
 #include "agent/front/revocation.h"
 #include "agent/front/store.h"
 #include "agent/front/used.h"
@@ -582,6 +583,7 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	TRY(keep_until_learnt(l, &j, old, &made, f));
 	credset_put(l->set, at, TAKE(made));
 	carry_before(l, &j, old);
+	reserve_look(l->set, at, old, l->now_s);
 	return RC_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "agent/front/notice.h"
 #include "agent/front/status.h"
 #include "agent/front/transparency.h"
+#include "agent/members.h"
 #include "agent/release.h"
 
 enum { METRICS_MAX_CREDENTIALS = 2000 };
@@ -217,6 +218,45 @@ put_validity(struct buf *out, const struct front *fr, bool ready)
 	}
 }
 
+/* Of the first certificate of a section: all of them are told the same. */
+static bool
+has_failed_over(const struct credset *set, size_t tenant, const char *base)
+{
+	struct credset_place at = { tenant, 0 };
+
+	for (; at.credential < set->config->tenant[tenant].credentials; at.credential++) {
+		if (strcmp(credset_config(set, at)->base, base) == 0)
+			return credential_stands_by(
+			    credset_config(set, at), credset_credential(set, at));
+	}
+	return false;
+}
+
+/* A row for each section with a reserve, however many certificates it has. */
+static void
+put_failovers(struct buf *out, const struct credset *set)
+{
+	size_t left = METRICS_MAX_CREDENTIALS;
+
+	metrics_family(out, "vesper_failed_over", "gauge", "The reserve signs in its place.");
+	for (size_t i = 0; i < set->config->tenants; i++) {
+		size_t n;
+		const struct config_tenant *t = &set->config->tenant[i];
+		const struct config_credential *all = members_read(t, &n);
+
+		for (size_t k = 0; k < n && left > 0; k += members_copies(all, n, k)) {
+			if (all[k].reserve == NULL)
+				continue;
+			left--;
+			buf_printf(out,
+			    "vesper_failed_over{tenant=\"%s\",credential=\"%s\",reserve="
+			    "\"%s\"} %d\n",
+			    t->name, all[k].base, all[k].reserve,
+			    has_failed_over(set, i, all[k].base));
+		}
+	}
+}
+
 static void
 put_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
 {
@@ -275,6 +315,7 @@ answer(struct api_call *call)
 	metrics_family(&out, "vesper_certificate_not_after_timestamp_seconds", "gauge",
 	    "End of the validity of the chain in force.");
 	put_validity(&out, fr, false);
+	put_failovers(&out, front_set(fr));
 	notice_metrics(&out, fr);
 	transparency_metrics(builder_transparency(fr->builder), &out, loop_time_s(fr->loop));
 	put_rest(&out, fr);

@@ -9,25 +9,6 @@ enum {
 	PENDING_MAX = 16384, /* blocks among which those without a certificate are counted */
 };
 
-static const struct config_tenant *
-tenant_of(struct api_call *call)
-{
-	const struct config *c = front_set(call->front)->config;
-	char name[CONFIG_NAME_MAX + 1] = "";
-	const struct config_tenant *t = NULL;
-	struct fault f = { 0 };
-
-	if (call->part[0].len <= CONFIG_NAME_MAX) {
-		memcpy(name, call->part[0].ptr, call->part[0].len);
-		t = config_tenant_find(c, name);
-	}
-	if (t != NULL)
-		return t;
-	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no tenant of that name");
-	api_problem(call, &f);
-	return NULL;
-}
-
 /* ---- what there is ---- */
 
 /* "after=12025550100" or nothing. */
@@ -155,7 +136,7 @@ put_sums(struct buf *out, const struct credset_tenant *t, bool first_page)
 void
 admin_numbers(struct api_call *call)
 {
-	const struct config_tenant *t = tenant_of(call);
+	const struct config_tenant *t = admin_tenant(call);
 	const struct credset *set = front_set(call->front);
 	AUTO_BUF out = BUF_INIT(CONN_ANSWER_MAX / 2);
 	struct fault f = { 0 };
@@ -227,7 +208,7 @@ read_change(struct api_call *call, json_t **out, struct fault *f)
 void
 admin_change_numbers(struct api_call *call)
 {
-	const struct config_tenant *t = tenant_of(call);
+	const struct config_tenant *t = admin_tenant(call);
 	struct fault f = { 0 };
 	json_t *body = NULL;
 

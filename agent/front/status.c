@@ -358,6 +358,20 @@ put_numbers(struct buf *out, const struct shown *s)
 		jw_null(out, "shard");
 }
 
+/* Which of two signs is an operator's word, whatever the state of either. */
+static void
+put_reserve(struct buf *out, const struct shown *s)
+{
+	const struct config_credential *cc = s->config;
+	bool paired = cc->reserve_for != NULL || cc->reserve != NULL;
+
+	jw_str(out, "reserve_for", cc->reserve_for);
+	jw_str(out, "reserve", cc->reserve);
+	jw_bool(out, "stands_by", credential_stands_by(cc, s->credential));
+	put_since(out, "failed_over_since",
+	    paired ? atomic_load(&s->credential->failed_over_at_s) : 0);
+}
+
 static void
 put_credential(struct buf *out, const struct shown *s)
 {
@@ -374,6 +388,7 @@ put_credential(struct buf *out, const struct shown *s)
 	jw_str(out, "state", status_state(c, loop_time_s(s->front->loop)));
 	put_life(out, s);
 	jw_bool(out, "signable", can_sign(s->front, t, c, NULL));
+	put_reserve(out, s);
 	put_why(out, s);
 	put_problems(out, s);
 	put_warnings(out, c);
@@ -719,6 +734,9 @@ some_can_sign(struct api_call *call, struct fault *f)
 
 		for (size_t n = 0; (all || caller_may(&c->caller, t)) && n < t->credentials;
 		     n++) {
+			if (credential_stands_by(
+				&t->credential[n], set->tenant[i].credential[n]))
+				continue;
 			any = true;
 			if (can_sign(call->front, t, set->tenant[i].credential[n], f))
 				return true;

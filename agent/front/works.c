@@ -11,6 +11,7 @@
 #include "agent/front/numbers.h"
 #include "agent/front/ported.h"
 #include "agent/front/publish.h"
+#include "agent/front/reserve.h"
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
 #include "agent/front/rtu.h"
@@ -122,6 +123,7 @@ loaded(struct works *w, int64_t now_s)
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);
+	reserve_settle(w->set->config);
 	load_rest_done(&w->rest);
 	spare_load(w);
 	publish_look(w->set, now_s);
@@ -220,6 +222,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);
+	reserve_settle(w->set->config);
 	publish_look(w->set, now_s);
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;

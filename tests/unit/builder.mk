@@ -97,6 +97,10 @@ tests_unit_test_revoke_SOURCES = tests/unit/test_revoke.c $(BWORLD) $(CRASH) $(A
 tests_unit_test_revoke_LDADD = $(BUILDER_LDADD)
 tests_unit_test_revoke_LDFLAGS = $(CRASH_WRAP)
 
+UNIT_TESTS += tests/unit/test_reserve
+tests_unit_test_reserve_SOURCES = tests/unit/test_reserve.c tests/unit/spec.h $(BWORLD)
+tests_unit_test_reserve_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_rtu
 tests_unit_test_rtu_SOURCES = tests/unit/test_rtu.c $(BWORLD)
 tests_unit_test_rtu_LDADD = $(BUILDER_LDADD)

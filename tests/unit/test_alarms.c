@@ -92,6 +92,7 @@ judged(void **state)
 
 	if (c->facts.problem == NULL)
 		c->facts.problem = "";
+	c->facts.remedy = "";
 	assert_int_equal(alarm_judge(c->kind, &c->facts, NOW, &out), c->is);
 	if (!c->is) {
 		assert_true(out.by_s == -1 && out.detail[0] == 0);

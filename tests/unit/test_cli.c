@@ -413,7 +413,7 @@ static struct run_case {
 	    "nowhere.conf" },
 	{ "cert: what does not wait", "cert list --wait", "", 2, { NULL },
 	    "--wait goes with cert renew" },
-	{ "tenant: nothing", "tenant", "", 2, { NULL }, "tenant test TENANT, or tenant numbers" },
+	{ "tenant: nothing", "tenant", "", 2, { NULL }, "tenant numbers, or tenant failover" },
 	{ "tenant numbers: no verb", "tenant numbers", "", 2, { NULL }, "numbers list TENANT" },
 	{ "tenant numbers: no such verb", "tenant numbers set acme 1", "", 2, { NULL }, "list TENANT" },
 	{ "tenant numbers: list of none", "tenant numbers list", "", 2, { NULL }, "list TENANT" },

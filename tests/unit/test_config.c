@@ -1255,6 +1255,102 @@ names_of_copies(void **state)
 	drop("tenants.d/acme.conf");
 }
 
+/* ---- in reserve for another one ---- */
+
+#define CA_TWO \
+	"ca \"two\" { directory = \"https://ca.example/dir\" token = \"main\" terms_agreed = " \
+	"yes }\n"
+#define OF(name, profile, rest) \
+	"credential \"" name "\" {\n profile = \"" profile "\" token = \"main\"\n" rest X5U \
+	"}\n"
+#define BY(ca)	  "ca = \"" ca "\" authority = \"numbers\"\n"
+#define FOR(who)  "reserve_for = \"" who "\"\n"
+#define MAIN_CRED OF("main", "vesper-06", BY("lab"))
+
+static const struct reserve_case {
+	const char *name, *credentials;
+	const char *refused; /* NULL: good, and "spare" is the reserve of "main" */
+} reserve_cases[] = {
+	{ "another CA", MAIN_CRED OF("spare", "vesper-06", BY("two") FOR("main")), NULL },
+	{ "before the one that it is for",
+	    OF("spare", "vesper-06", BY("two") FOR("main")) MAIN_CRED, NULL },
+	{ "of another profile", MAIN_CRED OF("spare", "atis-delegate", BY("two") FOR("main")),
+	    NULL },
+	{ "by hand", MAIN_CRED OF("spare", "vesper-06", FOR("main")), NULL },
+	{ "divided",
+	    MAIN_CRED OF(
+		"spare", "vesper-06", BY("two") FOR("main") "numbers_per_certificate = 1\n"),
+	    NULL },
+	{ "both by hand", OF("main", "vesper-06", "") OF("spare", "vesper-06", FOR("main")),
+	    NULL },
+	{ "codes that are the same",
+	    OF("main", "shaken-sp", BY("lab") "spc = \"1234\"\n")
+		OF("spare", "shaken-sp", BY("two") FOR("main") "spc = \"1234\"\n"),
+	    NULL },
+	{ "for nobody", MAIN_CRED OF("spare", "vesper-06", BY("two") FOR("x")),
+	    "10: the tenant has no section credential \"x\"" },
+	{ "for no name", MAIN_CRED OF("spare", "vesper-06", BY("two") FOR("")),
+	    "10: 'reserve_for' is empty" },
+	{ "for itself", MAIN_CRED OF("spare", "vesper-06", BY("two") FOR("spare")),
+	    "10: 'spare' cannot be in reserve for itself" },
+	{ "for a reserve",
+	    MAIN_CRED OF("spare", "vesper-06", BY("two") FOR("main"))
+		OF("last", "vesper-06", FOR("spare")),
+	    "15: credential 'spare' is in reserve itself" },
+	{ "for each other",
+	    OF("main", "vesper-06", BY("lab") FOR("spare"))
+		OF("spare", "vesper-06", BY("two") FOR("main")),
+	    "5: credential 'spare' is in reserve itself" },
+	{ "a second one",
+	    MAIN_CRED OF("spare", "vesper-06", BY("two") FOR("main"))
+		OF("last", "vesper-06", FOR("main")),
+	    "15: credential 'main' has a reserve already, 'spare'" },
+	{ "of another class",
+	    MAIN_CRED OF("spare", "shaken-sp", BY("two") FOR("main") "spc = \"1234\"\n"),
+	    "10: a credential of profile shaken-sp does not sign what one of profile "
+	    "vesper-06" },
+	{ "of another code",
+	    OF("main", "shaken-sp", BY("lab") "spc = \"1234\"\n")
+		OF("spare", "shaken-sp", BY("two") FOR("main") "spc = \"5678\"\n"),
+	    "11: credential 'main' has another spc" },
+	{ "of the same CA", MAIN_CRED OF("spare", "vesper-06", BY("lab") FOR("main")),
+	    "10: both get their certificates from ca \"lab\"" },
+	{ "for a name of a copy",
+	    OF("main", "vesper-06", BY("lab"))
+		OF("spare", "vesper-06", BY("two") FOR("main.main")),
+	    "10: the tenant has no section credential \"main.main\"" },
+};
+
+static void
+reserves_judged(void **state)
+{
+	static const char file[] = "tenants.d/acme.conf:";
+	const struct reserve_case *row = *state;
+	AUTO(config) *c = NULL;
+	char text[4096];
+	struct fault f = { 0 };
+
+	put("vesperd.conf", CA_TWO MAIN_REST);
+	snprintf(text, sizeof text, "tenant \"acme\" { numbers = { \"12025550100\" }\n%s}\n",
+	    row->credentials);
+	put("tenants.d/acme.conf", text);
+	if ((read_config(&c, &f) == RC_OK) != (row->refused == NULL))
+		fail_msg("%s", f.detail);
+	if (row->refused != NULL &&
+	    (strncmp(f.detail, file, sizeof file - 1) != 0 ||
+		strncmp(f.detail + sizeof file - 1, row->refused, strlen(row->refused)) != 0))
+		fail_msg("%s", f.detail);
+	if (row->refused == NULL) {
+		const struct config_tenant *t = &c->tenant[0];
+
+		assert_string_equal(config_credential_find(t, "main")->reserve, "spare");
+		assert_null(config_credential_find(t, "main")->reserve_for);
+		assert_string_equal(config_credential_find(t, "spare")->reserve_for, "main");
+		assert_null(config_credential_find(t, "spare")->reserve);
+	}
+	drop("tenants.d/acme.conf");
+}
+
 /* ---- numbers over several certificates (D-17) ---- */
 
 #define DIVIDED(numbers, credentials) \
@@ -1578,7 +1674,8 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
-				       ARRAY_LEN(tokens_cases) + ARRAY_LEN(divided_cases) + 20];
+				       ARRAY_LEN(tokens_cases) + ARRAY_LEN(divided_cases) +
+				       ARRAY_LEN(reserve_cases) + 20];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1605,6 +1702,10 @@ main(void)
 			.test_func = divided,
 			.initial_state = (void *)(uintptr_t)&divided_cases[i] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(parts_by_name);
+	for (size_t i = 0; i < ARRAY_LEN(reserve_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = reserve_cases[i].name,
+			.test_func = reserves_judged,
+			.initial_state = (void *)(uintptr_t)&reserve_cases[i] };
 	for (size_t i = 0; i < ARRAY_LEN(tokens_cases); i++)
 		tests[n++] = (struct CMUnitTest){ .name = tokens_cases[i].name,
 			.test_func = tokens_judged,

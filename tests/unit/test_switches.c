@@ -55,31 +55,34 @@ enum { NOW = PKI_NOW, USER = 1000, CONF_MAX = 65536 };
 #define PROVIDER(more) "profile = \"shaken-sp\" spc = \"1234\" " more
 #define PROFILE(name)  "profile = \"" name "\" "
 #define ATTEST(rules)  "attestation { " rules " }\n"
+#define FAILOVER       "state/front/failover/acme/second.json"
 #define KNOWN	       "known_customer = \"B\" "
 
 /* What else is odd about a row. */
 enum {
-	IDENTITY = 1 << 0,    /* an Identity value is asked for, and nothing else */
-	AGAIN = 1 << 1,	      /* the second request of its kind within the second */
-	ORIGINAL = 1 << 2,    /* a PASSporT that it answers, by nobody's key */
-	SIGNED = 1 << 3,      /* and by the certificate's own */
-	STAMPED = 1 << 4,     /* the certificate has a timestamp */
-	OTHER_ROOT = 1 << 5,  /* from a CA that is no anchor */
-	NARROW = 1 << 6,      /* from a CA that has other numbers */
-	LISTED = 1 << 7,      /* its numbers are in a list by reference, ten minutes old */
-	OLDER = 1 << 8,	      /* and one second */
-	NINES = 1 << 9,	      /* its numbers are a block to all nines */
-	NAMED = 1 << 10,      /* its dNSName is acme.example */
-	OF_POLICY = 1 << 11,  /* its policy is POLICY */
-	TWICE = 1 << 12,      /* a second credential like it, of priority 1 */
-	DELEGATE = 1 << 13,   /* the holder of FAR has signed in this call */
-	HOLDER_SCT = 1 << 14, /* its certificate has a timestamp */
-	HOLDER_OUT = 1 << 15, /* and is from a CA that has other numbers */
-	ENHANCED = 1 << 16,   /* the constraints are of RFC 9118 */
-	IN_GROUP = 1 << 17,   /* the caller is another user, of group 77 */
-	STRANGER = 1 << 18,   /* the caller is another user, of no group */
-	LOWERED = 1 << 19,    /* B is granted */
-	DRY_RUN = 1 << 20,    /* nothing is to be signed */
+	IDENTITY = 1 << 0,     /* an Identity value is asked for, and nothing else */
+	AGAIN = 1 << 1,	       /* the second request of its kind within the second */
+	ORIGINAL = 1 << 2,     /* a PASSporT that it answers, by nobody's key */
+	SIGNED = 1 << 3,       /* and by the certificate's own */
+	STAMPED = 1 << 4,      /* the certificate has a timestamp */
+	OTHER_ROOT = 1 << 5,   /* from a CA that is no anchor */
+	NARROW = 1 << 6,       /* from a CA that has other numbers */
+	LISTED = 1 << 7,       /* its numbers are in a list by reference, ten minutes old */
+	OLDER = 1 << 8,	       /* and one second */
+	NINES = 1 << 9,	       /* its numbers are a block to all nines */
+	NAMED = 1 << 10,       /* its dNSName is acme.example */
+	OF_POLICY = 1 << 11,   /* its policy is POLICY */
+	TWICE = 1 << 12,       /* a second credential like it, of priority 1 */
+	DELEGATE = 1 << 13,    /* the holder of FAR has signed in this call */
+	HOLDER_SCT = 1 << 14,  /* its certificate has a timestamp */
+	HOLDER_OUT = 1 << 15,  /* and is from a CA that has other numbers */
+	ENHANCED = 1 << 16,    /* the constraints are of RFC 9118 */
+	IN_GROUP = 1 << 17,    /* the caller is another user, of group 77 */
+	STRANGER = 1 << 18,    /* the caller is another user, of no group */
+	LOWERED = 1 << 19,     /* B is granted */
+	DRY_RUN = 1 << 20,     /* nothing is to be signed */
+	BY_NAME = 1 << 21,     /* credential "main" is asked for */
+	FAILED_OVER = 1 << 22, /* "second" has, to its reserve */
 };
 
 static struct row {
@@ -321,6 +324,16 @@ static struct row {
 	    TWICE, NULL, NULL },
 	{ "credential.priority = 1 and 1 (D-59)", NULL, NULL, "priority = 1", NULL, PPT_BASE, BASE,
 	    TWICE, "ambiguous_credential", "" },
+	{ "credential.reserve_for = second: that signs", NULL, NULL,
+	    "priority = 1 reserve_for = \"second\"", NULL, PPT_BASE, BASE, TWICE, NULL, NULL },
+	{ "credential.reserve_for = second: named (D-59)", NULL, NULL, "reserve_for = \"second\"", NULL,
+	    PPT_BASE, BASE, TWICE | BY_NAME, "no_credential", "" },
+	{ "credential.reserve_for = second: named, and failed over", NULL, NULL,
+	    "reserve_for = \"second\"", NULL, PPT_BASE, BASE, TWICE | BY_NAME | FAILED_OVER, NULL,
+	    NULL },
+	{ "credential.reserve_for = second: failed over to one without a timestamp", NULL, NULL,
+	    "reserve_for = \"second\" min_scts = 1", NULL, PPT_BASE, BASE, TWICE | FAILED_OVER,
+	    "sct_policy", "" },
 	{ "credential.min_scts = 1: one (V-25)", NULL, NULL, "min_scts = 1", NULL, PPT_BASE, BASE,
 	    STAMPED, NULL, NULL },
 	{ "credential.min_scts = 2: one (V-25)", NULL, NULL, "min_scts = 2", NULL, PPT_BASE, BASE,
@@ -781,6 +794,11 @@ make_set(const struct row *r)
 
 	write_config(r);
 	write_own(r);
+	if ((r->odd & FAILED_OVER) != 0)
+		assert_int_equal(
+		    store_write(FAILOVER, span_str("{\"since\":1}"), 0600, NULL), RC_OK);
+	else
+		assert_int_equal(store_remove(FAILOVER, NULL), RC_OK);
 	if ((r->odd & DELEGATE) != 0)
 		write_holder(r);
 	set = look();
@@ -907,6 +925,7 @@ judge(const struct row *r, struct credset *set, struct policy *policy)
 	struct fault f = { 0 };
 	struct sign_request asked = { .ppt = r->ppt,
 		.tenant = "acme",
+		.credential = (r->odd & BY_NAME) != 0 ? "main" : NULL,
 		.claims = claims,
 		.needs_identity = (r->odd & IDENTITY) != 0,
 		.dry_run = (r->odd & DRY_RUN) != 0,

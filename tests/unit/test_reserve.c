@@ -1,0 +1,443 @@
+/* reserve: which of two signs, that it is on disk before it holds, and that nothing else decides it */
+#include "agent/front/reserve.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "agent/front/alarms.h"
+#include "agent/front/decide.h"
+#include "agent/front/hand.h"
+#include "agent/front/store.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/spec.h"
+
+enum { USER = 1000 };
+
+#define RECORD	"state/front/failover/acme/main.json"
+#define NUMBERS "numbers = { \"12025550100\" } allow_user = { \"1000\" }\n"
+#define SPARE(more) \
+	"credential \"spare\" { profile = \"atis-delegate\" token = \"main\" ca = " \
+	"\"second\"\n" \
+	"  authority = \"numbers\" x5u = \"https://127.1.2.3:8443/certs/\"\n" \
+	"  publish_dir = \"www\" reserve_for = \"main\"\n" more " }\n"
+#define PAIR NUMBERS BWORLD_DELEGATE("atis-delegate", "") SPARE("")
+#define DIVIDED \
+	NUMBERS BWORLD_DELEGATE("atis-delegate", "") SPARE("numbers_per_certificate = 1")
+#define NO_SPARE NUMBERS BWORLD_DELEGATE("atis-delegate", "")
+
+static const int64_t now = PKI_NOW;
+
+struct lab {
+	struct bworld world;
+	struct works works;
+	uint8_t point[2][P256_POINT_LEN]; /* of main, of spare */
+};
+
+static void
+put_cert(struct lab *l, const char *name, unsigned key, int64_t not_after_s)
+{
+	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
+	struct bworld_cert spec = { .point = l->point[key], .not_after_s = not_after_s };
+	char path[128];
+
+	snprintf(path, sizeof path, "state/front/tenants/acme/%s/current.pem", name);
+	bworld_tnauth(&list, "12025550100");
+	spec.tnauth = buf_view(&list);
+	spec.serial = key == 0 ? "10" : "11";
+	bworld_issue(&l->world, &pem, &spec);
+	assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+}
+
+static int
+open_lab(void **state)
+{
+	struct lab *l = calloc(1, sizeof *l);
+
+	assert_non_null(l);
+	for (size_t i = 0; i < ARRAY_LEN(l->point); i++) {
+		AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+
+		assert_int_equal(p256_point(key, l->point[i], NULL), RC_OK);
+	}
+	bworld_open(&l->world);
+	bworld_tenant("acme", PAIR);
+	put_cert(l, "main", 0, 0);
+	put_cert(l, "spare", 1, 0);
+	bworld_works(&l->world, &l->works, now);
+	*state = l;
+	return 0;
+}
+
+static int
+close_lab(void **state)
+{
+	struct lab *l = *state;
+
+	works_done(&l->works);
+	bworld_close(&l->world);
+	free(l);
+	return 0;
+}
+
+static void
+restart(struct lab *l)
+{
+	works_done(&l->works);
+	bworld_works(&l->world, &l->works, now);
+}
+
+static void
+reload(struct lab *l, const char *inside)
+{
+	bworld_tenant("acme", inside);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+}
+
+/* ---- who signs ---- */
+
+static bool
+key_ready(void *arg, unsigned token, const uint8_t key_id[KEY_ID_LEN])
+{
+	(void)arg;
+	(void)token;
+	(void)key_id;
+	return true;
+}
+
+/* The credential's name, or the reason. */
+static const char *
+signer(const struct lab *l, const char *asked, int64_t at_s)
+{
+	static char said[64];
+	const struct caller who = { .uid = USER, .gid = 5 };
+	struct caller_view view = { 0 };
+	json_auto_t *claims =
+	    json_of("{'orig':{'tn':'12025550100'},'dest':{'tn':['12125550111']}}");
+	struct sign_request r = { .claims = claims, .credential = asked, .request_id = "t" };
+	struct policy *policy = NULL;
+	struct decision d = { 0 };
+	struct fault f = { 0 };
+	struct decide_world w = { .set = l->works.set,
+		.caller = &who,
+		.view = caller_see(&who, l->works.set, &view),
+		.key_ready = key_ready,
+		.now_s = at_s };
+
+	assert_int_equal(policy_new(&policy, NULL), RC_OK);
+	assert_int_equal(policy_adopt(policy, l->works.set, 0, NULL), RC_OK);
+	w.policy = policy;
+	snprintf(said, sizeof said, "%s",
+	    decide(&w, &r, &d, &f) == RC_OK ? d.config->name : f.reason);
+	decide_done(&d);
+	policy_free(policy);
+	return said;
+}
+
+static void
+go(struct lab *l, bool over, const char *reason)
+{
+	json_auto_t *result = json_object(), *body = json_pack("{s:s}", "credential", "main");
+	struct hand_call call = {
+		.w = &l->works, .tenant = "acme", .body = body, .now_s = now
+	};
+	struct fault f = { 0 };
+	enum rc rc = hand_run(over ? HAND_FAILOVER : HAND_FAILBACK, &call, result, &f);
+
+	assert_string_equal(rc == RC_OK ? "" : f.reason, reason);
+	if (rc != RC_OK)
+		return;
+	assert_int_equal(json_is_true(json_object_get(result, "failed_over")), over);
+	assert_int_equal(json_integer_value(json_object_get(result, "since")), over ? now : 0);
+	assert_string_equal(json_string_value(json_object_get(result, "reserve")), "spare");
+}
+
+static unsigned
+audited(const struct lab *l, const char *event)
+{
+	const json_t *line;
+	unsigned n = 0;
+	size_t i;
+
+	json_array_foreach (l->world.audit, i, line)
+		n += strcmp(json_string_value(json_object_get(line, "event")), event) == 0;
+	return n;
+}
+
+static bool
+recorded(void)
+{
+	return access(RECORD, F_OK) == 0;
+}
+
+static const struct choice_case {
+	const char *asked;
+	bool over;
+	const char *signer; /* or the reason */
+} choices[] = {
+	{ NULL, false, "main" },
+	{ "main", false, "main" },
+	{ "spare", false, "no_credential" },
+	{ NULL, true, "spare" },
+	{ "main", true, "spare" }, /* it is called by what it stands in for */
+	{ "spare", true, "spare" },
+	{ "other", true, "no_credential" },
+};
+
+/* D-59: of the two one comes into question */
+static void
+one_of_two(void **state)
+{
+	struct lab *l = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
+		go(l, choices[i].over, "");
+		assert_string_equal(signer(l, choices[i].asked, now), choices[i].signer);
+	}
+	assert_int_equal(audited(l, "failover"), 1); /* said again it is no news */
+	assert_int_equal(audited(l, "failback"), 0);
+	go(l, false, "");
+	assert_string_equal(signer(l, NULL, now), "main");
+	assert_int_equal(audited(l, "failback"), 1);
+}
+
+/* D-59: of both the certificates end; who signs is not decided by that. */
+static void
+nothing_else_decides(void **state)
+{
+	struct lab *l = *state;
+
+	put_cert(l, "main", 0, now + 60);
+	reload(l, PAIR);
+	assert_string_equal(signer(l, NULL, now + 61), "credential_expired");
+	assert_string_equal(signer(l, "spare", now + 61), "no_credential");
+	go(l, true, "");
+	assert_string_equal(signer(l, NULL, now + 61), "spare");
+	put_cert(l, "main", 0, 0);
+	put_cert(l, "spare", 1, now + 60);
+	reload(l, PAIR);
+	assert_string_equal(signer(l, NULL, now + 61), "credential_expired");
+	assert_string_equal(signer(l, NULL, now), "spare");
+}
+
+static void
+lasts(void **state)
+{
+	struct lab *l = *state;
+	struct credset_place at = { 0 };
+	struct credential *c = NULL;
+
+	go(l, true, "");
+	assert_true(recorded());
+	reload(l, PAIR);
+	assert_string_equal(signer(l, NULL, now), "spare");
+	restart(l);
+	assert_string_equal(signer(l, NULL, now), "spare");
+	/* And with a certificate that is put in force later. */
+	assert_true(credset_find(l->works.set, "acme", "main", &at));
+	assert_int_equal(credential_new("acme", "main", CREDENTIAL_PENDING, &c, NULL), RC_OK);
+	assert_int_equal(works_change(&l->works, at, c, NULL), RC_OK);
+	assert_true(credential_stands_by(
+	    credset_config(l->works.set, at), credset_credential(l->works.set, at)));
+	restart(l);
+	go(l, false, "");
+	assert_false(recorded());
+	restart(l);
+	assert_string_equal(signer(l, NULL, now), "main");
+}
+
+static const char *const damaged[] = { "", "{", "{}", "{\"since\":0}", "{\"since\":\"1\"}",
+	"{\"since\":1,\"x\":1}", "[1]" };
+
+/* That it is there is what it says. */
+static void
+unreadable(void **state)
+{
+	struct lab *l = *state;
+
+	go(l, true, "");
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+		bworld_file(RECORD, damaged[i]);
+		reload(l, PAIR);
+		assert_string_equal(signer(l, NULL, now), "spare");
+		restart(l);
+		assert_string_equal(signer(l, NULL, now), "spare");
+	}
+	go(l, false, "");
+	assert_false(recorded());
+	/* One that serves is not taken away by what a disk says later. */
+	bworld_file(RECORD, "{");
+	reload(l, PAIR);
+	assert_string_equal(signer(l, NULL, now), "main");
+}
+
+static void
+unwritable(void **state)
+{
+	struct lab *l = *state;
+
+	assert_int_equal(store_remove("state/front/failover", NULL), RC_OK);
+	bworld_file("state/front/failover", "in the way");
+	go(l, true, "io");
+	assert_string_equal(signer(l, NULL, now), "main");
+	assert_int_equal(audited(l, "failover"), 0);
+	bworld_file("state/front/failover", NULL);
+	go(l, true, "");
+}
+
+/* What has no certificate, or one that is over, is gone over to by nobody. */
+static void
+to_what_cannot_sign(void **state)
+{
+	struct lab *l = *state;
+
+	put_cert(l, "spare", 1, now - 1);
+	reload(l, PAIR);
+	go(l, true, "no_credential");
+	assert_false(recorded());
+	assert_string_equal(signer(l, NULL, now), "main");
+	put_cert(l, "spare", 1, 0);
+	put_cert(l, "main", 0, now - 1);
+	reload(l, PAIR);
+	go(l, true, "");
+	go(l, false, "no_credential");
+	assert_true(recorded());
+	assert_string_equal(signer(l, NULL, now), "spare");
+}
+
+static void
+divided(void **state)
+{
+	struct lab *l = *state;
+
+	reload(l, DIVIDED);
+	go(l, true, "no_credential"); /* that of spare is not spare.1's */
+	put_cert(l, "spare.1", 1, 0);
+	reload(l, DIVIDED);
+	go(l, true, "");
+	assert_string_equal(signer(l, NULL, now), "spare.1");
+	assert_string_equal(signer(l, "main", now), "spare.1");
+	assert_string_equal(signer(l, "spare", now), "spare.1");
+	assert_string_equal(signer(l, "spare.1", now), "spare.1");
+	go(l, false, "");
+	assert_string_equal(signer(l, "spare.1", now), "no_credential");
+	assert_string_equal(signer(l, "spare", now), "no_credential");
+	assert_string_equal(signer(l, NULL, now), "main");
+}
+
+/* Years later another pair of these names begins anew. */
+static void
+goes_with_the_pair(void **state)
+{
+	struct lab *l = *state;
+
+	go(l, true, "");
+	reload(l, NO_SPARE);
+	assert_string_equal(signer(l, NULL, now), "main");
+	assert_false(recorded());
+	reload(l, PAIR);
+	assert_string_equal(signer(l, NULL, now), "main");
+	go(l, true, "");
+	bworld_tenant("acme", NULL);
+	restart(l);
+	assert_false(recorded());
+}
+
+static const struct refused_case {
+	const char *tenant, *name;
+	enum rc rc;
+	const char *reason;
+} refusals[] = {
+	{ "acme", "spare", RC_CONFLICT, "conflict" },
+	{ "acme", "none", RC_NOT_FOUND, "not_found" },
+	{ "acme", "", RC_NOT_FOUND, "not_found" },
+	{ "acme", "../main", RC_NOT_FOUND, "not_found" },
+	{ "other", "main", RC_NOT_FOUND, "not_found" },
+};
+
+static void
+of_no_pair(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		json_auto_t *result = json_object();
+
+		f = (struct fault){ 0 };
+		assert_int_equal(reserve_switch(&l->works, refusals[i].tenant, refusals[i].name,
+				     true, now, result, &f),
+		    refusals[i].rc);
+		assert_string_equal(f.reason, refusals[i].reason);
+		assert_int_equal(json_object_size(result), 0);
+	}
+	reload(l, NO_SPARE);
+	f = (struct fault){ 0 };
+	assert_int_equal(
+	    reserve_switch(&l->works, "acme", "main", true, now, NULL, &f), RC_CONFLICT);
+	assert_string_equal(f.reason, "conflict");
+}
+
+/* ---- alarms ---- */
+
+static void
+remember(void *arg, const struct alarm *a, bool begins)
+{
+	if (begins && strcmp(a->name, "main") == 0)
+		snprintf(arg, ALARM_DETAIL_MAX, "%s", a->detail);
+}
+
+/* What the operator of a lapsing credential is told. */
+static bool
+is_told(const struct lab *l, int64_t at_s)
+{
+	static const char what[] = "vesper tenant failover acme/main";
+	struct alarms *a = NULL;
+	char detail[ALARM_DETAIL_MAX] = "";
+
+	assert_int_equal(alarms_new(remember, detail, &a, NULL), RC_OK);
+	while (!alarms_look(a, l->works.set, at_s)) {
+	}
+	alarms_free(a);
+	assert_true(detail[0] != 0);
+	return strstr(detail, what) != NULL;
+}
+
+static void
+alarms_name_it(void **state)
+{
+	struct lab *l = *state;
+
+	put_cert(l, "main", 0, now + 60);
+	reload(l, PAIR);
+	assert_true(is_told(l, now + 59));
+	assert_true(is_told(l, now + 61));
+	go(l, true, "");
+	assert_false(is_told(l, now + 61)); /* it is done */
+	go(l, false, "");
+	put_cert(l, "spare", 1, now + 60);
+	reload(l, PAIR);
+	assert_false(is_told(l, now + 61)); /* it would be of no use */
+	reload(l, NO_SPARE);
+	assert_false(is_told(l, now + 61));
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(one_of_two, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(nothing_else_decides, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(lasts, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(unreadable, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(unwritable, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(to_what_cannot_sign, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(divided, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(goes_with_the_pair, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(of_no_pair, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(alarms_name_it, open_lab, close_lab),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
