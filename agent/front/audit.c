@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "agent/front/auditfile.h"
+#include "agent/front/auditspool.h"
 #include "agent/log.h"
 #include "stir/jtext.h"
 
@@ -69,7 +70,9 @@ struct audit {
 	struct auditdir dir;
 	struct auditchain *chain;
 	struct auditfile file;
-	struct auditmark lost;			/* what the next open record says is gone */
+	struct auditspool spool;
+	bool unspooled;	       /* there is none: every sync is the file's own */
+	struct auditmark lost; /* what the next open record says is gone */
 	struct numbering numbering[NUMBERINGS]; /* the last of them, in turn */
 	size_t numberings;
 	struct queue batch;
@@ -221,6 +224,46 @@ render_open(struct audit *a, size_t torn, const char *why, struct buf *out, stru
 
 /* ---- the writer --------------------------------------------------------------------- */
 
+static struct auditspool *
+spool_of(struct audit *a)
+{
+	return a->sync ? &a->spool : NULL;
+}
+
+/* The trail does without one, only slower. */
+static void
+make_spool(struct audit *a, const struct auditfile *file)
+{
+	struct fault f = { 0 };
+	bool missing = a->sync && auditspool_make(&a->dir, file->ino, &a->spool, &f) != RC_OK;
+
+	if (missing && !a->unspooled)
+		log_fault(LEVEL_WARNING, "audit_spool", &f);
+	a->unspooled = missing;
+}
+
+/* What the file in use has by the spool alone becomes its own. */
+static enum rc
+settle(struct audit *a, struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc;
+
+	(void)auditfile_settle(&a->file, &a->spool);
+	if (!a->spool.owes)
+		return RC_OK;
+	rc = auditspool_settle(&a->dir, &a->spool, &why);
+	if (rc == RC_OK)
+		log_event(LEVEL_WARNING, "audit_copied",
+		    "file=%s detail=\"a sync failed; the file was written anew\"",
+		    a->spool.name);
+	else if (rc == RC_NOT_FOUND)
+		log_fault(LEVEL_WARNING, "audit_spool", &why);
+	else
+		return fault_set(f, rc, why.reason, NULL, why.where, "%s", why.detail);
+	return RC_OK;
+}
+
 /* The open record and the batch; on failure the chain is where it was. */
 static enum rc
 fill_file(
@@ -236,7 +279,7 @@ fill_file(
 		auditchain_back(a->chain, &mark);
 		return rc;
 	}
-	rc = auditfile_write(&a->dir, file, buf_view(&a->lines), a->sync, f);
+	rc = auditfile_write(&a->dir, file, spool_of(a), buf_view(&a->lines), f);
 	if (rc != RC_OK)
 		take_back(a, &mark, buf_view(&a->batch.bytes));
 	return rc;
@@ -271,9 +314,11 @@ begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
 	struct auditfile file = { .fd = -1 };
 	enum rc rc;
 
+	TRY(settle(a, f));
 	TRY(auditdir_keep(&a->dir, f));
 	take_back_vanished(a);
 	TRY(auditfile_create(&a->dir, &file, f));
+	make_spool(a, &file);
 	rc = fill_file(a, &file, torn, why, f);
 	if (rc != RC_OK) {
 		auditfile_discard(&a->dir, &file);
@@ -296,7 +341,7 @@ append_to_file(struct audit *a, struct fault *f)
 
 	buf_clear(&a->lines);
 	TRY(render_batch(a, &a->lines, f));
-	rc = auditfile_write(&a->dir, &a->file, buf_view(&a->lines), a->sync, f);
+	rc = auditfile_write(&a->dir, &a->file, spool_of(a), buf_view(&a->lines), f);
 	if (rc != RC_OK)
 		take_back(a, &mark, buf_view(&a->batch.bytes));
 	return rc;
@@ -323,7 +368,7 @@ leave_file(struct audit *a, const struct fault *why, struct fault *f)
 
 	if (why->rc == RC_NOT_FOUND)
 		tell_vanished(a, &last, why->detail);
-	auditfile_abandon(&a->file);
+	auditfile_abandon(&a->file, &a->spool);
 	TRY(begin_file(a, 0, "failure", f));
 	log_fault(LEVEL_WARNING, "audit_new_file", why);
 	return RC_OK;
@@ -473,7 +518,11 @@ begin(struct audit *a, struct fault *f)
 	TRY(auditdir_keep(&a->dir, f));
 	if (a->mark != NULL && auditfile_read_mark(a->mark, &known, &forgotten) != RC_OK)
 		log_fault(LEVEL_WARNING, "audit_mark", &forgotten);
-	TRY(auditfile_recover(&a->dir, a->chain, &known, &found, f));
+	if (a->sync && auditspool_open(&a->dir, &a->spool, NULL) != RC_OK)
+		auditspool_close(&a->spool); /* the first start, or none was to be had */
+	TRY(auditfile_recover(&a->dir, spool_of(a), a->chain, &known, &found, f));
+	if (found.restored > 0)
+		log_event(LEVEL_WARNING, "audit_restored", "octets=%zu", found.restored);
 	look_back(a, &known, &found);
 	empty = auditchain_mark(a->chain).seq == 0;
 	TRY(begin_file(a, found.torn, "start", f));
@@ -532,7 +581,7 @@ writer(void *arg)
 			publish(a);
 			continue;
 		}
-		auditfile_abandon(&a->file);
+		auditfile_abandon(&a->file, &a->spool);
 		fail(a, &f);
 		if (is_stopping(a))
 			break; /* it was tried; the disk does not take it */
@@ -551,6 +600,7 @@ audit_new(bool sync)
 	if (a == NULL)
 		return NULL;
 	a->dir.fd = a->event = a->file.fd = -1;
+	a->spool = AUDITSPOOL_NONE;
 	a->sync = sync;
 	a->held.bytes = a->waiting.bytes = a->batch.bytes = BUF_INIT(MAX_QUEUE);
 	a->lines = BUF_INIT(MAX_BATCH + MAX_OPEN);
@@ -578,16 +628,34 @@ stop(struct audit *a)
 	pthread_join(a->thread, NULL);
 }
 
+static bool
+clear_spool(struct audit *a, struct fault *f)
+{
+	return a->spool.fd < 0 || auditspool_clear(&a->spool, f) == RC_OK;
+}
+
+/* A trail that was closed in good order needs no spool: what is changed in it later is found. */
+static void
+finish(struct audit *a)
+{
+	struct fault f = { 0 };
+
+	if (a->file.fd >= 0)
+		remember(a);
+	if (a->ready && a->sync && (settle(a, &f) != RC_OK || !clear_spool(a, &f)))
+		log_fault(LEVEL_WARNING, "audit_spool", &f);
+	if (a->file.fd >= 0)
+		close(a->file.fd);
+	auditspool_close(&a->spool);
+}
+
 void
 audit_close(struct audit *a)
 {
 	if (a == NULL)
 		return;
 	stop(a);
-	if (a->file.fd >= 0) {
-		remember(a);
-		close(a->file.fd);
-	}
+	finish(a);
 	if (a->event >= 0)
 		close(a->event);
 	auditdir_close(&a->dir);

@@ -9,11 +9,13 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
+#include "agent/front/auditspool.h"
 #include "agent/front/store.h"
 
-enum { NAME_TRIES = 64, MARK_MAX = 128 };
+enum { NAME_TRIES = 64, MARK_MAX = 128, PUSH = 256 * 1024 };
 
 /* What happened, by errno, and what helps. */
 static enum rc
@@ -195,16 +197,22 @@ auditfile_create(const struct auditdir *d, struct auditfile *out, struct fault *
 	return RC_OK;
 }
 
-/* By its whole path: also when the directory was moved, nobody would find it. */
+/*
+ * By its whole path: also when the directory was moved, nobody would find it.
+ * Its times are not asked for: a file whose times were looked at gets new ones
+ * at each write, and they are synced as well.
+ */
 bool
 auditfile_in_place(const struct auditdir *d, const struct auditfile *file)
 {
 	AUTO_BUF path = BUF_INIT(STORE_PATH_MAX + AUDITFILE_NAME_LEN + 2);
-	struct stat st;
+	struct statx st;
 
 	buf_printf(&path, "%s/%s", d->path, file->name);
-	return buf_check(&path, NULL) == RC_OK && lstat(buf_text(&path), &st) == 0 &&
-	       st.st_dev == file->dev && st.st_ino == file->ino;
+	return buf_check(&path, NULL) == RC_OK &&
+	       statx(AT_FDCWD, buf_text(&path), AT_SYMLINK_NOFOLLOW, STATX_INO, &st) == 0 &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == file->dev &&
+	       st.stx_ino == file->ino;
 }
 
 static enum rc
@@ -222,13 +230,57 @@ write_all(const struct auditdir *d, int fd, struct span bytes, struct fault *f)
 	return RC_OK;
 }
 
-enum rc
-auditfile_write(const struct auditdir *d, struct auditfile *file, struct span bytes, bool sync,
+/* All of it, by a sync of its own; what follows goes to the spool, if it can be had. */
+static enum rc
+sync_file(const struct auditdir *d, struct auditfile *file, struct auditspool *spool, off_t end,
     struct fault *f)
 {
-	TRY(write_all(d, file->fd, bytes, f));
-	if (sync && fdatasync(file->fd) != 0)
+	if (fdatasync(file->fd) != 0) {
+		file->broken = true;
 		return unavailable(d, "syncing the audit", f);
+	}
+	file->synced = file->pushed = end;
+	if (spool->fd >= 0 && auditspool_begin(spool, file->name, end, NULL) != RC_OK)
+		auditspool_close(spool);
+	return RC_OK;
+}
+
+/* So that the sync of its own, when the spool is full, finds little left to do. */
+static void
+push(struct auditfile *file, off_t end)
+{
+	if (end - file->pushed < PUSH)
+		return;
+	(void)sync_file_range(
+	    file->fd, file->pushed, end - file->pushed, SYNC_FILE_RANGE_WRITE);
+	file->pushed = end;
+}
+
+static enum rc
+make_durable(const struct auditdir *d, struct auditfile *file, struct auditspool *spool,
+    struct span bytes, struct fault *f)
+{
+	off_t end = file->good + (off_t)bytes.len;
+
+	if (!auditspool_has_room(spool, file->name, bytes.len))
+		return sync_file(d, file, spool, end, f);
+	if (auditspool_put(spool, bytes, NULL) == RC_OK) {
+		push(file, end);
+		return RC_OK;
+	}
+	/* Until this sync has gone well, the spool has what was put there before. */
+	TRY(sync_file(d, file, spool, end, f));
+	auditspool_close(spool);
+	return RC_OK;
+}
+
+enum rc
+auditfile_write(const struct auditdir *d, struct auditfile *file, struct auditspool *spool,
+    struct span bytes, struct fault *f)
+{
+	TRY(write_all(d, file->fd, bytes, f));
+	if (spool != NULL)
+		TRY(make_durable(d, file, spool, bytes, f));
 	if (!auditfile_in_place(d, file))
 		return REFUSE(f, RC_NOT_FOUND, AUDIT_UNAVAILABLE, NULL,
 		    "%s was taken away from %s while it was written", file->name, d->path);
@@ -236,15 +288,42 @@ auditfile_write(const struct auditdir *d, struct auditfile *file, struct span by
 	return RC_OK;
 }
 
+/* What only the spool has kept so far; a second sync of what failed would lie. */
+static bool
+sync_rest(struct auditfile *file)
+{
+	if (file->synced == file->good)
+		return true;
+	if (file->broken || fdatasync(file->fd) != 0) {
+		file->broken = true;
+		return false;
+	}
+	file->synced = file->pushed = file->good;
+	return true;
+}
+
 void
-auditfile_abandon(struct auditfile *file)
+auditfile_abandon(struct auditfile *file, struct auditspool *spool)
 {
 	if (file->fd < 0)
 		return;
-	if (ftruncate(file->fd, file->good) == 0)
-		fdatasync(file->fd);
+	if ((ftruncate(file->fd, file->good) != 0 || !sync_rest(file)) && spool->fd >= 0) {
+		spool->owes = file->synced < file->good;
+		spool->octets = (size_t)(file->good - file->synced);
+	}
 	close(file->fd);
 	file->fd = -1;
+}
+
+bool
+auditfile_settle(struct auditfile *file, struct auditspool *spool)
+{
+	if (file->fd < 0)
+		return true;
+	if (sync_rest(file))
+		return true;
+	auditfile_abandon(file, spool);
+	return false;
 }
 
 void
@@ -260,6 +339,7 @@ auditfile_discard(const struct auditdir *d, struct auditfile *file)
 
 struct recovery {
 	const struct auditdir *dir;
+	struct auditspool *spool;
 	struct auditchain *chain;
 	const struct auditmark *known;
 	struct auditfound found;
@@ -327,16 +407,31 @@ in_the_way(const struct recovery *r, const char *name, const char *why, struct f
 	    r->dir->path, name, why);
 }
 
+/* Before it is looked at: what a crash of the machine took from its end. */
+static enum rc
+restore(struct recovery *r, const char *name, struct fault *f)
+{
+	size_t octets = 0;
+
+	if (r->spool == NULL || r->spool->fd < 0)
+		return RC_OK;
+	TRY(auditspool_restore(r->dir, r->spool, name, &octets, f));
+	r->found.restored += octets;
+	return RC_OK;
+}
+
 static enum rc
 recover_file(struct recovery *r, const char *name, struct fault *f)
 {
 	/* Not blocking: a fifo there must not hold the start. */
-	AUTO_FD fd = openat(r->dir->fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	AUTO_FD fd = -1;
 	struct fault inner = { 0 };
 	struct stat st;
 	enum rc rc;
 
 	r->good = 0;
+	TRY(restore(r, name, f));
+	fd = openat(r->dir->fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return in_the_way(
 		    r, name, errno == ELOOP ? "a symbolic link" : strerror(errno), f);
@@ -353,10 +448,10 @@ recover_file(struct recovery *r, const char *name, struct fault *f)
 
 /* The newest file with a complete line; one without is what a crash at its creation left. */
 enum rc
-auditfile_recover(const struct auditdir *d, struct auditchain *c, const struct auditmark *known,
-    struct auditfound *out, struct fault *f)
+auditfile_recover(const struct auditdir *d, struct auditspool *spool, struct auditchain *c,
+    const struct auditmark *known, struct auditfound *out, struct fault *f)
 {
-	struct recovery r = { .dir = d, .chain = c, .known = known };
+	struct recovery r = { .dir = d, .spool = spool, .chain = c, .known = known };
 	char limit[AUDITFILE_NAME_LEN + 1] = "", name[AUDITFILE_NAME_LEN + 1];
 
 	while (r.good == 0) {

@@ -6,7 +6,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_sct tests/fuzz/fuzz_csr tests/fuzz/fuzz_passport \
 	tests/fuzz/fuzz_gate tests/fuzz/fuzz_decide tests/fuzz/fuzz_original tests/fuzz/fuzz_rcd tests/fuzz/fuzz_verify \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_native tests/fuzz/fuzz_calls tests/fuzz/fuzz_atis \
-	tests/fuzz/fuzz_audit tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
+	tests/fuzz/fuzz_audit tests/fuzz/fuzz_auditspool tests/fuzz/fuzz_frames tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_problem tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer tests/fuzz/fuzz_ops \
 	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure \
@@ -56,6 +56,7 @@ tests_fuzz_fuzz_calls_SOURCES = tests/fuzz/fuzz_calls.c tests/fuzz/home.c \
 	tests/fuzz/asked.h tests/unit/spec.h $(PKI) $(FUZZ_MAIN)
 tests_fuzz_fuzz_atis_SOURCES = tests/fuzz/fuzz_atis.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_audit_SOURCES = tests/fuzz/fuzz_audit.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_auditspool_SOURCES = tests/fuzz/fuzz_auditspool.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c \
@@ -98,6 +99,7 @@ tests_fuzz_fuzz_native_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_calls_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_atis_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_audit_LDADD = $(FUZZ_FRONT_LDADD)
+tests_fuzz_fuzz_auditspool_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_frames_LDADD = libtoken.la libtokenclient.la $(FUZZ_LDADD) -lpthread -ldl
 tests_fuzz_fuzz_channel_LDADD = $(FUZZ_FRONT_LDADD)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_FRONT_LDADD)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stir/buf.h"
@@ -71,6 +72,15 @@ make_dir(void **state)
 	return 0;
 }
 
+static void
+remove_spool(void)
+{
+	char spool[64];
+
+	snprintf(spool, sizeof spool, "%s/.spool", dir);
+	unlink(spool);
+}
+
 static int
 remove_dir(void **state)
 {
@@ -78,6 +88,7 @@ remove_dir(void **state)
 	size_t n = list_files(path);
 
 	(void)state;
+	remove_spool();
 	for (size_t i = 0; i < n; i++)
 		unlink(path[i]);
 	unlink(mark_path);
@@ -749,6 +760,7 @@ a_directory_taken_away_refuses(void **state)
 	wait_durable(a, append(a, "acme"));
 	list_files(path);
 	assert_int_equal(unlink(path[0]), 0);
+	remove_spool();
 	assert_int_equal(rmdir(dir), 0);
 	last = append(a, "acme");
 	wait_failed(a);
@@ -881,25 +893,108 @@ fails_and_comes_back(void **state)
 	assert_int_equal(number(t.tenants, "acme"), 3);
 }
 
-/* The sync fails once: not tried again on that file. */
+/* The spool's sync fails: the file's own does as well. */
 static void
-a_failed_sync_is_not_repeated(void **state)
+does_without_its_spool(void **state)
 {
 	struct audit *a = open_audit();
 
 	(void)state;
 	wait_durable(a, append(a, "acme"));
-	/* The sync of the batch and the one that would follow the cut of the old file. */
+	atomic_store(&failing_syncs, 1);
+	wait_durable(a, append(a, "acme"));
+	wait_durable(a, append(a, "acme"));
+	assert_false(audit_failed(a));
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 1);
+	assert_int_equal(t.lines, 4);
+}
+
+/* Both syncs fail: not tried again on that file, and what it may have lost is put back. */
+static void
+a_failed_sync_is_not_repeated(void **state)
+{
+	struct audit *a = open_audit();
+	char path[MAX_FILES][128];
+	struct stat before, after;
+
+	(void)state;
+	wait_durable(a, append(a, "acme"));
+	list_files(path);
+	assert_int_equal(stat(path[0], &before), 0);
 	atomic_store(&failing_syncs, 2);
 	wait_durable(a, append(a, "acme"));
 	assert_false(audit_failed(a));
 	assert_int_equal(atomic_load(&failing_syncs), 0);
+	assert_int_equal(stat(path[0], &after), 0);
+	assert_int_not_equal(before.st_ino, after.st_ino); /* a copy, of other pages */
 	audit_close(a);
 
 	AUTO_TRAIL t = check_trail();
 
 	assert_int_equal(t.files, 2);
 	assert_int_equal(t.lines, 4);
+}
+
+/* As a kill leaves it: the trail in memory, no sync of its own, no order. */
+static void
+end_at_once(int records)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		struct audit *a = open_audit();
+		uint64_t last = 0;
+
+		for (int i = 0; i < records; i++)
+			wait_durable(a, last = append(a, "acme"));
+		_exit(audit_durable(a) == last ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static struct crash_case {
+	const char *name;
+	int keeps; /* of ten parts of what the file had */
+	bool zeros;
+} crash_cases[] = {
+	{ "the machine lost all but the first line", 0, false },
+	{ "the machine lost a half", 5, false },
+	{ "the machine has zeros in place of a half", 5, true },
+	{ "the machine lost the last octets", 9, false },
+	{ "only the process ended", 10, false },
+};
+
+/* What was acknowledged is in the trail again, whatever the machine lost. */
+static void
+a_crash_loses_nothing(void **state)
+{
+	const struct crash_case *c = *state;
+	AUTO_BUF before = BUF_INIT(MAX_TRAIL), after = BUF_INIT(MAX_TRAIL);
+	char path[MAX_FILES][128];
+	off_t first, keep;
+
+	end_at_once(20);
+	list_files(path);
+	read_file(path[0], &before);
+	first = strchr(buf_text(&before), '\n') + 1 - buf_text(&before);
+	keep = first + ((off_t)before.len - first) * c->keeps / 10;
+	assert_int_equal(truncate(path[0], keep), 0);
+	if (c->zeros)
+		assert_int_equal(truncate(path[0], (off_t)before.len), 0);
+	audit_close(open_audit());
+	read_file(path[0], &after);
+	assert_string_equal(buf_text(&after), buf_text(&before));
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 2);
+	assert_int_equal(t.lines, 1 + 20 + 1);
 }
 
 static void
@@ -953,12 +1048,13 @@ int
 main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + ARRAY_LEN(taken_cases) +
-				ARRAY_LEN(memory_cases) + 18];
+				ARRAY_LEN(memory_cases) + ARRAY_LEN(crash_cases) + 19];
 	size_t n = 0;
 
 	ROWS(tests, n, tamper_cases, tampering_is_found);
 	ROWS(tests, n, taken_cases, a_file_taken_away_is_left);
 	ROWS(tests, n, memory_cases, a_vanished_trail_is_noticed);
+	ROWS(tests, n, crash_cases, a_crash_loses_nothing);
 	for (size_t i = 0; i < n; i++) {
 		tests[i].setup_func = make_dir;
 		tests[i].teardown_func = remove_dir;
@@ -978,6 +1074,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_directory_taken_away_refuses);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_full_file_is_left);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(fails_and_comes_back);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(does_without_its_spool);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_failed_sync_is_not_repeated);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(closing_on_a_dead_disk_ends);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(the_queue_has_an_end);

@@ -80,7 +80,18 @@ tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(VALUES_H) \
 	agent/front/audit.c agent/front/audit.h \
 	agent/front/auditchain.c agent/front/auditchain.h \
 	agent/front/auditfile.c agent/front/auditfile.h \
+	agent/front/auditspool.c agent/front/auditspool.h \
 	agent/front/store.c agent/front/store.h agent/log.c agent/log.h
 tests_unit_test_audit_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_audit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
 tests_unit_test_audit_LDADD = $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_auditspool
+tests_unit_test_auditspool_SOURCES = tests/unit/test_auditspool.c $(VALUES_H) \
+	agent/front/auditchain.c agent/front/auditchain.h \
+	agent/front/auditfile.c agent/front/auditfile.h \
+	agent/front/auditspool.c agent/front/auditspool.h \
+	agent/front/store.c agent/front/store.h
+tests_unit_test_auditspool_CFLAGS = $(AM_CFLAGS)
+tests_unit_test_auditspool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+tests_unit_test_auditspool_LDADD = $(UNIT_LDADD)
