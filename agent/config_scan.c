@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "stir/text.h"
+
 enum { SUGGEST_MAX = 48, SUGGEST_DISTANCE = 2 };
 
 enum token_kind { T_END, T_WORD, T_STRING, T_OPEN, T_CLOSE, T_EQUAL, T_COMMA };
@@ -278,12 +280,6 @@ find_option(const cfg_opt_t *options, const struct token *t)
 	return NULL;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static enum rc
 add_node(struct lexer *lx, const struct scan_node *n)
 {
@@ -292,7 +288,7 @@ add_node(struct lexer *lx, const struct scan_node *n)
 
 	for (size_t i = 0; i < nodes_len(s); i++) {
 		if (all[i].parent != n->parent || strcmp(all[i].name, n->name) != 0 ||
-		    !same_text(all[i].title, n->title))
+		    !text_same(all[i].title, n->title))
 			continue;
 		return LEX_BAD(lx, n->line,
 		    "'%s%s%.60s' stands already on line %u; keep one of them", n->name,

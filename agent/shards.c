@@ -37,12 +37,6 @@ shards_done(struct shards *s)
 	*s = (struct shards){ 0 };
 }
 
-static uint64_t
-size_of(struct tn_interval in)
-{
-	return in.hi - in.lo + 1;
-}
-
 /* ---- putting something in ---- */
 
 static void
@@ -67,7 +61,7 @@ put(struct draft *d, size_t i, struct tn_interval in)
 {
 	struct shards_owner one = { in.lo, in.hi, (uint32_t)i + 1 };
 
-	d->box[i].numbers += size_of(in);
+	d->box[i].numbers += tnset_numbers_in(in);
 	d->box[i].entries++;
 	buf_put(&d->placed, &one, sizeof one);
 }
@@ -77,9 +71,9 @@ put(struct draft *d, size_t i, struct tn_interval in)
 static void
 keep_interval(struct draft *d, size_t i, struct tn_interval in)
 {
-	if (size_of(in) > d->most && d->box[i].numbers == 0)
+	if (tnset_numbers_in(in) > d->most && d->box[i].numbers == 0)
 		in.hi = in.lo + d->most - 1;
-	if (fits(d, i, size_of(in)))
+	if (fits(d, i, tnset_numbers_in(in)))
 		put(d, i, in);
 }
 
@@ -140,8 +134,8 @@ by_size(const void *a, const void *b)
 {
 	const struct tn_interval *x = a, *y = b;
 
-	if (size_of(*x) != size_of(*y))
-		return size_of(*x) > size_of(*y) ? -1 : 1;
+	if (tnset_numbers_in(*x) != tnset_numbers_in(*y))
+		return tnset_numbers_in(*x) > tnset_numbers_in(*y) ? -1 : 1;
 	return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
@@ -149,12 +143,12 @@ by_size(const void *a, const void *b)
 static void
 cut(struct draft *d, struct tn_interval in, struct buf *pieces)
 {
-	if ((size_of(in) - 1) / d->most >= SHARDS_MAX ||
+	if ((tnset_numbers_in(in) - 1) / d->most >= SHARDS_MAX ||
 	    pieces->len / sizeof in >= PIECES_MAX) {
 		d->left++;
 		return;
 	}
-	while (size_of(in) > d->most) {
+	while (tnset_numbers_in(in) > d->most) {
 		struct tn_interval first = { in.lo, in.lo + d->most - 1 };
 
 		buf_put(pieces, &first, sizeof first);
@@ -216,7 +210,7 @@ place(struct draft *d, const struct tnset *numbers, const struct tnset *kept, st
 	if (n > 0)
 		qsort(p, n, sizeof *p, by_size);
 	for (size_t i = 0; i < n; i++) {
-		if (choose(d, size_of(p[i]), &at))
+		if (choose(d, tnset_numbers_in(p[i]), &at))
 			put(d, at, p[i]);
 		else
 			d->left++;

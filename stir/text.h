@@ -35,6 +35,13 @@ bool text_is_shown(struct span s, bool lines);
 /* A copy with its NUL in size octets; false, and nothing is copied: it does not fit. */
 bool text_copy(char *out, size_t size, const char *text);
 
+/* NULL is the same as NULL, and as nothing else. */
+static inline bool
+text_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 /* For a line on a terminal: what is hidden becomes blanks, what is not UTF-8 '?'. */
 void text_flatten(char *s);
 

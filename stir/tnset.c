@@ -56,18 +56,12 @@ joins(const struct tn_interval *a, const struct tn_interval *b)
 	return b->lo <= a->hi + 1;
 }
 
-static uint64_t
-size_of(struct tn_interval in)
-{
-	return in.hi - in.lo + 1;
-}
-
 /* The last step of whatever makes one. */
 static void
 count(struct tnset *set)
 {
 	for (size_t i = 0; i < set->len; i++) {
-		uint64_t more = size_of(set->at[i]);
+		uint64_t more = tnset_numbers_in(set->at[i]);
 
 		set->count = more > UINT64_MAX - set->count ? UINT64_MAX : set->count + more;
 	}
@@ -297,7 +291,8 @@ tnset_count_beyond(const struct tnset *a, const struct tnset *b)
 	size_t at = 0;
 
 	for (size_t i = 0; a != NULL && i < a->len; i++) {
-		uint64_t more = size_of(a->at[i]) - (b != NULL ? shared(a->at[i], b, &at) : 0);
+		uint64_t more =
+		    tnset_numbers_in(a->at[i]) - (b != NULL ? shared(a->at[i], b, &at) : 0);
 
 		n = more > UINT64_MAX - n ? UINT64_MAX : n + more;
 	}

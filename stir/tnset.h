@@ -13,6 +13,12 @@ struct tn_interval {
 	uint64_t lo, hi; /* keys, both inside */
 };
 
+static inline uint64_t
+tnset_numbers_in(struct tn_interval in)
+{
+	return in.hi - in.lo + 1;
+}
+
 /*
  * Build from n intervals in any order; they are copied.  RC_BUG tnset_interval
  * for one that is no range of numbers of one length (of one number, with * or

@@ -433,7 +433,7 @@ typedef enum rc filter_fn(const struct search *s, const struct candidate *c, str
 
 /* Keep those that pass; when none does, the fault of the last.  None at all is none that passes. */
 static enum rc
-narrow(struct search *s, filter_fn *keep, struct fault *f)
+sift(struct search *s, filter_fn *keep, struct fault *f)
 {
 	size_t kept = 0;
 	struct fault why = { 0 };
@@ -480,10 +480,10 @@ all_loaded(const struct search *s, struct fault *f)
 }
 
 static enum rc
-narrow_by(struct search *s, filter_fn *const *filter, size_t n, struct fault *f)
+sift_by(struct search *s, filter_fn *const *filter, size_t n, struct fault *f)
 {
 	for (size_t i = 0; i < n; i++)
-		TRY(narrow(s, filter[i], f));
+		TRY(sift(s, filter[i], f));
 	return RC_OK;
 }
 
@@ -494,9 +494,9 @@ decide_filter(struct search *s, struct fault *f)
 	static filter_fn *const certified[] = { of_own, of_dest, of_originator, of_claims,
 		decide_of_constraints, of_content, of_health };
 
-	TRY(narrow_by(s, configured, ARRAY_LEN(configured), f));
+	TRY(sift_by(s, configured, ARRAY_LEN(configured), f));
 	TRY(all_loaded(s, f));
-	return narrow_by(s, certified, ARRAY_LEN(certified), f);
+	return sift_by(s, certified, ARRAY_LEN(certified), f);
 }
 
 bool

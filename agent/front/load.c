@@ -13,6 +13,7 @@
 #include "agent/front/used.h"
 #include "agent/log.h"
 #include "stir/digest.h"
+#include "stir/text.h"
 
 enum { ANCHORS_FILE_MAX = 4 * 1024 * 1024, CTLOGS_FILE_MAX = 4 * 1024 * 1024 };
 
@@ -129,12 +130,6 @@ read_base(const struct reading *r, struct credset_base **out, struct fault *f)
 /* ---- what a reload cannot change ---- */
 
 static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
 same_strings(const struct config_strings *a, const struct config_strings *b)
 {
 	bool same = a->len == b->len;
@@ -152,13 +147,13 @@ token_change(const struct config_token *a, const struct config_token *b)
 		const char *key;
 		bool same;
 	} keys[] = {
-		{ "module", same_text(a->module, b->module) },
-		{ "label", same_text(a->label, b->label) },
-		{ "serial", same_text(a->serial, b->serial) },
-		{ "pin", same_text(a->pin.text, b->pin.text) },
+		{ "module", text_same(a->module, b->module) },
+		{ "label", text_same(a->label, b->label) },
+		{ "serial", text_same(a->serial, b->serial) },
+		{ "pin", text_same(a->pin.text, b->pin.text) },
 		{ "processes", a->processes == b->processes },
 		{ "threads", a->threads == b->threads },
-		{ "lock_file", same_text(a->lock_file, b->lock_file) },
+		{ "lock_file", text_same(a->lock_file, b->lock_file) },
 		{ "environment", same_strings(&a->environment, &b->environment) },
 		{ "read_paths", same_strings(&a->read_paths, &b->read_paths) },
 		{ "write_paths", same_strings(&a->write_paths, &b->write_paths) },

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 enum {
 	APART_MS = 3600000,    /* between requests that do not say when they came */
@@ -85,12 +86,6 @@ replay_free(struct replay *r)
 
 /* ---- reading a line ---- */
 
-static const char *
-text_of(const json_t *o, const char *name)
-{
-	return json_string_value(json_object_get(o, name));
-}
-
 static void
 copy_text(char *out, size_t len, const char *text)
 {
@@ -159,7 +154,7 @@ take_claims(const json_t *claims, const char *attest, struct past *p, struct fau
 static void
 take_door(const json_t *door, struct past *p)
 {
-	p->door.tenant = text_of(door, "tenant");
+	p->door.tenant = jtext_get(door, "tenant");
 	p->door.auth_socket = json_is_true(json_object_get(door, "auth_socket"));
 }
 
@@ -169,18 +164,18 @@ read_record(struct past *p, struct replay_verdict *v, struct fault *f)
 	const json_t *root = p->root, *asked = json_object_get(root, "asked");
 	const json_t *claims = json_object_get(root, "claims");
 
-	v->was = strcmp(text_of(root, "event"), "refuse") == 0 ? REPLAY_WAS_REFUSED
-							       : REPLAY_WAS_ALLOWED;
+	v->was = strcmp(jtext_get(root, "event"), "refuse") == 0 ? REPLAY_WAS_REFUSED
+								 : REPLAY_WAS_ALLOWED;
 	v->seq = (int64_t)json_integer_value(json_object_get(root, "seq"));
-	copy_text(v->request_id, sizeof v->request_id, text_of(root, "request_id"));
-	copy_text(v->tenant, sizeof v->tenant, text_of(root, "tenant"));
-	copy_text(v->reason, sizeof v->reason, text_of(root, "reason"));
+	copy_text(v->request_id, sizeof v->request_id, jtext_get(root, "request_id"));
+	copy_text(v->tenant, sizeof v->tenant, jtext_get(root, "tenant"));
+	copy_text(v->reason, sizeof v->reason, jtext_get(root, "reason"));
 	p->uid = (uid_t)json_integer_value(json_object_get(root, "uid"));
 	p->gid = (gid_t)json_integer_value(json_object_get(root, "gid"));
 	p->has_gid = true;
 	take_door(json_object_get(root, "door"), p);
-	p->request.tenant = text_of(asked, "tenant");
-	p->request.credential = text_of(asked, "credential");
+	p->request.tenant = jtext_get(asked, "tenant");
+	p->request.credential = jtext_get(asked, "credential");
 	p->request.needs_identity = json_is_true(json_object_get(root, "needs_identity"));
 	if (json_object_get(root, "delegate") != NULL)
 		return lacks(v, "it rested on a delegate's PASSporT, which no record holds");
@@ -188,8 +183,8 @@ read_record(struct past *p, struct replay_verdict *v, struct fault *f)
 		return lacks(v, "the PASSporTs that it answered are in no record");
 	if (!json_is_object(claims))
 		return lacks(v, "its claims are not in the record");
-	TRY(take_ppt(text_of(root, "ppt"), p, v));
-	return take_claims(claims, text_of(json_object_get(root, "attest"), "asked"), p, f);
+	TRY(take_ppt(jtext_get(root, "ppt"), p, v));
+	return take_claims(claims, jtext_get(json_object_get(root, "attest"), "asked"), p, f);
 }
 
 /* The body of POST /v1/passports; what it was sent by is the operator's word. */
@@ -199,14 +194,14 @@ read_request(const struct replay *r, struct past *p, struct replay_verdict *v, s
 	const json_t *claims = json_object_get(p->root, "claims");
 
 	p->uid = r->options.uid;
-	p->request.tenant = text_of(p->root, "tenant");
-	p->request.credential = text_of(p->root, "credential");
+	p->request.tenant = jtext_get(p->root, "tenant");
+	p->request.credential = jtext_get(p->root, "credential");
 	if (!json_is_object(claims))
 		return FAULT(f, RC_INVALID, "replay_line",
 		    "neither a record of the audit trail nor a request with claims");
 	if (json_object_get(p->root, "original") != NULL)
 		return lacks(v, "PASSporTs that it answers are not judged again");
-	TRY(take_ppt(text_of(p->root, "ppt"), p, v));
+	TRY(take_ppt(jtext_get(p->root, "ppt"), p, v));
 	return take_claims(claims, NULL, p, f);
 }
 
@@ -230,7 +225,7 @@ read_line(const struct replay *r, struct span line, struct past *p, struct repla
 		return FAULT(f, RC_INVALID, "replay_line", "not one JSON object: %s",
 		    why.rc != RC_OK ? why.detail : "another type");
 	p->request.request_id = "replay";
-	event = text_of(p->root, "event");
+	event = jtext_get(p->root, "event");
 	if (event == NULL)
 		return read_request(r, p, v, f);
 	if (!is_request_event(event))
@@ -259,12 +254,6 @@ look_up_groups(struct caller *c, struct fault *f)
 	return RC_OK;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* The door's tenant, as long as the set lives. */
 static const char *
 lasting(const struct replay *r, const char *tenant)
@@ -282,7 +271,7 @@ become(struct replay *r, const struct past *p, struct fault *f)
 	gid_t gid = p->has_gid ? p->gid : (gid_t)-1;
 
 	if (r->has_caller && r->caller.uid == p->uid && (!p->has_gid || r->caller.gid == gid) &&
-	    same_text(r->caller.door.tenant, door.tenant) &&
+	    text_same(r->caller.door.tenant, door.tenant) &&
 	    r->caller.door.auth_socket == door.auth_socket)
 		return RC_OK;
 	caller_done(&r->caller);
@@ -362,7 +351,7 @@ judge(struct replay *r, struct past *p, struct replay_verdict *v)
 		.now_s = r->options.now_s };
 
 	follow_call(r, p, v->request_id);
-	pass_time(r, time_ms(text_of(p->root, "time")));
+	pass_time(r, time_ms(jtext_get(p->root, "time")));
 	w.now_ms = r->at_ms;
 	p->request.before = r->before;
 	p->request.befores = r->befores;

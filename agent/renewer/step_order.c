@@ -6,6 +6,7 @@
 #include "agent/renewer/step.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
+#include "stir/text.h"
 
 /* ---- newOrder ---- */
 
@@ -102,12 +103,6 @@ granted_text(const struct job *j, char **out, struct fault *f)
 	return *out != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "order");
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
-}
-
 /* RFC 9773 section 5: where the CA knows of it, and what is ordered is the same again. */
 static json_t *
 replaced(struct job *j)
@@ -133,7 +128,7 @@ step_order(struct job *j, struct fault *f)
 	TRY(acme_offers(j->slot->acme, &series, f));
 	TRY(granted_text(j, &granted, f));
 	/* New tokens for an order that is there already, as long as they say the same. */
-	if (j->rec.order != NULL && same_text(granted, j->rec.constraints)) {
+	if (j->rec.order != NULL && text_same(granted, j->rec.constraints)) {
 		job_next(j);
 		return RC_OK;
 	}
