@@ -34,6 +34,7 @@ job_drop_alternates(struct job *j)
 		j->alternate[i] = NULL;
 	}
 	j->alternates = j->alternate_at = 0;
+	j->missed = (struct fault){ 0 };
 }
 
 static void

@@ -58,6 +58,7 @@ struct job {
 	struct buf chain;	    /* what install offers */
 	char *alternate[HTTP_ALTERNATES];
 	size_t alternates, alternate_at;
+	struct fault missed; /* why one of them could not be had, where that may pass */
 };
 
 void job_free(struct job *j); /* no answer is due; NULL is fine */

@@ -1,4 +1,5 @@
 /* The chain that was issued: fetched, chosen among alternates, and installed by the front. */
+#include "agent/renewer/problem.h"
 #include "agent/renewer/served.h"
 #include "agent/renewer/step.h"
 #include "stir/jtext.h"
@@ -57,7 +58,11 @@ chosen(struct job *j)
 static void on_alternate(
     void *arg, enum rc rc, const struct acme_reply *reply, const struct fault *f);
 
-/* RFC 8555 section 7.4.2: another chain, if there is one left to look at; else the first. */
+/*
+ * RFC 8555 section 7.4.2: another chain, if there is one left to look at; else
+ * the first.  Not before all were seen: the one that leads home may be the one
+ * that could not be had.
+ */
 static void
 next_alternate(struct job *j)
 {
@@ -69,7 +74,19 @@ next_alternate(struct job *j)
 			on_alternate, &f) == RC_OK)
 			return;
 	}
-	chosen(j);
+	f = j->missed;
+	if (f.rc != RC_OK)
+		job_fail(j, f.rc, &f, -1);
+	else
+		chosen(j);
+}
+
+static void
+note_missed(struct job *j, enum rc rc, const struct fault *f)
+{
+	/* One that is not there, or is none, is no better the next time. */
+	if (problem_may_pass(rc) && rc != RC_NOT_FOUND && rc != RC_INVALID)
+		j->missed = *f;
 }
 
 static void
@@ -77,9 +94,10 @@ on_alternate(void *arg, enum rc rc, const struct acme_reply *reply, const struct
 {
 	struct job *j = arg;
 
-	(void)f; /* the chain that came first is there */
 	if (job_over(j))
 		return;
+	if (rc != RC_OK)
+		note_missed(j, rc, f);
 	if (rc != RC_OK || !leads_home(j, buf_view(&reply->http->body))) {
 		next_alternate(j);
 		return;

@@ -313,18 +313,27 @@ short_lived(void **state)
 	world_close(&w);
 }
 
+static size_t
+len_of_the_first_chain(void)
+{
+	struct world w;
+	size_t len;
+
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 10));
+	len = w.chain_len;
+	world_close(&w);
+	return len;
+}
+
 /* The first chain that leads to an anchor, else the first (RFC 8555 s7.4.2). */
 static void
 alternates_are_looked_at(void **state)
 {
+	size_t first = len_of_the_first_chain();
 	struct world w;
-	size_t first;
 
 	(void)state;
-	world_open(&w, 1);
-	assert_true(world_until(&w, all_installed, 10));
-	first = w.chain_len;
-	world_close(&w);
 	for (unsigned home = 0; home <= 2; home++) {
 		world_open(&w, 1);
 		w.alternates = 2;
@@ -333,6 +342,33 @@ alternates_are_looked_at(void **state)
 		assert_true(home == 0 ? w.chain_len == first : w.chain_len > first + 100);
 		assert_true(world_until(&w, installed_thrice, 3 * 2702)); /* and each time */
 		world_close(&w);
+	}
+}
+
+/* One that could not be had may be the one that leads home: none is offered in its place. */
+static void
+an_alternate_that_fails(void **state)
+{
+	static const enum world_fault faults[] = { FAULT_LOST, FAULT_UNAVAILABLE };
+	size_t first = len_of_the_first_chain();
+	bool struck = true;
+
+	(void)state;
+	for (unsigned n = 1; struck; n++) {
+		for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+			struct world w;
+
+			world_open(&w, 1);
+			w.alternates = 2;
+			w.home = 1;
+			w.fail_at = n;
+			w.fault = faults[i];
+			assert_true(world_until(&w, all_installed, 60));
+			assert_int_equal(w.cred[0].installs, 1);
+			assert_true(w.chain_len > first + 100);
+			struck = w.fault_struck;
+			world_close(&w);
+		}
 	}
 }
 
@@ -1922,6 +1958,7 @@ main(void)
 		cmocka_unit_test(refused_while_one_is_in_force),
 		cmocka_unit_test(short_lived),
 		cmocka_unit_test(alternates_are_looked_at),
+		cmocka_unit_test(an_alternate_that_fails),
 		cmocka_unit_test(a_series),
 		cmocka_unit_test(a_fresh_series_is_refused),
 		cmocka_unit_test(an_outage_does_not_outlast_the_certificate),
