@@ -36,9 +36,9 @@ from world.machine import Machine, quote, wait_for
 from world.steps import EACH, NOTE, OFF, ONE, ROLES, SHIM, Steps, keys_in_token, wrap
 
 ALL = os.environ.get("STEP_ALL", "0") == "1"
-LONG_S = (1800 if ALL else 120) * SLOW  # for all kills of an operation
 ALONE = os.environ.get("STEP_ALONE", "0") == "1"
 SLOW = 1 if os.environ.get("SANITIZER", "no") == "no" else 5
+LONG_S = (1800 if ALL else 120) * SLOW  # for all kills of an operation
 GAP_S = 15 * SLOW  # nothing is signed for so long: a kill, a start and what waits behind it
 ACME, MOVED, ADDED = "12025550100", "12025550120", "12025550121"
 UNREACHED = (OSError, ValueError, http.http.client.HTTPException)
