@@ -27,6 +27,10 @@ struct config_file {
 	cfg_t *cfg;
 };
 
+/*
+ * Reads name, relative to dir, by these options; also after a failure cf is the
+ * caller's to end.  RC_INVALID config with file and line; RC_IO, RC_NO_MEMORY.
+ */
 enum rc config_file_read(struct config_file *cf, int dir, const char *name, cfg_opt_t *options,
     struct fault *f) MUST_CHECK;
 void config_file_done(struct config_file *cf);
@@ -41,6 +45,7 @@ enum rc config_unreadable(const char *name, struct fault *f);
 enum rc config_slurp(
     int dir, const char *name, size_t max, struct buf *out, struct fault *f) MUST_CHECK;
 
+/* The sections of that name in this one, and the i-th of them; borrowed from the file. */
 size_t section_count(const struct section *s, const char *name);
 struct section section_child(const struct section *s, const char *name, size_t i);
 const char *section_title(const struct section *s);
@@ -92,6 +97,10 @@ struct config_reader {
 	struct id_cache ids;
 };
 
+/*
+ * One file's sections into r->c, or into *out, which also after a failure
+ * is the caller's to end.  RC_INVALID config: file, line and what to write instead.
+ */
 enum rc config_read_main(
     struct config_reader *r, const struct section *top, struct fault *f) MUST_CHECK;
 enum rc config_read_tenant(struct config_reader *r, const struct section *s,

@@ -17,6 +17,7 @@ enum {
 
 struct auditchain; /* opaque: seq, prev, the tenants' sequences */
 
+/* At the beginning: no record yet.  RC_NO_MEMORY. */
 enum rc auditchain_new(struct auditchain **out, struct fault *f) MUST_CHECK;
 void auditchain_free(struct auditchain *c);
 DEFINE_FREEP(auditchain);

@@ -45,6 +45,7 @@ void auditdir_close(struct auditdir *d);
 /* Where the path names another directory by now, that one. */
 enum rc auditdir_keep(struct auditdir *d, struct fault *f) MUST_CHECK;
 
+/* The day it is, counted from 1970, UTC. */
 int64_t auditfile_today(void);
 
 /* A new empty file that sorts behind all others; its name is on disk. */

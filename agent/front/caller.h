@@ -38,6 +38,7 @@ enum rc caller_read(
     int fd, const struct caller_door *door, struct caller *out, struct fault *f) MUST_CHECK;
 void caller_done(struct caller *c);
 
+/* By its group or one of its supplementary ones. */
 bool caller_in_group(const struct caller *c, gid_t gid);
 
 /* Is it one of these, by user or by group? */

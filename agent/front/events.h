@@ -17,6 +17,7 @@ enum {
 };
 
 struct events;
+/* RC_NO_MEMORY. */
 enum rc events_new(struct events **out, struct fault *f) MUST_CHECK;
 void events_free(struct events *e);
 

@@ -7,6 +7,7 @@
 
 #include "stir/fault.h"
 
+/* For the whole process and for good.  RC_IO: the front must not go on. */
 enum rc harden(struct fault *f) MUST_CHECK;
 
 #endif

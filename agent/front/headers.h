@@ -12,6 +12,7 @@
 #include "agent/front/credset.h"
 
 struct headers;
+/* Empty.  RC_NO_MEMORY. */
 enum rc headers_new(struct headers **out, struct fault *f) MUST_CHECK;
 void headers_free(struct headers *h);
 DEFINE_FREEP(headers);

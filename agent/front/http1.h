@@ -63,8 +63,8 @@ struct http1_answer {
 	unsigned retry_after_s; /* Retry-After; 0: none */
 	bool close;
 };
-void http1_head(struct buf *out, const struct http1_answer *a); /* all before the body */
-void http1_write(struct buf *out, const struct http1_answer *a);
+void http1_head(struct buf *out, const struct http1_answer *a);	 /* all before the body */
+void http1_write(struct buf *out, const struct http1_answer *a); /* with the body */
 
 /*
  * Does the Accept field value allow this media type ("application/json")?

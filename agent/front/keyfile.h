@@ -19,6 +19,7 @@ struct keyfile {
 	bool imported;			 /* from a key file: it may be elsewhere too */
 };
 
+/* In place of what was there.  RC_IO, RC_NO_MEMORY. */
 enum rc keyfile_write(const struct config *c, const uint8_t key_id[KEY_ID_LEN],
     const struct keyfile *k, struct fault *f) MUST_CHECK;
 

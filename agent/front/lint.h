@@ -24,6 +24,7 @@ bool lint_is_host(const char *url, const char *dns_name);
 enum rc lint_credential(
     const struct config_credential *cc, struct credential *c, struct fault *f) MUST_CHECK;
 
+/* What was found is logged, a warning each; none is no line. */
 void lint_log(const struct credential *c);
 
 #endif

@@ -29,6 +29,7 @@ enum rc peers_load(const char *dir, struct peers **out, struct fault *f) MUST_CH
 void peers_free(struct peers *p);
 DEFINE_FREEP(peers);
 
+/* Chains. */
 size_t peers_len(const struct peers *p);
 
 /* Borrowed; NULL: not known.  p may be NULL. */

@@ -25,6 +25,7 @@ void pending_done(struct pending *p);
 /* When it was made, Unix seconds; 0: there is none. */
 int64_t pending_since_s(const struct config *c, const char *tenant, const char *name);
 
+/* RC_OK also where there is none; its key stays, for retire.h.  RC_IO. */
 enum rc pending_remove(
     const struct config *c, const char *tenant, const char *name, struct fault *f) MUST_CHECK;
 

@@ -77,6 +77,7 @@ enum rc policy_rph(
 char policy_attest_of(const json_t *claims);
 
 struct policy;
+/* No rates yet: they come with the tenants of a set.  RC_NO_MEMORY. */
 enum rc policy_new(struct policy **out, struct fault *f) MUST_CHECK;
 void policy_free(struct policy *p);
 DEFINE_FREEP(policy);

@@ -29,6 +29,7 @@ void spare_load(struct works *w);
 enum rc spare_take(struct works *w, unsigned token, struct credset_place at, int64_t now_s,
     struct works_spare *out, struct fault *f) MUST_CHECK;
 
+/* In any of the tokens. */
 bool spare_has(const struct works *w, const uint8_t key_id[KEY_ID_LEN]);
 
 /* The token has lost one of them: the others are destroyed as well. */

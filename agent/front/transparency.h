@@ -70,6 +70,7 @@ struct transparency {
 	char foreign_of[CT_FOREIGN_MAX][CONFIG_NAME_MAX + 1];
 };
 
+/* Without logs.  RC_NO_MEMORY. */
 enum rc transparency_new(struct transparency **out, struct fault *f) MUST_CHECK;
 void transparency_free(struct transparency *t);
 

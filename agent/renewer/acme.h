@@ -48,6 +48,7 @@ struct acme_account {
 };
 const struct acme_account *acme_account(const struct acme *a);
 
+/* Borrowed, of the directory; NULL before it was read. */
 const char *acme_new_order_url(const struct acme *a);
 
 /* What an order of a series asks for (RFC 8739); lifetime_s 0: it is none. */

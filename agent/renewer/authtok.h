@@ -51,6 +51,10 @@ void authtok_grant_done(struct authtok_grant *g);
 typedef void authtok_done(void *arg, enum rc rc, struct authtok_grant *grant,
     const struct fault *f, int64_t retry_after_s);
 
+/*
+ * Asks its authority; done() comes later, once for an RC_OK here.  What is
+ * wrong before anything is sent: RC_DENIED, RC_NO_MEMORY, and io's.
+ */
 enum rc authtok_request(const struct io *io, const struct authtok_want *want,
     authtok_done *done, void *arg, struct fault *f) MUST_CHECK;
 

@@ -21,6 +21,7 @@ enum {
 
 struct httpc;
 
+/* RC_IO: libcurl cannot start; RC_NO_MEMORY. */
 enum rc httpc_new(struct httpc **out, struct fault *f) MUST_CHECK;
 
 /* Every transfer still open is answered with RC_CONFLICT "stopping". */

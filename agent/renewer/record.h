@@ -33,7 +33,7 @@ enum renew_state {
 	    RENEW__COUNT
 };
 
-const char *renew_state_name(enum renew_state s);
+const char *renew_state_name(enum renew_state s); /* "claims-token" */
 
 enum { RECORD_AUTHZ_MAX = 4, RECORD_VALUE_MAX = 65536, RECORD_HASH = 2 * 32 + 1 };
 

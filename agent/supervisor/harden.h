@@ -10,6 +10,7 @@
 
 #include "stir/fault.h"
 
+/* For the process and all that it starts.  RC_IO: it must not go on. */
 enum rc supervisor_harden(struct fault *f) MUST_CHECK;
 
 #endif

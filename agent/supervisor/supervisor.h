@@ -25,6 +25,7 @@ enum {
 enum rc supervisor_run(
     const struct spawn_context *s, const char *notify, struct fault *f) MUST_CHECK;
 
+/* Those that it hears through a descriptor; before anything is started.  RC_IO. */
 enum rc supervisor_block_signals(struct fault *f) MUST_CHECK;
 
 #endif
