@@ -427,6 +427,10 @@ config_free(struct config *c)
 	free(c->authority_anchors);
 	free(c->ct_logs);
 	free(c->ct_tls_ca);
+	free(c->ct_logs_url);
+	free(c->ct_logs_signature_url);
+	free(c->ct_logs_key);
+	free(c->ct_logs_tls_ca);
 	free(c->do_not_originate);
 	free(c->original_chains);
 	free(c->tnlist_tls_ca);

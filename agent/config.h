@@ -305,7 +305,13 @@ struct config {
 	char *authority_anchors;		/* PEM: signers of authority tokens */
 	char *ct_logs;				/* JSON */
 	char *ct_tls_ca;			/* PEM: TLS of the logs; NULL: the system's */
-	bool ct_proofs;		/* proofs are fetched of what the logs promised */
+	/* The same list signed by its publisher, fetched; NULL: the file alone. */
+	char *ct_logs_url, *ct_logs_signature_url;
+	char *ct_logs_key;	    /* PEM: the publisher's public key */
+	char *ct_logs_tls_ca;	    /* PEM: TLS of these URLs; NULL: the system's */
+	unsigned ct_logs_refresh_s; /* 86400 */
+	unsigned ct_logs_max_age_s; /* 6048000: ten weeks */
+	bool ct_proofs;		    /* proofs are fetched of what the logs promised */
 	bool ct_watch;		/* logs are read for certificates that were not ordered here */
 	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
 	char *tnlist_tls_ca;	/* PEM, for TNAuthLists by reference; NULL: the system's */

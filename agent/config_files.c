@@ -9,6 +9,7 @@
 #include "agent/config_parse.h"
 #include "agent/secret.h"
 #include "stir/chain.h"
+#include "stir/loglist.h"
 #include "stir/sct.h"
 
 typedef enum rc content_fn(struct span in, struct fault *f);
@@ -27,6 +28,14 @@ is_ctlogs(struct span in, struct fault *f)
 	AUTO(ctlogs) *logs = NULL;
 
 	return ctlogs_read(in, &logs, f);
+}
+
+static enum rc
+is_list_key(struct span in, struct fault *f)
+{
+	AUTO_OSSL(EVP_PKEY) *key = NULL;
+
+	return loglist_key(in, &key, f);
 }
 
 struct named_file {
@@ -63,6 +72,7 @@ config_check_files(const struct config *c, int dir, bool may_read, struct fault 
 		{ "trust_anchors", c->trust_anchors, is_anchors, roots },
 		{ "authority_anchors", c->authority_anchors, is_anchors, roots },
 		{ "ct_logs", c->ct_logs, is_ctlogs, "a JSON list of logs" },
+		{ "ct_logs_key", c->ct_logs_key, is_list_key, "a PEM file of a public key" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)

@@ -335,6 +335,7 @@ top_json(const struct config *c)
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:"
 			 "i,s:i,s:i,s:i,s:i,s:i,s:s,"
 			 "s:s?,s:b,s:b,"
+			 "s:s?,s:s?,s:s?,s:s?,s:i,s:i,"
 			 "s:o,s:[],s:[],"
 			 "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
@@ -348,8 +349,11 @@ top_json(const struct config *c)
 	    (int)c->abandoned_key_after, "iat_past_s", (int)c->iat_past_s, "iat_future_s",
 	    (int)c->iat_future_s, "iat_diverted_s", (int)c->iat_diverted_s, "audit_sync",
 	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "ct_tls_ca", c->ct_tls_ca,
-	    "ct_proofs", c->ct_proofs, "ct_watch", c->ct_watch, "admin", admin_json(c),
-	    "listen", "token", "ca", "authority", "tenant");
+	    "ct_proofs", c->ct_proofs, "ct_watch", c->ct_watch, "ct_logs_url", c->ct_logs_url,
+	    "ct_logs_signature_url", c->ct_logs_signature_url, "ct_logs_key", c->ct_logs_key,
+	    "ct_logs_tls_ca", c->ct_logs_tls_ca, "ct_logs_refresh_s", (int)c->ct_logs_refresh_s,
+	    "ct_logs_max_age_s", (int)c->ct_logs_max_age_s, "admin", admin_json(c), "listen",
+	    "token", "ca", "authority", "tenant");
 }
 
 enum rc

@@ -18,6 +18,8 @@ enum {
 	MAX_PROFILE_NAME = 64,
 	LOCAL_BACKOFF_MS = 1000,
 	NETWORK_BACKOFF_MS = 5000,
+	MAX_LIST_REFRESH_S = 604800,
+	MAX_LIST_AGE_S = 31536000,
 	MAX_IAT_PAST_S = 600,
 	MAX_IAT_FUTURE_S = 60,
 	MAX_IAT_DIVERTED_S = 86400,
@@ -604,6 +606,40 @@ read_oid(const struct section *s, const char *key, char **out, struct fault *f)
 	return RC_OK;
 }
 
+/* A list that is fetched counts by its signature; until there is one, the file does. */
+static enum rc
+read_log_list(struct config *c, const struct section *top, struct fault *f)
+{
+	static const char *const keys[] = { "ct_logs_signature_url", "ct_logs_key",
+		"ct_logs_tls_ca", "ct_logs_refresh_s", "ct_logs_max_age_s" };
+	const char *missing = NULL;
+
+	TRY(section_url(top, "ct_logs_url", &c->ct_logs_url, f));
+	TRY(section_url(top, "ct_logs_signature_url", &c->ct_logs_signature_url, f));
+	TRY(section_string(top, "ct_logs_key", &c->ct_logs_key, f));
+	TRY(section_string(top, "ct_logs_tls_ca", &c->ct_logs_tls_ca, f));
+	TRY(section_uint(
+	    top, "ct_logs_refresh_s", 1, MAX_LIST_REFRESH_S, &c->ct_logs_refresh_s, f));
+	TRY(section_uint(
+	    top, "ct_logs_max_age_s", 60, MAX_LIST_AGE_S, &c->ct_logs_max_age_s, f));
+	for (size_t i = 0; c->ct_logs_url == NULL && i < ARRAY_LEN(keys); i++) {
+		if (section_has(top, keys[i]))
+			return section_bad(top, keys[i], f,
+			    "'%s' needs the list that it is about: ct_logs_url = \"https://…\"",
+			    keys[i]);
+	}
+	if (c->ct_logs_url == NULL)
+		return RC_OK;
+	if (c->ct_logs_signature_url == NULL || c->ct_logs_key == NULL)
+		missing = c->ct_logs_key == NULL ? "ct_logs_key = \"FILE\""
+						 : "ct_logs_signature_url = \"https://…\"";
+	else if (c->ct_logs == NULL)
+		missing = "ct_logs = \"FILE\", which serves until a list was fetched";
+	if (missing != NULL)
+		return section_bad(top, "ct_logs_url", f, "ct_logs_url needs %s", missing);
+	return RC_OK;
+}
+
 /* What is asked of logs needs to know which. */
 static enum rc
 read_logs(struct config *c, const struct section *top, struct fault *f)
@@ -616,7 +652,7 @@ read_logs(struct config *c, const struct section *top, struct fault *f)
 		return section_bad(top, c->ct_proofs ? "ct_proofs" : "ct_watch", f,
 		    "%s needs the logs: ct_logs = \"FILE\"",
 		    c->ct_proofs ? "ct_proofs" : "ct_watch");
-	return RC_OK;
+	return read_log_list(c, top, f);
 }
 
 static enum rc

@@ -329,7 +329,8 @@ try_log_list(const struct doctor *d)
 		    d->found, FINDING_SKIPPED, "ct logs", NULL, "no list is configured");
 		return;
 	}
-	if (!look(d, "ct logs", d->config->ct_logs, &st))
+	/* Where one is fetched, the file serves until then alone: judge_lists(). */
+	if (!look(d, "ct logs", d->config->ct_logs, &st) || d->config->ct_logs_url != NULL)
 		return;
 	days = ((int64_t)time(NULL) - st.st_mtime) / DAY_S;
 	findings_add(d->found, days > LIST_OLD_DAYS ? FINDING_WARN : FINDING_OK, "ct logs",
@@ -476,6 +477,25 @@ judge_reserves(const struct doctor *d, const json_t *status)
 	}
 }
 
+/* Those that are fetched, signed by their publishers. */
+static void
+judge_lists(const struct doctor *d, const json_t *status)
+{
+	size_t i;
+	json_t *l;
+
+	json_array_foreach (json_object_get(status, "trust_lists"), i, l) {
+		bool in_force = json_is_true(json_object_get(l, "in_force"));
+		bool alarming = json_is_true(json_object_get(l, "alarming"));
+
+		findings_add(d->found, alarming ? FINDING_WARN : FINDING_OK, "signed list",
+		    alarming ? "ask its publisher, or try by hand what the URL answers" : NULL,
+		    "%s: %s%s%s", member_text(l, "list"),
+		    in_force ? "in force" : "none was fetched yet, the file serves",
+		    member_text(l, "problem")[0] != 0 ? ": " : "", member_text(l, "problem"));
+	}
+}
+
 /* One thing that status says of a part, and what to do where it says no. */
 static void
 judge_part(const struct doctor *d, const json_t *status, const char *part, const char *name,
@@ -501,6 +521,7 @@ judge_agent(const struct doctor *d, const json_t *status)
 	    reduced ? "start vesperd as root, or by its unit" : NULL, "%s%s",
 	    reduced ? "reduced: " : "",
 	    member_text(json_object_get(status, "isolation"), "detail"));
+	judge_lists(d, status);
 	judge_part(d, status, "reload", "ok", "mend the file: vesper config check");
 	judge_part(d, status, "audit", "ok", "see its directory and disk");
 	judge_part(d, status, "state_dir", "ok",

@@ -136,11 +136,12 @@ judge_alarms(const json_t *list, struct complaints *c)
 	json_array_foreach (list, i, a) {
 		char by[REMAINING_TEXT];
 		const char *told =
-		    member_text(a, "ca"); /* of a CA, of a log, else of a tenant */
+		    member_text(a, "ca"); /* of a CA, a log, a list, else of a tenant */
 
 		if (told[0] == 0)
 			told = member_text(a, "log");
-
+		if (told[0] == 0)
+			told = member_text(a, "list");
 		c->len++;
 		if (c->quiet)
 			continue;

@@ -6,6 +6,7 @@ libstir_la_SOURCES += \
 	stir/tlsread.c stir/tlsread.h \
 	stir/merkle.c stir/merkle.h \
 	stir/ctlogs.c stir/ctlogs.h \
+	stir/loglist.c stir/loglist.h \
 	stir/sct.c stir/sct.h \
 	stir/sth.c stir/sth.h \
 	stir/ctentry.c stir/ctentry.h \

@@ -18,6 +18,7 @@ enum {
 };
 
 struct ctlogs {
+	int64_t issued_s;
 	size_t len;
 	struct ctlog log[SCT_MAX_LOGS];
 };
@@ -38,6 +39,12 @@ ctlogs_free(struct ctlogs *l)
 	for (size_t i = 0; i < l->len; i++)
 		log_done(&l->log[i]);
 	free(l);
+}
+
+int64_t
+ctlogs_issued_s(const struct ctlogs *l)
+{
+	return l->issued_s;
 }
 
 size_t
@@ -108,7 +115,7 @@ read_state(struct ctlog *log, json_t *state, struct fault *f)
 
 /* "2026-01-01T00:00:00Z" and nothing else. */
 static enum rc
-read_time(const json_t *text, int64_t *out_s, struct fault *f)
+read_time(const char *what, const json_t *text, int64_t *out_s, struct fault *f)
 {
 	const char *s = json_string_value(text);
 	const char *end = NULL;
@@ -117,7 +124,7 @@ read_time(const json_t *text, int64_t *out_s, struct fault *f)
 	if (s != NULL)
 		end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (end == NULL || *end != 0)
-		return FAULT(f, RC_INVALID, "ctlogs", "a temporal_interval that is no time");
+		return FAULT(f, RC_INVALID, "ctlogs", "%s that is no time", what);
 	*out_s = timegm(&tm);
 	return RC_OK;
 }
@@ -129,8 +136,10 @@ read_interval(struct ctlog *log, const json_t *interval, struct fault *f)
 	log->until_s = INT64_MAX;
 	if (interval == NULL)
 		return RC_OK;
-	TRY(read_time(json_object_get(interval, "start_inclusive"), &log->from_s, f));
-	return read_time(json_object_get(interval, "end_exclusive"), &log->until_s, f);
+	TRY(read_time("a start_inclusive", json_object_get(interval, "start_inclusive"),
+	    &log->from_s, f));
+	return read_time(
+	    "an end_exclusive", json_object_get(interval, "end_exclusive"), &log->until_s, f);
 }
 
 const struct ctlog *
@@ -252,6 +261,17 @@ drop_unfinished(struct ctlogs *l)
 		log_done(&l->log[l->len]);
 }
 
+static enum rc
+read_issued(struct ctlogs *l, const json_t *text, struct fault *f)
+{
+	if (text == NULL)
+		return RC_OK;
+	TRY(read_time("a log_list_timestamp", text, &l->issued_s, f));
+	return l->issued_s > 0
+		   ? RC_OK
+		   : FAULT(f, RC_INVALID, "ctlogs", "a log_list_timestamp before 1970");
+}
+
 enum rc
 ctlogs_read(struct span json, struct ctlogs **out, struct fault *f)
 {
@@ -265,6 +285,7 @@ ctlogs_read(struct span json, struct ctlogs **out, struct fault *f)
 	l = calloc(1, sizeof *l);
 	if (l == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "log list");
+	TRY(read_issued(l, json_object_get(root, "log_list_timestamp"), f));
 	rc = read_operators(l, json_object_get(root, "operators"), f);
 	if (rc != RC_OK) {
 		drop_unfinished(l);

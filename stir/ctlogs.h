@@ -33,14 +33,15 @@ struct ctlogs; /* immutable */
 
 /*
  * {"operators":[{"name","logs":[{"key","log_id","state","temporal_interval",
- * "url","mmd","description"}]}]}, of which only key and state must be there;
- * "api" is ours.  key is the base64 SPKI; state usable, qualified and readonly
+ * "url","mmd","description"}]}],"log_list_timestamp"}, of which only key and
+ * state must be there; "api" is ours.  key is the base64 SPKI; state usable, qualified and readonly
  * count, pending, retired and rejected do not.  One entry that cannot be read
  * refuses the list: RC_INVALID ctlogs, base64, malformed_json.
  */
 enum rc ctlogs_read(struct span json, struct ctlogs **out, struct fault *f) MUST_CHECK;
 void ctlogs_free(struct ctlogs *l);
 DEFINE_FREEP(ctlogs);
+int64_t ctlogs_issued_s(const struct ctlogs *l); /* log_list_timestamp; 0: it has none */
 size_t ctlogs_len(const struct ctlogs *l);
 const struct ctlog *ctlogs_at(const struct ctlogs *l, size_t i);
 const struct ctlog *ctlogs_find(const struct ctlogs *l, const uint8_t id[CTLOG_ID_LEN]);

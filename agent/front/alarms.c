@@ -170,6 +170,7 @@ static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct
 	[ALARM_ACCOUNT] = NULL, /* these are told */
 	[ALARM_CT_LOG] = NULL,
 	[ALARM_FOREIGN] = NULL,
+	[ALARM_LIST] = NULL,
 };
 static_assert(ARRAY_LEN(judges) == ALARM__COUNT, "a judge each");
 
@@ -488,6 +489,12 @@ void
 alarms_foreign(struct alarms *a, const char *tenant, const char *problem, int64_t now_s)
 {
 	told(a, ALARM_FOREIGN, tenant, problem, now_s);
+}
+
+void
+alarms_list(struct alarms *a, const char *list, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_LIST, list, problem, now_s);
 }
 
 size_t

@@ -22,7 +22,8 @@
 	X(UNLOGGED, "certificate_not_logged") /* a log does not have what it promised */ \
 	X(ACCOUNT, "ca_account")	      /* a CA whose account cannot be used */ \
 	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */ \
-	X(FOREIGN, "certificate_not_ordered") /* a log has one that was not ordered here */
+	X(FOREIGN, "certificate_not_ordered") /* a log has one that was not ordered here */ \
+	X(LIST, "trust_list") /* a signed list is old, refused, or does not come */
 
 enum alarm_kind {
 #define X(name, text) ALARM_##name,
@@ -79,6 +80,9 @@ void alarms_account(struct alarms *a, const char *ca, const char *problem, int64
 
 /* The same of a transparency log, in as much of its id as a name has room for. */
 void alarms_log(struct alarms *a, const char *log, const char *problem, int64_t now_s);
+
+/* Of a list that its publisher signs (trust.h), by its name. */
+void alarms_list(struct alarms *a, const char *list, const char *problem, int64_t now_s);
 
 /* And of a tenant of whom a log has a certificate that was not ordered here. */
 void alarms_foreign(struct alarms *a, const char *tenant, const char *problem, int64_t now_s);

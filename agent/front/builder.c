@@ -754,6 +754,12 @@ builder_transparency(const struct builder *b)
 	return b->works.ct;
 }
 
+struct trust_desk *
+builder_lists(const struct builder *b)
+{
+	return b->works.lists;
+}
+
 /* ---- the thread ---- */
 
 static int

@@ -16,11 +16,13 @@ libfront_la_SOURCES += \
 	agent/front/documents.c agent/front/documents.h \
 	agent/front/inclusion.c agent/front/inclusion.h \
 	agent/front/transparency.c agent/front/transparency.h \
+	agent/front/trust_ops.c agent/front/trust_ops.h \
 	agent/front/token.c agent/front/token.h \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/clockwatch.c agent/front/clockwatch.h \
 	agent/front/credset.c agent/front/credset.h \
+	agent/front/trust.c agent/front/trust.h \
 	agent/front/division.c agent/front/division.h \
 	agent/front/fetch.c agent/front/fetch.h \
 	agent/front/hand.c agent/front/hand.h \

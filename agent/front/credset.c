@@ -5,6 +5,7 @@
 #include "agent/front/headers.h"
 #include "agent/front/policy.h"
 #include "agent/members.h"
+#include "stir/digest.h"
 #include "stir/text.h"
 
 struct segment {
@@ -617,7 +618,7 @@ credset_base_release(struct credset_base *b)
 const uint8_t *
 credset_judged_by(const struct credset *s)
 {
-	return s->base->parts.judged_by;
+	return s->judged_by;
 }
 
 static void
@@ -632,6 +633,7 @@ set_borrow(struct credset *s, struct credset_base *b)
 	s->ctlogs = b->parts.ctlogs;
 	s->anchors = b->parts.anchors;
 	s->authority_anchors = b->parts.authority_anchors;
+	memcpy(s->judged_by, b->parts.judged_by, sizeof s->judged_by);
 	s->index = &b->index;
 	s->slots = b->slots;
 	s->ppts = b->ppts;
@@ -690,6 +692,7 @@ credset_release(struct credset *s)
 	free(s->tenant);
 	x5u_free(s->x5u);
 	contents_release(s->contents);
+	trust_release(s->trust);
 	credset_base_release(s->base);
 	free(s);
 }
@@ -758,6 +761,33 @@ credset_observe(struct credset *s, struct contents *t)
 	s->contents = t;
 }
 
+/* An operator's file that is newer than what was fetched counts. */
+static bool
+is_newer(const struct trust_list *l, const struct ctlogs *file)
+{
+	return l != NULL && (file == NULL || l->issued_s >= ctlogs_issued_s(file));
+}
+
+enum rc
+credset_trust(struct credset *s, struct trust *t, struct fault *f)
+{
+	const struct credset_parts *p = &s->base->parts;
+	const struct trust_list *logs = t->list[TRUST_LOGS];
+	AUTO_BUF seen = BUF_INIT(sizeof p->judged_by + TRUST__KINDS * TRUST_DIGEST);
+
+	buf_put(&seen, p->judged_by, sizeof p->judged_by);
+	s->ctlogs = p->ctlogs;
+	if (is_newer(logs, p->ctlogs)) {
+		s->ctlogs = logs->ctlogs;
+		buf_put(&seen, logs->digest, sizeof logs->digest);
+	}
+	trust_ref(t);
+	trust_release(s->trust);
+	s->trust = t;
+	TRY(buf_check(&seen, f));
+	return digest_sha256(buf_view(&seen), s->judged_by, f);
+}
+
 static void
 copy_slot(struct credset *copy, size_t to, const struct credset *s, size_t from)
 {
@@ -786,6 +816,8 @@ copy_onto(
 	}
 	if (s->contents != NULL)
 		credset_observe(copy, s->contents);
+	if (s->trust != NULL)
+		TRY(credset_trust(copy, s->trust, f));
 	copy->loading = s->loading;
 	*out = TAKE(copy);
 	return RC_OK;

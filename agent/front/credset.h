@@ -13,6 +13,7 @@
 #include "agent/front/contents.h"
 #include "agent/front/peers.h"
 #include "agent/front/tnlist.h"
+#include "agent/front/trust.h"
 #include "stir/encompass.h"
 #include "stir/gate.h"
 #include "stir/sct.h"
@@ -215,7 +216,7 @@ struct credset {
 	atomic_uint refs;
 	uint64_t generation; /* counts up with every published set */
 	struct credset_base *base;
-	/* All borrowed from base: */
+	/* All borrowed from base, but what trust has newer: */
 	const struct config *config;
 	const struct ctlogs *ctlogs;			   /* NULL: none configured */
 	const struct anchors *anchors, *authority_anchors; /* NULL likewise */
@@ -229,6 +230,8 @@ struct credset {
 	 */
 	struct credential **before;
 	size_t slots, loading;	   /* … and those of them that are LOADING, as load.c says */
+	struct trust *trust;	   /* one reference; NULL: no list was fetched */
+	uint8_t judged_by[32];	   /* credset_judged_by() */
 	struct contents *contents; /* one reference; NULL: nothing is observed */
 	struct credset_x5u *x5u;   /* x5u -> credential */
 	struct credset *next;	   /* for the list of whoever holds the last reference */
@@ -333,6 +336,8 @@ bool credset_same_files(const struct credset *a, const struct credset *b);
 const void *credset_files(const struct credset *s);
 
 void credset_base_release(struct credset_base *b); /* NULL is fine */
+
+/* The digest of anchors and logs that it judges by. */
 const uint8_t *credset_judged_by(const struct credset *s);
 
 static inline void
@@ -362,6 +367,12 @@ enum rc credset_forget(const struct credset *s, int64_t now_s, struct credset **
 
 /* Before the set is published only; takes a reference of t. */
 void credset_observe(struct credset *s, struct contents *t);
+
+/*
+ * The same: it judges by these lists (trust.h) where they are newer than the
+ * files of its configuration.  The credentials that it has are not judged anew.
+ */
+enum rc credset_trust(struct credset *s, struct trust *t, struct fault *f) MUST_CHECK;
 
 /* The same set with every credential shared, to be changed in one place. */
 enum rc credset_copy(const struct credset *s, struct credset **out, struct fault *f) MUST_CHECK;

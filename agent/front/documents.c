@@ -1,6 +1,7 @@
 #include "agent/front/documents.h"
 
 #include "agent/front/ct_ops.h"
+#include "agent/front/trust_ops.h"
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
@@ -23,8 +24,9 @@ enum rc
 documents_ask(
     struct documents *d, struct document *one, json_t *list, int64_t now_s, struct fault *f)
 {
-	json_t *row = json_pack("{s:I, s:s, s:I}", "document", (json_int_t)(d->last + 1), "url",
-	    one->url, "max", (json_int_t)one->max);
+	json_t *row = json_pack("{s:I, s:s, s:I, s:s}", "document", (json_int_t)(d->last + 1),
+	    "url", one->url, "max", (json_int_t)one->max, "tls_ca",
+	    one->tls_ca != NULL ? one->tls_ca : "ct_tls_ca");
 
 	if (json_array_append_new(list, row) != 0)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a document");
@@ -39,6 +41,7 @@ documents_op(struct op_call *call, json_t *answer, struct fault *f)
 	json_t *list = json_array();
 
 	TRY(op_put(answer, "documents", list, f));
+	TRY(trust_ask(call, list, f)); /* first: what all else is judged by */
 	return ct_ask(call, list, f);
 }
 

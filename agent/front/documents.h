@@ -39,12 +39,14 @@ struct document {
 	int64_t until_s;
 	size_t max;
 	document_fn *come;
+	const char *tls_ca; /* the key of the configuration for its server; NULL: ct_tls_ca */
 	/* Whose it is: as the asker needs it. */
 	uint8_t log_id[CTLOG_ID_LEN];
 	struct sct_promise promise;
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
 	struct merkle_tree tree; /* that a proof has to lead to */
 	uint64_t first, last;	 /* entries */
+	enum trust_kind list;
 	char url[DOCUMENT_URL_MAX + 1];
 };
 

@@ -656,6 +656,38 @@ observe(struct credset *set, const struct credset *old, struct fault *f)
 	return RC_OK;
 }
 
+/* The lists that were fetched; old may be NULL. */
+static enum rc
+adopt_trust(struct credset *set, const struct credset *old, struct fault *f)
+{
+	AUTO_TRUST *t = NULL;
+
+	TRY(trust_load(set->config, old != NULL ? old->trust : NULL, &t, f));
+	return credset_trust(set, t, f);
+}
+
+enum rc
+load_trusted(const struct credset *old, struct trust *trust, const struct accounts *accounts,
+    int64_t now_s, struct credset **out, struct load_changes *changes, struct fault *f)
+{
+	AUTO_CREDSET *set = NULL;
+	struct load_changes later = { 0 };
+	struct load l = { .old = old, .accounts = accounts, .changes = &later, .now_s = now_s };
+	enum rc rc;
+
+	TRY(credset_copy(old, &set, f));
+	TRY(credset_trust(set, trust, f));
+	l.set = set;
+	rc = load_all(&l, f);
+	if (rc != RC_OK) {
+		load_changes_done(&later);
+		return rc;
+	}
+	*changes = later;
+	*out = TAKE(set);
+	return RC_OK;
+}
+
 enum rc
 load_set(const char *config_file, const struct credset *old, int64_t now_s,
     struct credset **out, struct accounts *accounts, struct load_changes *changes,
@@ -675,6 +707,7 @@ load_set(const char *config_file, const struct credset *old, int64_t now_s,
 		TRY(revocation_readable(set->config, f));
 	}
 	TRY(observe(set, old, f));
+	TRY(adopt_trust(set, old, f));
 	TRY(accounts_load(set->config, &found, f));
 	l.set = set;
 	rc = load_all(&l, f);
@@ -782,6 +815,7 @@ static enum rc
 first_set(struct load *l, size_t most, struct load_rest *rest, struct fault *f)
 {
 	TRY(observe(l->set, NULL, f));
+	TRY(adopt_trust(l->set, NULL, f));
 	TRY(put_all_loading(l->set, f));
 	TRY(used_order(l->set, l->now_s, &rest->tenant, f));
 	rest->len = l->set->config->tenants;
@@ -840,6 +874,7 @@ load_look(const char *config_file, int64_t now_s, struct credset **out, struct f
 
 	TRY(read_base(&(struct reading){ config_file, now_s, true }, &base, f));
 	TRY(credset_new(base, &set, f));
+	TRY(adopt_trust(set, NULL, f));
 	TRY(accounts_load(set->config, &accounts, f));
 	l.set = set;
 	rc = load_all(&l, f);

@@ -41,6 +41,14 @@ enum rc load_set(const char *config_file, const struct credset *old, int64_t now
     struct fault *f) MUST_CHECK;
 
 /*
+ * The set that old would be by these lists, judged anew where they change
+ * anything; nothing of its configuration is read.
+ */
+enum rc load_trusted(const struct credset *old, struct trust *trust,
+    const struct accounts *accounts, int64_t now_s, struct credset **out,
+    struct load_changes *changes, struct fault *f) MUST_CHECK;
+
+/*
  * A start does not wait for all of a large configuration: the first set has
  * what was used last, all else in it is LOADING, and follows in sets of its
  * own, tenant by tenant.

@@ -6,6 +6,7 @@
 #include "agent/front/notice.h"
 #include "agent/front/status.h"
 #include "agent/front/transparency.h"
+#include "agent/front/trust_ops.h"
 #include "agent/members.h"
 #include "agent/release.h"
 
@@ -317,6 +318,7 @@ answer(struct api_call *call)
 	put_validity(&out, fr, false);
 	put_failovers(&out, front_set(fr));
 	notice_metrics(&out, fr);
+	trust_metrics(builder_lists(fr->builder), &out);
 	transparency_metrics(builder_transparency(fr->builder), &out, loop_time_s(fr->loop));
 	put_rest(&out, fr);
 	conn_answer(call->conn, &(struct http1_answer){ .status = 200,

@@ -17,6 +17,8 @@ label_of(const struct alarm *a)
 {
 	if (a->kind == ALARM_FOREIGN)
 		return "tenant";
+	if (a->kind == ALARM_LIST)
+		return "list";
 	return a->kind == ALARM_CT_LOG ? "log" : "ca";
 }
 
@@ -29,8 +31,8 @@ put_names(struct buf *out, const struct alarm *a)
 	jw_str(out, "tenant", a->kind == ALARM_FOREIGN ? a->name : told ? NULL : a->tenant);
 	jw_str(out, "credential", told ? NULL : a->name);
 	jw_str(out, "ca", a->kind == ALARM_ACCOUNT ? a->name : NULL);
-	if (a->kind == ALARM_CT_LOG)
-		jw_str(out, "log", a->name);
+	if (a->kind == ALARM_CT_LOG || a->kind == ALARM_LIST)
+		jw_str(out, label_of(a), a->name);
 	jw_int(out, "since", a->since_s);
 	if (a->by_s != 0)
 		jw_int(out, "by", a->by_s);
@@ -118,6 +120,8 @@ notice_word(struct front *fr, const json_t *word)
 		alarms_log(fr->alarms, name, problem, now_s);
 	if (strcmp(alarm, alarm_name(ALARM_FOREIGN)) == 0)
 		alarms_foreign(fr->alarms, name, problem, now_s);
+	if (strcmp(alarm, alarm_name(ALARM_LIST)) == 0)
+		alarms_list(fr->alarms, name, problem, now_s);
 }
 
 /* ---- events --------------------------------------------------------------------------- */

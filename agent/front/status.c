@@ -10,6 +10,7 @@
 #include "agent/front/life.h"
 #include "agent/front/notice.h"
 #include "agent/front/status.h"
+#include "agent/front/trust_ops.h"
 #include "agent/front/works.h"
 #include "agent/members.h"
 #include "agent/release.h"
@@ -626,6 +627,7 @@ answer_status(struct api_call *call)
 	if (call->conn->admin) {
 		put_state_dir(&out, &builder);
 		put_clock(&out, fr, &builder);
+		trust_show(builder_lists(fr->builder), &out);
 	}
 	jw_open(&out, "renewer", '{');
 	jw_bool(&out, "up", builder.renewer);

@@ -19,6 +19,7 @@
 #include "agent/front/spare.h"
 #include "agent/front/statedir.h"
 #include "agent/front/transparency.h"
+#include "agent/front/trust_ops.h"
 #include "agent/front/unnamed.h"
 #include "agent/front/used.h"
 #include "agent/log.h"
@@ -85,6 +86,7 @@ works_init(
 	if (w->documents == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
 	TRY(transparency_new(&w->ct, f));
+	TRY(trust_desk_new(&w->lists, f));
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
 		TRY(token_admin_new(&w->token[i].admin, f));
 	return RC_OK;
@@ -111,6 +113,7 @@ works_done(struct works *w)
 		buf_free(&w->documents->octets);
 	free(w->documents);
 	transparency_free(w->ct);
+	trust_desk_free(w->lists);
 	credset_release(w->set);
 	free(w->config_file);
 	*w = (struct works){ 0 };
@@ -219,6 +222,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	series_tell(w);
 	rtu_settle(w);
 	w->series_at_s = now_s;
+	w->ct_at_s = now_s;
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);
@@ -227,6 +231,32 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	w->look_at_s = now_s + PUBLISH_LOOK_S;
 	w->unnamed_at_s = now_s;
 	ported_begin(w, now_s);
+	return RC_OK;
+}
+
+enum rc
+works_trust(struct works *w, struct trust *t, int64_t now_s, struct fault *f)
+{
+	AUTO_CREDSET *set = NULL;
+	struct load_changes changes = { 0 };
+	enum rc rc;
+
+	TRY(load_trusted(w->set, t, &w->accounts, now_s, &set, &changes, f));
+	rtu_mark(w, set);
+	rc = w->out.publish(w->out.arg, set, false, f);
+	if (rc != RC_OK) {
+		load_changes_done(&changes);
+		return rc;
+	}
+	load_changes_done(&w->changes);
+	w->changes = changes;
+	w->changes_at_s = changes.len > 0 ? now_s : INT64_MAX;
+	credset_release(w->set);
+	w->set = TAKE(set);
+	revoke_tell(w);
+	account_tell(w);
+	series_tell(w);
+	rtu_settle(w);
 	return RC_OK;
 }
 
@@ -462,6 +492,7 @@ look_at_logs(struct works *w, int64_t now_s)
 {
 	struct fault why = { 0 };
 
+	trust_look(w, now_s);
 	if (ct_look(w, now_s, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "ct_log", &why);
 	w->ct_at_s = now_s + CT_LOOK_S;

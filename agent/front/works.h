@@ -135,6 +135,7 @@ struct works {
 	struct works_list list;
 	struct documents *documents; /* documents.h */
 	struct transparency *ct;     /* shared with the loop; transparency.h */
+	struct trust_desk *lists;    /* likewise; trust_ops.h */
 	struct allow allow;
 	struct works_revoked revoked;
 	bool unordered; /* some credential's account is deactivated */
@@ -181,6 +182,10 @@ enum rc works_load_more(struct works *w, int64_t now_s, struct fault *f) MUST_CH
 
 /* Before the end: which tenants were used. */
 void works_note_use(struct works *w);
+
+/* Put in force what w->set becomes by these lists; on failure it stays. */
+enum rc works_trust(
+    struct works *w, struct trust *t, int64_t now_s, struct fault *f) MUST_CHECK;
 
 /*
  * A key of the token with this index, and the library context that it lives

@@ -11,14 +11,23 @@ struct wanted {
 	int64_t id;
 	size_t max;
 	char url[HTTP_URL_MAX + 1];
+	unsigned tls_ca; /* index */
+};
+
+/* By the keys of the configuration, as the front names them. */
+enum { FOR_LOGS, FOR_LOG_LIST, TLS_CAS };
+
+static const char *const tls_keys[TLS_CAS] = {
+	[FOR_LOGS] = "ct_tls_ca",
+	[FOR_LOG_LIST] = "ct_logs_tls_ca",
 };
 
 struct documents {
 	const struct io *io;
-	char *tls_ca;
-	int64_t ask_ms; /* when to ask again what is due */
-	bool wanted;	/* the configuration has something to be fetched */
-	bool busy;	/* a question, a transfer or an upload is under way */
+	char *tls_ca[TLS_CAS]; /* NULL: the system's */
+	int64_t ask_ms;	       /* when to ask again what is due */
+	bool wanted;	       /* the configuration has something to be fetched */
+	bool busy;	       /* a question, a transfer or an upload is under way */
 	bool stopped;
 	struct wanted item[DOCUMENTS_MAX];
 	size_t len, at;
@@ -57,7 +66,8 @@ documents_free(struct documents *d)
 	if (d == NULL)
 		return;
 	upload_free(&d->upload);
-	free(d->tls_ca);
+	for (size_t i = 0; i < TLS_CAS; i++)
+		free(d->tls_ca[i]);
 	free(d);
 }
 
@@ -71,13 +81,26 @@ documents_stop(struct documents *d)
 enum rc
 documents_adopt(struct documents *d, const struct config *c, struct fault *f)
 {
-	char *tls_ca = c->ct_tls_ca != NULL ? strdup(c->ct_tls_ca) : NULL;
+	const char *const from[TLS_CAS] = {
+		[FOR_LOGS] = c->ct_tls_ca, [FOR_LOG_LIST] = c->ct_logs_tls_ca
+	};
+	char *tls_ca[TLS_CAS] = { NULL };
+	bool whole = true;
 
-	if (c->ct_tls_ca != NULL && tls_ca == NULL)
+	for (size_t i = 0; i < TLS_CAS; i++) {
+		tls_ca[i] = from[i] != NULL ? strdup(from[i]) : NULL;
+		whole = whole && (from[i] == NULL || tls_ca[i] != NULL);
+	}
+	if (!whole) {
+		for (size_t i = 0; i < TLS_CAS; i++)
+			free(tls_ca[i]);
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "documents");
-	free(d->tls_ca);
-	d->tls_ca = tls_ca;
-	d->wanted = c->ct_proofs || c->ct_watch;
+	}
+	for (size_t i = 0; i < TLS_CAS; i++) {
+		free(d->tls_ca[i]);
+		d->tls_ca[i] = tls_ca[i];
+	}
+	d->wanted = c->ct_proofs || c->ct_watch || c->ct_logs_url != NULL;
 	return RC_OK;
 }
 
@@ -124,8 +147,8 @@ fetch(struct documents *d)
 {
 	struct http_request r = { .method = HTTP_GET,
 		.url = d->item[d->at].url,
-		.tls_ca = d->tls_ca,
-		.accept = "application/json",
+		.tls_ca = d->tls_ca[d->item[d->at].tls_ca],
+		.accept = "application/json, */*;q=0.5",
 		.body_max = d->item[d->at].max };
 	struct fault f = { 0 };
 
@@ -136,6 +159,18 @@ fetch(struct documents *d)
 
 /* ---- what is due ---- */
 
+/* Where none is named it is a log's. */
+static bool
+take_tls_ca(struct wanted *w, const json_t *row)
+{
+	const char *key = json_string_value(json_object_get(row, "tls_ca"));
+
+	w->tls_ca = FOR_LOGS;
+	while (key != NULL && w->tls_ca < TLS_CAS && strcmp(key, tls_keys[w->tls_ca]) != 0)
+		w->tls_ca++;
+	return w->tls_ca < TLS_CAS;
+}
+
 static bool
 take(struct wanted *w, const json_t *row)
 {
@@ -144,7 +179,7 @@ take(struct wanted *w, const json_t *row)
 
 	w->id = json_integer_value(json_object_get(row, "document"));
 	w->max = (size_t)max;
-	return url != NULL && max > 0 && max <= DOCUMENTS_BODY_MAX &&
+	return url != NULL && take_tls_ca(w, row) && max > 0 && max <= DOCUMENTS_BODY_MAX &&
 	       (size_t)snprintf(w->url, sizeof w->url, "%s", url) < sizeof w->url;
 }
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
 import subprocess
 import sys
+import time
 
 from pathlib import Path
 
 from cases import Cases, equal, true
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from world import unixhttp as http
 from world.machine import BUILD, Machine, wait_for
 
@@ -186,6 +191,79 @@ def a_promise_that_is_not_kept(machine: Machine) -> None:
     equal(machine.sign("12025550102").status, 200)
 
 
+# ---- a list that its publisher signs ----
+
+class Publisher:
+    """Signs lists of logs, and has them at the lab's repository."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine, self.key = machine, ec.generate_private_key(ec.SECP256R1())
+        self.listed = json.loads((machine.config / "logs-fast.json").read_text())
+        self.issued = int(time.time()) - 1000
+        (machine.config / "list-key.pem").write_bytes(self.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+
+    def publish(self, listed: dict, key: ec.EllipticCurvePrivateKey) -> int:
+        """Dated a second after the one before."""
+        self.issued += 1
+        date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.issued))
+        text = json.dumps({**listed, "log_list_timestamp": date}).encode()
+        www = Path(self.machine.info["www"]) / "lists"
+        (www / "logs.sig").write_bytes(key.sign(text, ec.ECDSA(hashes.SHA256())))
+        (www / "logs.json").write_bytes(text)
+        return self.issued
+
+    def withdrawn(self) -> dict:
+        """Another log alone is usable: those of the lab are not trusted any more."""
+        other = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return {"operators": [*({**o, "logs": [{**log, "state": "retired"} for log in o["logs"]]}
+                                for o in self.listed["operators"]),
+                              {"name": "new", "logs": [{
+                                  "key": base64.b64encode(other).decode(), "state": "usable"}]}]}
+
+
+def fetched(machine: Machine) -> dict:
+    return next(iter(machine.status()["trust_lists"]), {"issued": None})
+
+
+def lists_are_fetched(machine: Machine) -> None:
+    """In force when its signature is good; else the one before, an alarm, and signing goes on."""
+    publisher = Publisher(machine)
+    machine.control("DELETE", "/faults")
+    lists = f"{machine.info['repository']}lists/"
+    good = publisher.publish(publisher.listed, publisher.key)
+    machine.write_config(ct_logs="logs-fast.json", ct_tls_ca="tls-ca.pem", ct_watch=True,
+                         ct_logs_url=lists + "logs.json",
+                         ct_logs_signature_url=lists + "logs.sig", ct_logs_key="list-key.pem",
+                         ct_logs_tls_ca="tls-ca.pem", ct_logs_refresh_s=1)
+    http.request(machine.admin_socket, "POST", "/v1/reload", {})
+    wait_for("the list", lambda: fetched(machine)["issued"] == good, 60)
+    still_signs(machine)
+    publisher.publish(publisher.withdrawn(), ec.generate_private_key(ec.SECP256R1()))
+    wait_for("the alarm", lambda: [a["list"] for a in alarms(machine, "trust_list")]
+             == ["ct_logs"], 60)
+    equal(fetched(machine)["issued"], good)
+    still_signs(machine)
+    true("ct_logs" in vesper(machine, "status").stdout, "status says it")
+
+
+# RFC 6962 s3
+def a_log_is_withdrawn(machine: Machine) -> None:
+    """By its publisher: what has timestamps of it alone is refused, also after a restart."""
+    publisher = Publisher(machine)
+    publisher.issued += 500  # later than the one in force
+    last = publisher.publish(publisher.withdrawn(), publisher.key)
+    http.request(machine.admin_socket, "POST", "/v1/reload", {})
+    wait_for("the list", lambda: fetched(machine)["issued"] == last, 60)
+    equal((machine.sign(ACME).status, machine.sign(ACME).json["reason"]), (403, "sct_policy"))
+    shutil.rmtree(Path(machine.info["www"]) / "lists")  # a start needs no network
+    machine.stop_agent()
+    machine.start_agent()
+    wait_for("the list that was kept", lambda: fetched(machine)["issued"] == last, 60)
+    equal((machine.sign(ACME).status, machine.sign(ACME).json["reason"]), (403, "sct_policy"))
+
+
 def main() -> int:
     cases = Cases("transparency")
     with Machine() as machine:
@@ -193,7 +271,8 @@ def main() -> int:
                       ct_watch=True)
         for function in (promises_are_kept, logs_are_well, trees_grow, nothing_foreign,
                          foreign_is_reported, wrong_answers_are_noticed,
-                         evidence_is_kept, a_promise_that_is_not_kept):
+                         evidence_is_kept, a_promise_that_is_not_kept,
+                         lists_are_fetched, a_log_is_withdrawn):
             cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()

@@ -118,6 +118,10 @@ UNIT_TESTS += tests/unit/test_ct_ops
 tests_unit_test_ct_ops_SOURCES = tests/unit/test_ct_ops.c $(CTLAB) $(BWORLD)
 tests_unit_test_ct_ops_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_trust_ops
+tests_unit_test_trust_ops_SOURCES = tests/unit/test_trust_ops.c $(CTLAB) $(BWORLD)
+tests_unit_test_trust_ops_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_division
 tests_unit_test_division_SOURCES = tests/unit/test_division.c $(BWORLD) $(CRASH)
 tests_unit_test_division_LDADD = $(BUILDER_LDADD)

@@ -219,8 +219,8 @@ key_hash(EVP_PKEY *key, uint8_t out[32])
 	OPENSSL_free(der);
 }
 
-static void
-sign(struct buf *out, struct span message, EVP_PKEY *key)
+void
+pki_sign(struct buf *out, struct span message, EVP_PKEY *key)
 {
 	AUTO_OSSL(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
 	uint8_t sig[512];
@@ -261,7 +261,7 @@ pki_sct(struct buf *out, const struct pki_spec *spec, EVP_PKEY *log_key, int64_t
 
 	without.scts = (struct span){ 0 };
 	signed_data(&data, &without, time_ms);
-	sign(&sig, buf_view(&data), log_key);
+	pki_sign(&sig, buf_view(&data), log_key);
 	key_hash(log_key, id);
 	buf_byte(&sct, 0);
 	buf_put(&sct, id, sizeof id);
@@ -315,7 +315,7 @@ pki_jws(struct buf *out, const char *header, const char *payload, EVP_PKEY *key)
 	b64_encode(out, B64_URL, span_str(header));
 	buf_byte(out, '.');
 	b64_encode(out, B64_URL, span_str(payload));
-	sign(&der, buf_view(out), key);
+	pki_sign(&der, buf_view(out), key);
 	p = der.ptr;
 	pair = d2i_ECDSA_SIG(NULL, &p, (long)der.len);
 	assert_non_null(pair);

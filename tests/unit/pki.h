@@ -60,6 +60,9 @@ void pki_sct_list(struct buf *out, struct span scts);
 void pki_spki(struct buf *out, EVP_PKEY *key);
 void pki_log_id(struct buf *out, EVP_PKEY *key);
 
+/* A detached signature with SHA-256: ECDSA in DER, RSA as PKCS #1 v1.5. */
+void pki_sign(struct buf *out, struct span message, EVP_PKEY *key);
+
 /* header.payload.signature */
 void pki_jws(struct buf *out, const char *header, const char *payload, EVP_PKEY *key);
 /* The x5c array of these certificates as JSON text. */

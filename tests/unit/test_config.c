@@ -949,6 +949,55 @@ proofs_need_logs(void **state)
 	assert_string_equal(c->ct_tls_ca, "tls.pem");
 }
 
+#define LIST_URL "ct_logs_url = \"https://lists.example/logs.json\"\n"
+#define LIST_SIG "ct_logs_signature_url = \"https://lists.example/logs.sig\"\n"
+#define LIST_KEY "ct_logs_key = \"list-key.pem\"\n"
+
+/* A list that is fetched: its signature has to be verifiable, and something has to serve before. */
+static void
+signed_list(void **state)
+{
+	static const struct {
+		const char *text, *detail;
+	} rows[] = {
+		{ LIST_URL LIST_SIG MAIN_REST,
+		    "vesperd.conf:1: ct_logs_url needs ct_logs_key = \"FILE\"" },
+		{ LIST_URL LIST_KEY MAIN_REST,
+		    "vesperd.conf:1: ct_logs_url needs ct_logs_signature_url = \"https://…\"" },
+		{ LIST_URL LIST_SIG LIST_KEY
+		    "trust_anchors = \"a.pem\" authority_anchors = \"b.pem\"\n" MAIN_PARTS,
+		    "vesperd.conf:1: ct_logs_url needs ct_logs = \"FILE\", which serves until "
+		    "a "
+		    "list was fetched" },
+		{ LIST_KEY MAIN_REST, "vesperd.conf:1: 'ct_logs_key' needs the list that it is "
+				      "about: ct_logs_url = \"https://…\"" },
+		{ "ct_logs_max_age_s = 86400\n" MAIN_REST,
+		    "vesperd.conf:1: 'ct_logs_max_age_s' needs the list that it is about: "
+		    "ct_logs_url = \"https://…\"" },
+		{ "ct_logs_url = \"http://lists.example/logs.json\"\n" MAIN_REST,
+		    "vesperd.conf:1: 'ct_logs_url' must be an https:// URL" },
+		{ LIST_URL LIST_SIG LIST_KEY "ct_logs_max_age_s = 59\n" MAIN_REST,
+		    "vesperd.conf:4: 'ct_logs_max_age_s' is 59; write a number from 60 to "
+		    "31536000" },
+	};
+	AUTO(config) *c = NULL;
+
+	(void)state;
+	put("tenants.d/acme.conf", TENANT("", CREDENTIAL_HEAD, X5U));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fault f = { 0 };
+
+		put("vesperd.conf", rows[i].text);
+		assert_int_equal(read_config(&c, &f), RC_INVALID);
+		assert_string_equal(f.detail, rows[i].detail);
+	}
+	put("vesperd.conf", LIST_URL LIST_SIG LIST_KEY "ct_logs_refresh_s = 60\n" MAIN_REST);
+	assert_int_equal(read_config(&c, NULL), RC_OK);
+	assert_string_equal(c->ct_logs_key, "list-key.pem");
+	assert_int_equal(c->ct_logs_refresh_s, 60);
+	assert_int_equal(c->ct_logs_max_age_s, 6048000);
+}
+
 /* A delegate's proof is judged by SCTs, or by name without (V-11). */
 static void
 proof_needs_logs(void **state)
@@ -1675,7 +1724,7 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
 				       ARRAY_LEN(tokens_cases) + ARRAY_LEN(divided_cases) +
-				       ARRAY_LEN(reserve_cases) + 20];
+				       ARRAY_LEN(reserve_cases) + 21];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1690,6 +1739,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_needs_authority_anchors);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_by_hand);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proofs_need_logs);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(signed_list);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proof_needs_logs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(eab_key_is_a_key);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);

@@ -19,6 +19,7 @@ struct world {
 	void *arg;
 	json_t *message; /* the last question */
 	size_t fetches, questions;
+	const char *tls_ca; /* that is expected */
 	struct documents *d;
 };
 
@@ -30,8 +31,8 @@ web(void *ctx, const struct http_request *r, io_http_done *done, void *arg, stru
 	(void)f;
 	assert_int_equal(r->method, HTTP_GET);
 	assert_string_equal(r->url, URL);
-	assert_string_equal(r->accept, "application/json");
-	assert_string_equal(r->tls_ca, "logs-ca.pem");
+	assert_string_equal(r->accept, "application/json, */*;q=0.5");
+	assert_string_equal(r->tls_ca, w->tls_ca);
 	assert_int_equal(r->body_max, MAX);
 	w->http_done = done;
 	w->arg = arg;
@@ -62,8 +63,10 @@ now(void *ctx)
 static void
 adopt(struct world *w, bool wanted)
 {
-	char tls_ca[] = "logs-ca.pem";
-	const struct config c = { .ct_proofs = wanted, .ct_tls_ca = tls_ca };
+	char tls_ca[] = "logs-ca.pem", list_ca[] = "list-ca.pem";
+	const struct config c = {
+		.ct_proofs = wanted, .ct_tls_ca = tls_ca, .ct_logs_tls_ca = list_ca
+	};
 
 	assert_int_equal(documents_adopt(w->d, &c, NULL), RC_OK);
 }
@@ -78,6 +81,7 @@ set_up(void **state)
 	w->now_ms = INT64_C(1700000000000);
 	assert_int_equal(documents_new(&w->io, &w->d, NULL), RC_OK);
 	adopt(w, true);
+	w->tls_ca = "logs-ca.pem";
 	*state = w;
 	return 0;
 }
@@ -242,6 +246,23 @@ the_net_fails(void **state)
 	answer(w, RC_OK, "{}");
 }
 
+/* Each server is known by its own CA: the front names the key, never a file. */
+static void
+another_tls_ca(void **state)
+{
+	struct world *w = *state;
+
+	w->tls_ca = "list-ca.pem";
+	(void)documents_run(w->d);
+	answer(w, RC_OK,
+	    "{\"documents\":[{\"document\":7,\"url\":\"" URL
+	    "\",\"max\":200000,\"tls_ca\":\"ct_logs_tls_ca\"}]}");
+	(void)documents_run(w->d);
+	assert_int_equal(w->fetches, 1);
+	serve(w, 200, 1);
+	answer(w, RC_OK, "{}");
+}
+
 /* Whatever the front says, nothing is fetched that has no URL that fits. */
 static void
 odd_answers(void **state)
@@ -251,7 +272,9 @@ odd_answers(void **state)
 		"{\"documents\":[{\"document\":1,\"url\":1,\"max\":10}]}",
 		"{\"documents\":[{\"document\":1,\"url\":\"" URL "\"}]}",
 		"{\"documents\":[{\"document\":1,\"url\":\"" URL "\",\"max\":-1}]}",
-		"{\"documents\":[{\"document\":1,\"url\":\"" URL "\",\"max\":99999999}]}" };
+		"{\"documents\":[{\"document\":1,\"url\":\"" URL "\",\"max\":99999999}]}",
+		"{\"documents\":[{\"document\":1,\"url\":\"" URL
+		"\",\"max\":10,\"tls_ca\":\"eab_key\"}]}" };
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -274,6 +297,7 @@ main(void)
 		TEST(problems_are_told),
 		TEST(the_net_fails),
 		TEST(odd_answers),
+		TEST(another_tls_ca),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -567,6 +567,13 @@ static const char *const aside[] = {
 	"main.ct_proofs",
 	"main.ct_tls_ca",
 	"main.ct_watch",
+	/* What they bring decides as ct_logs does: test_trust_ops. */
+	"main.ct_logs_url",
+	"main.ct_logs_signature_url",
+	"main.ct_logs_key",
+	"main.ct_logs_tls_ca",
+	"main.ct_logs_refresh_s",
+	"main.ct_logs_max_age_s",
 };
 /* clang-format on */
 
