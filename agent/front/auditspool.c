@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, PIECE = 256 * 1024, NEIGHBOURS = 32 };
+enum { BLOCK = 4096, PIECE = 256 * 1024, NEIGHBOURS = 32, SPARE = 4 };
 
 static const char spool_name[] = ".spool";
 static const char copy_name[] = ".restoring";
@@ -106,18 +107,34 @@ create_apart(const struct auditdir *d, ino_t ino)
 	return fd;
 }
 
+/* A disk that is nearly full needs its room for the records. */
+static bool
+has_space(const struct auditdir *d)
+{
+	struct statvfs fs;
+
+	return fstatvfs(d->fd, &fs) != 0 ||
+	       fs.f_bavail >=
+		   SPARE * (uint64_t)AUDITSPOOL_SIZE / (fs.f_frsize > 0 ? fs.f_frsize : 1);
+}
+
 static enum rc
 make(const struct auditdir *d, ino_t ino, struct auditspool *s, struct fault *f)
 {
-	AUTO_FD fd = create_apart(d, ino);
+	AUTO_FD fd = -1;
 	enum rc rc;
 
+	if (!has_space(d))
+		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL,
+		    "no room for the audit's spool (%d MiB) in %s",
+		    SPARE * AUDITSPOOL_SIZE >> 20, d->path);
+	fd = create_apart(d, ino);
 	if (fd < 0)
 		return unavailable(d, "making the audit's spool", f);
 	rc = fill(fd, f);
 	if (rc == RC_OK && fsync(d->fd) != 0)
 		rc = unavailable(d, "making the audit's spool", f);
-	if (rc != RC_OK) { /* a disk that is full needs its room for the records */
+	if (rc != RC_OK) {
 		unlinkat(d->fd, spool_name, 0);
 		return rc;
 	}

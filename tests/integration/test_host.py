@@ -299,7 +299,8 @@ def mounted(machine: Machine) -> list[str]:
         path.mkdir(parents=True)
         machine.give(path, "front_user", 0o700)
         user = pwd.getpwnam(ROLE_USERS["front_user"])
-        how = f"size=4m,mode=700,uid={user.pw_uid},gid={user.pw_gid}"
+        size = "32m" if where == "audit" else "4m"  # with a spool
+        how = f"size={size},mode=700,uid={user.pw_uid},gid={user.pw_gid}"
         if subprocess.run(["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(path)],
                           capture_output=True, check=False).returncode == 0:
             done.append(where)
