@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 
 from cases import Cases, equal, true
 from world import unixhttp as http
-from world.machine import BUILD, Machine, quote, wait_for
+from world.machine import Machine, quote, wait_for
 
 PATH = "/account/osp/"
 ORIGID = "123e4567-e89b-12d3-a456-426655440000"
@@ -43,12 +42,6 @@ def tenants(machine: Machine) -> dict[str, str]:
             "vetted": machine.enterprise("vetted")}
 
 
-def vesper(machine: Machine, *args: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "VESPER_ADMIN_SOCKET": machine.admin_socket}
-    return subprocess.run([str(BUILD / "vesper"), *args], capture_output=True, text=True,
-                          env=environment, timeout=120, check=False)
-
-
 def fault(machine: Machine, rule: dict) -> None:
     machine.control("DELETE", "/faults")
     machine.control("POST", "/faults", {"endpoint": "token", "match": PATH, **rule})
@@ -70,7 +63,7 @@ def renewed(machine: Machine, before: str | None) -> None:
     """In a second of its own: one that ends with the present one is not put in force."""
     second = machine.credential("osp")["not_before"] + 62  # the lab dates them a minute back
     wait_for("another second", lambda: time.time() > second, 10)
-    equal(vesper(machine, "cert", "renew", "osp/main").returncode, 0)
+    equal(machine.vesper("cert", "renew", "osp/main").returncode, 0)
     wait_for(f"another certificate: {machine.credential('osp')}",
              lambda: serial(machine) not in (None, before), 60)
 
@@ -82,7 +75,7 @@ def fetched(machine: Machine) -> None:
     """A good report; nothing is kept, ordered or put in force by it."""
     before, kept = serial(machine), sorted(machine.state("renewer", "tokens").glob("*"))
     since = max((r["seq"] for r in machine.control("GET", "/log?since=0")["log"]), default=0)
-    done = vesper(machine, "token", "fetch", "osp/main", "--json")
+    done = machine.vesper("token", "fetch", "osp/main", "--json")
     equal(done.returncode, 0, done.stderr)
     report = json.loads(done.stdout)
     equal((report["good"], report["authority"], report["tktype"]), (True, "providers", "TNAuthList"))
@@ -92,14 +85,14 @@ def fetched(machine: Machine) -> None:
     equal([e for e in asked if e in ("token", "new-order", "challenge")], ["token"])
     equal((serial(machine), sorted(machine.state("renewer", "tokens").glob("*"))), (before, kept))
     machine.wait_ready("vetted")
-    done = vesper(machine, "token", "fetch", "vetted/main", "--claims")
+    done = machine.vesper("token", "fetch", "vetted/main", "--claims")
     equal(done.returncode, 0, done.stdout + done.stderr)
     true("JWTClaimConstraints" in done.stdout, done.stdout)
 
 
 def fetched_wrong(machine: Machine, what: str, check: str | None) -> None:
     fault(machine, {"action": "wrong", "what": what})
-    done = vesper(machine, "token", "fetch", "osp/main", "--json")
+    done = machine.vesper("token", "fetch", "osp/main", "--json")
     machine.control("DELETE", "/faults")
     if check is None:  # no issuers are listed for it: whoever the anchors vouch for
         equal(done.returncode, 0, done.stdout)
@@ -114,19 +107,19 @@ def fetched_wrong(machine: Machine, what: str, check: str | None) -> None:
 
 def fetched_not(machine: Machine) -> None:
     fault(machine, REFUSED)
-    done = vesper(machine, "token", "fetch", "osp/main")
+    done = machine.vesper("token", "fetch", "osp/main")
     equal(done.returncode, 4, done.stderr)
     true("rtu_refused" in done.stderr, done.stderr)
     fault(machine, {"action": "drop"})
-    done = vesper(machine, "token", "fetch", "osp/main")
+    done = machine.vesper("token", "fetch", "osp/main")
     equal(done.returncode, 1, done.stderr)
     machine.control("DELETE", "/faults")
     equal(alarms(machine) & {"rtu_withdrawn"}, set(), "a report stops nobody")
     equal(sign(machine).status, 200)
     for name, status in (("kiosk/main", 4), ("desk/main", 4), ("osp/other", 6), ("osp", 2)):
-        done = vesper(machine, "token", "fetch", name)
+        done = machine.vesper("token", "fetch", name)
         equal(done.returncode, status, f"{name}: {done.stderr}")
-    equal(vesper(machine, "token", "fetch", "osp/main", "--claims").returncode, 4)
+    equal(machine.vesper("token", "fetch", "osp/main", "--claims").returncode, 4)
 
 
 # ---- rtu_withdrawn ----
@@ -143,7 +136,7 @@ def told(machine: Machine, rule: dict) -> None:
     end = time.monotonic() + 60
     while failures(machine) == 0:
         true(time.monotonic() < end, f"{rule} is no failure")
-        equal(vesper(machine, "cert", "renew", "osp/main").returncode, 0)
+        equal(machine.vesper("cert", "renew", "osp/main").returncode, 0)
         time.sleep(0.3)
 
 
@@ -162,7 +155,7 @@ def asked_until_signing(machine: Machine) -> None:
     end = time.monotonic() + 90
     while sign(machine).status != 200:
         true(time.monotonic() < end, "still refused")
-        equal(vesper(machine, "cert", "renew", "osp/main").returncode, 0)
+        equal(machine.vesper("cert", "renew", "osp/main").returncode, 0)
         time.sleep(1)
 
 
@@ -182,7 +175,7 @@ def minutes_pass(machine: Machine) -> None:
 def again(machine: Machine) -> None:
     """Right after a start the renewer has no plan yet, and is asked until it has."""
     def stops() -> bool:
-        vesper(machine, "cert", "renew", "osp/main")
+        machine.vesper("cert", "renew", "osp/main")
         return sign(machine).reason == "rtu_withdrawn"
     wait_for("the end of signing", stops, 60)
 
@@ -230,7 +223,7 @@ def moved_away(machine: Machine) -> None:
     machine.wait_ready("acme")
     before = serial(machine, "acme")
     equal(machine.sign(GOES, tenant="acme").status, 200)
-    done = vesper(machine, "tenant", "numbers", "remove", "acme", GOES)
+    done = machine.vesper("tenant", "numbers", "remove", "acme", GOES)
     equal(done.returncode, 0, done.stderr)
     equal(machine.sign(GOES, tenant="acme").status, 403)
     equal(machine.sign(STAYS, tenant="acme").status, 200)  # … and nobody else loses anything
@@ -238,7 +231,7 @@ def moved_away(machine: Machine) -> None:
     equal(machine.sign(STAYS, tenant="acme").status, 200)
 
     def of_it() -> dict:
-        rows = json.loads(vesper(machine, "cert", "history", "acme/main", "--json").stdout)
+        rows = json.loads(machine.vesper("cert", "history", "acme/main", "--json").stdout)
         return next(c for c in rows["certificates"] if c["serial"] == before)
     wait_for("its revocation", lambda: (of_it()["revocation"] or {}).get("state") == "done", 120)
     equal(of_it()["revocation"]["reason"], "superseded")

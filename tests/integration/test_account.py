@@ -19,26 +19,14 @@ import time
 
 from cases import Cases, equal, true
 from world import unixhttp as http
-from world.machine import BUILD, Machine, quote, wait_for
+from world.machine import Machine, quote, wait_for
 
 SLOW = 1.0 if os.environ.get("SANITIZER", "no") == "no" else 4.0
 TENANTS = ("osp", "acme")
 
 
-def vesper(machine: Machine, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
-    return subprocess.run([str(BUILD / "vesper"), *args], input=stdin, capture_output=True,
-                          text=True, timeout=120, check=False,
-                          env={**os.environ, "VESPER_ADMIN_SOCKET": machine.admin_socket})
-
-
-def good(machine: Machine, *args: str) -> str:
-    done = vesper(machine, *args)
-    equal(done.returncode, 0, f"vesper {' '.join(args)}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
 def shown(machine: Machine) -> dict:
-    return json.loads(good(machine, "account", "show", "lab", "--json"))
+    return json.loads(machine.good("account", "show", "lab", "--json"))
 
 
 def registered(machine: Machine) -> list[dict]:
@@ -70,7 +58,7 @@ def renewed(machine: Machine, *tenants: str) -> None:
     time.sleep(1.1)  # one of the same second does not end after the present one: refused
     before = {t: machine.credential(t)["serial"] for t in tenants}
     for tenant in tenants:
-        good(machine, "cert", "renew", f"{tenant}/main")
+        machine.good("cert", "renew", f"{tenant}/main")
     for tenant in tenants:
         wait_for(f"another certificate of {tenant}",
                  lambda t=tenant: machine.credential(t)["serial"] not in (None, before[t]),
@@ -89,12 +77,6 @@ def restart(machine: Machine, how: int = signal.SIGTERM) -> None:
     machine.stop_agent(how)
     machine.start_agent()
     planned(machine)
-
-
-def reload(machine: Machine) -> None:
-    job = http.request(machine.admin_socket, "POST", "/v1/reload", b"").json["job"]
-    wait_for("the reload", lambda: http.request(
-        machine.admin_socket, "GET", f"/v1/jobs/{job}").json["state"] == "done", 30 * SLOW)
 
 
 # ---- the world ----
@@ -136,8 +118,8 @@ def contacts(machine: Machine) -> None:
     equal(registered(machine)[0]["contact"], ["mailto:noc@example.net"])
     conf = machine.config / "vesperd.conf"
     conf.write_text(conf.read_text().replace("mailto:noc@", "mailto:pki@"))
-    reload(machine)
-    out = good(machine, "account", "update", "lab")
+    machine.reload()
+    out = machine.good("account", "update", "lab")
     true("contact: done" in out, out)
     equal([a["contact"] for a in registered(machine)], [["mailto:pki@example.net"]])
     renewed(machine, "osp")
@@ -150,7 +132,7 @@ def account_keys(machine: Machine) -> list[dict]:
 # RFC 8555 s7.3.5
 def another_key(machine: Machine) -> None:
     before, keys = shown(machine), account_keys(machine)
-    out = json.loads(good(machine, "account", "rekey", "lab", "--json"))
+    out = json.loads(machine.good("account", "rekey", "lab", "--json"))
     equal(out["job"]["state"], "done")
     for form in ("jwk_fingerprint", "spki_fingerprint"):
         true(out[form] != before[form], f"the same {form}")
@@ -166,7 +148,7 @@ def another_key_and_bad_nonces(machine: Machine) -> None:
     before, since = shown(machine), log_end(machine)
     machine.control("POST", "/faults", {"endpoint": "key-change", "action": "status",
                                         "status": 400, "problem": "badNonce", "count": 3})
-    out = json.loads(good(machine, "account", "rekey", "lab", "--json"))
+    out = json.loads(machine.good("account", "rekey", "lab", "--json"))
     equal((out["job"]["state"], out["job"]["answer"]), ("done", ""))
     true(out["jwk_fingerprint"] != before["jwk_fingerprint"], "the same key")
     equal(account_keys(machine), [{m: out["jwk"][m] for m in ("x", "y")}])
@@ -202,7 +184,7 @@ def refused_by_the_ca(machine: Machine) -> None:
     before = shown(machine)
     machine.control("POST", "/faults", {"endpoint": "key-change", "action": "status",
                                         "status": 403, "problem": "unauthorized"})
-    done = vesper(machine, "account", "rekey", "lab")
+    done = machine.vesper("account", "rekey", "lab")
     equal(done.returncode, 4, done.stdout + done.stderr)
     true("acme_unauthorized" in done.stdout, done.stdout)
     machine.control("DELETE", "/faults")
@@ -241,7 +223,7 @@ def token_lost(machine: Machine) -> None:
              60 * SLOW)
     planned(machine)
     serial = machine.credential("acme")["serial"]
-    good(machine, "cert", "renew", "acme/main")
+    machine.good("cert", "renew", "acme/main")
     wait_for("why it is not renewed", lambda: machine.credential("acme")["detail"], 60 * SLOW)
     equal(machine.credential("acme")["serial"], serial)
     signs(machine)
@@ -249,11 +231,11 @@ def token_lost(machine: Machine) -> None:
     text = conf.read_text()
     at = text.index('ca "lab"')
     conf.write_text(text[:at] + text[at:].replace('token = "main"', 'token = "second"', 1))
-    reload(machine)
-    out = json.loads(good(machine, "account", "replace", "--yes", "lab", "--json"))
+    machine.reload()
+    out = json.loads(machine.good("account", "replace", "--yes", "lab", "--json"))
     true(out["jwk_fingerprint"] != before["jwk_fingerprint"], "another key")
     for tenant in TENANTS:
-        good(machine, "cert", "renew", f"{tenant}/main")
+        machine.good("cert", "renew", f"{tenant}/main")
     wait_for("the next certificate", lambda: machine.credential("acme")["serial"] != serial,
              90 * SLOW)
     signs(machine)
@@ -267,21 +249,21 @@ def token_lost(machine: Machine) -> None:
 # RFC 8555 s7.3.6
 def deactivated(machine: Machine) -> None:
     """Nothing is ordered any more, every credential says why, and what is in force signs on."""
-    equal(vesper(machine, "account", "deactivate", "lab").returncode, 2)
-    out = good(machine, "account", "deactivate", "--yes", "lab")
+    equal(machine.vesper("account", "deactivate", "lab").returncode, 2)
+    out = machine.good("account", "deactivate", "--yes", "lab")
     true("deactivated" in out, out)
     equal([a["status"] for a in registered(machine)], ["valid", "deactivated"])
     since = log_end(machine)
     for tenant in TENANTS:
-        good(machine, "cert", "renew", f"{tenant}/main")
+        machine.good("cert", "renew", f"{tenant}/main")
         wait_for(f"{tenant} says so: {machine.credential(tenant)['problems']}", lambda t=tenant: (
             "account_deactivated" in json.dumps(machine.credential(t)["problems"])), 30 * SLOW)
     signs(machine)
     equal(log_of(machine, "new-order", since), [])
     restart(machine)
     equal(shown(machine)["status"], "deactivated")
-    equal(vesper(machine, "account", "rekey", "lab").returncode, 4)
-    good(machine, "account", "replace", "--yes", "lab")
+    equal(machine.vesper("account", "rekey", "lab").returncode, 4)
+    machine.good("account", "replace", "--yes", "lab")
     renewed(machine, *TENANTS)
     equal([a["status"] for a in registered(machine)], ["valid", "deactivated", "valid"])
     for tenant in TENANTS:
@@ -293,7 +275,7 @@ def usage(machine: Machine) -> None:
     for args, status in ((("show",), 2), (("rekey", "none"), 6), (("update", "lab", "x"), 2),
                          (("rekey", "--yes", "lab"), 2), (("replace", "lab"), 2),
                          (("show", "../lab"), 2), (("close", "lab"), 2)):
-        equal(vesper(machine, "account", *args).returncode, status, str(args))
+        equal(machine.vesper("account", *args).returncode, status, str(args))
     for tail in ("/key", "/deactivate"):
         equal(machine.ask("POST", f"/v1/accounts/lab{tail}", b"").status, 404, "not for callers")
 

@@ -118,7 +118,7 @@ with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=c
 
     def get(self, account: str = "osp", **asked) -> str:
         """A token as it is asked for, rightly or not."""
-        shown = json.loads(good(self.machine, "account", "show", "lab", "--json"))
+        shown = json.loads(self.machine.good("account", "show", "lab", "--json"))
         body = {"tktype": "TNAuthList", "tkvalue": self.CODE, "ca": False,
                 "fingerprint": shown["jwk_fingerprint"], **asked}
         if body["fingerprint"] == "spki":
@@ -209,18 +209,6 @@ def tenants(machine: Machine) -> dict[str, str]:
             **{name: tokens.tenant(name) for name in ("kiosk", "drawer", "teller", "administrator")}}
 
 
-def vesper(machine: Machine, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
-    environment = {**os.environ, "VESPER_ADMIN_SOCKET": machine.admin_socket}
-    return subprocess.run([str(BUILD / "vesper"), *args], input=stdin, capture_output=True,
-                          text=True, env=environment, timeout=120, check=False)
-
-
-def good(machine: Machine, *args: str, stdin: str = "") -> str:
-    done = vesper(machine, *args, stdin=stdin)
-    equal(done.returncode, 0, f"vesper {' '.join(args)}: {done.stderr}")
-    return done.stdout
-
-
 def issued(machine: Machine, request: str, *wrong: str) -> str:
     done = subprocess.run(
         [PYTHON, str(TOP / "tests/lab/deskca.py"), str(machine.lab_dir), *wrong],
@@ -229,19 +217,13 @@ def issued(machine: Machine, request: str, *wrong: str) -> str:
     return done.stdout
 
 
-def reload(machine: Machine) -> None:
-    http.request(machine.admin_socket, "POST", "/v1/reload", b"")
-    wait_for("the reload", lambda: machine.credential("desk") is not None, 30)
-    equal(machine.status()["reload"]["ok"], True)
-
-
 # ---- by hand ----
 
 def the_same_request(machine: Machine) -> None:
     """Asking again is no new key."""
-    first = good(machine, "cert", "csr", "desk/main")
-    equal(good(machine, "cert", "csr", "desk/main"), first)
-    shown = json.loads(good(machine, "inspect", "--json", "-", stdin=first))
+    first = machine.good("cert", "csr", "desk/main")
+    equal(machine.good("cert", "csr", "desk/main"), first)
+    shown = json.loads(machine.good("inspect", "--json", "-", stdin=first))
     equal(shown["tnauthlist"]["entries"] if "tnauthlist" in shown else shown["entries"],
           [{"one": DESK}])
 
@@ -254,27 +236,27 @@ WRONG = [("other-key", "key_mismatch"), ("wider-tnauthlist", "tnauthlist_differs
 
 def wrong_chain(machine: Machine, wrong: str, reason: str | None) -> None:
     """All that an automatic install refuses, and the reason of it; the request stays."""
-    request = good(machine, "cert", "csr", "desk/main")
-    done = vesper(machine, "cert", "install", "desk/main", "-", stdin=issued(machine, request, wrong))
+    request = machine.good("cert", "csr", "desk/main")
+    done = machine.vesper("cert", "install", "desk/main", "-", stdin=issued(machine, request, wrong))
     equal(done.returncode, 4, done.stderr)
     true(reason is None or reason in done.stderr, f"{reason} in {done.stderr!r}")
     equal((machine.credential("desk")["state"], machine.credential("desk")["life"]),
           ("pending", "draft"))
-    equal(good(machine, "cert", "csr", "desk/main"), request)
+    equal(machine.good("cert", "csr", "desk/main"), request)
 
 
 def in_force(machine: Machine) -> None:
     path = machine.dir / "desk.csr"
-    good(machine, "cert", "csr", "desk/main", str(path))
-    equal(vesper(machine, "cert", "csr", "desk/main", str(path)).returncode, 1, "over a file")
+    machine.good("cert", "csr", "desk/main", str(path))
+    equal(machine.vesper("cert", "csr", "desk/main", str(path)).returncode, 1, "over a file")
     chain = machine.dir / "desk.pem"
     chain.write_text(issued(machine, path.read_text()))
-    result = json.loads(good(machine, "cert", "install", "desk/main", str(chain), "--json"))
+    result = json.loads(machine.good("cert", "install", "desk/main", str(chain), "--json"))
     equal(machine.credential("desk")["serial"], result["serial"])
     answer = machine.sign(DESK, tenant="desk")
     equal(answer.status, 200, answer.body.decode())
     # Only for an outstanding request: the same chain once more is for none.
-    again = vesper(machine, "cert", "install", "desk/main", str(chain))
+    again = machine.vesper("cert", "install", "desk/main", str(chain))
     equal(again.returncode, 4, again.stderr)
     true("no_pending_csr" in again.stderr, again.stderr)
     events = [r for r in machine.audit() if r["event"] == "by_hand"]
@@ -288,35 +270,35 @@ def due_by_hand(machine: Machine) -> None:
         return [p["problem"] for p in machine.credential("desk")["problems"]]
 
     true("renewal_due" not in problems(), "a new one")
-    request = good(machine, "cert", "csr", "desk/main")
-    good(machine, "cert", "install", "desk/main", "-", stdin=issued(machine, request, "aged"))
+    request = machine.good("cert", "csr", "desk/main")
+    machine.good("cert", "install", "desk/main", "-", stdin=issued(machine, request, "aged"))
     true("renewal_due" in problems(), str(problems()))
-    true("renewal_due" in good(machine, "cert", "show", "desk/main"), "shown")
+    true("renewal_due" in machine.good("cert", "show", "desk/main"), "shown")
 
 
 def renewed_by_hand(machine: Machine) -> None:
     """A new key, the old certificate in force until the new one is."""
     before = machine.credential("desk")["serial"]
-    request = good(machine, "cert", "csr", "desk/main")
+    request = machine.good("cert", "csr", "desk/main")
     equal(machine.credential("desk")["serial"], before)
-    good(machine, "cert", "install", "desk/main", "-", stdin=issued(machine, request))
+    machine.good("cert", "install", "desk/main", "-", stdin=issued(machine, request))
     true(machine.credential("desk")["serial"] != before, "the new certificate")
     equal(machine.sign(DESK, tenant="desk").status, 200)
 
 
 def not_by_hand(machine: Machine) -> None:
     """What is ordered by itself keeps its request to itself."""
-    done = vesper(machine, "cert", "csr", "osp/main")
+    done = machine.vesper("cert", "csr", "osp/main")
     equal(done.returncode, 4, done.stderr)
     true("conflict" in done.stderr, done.stderr)
-    equal(vesper(machine, "cert", "renew", "desk/main").returncode, 4)
+    equal(machine.vesper("cert", "renew", "desk/main").returncode, 4)
 
 
 def not_there(machine: Machine) -> None:
     for args in (("csr", "desk/other"), ("show", "none/main")):
-        equal(vesper(machine, "cert", *args).returncode, 6, str(args))
+        equal(machine.vesper("cert", *args).returncode, 6, str(args))
     for args in (("csr",), ("csr", "desk"), ("install", "desk/main"), ("csr", "a/b/c"), ("no",)):
-        equal(vesper(machine, "cert", *args).returncode, 2, str(args))
+        equal(machine.vesper("cert", *args).returncode, 2, str(args))
 
 
 BODIES = [("no chain", {}, "missing_member"), ("chain a number", {"chain": 1}, "invalid_member"),
@@ -342,12 +324,12 @@ def template_of_the_ca(machine: Machine) -> None:
     conf.write_text(conf.read_text() + 'ca "desk" { issuer = "hand" csr_country = "US"\n'
                     '\tcsr_organization = "Desk Customers" csr_basic_constraints = yes }\n')
     machine.write_tenant("desk", desk(machine, '\t\tca = "desk"\n'))
-    reload(machine)
-    wait_for("the section", lambda: "desk" in good(machine, "account", "list"), 30)
-    request = good(machine, "cert", "csr", "desk/main")
-    shown = json.loads(good(machine, "inspect", "--json", "-", stdin=request))
+    machine.reload()
+    wait_for("the section", lambda: "desk" in machine.good("account", "list"), 30)
+    request = machine.good("cert", "csr", "desk/main")
+    shown = json.loads(machine.good("inspect", "--json", "-", stdin=request))
     true("Desk Customers" in shown["subject"], str(shown))
-    equal(vesper(machine, "account", "show", "desk").returncode, 4, "no account without ACME")
+    equal(machine.vesper("account", "show", "desk").returncode, 4, "no account without ACME")
 
 
 # ---- a command in the place of the CA ----
@@ -360,7 +342,7 @@ def by_command(machine: Machine) -> None:
     who = (printer.dir / "who").read_text().strip()
     equal(who, machine_user(machine, "net_user"))
     before = machine.credential("press")["serial"]
-    good(machine, "cert", "renew", "press/main")
+    machine.good("cert", "renew", "press/main")
     wait_for("the next one", lambda: machine.credential("press")["serial"] != before, 60)
     equal(machine.sign(printer.NUMBER, tenant="press").status, 200)
 
@@ -387,7 +369,7 @@ def wrong_command(machine: Machine, how: str, reason: str) -> None:
     serial, runs = machine.credential("press")["serial"], printer.runs()
     printer.how(how)
     if how in FINAL:
-        done = vesper(machine, "cert", "renew", "--wait", "press/main")
+        done = machine.vesper("cert", "renew", "--wait", "press/main")
         equal(done.returncode, 4, done.stdout + done.stderr)
         true(reason in done.stderr, done.stderr)
         equal(machine.credential("press")["life"], "in_force")
@@ -396,14 +378,14 @@ def wrong_command(machine: Machine, how: str, reason: str) -> None:
         wait_for("its alarms", lambda: alarms(machine, "press") == {"renewal_failing"} | refused,
                  30)
     else:
-        good(machine, "cert", "renew", "press/main")
+        machine.good("cert", "renew", "press/main")
     wait_for(f"{reason} in status", lambda: any(
         p["problem"] == "renewal" and reason in p["detail"]
         for p in machine.credential("press")["problems"]), 60)
     equal(machine.credential("press")["serial"], serial)
     true(runs < printer.runs() <= runs + 10, f"{printer.runs() - runs} runs")
     printer.how("good")
-    said = good(machine, "cert", "renew", "press/main", "--follow")
+    said = machine.good("cert", "renew", "press/main", "--follow")
     true(f"in force: serial {machine.credential('press')['serial']}" in said, said)
     true(machine.credential("press")["serial"] != serial, "the next one")
     # One that rests on the renewer's word lasts a minute at least.
@@ -427,7 +409,7 @@ def is_awaited(machine: Machine) -> None:
                  30)
         true(how in renewal_problem(machine, tenant), renewal_problem(machine, tenant))
         equal(machine.credential(tenant)["life"], "waiting_token")
-        shown = vesper(machine, "cert", "show", f"{tenant}/main")
+        shown = machine.vesper("cert", "show", f"{tenant}/main")
         equal(shown.returncode, 3, shown.stderr)
         true("waiting_token" in shown.stdout and "under way    token since" in shown.stdout,
              shown.stdout)
@@ -449,7 +431,7 @@ def token_needed(machine: Machine) -> None:
     equal(sorted(e["tenant"] for e in found if e["alarm"] == "token_needed"), ["drawer", "kiosk"])
     log = (machine.dir / "vesperd.log").read_text()
     equal(log.count("event=alarm_begins alarm=token_needed tenant=kiosk"), 1)
-    done = vesper(machine, "status")
+    done = machine.vesper("status")
     true("alarm      token_needed: kiosk/main" in done.stdout, done.stdout)
     equal(done.returncode, 3)
     for query, status in (("after=x", 400), ("before=1", 400), ("after=", 400), ("after=0", 200)):
@@ -490,10 +472,10 @@ def wrong_token(machine: Machine, asked: dict, change, reason: str, check: str) 
     """Refused before the CA sees it, with a report of everything; nothing is kept."""
     token = Tokens(machine).get(**asked)
     token = change(token) if change else token
-    done = vesper(machine, "token", "push", "kiosk/main", "-", stdin=token)
+    done = machine.vesper("token", "push", "kiosk/main", "-", stdin=token)
     equal(done.returncode, 4, done.stderr)
     true(reason in done.stderr, done.stderr)
-    done = vesper(machine, "token", "inspect", "--for", "kiosk/main", "-", "--json", stdin=token)
+    done = machine.vesper("token", "inspect", "--for", "kiosk/main", "-", "--json", stdin=token)
     equal(done.returncode, 4, done.stderr)
     found = {c["check"]: c for c in json.loads(done.stdout)["checks"]}
     equal((found[check]["verdict"], found[check]["reason"]), ("bad", reason))
@@ -506,15 +488,15 @@ def expired_alone(machine: Machine) -> None:
     """Offline, by itself: what is not known is not judged, and what is known is."""
     token = Tokens(machine).get()
     anchors = str(machine.config / "authority-anchors.pem")
-    shown = json.loads(good(machine, "token", "inspect", "--trust", anchors, "--json", "-",
+    shown = json.loads(machine.good("token", "inspect", "--trust", anchors, "--json", "-",
                             stdin=token))
     found = {c["check"]: c["verdict"] for c in shown["checks"]}
     equal((found["chain"], found["signature"], found["tkvalue"], found["fingerprint"]),
           ("good", "good", "unjudged", "unjudged"))
-    late = vesper(machine, "token", "inspect", "--at", "4000000000", "-", stdin=token)
+    late = machine.vesper("token", "inspect", "--at", "4000000000", "-", stdin=token)
     equal(late.returncode, 4, late.stderr)
     true("authtoken_expired" in late.stdout, late.stdout)
-    equal(vesper(machine, "token", "inspect", "-", stdin="a.b.c").returncode, 1)
+    equal(machine.vesper("token", "inspect", "-", stdin="a.b.c").returncode, 1)
 
 
 # D-31
@@ -522,7 +504,7 @@ def pushed(machine: Machine) -> None:
     """Taken, kept, used at once, and again until it expires; a restart does not lose it."""
     tokens = Tokens(machine)
     token = tokens.get()
-    good(machine, "token", "push", "kiosk/main", "-", stdin=token)
+    machine.good("token", "push", "kiosk/main", "-", stdin=token)
     machine.wait_ready("kiosk")
     wait_for("the end of the alarm", lambda: alarms(machine, "kiosk") == set(), 30)
     issued, serial = tokens.issued(), machine.credential("kiosk")["serial"]
@@ -531,7 +513,7 @@ def pushed(machine: Machine) -> None:
     machine.wait_ready("kiosk")
 
     def again() -> bool:  # right after a start the renewer has no plan yet, and is asked again
-        vesper(machine, "cert", "renew", "kiosk/main")
+        machine.vesper("cert", "renew", "kiosk/main")
         return machine.credential("kiosk")["serial"] != serial
 
     wait_for("a renewal with the same token", again, 60)
@@ -548,11 +530,11 @@ def from_a_file(machine: Machine) -> None:
     new.write_text(tokens.get())
     machine.give(new, "net_user", 0o644)
     new.rename(path)
-    good(machine, "cert", "renew", "drawer/main")
+    machine.good("cert", "renew", "drawer/main")
     wait_for("the mode is refused",
              lambda: "token_file" in renewal_problem(machine, "drawer"), 60)
     path.chmod(0o600)
-    good(machine, "cert", "renew", "drawer/main")
+    machine.good("cert", "renew", "drawer/main")
     machine.wait_ready("drawer")
 
 
@@ -572,23 +554,23 @@ def from_an_administrator(machine: Machine) -> None:
           ("/api/v1/account/osp/token", ["atc"], "MAigBhYEMTIzNA=="))
     serial = machine.credential("administrator")["serial"]
     (party.dir / "password").write_text("wrong")
-    good(machine, "cert", "renew", "administrator/main")
+    machine.good("cert", "renew", "administrator/main")
     wait_for("the refusal", lambda: "refuses" in renewal_problem(machine, "administrator"), 60)
     true(party.refused in (1, 2), f"{party.refused} tries with the wrong password")
     equal(machine.credential("administrator")["serial"], serial)
     (party.dir / "password").write_text(party.PASSWORD)
-    good(machine, "cert", "renew", "administrator/main")
+    machine.good("cert", "renew", "administrator/main")
     wait_for("the next one", lambda: machine.credential("administrator")["serial"] != serial, 60)
     party.server.shutdown()
 
 
 def no_token_needed(machine: Machine) -> None:
-    done = vesper(machine, "token", "push", "desk/main", "-", stdin=Tokens(machine).get())
+    done = machine.vesper("token", "push", "desk/main", "-", stdin=Tokens(machine).get())
     equal(done.returncode, 4, done.stderr)
     true("conflict" in done.stderr, done.stderr)
-    done = vesper(machine, "token", "push", "osp/main", "-", stdin="no token")
+    done = machine.vesper("token", "push", "osp/main", "-", stdin="no token")
     equal(done.returncode, 4, done.stderr)
-    equal(vesper(machine, "token", "push", "osp/other", "-", stdin="x").returncode, 6)
+    equal(machine.vesper("token", "push", "osp/other", "-", stdin="x").returncode, 6)
 
 
 # ---- revocation ----
@@ -613,7 +595,7 @@ def revoked_by(machine: Machine, by: str, reason: str) -> None:
     """Out of force at once, at the CA too, so over a restart; then renewed where an operator says."""
     equal(sign_shaken(machine, "teller").status, 200)
     serial = machine.credential("teller")["serial"]
-    done = good(machine, "cert", "revoke", "teller/main", "--by", by, "--reason", reason)
+    done = machine.good("cert", "revoke", "teller/main", "--by", by, "--reason", reason)
     true(f"serial {serial} is revoked" in done, done)
     answer = sign_shaken(machine, "teller")
     equal((answer.status, answer.reason), (403, "credential_unusable"))
@@ -621,22 +603,22 @@ def revoked_by(machine: Machine, by: str, reason: str) -> None:
     equal([r["status"] for r in revocations(machine)][-1], 200)
     # What the CA has done it has done: once more is no failure, and asks nobody.
     asked = len(revocations(machine))
-    good(machine, "cert", "revoke", "teller/main", "--serial", serial)
+    machine.good("cert", "revoke", "teller/main", "--serial", serial)
     equal(len(revocations(machine)), asked)
     machine.stop_agent(9)
     machine.start_agent()
     wait_for("the state after a restart",
              lambda: (machine.credential("teller") or {}).get("state") == "revoked", 60)
     equal(sign_shaken(machine, "teller").reason, "credential_unusable")
-    good(machine, "cert", "renew", "teller/main")
+    machine.good("cert", "renew", "teller/main")
     machine.wait_ready("teller")
     true(machine.credential("teller")["serial"] != serial, "another certificate")
-    kept = json.loads(good(machine, "cert", "history", "teller/main", "--json"))["certificates"]
+    kept = json.loads(machine.good("cert", "history", "teller/main", "--json"))["certificates"]
     equal([(c["serial"], c["end"]) for c in kept[:2]],
           [(machine.credential("teller")["serial"], "in_force"), (serial, "revoked")])
     equal((kept[1]["revocation"]["state"], kept[1]["revocation"]["by"],
            kept[1]["revocation"]["reason"]), ("done", by, reason))
-    true(serial in good(machine, "cert", "history", "teller/main"), "for people")
+    true(serial in machine.good("cert", "history", "teller/main"), "for people")
     wait_for("a signature", lambda: sign_shaken(machine, "teller").status == 200, 30)
 
 
@@ -644,7 +626,7 @@ def revoked_while_the_ca_is_down(machine: Machine) -> None:
     """Out of force all the same; asked again until the CA answers."""
     machine.control("POST", "/faults", {"endpoint": "revoke-cert", "action": "status", "status": 503,
                                         "problem": "serverInternal"})
-    done = vesper(machine, "cert", "revoke", "kiosk/main")
+    done = machine.vesper("cert", "revoke", "kiosk/main")
     equal(done.returncode, 3, done.stdout + done.stderr)
     true("revocation outstanding" in done.stdout, done.stdout)
     equal(machine.credential("kiosk")["state"], "revoked")
@@ -653,9 +635,9 @@ def revoked_while_the_ca_is_down(machine: Machine) -> None:
     machine.control("DELETE", "/faults")
     wait_for("the CA's answer",
              lambda: not problem_of(machine, "kiosk", "revocation_"), 90)
-    good(machine, "cert", "renew", "kiosk/main")
+    machine.good("cert", "renew", "kiosk/main")
     # A token that was kept for it is gone with what was planned.
-    good(machine, "token", "push", "kiosk/main", "-", stdin=Tokens(machine).get())
+    machine.good("token", "push", "kiosk/main", "-", stdin=Tokens(machine).get())
     machine.wait_ready("kiosk")
 
 
@@ -665,8 +647,8 @@ def revoked_wrongly(machine: Machine) -> None:
                          (("teller/main", "--reason", "cACompromise"), 4),
                          (("teller/main", "--by", "ca"), 4),
                          (("teller/main", "--serial", "0123456789"), 4)):
-        equal(vesper(machine, "cert", "revoke", *args).returncode, status, str(args))
-    equal(vesper(machine, "cert", "renew", "teller/main", "--by", "key").returncode, 2)
+        equal(machine.vesper("cert", "revoke", *args).returncode, status, str(args))
+    equal(machine.vesper("cert", "renew", "teller/main", "--by", "key").returncode, 2)
     equal(machine.credential("teller")["state"], "ready")
     answer = machine.ask("POST", "/v1/credentials/teller/main/revoke", b"")
     equal(answer.status, 404, "not for callers")
@@ -680,27 +662,27 @@ def both_fingerprints(machine: Machine) -> None:
     conf = machine.config / "vesperd.conf"
     conf.write_text(conf.read_text() + 'ca "later" { directory = "https://127.0.0.1:9/directory"\n'
                     '\ttoken = "main" }\n')
-    reload(machine)
-    wait_for("the section", lambda: "later" in good(machine, "account", "list"), 30)
-    shown = json.loads(good(machine, "account", "show", "later", "--json"))
+    machine.reload()
+    wait_for("the section", lambda: "later" in machine.good("account", "list"), 30)
+    shown = json.loads(machine.good("account", "show", "later", "--json"))
     for form in ("jwk_fingerprint", "spki_fingerprint"):
         true(shown[form].startswith("SHA256 ") and shown[form].count(":") == 31, str(shown))
     true(shown["jwk_fingerprint"] != shown["spki_fingerprint"], "two forms")
-    equal(json.loads(good(machine, "account", "show", "later", "--json")), shown)
-    equal(vesper(machine, "account", "show", "none").returncode, 6)
+    equal(json.loads(machine.good("account", "show", "later", "--json")), shown)
+    equal(machine.vesper("account", "show", "none").returncode, 6)
 
 
 def listed(machine: Machine) -> None:
-    rows = good(machine, "cert", "list").splitlines()
+    rows = machine.good("cert", "list").splitlines()
     true(any(r.startswith("desk/main") and " in_force " in r for r in rows), "\n".join(rows))
-    shown = good(machine, "cert", "show", "osp/main")
+    shown = machine.good("cert", "show", "osp/main")
     true("shaken-sp" in shown and "signable     yes" in shown, shown)
     serial = machine.credential("osp")["serial"]
-    last = json.loads(good(machine, "cert", "renew", "--wait", "osp/main", "--json"))
+    last = json.loads(machine.good("cert", "renew", "--wait", "osp/main", "--json"))
     equal((last["schema"], last["life"]), ("vesper/cert/1", "in_force"))
     true(last["serial"] != serial, "a new one")
     equal(last["renewal"]["refusals"], 0)
-    equal(vesper(machine, "cert", "list", "--wait").returncode, 2)
+    equal(machine.vesper("cert", "list", "--wait").returncode, 2)
 
 
 # ---- what tries everything ----
@@ -770,7 +752,7 @@ def tenant_test(machine: Machine) -> None:
     equal([(r["verdict"], "tn_not_authorized" in r["detail"]) for r in rows["dry run"]],
           [("refused", True)])
     true("sign" not in rows, "signed what a dry run refused")
-    done = vesper(machine, "tenant", "test", "osp", "-c", str(machine.config / "vesperd.conf"),
+    done = machine.vesper("tenant", "test", "osp", "-c", str(machine.config / "vesperd.conf"),
                   "--tls-ca", str(machine.dir / "no-such.pem"))
     equal(done.returncode, 2, done.stdout + done.stderr)
     true("--tls-ca" in done.stderr, done.stderr)
@@ -785,9 +767,9 @@ def tenant_test(machine: Machine) -> None:
     finally:
         published.write_bytes(text)
     equal(verdicts(rows, "x5u") | verdicts(rows, "verify"), {"FAILED"})
-    equal(vesper(machine, "tenant", "test", "none", "-c",
+    equal(machine.vesper("tenant", "test", "none", "-c",
                  str(machine.config / "vesperd.conf")).returncode, 6)
-    equal(vesper(machine, "tenant", "show", "osp").returncode, 2)
+    equal(machine.vesper("tenant", "show", "osp").returncode, 2)
 
 
 def main() -> int:

@@ -382,17 +382,11 @@ def order_of_the_agent(world: World) -> None:
     equal(world.machine.credential("edge")["state"], "pending")
 
 
-def vesper(world: World, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
-    return subprocess.run([str(BUILD / "vesper"), *args], input=stdin, capture_output=True,
-                          text=True, timeout=60, check=False,
-                          env={**os.environ, "VESPER_ADMIN_SOCKET": world.machine.admin_socket})
-
-
 # RFC 8555 s7.3.1, s7.3.5, s7.3.6
 def account_of_the_agent(world: World) -> None:
     """Contacts, another key, a URL that is forgotten, the end: as pebble sees it."""
     def asked(verb: str, *more: str) -> dict:
-        done = vesper(world, "account", verb, *more, "pebble", "--json")
+        done = world.machine.vesper("account", verb, *more, "pebble", "--json")
         equal(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
@@ -405,19 +399,19 @@ def account_of_the_agent(world: World) -> None:
     world.machine.stop_agent()
     shutil.rmtree(world.machine.state("renewer", "accounts"))
     world.machine.start_agent()
-    wait_for("the account", lambda: vesper(world, "cert", "renew", "edge/main") and world.kid(
+    wait_for("the account", lambda: world.machine.vesper("cert", "renew", "edge/main") and world.kid(
         "pebble"), 40)
     equal(world.kid("pebble"), kid)
     equal(asked("deactivate", "--yes")["status"], "deactivated")
     wait_for("the credential's word", lambda: "account_deactivated" in json.dumps(
         world.machine.credential("edge")["problems"]), 40)
-    equal(vesper(world, "account", "rekey", "pebble").returncode, 4)
+    equal(world.machine.vesper("account", "rekey", "pebble").returncode, 4)
 
 
 # RFC 8226 s9
 def certificate_of_the_web(world: World) -> None:
     """pebble's chain, for a request of the agent's own, has no TNAuthList: not put in force."""
-    request = vesper(world, "cert", "csr", "edge/hand")
+    request = world.machine.vesper("cert", "csr", "edge/hand")
     equal(request.returncode, 0, request.stderr)
     world.forget()
     credential = world.credential("pebble", "hand.example.test")
@@ -426,7 +420,7 @@ def certificate_of_the_web(world: World) -> None:
     world.front.refuse["install"] = [Refusal("kept")]
     world.front.start()
     wait_for("the chain", lambda: world.front.offered, 60)
-    done = vesper(world, "cert", "install", "edge/hand", "-", stdin=world.front.offered)
+    done = world.machine.vesper("cert", "install", "edge/hand", "-", stdin=world.front.offered)
     equal(done.returncode, 4, done.stderr)
     true("TNAuthList" in done.stderr, done.stderr)
     equal(world.machine.credential("edge", "hand")["state"], "pending")

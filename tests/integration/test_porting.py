@@ -13,7 +13,6 @@ import bisect
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from cases import Cases, equal, true
 from cryptography import x509
 from signed import unb64, verify
 from world import unixhttp as http
-from world.machine import BUILD, TOP, Machine, quote, wait_for
+from world.machine import TOP, Machine, quote, wait_for
 
 sys.path.insert(0, str(TOP / "tests/lab"))
 from stirlab.tnauth import TNAuthList  # noqa: E402
@@ -66,16 +65,6 @@ def delegate(machine: Machine, name: str, numbers: list[str], more: str = "") ->
         '\t\tca = "lab"', '\t\tauthority = "numbers"',
         f"\t\tx5u = {quote(machine.info['repository'] + 'certs/')}",
         '\t\tpublish_dir = "../lab/www/certs"', more, "\t}", "}", ""])
-
-
-def vesper(machine: Machine, *args: str, stdin: str = "") -> str:
-    done = subprocess.run(
-        [str(BUILD / "vesper"), "--timeout", "60", *args], input=stdin, capture_output=True,
-        text=True, timeout=LONG_S, check=False,
-        env={**os.environ, "VESPER_SOCKET": machine.socket,
-             "VESPER_ADMIN_SOCKET": machine.admin_socket})
-    equal(done.returncode, 0, f"vesper {' '.join(args)}: {done.stderr}")
-    return done.stdout
 
 
 # ---- what is asked, and what came of it ------------------------------------------
@@ -153,12 +142,12 @@ class Moves:
     def move(self, batch: list[str]) -> None:
         text = "\n".join(batch) + "\n"
         self.began.update(dict.fromkeys(batch, time.monotonic()))
-        said = vesper(self.machine, "tenant", "numbers", "remove", "left", "-", stdin=text)
+        said = self.machine.good("tenant", "numbers", "remove", "left", "-", stdin=text)
         self.removed.update(dict.fromkeys(batch, time.monotonic()))
         self.removed_wall.update(dict.fromkeys(batch, time.time()))
         true(f" {len(batch)} removed," in said, said)
         self.adding.update(dict.fromkeys(batch, time.monotonic()))
-        said = vesper(self.machine, "tenant", "numbers", "add", "right", "-", stdin=text)
+        said = self.machine.good("tenant", "numbers", "add", "right", "-", stdin=text)
         self.added.update(dict.fromkeys(batch, time.monotonic()))
         true(f"right: {len(batch)} added," in said, said)
         self.look()
@@ -302,7 +291,7 @@ def expand(entries: list[str]) -> list[str]:
 
 
 def listed(machine: Machine, name: str) -> list[str]:
-    return vesper(machine, "tenant", "numbers", "list", name).splitlines()[1:]
+    return machine.good("tenant", "numbers", "list", name).splitlines()[1:]
 
 
 def lasts(machine: Machine) -> None:
@@ -355,16 +344,12 @@ def signed_by(machine: Machine, judge: Judge, number: str) -> str:
     return json.loads(unb64(passport.split(".")[0]))["x5u"]
 
 
-def reload(machine: Machine) -> None:
-    equal(http.request(machine.admin_socket, "POST", "/v1/reload", timeout=LONG_S).status, 202)
-
-
 # D-17
 def divided(machine: Machine, judge: Judge) -> None:
     """Each of its numbers is signed for under the one certificate that has it."""
     machine.write_tenant("parts", delegate(
         machine, "parts", DIVIDED, "\t\tnumbers_per_certificate = 4"))
-    reload(machine)
+    machine.reload()
     wait_for("a certificate for each part", lambda: len(parts(machine)) == 3, LONG_S)
     there = parts(machine)
     equal({name: (c["base"], c["shard"], c["numbers"]) for name, c in there.items()},
@@ -381,7 +366,7 @@ def divided(machine: Machine, judge: Judge) -> None:
 def one_added(machine: Machine, judge: Judge) -> None:
     """It is ordered with those beside it, and no other certificate is."""
     before = serials(machine)
-    vesper(machine, "tenant", "numbers", "add", "parts", "12025560060")
+    machine.good("tenant", "numbers", "add", "parts", "12025560060")
     equal(machine.sign("12025560060", tenant="parts").reason, "number_pending")
     wait_for("a certificate with it", lambda: changed(machine, before) == {"main.3"}, LONG_S)
     equal(signed_by(machine, judge, "12025560060"), parts(machine)["main.3"]["x5u"])
@@ -390,7 +375,7 @@ def one_added(machine: Machine, judge: Judge) -> None:
 
 def one_removed(machine: Machine, judge: Judge) -> None:
     before = serials(machine)
-    vesper(machine, "tenant", "numbers", "remove", "parts", "12025560010")
+    machine.good("tenant", "numbers", "remove", "parts", "12025560010")
     equal(machine.sign("12025560010", tenant="parts").reason, "tn_not_authorized")
     wait_for("a certificate without it", lambda: changed(machine, before) == {"main.2"}, LONG_S)
     _, spans = judge.certificate(parts(machine)["main.2"]["x5u"])
@@ -402,7 +387,7 @@ def one_removed(machine: Machine, judge: Judge) -> None:
 def another_part(machine: Machine, judge: Judge) -> None:
     """No hole takes the range: it gets a certificate of its own, which a restart keeps."""
     before = serials(machine)
-    vesper(machine, "tenant", "numbers", "add", "parts", "12025560100-12025560103")
+    machine.good("tenant", "numbers", "add", "parts", "12025560100-12025560103")
     wait_for("one more part", lambda: changed(machine, before) == {"main.4"}, LONG_S)
     record = machine.state("front", "shards", "parts.json").read_bytes()
     now = serials(machine)
@@ -411,7 +396,7 @@ def another_part(machine: Machine, judge: Judge) -> None:
     wait_for("all parts", lambda: serials(machine) == now, LONG_S)
     equal(signed_by(machine, judge, "12025560102"), parts(machine)["main.4"]["x5u"])
     equal(machine.state("front", "shards", "parts.json").read_bytes(), record)
-    said = vesper(machine, "tenant", "test", "parts", "-c", str(machine.config / "vesperd.conf"),
+    said = machine.good("tenant", "test", "parts", "-c", str(machine.config / "vesperd.conf"),
                   "--tls-ca", str(machine.config / "tls-ca.pem"))
     equal(said.count("a verification service takes it"), 4, said)
 

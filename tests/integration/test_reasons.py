@@ -301,13 +301,6 @@ def stranger_is_refused(machine: Machine) -> None:
     true(json.loads(done.stdout).get("passport"), done.stdout)
 
 
-def reload(machine: Machine) -> None:
-    before = machine.status()["reload"]["at"]
-    time.sleep(1.1)
-    machine.agent.send_signal(signal.SIGHUP)
-    wait_for("the reload", lambda: machine.status()["reload"]["at"] != before, 15)
-
-
 # D-60
 def number_pending(machine: Machine) -> None:
     """A number that was configured after the certificate was issued."""
@@ -315,11 +308,11 @@ def number_pending(machine: Machine) -> None:
     text = path.read_text()
     path.write_text(text.replace(f'"{ACME}" }}\n', f'"{ACME}", "12025550177" }}\n', 1))
     true(path.read_text() != text, "the configuration was not changed")
-    reload(machine)
+    machine.reload()
     refused(machine, "number_pending", "12025550177", tenant="acme")
     equal(machine.sign(ACME, tenant="acme").status, 200)
     path.write_text(text)
-    reload(machine)
+    machine.reload()
 
 
 def number_removed(machine: Machine) -> None:
@@ -327,10 +320,10 @@ def number_removed(machine: Machine) -> None:
     path = machine.config / "tenants.d/twin1.conf"
     text = path.read_text()
     path.write_text(text.replace('numbers = { "12025550113" }', 'numbers = { "12025550178" }'))
-    reload(machine)
+    machine.reload()
     refused(machine, "tn_not_authorized", "12025550113", tenant="twin1")
     path.write_text(text)
-    reload(machine)
+    machine.reload()
     equal(machine.sign("12025550113", tenant="twin1").status, 200)
 
 
@@ -349,7 +342,7 @@ def number_removed_by_command(machine: Machine) -> None:
     said = numbers_by_command(machine, "remove", "twin1", "12025550113")
     equal(said, "twin1: 0 added, 1 removed, 0 numbers\n")
     refused(machine, "tn_not_authorized", "12025550113", tenant="twin1")
-    reload(machine)
+    machine.reload()
     refused(machine, "tn_not_authorized", "12025550113", tenant="twin1")
     true("by command 0 added, 1 removed" in numbers_by_command(machine, "list", "twin1"),
          "not listed as removed")
@@ -409,13 +402,13 @@ def failed_reload(machine: Machine) -> None:
     path = machine.config / "tenants.d/twin1.conf"
     text = path.read_text()
     path.write_text("oops")
-    reload(machine)
+    machine.reload("failed")
     true("twin1.conf" in machine.status()["reload"]["detail"], machine.status()["reload"])
     seen = machine.status(admin=False)["reload"]
     equal((seen["ok"], seen["detail"]), (False, None))
     equal(machine.sign(ACME, tenant="acme").status, 200)
     path.write_text(text)
-    reload(machine)
+    machine.reload()
 
 
 # D-17
@@ -434,10 +427,10 @@ def sct_policy(machine: Machine) -> None:
         for log in operator["logs"]:
             log["state"] = {"rejected": {"timestamp": "2026-01-01T00:00:00Z"}}
     path.write_text(json.dumps(logs))
-    reload(machine)
+    machine.reload()
     refused(machine, "sct_policy", ACME, tenant="acme")
     path.write_text(text)
-    reload(machine)
+    machine.reload()
     wait_for("signing again", lambda: machine.sign(ACME, tenant="acme").status == 200, 10)
 
 
@@ -515,7 +508,7 @@ def disabled_without_the_token(machine: Machine) -> None:
     again, off = (machine.config / f"tenants.d/{name}.conf" for name in ("valued", "twin2"))
     texts = again.read_text(), off.read_text()
     again.unlink()
-    reload(machine)
+    machine.reload()
     token, away = machine.dir / "token", machine.dir / "token-away"
     token.rename(away)
     try:
@@ -537,7 +530,7 @@ def disabled_without_the_token(machine: Machine) -> None:
         off.write_text(texts[1])
     wait_for("signing again", lambda: machine.sign(
         "12025550111", claims={"rcd": {"nam": "ACME Corp"}}).status == 200, 30)
-    reload(machine)
+    machine.reload()
 
 
 # V-27
@@ -545,7 +538,7 @@ def credential_unusable_and_expired(machine: Machine) -> None:
     """Without the lab nothing is renewed: one file is spoilt, one certificate runs out."""
     machine.control("POST", "/config", {"ca": {"backdate": 1, "lifetime": {"delegate": 12}}})
     machine.write_tenant("short", machine.enterprise("short", ("12025550117",)))
-    reload(machine)
+    machine.reload()
     machine.wait_ready("short")
     machine.stop_lab()
     machine.stop_agent()

@@ -557,14 +557,6 @@ def start_up(machine: Machine) -> None:
     signs(machine, tenant, serial(machine, tenant))
 
 
-def reload(machine: Machine) -> None:
-    job = http.request(machine.admin_socket, "POST", "/v1/reload").json["job"]
-    done = wait_for("the reload", lambda: (
-        j if (j := http.request(machine.admin_socket, "GET", f"/v1/jobs/{job}").json)["state"]
-        != "running" else None), 15)
-    equal(done["state"], "done", str(done))
-
-
 def ca_section(machine: Machine, name: str, key: str) -> str:
     reference = machine.secret(f"eab-{name}", key, "net_user")
     return "\n".join([f'ca "{name}" {{', f"\tdirectory = {quote(machine.info['directory'])}",
@@ -581,7 +573,7 @@ def registration(machine: Machine) -> None:
     add_config(machine, ca_section(machine, "second", machine.lab_secret("eab-platform-1")))
     machine.write_tenant("late", worker(machine, WORKERS[1], "second").replace(
         f'tenant "{WORKERS[1]}"', 'tenant "late"'))
-    reload(machine)
+    machine.reload()
     said = kick_through(machine, "late", lambda: (machine.credential("late") or {}).get(
         "state") == "ready", 30 * SLOW)
     true(len(said) >= 2, f"status said only {said}")
@@ -655,13 +647,13 @@ def odd_parties(cases: Cases, machine: Machine) -> None:
     party = Party(machine.dir / "odd")
     rows = [(odd_tenant(machine, party, kind, name), name, reason)
             for kind, name, reason in odd_rows()]
-    reload(machine)
+    machine.reload()
     for tenant, _, reason in rows:
         cases.case(f"{tenant}: {reason}", odd_told, machine, tenant, reason)
     cases.case("bounds", odd_bounds, machine, party, 200)
     for tenant, *_ in rows:
         (machine.config / f"tenants.d/{tenant}.conf").unlink()
-    reload(machine)
+    machine.reload()
     party.close()
 
 
@@ -690,7 +682,7 @@ def wrong_binding(machine: Machine) -> None:
     add_config(machine, ca_section(machine, "wrong", "d3JvbmctZWFiLWtleS13cm9uZy1lYWIta2V5IQ"))
     machine.write_tenant("unbound", worker(machine, WORKERS[2], "wrong").replace(
         f'tenant "{WORKERS[2]}"', 'tenant "unbound"'))
-    reload(machine)
+    machine.reload()
     told(machine, "unbound", "acme_", "check eab_kid and eab_key")
 
 
@@ -700,11 +692,11 @@ def refused_numbers(machine: Machine) -> None:
     before, path = serial(machine, tenant), machine.config / f"tenants.d/{tenant}.conf"
     text = path.read_text()
     path.write_text(text.replace("numbers = { ", 'numbers = { "12025550900", ', 1))
-    reload(machine)
+    machine.reload()
     told(machine, tenant, "authority", "check its account, secret and the numbers asked for")
     signs(machine, tenant, before)
     path.write_text(text)
-    reload(machine)
+    machine.reload()
     wait_for("the refusal to go", lambda: not detail(machine, tenant), 10 * SLOW)
     signs(machine, tenant, serial(machine, tenant))
 

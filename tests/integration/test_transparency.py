@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
 import sys
 import time
 
@@ -16,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from world import unixhttp as http
-from world.machine import BUILD, Machine, wait_for
+from world.machine import Machine, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 
@@ -38,11 +37,6 @@ def tenants(machine: Machine) -> dict[str, str]:
 
 def logs_of(listed: dict) -> list[dict]:
     return [log for operator in listed["operators"] for log in operator["logs"]]
-
-
-def vesper(machine: Machine, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([str(BUILD / "vesper"), "--socket", machine.admin_socket, *words],
-                          capture_output=True, text=True, check=False, timeout=60)
 
 
 def shown(machine: Machine) -> list[dict]:
@@ -83,13 +77,13 @@ def promises_are_kept(machine: Machine) -> None:
     logged = machine.credential("acme")["logged"]
     true(all(row["index"] < row["tree_size"] for row in logged), logged)
     equal({row["log"] for row in logged} <= {log["log"] for log in shown(machine)}, True)
-    out = vesper(machine, "cert", "show", "acme/main")
+    out = machine.vesper("cert", "show", "acme/main")
     equal(out.returncode, 0, out.stderr)
     equal(out.stdout.count("proven, entry "), len(logged), out.stdout)
 
 
 def logs_are_well(machine: Machine) -> None:
-    out = vesper(machine, "ct", "status")
+    out = machine.vesper("ct", "status")
     equal(out.returncode, 0, out.stdout + out.stderr)
     equal([log["state"] for log in shown(machine)], ["well"] * len(shown(machine)))
     equal(alarms(machine, "ct_log"), [])
@@ -114,7 +108,7 @@ def nothing_foreign(machine: Machine) -> None:
     """Both logs are read to their end, and all that is there of ours was ordered here."""
     wait_for("all entries", lambda: all(
         log["watch"]["read"] == log["tree_size"] > 0 for log in shown(machine)), 60)
-    out = vesper(machine, "ct", "watch")
+    out = machine.vesper("ct", "watch")
     equal(out.returncode, 0, out.stdout + out.stderr)
     equal([log["watch"]["found"] for log in shown(machine)], [[], []])
 
@@ -130,7 +124,7 @@ def foreign_is_reported(machine: Machine) -> None:
         serial in [f["serial"] for f in log["watch"]["found"]] for log in shown(machine)), 60)
     found = shown(machine)[0]["watch"]["found"][0]
     equal((found["tenant"], found["what"]), ("acme", ACME))
-    out = vesper(machine, "ct", "watch")
+    out = machine.vesper("ct", "watch")
     equal(out.returncode, 3, out.stdout + out.stderr)
     true(serial in out.stdout and "acme" in out.stdout, out.stdout)
     wait_for("its alarm", lambda: [
@@ -150,7 +144,7 @@ def wrong_answers_are_noticed(machine: Machine) -> None:
     wait_for("the shrunk tree", lambda: named(machine, broken)["state"] == "broken", 60)
     wait_for("two alarms", lambda: len(alarms(machine, "ct_log")) == 2, 90)
     still_signs(machine)
-    equal(vesper(machine, "ct", "status").returncode, 3)
+    equal(machine.vesper("ct", "status").returncode, 3)
     metrics = http.request(machine.admin_socket, "GET", "/metrics").body.decode()
     true('vesper_alarms{alarm="ct_log"} 2' in metrics, "the metric")
     equal(metrics.count("vesper_ct_log_alarming{"), len(shown(machine)))
@@ -245,7 +239,7 @@ def lists_are_fetched(machine: Machine) -> None:
              == ["ct_logs"], 60)
     equal(fetched(machine)["issued"], good)
     still_signs(machine)
-    true("ct_logs" in vesper(machine, "status").stdout, "status says it")
+    true("ct_logs" in machine.vesper("status").stdout, "status says it")
 
 
 # RFC 6962 s3

@@ -7,10 +7,8 @@ import base64
 import hashlib
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from cases import Cases, equal, true
@@ -149,13 +147,6 @@ def header(identity: str) -> dict:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def reload(machine: Machine) -> None:
-    before = machine.status()["reload"]["at"]
-    wait_for("another second", lambda: time.time() > before + 1, 5)
-    machine.agent.send_signal(signal.SIGHUP)
-    wait_for("the reload", lambda: machine.status()["reload"]["at"] != before, 15)
-
-
 def divert(machine: Machine, request_id: str):
     return machine.ask("POST", "/v1/passports",
                        {"tenant": "acme", "ppt": "div", "original": [attested],
@@ -166,7 +157,7 @@ def divert(machine: Machine, request_id: str):
 def by_claims_alone(machine: Machine) -> None:
     """The provider that signed the original is another party from now on."""
     machine.write_tenant("osp", 'tenant "osp" {\n}\n')
-    reload(machine)
+    machine.reload()
     answer = divert(machine, "compared-1")
     equal(answer.status, 200, answer.body.decode())
     equal((answer.json["originals"], answer.json["originals_verified"]), (1, 0))
@@ -178,7 +169,7 @@ def by_claims_alone(machine: Machine) -> None:
 def not_known(machine: Machine) -> None:
     machine.write_tenant("acme", machine.enterprise(
         "acme", (CALLED, CALLER), credential='\t\toriginal_check = "cached"'))
-    reload(machine)
+    machine.reload()
     answer = divert(machine, "cached-1")
     equal((answer.status, answer.reason), (403, "original_invalid"), answer.body.decode())
     true("not known" in answer.json["detail"], answer.body.decode())
@@ -187,7 +178,7 @@ def not_known(machine: Machine) -> None:
 def put_chain(machine: Machine, source: Path) -> None:
     name = hashlib.sha256(header(attested)["x5u"].encode()).hexdigest() + ".pem"
     shutil.copy(source, machine.config / "chains" / name)
-    reload(machine)
+    machine.reload()
 
 
 def of_another_key(machine: Machine) -> None:

@@ -31,6 +31,7 @@ SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer
 BAD_END = re.compile(r"role=supervisor event=ended .*(signal=\d+|exit=(?!0$)\d+)$")
 REPORT_LINES = 30
 PATIENCE_S = 90.0
+COMMAND_S = 300.0  # for a command that waits for something itself
 
 
 class Trouble(Exception):
@@ -338,6 +339,33 @@ class Machine:
             body["tenant"] = tenant
         body.update(more)
         return self.ask("POST", "/v1/passports", body)
+
+    def vesper(self, *args: str, stdin: str = "") -> subprocess.CompletedProcess:
+        """The command, as somebody who may ask both sockets."""
+        return subprocess.run(
+            [str(BUILD / "vesper"), "--timeout", "60", *args], input=stdin, capture_output=True,
+            text=True, timeout=COMMAND_S, check=False,
+            env={**os.environ, "VESPER_SOCKET": self.socket,
+                 "VESPER_ADMIN_SOCKET": self.admin_socket})
+
+    def good(self, *args: str, stdin: str = "") -> str:
+        """The same, which must succeed: what it prints."""
+        done = self.vesper(*args, stdin=stdin)
+        if done.returncode != 0:
+            raise Trouble(f"vesper {' '.join(args)}: {done.returncode}: "
+                          f"{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def reload(self, state: str = "done") -> None:
+        """The configuration as it is on disk by now is in force, or "failed" to be."""
+        def ended() -> dict | None:
+            now = http.request(self.admin_socket, "GET", f"/v1/jobs/{job}").json
+            return now if now["state"] != "running" else None
+
+        job = http.request(self.admin_socket, "POST", "/v1/reload", b"").json["job"]
+        done = wait_for("the reload", ended)
+        if done["state"] != state:
+            raise Trouble(f"the reload: {done}")
 
     def signatures(self) -> int:
         """C_Sign calls with a caller's digest, over all signers, as of now."""
