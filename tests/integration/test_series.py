@@ -15,7 +15,7 @@ from cryptography import x509
 
 from cases import Cases, equal, true
 from test_refused import (SLOW, WORKERS, add_config, authorities, detail, lab_config, log_end, log_since,
-                          number, refusals, reload, renew, serial, worker)
+                          number, refusals, renew, serial, worker)
 from world import process
 from world import unixhttp as http
 from world.machine import Machine, wait_for
@@ -224,7 +224,7 @@ def disabled(machine: Machine) -> None:
     since, order = log_end(machine), order_of(machine, OFF)
     path = machine.config / f"tenants.d/{OFF}.conf"
     path.write_text(path.read_text().replace("{\n", "{\n\tenabled = no\n", 1))
-    reload(machine)
+    machine.reload()
     ended(machine, OFF, order, since, "disabled")
 
 
