@@ -378,6 +378,12 @@ NUMBERS_REFUSED = [
     ("POST", "/v1/tenants/twin1/numbers", {"add": ["1"], "set": ["2"]}, 400, "unknown_member"),
     ("POST", "/v1/tenants/twin1/numbers", {"add": ["1"] * 2049}, 413, "too_large"),
     ("PUT", "/v1/tenants/twin1/numbers", {"add": ["1"]}, 405, "method_not_allowed"),
+    ("POST", "/v1/tenants/nobody/failover", {"credential": "main"}, 404, "not_found"),
+    ("POST", "/v1/tenants/twin1/failover", {}, 400, "missing_member"),
+    ("POST", "/v1/tenants/twin1/failback", {"credential": ["main"]}, 400, "invalid_member"),
+    ("POST", "/v1/tenants/twin1/failover", {"credential": "main", "to": "x"}, 400,
+     "unknown_member"),
+    ("GET", "/v1/tenants/twin1/failover", None, 405, "method_not_allowed"),
 ]
 
 

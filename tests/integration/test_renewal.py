@@ -1,4 +1,5 @@
-"""Short-lived certificates change under load without a refusal; a restart needs no network."""
+"""Short-lived certificates change under load without a refusal; one CA is down until a
+certificate has ended, and the one in reserve signs; a restart needs no network."""
 
 from __future__ import annotations
 
@@ -7,11 +8,14 @@ import threading
 import time
 
 from cases import Cases, equal, true
+from test_account import SLOW, good, reload, vesper
+from test_enrol import tried
 from world import unixhttp as http
 from world.machine import Machine, wait_for
 
 ACME = "12025550100"
 LIFETIME_S = 60
+PAIR_S = 20  # of the certificates of the CA that will be down
 
 
 BACK_S = 3  # how far back every second request is dated
@@ -77,6 +81,93 @@ def changes_twice(machine: Machine) -> None:
     true(load.good > 500, f"only {load.good} requests were signed")
 
 
+# ---- a CA in reserve ----
+
+class Pair:
+    """A tenant whose credential main has another in reserve, each with a CA of its own."""
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+        self.file = machine.config / "vesperd.conf"
+        text = self.file.read_text()
+        section = text[text.index('ca "lab" {'):].partition("\n}\n")[0] + "\n}\n"
+        self.file.write_text(text + section.replace('"lab"', '"one"') +
+                             section.replace('"lab"', '"two"'))
+        main = machine.enterprise("pair", credential=f"\t\trenew_lifetime_s = {PAIR_S}")
+        main = main.replace('ca = "lab"', 'ca = "one"')
+        start, end = main.index('\tcredential "main"'), main.rindex("}")
+        spare = main[start:end].replace('"main" {', '"spare" {').replace('ca = "one"', 'ca = "two"')
+        spare = spare.replace(f"renew_lifetime_s = {PAIR_S}", 'reserve_for = "main"')
+        machine.write_tenant("pair", main[:end] + spare + "}\n")
+        reload(machine)
+
+    def shown(self, name: str) -> dict:
+        return self.machine.credential("pair", name) or {}
+
+    def in_force(self, name: str) -> bool:
+        return bool(self.shown(name).get("signable"))
+
+    def signer(self, **more) -> str:
+        """The credential that signs, or why none does."""
+        answer = self.machine.sign(ACME, tenant="pair", **more)
+        return answer.json["credential"] if answer.status == 200 else answer.reason
+
+    def reach(self, ca: str, directory: str) -> None:
+        text = self.file.read_text()
+        head, mark, rest = text.partition(f'ca "{ca}" {{')
+        lines = rest.split("\n")
+        lines[1] = f'\tdirectory = "{directory}"'
+        self.file.write_text(head + mark + "\n".join(lines))
+        reload(self.machine)
+
+
+def alarmed(machine: Machine) -> bool:
+    """The alarm of the expired certificate names what would help."""
+    return any(a["alarm"] == "certificate_expired" and a["tenant"] == "pair" and
+               "vesper tenant failover pair/main" in a["detail"]
+               for a in machine.status()["alarms"])
+
+
+def over_and_back(machine: Machine) -> None:
+    """The CA is down past the end of its certificate: an operator goes over, and back."""
+    pair = Pair(machine)
+    wait_for("both certificates", lambda: pair.in_force("main") and pair.in_force("spare"),
+             60 * SLOW)
+    wait_for("main signs", lambda: pair.signer() == "main", 60 * SLOW)
+    equal(pair.signer(credential="spare"), "no_credential")
+    rows = tried(machine, 0, "tenant", "test", "pair", "--tls-ca",
+                 str(machine.config / "tls-ca.pem"))
+    equal([(row["verdict"], "in reserve for main" in row["detail"]) for row in rows["dry run"]],
+          [("ok", False), ("skipped", True)])
+    true("in reserve for main" in vesper(machine, "cert", "list").stdout, "cert list")
+    pair.reach("one", "https://127.1.2.3:1/directory")
+    wait_for("the end of main", lambda: pair.signer() == "credential_expired", 60 * SLOW)
+    wait_for("the alarm", lambda: alarmed(machine), 30 * SLOW)
+    equal(pair.signer(), "credential_expired", "nobody said that it goes over")
+
+    good(machine, "tenant", "failover", "pair/main")
+    for more in ({}, {"credential": "main"}, {"credential": "spare"}):
+        equal(pair.signer(**more), "spare", f"{more}")
+    equal([pair.shown(n)["stands_by"] for n in ("main", "spare")], [True, False])
+    equal(vesper(machine, "tenant", "failback", "pair/main").returncode, 4, "to what is over")
+    rows = tried(machine, 1, "doctor")["reserve"]
+    true(any("pair/main: failed over to spare" in row["detail"] for row in rows), f"{rows}")
+    true('vesper_failed_over{tenant="pair",credential="main",reserve="spare"} 1' in http.request(
+        machine.admin_socket, "GET", "/metrics").body.decode(), "metrics")
+    machine.stop_agent(9)
+    machine.start_agent()
+    wait_for("the same after a kill", lambda: pair.signer() == "spare", 60 * SLOW)
+
+    pair.reach("one", machine.info["directory"])
+    wait_for("main in force", lambda: pair.in_force("main"), 120 * SLOW)
+    equal(pair.signer(), "spare", "nobody said that it goes back")
+    wait_for("the way back", lambda: vesper(
+        machine, "tenant", "failback", "pair/main").returncode == 0, 60 * SLOW)
+    wait_for("main signs again", lambda: pair.signer() == "main", 60 * SLOW)
+    equal([r["event"] for r in machine.audit() if r["event"] in ("failover", "failback")],
+          ["failover", "failback"])
+
+
 def no_network(machine: Machine) -> None:
     """With the lab stopped, vesperd is killed, restarted and signs."""
     serial = machine.credential("osp")["serial"]
@@ -93,7 +184,7 @@ def main() -> int:
     cases = Cases("renewal")
     with Machine() as machine:
         machine.start(lab={"ca": {"backdate": 0, "lifetime": {"delegate": LIFETIME_S}}})
-        for function in (changes_twice, no_network):
+        for function in (changes_twice, over_and_back, no_network):
             cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()

@@ -21,6 +21,7 @@ class Credential:
     certificate: Certificate | None  # None: there is none yet
     renewable: bool = False  # ca: another certificate is still to come
     priority: int = 0
+    reserve_for: str | None = None
     ppts: tuple = ()
     dests: tuple | None = None
     extra: tuple = ()
@@ -59,6 +60,7 @@ class Tenant:
     spcs: tuple = ()  # caller_spc
     rate: int = 0
     observe: tuple = ()
+    over: tuple = ()  # those that have failed over to their reserve
     credentials: tuple = ()
 
 
@@ -79,7 +81,9 @@ def _credential(c: Credential) -> str:
             'x5u = "https://acme.example/a/"', "identity_max_bytes = 65536",
             f"priority = {c.priority}"]
     rows += [f"min_scts = {c.scts}"] if c.scts is not None else []
-    rows += ['ca = "lab"', 'authority = "lab"'] if c.renewable else []
+    ca = "two" if c.reserve_for else "lab"
+    rows += [f'ca = "{ca}"', 'authority = "lab"'] if c.renewable else []
+    rows += [f'reserve_for = "{c.reserve_for}"'] if c.reserve_for else []
     rows += [f"ppts = {_list(c.ppts)}"] if c.ppts else []
     rows += [f"dests = {_list(c.dests)}"] if c.dests is not None else []
     rows += [f"extra_claims = {_list(c.extra)}"] if c.extra else []
@@ -137,6 +141,7 @@ ct_logs = "logs.json"
 admin_socket = "none"
 token "main" { module = "/nowhere/module.so" label = "main" pin = "file:pin" }
 ca "lab" { directory = "https://ca.example/directory" token = "main" terms_agreed = yes }
+ca "two" { directory = "https://two.example/directory" token = "main" terms_agreed = yes }
 authority "lab" { url = "https://authority.example" secret = "file:secret" }
 """
 
@@ -151,6 +156,7 @@ def _files(house: House, anchors: str, logs: str, pem_of) -> dict[str, str]:
            "secret": "1234"}
     for t in house.tenants:
         out[f"tenants.d/{t.name}.conf"] = _tenant(t)
+        out.update({f"state/front/failover/{t.name}/{name}.json": '{"since":1}' for name in t.over})
         for c in t.credentials:
             place = f"state/front/tenants/{t.name}/{c.name}/current.pem"
             if c.rubbish:

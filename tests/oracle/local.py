@@ -305,10 +305,17 @@ class Steps:
             raise Refusal(reason)
         c.observed.add(rule)
 
+    def reserve(self, c: Candidate) -> None:
+        """Who of a pair signs is the operator's word (reserve_for, vesper tenant failover)."""
+        own = c.config.reserve_for
+        paired = any(o.reserve_for == c.config.name for o in c.tenant.credentials)
+        if self.request.credential not in (None, c.config.name, own):
+            raise Refusal("no_credential")
+        if (own not in c.tenant.over) if own else (paired and c.config.name in c.tenant.over):
+            raise Refusal("no_credential")
+
     def type(self, c: Candidate) -> None:
         ppt = self.request.ppt
-        if self.request.credential not in (None, c.config.name):
-            raise Refusal("no_credential")
         if ppt not in oracle.CLASS_PPTS[c.config.profile]:
             raise Refusal("no_credential")
         for those in (c.tenant.ppts, c.config.ppts):
@@ -449,7 +456,7 @@ class Steps:
         return c.leaf.numbers is None or not all(
             c.leaf.numbers.covers(n) for n in claimset.authorising(c.claims, self.request.ppt))
 
-    ORDER = (type, number, destination, originator, further, constraints, content, health)
+    ORDER = (reserve, type, number, destination, originator, further, constraints, content, health)
 
     def all(self, candidates: list[Candidate]) -> list[Candidate]:
         """The reason is that of the step which left none over."""

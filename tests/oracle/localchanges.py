@@ -268,6 +268,24 @@ def another_credential(g: Home, s: Setting):
 
 
 @change("no_credential")
+def named_in_reserve(g: Home, s: Setting):
+    """It is named, and in reserve for one that would do."""
+    if not s.alone or s.atis:
+        return None
+    return g.beside(s.main(reserve_for="twin"), g.twin(s)).changed(
+        alone=False, names=(s.names[0], "main"))
+
+
+@change("number_pending")
+def over_too_early(g: Home, s: Setting):
+    """What has been gone over to has no certificate yet."""
+    if s.names[1] is not None or not s.alone or s.pair.third or g.fetched is not None or domain(s):
+        return None
+    twin = g.twin(s, certificate=None, renewable=True, reserve_for="main")
+    return g.beside(s, twin).tenanted(over=("main",)).changed(alone=False)
+
+
+@change("no_credential")
 def type_not_allowed(g: Home, s: Setting):
     if "ppts" in s.tenant.observe:
         return None

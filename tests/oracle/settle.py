@@ -555,7 +555,7 @@ class Home:
 
     # ---- others that might sign ------------------------------------------------------------
 
-    def _twin(self, s: Setting, **those) -> Credential:
+    def twin(self, s: Setting, **those) -> Credential:
         """Another credential for the same numbers, of another key and without constraints."""
         f = self.family
         leaf = replace(f.certificate, entries=[e[:3] for e in f.entries], constraints=None,
@@ -573,39 +573,45 @@ class Home:
         high = s.tenant.credentials[0].priority + 1
         s = s.changed(alone=False)
         kind = rng.choice(("lower", "lower", "pending", "sick", "narrow", "class", "rubbish",
-                           "watched", "foreign", "neighbour", "expired", "bad"))
+                           "watched", "foreign", "neighbour", "expired", "bad", "reserve", "over"))
         if kind == "lower":
-            return self._beside(s.main(priority=high), self._twin(s, priority=high - 1))
+            return self.beside(s.main(priority=high), self.twin(s, priority=high - 1))
+        if kind == "reserve":
+            return self.beside(s, self.twin(s, reserve_for="main", priority=high))
+        if kind == "over":  # and it is called by what it stands in for, or not
+            name = s.names[1] if s.names[1] or rng.random() < 0.5 else "twin"
+            return self.beside(s.main(reserve_for="twin"), self.twin(s, priority=high)).tenanted(
+                over=("twin",)).changed(names=(s.names[0], name))
         if kind == "pending":
-            return self._beside(s, self._twin(s, certificate=None, renewable=True, priority=high))
+            return self.beside(s, self.twin(s, certificate=None, renewable=True, priority=high))
         if kind == "sick":
-            return self._beside(s, self._twin(s, priority=high)).changed(
+            return self.beside(s, self.twin(s, priority=high)).changed(
                 keyless=(("acme", "twin"),))
         if kind == "narrow" and not self.provider:
-            c = replace(self._twin(s).certificate, entries=[("one", "777")])
-            return self._beside(s, self._twin(s, certificate=c, priority=high))
+            c = replace(self.twin(s).certificate, entries=[("one", "777")])
+            return self.beside(s, self.twin(s, certificate=c, priority=high))
         if kind == "class":
             other = "atis-delegate" if self.provider else "shaken-sp"
-            c = replace(self._twin(s).certificate, entries=[("one", "777")] if self.provider
+            c = replace(self.twin(s).certificate, entries=[("one", "777")] if self.provider
                         else [("spc", "4321")])
-            return s if s.pair.ppt in oracle.CLASS_PPTS[other] else self._beside(
-                s, self._twin(s, certificate=c, profile=other, priority=high, rph=(),
+            return s if s.pair.ppt in oracle.CLASS_PPTS[other] else self.beside(
+                s, self.twin(s, certificate=c, profile=other, priority=high, rph=(),
                               unlisted="refuse", origid=None, spc="4321"))
         if kind in ("rubbish", "bad"):
-            twin = self._twin(s, priority=high)
+            twin = self.twin(s, priority=high)
             bad = replace(twin.certificate, key="p384")
-            return self._beside(s, replace(twin, rubbish=kind == "rubbish", certificate=bad))
+            return self.beside(s, replace(twin, rubbish=kind == "rubbish", certificate=bad))
         if kind == "expired":
-            twin = self._twin(s, priority=high)
+            twin = self.twin(s, priority=high)
             c = replace(twin.certificate, not_before=NOW - 7 * 86400, not_after=s.pair.at - 1)
-            return self._beside(s, replace(twin, certificate=c)) \
+            return self.beside(s, replace(twin, certificate=c)) \
                 if c.not_before < c.not_after < NOW else s
         if kind == "watched" and self._called(s) is not None and not s.tenant.observe:
-            return self._beside(s.tenanted(observe=("dests",)),
-                                self._twin(s, dests=("999",), priority=high))
+            return self.beside(s.tenanted(observe=("dests",)),
+                                self.twin(s, dests=("999",), priority=high))
         return self._another_tenant(s, kind)
 
-    def _beside(self, s: Setting, other: Credential) -> Setting:
+    def beside(self, s: Setting, other: Credential) -> Setting:
         return s.tenanted(credentials=(*s.tenant.credentials, other))
 
     def _another_tenant(self, s: Setting, kind: str) -> Setting:
@@ -613,8 +619,8 @@ class Home:
         high = s.tenant.credentials[0].priority + 1
         if kind == "foreign" or high == 1:
             other = Tenant("bravo", self.numbers, users=(4000,), attest_max="A",
-                           credentials=(self._twin(s, name="main", priority=high),))
+                           credentials=(self.twin(s, name="main", priority=high),))
         else:
             other = Tenant("bravo", self.numbers, users=(1000, 2000, 0), attest_max="A",
-                           credentials=(self._twin(s, name="main", priority=high - 2),))
+                           credentials=(self.twin(s, name="main", priority=high - 2),))
         return s.changed(more=(other,), names=("acme", s.names[1]) if s.pair.third else s.names)
