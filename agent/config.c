@@ -533,6 +533,16 @@ config_tenant_find(const struct config *c, const char *name)
 	return bsearch(name, c->tenant, c->tenants, sizeof c->tenant[0], name_order);
 }
 
+bool
+config_credential_named(const struct config_tenant *t, const char *name)
+{
+	for (size_t i = 0; i < t->credentials; i++) {
+		if (strcmp(t->credential[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 const struct config_credential *
 config_credential_find(const struct config_tenant *t, const char *name)
 {

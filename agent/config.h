@@ -160,6 +160,7 @@ struct config_credential {
 	unsigned numbers_per_certificate; /* D-17; 0: all of them are in one */
 	size_t shards; /* with it: certificates that what is configured makes */
 	size_t shard;  /* which of them, from 1 on; 0: not divided, or as read */
+	size_t parts; /* not divided any more: so many go on until the first has all; 0: none */
 	enum profile profile;
 	char *token;			 /* where its keys are made */
 	struct config_strings tokens;	 /* as listed */
@@ -387,7 +388,8 @@ const char *config_issuer_name(enum issuer issuer); /* "acme" */
 enum issuer config_issuer(const struct config *c, const struct config_credential *cred);
 const struct config_authority *config_authority_find(const struct config *c, const char *name);
 const struct config_tenant *config_tenant_find(const struct config *c, const char *name);
-/* Where it is not divided yet, any shard of a section that is to be leads to that. */
+bool config_credential_named(const struct config_tenant *t, const char *name);
+/* Outside of the front, which knows its shards, the name of any shard leads to the section. */
 const struct config_credential *config_credential_find(
     const struct config_tenant *t, const char *name);
 

@@ -56,8 +56,7 @@ members_is_name(const struct config_credential *c, const char *name)
 {
 	size_t base = strlen(c->base), digits;
 
-	if (c->numbers_per_certificate == 0 || strncmp(name, c->base, base) != 0 ||
-	    name[base] != '.')
+	if (strncmp(name, c->base, base) != 0 || name[base] != '.')
 		return false;
 	name += base + 1;
 	digits = strspn(name, "0123456789");

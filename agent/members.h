@@ -78,7 +78,7 @@ const char *members_draw(
 /* The token of a shard of a credential as read. */
 const char *members_token(const char *tenant, const struct config_credential *c, size_t shard);
 
-/* Is it the name of a shard of this credential as read? */
+/* Is it the name of a shard of this credential as read, were it divided (or was it lately)? */
 bool members_is_name(const struct config_credential *c, const char *name);
 
 #endif

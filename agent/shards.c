@@ -310,6 +310,41 @@ shards_divide(const struct tnset *numbers, uint64_t most, const struct shards *b
 	return RC_OK;
 }
 
+static enum rc
+join(const struct tnset *numbers, size_t len, struct shards *s, struct fault *f)
+{
+	size_t n = numbers != NULL ? tnset_len(numbers) : 0;
+
+	s->set = calloc(len + 1, sizeof(struct tnset *));
+	s->owner = calloc(n + 1, sizeof *s->owner);
+	if (s->set == NULL || s->owner == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu shards", len);
+	for (size_t i = 0; i < n; i++) {
+		struct tn_interval in = tnset_at(numbers, i);
+
+		s->owner[s->owners++] = (struct shards_owner){ in.lo, in.hi, 1 };
+	}
+	TRY(tnset_union(numbers, NULL, &s->set[s->len++], f));
+	for (; s->len < len; s->len++)
+		TRY(tnset_build(NULL, 0, &s->set[s->len], f));
+	s->changed = len;
+	return RC_OK;
+}
+
+enum rc
+shards_join(const struct tnset *numbers, size_t len, struct shards *out, struct fault *f)
+{
+	struct shards s = { 0 };
+	enum rc rc = join(numbers, len, &s, f);
+
+	if (rc != RC_OK) {
+		shards_done(&s);
+		return rc;
+	}
+	*out = s;
+	return RC_OK;
+}
+
 size_t
 shards_place(const struct shards *s, uint64_t key, uint64_t *last)
 {

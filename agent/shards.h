@@ -42,6 +42,9 @@ struct shards {
  */
 enum rc shards_divide(const struct tnset *numbers, uint64_t most, const struct shards *before,
     struct shards *out, size_t *left, struct fault *f) MUST_CHECK;
+/* So many, 1 … SHARDS_MAX, of which the first is to have all, and the others none. */
+enum rc shards_join(
+    const struct tnset *numbers, size_t len, struct shards *out, struct fault *f) MUST_CHECK;
 void shards_done(struct shards *s);
 
 /* From 1 on; 0: in none.  A binary search. */

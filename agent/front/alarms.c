@@ -49,6 +49,7 @@ is_lapsing(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	if (!facts->ready || left_s < 0 ||
 	    left_s >= (facts->until_s - facts->from_s) / LAPSING_PART)
 		return false;
+	out->since_s = facts->until_s - (facts->until_s - facts->from_s) / LAPSING_PART;
 	out->by_s = facts->until_s;
 	return found(out,
 	    "less than a fifth of its life is left, and no other is in force%s: %s",
@@ -60,6 +61,7 @@ is_expired(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 {
 	if (!facts->ready || facts->until_s >= now_s)
 		return false;
+	out->since_s = facts->until_s;
 	return found(
 	    out, "nothing is signed with it any more%s: %s", facts->remedy, why_not(facts));
 }
@@ -95,6 +97,7 @@ is_failing(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 		return false;
 	if (p->refusals == 0 && now_s - p->failing_since_s < patience_s(facts))
 		return false;
+	out->since_s = p->failing_since_s;
 	out->by_s = facts->ready ? facts->until_s : 0;
 	return found(out, "%s", why_not(facts));
 }
@@ -110,6 +113,7 @@ needs_token(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 
 	if (!early && !awaits_token(facts))
 		return false;
+	out->since_s = early ? half_s : p->failing_since_s;
 	out->by_s = facts->ready ? facts->until_s : 0;
 	return awaits_token(facts)
 		   ? found(out, "%s", why_not(facts))
@@ -122,6 +126,7 @@ is_refused(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	(void)now_s;
 	if (facts->refused_at_s == 0)
 		return false;
+	out->since_s = facts->refused_at_s;
 	out->by_s = facts->ready ? facts->until_s : 0;
 	return found(out, "what came is kept for inspection: %s", why_not(facts));
 }
@@ -132,6 +137,7 @@ is_unlogged(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	(void)now_s;
 	if (!facts->ready || facts->unlogged_since_s == 0)
 		return false;
+	out->since_s = facts->unlogged_since_s;
 	return found(out,
 	    "a log that has timestamped the certificate does not prove that it has it: vesper "
 	    "cert show, vesper ct status");
@@ -142,6 +148,7 @@ is_withdrawn(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 {
 	if (facts->rtu_refused_at_s == 0)
 		return false;
+	out->since_s = facts->rtu_refused_at_s;
 	out->by_s = facts->rtu_stop_at_s > now_s ? facts->rtu_stop_at_s : 0;
 	if (facts->rtu_stop_at_s != 0 && facts->rtu_stop_at_s <= now_s)
 		return found(out, "nothing is signed with it: %s", why_not(facts));
@@ -272,7 +279,9 @@ begin(struct alarms *a, struct alarm **at, const struct alarm *is, int64_t now_s
 		return;
 	}
 	*new = *is;
-	new->since_s = now_s;
+	new->begun_s = now_s;
+	if (new->since_s <= 0 || new->since_s > now_s)
+		new->since_s = now_s;
 	new->next = NULL;
 	*at = new;
 	a->len++;
@@ -317,7 +326,7 @@ named(enum alarm_kind k, const char *tenant, const char *name)
 static bool
 may_end(const struct alarm *one, int64_t now_s)
 {
-	return now_s < one->since_s || now_s - one->since_s >= ALARM_LEAST_S;
+	return now_s < one->begun_s || now_s - one->begun_s >= ALARM_LEAST_S;
 }
 
 /* Begun by the renewer's word alone: a new certificate ends it at once, another word does not. */
@@ -327,7 +336,7 @@ must_last(const struct alarm *one, const struct alarm_facts *facts, int64_t now_
 	bool word = one->kind == ALARM_FAILING || one->kind == ALARM_TOKEN ||
 		    one->kind == ALARM_UNLOGGED;
 
-	return word && facts->enabled && facts->from_s < one->since_s && !may_end(one, now_s);
+	return word && facts->enabled && facts->from_s < one->begun_s && !may_end(one, now_s);
 }
 
 static void

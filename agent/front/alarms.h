@@ -50,11 +50,12 @@ struct alarm {
 	enum alarm_kind kind;
 	char tenant[CONFIG_NAME_MAX + 1]; /* of those that are told: "" */
 	char name[CONFIG_NAME_MAX + 1];	  /* of the credential; of those: of the CA, the log */
-	int64_t since_s;
-	int64_t by_s; /* when it will be too late; 0: not known, or it is */
+	int64_t since_s; /* by what is judged where that says it: a restart changes nothing */
+	int64_t by_s;	 /* when it will be too late; 0: not known, or it is */
 	char detail[ALARM_DETAIL_MAX];
-	bool
-	    is_well; /* one that is told: by the last word; alarms.c's own, as is what follows */
+	/* alarms.c's own: */
+	bool is_well;	 /* one that is told: by the last word */
+	int64_t begun_s; /* when this process said so */
 	uint64_t round;
 	struct alarm *next;
 };
@@ -113,7 +114,10 @@ struct alarm_facts {
 	const char *remedy;  /* its reserve is in force: " (…)", what to do; "" none is */
 };
 
-/* Is it one now?  Then by_s and detail of *out are set, else nothing is. */
+/*
+ * Is it one now?  Then by_s and detail of *out are set, and since_s where the
+ * facts say it; else nothing is.
+ */
 bool alarm_judge(
     enum alarm_kind k, const struct alarm_facts *facts, int64_t now_s, struct alarm *out);
 

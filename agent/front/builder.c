@@ -563,7 +563,7 @@ renew(struct builder *b, const struct job *job, struct fault *f)
 	if (revoke_check(&b->works, at, NULL) != RC_OK) {
 		if (revoke_release(&b->works, at, f) != RC_OK)
 			return;
-		tell_changed(b); /* it is planned from now on */
+		tell(b, "plan"); /* it is there from now on */
 	}
 	(void)renewer_send(b,
 	    json_pack(
@@ -606,9 +606,9 @@ by_hand(struct builder *b, const struct job *job, json_t **result, int64_t *agai
 		*again_s = sent != RC_OK ? 0 : *again_s;
 	}
 	json_decref(call.event);
-	/* Numbers are in no file that the renewer reads. */
+	/* It is in no file that the renewer reads: what rests after a failure goes on resting. */
 	if (b->works.set->generation != before)
-		tell(b, job->hand == HAND_NUMBERS ? "plan" : "changed");
+		tell(b, "plan");
 	if (rc == RC_OK)
 		*result = TAKE(out);
 	return rc;
@@ -805,8 +805,10 @@ chores(struct builder *b)
 	if (revoke_waiting(w) > errands)
 		tell(b, "errand");
 	/* Its own files lie on the same disk: what waits for it is tried at once. */
-	if (b->works.state_well || (w->set != NULL && w->set->generation != before))
+	if (b->works.state_well)
 		tell_changed(b);
+	else if (w->set != NULL && w->set->generation != before)
+		tell(b, "plan");
 	b->works.state_well = false;
 }
 

@@ -36,6 +36,7 @@ libfront_la_SOURCES += \
 	agent/front/load.c agent/front/load.h \
 	agent/front/making.c agent/front/making.h \
 	agent/front/narrow.c agent/front/narrow.h \
+	agent/front/parts.c agent/front/parts.h \
 	agent/front/numbers.c agent/front/numbers.h \
 	agent/front/observe.c agent/front/observe.h \
 	agent/front/ops.c agent/front/ops.h \
@@ -44,6 +45,7 @@ libfront_la_SOURCES += \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/ported.c agent/front/ported.h \
 	agent/front/publish.c agent/front/publish.h \
+	agent/front/refused.c agent/front/refused.h \
 	agent/front/reserve.c agent/front/reserve.h \
 	agent/front/retire.c agent/front/retire.h \
 	agent/front/revocation.c agent/front/revocation.h \

@@ -115,7 +115,7 @@ struct credential {
 	pthread_mutex_t problem_lock;
 	char problem[CREDENTIAL_PROBLEM_MAX];
 	struct credential_progress progress; /* guarded by problem_lock */
-	/* When a chain for it was last refused; 0: none since the one in force. */
+	/* Since when chains for it are refused; 0: none was since the one in force. */
 	_Atomic int64_t refused_at_s;
 	/* Its number authority refuses it (rtu.h): since when, and the end of signing; 0: no. */
 	_Atomic int64_t rtu_refused_at_s, rtu_stop_at_s;

@@ -1,9 +1,9 @@
 #include "agent/front/division.h"
 
+#include "agent/front/parts.h"
 #include "agent/front/store.h"
 #include "agent/front/tnjson.h"
 #include "agent/log.h"
-#include "stir/chain.h"
 #include "stir/jtext.h"
 
 enum {
@@ -15,6 +15,7 @@ enum {
 struct divisions {
 	struct shards *list;
 	size_t len;
+	bool known; /* as read: the record had each of them */
 };
 
 static void
@@ -92,7 +93,7 @@ record_parse(
 	for (const struct config_credential *c; (c = next_divided(t, &i)) != NULL; k++) {
 		const json_t *list = json_object_get(root, c->base);
 
-		if (list != NULL) /* else it was not divided then */
+		if (list != NULL) /* else see unrecorded() */
 			TRY(record_shards(list, &d->list[k], f));
 	}
 	return RC_OK;
@@ -152,10 +153,14 @@ division_keep(const struct config *c, const struct config_tenant *t, struct faul
 	if (t->members == NULL || t->members->recorded)
 		return RC_OK;
 	TRY(path_of(c, t, &path, f));
+	buf_str(&text, "{");
 	for (size_t i = 0; i < t->members->sections; i++) {
 		const struct members_section *s = &t->members->section[i];
 
-		buf_printf(&text, "%s\"%s\":", i > 0 ? ",\n" : "{", t->section[s->first].base);
+		if (t->section[s->first].parts > 0) /* its certificates say it better */
+			continue;
+		buf_printf(
+		    &text, "%s\"%s\":", text.len > 1 ? ",\n" : "", t->section[s->first].base);
 		put_shards(&text, &s->shards);
 	}
 	buf_str(&text, "}\n");
@@ -193,6 +198,10 @@ divide(const struct config_tenant *t, const struct tnset *numbers,
 
 	*left = 0;
 	for (const struct config_credential *c; (c = next_divided(t, &i)) != NULL; k++) {
+		if (c->parts > 0) {
+			TRY(shards_join(numbers, c->parts, &out->list[k], f));
+			continue;
+		}
 		TRY(shards_divide(numbers, c->numbers_per_certificate,
 		    before != NULL ? before[k] : NULL, &out->list[k], &more, f));
 		*left += more;
@@ -223,15 +232,44 @@ divide_from(const struct config_tenant *t, const struct divisions *was, struct d
 	return divide(t, t->numbers, before, now, left, f);
 }
 
+static bool
+all_known(const struct divisions *d)
+{
+	for (size_t i = 0; i < d->len; i++) {
+		if (d->list[i].set == NULL)
+			return false;
+	}
+	return true;
+}
+
 /* Is it what the record says already? */
 static bool
 is_recorded(const struct divisions *was, const struct divisions *now)
 {
 	for (size_t i = 0; i < now->len; i++) {
-		if (now->list[i].changed > 0 || was->list[i].set == NULL)
+		if (now->list[i].changed > 0)
 			return false;
 	}
-	return true;
+	return was->known;
+}
+
+/*
+ * Of a section that the record does not know what is in force says where the
+ * numbers are: nothing where it was not divided before.
+ */
+static enum rc
+unrecorded(const struct config *c, const struct config_tenant *t, struct divisions *was,
+    struct fault *f)
+{
+	size_t n, i = 0, k = 0;
+	const struct config_credential *all = members_read(t, &n);
+
+	for (const struct config_credential *cc; (cc = next_divided(t, &i)) != NULL; k++) {
+		if (was->list[k].set == NULL && cc->parts == 0)
+			TRY(parts_read(c, t, cc, members_copies(all, n, (size_t)(cc - all)),
+			    &was->list[k], f));
+	}
+	return RC_OK;
 }
 
 static enum rc
@@ -240,88 +278,20 @@ from_record(const struct config *c, const struct config_tenant *t, struct divisi
 {
 	TRY(divisions_new(was, members_divided(t), f));
 	TRY(record_read(c, t, was, f));
+	was->known = all_known(was);
+	TRY(unrecorded(c, t, was, f));
 	return divide_from(t, was, now, left, f);
 }
 
 /* ---- a record that will not do ---- */
 
-/* What the certificate of one place speaks for, as far as no lower one does; NULL: nothing. */
-static enum rc
-from_chain(const struct config *c, const struct config_tenant *t, const char *name,
-    const struct tnset *lower, struct tnset **out, struct fault *f)
-{
-	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
-	struct store_path path = { 0 };
-	AUTO(chain) *chain = NULL;
-	AUTO(tnset) *own = NULL;
-	const struct tnauth *list;
-
-	TRY(store_path(
-	    &path, f, "%s/front/tenants/%s/%s/current.pem", c->state_dir, t->name, name));
-	if (store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) != RC_OK ||
-	    chain_read_pem(buf_view(&pem), true, &chain, NULL) != RC_OK)
-		return RC_OK;
-	list = chain->cert[0]->tnauth;
-	if (t->numbers == NULL || list == NULL || tnauth_numbers(list) == NULL)
-		return RC_OK;
-	TRY(tnset_intersect(t->numbers, tnauth_numbers(list), &own, f));
-	TRY(tnset_subtract(own, lower, out, f));
-	return RC_OK;
-}
-
-/* The first of its copies that there is says it. */
-static enum rc
-shard_from_chains(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *first, size_t copies, size_t shard,
-    const struct tnset *lower, struct tnset **out, struct fault *f)
-{
-	for (size_t k = 0; k < copies && *out == NULL; k++) {
-		char name[2 * CONFIG_NAME_MAX];
-
-		snprintf(name, sizeof name, "%s.%zu%s", first[k].base, shard,
-		    first[k].name + strlen(first[k].base));
-		TRY(from_chain(c, t, name, lower, out, f));
-	}
-	return RC_OK;
-}
-
-static enum rc
-shards_from_chains(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *first, size_t copies, struct shards *s, struct fault *f)
-{
-	AUTO(tnset) *lower = NULL;
-
-	s->set = calloc(SHARDS_MAX + 1, sizeof(struct tnset *));
-	if (s->set == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "shards");
-	for (size_t i = 0; i < SHARDS_MAX; i++) {
-		AUTO(tnset) *one = NULL, *more = NULL;
-
-		TRY(shard_from_chains(c, t, first, copies, i + 1, lower, &one, f));
-		if (one == NULL || tnset_len(one) == 0)
-			continue;
-		for (; s->len < i; s->len++)
-			TRY(tnset_build(NULL, 0, &s->set[s->len], f));
-		TRY(tnset_union(lower, one, &more, f));
-		tnset_free(lower);
-		lower = TAKE(more);
-		s->set[s->len++] = TAKE(one);
-	}
-	return RC_OK;
-}
-
-/* What is in force says where the numbers were. */
+/* What is in force says it of all. */
 static enum rc
 from_chains(const struct config *c, const struct config_tenant *t, struct divisions *was,
     struct divisions *now, size_t *left, struct fault *f)
 {
-	size_t n, i = 0, k = 0;
-	const struct config_credential *all = members_read(t, &n);
-
 	TRY(divisions_new(was, members_divided(t), f));
-	for (const struct config_credential *cc; (cc = next_divided(t, &i)) != NULL; k++)
-		TRY(shards_from_chains(
-		    c, t, cc, members_copies(all, n, (size_t)(cc - all)), &was->list[k], f));
+	TRY(unrecorded(c, t, was, f));
 	return divide_from(t, was, now, left, f);
 }
 
@@ -341,7 +311,13 @@ from_record_or_chains(const struct config *c, const struct config_tenant *t, boo
 	    why.reason, why.detail);
 	divisions_done(was);
 	divisions_done(now);
-	return from_chains(c, t, was, now, left, f);
+	if (from_chains(c, t, was, now, left, &why) == RC_OK)
+		return RC_OK;
+	log_fault(LEVEL_ERR, "shards_lost", &why); /* nor that: as if there had been none */
+	divisions_done(was);
+	divisions_done(now);
+	TRY(divisions_new(was, members_divided(t), f));
+	return divide_from(t, was, now, left, f);
 }
 
 static enum rc
@@ -383,13 +359,46 @@ check_tokens(const struct config *c, struct fault *f)
 	return RC_OK;
 }
 
+/*
+ * Taken away, numbers_per_certificate leaves the parts in force until one
+ * certificate has all: the first one is to have it, and the others end as
+ * those of a division do that lose what they have.
+ */
+static enum rc
+keep_parts(const struct config *c, struct config_tenant *t, int64_t now_s, struct fault *f)
+{
+	size_t copies, left = 0;
+
+	for (size_t i = 0; i < t->credentials; i += copies) {
+		struct config_credential *first = &t->credential[i];
+
+		copies = members_copies(t->credential, t->credentials, i);
+		if (first->numbers_per_certificate > 0 ||
+		    profile_rule(first->profile)->cls == CLASS_SP)
+			continue;
+		TRY(parts_left(c, t, first, copies, now_s, &left, f));
+		for (size_t k = 0; left > 0 && k < copies; k++) {
+			first[k].numbers_per_certificate = SHARDS_MAX_NUMBERS;
+			first[k].parts = left;
+		}
+	}
+	return RC_OK;
+}
+
 enum rc
-division_load(struct config *c, bool strict, struct fault *f)
+division_load(struct config *c, int64_t now_s, bool strict, struct fault *f)
 {
 	struct fault full = { 0 };
 	size_t divided = 0;
 
 	for (size_t i = 0; i < c->tenants; i++) {
+		struct fault why = { 0 };
+
+		if (keep_parts(c, &c->tenant[i], now_s, &why) != RC_OK) {
+			if (strict)
+				return FAULT(f, why.rc, why.reason, "%s", why.detail);
+			log_fault(LEVEL_ERR, "shards_lost", &why);
+		}
 		if (members_divided(&c->tenant[i]) == 0)
 			continue;
 		TRY(load_tenant(c, &c->tenant[i], strict, f));

@@ -6,10 +6,13 @@
  *
  * That file is no more than the memory of it: what is worked out from the same
  * file and the same numbers is the same, so a crash between a change and its
- * record changes nothing.  Where it cannot be read at a start, the certificates
- * in force say where the numbers were, and it goes aside as T.json.lost before
- * another is written: at once where it is none, with the next change by command
- * where it may only be out of reach.
+ * record changes nothing.  What it does not know, or where it is not there, the
+ * certificates in force say (parts.h); so, at a start, where it cannot be read,
+ * and then it goes aside as T.json.lost before another is written: at once where
+ * it is none, with the next change by command where it may only be out of reach.
+ *
+ * A section that is divided no more stays so with certificates for all in the
+ * first of them, until that is in force and there is another load.
  *
  * Belongs to the builder thread.
  */
@@ -23,7 +26,7 @@
  * record that cannot be read, or numbers that have no place, fail with strict;
  * else they are logged, and what has no place is number_pending.
  */
-enum rc division_load(struct config *c, bool strict, struct fault *f) MUST_CHECK;
+enum rc division_load(struct config *c, int64_t now_s, bool strict, struct fault *f) MUST_CHECK;
 
 /* c is in force: what it says is recorded. */
 void division_settle(const struct config *c);

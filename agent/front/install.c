@@ -11,6 +11,7 @@
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
+#include "agent/front/refused.h"
 #include "agent/front/retire.h"
 #include "agent/front/series.h"
 #include "agent/front/store.h"
@@ -428,12 +429,13 @@ refused_name(const struct install *in, char out[REFUSED_NAME_MAX])
 	uint8_t digest[32] = { 0 };
 
 	if (chain_read_pem(in->pem, true, &chain, NULL) == RC_OK) {
-		snprintf(out, REFUSED_NAME_MAX, "refused-%s.pem", chain->cert[0]->serial);
+		snprintf(
+		    out, REFUSED_NAME_MAX, REFUSED_PREFIX "%s.pem", chain->cert[0]->serial);
 		return;
 	}
 	(void)!digest_sha256(in->pem, digest, NULL);
-	snprintf(out, REFUSED_NAME_MAX, "refused-x%02x%02x%02x%02x.pem", digest[0], digest[1],
-	    digest[2], digest[3]);
+	snprintf(out, REFUSED_NAME_MAX, REFUSED_PREFIX "x%02x%02x%02x%02x.pem", digest[0],
+	    digest[1], digest[2], digest[3]);
 }
 
 struct refused {
@@ -465,7 +467,7 @@ keep_refused(const struct install *in, const struct refused *at, struct fault *f
 {
 	if (in->pem.len > CHAIN_MAX_BYTES)
 		return RC_OK;
-	return keep_chain(at->dir.text, "refused-", at->path.text, in->pem, f);
+	return keep_chain(at->dir.text, REFUSED_PREFIX, at->path.text, in->pem, f);
 }
 
 static void
@@ -489,8 +491,13 @@ refuse(const struct install *in, const struct fault *why)
 	unsigned unsaid = 0;
 	enum rc rc = refused_place(in, &at, &io);
 
-	if (rc == RC_OK && is_kept(in, &at))
-		return; /* said already: the same one again is no news */
+	if (rc == RC_OK && is_kept(in, &at)) { /* the same one again is no news */
+		if (refused_since_s(in->w->set->config, in->tenant->name, in->config->name) ==
+			0 &&
+		    keep_refused(in, &at, &io) != RC_OK) /* but is after another was good */
+			log_fault(LEVEL_WARNING, "install_refused_file", &io);
+		return;
+	}
 	if (!allow_refusal(
 		&in->w->allow, in->tenant->name, in->config->name, in->now_s, &unsaid))
 		return;
@@ -578,7 +585,8 @@ install_chain(struct works *w, struct credset_place at, const struct install_off
 
 	if (rc != RC_OK) {
 		if (!worth_another_try(rc) && strcmp(why.reason, "no_pending_csr") != 0) {
-			atomic_store(&present->refused_at_s, now_s);
+			if (atomic_load(&present->refused_at_s) == 0)
+				atomic_store(&present->refused_at_s, now_s);
 			refuse(&in, &why);
 			if (in.order != NULL)
 				series_dropped(w, at, in.order);

@@ -7,6 +7,7 @@
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
+#include "agent/front/refused.h"
 #include "agent/front/reserve.h"
 #include "agent/front/revocation.h"
 #include "agent/front/store.h"
@@ -102,7 +103,7 @@ read_parts(const struct reading *r, struct credset_parts *p, struct fault *f)
 
 	TRY(config_read(r->config_file, &p->config, f));
 	TRY(numbers_load(p->config, r->now_s, r->strict, f));
-	TRY(division_load(p->config, r->strict, f));
+	TRY(division_load(p->config, r->now_s, r->strict, f));
 	TRY(read_anchors("trust_anchors", p->config->trust_anchors, &seen, &p->anchors, f));
 	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
 	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,
@@ -461,8 +462,8 @@ may_adopt(const struct config *c, const struct config_tenant *t,
 {
 	struct keyfile k = { .made_s = 0 };
 
-	return config_credential_find(t, name) == NULL &&
-	       token_of_chain(c, t->name, name, &k) && config_token_serves(cc, k.token);
+	return !config_credential_named(t, name) && token_of_chain(c, t->name, name, &k) &&
+	       config_token_serves(cc, k.token);
 }
 
 /* Under that name, or under it with the name of one of the tokens. */
@@ -575,6 +576,8 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	if (wanted != NULL)
 		TRY(credential_want_list(made, wanted, 0, f));
 	credential_carry(old, made);
+	if (old == NULL) /* else it knows */
+		atomic_store(&made->refused_at_s, refused_since_s(c, t->name, j.dir));
 	TRY(keep_until_learnt(l, &j, old, &made, f));
 	credset_put(l->set, at, TAKE(made));
 	carry_before(l, &j, old);

@@ -47,7 +47,7 @@ static const struct op ops[] = {
 	{ "schedule", schedule_op, { TENANT, NAME, { "renew_at", NUMBER | NUL },
 	    { "problem", TEXT | NUL }, { "step", TEXT | OPTIONAL },
 	    { "attempts", NUMBER | OPTIONAL }, { "refusals", NUMBER | OPTIONAL },
-	    { "token_until", NUMBER | OPTIONAL } } },
+	    { "token_until", NUMBER | OPTIONAL }, { "failing_since", NUMBER | OPTIONAL } } },
 	{ "account-word", account_word_op, { CA, { "problem", TEXT | NUL } } },
 	{ "content", content_op, { { "uri", TEXT }, { "sha256", TEXT | NUL },
 	    { "sha384", TEXT | NUL }, { "sha512", TEXT | NUL }, { "card", TEXT | NUL },

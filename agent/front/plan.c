@@ -301,7 +301,20 @@ read_count(const struct op_call *call, const char *name, unsigned *out, struct f
 	return RC_OK;
 }
 
-/* Since when: as long as the word is the same, from the first time on. */
+/*
+ * Since when: as long as the word is the same, from the first time on; after a
+ * start of this process when the renewer says that it was.
+ */
+static int64_t
+failing_since_s(const struct op_call *call, const struct credential_progress *before)
+{
+	json_int_t told_s = json_integer_value(json_object_get(call->msg, "failing_since"));
+
+	if (before->failing_since_s != 0)
+		return before->failing_since_s;
+	return told_s > 0 && told_s < call->now_s ? (int64_t)told_s : call->now_s;
+}
+
 static enum rc
 read_progress(const struct op_call *call, const struct credential_progress *before,
     struct credential_progress *out, struct fault *f)
@@ -317,8 +330,7 @@ read_progress(const struct op_call *call, const struct credential_progress *befo
 	out->step_since_s =
 	    strcmp(out->step, before->step) == 0 ? before->step_since_s : call->now_s;
 	if (fails)
-		out->failing_since_s =
-		    before->failing_since_s != 0 ? before->failing_since_s : call->now_s;
+		out->failing_since_s = failing_since_s(call, before);
 	return RC_OK;
 }
 

@@ -84,12 +84,15 @@ job_set_problem(struct job *j, const char *text)
 	if (strcmp(j->rec.problem, text) == 0)
 		return;
 	snprintf(j->rec.problem, sizeof j->rec.problem, "%s", text);
+	if ((text[0] != 0) != (j->rec.failing_s != 0)) {
+		j->rec.failing_s = text[0] != 0 ? renew_now_ms(j->renew) / 1000 : 0;
+		j->unkept = true;
+	}
 	j->report = true;
 }
 
-/* False when the disk does not take it: then nothing is acted on. */
-static bool
-save(struct job *j)
+bool
+job_save(struct job *j)
 {
 	AUTO_BUF text = BUF_INIT(STORE_FILE_MAX);
 	char file[2 * CONFIG_NAME_MAX + 2];
@@ -100,6 +103,7 @@ save(struct job *j)
 	if (rc == RC_OK)
 		rc = store_write(j->renew->store, STORE_ORDERS, file, buf_view(&text), &f);
 	j->unsaved = rc != RC_OK;
+	j->unkept = false;
 	if (rc == RC_OK)
 		return true;
 	log_event(LEVEL_ERR, "renewal_not_recorded", "tenant=%s credential=%s detail=\"%s\"",
@@ -136,7 +140,7 @@ enter(struct job *j, enum renew_state s, int64_t wake_ms)
 	j->rec.state = s;
 	j->rec.wake_ms = wake_ms;
 	release_slot(j);
-	(void)save(j); /* else before the next step */
+	(void)job_save(j); /* else before the next step */
 }
 
 void
@@ -400,7 +404,7 @@ job_start(struct job *j, struct ca_slot *slot, struct lane *lane, int64_t now)
 		job_reset(j);
 		return;
 	}
-	if (j->unsaved && !save(j)) {
+	if (j->unsaved && !job_save(j)) {
 		job_set_problem(j, "io: the state directory cannot be written");
 		j->rec.wake_ms = now + RENEW_SAVE_AGAIN_MS;
 		return;

@@ -40,6 +40,7 @@ struct job {
 	bool newer;   /* installed while a plan was being read: that plan is older */
 	bool asked;   /* an operator wants it now */
 	bool unsaved; /* the record in memory is newer than the one on disk */
+	bool unkept;  /* since when it fails is not on disk */
 	bool report;  /* status is to be told */
 	uint32_t jitter;
 	int64_t renew_at_s; /* with an active certificate */
@@ -107,6 +108,8 @@ void job_schedule(struct job *j);
 
 /* For status, "" none. */
 void job_set_problem(struct job *j, const char *text);
+/* On disk; false when that does not take it: then nothing is acted on. */
+bool job_save(struct job *j);
 
 /* event, with whose it is and its state. */
 void job_log(const struct job *j, const char *event, enum log_level level);

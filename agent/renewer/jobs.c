@@ -68,6 +68,7 @@ resume(struct job *j)
 		rec->state = RENEW_IDLE;
 		rec->wake_ms = 0;
 		rec->problem[0] = 0;
+		rec->failing_s = 0;
 		return;
 	}
 	if (rec->state < RENEW_CHALLENGE)
@@ -119,13 +120,12 @@ replan(struct job *j, struct plan *plan)
 	*plan = (struct plan){ 0 };
 	job_schedule(j);
 	/* Whoever changed the configuration wants it tried now. */
-	if (changed && j->rec.state == RENEW_IDLE) {
+	if ((changed || other) && j->rec.state == RENEW_IDLE) {
 		j->rec.wake_ms = 0;
 		j->rec.alarms = 0;
-	}
-	/* What was wrong was about what is no longer asked for or replaced. */
-	if ((changed || other) && j->rec.state == RENEW_IDLE)
+		/* What was wrong was about what is no longer asked for or replaced. */
 		job_set_problem(j, "");
+	}
 	if (j->rec.state == RENEW_IDLE ||
 	    (!changed && strcmp(j->rec.replacing, j->plan.serial) == 0))
 		return;

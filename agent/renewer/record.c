@@ -134,7 +134,7 @@ to_json(const struct record *r)
 	}
 	return json_pack(
 	    "{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o,"
-	    " s:o, s:O, s:I, s:s, s:I, s:b, s:o}",
+	    " s:o, s:O, s:I, s:s, s:I, s:b, s:o, s:I}",
 	    "version", RECORD_VERSION, "tenant", r->tenant, "name", r->name, "state",
 	    renew_state_name(r->state), "attempt", (json_int_t)r->attempt, "alarms",
 	    (json_int_t)r->alarms, "wake_ms", (json_int_t)r->wake_ms, "asked", r->asked,
@@ -143,7 +143,8 @@ to_json(const struct record *r)
 	    text_or_null(r->finalize), "certificate", text_or_null(r->certificate), "x5u",
 	    text_or_null(r->x5u), "authorizations", authz, "expires", (json_int_t)r->expires_s,
 	    "problem", r->problem, "auto_end", (json_int_t)r->auto_end_s, "auto_get",
-	    r->auto_get, "series", series_json(&r->series));
+	    r->auto_get, "series", series_json(&r->series), "failing",
+	    (json_int_t)r->failing_s);
 }
 
 enum rc
@@ -243,7 +244,7 @@ in_bounds(json_int_t attempt, json_int_t alarms, json_int_t wake_ms, json_int_t 
 struct members {
 	const char *tenant, *name, *state, *asked, *replacing, *installed, *problem;
 	json_t *constraints, *order, *finalize, *certificate, *x5u, *authz, *series;
-	json_int_t attempt, alarms, wake_ms, expires_s, auto_end_s;
+	json_int_t attempt, alarms, wake_ms, expires_s, auto_end_s, failing_s;
 	int version, auto_get;
 };
 
@@ -258,7 +259,7 @@ check_members(const struct record *r, const struct members *m, struct fault *f)
 	    !is_hex(m->installed, CERT_SERIAL_TEXT - 1))
 		return BAD(f, "a hash or serial that is none");
 	if (!in_bounds(m->attempt, m->alarms, m->wake_ms, m->expires_s) ||
-	    !in_bounds(0, 0, 0, m->auto_end_s))
+	    !in_bounds(0, 0, 0, m->auto_end_s) || !in_bounds(0, 0, 0, m->failing_s))
 		return BAD(f, "a number out of bounds");
 	return RC_OK;
 }
@@ -297,6 +298,7 @@ take_members(struct record *r, const struct members *m, struct fault *f)
 	snprintf(r->replacing, sizeof r->replacing, "%s", m->replacing);
 	snprintf(r->installed, sizeof r->installed, "%s", m->installed);
 	problem_text(r->problem, m->problem);
+	r->failing_s = r->problem[0] != 0 ? m->failing_s : 0; /* an older record has none */
 	TRY(take_text(m->constraints, false, &r->constraints, f));
 	TRY(take_text(m->order, true, &r->order, f));
 	TRY(take_text(m->finalize, true, &r->finalize, f));
@@ -321,14 +323,14 @@ read_into(struct record *r, struct span text, struct fault *f)
 		return BAD(f, "not a JSON object");
 	if (json_unpack(root,
 		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o,"
-		" s:I, s:s, s?o, s?I, s?b, s?o !}",
+		" s:I, s:s, s?o, s?I, s?b, s?o, s?I !}",
 		"version", &m.version, "tenant", &m.tenant, "name", &m.name, "state", &m.state,
 		"attempt", &m.attempt, "alarms", &m.alarms, "wake_ms", &m.wake_ms, "asked",
 		&m.asked, "replacing", &m.replacing, "installed", &m.installed, "constraints",
 		&m.constraints, "order", &m.order, "finalize", &m.finalize, "certificate",
 		&m.certificate, "authorizations", &m.authz, "expires", &m.expires_s, "problem",
 		&m.problem, "x5u", &m.x5u, "auto_end", &m.auto_end_s, "auto_get", &m.auto_get,
-		"series", &m.series) != 0)
+		"series", &m.series, "failing", &m.failing_s) != 0)
 		return BAD(f, "a member is missing, unknown or of the wrong type");
 	TRY(check_members(r, &m, f));
 	return take_members(r, &m, f);

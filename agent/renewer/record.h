@@ -64,6 +64,7 @@ struct record {
 	bool auto_get;
 	struct record_series series;
 	char problem[PROBLEM_TEXT];
+	int64_t failing_s; /* since when there is one; 0: none, or not known */
 };
 
 /* A fresh one, idle. */

@@ -25,14 +25,16 @@ report(struct job *j, struct fault *f)
 
 	if (j->rec.wake_ms / 1000 > at_s)
 		at_s = j->rec.wake_ms / 1000;
-	op = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "op", "schedule",
+	op = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "op", "schedule",
 	    "tenant", j->plan.tenant, "name", j->plan.name, "renew_at",
 	    at_s > 0 ? json_integer(at_s) : json_null(), "problem",
 	    j->rec.problem[0] != 0 ? json_string(j->rec.problem) : json_null(), "step",
 	    j->rec.state != RENEW_IDLE ? json_string(renew_state_name(j->rec.state))
 				       : json_null(),
 	    "attempts", (json_int_t)j->rec.attempt, "refusals", (json_int_t)j->rec.alarms,
-	    "token_until", until_s >= 0 ? json_integer((json_int_t)until_s) : json_null());
+	    "token_until", until_s >= 0 ? json_integer((json_int_t)until_s) : json_null(),
+	    "failing_since",
+	    j->rec.failing_s > 0 ? json_integer((json_int_t)j->rec.failing_s) : json_null());
 	if (op == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "report");
 	return j->renew->io->ask(j->renew->io->ctx, op, on_reported, j->renew, f);
@@ -80,6 +82,8 @@ report_run(struct renew *r)
 	for (size_t i = 0; i < r->jobs && r->reports < RENEW_REPORTS; i++) {
 		if (!r->job[i]->report)
 			continue;
+		if (r->job[i]->unkept)
+			(void)job_save(r->job[i]); /* else with the next step */
 		if (report(r->job[i], NULL) != RC_OK)
 			return;
 		r->job[i]->report = false;

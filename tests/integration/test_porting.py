@@ -401,6 +401,25 @@ def another_part(machine: Machine, judge: Judge) -> None:
     equal(said.count("a verification service takes it"), 4, said)
 
 
+def in_one_again(machine: Machine, judge: Judge) -> None:
+    """Divided no more: each number is signed for all the time, in the end under one."""
+    asked = ("12025560003", "12025560040", "12025560060", "12025560102")
+    before = serials(machine)
+    machine.write_tenant("parts", delegate(machine, "parts", DIVIDED, ""))
+    reload(machine)
+
+    def all_in_one() -> bool:
+        for number in asked:
+            signed_by(machine, judge, number)
+        return "main.1" in changed(machine, before)
+    wait_for("a certificate with all", all_in_one, LONG_S)
+    whole = serials(machine)["main.1"]
+    reload(machine)
+    wait_for("its name", lambda: serials(machine) == {"main": whole}, LONG_S)
+    equal({signed_by(machine, judge, number) for number in asked},
+          {parts(machine)["main"]["x5u"]})
+
+
 def main() -> int:
     cases = Cases("porting")
     with Machine(lab_config=lab_config()) as machine:
@@ -417,6 +436,7 @@ def main() -> int:
         cases.case("one number more is one order", one_added, machine, judge)
         cases.case("one number less, too", one_removed, machine, judge)
         cases.case("one part more", another_part, machine, judge)
+        cases.case("in one again", in_one_again, machine, judge)
         if cases.failed:
             print(f"# PORT_SEED={SEED}")
             machine.tell()

@@ -526,6 +526,7 @@ take_schedule(struct world *w, struct world_credential *c, const json_t *m)
 	if (strstr(c->steps, name) == NULL && strlen(c->steps) + strlen(name) < sizeof c->steps)
 		memcpy(c->steps + strlen(c->steps), name, strlen(name) + 1);
 	c->token_until_s = json_integer_value(json_object_get(m, "token_until"));
+	c->failing_s = json_integer_value(json_object_get(m, "failing_since"));
 	snprintf(c->problem, sizeof c->problem, "%s", problem != NULL ? problem : "");
 	c->renew_at_s = json_integer_value(json_object_get(m, "renew_at"));
 	w->problems += problem != NULL;

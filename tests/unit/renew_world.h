@@ -35,9 +35,9 @@ struct world_credential {
 	bool as_configured;
 	char problem[PROBLEM_TEXT];
 	int64_t renew_at_s;
-	char steps[128]; /* as reported, each once: "token,order," */
-	int64_t token_until_s;
-	char *ordered; /* constraints of the last order, NULL none */
+	char steps[128];		  /* as reported, each once: "token,order," */
+	int64_t token_until_s, failing_s; /* as reported */
+	char *ordered;			  /* constraints of the last order, NULL none */
 };
 
 struct world_order {

@@ -1352,6 +1352,18 @@ progress(void **state)
 	assert_true(p.by_push && p.token_until_s == 0);
 	p = reported(l, "'problem':null", now + 30);
 	assert_false(p.by_push);
+	/* What this process has not seen begin: of the future it believes nothing. */
+	p = reported(l, "'problem':'slow','failing_since':1700000000", now + 40);
+	assert_int_equal(p.failing_since_s, 1700000000);
+	p = reported(l, "'problem':'slow','failing_since':1600000000", now + 41);
+	assert_int_equal(p.failing_since_s, 1700000000);
+	p = reported(l, "'problem':null,'failing_since':1700000000", now + 42);
+	assert_int_equal(p.failing_since_s, 0);
+	p = reported(l, "'problem':'slow','failing_since':1900000000", now + 43);
+	assert_int_equal(p.failing_since_s, now + 43);
+	p = reported(l, "'problem':null", now + 44);
+	p = reported(l, "'problem':'slow','failing_since':-1", now + 45);
+	assert_int_equal(p.failing_since_s, now + 45);
 }
 
 /* What goes on to the alarms is as long as a problem, and moves no terminal's cursor. */

@@ -24,63 +24,66 @@ static struct judge_case {
 	enum alarm_kind kind;
 	struct alarm_facts facts;
 	bool is;
+	int64_t since_s; /* of one; 0: the facts do not say */
 } cases[] = {
 	/* clang-format off */
-	{ "new", ALARM_LAPSING, { READY(0, DAY) }, false },
-	{ "the renewal is due", ALARM_LAPSING, { READY(DAY * 3 / 4, DAY) }, false },
-	{ "a fifth is left", ALARM_LAPSING, { READY(DAY * 4 / 5, DAY) }, false },
-	{ "less than a fifth", ALARM_LAPSING, { READY(DAY * 4 / 5 + 1, DAY) }, true },
-	{ "the last second", ALARM_LAPSING, { READY(DAY, DAY) }, true },
-	{ "over is another alarm", ALARM_LAPSING, { READY(DAY + 1, DAY) }, false },
-	{ "of minutes", ALARM_LAPSING, { READY(721, 900) }, true },
-	{ "nothing there", ALARM_LAPSING, { .enabled = true }, false },
-	{ "a disabled tenant's", ALARM_LAPSING, { .ready = true, .from_s = NOW - DAY, .until_s = NOW }, false },
-	{ "in the last second", ALARM_EXPIRED, { READY(DAY, DAY) }, false },
-	{ "over", ALARM_EXPIRED, { READY(DAY + 1, DAY) }, true },
-	{ "none is none that is over", ALARM_EXPIRED, { .enabled = true }, false },
-	{ "over, of a disabled tenant", ALARM_EXPIRED, { .ready = true, .until_s = 1 }, false },
-	{ "does not fail", ALARM_FAILING, { READY(DAY / 2, DAY) }, false },
-	{ "fails since a moment", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(899, 0) }, false },
-	{ "fails since a quarter of an hour", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(900, 0) }, true },
-	{ "fails for good", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(0, 1) }, true },
-	{ "of minutes, a moment", ALARM_FAILING, { READY(450, 900), FAILS(89, 0) }, false },
-	{ "of minutes, a tenth", ALARM_FAILING, { READY(450, 900), FAILS(90, 0) }, true },
-	{ "of seconds, a moment", ALARM_FAILING, { READY(30, 60), FAILS(59, 0) }, false },
-	{ "never was one, a moment", ALARM_FAILING, { .enabled = true, FAILS(299, 0) }, false },
-	{ "never was one", ALARM_FAILING, { .enabled = true, FAILS(300, 0) }, true },
+	{ "new", ALARM_LAPSING, { READY(0, DAY) }, false, 0 },
+	{ "the renewal is due", ALARM_LAPSING, { READY(DAY * 3 / 4, DAY) }, false, 0 },
+	{ "a fifth is left", ALARM_LAPSING, { READY(DAY * 4 / 5, DAY) }, false, 0 },
+	{ "less than a fifth", ALARM_LAPSING, { READY(DAY * 4 / 5 + 1, DAY) }, true, NOW - 1 },
+	{ "the last second", ALARM_LAPSING, { READY(DAY, DAY) }, true, NOW - DAY / 5 },
+	{ "over is another alarm", ALARM_LAPSING, { READY(DAY + 1, DAY) }, false, 0 },
+	{ "of minutes", ALARM_LAPSING, { READY(721, 900) }, true, NOW - 1 },
+	{ "nothing there", ALARM_LAPSING, { .enabled = true }, false, 0 },
+	{ "a disabled tenant's", ALARM_LAPSING, { .ready = true, .from_s = NOW - DAY, .until_s = NOW }, false, 0 },
+	{ "in the last second", ALARM_EXPIRED, { READY(DAY, DAY) }, false, 0 },
+	{ "over", ALARM_EXPIRED, { READY(DAY + 1, DAY) }, true, NOW - 1 },
+	{ "none is none that is over", ALARM_EXPIRED, { .enabled = true }, false, 0 },
+	{ "over, of a disabled tenant", ALARM_EXPIRED, { .ready = true, .until_s = 1 }, false, 0 },
+	{ "does not fail", ALARM_FAILING, { READY(DAY / 2, DAY) }, false, 0 },
+	{ "fails since a moment", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(899, 0) }, false, 0 },
+	{ "fails since a quarter of an hour", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(900, 0) }, true, NOW - 900 },
+	{ "fails for good", ALARM_FAILING, { READY(DAY / 2, DAY), FAILS(0, 1) }, true, NOW },
+	{ "of minutes, a moment", ALARM_FAILING, { READY(450, 900), FAILS(89, 0) }, false, 0 },
+	{ "of minutes, a tenth", ALARM_FAILING, { READY(450, 900), FAILS(90, 0) }, true, NOW - 90 },
+	{ "of seconds, a moment", ALARM_FAILING, { READY(30, 60), FAILS(59, 0) }, false, 0 },
+	{ "never was one, a moment", ALARM_FAILING, { .enabled = true, FAILS(299, 0) }, false, 0 },
+	{ "never was one", ALARM_FAILING, { .enabled = true, FAILS(300, 0) }, true, NOW - 300 },
 	{ "a token is awaited, which is an alarm of its own", ALARM_FAILING,
-	    { READY(DAY / 2, DAY), FAILS(5000, 0), .problem = "token_awaited: push it" }, false },
-	{ "nobody has to bring a token", ALARM_TOKEN, { READY(DAY / 2, DAY), .renew_at_s = NOW + 9 }, false },
+	    { READY(DAY / 2, DAY), FAILS(5000, 0), .problem = "token_awaited: push it" }, false, 0 },
+	{ "nobody has to bring a token", ALARM_TOKEN, { READY(DAY / 2, DAY), .renew_at_s = NOW + 9 }, false, 0 },
 	{ "in the first half there is time", ALARM_TOKEN,
-	    { READY(DAY / 2 - 1, DAY), .renew_at_s = NOW + DAY / 6, PUSH(0) }, false },
+	    { READY(DAY / 2 - 1, DAY), .renew_at_s = NOW + DAY / 6, PUSH(0) }, false, 0 },
 	{ "none is here by the middle", ALARM_TOKEN,
-	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(0) }, true },
+	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(0) }, true, NOW },
 	{ "one is here and ends before", ALARM_TOKEN,
-	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(NOW + DAY / 6) }, true },
+	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(NOW + DAY / 6) }, true, NOW },
 	{ "one is here that lasts", ALARM_TOKEN,
-	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(NOW + DAY / 6 + 1) }, false },
+	    { READY(DAY / 2, DAY), .renew_at_s = NOW + DAY / 6, PUSH(NOW + DAY / 6 + 1) }, false, 0 },
 	{ "the first one is awaited", ALARM_TOKEN,
-	    { .enabled = true, .problem = "token_awaited: push it" }, true },
-	{ "another problem", ALARM_TOKEN, { .enabled = true, .problem = "acme_busy: later" }, false },
-	{ "a word like it", ALARM_TOKEN, { .enabled = true, .problem = "token_awaited" }, false },
-	{ "nothing was refused", ALARM_REFUSED, { READY(0, DAY) }, false },
-	{ "one was refused", ALARM_REFUSED, { READY(0, DAY), .refused_at_s = NOW - 5 }, true },
-	{ "refused, and none is in force", ALARM_REFUSED, { .enabled = true, .refused_at_s = 1 }, true },
-	{ "every log has proven it", ALARM_UNLOGGED, { READY(0, DAY) }, false },
-	{ "a log does not prove it (V-43)", ALARM_UNLOGGED, { READY(0, DAY), .unlogged_since_s = 1 }, true },
-	{ "not proven, and not in force", ALARM_UNLOGGED, { .enabled = true, .unlogged_since_s = 1 }, false },
-	{ "logs are told, not judged", ALARM_CT_LOG, { READY(DAY + 1, DAY), .unlogged_since_s = 1 }, false },
-	{ "every series ended", ALARM_SERIES, { READY(0, DAY) }, false },
-	{ "a CA does not end one", ALARM_SERIES, { .enabled = true, .series_refused = true }, true },
-	{ "a disabled tenant's", ALARM_SERIES, { .series_refused = true }, false },
-	{ "no right is refused", ALARM_RTU, { READY(0, DAY) }, false },
-	{ "one is, and it signs", ALARM_RTU, { READY(0, DAY), .rtu_refused_at_s = NOW - 9 }, true },
+	    { .enabled = true, .problem = "token_awaited: push it" }, true, 0 },
+	{ "another is awaited, since it failed for that", ALARM_TOKEN,
+	    { READY(DAY / 3, DAY), FAILS(77, 0), .problem = "token_awaited: push it" }, true, NOW - 77 },
+	{ "another problem", ALARM_TOKEN, { .enabled = true, .problem = "acme_busy: later" }, false, 0 },
+	{ "a word like it", ALARM_TOKEN, { .enabled = true, .problem = "token_awaited" }, false, 0 },
+	{ "nothing was refused", ALARM_REFUSED, { READY(0, DAY) }, false, 0 },
+	{ "one was refused", ALARM_REFUSED, { READY(0, DAY), .refused_at_s = NOW - 5 }, true, NOW - 5 },
+	{ "refused, and none is in force", ALARM_REFUSED, { .enabled = true, .refused_at_s = 1 }, true, 1 },
+	{ "every log has proven it", ALARM_UNLOGGED, { READY(0, DAY) }, false, 0 },
+	{ "a log does not prove it (V-43)", ALARM_UNLOGGED, { READY(0, DAY), .unlogged_since_s = 1 }, true, 1 },
+	{ "not proven, and not in force", ALARM_UNLOGGED, { .enabled = true, .unlogged_since_s = 1 }, false, 0 },
+	{ "logs are told, not judged", ALARM_CT_LOG, { READY(DAY + 1, DAY), .unlogged_since_s = 1 }, false, 0 },
+	{ "every series ended", ALARM_SERIES, { READY(0, DAY) }, false, 0 },
+	{ "a CA does not end one", ALARM_SERIES, { .enabled = true, .series_refused = true }, true, 0 },
+	{ "a disabled tenant's", ALARM_SERIES, { .series_refused = true }, false, 0 },
+	{ "no right is refused", ALARM_RTU, { READY(0, DAY) }, false, 0 },
+	{ "one is, and it signs", ALARM_RTU, { READY(0, DAY), .rtu_refused_at_s = NOW - 9 }, true, NOW - 9 },
 	{ "one is, and it will not", ALARM_RTU,
-	    { READY(0, DAY), .rtu_refused_at_s = NOW - 9, .rtu_stop_at_s = NOW + 9 }, true },
+	    { READY(0, DAY), .rtu_refused_at_s = NOW - 9, .rtu_stop_at_s = NOW + 9 }, true, NOW - 9 },
 	{ "one is, and it does not", ALARM_RTU,
-	    { READY(0, DAY), .rtu_refused_at_s = NOW, .rtu_stop_at_s = NOW }, true },
-	{ "a disabled tenant's right", ALARM_RTU, { .rtu_refused_at_s = NOW - 9 }, false },
-	{ "accounts are told, not judged", ALARM_ACCOUNT, { READY(DAY + 1, DAY), FAILS(0, 9) }, false },
+	    { READY(0, DAY), .rtu_refused_at_s = NOW, .rtu_stop_at_s = NOW }, true, NOW },
+	{ "a disabled tenant's right", ALARM_RTU, { .rtu_refused_at_s = NOW - 9 }, false, 0 },
+	{ "accounts are told, not judged", ALARM_ACCOUNT, { READY(DAY + 1, DAY), FAILS(0, 9) }, false, 0 },
 	/* clang-format on */
 };
 
@@ -99,6 +102,7 @@ judged(void **state)
 		return;
 	}
 	assert_true(out.detail[0] != 0);
+	assert_int_equal(out.since_s, c->since_s);
 	if (c->kind == ALARM_TOKEN && c->facts.ready)
 		assert_true(out.by_s == c->facts.until_s);
 }
@@ -178,6 +182,13 @@ each_begins_and_ends_once(void **state)
 	look_all(a, w.set, NOW + 7);
 	assert_int_equal(h.begins * 10 + h.ends, 11);
 	assert_true(h.last.since_s == NOW);
+	/* Not newer by that it is looked at late, as after a restart. */
+	atomic_store(&credset_credential(w.set, at)->refused_at_s, NOW - 5000);
+	look_all(a, w.set, NOW + 8);
+	assert_true(h.last.since_s == NOW - 5000 && h.begins == 2);
+	atomic_store(&credset_credential(w.set, at)->refused_at_s, 0);
+	look_all(a, w.set, NOW + 8);
+	assert_int_equal(h.begins * 10 + h.ends, 22);
 	/* Begins again, and its credential leaves the configuration. */
 	atomic_store(&credset_credential(w.set, at)->refused_at_s, NOW + 8);
 	look_all(a, w.set, NOW + 8);
@@ -185,7 +196,7 @@ each_begins_and_ends_once(void **state)
 	bworld_tenant("t599", "numbers = { \"13035550100\" }\n");
 	assert_int_equal(works_load(&w, NOW + 9, NULL), RC_OK);
 	look_all(a, w.set, NOW + 9);
-	assert_int_equal(h.begins * 10 + h.ends, 22);
+	assert_int_equal(h.begins * 10 + h.ends, 33);
 	assert_int_equal(alarms_count(a, ALARM_REFUSED), 0);
 	alarms_free(a);
 	works_done(&w);

@@ -1485,7 +1485,7 @@ parts_by_name(void **state)
 		{ "a.main", "a.main" }, { "a.1", NULL }, { "a.0.main", NULL },
 		{ "a.01.main", NULL }, { "a.12345.main", NULL }, { "a.1.third", NULL },
 		{ "a..main", NULL }, { "a", NULL }, { "b.1", "b" }, { "b.1.main", NULL },
-		{ "b.1x", NULL }, { "c.1", NULL }, { "c", "c" } };
+		{ "b.1x", NULL }, { "c.1", "c" }, { "c", "c" } };
 	AUTO(config) *c = NULL;
 	struct fault f = { 0 };
 

@@ -384,6 +384,29 @@ a_lost_record_and_holes(void **state)
 	expect(l, HOLES);
 }
 
+/* Gone, and nobody says why: what is in force says it, at a reload and at a start. */
+static void
+a_record_that_is_gone(void **state)
+{
+	struct lab *l = *state;
+
+	open_holes(l);
+	for (int i = 0; i < 2; i++) {
+		bworld_file(RECORD, i == 0 ? NULL : "{}");
+		if (i == 0)
+			reload(l);
+		else
+			restart(l);
+		expect(l, HOLES);
+		assert_int_equal(credential(l, "main.3")->state, CREDENTIAL_READY);
+		assert_false(is_ordered(l, "main.3"));
+		assert_true(store_mtime(RECORD) != 0);
+		assert_true(store_mtime(RECORD ".lost") == 0);
+	}
+	change(l, "12025550130", NULL); /* one of them, and no other place */
+	expect(l, "main.1: 0100-12025550102; main.2: 0110 0130; main.3: 0118; ");
+}
+
 /* A directory cannot be read as a file: it is left alone until there is something to write. */
 static void
 a_record_out_of_reach(void **state)
@@ -665,6 +688,117 @@ looked_at_before_a_token(void **state)
 	assert_false(is_there(CHAIN("main")));
 	assert_true(is_there(CHAIN("main.main")));
 	assert_false(is_there(CHAIN("main.two")));
+}
+
+#define UNDIVIDED(numbers) \
+	"numbers = { " numbers " } renumber_window_s = 0\n" BWORLD_DELEGATE("atis-delegate", "")
+#define JOINED "main.1: 0100-12025550103 0110 0112 0114 0116 0118; main.2:; main.3:; "
+
+static void
+open_joined(struct lab *l)
+{
+	put_chain(l, CHAIN("main.3"), THIRD, "12");
+	restart(l);
+	bworld_tenant("acme", UNDIVIDED(NUMBERS));
+	reload(l);
+	expect(l, JOINED);
+}
+
+static void
+put_whole(struct lab *l)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	AUTO(chain) *chain = NULL;
+
+	put_chain(l, CHAIN("main.1"), WHOLE, "20");
+	assert_int_equal(store_read(CHAIN("main.1"), 65536, &pem, NULL), RC_OK);
+	assert_int_equal(chain_read_pem(buf_view(&pem), false, &chain, NULL), RC_OK);
+	assert_int_equal(keyfile_write(l->works.set->config, chain->cert[0]->key_id,
+			     &(struct keyfile){ .token = "main", .made_s = now }, NULL),
+	    RC_OK);
+	restart(l);
+}
+
+static void expect_all_covered(const struct lab *l);
+
+/* D-17: none of the parts goes before one has all; each can be renewed until then. */
+static void
+divided_no_more(void **state)
+{
+	struct lab *l = *state;
+
+	open_joined(l);
+	for (int i = 0; i < 3; i++) { /* nor by a restart, nor without its record */
+		expect_all_covered(l);
+		assert_int_equal(credential(l, "main.3")->state, CREDENTIAL_READY);
+		assert_true(is_ordered(l, "main.1"));
+		expect_asked(l, "main.1", WHOLE);
+		assert_false(is_ordered(l, "main.2"));
+		expect_asked(l, "main.2", SECOND);
+		bworld_file(RECORD, i == 0 ? NULL : "{}");
+		restart(l);
+		expect(l, JOINED);
+	}
+	put_whole(l);
+	expect(l, "main:; ");
+	assert_int_equal(credential(l, "main")->state, CREDENTIAL_READY);
+	assert_true(is_there(CHAIN("main")));
+	assert_false(is_there(CHAIN("main.1")));
+	expect_all_covered(l);
+	assert_false(is_ordered(l, "main"));
+	reload(l);
+	expect(l, "main:; ");
+}
+
+/* By mistake, and back again: everything is where it was, and nothing is ordered. */
+static void
+divided_again(void **state)
+{
+	struct lab *l = *state;
+
+	open_joined(l);
+	restart(l);
+	bworld_tenant("acme", DIVIDED(NUMBERS, "4"));
+	reload(l);
+	expect(l, AT_FIRST);
+	assert_false(is_ordered(l, "main.1"));
+	assert_false(is_ordered(l, "main.2"));
+	assert_false(is_ordered(l, "main.3"));
+}
+
+/* Numbers come and go meanwhile. */
+static void
+divided_no_more_and_changed(void **state)
+{
+	struct lab *l = *state;
+
+	open_joined(l);
+	change(l, "12025550130", NULL);
+	change(l, NULL, "12025550118");
+	expect(l, "main.1: 0100-12025550103 0110 0112 0114 0116 0130; main.2:; main.3:; ");
+	expect_asked(l, "main.1", FIRST "," SECOND ",12025550130");
+	restart(l); /* nobody needs the third, but it is there */
+	expect(l, "main.1: 0100-12025550103 0110 0112 0114 0116 0130; main.2:; main.3:; ");
+	assert_true(is_ordered(l, "main.1"));
+}
+
+/* What is over keeps nobody, nor what is called like one of them by now. */
+static void
+parts_that_are_over(void **state)
+{
+	struct lab *l = *state;
+
+	open_joined(l);
+	assert_int_equal(works_load(&l->works, now + 2 * 86400, NULL), RC_OK);
+	expect(l, "main:; ");
+	reload(l);
+	expect(l, JOINED);
+	bworld_tenant("acme",
+	    UNDIVIDED(NUMBERS) "credential \"main.2\" { profile = \"atis-delegate\" "
+			       "token = \"main\" x5u = \"https://127.1.2.3:8443/certs/\"\n"
+			       "publish_dir = \"www\" }\n");
+	reload(l);
+	expect(l, "main:; main.2:; ");
 }
 
 /* Fewer in each: those that have to go stay where they are until they are elsewhere. */
@@ -949,6 +1083,8 @@ main(void)
 		IN_LAB(a_new_one), IN_LAB(others_keep_their_places),
 		IN_LAB(a_record_that_cannot_be_read), IN_LAB(a_record_of_others),
 		IN_LAB(a_lost_record_and_holes), IN_LAB(a_record_out_of_reach),
+		IN_LAB(a_record_that_is_gone), IN_LAB(divided_no_more), IN_LAB(divided_again),
+		IN_LAB(divided_no_more_and_changed), IN_LAB(parts_that_are_over),
 		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
 		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
 		IN_LAB(too_many_together), IN_LAB(divided_from_now_on),

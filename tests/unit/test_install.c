@@ -541,6 +541,78 @@ a_refused_one_is_no_news_twice(void **state)
 	lab_close(&l);
 }
 
+static int64_t
+refused_at_s(const struct lab *l)
+{
+	return atomic_load(&credset_credential(l->works.set, l->at)->refused_at_s);
+}
+
+static void
+put_time(const char *path, int64_t at_s)
+{
+	const struct timespec times[2] = { { .tv_sec = at_s }, { .tv_sec = at_s } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void
+refuse_one(struct lab *l, const char *serial)
+{
+	struct bworld_cert spec = good_cert(l);
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct fault f = { 0 };
+	int64_t again_s = 0;
+
+	spec.serial = serial;
+	spec.scts = 0;
+	bworld_issue(&world, &pem, &spec);
+	assert_int_equal(lab_install(l, buf_view(&pem), now, &again_s, &f), RC_DENIED);
+}
+
+/* Since when, of those that came after the one in force; a restart does not forget it. */
+static void
+refused_before_a_restart(void **state)
+{
+	static const char dir[] = "state/front/tenants/acme/main/";
+	static const int64_t long_ago = 1700000000;
+	struct lab l;
+	char path[128];
+
+	(void)state;
+	bworld_tenant("acme", VESPER(NUMBERS, ""));
+	lab_open(&l);
+	install_good(&l, "10", now + 43200);
+	lab_request(&l);
+	assert_int_equal(refused_at_s(&l), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		char serial[8];
+
+		snprintf(serial, sizeof serial, "%02x", 0x20 + i);
+		refuse_one(&l, serial);
+		snprintf(path, sizeof path, "%srefused-%s.pem", dir, serial);
+		put_time(path, long_ago + i);
+	}
+	assert_int_equal(refused_at_s(&l), now);
+	snprintf(path, sizeof path, "%scurrent.pem", dir);
+	put_time(path, long_ago + 1);
+	lab_close(&l);
+	lab_open(&l);
+	assert_int_equal(refused_at_s(&l), long_ago + 2);
+	assert_int_equal(works_load(&l.works, now, NULL), RC_OK); /* a reload knows it */
+	assert_int_equal(refused_at_s(&l), long_ago + 2);
+	/* The same one again, after another was good: its file is as new as that. */
+	put_time(path, long_ago + 10);
+	lab_close(&l);
+	lab_open(&l);
+	assert_int_equal(refused_at_s(&l), 0);
+	lab_request(&l);
+	refuse_one(&l, "21");
+	lab_close(&l);
+	lab_open(&l);
+	assert_true(refused_at_s(&l) > long_ago + 10);
+	lab_close(&l);
+}
+
 static void
 few_refused_are_kept(void **state)
 {
@@ -2286,6 +2358,7 @@ main(void)
 		STEP(waits_for_not_before),
 		STEP(a_refused_one_is_no_news_twice),
 		STEP(few_refused_are_kept),
+		STEP(refused_before_a_restart),
 		STEP(numbers_changed_meanwhile),
 		STEP(constraints_narrowed_meanwhile),
 		STEP(after_a_roll_back_it_installs),

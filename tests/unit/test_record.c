@@ -36,6 +36,7 @@ fill(struct record *r)
 	r->authzs = 2;
 	r->expires_s = 1800086400;
 	snprintf(r->problem, sizeof r->problem, "acme_connection: why");
+	r->failing_s = 1800000000;
 }
 
 static void
@@ -57,6 +58,7 @@ both_ways(void **state)
 	assert_string_equal(b.series.order, a.series.order);
 	assert_string_equal(b.series.certificate, a.series.certificate);
 	assert_int_equal(b.series.end_s, 1234);
+	assert_int_equal(b.failing_s, 1800000000);
 	assert_true(b.series.get && b.series.fresh);
 	assert_int_equal(b.wake_ms, a.wake_ms);
 	assert_int_equal(record_write(&again, &b, &f), RC_OK);
@@ -148,6 +150,9 @@ static struct member_case {
 	{ "x5u as number", "x5u", "1" },
 	{ "negative expiry", "expires", "-5" },
 	{ "problem null", "problem", "null" },
+	{ "failing before all time", "failing", "-1" },
+	{ "failing beyond all time", "failing", "253402300800" },
+	{ "failing as text", "failing", "\"1\"" },
 };
 
 static void

@@ -248,26 +248,63 @@ static void
 refused_certificate(void **state)
 {
 	struct world w;
+	int64_t since_s;
 
 	(void)state;
 	world_open(&w, 1);
 	w.refuse_install = true;
 	assert_true(world_until(&w, has_problem, 10));
 	assert_string_equal(w.cred[0].problem, "credential_unusable: by script");
+	since_s = w.cred[0].failing_s;
+	assert_in_range(since_s, w.now_ms / 1000 - 10, w.now_ms / 1000);
 	assert_int_equal(world_state(&w, 0), RENEW_IDLE);
 	world_pass(&w, 55);
 	assert_int_equal(w.orders, 1);
 	world_kill(&w); /* the wait survives */
+	w.cred[0].failing_s = 0;
 	world_pass(&w, 3);
 	assert_int_equal(w.orders, 1);
-	world_pass(&w, 10);
+	assert_int_equal(w.cred[0].failing_s, since_s); /* and since when it fails */
+	world_event(&w, "plan", ""); /* what concerns others does not cut it short */
+	world_pass(&w, 1);
+	assert_int_equal(w.orders, 1);
+	world_pass(&w, 9);
 	assert_int_equal(w.orders, 2);
 	world_pass(&w, 100); /* the second wait is twice as long */
 	assert_int_equal(w.orders, 2);
+	assert_int_equal(w.cred[0].failing_s, since_s);
 	w.refuse_install = false;
 	world_event(&w, "renew", "c00");
 	assert_true(world_until(&w, all_installed, 5));
+	world_pass(&w, 1);
 	assert_int_equal(w.orders, 3);
+	assert_int_equal(w.cred[0].failing_s, 0);
+	world_close(&w);
+}
+
+/* The CA is away before any step of it: since when is known after a kill all the same. */
+static void
+failing_before_a_step(void **state)
+{
+	struct world w;
+	int64_t since_s;
+
+	(void)state;
+	world_open(&w, 1);
+	w.fault = FAULT_LOST;
+	w.fail_always = true;
+	w.fail_at = w.calls + 2; /* the plan comes */
+	assert_true(world_until(&w, has_problem, 60));
+	world_pass(&w, 2);
+	since_s = w.cred[0].failing_s;
+	assert_true(since_s > 0);
+	world_pass(&w, 30);
+	world_kill(&w);
+	w.fail_at = w.calls + 2;
+	w.cred[0].failing_s = 0;
+	w.cred[0].problem[0] = 0;
+	assert_true(world_until(&w, has_problem, 60));
+	assert_int_equal(w.cred[0].failing_s, since_s);
 	world_close(&w);
 }
 
@@ -1955,6 +1992,7 @@ main(void)
 		cmocka_unit_test(killed_with_calls_under_way),
 		cmocka_unit_test(killed_at_random_points),
 		cmocka_unit_test(refused_certificate),
+		cmocka_unit_test(failing_before_a_step),
 		cmocka_unit_test(refused_while_one_is_in_force),
 		cmocka_unit_test(short_lived),
 		cmocka_unit_test(alternates_are_looked_at),

@@ -363,10 +363,35 @@ whatever_happens(void **state)
 	}
 }
 
+/* The first has all, the others keep their places. */
+static void
+joined(void **state)
+{
+	AUTO(tnset) *numbers = set_of("12025550100-12025550109 12025550120");
+	struct shards s = { 0 };
+	char text[256];
+
+	(void)state;
+	assert_int_equal(shards_join(numbers, 3, &s, NULL), RC_OK);
+	text_of(&s, text, sizeof text);
+	assert_string_equal(text, "12025550100-12025550109 12025550120||");
+	for (size_t i = 0; i < tnset_len(numbers); i++) {
+		struct tn_interval in = tnset_at(numbers, i);
+
+		assert_int_equal(shards_find(&s, in.lo), 1);
+		assert_int_equal(shards_find(&s, in.hi), 1);
+		assert_int_equal(shards_find(&s, in.hi + 1), 0);
+	}
+	shards_done(&s);
+	assert_int_equal(shards_join(NULL, 1, &s, NULL), RC_OK);
+	assert_true(s.len == 1 && tnset_len(s.set[0]) == 0 && s.owners == 0);
+	shards_done(&s);
+}
+
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(divide_cases) + 5];
+	static struct CMUnitTest tests[ARRAY_LEN(divide_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, divide_cases, divide);
@@ -374,6 +399,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_number_in_two);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(to_the_last_place);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(as_many_entries_as_one_takes);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(joined);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(whatever_happens);
 	return cmocka_run_group_tests_name("shards", tests, NULL, NULL);
 }
