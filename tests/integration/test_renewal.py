@@ -8,7 +8,7 @@ import threading
 import time
 
 from cases import Cases, equal, true
-from test_account import SLOW, good, reload, vesper
+from test_account import SLOW
 from test_enrol import tried
 from world import unixhttp as http
 from world.machine import Machine, wait_for
@@ -99,7 +99,7 @@ class Pair:
         spare = main[start:end].replace('"main" {', '"spare" {').replace('ca = "one"', 'ca = "two"')
         spare = spare.replace(f"renew_lifetime_s = {PAIR_S}", 'reserve_for = "main"')
         machine.write_tenant("pair", main[:end] + spare + "}\n")
-        reload(machine)
+        machine.reload()
 
     def shown(self, name: str) -> dict:
         return self.machine.credential("pair", name) or {}
@@ -118,7 +118,7 @@ class Pair:
         lines = rest.split("\n")
         lines[1] = f'\tdirectory = "{directory}"'
         self.file.write_text(head + mark + "\n".join(lines))
-        reload(self.machine)
+        self.machine.reload()
 
 
 def alarmed(machine: Machine) -> bool:
@@ -139,17 +139,17 @@ def over_and_back(machine: Machine) -> None:
                  str(machine.config / "tls-ca.pem"))
     equal([(row["verdict"], "in reserve for main" in row["detail"]) for row in rows["dry run"]],
           [("ok", False), ("skipped", True)])
-    true("in reserve for main" in vesper(machine, "cert", "list").stdout, "cert list")
+    true("in reserve for main" in machine.vesper("cert", "list").stdout, "cert list")
     pair.reach("one", "https://127.1.2.3:1/directory")
     wait_for("the end of main", lambda: pair.signer() == "credential_expired", 60 * SLOW)
     wait_for("the alarm", lambda: alarmed(machine), 30 * SLOW)
     equal(pair.signer(), "credential_expired", "nobody said that it goes over")
 
-    good(machine, "tenant", "failover", "pair/main")
+    machine.good("tenant", "failover", "pair/main")
     for more in ({}, {"credential": "main"}, {"credential": "spare"}):
         equal(pair.signer(**more), "spare", f"{more}")
     equal([pair.shown(n)["stands_by"] for n in ("main", "spare")], [True, False])
-    equal(vesper(machine, "tenant", "failback", "pair/main").returncode, 4, "to what is over")
+    equal(machine.vesper("tenant", "failback", "pair/main").returncode, 4, "to what is over")
     rows = tried(machine, 1, "doctor")["reserve"]
     true(any("pair/main: failed over to spare" in row["detail"] for row in rows), f"{rows}")
     true('vesper_failed_over{tenant="pair",credential="main",reserve="spare"} 1' in http.request(
@@ -161,8 +161,8 @@ def over_and_back(machine: Machine) -> None:
     pair.reach("one", machine.info["directory"])
     wait_for("main in force", lambda: pair.in_force("main"), 120 * SLOW)
     equal(pair.signer(), "spare", "nobody said that it goes back")
-    wait_for("the way back", lambda: vesper(
-        machine, "tenant", "failback", "pair/main").returncode == 0, 60 * SLOW)
+    wait_for("the way back", lambda: machine.vesper(
+        "tenant", "failback", "pair/main").returncode == 0, 60 * SLOW)
     wait_for("main signs again", lambda: pair.signer() == "main", 60 * SLOW)
     equal([r["event"] for r in machine.audit() if r["event"] in ("failover", "failback")],
           ["failover", "failback"])
