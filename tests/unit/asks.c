@@ -1,23 +1,15 @@
 #include "tests/unit/asks.h"
 
-#include "agent/front/ops.h"
 #include "stir/b64.h"
 #include "stir/jtext.h"
+#include "tests/unit/bworld.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/pki.h"
 
 json_t *
 asks_op(struct works *w, json_t *msg)
 {
-	json_auto_t *mine = msg;
-	json_t *out = NULL;
-	int64_t again_s = 0;
-
-	assert_non_null(mine);
-	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
-	ops_answer(w, mine, PKI_NOW, &out, &again_s);
-	assert_non_null(out);
-	return out;
+	return bworld_ask(w, msg, PKI_NOW);
 }
 
 const char *

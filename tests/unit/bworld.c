@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "agent/front/ops.h"
+#include "agent/front/store.h"
 #include "agent/log.h"
+#include "pkcs11/p256.h"
 #include "stir/b64.h"
 #include "stir/tnauth.h"
 #include "tests/unit/cm.h"
@@ -295,4 +298,47 @@ bworld_tnauth(struct buf *out, const char *numbers)
 	assert_int_equal(tnset_build(list, n, &set, NULL), RC_OK);
 	assert_int_equal(tnauth_from_set(set, TNAUTH_MAX_ENTRIES, &entry, &n, NULL), RC_OK);
 	assert_int_equal(tnauth_encode(out, entry, n, NULL), RC_OK);
+}
+
+void
+bworld_put(struct bworld *w, const char *path, const struct bworld_cert *spec)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	struct bworld_cert own = *spec;
+	uint8_t point[P256_POINT_LEN];
+
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	if (own.point == NULL)
+		own.point = point;
+	bworld_issue(w, &pem, &own);
+	assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+}
+
+void
+bworld_again(struct bworld *w, struct works *works, int64_t now_s)
+{
+	works_done(works);
+	bworld_works(w, works, now_s);
+}
+
+void
+bworld_done(struct bworld *w, struct works *works)
+{
+	works_done(works);
+	bworld_close(w);
+}
+
+json_t *
+bworld_ask(struct works *works, json_t *msg, int64_t now_s)
+{
+	json_auto_t *mine = msg;
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	assert_non_null(mine);
+	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
+	ops_answer(works, mine, now_s, &out, &again_s);
+	assert_non_null(out);
+	return out;
 }

@@ -39,6 +39,13 @@ void bworld_file(const char *path, const char *text); /* NULL removes it */
 
 /* Works on this world with an admin attached, loaded at now_s. */
 void bworld_works(struct bworld *w, struct works *works, int64_t now_s);
+/* Others in their place: a restart. */
+void bworld_again(struct bworld *w, struct works *works, int64_t now_s);
+/* The end of both. */
+void bworld_done(struct bworld *w, struct works *works);
+
+/* The answer to the renewer's msg (taken, and numbered); a new reference. */
+json_t *bworld_ask(struct works *works, json_t *msg, int64_t now_s);
 
 struct bworld_cert {
 	const uint8_t *point; /* P256_POINT_LEN */
@@ -58,6 +65,9 @@ struct bworld_cert {
 
 /* The chain in PEM, without the root but for root_first. */
 void bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *spec);
+
+/* The same in a file; without a point it is a key of nobody's. */
+void bworld_put(struct bworld *w, const char *path, const struct bworld_cert *spec);
 
 /* The TNAuthList of these numbers, "12025550100,12025550110-12025550119". */
 void bworld_tnauth(struct buf *out, const char *numbers);

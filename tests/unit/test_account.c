@@ -78,8 +78,7 @@ static int
 close_lab(void **state)
 {
 	(void)state;
-	works_done(&works);
-	bworld_close(&world);
+	bworld_done(&world, &works);
 	return 0;
 }
 

@@ -44,8 +44,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	free(l);
 	return 0;
 }
@@ -78,11 +77,8 @@ static const char *
 answer_to(struct lab *l, json_t *msg, int64_t now_s)
 {
 	static char reason[64];
-	json_auto_t *mine = msg, *out = NULL;
-	int64_t again_s = 0;
+	json_auto_t *out = bworld_ask(&l->works, msg, now_s);
 
-	ops_answer(&l->works, mine, now_s, &out, &again_s);
-	assert_non_null(out);
 	if (json_is_true(json_object_get(out, "ok")))
 		return NULL;
 	snprintf(
@@ -142,8 +138,7 @@ seen_and_kept(void **state)
 	assert_null(answer_to(l, message(CARD, good_card, good_card), now + 120));
 	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
 	assert_true(has_digest_of(seen(l, LOGO), "two"));
-	works_done(&l->works);
-	bworld_works(&l->world, &l->works, now);
+	bworld_again(&l->world, &l->works, now);
 	assert_true(has_digest_of(seen(l, LOGO), "two"));
 	assert_int_equal(seen(l, LOGO)->seen_at_s, now + 120);
 	assert_non_null(seen(l, CARD)->card);
@@ -292,8 +287,7 @@ unnamed_files_go(void **state)
 	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
 	assert_int_equal(store_each("state/front/contents", count, &files, NULL), RC_OK);
 	assert_int_equal(files, 3);
-	works_done(&l->works);
-	bworld_works(&l->world, &l->works, now);
+	bworld_again(&l->world, &l->works, now);
 	files = 0;
 	assert_int_equal(store_each("state/front/contents", count, &files, NULL), RC_OK);
 	assert_int_equal(files, 1);

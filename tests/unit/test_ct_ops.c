@@ -62,21 +62,17 @@ static int
 open_with(void **state, const char *keys)
 {
 	struct lab *l = calloc(1, sizeof *l);
-	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
-	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
-	uint8_t point[P256_POINT_LEN];
-	struct bworld_cert spec = { .point = point, .serial = "10", .scts = 1 };
+	AUTO_BUF list = BUF_INIT(4096);
+	struct bworld_cert spec = { .serial = "10", .scts = 1 };
 
 	assert_non_null(l);
 	l->wanted = json_array();
-	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	bworld_open(&l->world);
 	bworld_main(keys);
 	bworld_tenant("acme", acme);
 	bworld_tnauth(&list, "12025550100");
 	spec.tnauth = buf_view(&list);
-	bworld_issue(&l->world, &pem, &spec);
-	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&l->world, FILE_PATH, &spec);
 	write_list(l, MMD_S);
 	bworld_works(&l->world, &l->works, now);
 	l->log.key = l->other.key = l->world.log_key;
@@ -105,8 +101,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	json_decref(l->wanted);
 	free(l);
 	return 0;
@@ -117,14 +112,7 @@ close_lab(void **state)
 static json_t *
 answer_to(struct lab *l, json_t *msg, int64_t now_s)
 {
-	json_auto_t *mine = msg;
-	json_t *out = NULL;
-	int64_t again_s = 0;
-
-	assert_non_null(mine);
-	ops_answer(&l->works, mine, now_s, &out, &again_s);
-	assert_non_null(out);
-	return out;
+	return bworld_ask(&l->works, msg, now_s);
 }
 
 /* Those that the front wants and did not get yet. */

@@ -39,14 +39,9 @@ struct lab {
 static void
 put_list(struct lab *l, const char *path, struct span list, const char *serial)
 {
-	AUTO_BUF pem = BUF_INIT(65536);
-	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
-	uint8_t point[P256_POINT_LEN];
-	struct bworld_cert spec = { .point = point, .serial = serial, .tnauth = list };
+	struct bworld_cert spec = { .serial = serial, .tnauth = list };
 
-	assert_int_equal(p256_point(key, point, NULL), RC_OK);
-	bworld_issue(&l->world, &pem, &spec);
-	assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&l->world, path, &spec);
 }
 
 static void
@@ -81,8 +76,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	free(l);
 	return 0;
 }
@@ -90,8 +84,7 @@ close_lab(void **state)
 static void
 restart(struct lab *l)
 {
-	works_done(&l->works);
-	bworld_works(&l->world, &l->works, now);
+	bworld_again(&l->world, &l->works, now);
 }
 
 static void
@@ -175,14 +168,11 @@ change(struct lab *l, const char *add, const char *remove)
 static json_t *
 row_of(struct lab *l, const char *name)
 {
-	json_auto_t *msg = json_pack("{s:s, s:i, s:n}", "op", "plan", "id", 1, "after");
-	json_auto_t *out = NULL;
+	json_auto_t *out =
+	    bworld_ask(&l->works, json_pack("{s:s, s:n}", "op", "plan", "after"), now);
 	json_t *row = NULL, *one;
-	int64_t again_s = 0;
 	size_t i;
 
-	ops_answer(&l->works, msg, now, &out, &again_s);
-	assert_non_null(out);
 	json_array_foreach (json_object_get(out, "credentials"), i, one) {
 		if (strcmp(json_string_value(json_object_get(one, "tenant")), "acme") == 0 &&
 		    strcmp(json_string_value(json_object_get(one, "name")), name) == 0)

@@ -1489,13 +1489,8 @@ a_key_that_could_not_be_destroyed_goes_later(void **state)
 static json_t *
 ask_account(struct lab *l)
 {
-	json_auto_t *msg = json_pack("{s:i, s:s, s:s}", "id", 1, "op", "account", "ca", "lab");
-	json_t *out = NULL;
-	int64_t again_s = 0;
-
-	ops_answer(&l->works, msg, now, &out, &again_s);
-	assert_non_null(out);
-	return out;
+	return bworld_ask(
+	    &l->works, json_pack("{s:s, s:s}", "op", "account", "ca", "lab"), now);
 }
 
 static void

@@ -54,10 +54,7 @@ good(const struct buf *tnauth)
 static void
 put_cert(const struct bworld_cert *spec)
 {
-	AUTO_BUF pem = BUF_INIT(65536);
-
-	bworld_issue(&world, &pem, spec);
-	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&world, FILE_PATH, spec);
 }
 
 static void

@@ -28,20 +28,16 @@ static int
 open_lab(void **state)
 {
 	struct lab *l = calloc(1, sizeof *l);
-	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
-	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
-	uint8_t point[P256_POINT_LEN];
-	struct bworld_cert spec = { .point = point, .serial = "10" };
+	AUTO_BUF list = BUF_INIT(4096);
+	struct bworld_cert spec = { .serial = "10" };
 
 	assert_non_null(l);
-	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	bworld_open(&l->world);
 	bworld_tenant("acme", ACME);
 	bworld_tenant("beta", CONFIGURED("\"13035550100\"", ""));
 	bworld_tnauth(&list, "12025550100-12025550109");
 	spec.tnauth = buf_view(&list);
-	bworld_issue(&l->world, &pem, &spec);
-	assert_int_equal(store_write(CHAIN, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&l->world, CHAIN, &spec);
 	bworld_works(&l->world, &l->works, now);
 	*state = l;
 	return 0;
@@ -52,8 +48,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	free(l);
 	return 0;
 }
@@ -61,8 +56,7 @@ close_lab(void **state)
 static void
 restart(struct lab *l, int64_t now_s)
 {
-	works_done(&l->works);
-	bworld_works(&l->world, &l->works, now_s);
+	bworld_again(&l->world, &l->works, now_s);
 }
 
 /* Of text, separated by blanks; NULL for "". */
@@ -453,18 +447,12 @@ a_bad_file_stops_a_reload(void **state)
 static bool
 is_ordered(struct lab *l)
 {
-	json_auto_t *msg = json_pack("{s:s, s:i, s:n}", "op", "plan", "id", 1, "after");
-	json_t *out = NULL;
-	int64_t again_s = 0;
-	bool ordered;
+	json_auto_t *out =
+	    bworld_ask(&l->works, json_pack("{s:s, s:n}", "op", "plan", "after"), now);
 
-	ops_answer(&l->works, msg, now, &out, &again_s);
-	assert_non_null(out);
-	ordered = json_is_false(json_object_get(
+	return json_is_false(json_object_get(
 	    json_object_get(json_array_get(json_object_get(out, "credentials"), 0), "active"),
 	    "as_configured"));
-	json_decref(out);
-	return ordered;
 }
 
 static void

@@ -129,8 +129,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	free(l);
 	return 0;
 }

@@ -38,7 +38,7 @@ struct lab {
 static void
 put_cert(struct lab *l, const char *name, unsigned key, int64_t not_after_s)
 {
-	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
+	AUTO_BUF list = BUF_INIT(4096);
 	struct bworld_cert spec = { .point = l->point[key], .not_after_s = not_after_s };
 	char path[128];
 
@@ -46,8 +46,7 @@ put_cert(struct lab *l, const char *name, unsigned key, int64_t not_after_s)
 	bworld_tnauth(&list, "12025550100");
 	spec.tnauth = buf_view(&list);
 	spec.serial = key == 0 ? "10" : "11";
-	bworld_issue(&l->world, &pem, &spec);
-	assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&l->world, path, &spec);
 }
 
 static int
@@ -75,8 +74,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	free(l);
 	return 0;
 }
@@ -84,8 +82,7 @@ close_lab(void **state)
 static void
 restart(struct lab *l)
 {
-	works_done(&l->works);
-	bworld_works(&l->world, &l->works, now);
+	bworld_again(&l->world, &l->works, now);
 }
 
 static void

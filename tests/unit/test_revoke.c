@@ -113,8 +113,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&world);
+	bworld_done(&world, &l->works);
 	free(l);
 	return 0;
 }

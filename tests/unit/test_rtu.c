@@ -39,15 +39,7 @@ struct lab {
 static json_t *
 ask(struct lab *l, json_t *msg)
 {
-	json_auto_t *mine = msg;
-	json_t *out = NULL;
-	int64_t again_s = 0;
-
-	assert_non_null(mine);
-	assert_int_equal(json_object_set_new(mine, "id", json_integer(1)), 0);
-	ops_answer(&l->works, mine, asked_s, &out, &again_s);
-	assert_non_null(out);
-	return out;
+	return bworld_ask(&l->works, msg, asked_s);
 }
 
 static void
@@ -102,20 +94,16 @@ static int
 open_lab(void **state)
 {
 	struct lab *l = calloc(1, sizeof *l);
-	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
-	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
-	uint8_t point[P256_POINT_LEN];
-	struct bworld_cert spec = { .point = point, .serial = "10" };
+	AUTO_BUF list = BUF_INIT(4096);
+	struct bworld_cert spec = { .serial = "10" };
 	json_auto_t *account = NULL;
 
 	assert_non_null(l);
-	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	bworld_open(&l->world);
 	bworld_tenant("acme", STOP);
 	bworld_tnauth(&list, "12025550100");
 	spec.tnauth = buf_view(&list);
-	bworld_issue(&l->world, &pem, &spec);
-	assert_int_equal(store_write(CHAIN, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&l->world, CHAIN, &spec);
 	start(l, now);
 	account = ask(l, json_pack("{s:s, s:s}", "op", "account", "ca", "lab"));
 	snprintf(l->fingerprint, sizeof l->fingerprint, "%s",
@@ -134,8 +122,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	EVP_PKEY_free(l->authority);
 	X509_free(l->signer);
 	free(l);

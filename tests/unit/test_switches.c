@@ -715,12 +715,10 @@ put_constraints(struct buf *out, const struct row *r)
 static void
 write_cert(const char *tenant, const char *name, const struct bworld_cert *spec)
 {
-	AUTO_BUF pem = BUF_INIT(CONF_MAX);
 	char path[128];
 
 	snprintf(path, sizeof path, "state/front/tenants/%s/%s/current.pem", tenant, name);
-	bworld_issue(&world, &pem, spec);
-	assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&world, path, spec);
 }
 
 static void

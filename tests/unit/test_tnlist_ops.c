@@ -25,22 +25,16 @@ static int
 open_below(void **state, const char *parent)
 {
 	struct lab *l = calloc(1, sizeof *l);
-	AUTO_BUF pem = BUF_INIT(65536), above = BUF_INIT(4096);
-	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
-	uint8_t point[P256_POINT_LEN];
-	struct bworld_cert spec = {
-		.point = point, .serial = "10", .aia = "1.3.6.1.5.5.7.48.14;URI:" URL
-	};
+	AUTO_BUF above = BUF_INIT(4096);
+	struct bworld_cert spec = { .serial = "10", .aia = "1.3.6.1.5.5.7.48.14;URI:" URL };
 
 	assert_non_null(l);
 	if (parent != NULL)
 		bworld_tnauth(&above, parent);
 	spec.parent = buf_view(&above);
-	assert_int_equal(p256_point(key, point, NULL), RC_OK);
 	bworld_open(&l->world);
 	bworld_tenant("acme", acme);
-	bworld_issue(&l->world, &pem, &spec);
-	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	bworld_put(&l->world, FILE_PATH, &spec);
 	bworld_works(&l->world, &l->works, now);
 	*state = l;
 	return 0;
@@ -63,8 +57,7 @@ close_lab(void **state)
 {
 	struct lab *l = *state;
 
-	works_done(&l->works);
-	bworld_close(&l->world);
+	bworld_done(&l->world, &l->works);
 	free(l);
 	return 0;
 }
@@ -79,14 +72,7 @@ only(const struct lab *l)
 static json_t *
 answer_to(struct lab *l, json_t *msg, int64_t now_s)
 {
-	json_auto_t *mine = msg;
-	json_t *out = NULL;
-	int64_t again_s = 0;
-
-	assert_non_null(mine);
-	ops_answer(&l->works, mine, now_s, &out, &again_s);
-	assert_non_null(out);
-	return out;
+	return bworld_ask(&l->works, msg, now_s);
 }
 
 static size_t
@@ -155,8 +141,7 @@ in_force_with_its_list(void **state)
 	assert_false(covers(l, "12025550102"));
 	assert_int_equal(due(l, now + 599), 0);
 	assert_int_equal(due(l, now + 600), 1);
-	works_done(&l->works);
-	bworld_works(&l->world, &l->works, now);
+	bworld_again(&l->world, &l->works, now);
 	assert_true(covers(l, "12025550101"));
 }
 
