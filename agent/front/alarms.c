@@ -353,25 +353,30 @@ look_for(struct alarms *a, enum alarm_kind k, const struct credential *c,
 		note(a, k, c->tenant, c->name, judged ? &is : NULL, now_s);
 }
 
-/* The operator decides, and is told that there is something to decide. */
+/* The other one of a pair could sign: the operator decides, and is told that there is a choice. */
 static void
 find_remedy(const struct credset *set, struct credset_place at, int64_t now_s,
     char out[ALARM_DETAIL_MAX])
 {
 	const struct config_tenant *t = &set->config->tenant[at.tenant];
 	const struct config_credential *cc = credset_config(set, at);
-	struct credset_place spare = { at.tenant, 0 };
+	const char *other = cc->reserve != NULL ? cc->reserve : cc->reserve_for;
+	struct credset_place there = { at.tenant, 0 };
 
 	out[0] = 0;
-	if (cc->reserve == NULL || credential_stands_by(cc, credset_credential(set, at)))
+	if (other == NULL || credential_stands_by(cc, credset_credential(set, at)))
 		return;
-	for (; spare.credential < t->credentials; spare.credential++) {
-		if (strcmp(credset_config(set, spare)->base, cc->reserve) != 0 ||
-		    !credential_serves(credset_credential(set, spare), now_s))
+	for (; there.credential < t->credentials; there.credential++) {
+		const struct credential *c = credset_credential(set, there);
+
+		if (strcmp(credset_config(set, there)->base, other) != 0 ||
+		    !credential_serves(c, now_s) ||
+		    credential_may_sign(c, now_s, NULL) != RC_OK)
 			continue;
 		snprintf(out, ALARM_DETAIL_MAX,
-		    " (credential '%s' in reserve is in force: vesper tenant failover %s/%s)",
-		    cc->reserve, t->name, cc->base);
+		    " ('%s' is in force and stands by: vesper tenant %s %s/%s)", other,
+		    cc->reserve != NULL ? "failover" : "failback", t->name,
+		    cc->reserve != NULL ? cc->base : cc->reserve_for);
 		return;
 	}
 }

@@ -111,7 +111,7 @@ struct alarm_facts {
 	bool series_refused;
 	struct credential_progress progress;
 	const char *problem; /* "" none */
-	const char *remedy;  /* its reserve is in force: " (…)", what to do; "" none is */
+	const char *remedy;  /* one that stands by could sign: " (…)", what to do; "" none */
 };
 
 /*

@@ -737,7 +737,7 @@ load_rest_done(struct load_rest *rest)
 
 /* The place of a credential that is not loaded yet. */
 static enum rc
-put_loading(struct credset *set, struct credset_place at, struct fault *f)
+put_loading(struct credset *set, struct credset_place at, int64_t now_s, struct fault *f)
 {
 	const struct config_tenant *t = &set->config->tenant[at.tenant];
 	const struct config_credential *cc = credset_config(set, at);
@@ -749,12 +749,13 @@ put_loading(struct credset *set, struct credset_place at, struct fault *f)
 	c->priority = cc->priority;
 	(void)REFUSE(&c->why, RC_BUSY, OVERLOADED, NULL, "it is still being loaded");
 	credset_put(set, at, TAKE(c));
+	reserve_look(set, at, NULL, now_s);
 	set->loading++;
 	return RC_OK;
 }
 
 static enum rc
-put_all_loading(struct credset *set, struct fault *f)
+put_all_loading(struct credset *set, int64_t now_s, struct fault *f)
 {
 	struct credset_place at = { 0 };
 
@@ -762,7 +763,7 @@ put_all_loading(struct credset *set, struct fault *f)
 		size_t n = set->config->tenant[at.tenant].credentials;
 
 		for (at.credential = 0; at.credential < n; at.credential++)
-			TRY(put_loading(set, at, f));
+			TRY(put_loading(set, at, now_s, f));
 	}
 	return RC_OK;
 }
@@ -819,7 +820,7 @@ first_set(struct load *l, size_t most, struct load_rest *rest, struct fault *f)
 {
 	TRY(observe(l->set, NULL, f));
 	TRY(adopt_trust(l->set, NULL, f));
-	TRY(put_all_loading(l->set, f));
+	TRY(put_all_loading(l->set, l->now_s, f));
 	TRY(used_order(l->set, l->now_s, &rest->tenant, f));
 	rest->len = l->set->config->tenants;
 	return load_some(l, most, rest, f);

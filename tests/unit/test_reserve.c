@@ -378,46 +378,88 @@ of_no_pair(void **state)
 
 /* ---- alarms ---- */
 
+struct heard {
+	const char *name; /* of whom */
+	char detail[ALARM_DETAIL_MAX];
+};
+
 static void
 remember(void *arg, const struct alarm *a, bool begins)
 {
-	if (begins && strcmp(a->name, "main") == 0)
-		snprintf(arg, ALARM_DETAIL_MAX, "%s", a->detail);
+	struct heard *h = arg;
+
+	if (begins && strcmp(a->name, h->name) == 0)
+		snprintf(h->detail, sizeof h->detail, "%s", a->detail);
 }
 
-/* What the operator of a lapsing credential is told. */
-static bool
-is_told(const struct lab *l, int64_t at_s)
+/* What the operator of a lapsing credential is told: which way to go, NULL for none. */
+static const char *
+told(const struct lab *l, const char *name, int64_t at_s)
 {
-	static const char what[] = "vesper tenant failover acme/main";
 	struct alarms *a = NULL;
-	char detail[ALARM_DETAIL_MAX] = "";
+	struct heard h = { .name = name };
 
-	assert_int_equal(alarms_new(remember, detail, &a, NULL), RC_OK);
+	assert_int_equal(alarms_new(remember, &h, &a, NULL), RC_OK);
 	while (!alarms_look(a, l->works.set, at_s)) {
 	}
 	alarms_free(a);
-	assert_true(detail[0] != 0);
-	return strstr(detail, what) != NULL;
+	assert_true(h.detail[0] != 0);
+	if (strstr(h.detail, "vesper tenant failover acme/main") != NULL)
+		return "over";
+	return strstr(h.detail, "vesper tenant failback acme/main") != NULL ? "back" : "";
 }
 
 static void
 alarms_name_it(void **state)
 {
 	struct lab *l = *state;
+	struct credset_place at = { 0 };
 
 	put_cert(l, "main", 0, now + 60);
 	reload(l, PAIR);
-	assert_true(is_told(l, now + 59));
-	assert_true(is_told(l, now + 61));
+	assert_string_equal(told(l, "main", now + 59), "over");
+	assert_string_equal(told(l, "main", now + 61), "over");
+	assert_true(credset_find(l->works.set, "acme", "spare", &at));
+	atomic_store(&credset_credential(l->works.set, at)->rtu_stop_at_s, now);
+	assert_string_equal(told(l, "main", now + 61), ""); /* it may not sign */
+	atomic_store(&credset_credential(l->works.set, at)->rtu_stop_at_s, 0);
 	go(l, true, "");
-	assert_false(is_told(l, now + 61)); /* it is done */
-	go(l, false, "");
+	assert_string_equal(told(l, "main", now + 61), ""); /* it is done */
 	put_cert(l, "spare", 1, now + 60);
+	put_cert(l, "main", 0, 0);
 	reload(l, PAIR);
-	assert_false(is_told(l, now + 61)); /* it would be of no use */
+	assert_string_equal(told(l, "spare", now + 61), "back");
+	go(l, false, "");
+	assert_string_equal(told(l, "spare", now + 61), "");
+	put_cert(l, "main", 0, now + 60);
+	reload(l, PAIR);
+	assert_string_equal(told(l, "main", now + 61), ""); /* it would be of no use */
 	reload(l, NO_SPARE);
-	assert_false(is_told(l, now + 61));
+	assert_string_equal(told(l, "main", now + 61), "");
+}
+
+/* At a start, before anything is judged: whoever asks for the one that signs has to wait. */
+static void
+while_loading(void **state)
+{
+	struct lab *l = *state;
+	struct accounts accounts = { 0 };
+	struct load_rest rest = { 0 };
+	AUTO_CREDSET *set = NULL;
+	struct credset_place at = { 0 };
+
+	go(l, true, "");
+	assert_int_equal(
+	    load_first("vesperd.conf", 0, now, &set, &accounts, &rest, NULL), RC_OK);
+	for (; at.credential < 2; at.credential++) {
+		const struct config_credential *cc = credset_config(set, at);
+
+		assert_int_equal(credset_credential(set, at)->state, CREDENTIAL_LOADING);
+		assert_int_equal(credential_stands_by(cc, credset_credential(set, at)),
+		    strcmp(cc->name, "main") == 0);
+	}
+	accounts_done(&accounts);
+	load_rest_done(&rest);
 }
 
 int
@@ -434,6 +476,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(goes_with_the_pair, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(of_no_pair, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(alarms_name_it, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(while_loading, open_lab, close_lab),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
