@@ -235,11 +235,23 @@ static void
 make_spool(struct audit *a, const struct auditfile *file)
 {
 	struct fault f = { 0 };
-	bool missing = a->sync && auditspool_make(&a->dir, file->ino, &a->spool, &f) != RC_OK;
 
-	if (missing && !a->unspooled)
+	if (!a->sync)
+		return;
+	if (auditspool_make(&a->dir, file->ino, &a->spool, &f) != RC_OK && !a->unspooled)
 		log_fault(LEVEL_WARNING, "audit_spool", &f);
-	a->unspooled = missing;
+	a->unspooled = a->spool.fd < 0;
+}
+
+/* Until another file is begun. */
+static void
+tell_of_spool(struct audit *a)
+{
+	if (!a->sync || a->unspooled || a->spool.fd >= 0)
+		return;
+	a->unspooled = true;
+	log_event(LEVEL_WARNING, "audit_spool",
+	    "detail=\"the spool in %s failed; every sync is the file's own\"", a->dir.path);
 }
 
 /* What the file in use has by the spool alone becomes its own. */
@@ -391,6 +403,7 @@ write_batch(struct audit *a, struct fault *f)
 	    begin_file(a, 0, full ? "size" : "day", NULL) == RC_OK)
 		return RC_OK;
 	if (append_to_file(a, &why) == RC_OK) {
+		tell_of_spool(a);
 		atomic_store(&a->seq, auditchain_mark(a->chain).seq);
 		return RC_OK;
 	}
@@ -567,6 +580,24 @@ begin_late(struct audit *a)
 	return true;
 }
 
+static bool
+clear_spool(struct audit *a, struct fault *f)
+{
+	return a->spool.fd < 0 || auditspool_clear(&a->spool, f) == RC_OK;
+}
+
+/* A trail that was closed in good order needs no spool: what is changed in it later is found. */
+static void
+finish(struct audit *a)
+{
+	struct fault f = { 0 };
+
+	if (a->file.fd >= 0)
+		remember(a);
+	if (a->ready && a->sync && (settle(a, &f) != RC_OK || !clear_spool(a, &f)))
+		log_fault(LEVEL_WARNING, "audit_spool", &f);
+}
+
 static void *
 writer(void *arg)
 {
@@ -586,6 +617,7 @@ writer(void *arg)
 		if (is_stopping(a))
 			break; /* it was tried; the disk does not take it */
 	}
+	finish(a);
 	return NULL;
 }
 
@@ -628,34 +660,15 @@ stop(struct audit *a)
 	pthread_join(a->thread, NULL);
 }
 
-static bool
-clear_spool(struct audit *a, struct fault *f)
-{
-	return a->spool.fd < 0 || auditspool_clear(&a->spool, f) == RC_OK;
-}
-
-/* A trail that was closed in good order needs no spool: what is changed in it later is found. */
-static void
-finish(struct audit *a)
-{
-	struct fault f = { 0 };
-
-	if (a->file.fd >= 0)
-		remember(a);
-	if (a->ready && a->sync && (settle(a, &f) != RC_OK || !clear_spool(a, &f)))
-		log_fault(LEVEL_WARNING, "audit_spool", &f);
-	if (a->file.fd >= 0)
-		close(a->file.fd);
-	auditspool_close(&a->spool);
-}
-
 void
 audit_close(struct audit *a)
 {
 	if (a == NULL)
 		return;
 	stop(a);
-	finish(a);
+	if (a->file.fd >= 0)
+		close(a->file.fd);
+	auditspool_close(&a->spool);
 	if (a->event >= 0)
 		close(a->event);
 	auditdir_close(&a->dir);

@@ -443,7 +443,11 @@ recover_file(struct recovery *r, const char *name, struct fault *f)
 	if (rc != RC_OK)
 		return fault_set(f, rc, inner.reason, NULL, inner.where, "%s", inner.detail);
 	r->found.torn += (size_t)st.st_size - r->good;
-	return (size_t)st.st_size > r->good || r->good == 0 ? cut_tail(r, fd, name, f) : RC_OK;
+	if ((size_t)st.st_size > r->good || r->good == 0)
+		return cut_tail(r, fd, name, f);
+	/* What follows it must not be more durable than it is. */
+	return fdatasync(fd) == 0 ? RC_OK
+				  : unavailable(r->dir, "syncing the last audit file", f);
 }
 
 /* The newest file with a complete line; one without is what a crash at its creation left. */

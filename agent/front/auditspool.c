@@ -150,6 +150,7 @@ auditspool_open(const struct auditdir *d, struct auditspool *s, struct fault *f)
 	struct stat st;
 
 	auditspool_close(s);
+	unlinkat(d->fd, copy_name, 0); /* of a copy that was not finished */
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return unavailable(d, "opening the audit's spool", f);
 	if (!S_ISREG(st.st_mode) || st.st_size != AUDITSPOOL_SIZE)
