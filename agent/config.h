@@ -35,6 +35,7 @@ enum {
 	CONFIG_MAX_COPIES = 4, /* tokens that hold a key each of one credential */
 	CONFIG_MAX_REKEY_DAYS = 3650,
 	CONFIG_MAX_ABANDONED_DAYS = 3650,
+	CONFIG_MAX_ORPHAN_S = 31 * 86400,
 	CONFIG_MAX_RTU_STOP_S = 366 * 86400,
 	CONFIG_MAX_PORT_REVOKE_S = 366 * 86400,
 	CONFIG_PORT_REVOKE_NEVER = CONFIG_MAX_PORT_REVOKE_S + 1, /* in port_revoke_after_s */
@@ -323,6 +324,7 @@ struct config {
 	unsigned max_user_connections; /* of them, of one uid: half unless said */
 	unsigned max_waiting;	       /* 1024 per token */
 	unsigned abandoned_key_after;  /* days; 0: never */
+	unsigned orphan_after_s;       /* 3600: so long nothing names it, before it may go */
 	/* How old an iat may be, how far ahead, how old that of a div (D-21): 60, 5, 10800. */
 	unsigned iat_past_s, iat_future_s, iat_diverted_s;
 	enum { AUDIT_SYNC_GROUP, AUDIT_SYNC_NONE } audit_sync;

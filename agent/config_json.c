@@ -333,7 +333,7 @@ static json_t *
 top_json(const struct config *c)
 {
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:"
-			 "i,s:i,s:i,s:i,s:i,s:i,s:s,"
+			 "i,s:i,s:i,s:i,s:i,s:i,s:i,s:s,"
 			 "s:s?,s:b,s:b,"
 			 "s:s?,s:s?,s:s?,s:s?,s:i,s:i,"
 			 "s:o,s:[],s:[],"
@@ -346,8 +346,9 @@ top_json(const struct config *c)
 	    "request_timeout_ms", (int)c->request_timeout_ms, "max_connections",
 	    (int)c->max_connections, "max_user_connections", (int)c->max_user_connections,
 	    "max_waiting", (int)c->max_waiting, "abandoned_key_after",
-	    (int)c->abandoned_key_after, "iat_past_s", (int)c->iat_past_s, "iat_future_s",
-	    (int)c->iat_future_s, "iat_diverted_s", (int)c->iat_diverted_s, "audit_sync",
+	    (int)c->abandoned_key_after, "orphan_after_s", (int)c->orphan_after_s, "iat_past_s",
+	    (int)c->iat_past_s, "iat_future_s", (int)c->iat_future_s, "iat_diverted_s",
+	    (int)c->iat_diverted_s, "audit_sync",
 	    c->audit_sync == AUDIT_SYNC_GROUP ? "group" : "none", "ct_tls_ca", c->ct_tls_ca,
 	    "ct_proofs", c->ct_proofs, "ct_watch", c->ct_watch, "ct_logs_url", c->ct_logs_url,
 	    "ct_logs_signature_url", c->ct_logs_signature_url, "ct_logs_key", c->ct_logs_key,

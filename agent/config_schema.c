@@ -66,7 +66,7 @@ cfg_opt_t config_main_options[] = {
 	NUMBER("max_user_connections", 0),
 	NUMBER("iat_past_s", PASSPORT_PAST_S), NUMBER("iat_future_s", PASSPORT_FUTURE_S),
 	NUMBER("iat_diverted_s", PASSPORT_DIVERTED_S),
-	NUMBER("abandoned_key_after", 30),
+	NUMBER("abandoned_key_after", 30), NUMBER("orphan_after_s", 3600),
 	NUMBER("max_waiting", 1024), TEXT_DEF("audit_sync", "group"),
 	TEXT_DEF("admin_socket", "/run/vesper/admin.sock"),
 	TEXT("admin_user"), TEXT("admin_group"),

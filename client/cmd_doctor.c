@@ -438,10 +438,10 @@ judge_credentials(const struct doctor *d, const json_t *status)
 	    n > 0 ? "see: vesper cert list" : NULL, "%zu, of which %zu cannot sign",
 	    json_array_size(list), n);
 	json_array_foreach (json_object_get(status, "alarms"), i, a)
-		findings_add(d->found, FINDING_WARN, "alarm", NULL, "%s: %s%s%s%s: %s",
-		    member_text(a, "alarm"), member_text(a, "ca"), member_text(a, "tenant"),
-		    member_text(a, "tenant")[0] != 0 ? "/" : "", member_text(a, "credential"),
-		    member_text(a, "detail"));
+		findings_add(d->found, FINDING_WARN, "alarm", NULL, "%s: %s%s%s%s%s: %s",
+		    member_text(a, "alarm"), member_text(a, "ca"), member_text(a, "token"),
+		    member_text(a, "tenant"), member_text(a, "tenant")[0] != 0 ? "/" : "",
+		    member_text(a, "credential"), member_text(a, "detail"));
 }
 
 /* What signs is not what is configured to, or what is to help one day could not. */

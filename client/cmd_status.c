@@ -136,12 +136,15 @@ judge_alarms(const json_t *list, struct complaints *c)
 	json_array_foreach (list, i, a) {
 		char by[REMAINING_TEXT];
 		const char *told =
-		    member_text(a, "ca"); /* of a CA, a log, a list, else of a tenant */
+		    member_text(a, "ca"); /* a CA, log, list or token, else a tenant */
 
 		if (told[0] == 0)
 			told = member_text(a, "log");
 		if (told[0] == 0)
 			told = member_text(a, "list");
+		if (told[0] == 0)
+			told = member_text(a, "token");
+
 		c->len++;
 		if (c->quiet)
 			continue;
@@ -218,7 +221,7 @@ print_capacity(const json_t *c)
 	putchar('\n');
 }
 
-/* They cost room, and may be another agent's: only who runs the token can tell. */
+/* They cost room; whose they are is known of those that say so. */
 static void
 print_unnamed(const json_t *t)
 {
@@ -231,9 +234,12 @@ print_unnamed(const json_t *t)
 		return;
 	remaining(json_object_get(unnamed, "since"), when);
 	printf(
-	    "  %lld keys that no file of this agent names, first seen %s: where nobody else\n"
-	    "  uses the token, destroy them there (CKA_ID):\n",
-	    member_number(t, "unnamed_keys"), when);
+	    "  %lld keys that no file of this agent names, first seen %s: %lld orphans of its\n"
+	    "  own (vesper hsm orphans %s), %lld of another installation, %lld of nobody who\n"
+	    "  says so (CKA_ID):\n",
+	    member_number(t, "unnamed_keys"), when, member_number(unnamed, "orphans"),
+	    member_text(t, "name"), member_number(unnamed, "another"),
+	    member_number(unnamed, "unknown"));
 	json_array_foreach (ids, i, id)
 		printf("    %s\n", json_string_value(id));
 	if (member_number(t, "unnamed_keys") > (long long)json_array_size(ids))

@@ -26,6 +26,7 @@ libclient_la_SOURCES = \
 	client/revoke.c client/revoke.h \
 	client/numbers.c client/numbers.h \
 	client/failover.c client/failover.h \
+	client/orphans.c client/orphans.h \
 	client/cmd_account.c client/cmd_cert.c client/cmd_ct.c client/cmd_token.c \
 	client/cmd_bench.c client/cmd_check.c client/cmd_config.c \
 	client/cmd_inspect.c client/cmd_rcd.c client/cmd_replay.c client/cmd_sign.c client/cmd_status.c \

@@ -90,6 +90,7 @@ static const struct command {
 	    "judge past requests by the present configuration" },
 	{ "hsm", cmd_hsm,
 	    "list|init|set-pin|objects|store-cert|test|bench [TOKEN] [-c FILE]\n"
+	    "	orphans [TOKEN] [-c FILE] [--destroy --yes] [--key ID]\n"
 	    "	[--pin REF] [--so-pin REF] [--new-pin REF] [--so] [--cert FILE]\n"
 	    "	[--threads N] [--seconds N] [--read-write]\n"
 	    "	[--module PATH [--label L] [--serial S] [--lock-file PATH]\n"

@@ -129,6 +129,37 @@ destroy(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
 	return code;
 }
 
+static bool
+is_of(const struct key_facts *facts, const struct frame *frame)
+{
+	return facts->has_id && memcmp(facts->id, frame->key_id, P256_ID) == 0 &&
+	       facts->label.form == FRAME_LABEL_OWNED &&
+	       memcmp(facts->label.name, frame->body, FRAME_OWNER) == 0;
+}
+
+/* The label that counts is the one that it has now. */
+static enum frame_code
+destroy_owned(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
+{
+	struct key_facts facts = { .acceptable = false };
+	enum frame_code code = FRAME_OK;
+	struct key key;
+
+	if (!keymap_get(h->map, frame->key_id, &key))
+		return FRAME_NO_KEY;
+	*rv = keymap_facts(h->map, key.handle, &facts);
+	if (p11rc_class(*rv) == P11_KEY)
+		code = keymap_find_again(h->map, frame->key_id, rv);
+	if (*rv == CKR_OK && code == FRAME_OK && !facts.has_id &&
+	    keymap_get(h->map, frame->key_id, &key))
+		*rv = keymap_facts(h->map, key.handle, &facts);
+	if (*rv != CKR_OK)
+		return hsm_code(h, s, *rv);
+	if (code != FRAME_OK)
+		return code;
+	return is_of(&facts, frame) ? destroy(h, s, frame, rv) : FRAME_KEY_REFUSED;
+}
+
 /* Where a process ended between the key and its id, the id cannot be known any more. */
 static CK_RV
 destroy_nameless(struct hsm *h, struct session *s, CK_OBJECT_HANDLE object)
@@ -172,6 +203,18 @@ made(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	return *rv == CKR_OK ? FRAME_END : hsm_code(h, s, *rv);
 }
 
+static void
+tell(const struct key *key, uint8_t body[FRAME_BODY])
+{
+	struct frame_listed listed = { .label = (uint8_t)key->label.form };
+
+	if (key->has_point)
+		memcpy(listed.point, key->point, P256_POINT);
+	memcpy(listed.name, key->label.name, sizeof listed.name);
+	memset(body, 0, FRAME_BODY);
+	memcpy(body, &listed, sizeof listed);
+}
+
 static enum frame_code
 list(struct hsm *h, struct frame *frame)
 {
@@ -183,9 +226,7 @@ list(struct hsm *h, struct frame *frame)
 		if (key.state == KEY_REFUSED)
 			continue;
 		memcpy(each.key_id, key.id, P256_ID);
-		memset(each.body, 0, sizeof each.body);
-		if (key.has_point)
-			memcpy(each.body, key.point, P256_POINT);
+		tell(&key, each.body);
 		if (!wire_send(h->fd, &each, 0))
 			break; /* seen again by the next receive */
 	}
@@ -198,6 +239,7 @@ answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	switch (frame->op) {
 	case FRAME_GENERATE: return generate(h, s, frame, rv);
 	case FRAME_DESTROY: return destroy(h, s, frame, rv);
+	case FRAME_DESTROY_OWNED: return destroy_owned(h, s, frame, rv);
 	case FRAME_LIST: return list(h, frame);
 	case FRAME_MADE: return made(h, s, frame, rv);
 	default: return hsm_answer(h, s, frame, rv);

@@ -406,6 +406,18 @@ token_admin_destroy(struct token_admin *a, const uint8_t key_id[32], struct faul
 }
 
 enum rc
+token_admin_destroy_owned(struct token_admin *a, const uint8_t key_id[32],
+    const uint8_t owner[FRAME_OWNER], struct fault *f)
+{
+	struct frame frame = { .op = FRAME_DESTROY_OWNED };
+	int64_t until_ms;
+
+	memcpy(frame.key_id, key_id, sizeof frame.key_id);
+	memcpy(frame.body, owner, FRAME_OWNER);
+	return call(a, &frame, &until_ms, f);
+}
+
+enum rc
 token_admin_sign(struct token_admin *a, const uint8_t key_id[32], const uint8_t digest[32],
     uint8_t sig[64], struct fault *f)
 {
@@ -439,8 +451,8 @@ token_admin_made(struct token_admin *a, const uint8_t batch[FRAME_BATCH],
 
 enum rc
 token_admin_list(struct token_admin *a,
-    void (*each)(void *arg, const uint8_t key_id[32], const uint8_t point[65]), void *arg,
-    struct fault *f)
+    void (*each)(void *arg, const uint8_t key_id[32], const struct frame_listed *key),
+    void *arg, struct fault *f)
 {
 	struct frame frame = { .op = FRAME_LIST }, request;
 	int64_t until_ms;
@@ -448,7 +460,12 @@ token_admin_list(struct token_admin *a,
 	TRY(call(a, &frame, &until_ms, f));
 	request = frame;
 	while (frame.code != FRAME_END) {
-		each(arg, frame.key_id, frame.body);
+		struct frame_listed key;
+
+		memcpy(&key, frame.body, sizeof key);
+		if (key.label > FRAME_LABEL_CANARY)
+			key.label = FRAME_LABEL_OTHER;
+		each(arg, frame.key_id, &key);
 		TRY(await_answer(a, &request, until_ms, &frame, f));
 		TRY(code_rc(&frame, f));
 	}

@@ -74,9 +74,16 @@ enum rc token_admin_sign(struct token_admin *a, const uint8_t key_id[32],
 /* Calls back for every key of a batch; what a crash left without an id is destroyed. */
 enum rc token_admin_made(struct token_admin *a, const uint8_t batch[FRAME_BATCH],
     void (*each)(void *arg, const uint8_t key_id[32]), void *arg, struct fault *f) MUST_CHECK;
-/* Calls back for every key in the token. */
+/*
+ * The same for a key that this installation made, as the token says when it is
+ * asked.  RC_DENIED key_refused: it is not called so.
+ */
+enum rc token_admin_destroy_owned(struct token_admin *a, const uint8_t key_id[32],
+    const uint8_t owner[FRAME_OWNER], struct fault *f) MUST_CHECK;
+
+/* Calls back for every key in the token; a label of a kind that is not known is OTHER. */
 enum rc token_admin_list(struct token_admin *a,
-    void (*each)(void *arg, const uint8_t key_id[32], const uint8_t point[65]), void *arg,
-    struct fault *f) MUST_CHECK;
+    void (*each)(void *arg, const uint8_t key_id[32], const struct frame_listed *key),
+    void *arg, struct fault *f) MUST_CHECK;
 
 #endif

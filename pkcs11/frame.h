@@ -13,11 +13,12 @@
 #include <stdint.h>
 
 enum {
-	FRAME_VERSION = 4,
+	FRAME_VERSION = 5,
 	FRAME_KEY_ID = 32,
 	FRAME_BODY = 96,
 	FRAME_MAX_MADE = 16,
-	FRAME_BATCH = 16
+	FRAME_BATCH = 16,
+	FRAME_OWNER = 8, /* the beginning of a batch: the installation that makes it */
 };
 
 enum frame_op {
@@ -36,8 +37,8 @@ enum frame_op {
 	 */
 	FRAME_GENERATE,
 	FRAME_DESTROY, /* admin: destroy the private key */
-	FRAME_LIST, /* admin: one answer a key (code OK, key_id, body = point if known), then one
-			    with code FRAME_END */
+	FRAME_LIST, /* admin: one answer a key (code OK, key_id, body = struct frame_listed), then
+			    one with code FRAME_END */
 	FRAME_LOOK, /* signer: as FRAME_LEARN, of a key that it knows; it does not search */
 	/*
 	 * admin: body = a batch: an answer for each key that is called by it
@@ -45,6 +46,21 @@ enum frame_op {
 	 * its id is of no use to anybody, and is destroyed.
 	 */
 	FRAME_MADE,
+	/*
+	 * admin: body = FRAME_OWNER bytes: destroy the private key if it is called
+	 * that installation's, as the token says now; else FRAME_KEY_REFUSED.
+	 */
+	FRAME_DESTROY_OWNED,
+};
+
+/* Whose a key is, as its label says (label.h). */
+enum frame_label {
+	FRAME_LABEL_OTHER,    /* of no form that the agent writes */
+	FRAME_LABEL_OWNED,    /* an installation and a batch of it */
+	FRAME_LABEL_BATCH,    /* a batch, from before installations had names */
+	FRAME_LABEL_ID,	      /* the beginning of the key's id */
+	FRAME_LABEL_IMPORTED, /* from a file */
+	FRAME_LABEL_CANARY,
 };
 
 /* What the front does about an answer; the CK_RV itself goes to the log and the stats. */
@@ -73,6 +89,13 @@ struct frame {
 	uint8_t body[FRAME_BODY];
 };
 _Static_assert(sizeof(struct frame) == 152, "no padding");
+
+struct frame_listed {	   /* in body */
+	uint8_t point[65]; /* zeros: not known */
+	uint8_t label;	   /* enum frame_label */
+	uint8_t name[FRAME_BATCH];
+};
+_Static_assert(sizeof(struct frame_listed) <= FRAME_BODY, "it fits");
 
 struct frame_hello {	  /* in body */
 	uint32_t keys;	  /* private keys in the map */

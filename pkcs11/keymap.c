@@ -55,7 +55,7 @@ static const uint8_t p256_params[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
 struct raw_facts {
 	CK_KEY_TYPE type;
 	CK_BBOOL token, sensitive, extractable, sign, ask_again;
-	uint8_t params[32], id[P256_ID + 1], label[sizeof CANARY_LABEL], point[P256_POINT + 3];
+	uint8_t params[32], id[P256_ID + 1], label[LABEL_MAX], point[P256_POINT + 3];
 };
 
 static bool
@@ -73,9 +73,11 @@ judge(const struct raw_facts *raw, const CK_ATTRIBUTE *params, const CK_ATTRIBUT
 			      raw->sensitive == CK_TRUE && raw->extractable == CK_FALSE &&
 			      raw->sign == CK_TRUE && raw->ask_again == CK_FALSE &&
 			      answered(params, p256_params, sizeof p256_params),
-		.canary = answered(label, CANARY_LABEL, strlen(CANARY_LABEL)),
+		.label = { .form = FRAME_LABEL_OTHER },
 		.has_id = id->ulValueLen == P256_ID,
 	};
+	if (label->ulValueLen <= sizeof raw->label)
+		out->label = label_read(span_of(raw->label, label->ulValueLen));
 	if (out->has_id)
 		memcpy(out->id, raw->id, P256_ID);
 	if (point->ulValueLen <= sizeof raw->point)
@@ -218,7 +220,7 @@ scan_one(struct keymap *map, CK_OBJECT_HANDLE object)
 	struct key *key = &map->key[map->len];
 	CK_RV rv = keymap_facts(map, object, &facts);
 
-	if (rv != CKR_OK || facts.canary)
+	if (rv != CKR_OK || facts.label.form == FRAME_LABEL_CANARY)
 		return rv;
 	if (!facts.has_id) {
 		map->foreign++;
@@ -228,6 +230,7 @@ scan_one(struct keymap *map, CK_OBJECT_HANDLE object)
 		.handle = object,
 		.state = facts.acceptable ? KEY_FOUND : KEY_REFUSED,
 		.has_point = facts.has_point,
+		.label = facts.label,
 	};
 	memcpy(key->id, facts.id, P256_ID);
 	memcpy(key->point, facts.point, P256_POINT);
@@ -278,7 +281,7 @@ find_one(
 	if (rv != CKR_OK || n != 1)
 		return rv;
 	rv = inspect(map, found[0], &facts);
-	if (rv == CKR_OK && facts.canary)
+	if (rv == CKR_OK && facts.label.form == FRAME_LABEL_CANARY)
 		*code = FRAME_NO_KEY;
 	else if (rv == CKR_OK && facts.acceptable)
 		*code = FRAME_OK;

@@ -9,12 +9,11 @@
 #define PKCS11_KEYMAP_H
 
 #include "pkcs11/frame.h"
+#include "pkcs11/label.h"
 #include "pkcs11/login.h"
 #include "pkcs11/p256.h"
 
 enum { KEYMAP_MAX = 100000 };
-
-#define CANARY_LABEL "vesper-canary"
 
 enum key_state {
 	KEY_FOUND,	 /* in the token; nobody has named its point */
@@ -30,6 +29,7 @@ struct key {
 	enum key_state state;
 	bool has_point;
 	uint8_t point[P256_POINT];
+	struct label label; /* as it was when the key was found or made */
 };
 
 struct keymap;
@@ -81,7 +81,7 @@ CK_RV keymap_search(struct keymap *map, CK_ATTRIBUTE *template, CK_ULONG attribu
 /* What a private key object says of itself. */
 struct key_facts {
 	bool acceptable; /* EC P-256, sensitive, not extractable, signs, stays in the token */
-	bool canary;
+	struct label label;
 	bool has_id; /* 32 bytes */
 	bool has_point;
 	uint8_t id[P256_ID];

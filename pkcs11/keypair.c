@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_ID_BYTES = 8, LABEL_MAX = 64 };
-
 struct pair {
 	CK_OBJECT_HANDLE public, private;
 };
@@ -63,15 +61,6 @@ set_name(struct login *login, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object
 	return login->fn->C_SetAttributeValue(session, object, a, ARRAY_LEN(a));
 }
 
-static void
-key_label(const uint8_t *name, size_t len, char out[LABEL_MAX])
-{
-	size_t n = (size_t)snprintf(out, LABEL_MAX, "vesper-");
-
-	for (size_t i = 0; i < len; i++)
-		n += (size_t)snprintf(out + n, LABEL_MAX - n, "%02x", name[i]);
-}
-
 /* Name the key by its point and believe what the token now says of it, not what was asked. */
 static CK_RV
 adopt(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
@@ -86,7 +75,7 @@ adopt(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
 		return rv;
 	if (p256_key_id(key.point, key.id, NULL) != RC_OK)
 		return CKR_HOST_MEMORY;
-	key_label(key.id, LABEL_ID_BYTES, own_label);
+	label_write_id(key.id, own_label);
 	rv = set_name(login, session, pair->private, key.id, label != NULL ? label : own_label);
 	if (rv == CKR_OK)
 		rv = keymap_facts(map, pair->private, &facts);
@@ -94,6 +83,7 @@ adopt(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
 		return rv;
 	if (!facts.acceptable || !facts.has_id || memcmp(facts.id, key.id, P256_ID) != 0)
 		return CKR_TEMPLATE_INCONSISTENT;
+	key.label = facts.label;
 	*out = key;
 	return CKR_OK;
 }
@@ -108,7 +98,7 @@ keypair_make(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
 	CK_RV rv;
 
 	if (batch != NULL)
-		key_label(batch, FRAME_BATCH, label);
+		label_write(batch, label);
 	rv = generate_pair(login, session, CK_FALSE, called, &pair);
 	if (rv != CKR_OK)
 		return rv;
@@ -119,18 +109,33 @@ keypair_make(struct login *login, struct keymap *map, CK_SESSION_HANDLE session,
 	return rv;
 }
 
+static CK_RV
+find_called(struct keymap *map, char *label, CK_OBJECT_HANDLE *out, size_t max, size_t *n)
+{
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class },
+		{ CKA_LABEL, label, strlen(label) } };
+
+	return keymap_search(map, template, ARRAY_LEN(template), out, max, n);
+}
+
+/* A batch that was noted before an upgrade is called as it was then. */
 CK_RV
 keypair_made(struct keymap *map, const uint8_t batch[FRAME_BATCH], CK_OBJECT_HANDLE *out,
     size_t max, size_t *n)
 {
-	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	char label[LABEL_MAX];
-	CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class },
-		{ CKA_LABEL, label, 0 } };
+	size_t now = 0, before = 0;
+	CK_RV rv;
 
-	key_label(batch, FRAME_BATCH, label);
-	template[1].ulValueLen = strlen(label);
-	return keymap_search(map, template, ARRAY_LEN(template), out, max, n);
+	label_write(batch, label);
+	rv = find_called(map, label, out, max, &now);
+	if (rv != CKR_OK)
+		return rv;
+	label_write_before(batch, label);
+	rv = find_called(map, label, out + now, max - now, &before);
+	*n = now + before;
+	return rv;
 }
 
 CK_RV

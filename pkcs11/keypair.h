@@ -10,9 +10,9 @@
 #include "pkcs11/keymap.h"
 
 /*
- * Make one, named by its point: CKA_ID is its key id.  The label is "vesper-"
- * and the batch in hexadecimal, which it has from the moment that it is there;
- * without a batch (NULL) the id's beginning, which it gets with the id.  Its
+ * Make one, named by its point: CKA_ID is its key id.  The label names the
+ * batch (label.h), which it does from the moment that the key is there; without
+ * a batch (NULL) the id's beginning, which it gets with the id.  Its
  * public half is not stored.  CKR_TEMPLATE_INCONSISTENT when the token says
  * other things of it than were asked for; nothing of a key that failed is left.
  */

@@ -15,6 +15,7 @@ libtoken_la_SOURCES = \
 	pkcs11/isolate.c pkcs11/isolate.h \
 	pkcs11/keymap.c pkcs11/keymap.h \
 	pkcs11/keypair.c pkcs11/keypair.h \
+	pkcs11/label.c pkcs11/label.h \
 	pkcs11/leave.c pkcs11/leave.h \
 	pkcs11/login.c pkcs11/login.h \
 	pkcs11/module.c pkcs11/module.h \
@@ -36,6 +37,7 @@ libprovision_la_SOURCES = \
 	pkcs11/provision_objects.c pkcs11/provision_test.c \
 	pkcs11/provision_slots.c pkcs11/provision_slots.h \
 	pkcs11/provision_token.c pkcs11/provision_token.h \
+	pkcs11/provision_uses.c pkcs11/provision_uses.h \
 	pkcs11/show.c pkcs11/show.h \
 	pkcs11/uri.c pkcs11/uri.h
 

@@ -37,6 +37,8 @@ struct provision {
 	const char *file_name;		   /* --cert or --key */
 	const char *key_id;		   /* hex: the only key that is imported; NULL: any */
 	struct buf file;
+	const char *uses_name; /* --uses; NULL: none */
+	struct buf uses;       /* provision_uses.h */
 	uint32_t threads, seconds;
 	bool json, read_write;
 	bool
@@ -51,7 +53,10 @@ typedef enum rc provision_fn(struct provision *o, FILE *out, struct fault *f) MU
 /* The tokens of the module: label, serial, manufacturer, model, flags, URI. */
 provision_fn provision_list;
 
-/* The private keys of one token with what decides whether the agent uses them. */
+/*
+ * The private keys of one token with what decides whether the agent uses them,
+ * whose they are, and what the agent says that each is for.
+ */
 provision_fn provision_objects;
 
 /*

@@ -11,7 +11,7 @@
 #include "pkcs11/show.h"
 #include "stir/ossl.h"
 
-enum { SCALAR = 32, LABEL_ID_BYTES = 8, LABEL_MAX = 64 };
+enum { SCALAR = 32, LABEL_ID_BYTES = 8 };
 
 /* A private key outside the token, for as short as can be. */
 struct naked {

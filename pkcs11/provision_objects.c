@@ -1,10 +1,12 @@
 #include <string.h>
 
+#include "pkcs11/label.h"
 #include "pkcs11/p11rc.h"
 #include "pkcs11/provision_token.h"
+#include "pkcs11/provision_uses.h"
 #include "pkcs11/show.h"
 
-enum { OBJECTS_MAX = 100000, OBJECTS_BATCH = 256 };
+enum { OBJECTS_MAX = 100000, OBJECTS_BATCH = 256, LABEL_WIDTH = 41 };
 
 /* What the token does not answer shows as the worse of the two. */
 struct object {
@@ -65,6 +67,7 @@ read_object(struct login *l, CK_OBJECT_HANDLE handle, struct object *out, struct
 
 struct listing {
 	struct provision_token *t;
+	struct uses uses;
 	struct token_uri uri;
 	FILE *out;
 	bool json, first;
@@ -82,17 +85,96 @@ name_json(struct listing *l, const struct object *b)
 	fputc('"', l->out);
 }
 
+/* ---- whose, and what for ---- */
+
+/* NULL: of one that is known, but not whether it is this one. */
+static const char *
+owner_of(const struct listing *l, const struct label *label)
+{
+	if (label->form != FRAME_LABEL_OWNED)
+		return "unknown";
+	if (!l->uses.owner_known)
+		return NULL;
+	return memcmp(label->name, l->uses.owner, FRAME_OWNER) == 0 ? "this" : "another";
+}
+
+/* The agent's word, else the label's; of len 0: neither says anything. */
+static struct span
+use_of(const struct use *use, const struct label *label)
+{
+	if (use != NULL && use->use.len > 0)
+		return use->use;
+	if (label->form == FRAME_LABEL_CANARY)
+		return span_str("canary");
+	return span_str(label->form == FRAME_LABEL_IMPORTED ? "imported" : "");
+}
+
+static void
+word(FILE *out, struct span text, int width)
+{
+	show_text(out, text.len > 0 ? text : span_str("-"), width);
+}
+
+static void
+line_of_use(struct listing *l, const struct object *b)
+{
+	const struct use *use = uses_find(&l->uses, span_of(b->id, b->id_len));
+	struct label label = label_read(span_of(b->label, b->label_len));
+	const char *owner = owner_of(l, &label);
+
+	/* Where it is not known which is ours, they can still be told apart. */
+	if (owner == NULL)
+		show_hex(l->out, span_of(label.name, FRAME_OWNER));
+	show_text(l->out, span_str(owner != NULL ? owner : ""), owner != NULL ? 17 : 1);
+	word(l->out, use_of(use, &label), 11);
+	show_hex(l->out, span_of(b->id, b->id_len));
+	if (use != NULL && use->of.len > 0) {
+		fputc(' ', l->out);
+		show_text(l->out, use->of, 1);
+	}
+}
+
+static void
+member(FILE *out, const char *name, struct span text)
+{
+	fprintf(out, ",\"%s\":", name);
+	if (text.len > 0)
+		show_json(out, text);
+	else
+		fputs("null", out);
+}
+
+static void
+json_of_use(struct listing *l, const struct object *b)
+{
+	const struct use *use = uses_find(&l->uses, span_of(b->id, b->id_len));
+	struct label label = label_read(span_of(b->label, b->label_len));
+	const char *owner = owner_of(l, &label);
+
+	member(l->out, "owner", span_str(owner != NULL ? owner : ""));
+	fputs(",\"installation\":", l->out);
+	if (label.form == FRAME_LABEL_OWNED) {
+		fputc('"', l->out);
+		show_hex(l->out, span_of(label.name, FRAME_OWNER));
+		fputc('"', l->out);
+	} else {
+		fputs("null", l->out);
+	}
+	member(l->out, "use", use_of(use, &label));
+	member(l->out, "of", use != NULL ? use->of : span_str(""));
+}
+
 static enum rc
 show_key(struct listing *l, const struct object *b, struct fault *f)
 {
 	char uri[URI_TEXT_MAX];
 
 	if (!l->json) {
-		show_text(l->out, span_of(b->label, b->label_len), 33);
+		show_text(l->out, span_of(b->label, b->label_len), LABEL_WIDTH);
 		fprintf(l->out, " %-5s %-9s %-11s %-4s %-9s ", type_name(b->type),
 		    yes_no(b->sensitive), yes_no(b->extractable), yes_no(b->sign),
 		    b->local ? "generated" : "imported");
-		show_hex(l->out, span_of(b->id, b->id_len));
+		line_of_use(l, b);
 		fputc('\n', l->out);
 		return RC_OK;
 	}
@@ -105,6 +187,7 @@ show_key(struct listing *l, const struct object *b, struct fault *f)
 	    type_name(b->type), true_false(b->sensitive), true_false(b->extractable),
 	    true_false(b->sign), b->local ? "generated" : "imported");
 	show_json(l->out, span_str(uri));
+	json_of_use(l, b);
 	fputc('}', l->out);
 	return RC_OK;
 }
@@ -118,8 +201,9 @@ show_certificate(struct listing *l, const struct object *b, struct fault *f)
 		fputc('}', l->out);
 		return RC_OK;
 	}
-	show_text(l->out, span_of(b->label, b->label_len), 33);
-	fprintf(l->out, " %-5s %-9s %-11s %-4s %-9s ", "cert", "-", "-", "-", "-");
+	show_text(l->out, span_of(b->label, b->label_len), LABEL_WIDTH);
+	fprintf(l->out, " %-5s %-9s %-11s %-4s %-9s %-16s %-10s ", "cert", "-", "-", "-", "-",
+	    "-", "-");
 	show_hex(l->out, span_of(b->id, b->id_len));
 	fputc('\n', l->out);
 	return RC_OK;
@@ -163,24 +247,50 @@ list_class(struct listing *l, CK_OBJECT_CLASS class, show_fn *show, struct fault
 	return RC_OK;
 }
 
+static void
+put_head(const struct listing *l)
+{
+	if (!l->json) {
+		fputs("LABEL                                     TYPE  SENSITIVE EXTRACTABLE "
+		      "SIGN ORIGIN    OWNER            USE        ID\n",
+		    l->out);
+		return;
+	}
+	fputs("{\"schema\":\"vesper/hsm-objects/1\",\"installation\":", l->out);
+	fputs(l->uses.owner_known ? "\"" : "null", l->out);
+	if (l->uses.owner_known)
+		show_hex(l->out, span_of(l->uses.owner, FRAME_OWNER));
+	fputs(l->uses.owner_known ? "\",\"keys\":[" : ",\"keys\":[", l->out);
+}
+
+static enum rc
+list_all(struct listing *l, struct fault *f)
+{
+	put_head(l);
+	TRY(list_class(l, CKO_PRIVATE_KEY, show_key, f));
+	if (l->json)
+		fputs("],\"certificates\":[", l->out);
+	TRY(list_class(l, CKO_CERTIFICATE, show_certificate, f));
+	if (l->json)
+		fputs("]}\n", l->out);
+	return RC_OK;
+}
+
 enum rc
 provision_objects(struct provision *o, FILE *out, struct fault *f)
 {
 	AUTO_TOKEN t = PROVISION_TOKEN_INIT;
 	struct listing l = { .t = &t, .out = out, .json = o->json };
+	enum rc rc;
 
-	TRY(provision_open(o, false, &t, f));
-	provision_unlock(&t);
-	l.uri = provision_uri(&t);
-	fputs(o->json ? "{\"schema\":\"vesper/hsm-objects/1\",\"keys\":["
-		      : "LABEL                             TYPE  SENSITIVE EXTRACTABLE SIGN "
-			"ORIGIN    ID\n",
-	    out);
-	TRY(list_class(&l, CKO_PRIVATE_KEY, show_key, f));
-	if (o->json)
-		fputs("],\"certificates\":[", out);
-	TRY(list_class(&l, CKO_CERTIFICATE, show_certificate, f));
-	if (o->json)
-		fputs("]}\n", out);
-	return RC_OK;
+	if (o->uses_name != NULL)
+		TRY(uses_read(buf_view(&o->uses), &l.uses, f));
+	rc = provision_open(o, false, &t, f);
+	if (rc == RC_OK) {
+		provision_unlock(&t);
+		l.uri = provision_uri(&t);
+		rc = list_all(&l, f);
+	}
+	uses_done(&l.uses);
+	return rc;
 }

@@ -19,13 +19,14 @@
 #include "pkcs11/ask.h"
 #include "pkcs11/isolate.h"
 #include "pkcs11/provision.h"
+#include "pkcs11/provision_uses.h"
 
 static const char usage[] =
     "usage: vesper-hsm-admin COMMAND --module PATH [TOKEN] [options]\n"
     "  list\n"
     "  init       --label LABEL [--so-pin REF] [--pin REF]\n"
     "  set-pin    TOKEN [--pin REF | --so-pin REF [--so]] [--new-pin REF]\n"
-    "  objects    TOKEN [--pin REF]\n"
+    "  objects    TOKEN [--pin REF] [--uses FILE]\n"
     "  store-cert TOKEN [--pin REF] --cert FILE\n"
     "  import     TOKEN [--pin REF] --key FILE [--key-id HEX]\n"
     "  test       TOKEN [--pin REF] [--threads N]\n"
@@ -52,6 +53,7 @@ static const struct option table[] = {
 	{ "state", required_argument, NULL, 'd' },
 	{ "read-write", no_argument, NULL, 'w' },
 	{ "user", required_argument, NULL, 'u' },
+	{ "uses", required_argument, NULL, 'U' },
 	{ "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -134,6 +136,7 @@ take(int option, const char *value, struct request *r, struct fault *f)
 	case 'd': o->state_dir = value; return RC_OK;
 	case 'w': o->read_write = true; return RC_OK;
 	case 'u': r->user = value; return RC_OK;
+	case 'U': o->uses_name = value; return RC_OK;
 	case 'j': o->json = true; return RC_OK;
 	case 't': return token_uri_parse(value, &o->token, f);
 	case 'l': return name(value, "label", sizeof o->token.label, o->token.label, f);
@@ -222,18 +225,17 @@ get_pins(struct request *r, struct fault *f)
 }
 
 static enum rc
-check_file(int fd, const struct request *r, struct fault *f)
+check_file(int fd, const char *path, off_t max, bool secret, struct fault *f)
 {
-	const char *path = r->o.file_name;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return FAULT(f, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "file", "%s: %s", path,
 		    strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size > PROVISION_MAX_FILE)
-		return FAULT(f, RC_INVALID, "file", "%s is not a file of at most %d bytes",
-		    path, PROVISION_MAX_FILE);
-	if ((r->command->needs & FILE_SECRET) != 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	if (!S_ISREG(st.st_mode) || st.st_size > max)
+		return FAULT(f, RC_INVALID, "file", "%s is not a file of at most %lld bytes",
+		    path, (long long)max);
+	if (secret && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		return FAULT(f, RC_DENIED, "key_file",
 		    "%s has mode %04o: others may have the key already; chmod 0600 if they do "
 		    "not, else let the agent make a new one",
@@ -242,29 +244,38 @@ check_file(int fd, const struct request *r, struct fault *f)
 }
 
 static enum rc
-get_file(struct request *r, struct fault *f)
+read_file(const char *path, size_t max, bool secret, struct buf *b, struct fault *f)
 {
-	struct buf *b = &r->o.file;
-	AUTO_FD fd = -1;
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	ssize_t n;
 
-	if ((r->command->needs & NEED_FILE) == 0)
-		return RC_OK;
-	fd = open(r->o.file_name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	TRY(check_file(fd, r, f));
-	*b = BUF_INIT(PROVISION_MAX_FILE);
+	TRY(check_file(fd, path, (off_t)max, secret, f));
+	*b = BUF_INIT(max);
 	do {
 		/* In one piece, so that no earlier one of a key is left behind. */
-		uint8_t *room = buf_room(b, b->len == 0 ? PROVISION_MAX_FILE : 1);
+		size_t want = b->len == 0 ? max : 1;
+		uint8_t *room = buf_room(b, want);
 
 		if (room == NULL)
 			return buf_check(b, f);
-		n = read(fd, room, b->len == 0 ? PROVISION_MAX_FILE : 1);
+		n = read(fd, room, want);
 		if (n < 0)
-			return FAULT(
-			    f, RC_IO, "file", "%s: %s", r->o.file_name, strerror(errno));
+			return FAULT(f, RC_IO, "file", "%s: %s", path, strerror(errno));
 		buf_grew(b, (size_t)n);
-	} while (n > 0 && b->len < PROVISION_MAX_FILE);
+	} while (n > 0 && b->len < max);
+	return RC_OK;
+}
+
+static enum rc
+get_files(struct request *r, struct fault *f)
+{
+	struct provision *o = &r->o;
+	bool secret = (r->command->needs & FILE_SECRET) != 0;
+
+	if ((r->command->needs & NEED_FILE) != 0)
+		TRY(read_file(o->file_name, PROVISION_MAX_FILE, secret, &o->file, f));
+	if (o->uses_name != NULL)
+		TRY(read_file(o->uses_name, USES_MAX_FILE, false, &o->uses, f));
 	return RC_OK;
 }
 
@@ -288,7 +299,7 @@ run(struct request *r, struct fault *f)
 	/* Before anything secret is read. */
 	TRY(isolate_limits(f));
 	TRY(get_pins(r, f));
-	TRY(get_file(r, f));
+	TRY(get_files(r, f));
 	/* As the token's user: what the module makes there is then the agent's to use. */
 	TRY(isolate_become(r->user, f));
 	TRY(r->command->run(&r->o, stdout, f));
@@ -315,6 +326,7 @@ main(int argc, char **argv)
 	pin_wipe(&r.o.so_pin.pin);
 	pin_wipe(&r.o.new_pin.pin);
 	buf_wipe(&r.o.file);
+	buf_free(&r.o.uses);
 	if (f.rc != RC_OK)
 		fprintf(stderr, "vesper-hsm-admin: %s: %s\n", f.reason, f.detail);
 	if (strcmp(f.reason, "usage") == 0)

@@ -193,6 +193,23 @@ of_tenant(struct api_call *call)
 		answer_hand(call, call->hand, t->name, NULL);
 }
 
+static void
+of_token(struct api_call *call)
+{
+	const struct config_token *token = NULL;
+	const struct config *c = front_set(call->front)->config;
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < c->tokens && token == NULL; i++)
+		token = span_is(call->part[0], c->token[i].name) ? &c->token[i] : NULL;
+	if (token != NULL) {
+		answer_hand(call, call->hand, token->name, NULL);
+		return;
+	}
+	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no token section of that name");
+	api_problem(call, &f);
+}
+
 void
 admin_hand(struct api_call *call)
 {
@@ -200,6 +217,8 @@ admin_hand(struct api_call *call)
 		of_account(call);
 	else if (hand_of_tenant(call->hand))
 		of_tenant(call);
+	else if (hand_of_token(call->hand))
+		of_token(call);
 	else
 		of_credential(call);
 }

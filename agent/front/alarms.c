@@ -178,6 +178,7 @@ static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct
 	[ALARM_CT_LOG] = NULL,
 	[ALARM_FOREIGN] = NULL,
 	[ALARM_LIST] = NULL,
+	[ALARM_ORPHANS] = NULL,
 };
 static_assert(ARRAY_LEN(judges) == ALARM__COUNT, "a judge each");
 
@@ -423,6 +424,8 @@ is_there(
 		return false;
 	if (one->kind == ALARM_FOREIGN && config_tenant_find(set->config, one->name) == NULL)
 		return false;
+	if (one->kind == ALARM_ORPHANS && config_token_find(set->config, one->name) == NULL)
+		return false;
 	return !(one->is_well && may_end(one, now_s));
 }
 
@@ -509,6 +512,12 @@ void
 alarms_list(struct alarms *a, const char *list, const char *problem, int64_t now_s)
 {
 	told(a, ALARM_LIST, list, problem, now_s);
+}
+
+void
+alarms_orphans(struct alarms *a, const char *token, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_ORPHANS, token, problem, now_s);
 }
 
 size_t

@@ -23,7 +23,8 @@
 	X(ACCOUNT, "ca_account")	      /* a CA whose account cannot be used */ \
 	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */ \
 	X(FOREIGN, "certificate_not_ordered") /* a log has one that was not ordered here */ \
-	X(LIST, "trust_list") /* a signed list is old, refused, or does not come */
+	X(LIST, "trust_list")	  /* a signed list is old, refused, or does not come */ \
+	X(ORPHANS, "orphan_keys") /* ours in a token, and nothing names them */
 
 enum alarm_kind {
 #define X(name, text) ALARM_##name,
@@ -49,7 +50,8 @@ enum {
 struct alarm {
 	enum alarm_kind kind;
 	char tenant[CONFIG_NAME_MAX + 1]; /* of those that are told: "" */
-	char name[CONFIG_NAME_MAX + 1];	  /* of the credential; of those: of the CA, the log */
+	/* Of the credential; of those: of the CA, the log, the token. */
+	char name[CONFIG_NAME_MAX + 1];
 	int64_t since_s; /* by what is judged where that says it: a restart changes nothing */
 	int64_t by_s;	 /* when it will be too late; 0: not known, or it is */
 	char detail[ALARM_DETAIL_MAX];
@@ -87,6 +89,9 @@ void alarms_list(struct alarms *a, const char *list, const char *problem, int64_
 
 /* And of a tenant of whom a log has a certificate that was not ordered here. */
 void alarms_foreign(struct alarms *a, const char *tenant, const char *problem, int64_t now_s);
+
+/* And of a token with keys of ours that nothing names. */
+void alarms_orphans(struct alarms *a, const char *token, const char *problem, int64_t now_s);
 
 /* Is it one that somebody tells, and that no look at a set finds? */
 bool alarm_is_told(enum alarm_kind k);

@@ -48,6 +48,8 @@ static const struct api_route routes[] = {
 	BY_HAND(API_ONE, "/v1/accounts/", "/key", HAND_KEY),
 	BY_HAND(API_ONE, "/v1/accounts/", "/deactivate", HAND_DEACTIVATE),
 	BY_HAND(API_ONE, "/v1/accounts/", "/replace", HAND_REPLACE),
+	BY_HAND(API_ONE, "/v1/tokens/", "/keys", HAND_KEYS),
+	BY_HAND(API_ONE, "/v1/tokens/", "/orphans", HAND_ORPHANS),
 	GET(API_ADMIN, API_ONE, "/v1/tenants/", "/numbers", admin_numbers),
 	POST(API_ADMIN, API_ONE, "/v1/tenants/", "/numbers", admin_change_numbers),
 	BY_HAND(API_ONE, "/v1/tenants/", "/failover", HAND_FAILOVER),

@@ -723,6 +723,7 @@ note_status(struct builder *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->status.renewer = b->renewer_fd >= 0;
+	b->status.installation = b->works.installation;
 	b->status.revocations = revoke_waiting(&b->works);
 	b->status.state_failed_s = b->works.state_failed_s;
 	b->status.state_fault = b->works.state_fault;

@@ -89,6 +89,7 @@ void builder_confirm(struct builder *b, uint64_t generation, const struct fault 
 /* For status: is the renewer there, is each admin there, when was the last reload, was it good. */
 struct builder_status {
 	bool renewer;
+	struct installation installation;
 	size_t revocations; /* that no CA has answered yet */
 	size_t ported;	    /* certificates with a number that was removed */
 	bool admin[CONFIG_MAX_TOKENS];

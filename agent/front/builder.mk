@@ -56,6 +56,9 @@ libfront_la_SOURCES += \
 	agent/front/tnjson.c agent/front/tnjson.h \
 	agent/front/statedir.c agent/front/statedir.h \
 	agent/front/unnamed.c agent/front/unnamed.h \
+	agent/front/keyuses.c agent/front/keyuses.h \
+	agent/front/orphans.c agent/front/orphans.h \
+	agent/front/installation.c agent/front/installation.h \
 	agent/front/used.c agent/front/used.h \
 	agent/front/allow.c agent/front/allow.h \
 	agent/front/store.c agent/front/store.h \

@@ -133,10 +133,11 @@ record_by_hand(
 	jw_str(&members, "operation", hand_name(kind));
 	if (name != NULL)
 		jw_str(&members, "credential", name);
-	else if (hand_of_ca(kind))
-		jw_str(&members, "ca", tenant);
+	else if (hand_of_ca(kind) || hand_of_token(kind))
+		jw_str(&members, hand_of_ca(kind) ? "ca" : "token", tenant);
 	jw_uint(&members, "uid", uid);
-	record(fr, "by_hand", hand_of_ca(kind) ? NULL : tenant, NULL, &members);
+	record(fr, "by_hand", hand_of_ca(kind) || hand_of_token(kind) ? NULL : tenant, NULL,
+	    &members);
 }
 
 uint64_t

@@ -8,6 +8,7 @@
 #include "agent/front/history.h"
 #include "agent/front/narrow.h"
 #include "agent/front/numbers.h"
+#include "agent/front/orphans.h"
 #include "agent/front/pending.h"
 #include "agent/front/reserve.h"
 #include "agent/front/revoke.h"
@@ -349,6 +350,25 @@ hand_failback(struct hand_call *call, json_t *result, struct fault *f)
 	    call->now_s, result, f);
 }
 
+/* ---- keys ---- */
+
+static enum rc
+hand_keys(struct hand_call *call, json_t *result, struct fault *f)
+{
+	return orphans_keys(call->w, call->tenant, call->now_s, result, f);
+}
+
+static enum rc
+hand_orphans(struct hand_call *call, json_t *result, struct fault *f)
+{
+	const struct orphans_ask ask = { .token = call->tenant,
+		.confirm = asked_for(call, "confirm"),
+		.key = asked_for(call, "key"),
+		.now_s = call->now_s };
+
+	return orphans_run(call->w, &ask, result, f);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -373,6 +393,8 @@ static const struct {
 	[HAND_NUMBERS] = { "numbers", hand_numbers, { { NULL, false } } },
 	[HAND_FAILOVER] = { "failover", hand_failover, { { "credential", false } } },
 	[HAND_FAILBACK] = { "failback", hand_failback, { { "credential", false } } },
+	[HAND_KEYS] = { "keys", hand_keys, { { NULL, false } } },
+	[HAND_ORPHANS] = { "orphans", hand_orphans, { { "confirm", true }, { "key", true } } },
 	/* clang-format on */
 };
 static_assert(ARRAY_LEN(rows) == HAND__COUNT, "a row for each");
@@ -394,6 +416,12 @@ bool
 hand_of_tenant(enum hand kind)
 {
 	return kind == HAND_NUMBERS || kind == HAND_FAILOVER || kind == HAND_FAILBACK;
+}
+
+bool
+hand_of_token(enum hand kind)
+{
+	return kind == HAND_KEYS || kind == HAND_ORPHANS;
 }
 
 const struct hand_member *

@@ -39,6 +39,8 @@ enum hand {
 	HAND_NUMBERS,
 	HAND_FAILOVER,
 	HAND_FAILBACK, /* of a tenant; body {"credential"}, with a reserve: reserve.h */
+	HAND_KEYS,     /* tenant is a token: whose its keys are, and of what use */
+	HAND_ORPHANS,  /* the same; body {"confirm": TOKEN, "key": hex} or none (orphans.h) */
 	HAND__COUNT
 };
 
@@ -56,6 +58,7 @@ struct hand_call {
 const char *hand_name(enum hand kind); /* "csr" */
 bool hand_of_ca(enum hand kind);       /* of a CA's account, not of a tenant */
 bool hand_of_tenant(enum hand kind); /* and no credential's: its body names what it is about */
+bool hand_of_token(enum hand kind);
 
 /*
  * The members of a body, strings, up to one without a name; where none has to

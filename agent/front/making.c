@@ -29,8 +29,11 @@ making_begin(struct works *w, unsigned token, struct fault *f)
 
 	if (t->batched)
 		return RC_OK;
+	if (!w->installation.known)
+		return FAULT(f, RC_IO, "io", "the installation's name is not known");
 	root = json_pack("{s:s}", "token", w->set->config->token[token].name);
-	if (RAND_bytes(t->batch, sizeof t->batch) != 1)
+	memcpy(t->batch, w->installation.id, FRAME_OWNER);
+	if (RAND_bytes(t->batch + FRAME_OWNER, sizeof t->batch - FRAME_OWNER) != 1)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "no random numbers");
 	TRY(path_of(w, t->batch, &path, f));
 	TRY(store_write_json(path.text, root, MAKING_FILE_MAX, f));

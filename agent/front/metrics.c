@@ -149,6 +149,19 @@ put_tokens(struct buf *out, const struct front *fr)
 	}
 }
 
+static void
+put_unnamed(struct buf *out, const struct config *c, const struct builder_status *b,
+    const char *name, bool orphans)
+{
+	for (size_t i = 0; i < c->tokens; i++) {
+		const struct works_unnamed *u = &b->unnamed[i];
+
+		if (b->counted[i])
+			buf_printf(out, "%s{token=\"%s\"} %zu\n", name, c->token[i].name,
+			    orphans ? u->orphans : u->keys - u->orphans);
+	}
+}
+
 /* What is known of it: a token that was not asked yet, or says no maximum, has no line. */
 static void
 put_capacity(struct buf *out, const struct front *fr)
@@ -170,6 +183,12 @@ put_capacity(struct buf *out, const struct front *fr)
 			buf_printf(out, "vesper_hsm_keys_max{token=\"%s\"} %u\n",
 			    c->token[i].name, c->token[i].max_keys);
 	}
+	metrics_family(out, "vesper_hsm_orphan_keys", "gauge",
+	    "Keys that this installation made and nothing of it names.");
+	put_unnamed(out, c, &b, "vesper_hsm_orphan_keys", true);
+	metrics_family(out, "vesper_hsm_foreign_keys", "gauge",
+	    "Keys of another installation, or of an unknown one, that nothing here names.");
+	put_unnamed(out, c, &b, "vesper_hsm_foreign_keys", false);
 	metrics_family(
 	    out, "vesper_hsm_full", "gauge", "1: a tenth of the room or less; 2: none.");
 	for (size_t i = 0; i < c->tokens; i++)

@@ -19,6 +19,8 @@ label_of(const struct alarm *a)
 		return "tenant";
 	if (a->kind == ALARM_LIST)
 		return "list";
+	if (a->kind == ALARM_ORPHANS)
+		return "token";
 	return a->kind == ALARM_CT_LOG ? "log" : "ca";
 }
 
@@ -31,7 +33,7 @@ put_names(struct buf *out, const struct alarm *a)
 	jw_str(out, "tenant", a->kind == ALARM_FOREIGN ? a->name : told ? NULL : a->tenant);
 	jw_str(out, "credential", told ? NULL : a->name);
 	jw_str(out, "ca", a->kind == ALARM_ACCOUNT ? a->name : NULL);
-	if (a->kind == ALARM_CT_LOG || a->kind == ALARM_LIST)
+	if (a->kind == ALARM_CT_LOG || a->kind == ALARM_LIST || a->kind == ALARM_ORPHANS)
 		jw_str(out, label_of(a), a->name);
 	jw_int(out, "since", a->since_s);
 	if (a->by_s != 0)
@@ -122,6 +124,8 @@ notice_word(struct front *fr, const json_t *word)
 		alarms_foreign(fr->alarms, name, problem, now_s);
 	if (strcmp(alarm, alarm_name(ALARM_LIST)) == 0)
 		alarms_list(fr->alarms, name, problem, now_s);
+	if (strcmp(alarm, alarm_name(ALARM_ORPHANS)) == 0)
+		alarms_orphans(fr->alarms, name, problem, now_s);
 }
 
 /* ---- events --------------------------------------------------------------------------- */

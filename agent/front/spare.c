@@ -148,6 +148,16 @@ say_room(struct works *w, unsigned token, enum works_room room)
 	    event[room], "token=%s keys=%u max_keys=%u", c->name, t->keys, c->max_keys);
 }
 
+/* What nothing here names takes the room of what is configured, sooner or later. */
+static bool
+is_taken(const struct works *w, unsigned token)
+{
+	const struct config *c = w->set->config;
+	size_t needed = config_keys_needed(c, &c->token[token]);
+
+	return w->token[token].unnamed.keys + needed > c->token[token].max_keys;
+}
+
 void
 spare_count(struct works *w, unsigned token)
 {
@@ -166,7 +176,7 @@ spare_count(struct works *w, unsigned token)
 		return;
 	if (t->keys >= max)
 		say_room(w, token, WORKS_FULL);
-	else if ((max - t->keys) * WORKS_LOW_PART <= max)
+	else if ((max - t->keys) * WORKS_LOW_PART <= max || is_taken(w, token))
 		say_room(w, token, WORKS_LOW);
 	else
 		say_room(w, token, WORKS_ROOM);

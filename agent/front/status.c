@@ -487,6 +487,9 @@ put_unnamed(struct buf *out, const struct works_unnamed *u)
 {
 	jw_uint(out, "unnamed_keys", u->keys);
 	jw_open(out, "unnamed", '{');
+	jw_uint(out, "orphans", u->orphans);
+	jw_uint(out, "another", u->others);
+	jw_uint(out, "unknown", u->keys - u->orphans - u->others);
 	put_since(out, "since", u->since_s);
 	jw_open(out, "ids", '[');
 	for (size_t i = 0; i < u->keys && i < WORKS_UNNAMED_SHOWN; i++) {
@@ -569,6 +572,15 @@ put_state_dir(struct buf *out, const struct builder_status *b)
 }
 
 static void
+put_installation(struct buf *out, const struct installation *i)
+{
+	char hex[INSTALLATION_TEXT];
+
+	works_hex(i->id, FRAME_OWNER, hex);
+	jw_str(out, "installation", i->known ? hex : NULL);
+}
+
+static void
 put_clock(struct buf *out, const struct front *fr, const struct builder_status *b)
 {
 	bool ok = loop_time_s(fr->loop) >= RELEASE_S;
@@ -625,6 +637,7 @@ answer_status(struct api_call *call)
 	put_own(&out, fr, call->conn->admin);
 	put_reload(&out, &builder, call->conn->admin);
 	if (call->conn->admin) {
+		put_installation(&out, &builder.installation);
 		put_state_dir(&out, &builder);
 		put_clock(&out, fr, &builder);
 		trust_show(builder_lists(fr->builder), &out);

@@ -9,6 +9,7 @@
 #include "agent/front/load.h"
 #include "agent/front/making.h"
 #include "agent/front/numbers.h"
+#include "agent/front/orphans.h"
 #include "agent/front/ported.h"
 #include "agent/front/publish.h"
 #include "agent/front/reserve.h"
@@ -98,6 +99,7 @@ works_done(struct works *w)
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
 		token_provider_free(w->token[i].provider);
 		token_admin_free(w->token[i].admin);
+		orphans_done(&w->token[i]);
 	}
 	accounts_done(&w->accounts);
 	load_changes_done(&w->changes);
@@ -143,10 +145,21 @@ works_is_loading(const struct works *w)
 	return w->set != NULL && w->set->loading > 0;
 }
 
+/* Without it no key is made; the state directory is tried again by itself. */
+static void
+name_installation(struct works *w, int64_t now_s)
+{
+	struct fault why = { 0 };
+
+	if (installation_load(w->set->config, now_s, &w->installation, &why) != RC_OK)
+		log_fault(LEVEL_WARNING, "installation", &why);
+}
+
 static enum rc
 first_load(struct works *w, int64_t now_s, struct fault *f)
 {
 	TRY(load_first(w->config_file, LOAD_FIRST, now_s, &w->set, &w->accounts, &w->rest, f));
+	name_installation(w, now_s);
 	TRY(revoke_load(w, f));
 	account_tell(w);
 	TRY(rtu_load(w, now_s, f));
@@ -545,8 +558,10 @@ works_chores(struct works *w, int64_t now_s)
 {
 	if (w->set == NULL)
 		return INT64_MAX;
-	if (w->state_at_s <= now_s)
+	if (w->state_at_s <= now_s) {
 		w->state_at_s = statedir_try(w, now_s);
+		name_installation(w, now_s);
+	}
 	if (w->revoke_at_s <= now_s)
 		w->revoke_at_s = revoke_due(w, now_s);
 	if (w->series_at_s <= now_s)

@@ -12,6 +12,7 @@
 #include "agent/front/accounts.h"
 #include "agent/front/allow.h"
 #include "agent/front/credset.h"
+#include "agent/front/installation.h"
 #include "agent/front/load.h"
 #include "agent/front/revocation.h"
 #include "pkcs11/client.h"
@@ -31,8 +32,14 @@ enum { WORKS_UNNAMED_SHOWN = 8 };
 /* Keys in the token that nothing of ours names. */
 struct works_unnamed {
 	size_t keys;
-	int64_t since_s; /* when the first of them was found; 0: there are none */
+	size_t orphans, others; /* of them: of this installation (orphans.h), of another one */
+	int64_t since_s;	/* when the first of them was found; 0: there are none */
 	uint8_t id[WORKS_UNNAMED_SHOWN][KEY_ID_LEN]; /* of the first keys */
+};
+
+struct works_seen { /* an orphan, and since when */
+	uint8_t id[KEY_ID_LEN];
+	int64_t since_s;
 };
 
 struct works_token {
@@ -41,6 +48,9 @@ struct works_token {
 	struct fault failed; /* why the last signature was not had: EVP does not carry it */
 	bool counted;
 	struct works_unnamed unnamed; /* when counted */
+	struct works_seen *seen;      /* orphans.h: sorted by id */
+	size_t seens;
+	bool orphans_told; /* the alarm has begun */
 	bool sized;
 	unsigned keys; /* private keys in it, whoever's, when sized */
 	enum works_room room;
@@ -126,6 +136,7 @@ struct works_series { /* series.h */
 struct works {
 	char *config_file;
 	struct credset *set; /* the newest in force; NULL before the first load */
+	struct installation installation;
 	struct accounts accounts;
 	struct load_changes changes; /* certificates whose keys are not learnt yet */
 	struct load_rest rest;	     /* what a start has left to be loaded */

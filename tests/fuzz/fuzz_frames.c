@@ -64,11 +64,14 @@ read_wire(int fd)
 }
 
 static void
-one_key(void *arg, const uint8_t key_id[32], const uint8_t point[65])
+one_key(void *arg, const uint8_t key_id[32], const struct frame_listed *key)
 {
 	unsigned *sum = arg;
 
-	*sum += key_id[31] + point[64]; /* both are there to the last octet */
+	/* All are there to the last octet. */
+	*sum += key_id[31] + key->point[64] + key->name[FRAME_BATCH - 1];
+	if (key->label > FRAME_LABEL_CANARY)
+		abort();
 }
 
 static enum rc

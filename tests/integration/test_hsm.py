@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -343,6 +344,9 @@ def beside_the_agent(machine: Machine) -> None:
     there = run("hsm", "objects", *config(machine), "--json").json["keys"]
     labels = [k["label"] for k in there]
     true("vesper-canary" in labels and {k["origin"] for k in there} == {"generated"}, str(there))
+    uses = {(k["owner"], k["use"], k["of"]) for k in there}
+    equal(uses, {("this", "account", "lab"), ("this", "credential", "acme/main"),
+                 ("unknown", "canary", None)}, "whose, and what for")
     done = run("hsm", "test", "main", *config(machine), "--json")
     equal((done.code, done.json["ok"]), (0, True), done.err)
     equal(machine.sign(ACME, tenant="acme").status, 200)
@@ -369,6 +373,12 @@ def not_tried_twice(machine: Machine) -> None:
     refused(run("hsm", "test", *config(machine)), 4, "CKR_PIN_INCORRECT")
     refused(run("hsm", "test", *config(machine)), 4, "refused before")
     machine.secret("pin", machine.pin, "hsm_user")
+    alone = run("hsm", "objects", *config(machine), "--json")
+    equal(alone.code, 0, alone.err)
+    true("the agent does not answer" in alone.err, alone.err)
+    equal(({k["owner"] for k in alone.json["keys"]}, alone.json["installation"]),
+          ({None, "unknown"}, None), "without the agent nobody knows which are its")
+    equal(len({k["installation"] for k in alone.json["keys"]}), 2, "one, and the canary's none")
     equal(run("hsm", "test", *config(machine)).code, 0)
     true(pin.exists(), "the PIN's file")
     machine.start_agent()
@@ -444,10 +454,108 @@ def the_first_renewal(machine: Machine) -> None:
     equal((last["tenant"], "imported" in last), ("old", False))
 
 
+# ---- whose keys ------------------------------------------------------------------------
+
+def keys_of(machine: Machine) -> dict[str, tuple]:
+    """Id to owner and use, as the agent says that runs now."""
+    done = run("hsm", "objects", *config(machine), "--json")
+    equal((done.code, done.err), (0, ""))
+    return {k["id"]: (k["owner"], k["use"]) for k in done.json["keys"]}
+
+
+def owned(machine: Machine, owner: str) -> set[str]:
+    return {k for k, (whose, _) in keys_of(machine).items() if whose == owner}
+
+
+def orphans(machine: Machine, *more: str) -> Done:
+    return run("hsm", "orphans", "main", *config(machine), "--json", *more)
+
+
+def orphans_due(machine: Machine, n: int) -> dict:
+    wait_for(f"{n} orphans that may go", lambda: orphans(machine).json["left"] == n, 60)
+    return orphans(machine).json
+
+
+def restart(machine: Machine, *gone: str) -> None:
+    """Without these parts of its state."""
+    machine.stop_agent()
+    for name in gone:
+        machine.state("front", name).rename(machine.dir / f"gone-{name.replace('/', '-')}")
+    machine.start_agent()
+    machine.wait_ready("acme")
+
+
+def other_installation(machine: Machine) -> None:
+    """It and the one before change places: each with its state and audit, on one token."""
+    machine.stop_agent()
+    for name in ("state", "audit"):
+        for way in ((name, "place"), (f"{name}-other", name), ("place", f"{name}-other")):
+            if (machine.dir / way[0]).exists():
+                (machine.dir / way[0]).rename(machine.dir / way[1])
+    machine.start_agent()
+    machine.wait_ready("acme")
+
+
+def two_installations(machine: Machine) -> None:
+    """Each destroys what nothing of it names, and nothing of the other's."""
+    restart(machine, "tenants/acme")
+    first = orphans_due(machine, 1)
+    lost = first["orphans"][0]["key"]
+    equal((keys_of(machine)[lost], first["reason"]), (("this", "orphan"), None))
+    mine = owned(machine, "this")
+    other_installation(machine)
+    equal(owned(machine, "another"), mine, "what the first one made")
+    equal(orphans(machine).json["orphans"], [])
+    restart(machine, "tenants")
+    second = orphans_due(machine, 1)["orphans"][0]["key"]
+    refused(orphans(machine, "--destroy"), 2, "--yes")
+    equal(orphans(machine, "--destroy", "--yes", "--key", lost).code, 4, "the other's")
+    done = orphans(machine, "--destroy", "--yes")
+    equal((done.code, [(o["key"], o["state"]) for o in done.json["orphans"]]),
+          (0, [(second, "destroyed")]), done.err)
+    equal(owned(machine, "another"), mine, "of the first one nothing went")
+    true(second not in keys_of(machine), "it is gone from the token")
+    theirs = owned(machine, "this")
+    other_installation(machine)
+    equal((owned(machine, "this"), owned(machine, "another")), (mine, theirs))
+    orphans_due(machine, 1)
+    equal(orphans(machine, "--destroy", "--yes").code, 0)
+    equal((owned(machine, "this"), owned(machine, "another")), (mine - {lost}, theirs))
+    equal(machine.sign(ACME, tenant="acme").status, 200)
+    gone = [r for r in machine.audit() if r["event"] == "orphan_destroyed"]
+    equal([(r["token"], r["key"]) for r in gone], [("main", lost)])
+
+
+def a_state_that_is_lost(machine: Machine) -> None:
+    """What was in use is not destroyed for that: it may be brought back."""
+    before = {k for k, (whose, use) in keys_of(machine).items()
+              if whose == "this" and use in ("account", "credential")}
+    (machine.dir / "gone-tenants-acme").rename(machine.dir / "gone-before")
+    (machine.dir / "gone-tenants").rename(machine.dir / "gone-others")
+    restart(machine, "tenants", "accounts")
+    wait_for("orphans", lambda: {o["key"] for o in orphans(machine).json["orphans"]} >= before, 60)
+    orphans_due(machine, len(orphans(machine).json["orphans"]))
+    refused(orphans(machine, "--destroy", "--yes", "--quiet"), 4, "orphans_share")
+    true(before <= set(keys_of(machine)), "all are there")
+    machine.stop_agent()
+    for name in ("tenants", "accounts"):
+        shutil.rmtree(machine.state("front", name))
+        (machine.dir / f"gone-{name}").rename(machine.state("front", name))
+    damaged = machine.state("front", "tenants", "acme", "main", "pending.csr")
+    damaged.write_bytes(b"x")
+    machine.give(damaged, "front_user", 0o600)
+    machine.start_agent()
+    machine.wait_ready("acme")
+    equal(machine.sign(ACME, tenant="acme").status, 200)
+    wait_for("orphans of the time between", lambda: orphans(machine).json["left"] > 0, 60)
+    refused(orphans(machine, "--destroy", "--yes", "--quiet"), 4, "orphans_unsure", "pending.csr")
+
+
 def main() -> int:
     cases = Cases("hsm")
     with Machine() as machine:
-        machine.start(lambda m: {"acme": m.enterprise(), "old": old(m)}, wait=False)
+        machine.start(lambda m: {"acme": m.enterprise(), "old": old(m)}, wait=False,
+                      orphan_after_s=1)
         machine.wait_ready("acme")
         bench = Bench(machine)
         for function in (init, tries_and_measures, pins, certificate_beside_its_key, other_keys,
@@ -457,6 +565,8 @@ def main() -> int:
             cases.case(function.__name__, function, machine)
         cases.case("a_bridge", a_bridge, machine, bench)
         cases.case("the_first_renewal", the_first_renewal, machine)
+        for function in (two_installations, a_state_that_is_lost):
+            cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()
     return cases.finish()

@@ -206,6 +206,14 @@ def kill_rounds(machine: Machine, role: str, numbers: dict[str, str], back_s: fl
          f"{role}: signing was back after {slow} s")
 
 
+def no_orphans(machine: Machine) -> None:
+    """Each key is named by a file, or of a batch that is noted, whatever was killed when."""
+    wait_for("the agent's word about the keys", lambda: machine.orphans() is not None, 60)
+    said = machine.orphans()
+    equal(said["orphans"], [], f"keys that nothing names, of {said['own']}")
+    true(said["own"] > TENANTS, "keys of this agent")
+
+
 def main() -> int:
     print(f"# KILL_SEED={SEED} KILL_ROUNDS={ROUNDS} KILL_TENANTS={TENANTS}", flush=True)
     cases = Cases("kill")
@@ -231,6 +239,7 @@ def main() -> int:
         for thread in load.threads:
             thread.join()
         cases.case("every answer was good", equal, load.wrong[:3], [])
+        cases.case("no key is nobody's", no_orphans, machine)
         print(f"# {load.good} signatures under {len(load.serials)} certificates", flush=True)
         stop_and_check(machine, cases)
     return cases.finish()

@@ -157,6 +157,16 @@ def key_changes(machine: Machine) -> None:
     equal(sign_all(machine)[:5], [])
 
 
+def keys_are_ours(machine: Machine) -> None:
+    """This token too keeps the label that a key is made with, whole."""
+    wait_for("the agent's word about the keys", lambda: machine.orphans() is not None, 60)
+    said = machine.orphans()
+    true(said["own"] >= 3, f"an account, a certificate and the one before: {said}")
+    equal(said["orphans"], [])
+    counted = machine.status()["tokens"][0]
+    equal((counted["unnamed_keys"], counted["unnamed"]["unknown"]), (0, 0))
+
+
 def comes_back(machine: Machine) -> None:
     """The keys are in the token and not in a process."""
     serial = machine.credential("acme")["serial"]
@@ -209,7 +219,8 @@ def main() -> int:
     with Softokn() as machine:
         machine.start(lambda m: {"acme": m.enterprise()},
                       token={"threads": 4, "canary_s": 1, "verify_signatures": '"all"'})
-        for function in (it_is_softokn, signs_at_once, canary_sings, key_changes, comes_back):
+        for function in (it_is_softokn, signs_at_once, canary_sings, key_changes, keys_are_ours,
+                         comes_back):
             cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()

@@ -137,7 +137,8 @@ def no_orphans(machine: Machine) -> None:
     lost = {k: v for k, v in named.items() if k not in there and not v.endswith(f"{k}.json")}
     equal(lost, {}, "keys of certificates and requests that are not in the token")
     # What a batch left over that is noted as unfinished is destroyed with the next start.
-    made = {f"vesper-{path.stem}" for path in machine.state("front", "making").glob("*.json")}
+    made = {f"vesper-{path.stem[:16]}-{path.stem[16:]}"
+            for path in machine.state("front", "making").glob("*.json")}
     orphans = [k for k, label in there.items()
                if k not in named and label not in {"vesper-canary", *made}]
     equal(orphans, [], f"keys of nobody among {len(there)}")

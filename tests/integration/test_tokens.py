@@ -220,7 +220,13 @@ def status_shows(world: World) -> None:
     equal(capacity["second"]["free"], 8 - capacity["second"]["keys"])
     true(capacity["main"]["keys"] >= 2, f"account and key: {capacity['main']}")
     metrics = http.request(world.machine.admin_socket, "GET", "/metrics").body.decode()
+    for token in NAMES:
+        own = world.machine.orphans(token)
+        equal((own["token"], own["orphans"]), (token, []))
+    installation = world.machine.status()["installation"]
+    equal({world.machine.orphans(token)["installation"] for token in NAMES}, {installation})
     for line in ('vesper_hsm_keys_max{token="second"} 8', 'vesper_hsm_full{token="main"} 0',
+                 'vesper_hsm_orphan_keys{token="main"} 0', 'vesper_hsm_foreign_keys{token="second"} 0',
                  f'vesper_hsm_keys{{token="second"}} {capacity["second"]["keys"]}'):
         true(line in metrics, f"no {line}")
 

@@ -105,6 +105,10 @@ UNIT_TESTS += tests/unit/test_rtu
 tests_unit_test_rtu_SOURCES = tests/unit/test_rtu.c $(BWORLD)
 tests_unit_test_rtu_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_orphans
+tests_unit_test_orphans_SOURCES = tests/unit/test_orphans.c $(BWORLD)
+tests_unit_test_orphans_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_ported
 tests_unit_test_ported_SOURCES = tests/unit/test_ported.c $(BWORLD)
 tests_unit_test_ported_LDADD = $(BUILDER_LDADD)

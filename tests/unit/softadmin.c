@@ -15,6 +15,7 @@ enum { MAX_KEYS = 256, MAX_CONNECTIONS = 1024 };
 struct softkey {
 	EVP_PKEY *key;
 	uint8_t point[P256_POINT_LEN], id[KEY_ID_LEN], batch[FRAME_BATCH];
+	enum frame_label label;
 };
 
 struct connection {
@@ -59,6 +60,7 @@ generate(struct softadmin *s, const uint8_t batch[FRAME_BATCH], struct frame *f)
 	assert_int_equal(p256_point(k->key, k->point, NULL), RC_OK);
 	key_id_of_point(k->point, k->id);
 	memcpy(k->batch, batch, FRAME_BATCH);
+	k->label = FRAME_LABEL_OWNED;
 	s->keys++;
 	s->made++;
 	memcpy(f->key_id, k->id, KEY_ID_LEN);
@@ -119,12 +121,28 @@ list(struct softadmin *s, int fd, const struct frame *f)
 	for (size_t i = 0; i < s->keys; i++) {
 		struct frame each = *f;
 
+		struct frame_listed listed = { .label = (uint8_t)s->key[i].label };
+
 		each.code = FRAME_OK;
 		memcpy(each.key_id, s->key[i].id, KEY_ID_LEN);
-		memcpy(each.body, s->key[i].point, P256_POINT_LEN);
+		memcpy(listed.point, s->key[i].point, P256_POINT_LEN);
+		memcpy(listed.name, s->key[i].batch, FRAME_BATCH);
+		memcpy(each.body, &listed, sizeof listed);
 		(void)send(fd, &each, sizeof each, MSG_NOSIGNAL);
 	}
 	return FRAME_END;
+}
+
+static uint8_t
+destroy_owned(struct softadmin *s, const struct frame *f)
+{
+	const struct softkey *k = find(s, f->key_id);
+
+	if (k == NULL)
+		return FRAME_NO_KEY;
+	if (k->label != FRAME_LABEL_OWNED || memcmp(k->batch, f->body, FRAME_OWNER) != 0)
+		return FRAME_KEY_REFUSED;
+	return destroy(s, f->key_id);
 }
 
 static uint8_t
@@ -183,6 +201,7 @@ answer(struct softadmin *s, int fd, struct frame *f)
 	case FRAME_STATS: return tell_stats(s, f);
 	case FRAME_SIGN: return sign(s, f);
 	case FRAME_DESTROY: return destroy(s, f->key_id);
+	case FRAME_DESTROY_OWNED: return destroy_owned(s, f);
 	case FRAME_LIST: return list(s, fd, f);
 	case FRAME_MADE: return made(s, fd, f);
 	default: return FRAME_BAD_FRAME;
@@ -342,6 +361,19 @@ softadmin_drop(struct softadmin *s, const uint8_t key_id[KEY_ID_LEN])
 	pthread_mutex_lock(&s->lock);
 	(void)destroy(s, key_id);
 	pthread_mutex_unlock(&s->lock);
+}
+
+void
+softadmin_put(struct softadmin *s, enum frame_label label, const uint8_t name[FRAME_BATCH],
+    uint8_t key_id[KEY_ID_LEN])
+{
+	struct frame f = { .op = FRAME_GENERATE };
+
+	pthread_mutex_lock(&s->lock);
+	assert_int_equal(generate(s, name, &f), FRAME_OK);
+	s->key[s->keys - 1].label = label;
+	pthread_mutex_unlock(&s->lock);
+	memcpy(key_id, f.key_id, KEY_ID_LEN);
 }
 
 void

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pkcs11/frame.h"
+
 struct softadmin;
 
 struct softadmin *softadmin_new(void);
@@ -32,6 +34,10 @@ size_t softadmin_batches(struct softadmin *s);	       /* of them, for more than 
 void softadmin_room(struct softadmin *s, size_t keys); /* it holds so many, at most 256 */
 bool softadmin_has(struct softadmin *s, const uint8_t key_id[32]);
 void softadmin_drop(struct softadmin *s, const uint8_t key_id[32]);
+
+/* A key that somebody else made, called so. */
+void softadmin_put(struct softadmin *s, enum frame_label label, const uint8_t name[FRAME_BATCH],
+    uint8_t key_id[32]);
 
 /* Answer every request with this code (enum frame_code); 0: as it should be. */
 void softadmin_fail(struct softadmin *s, int code);

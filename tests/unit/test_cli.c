@@ -947,9 +947,11 @@ static struct status_case {
 	    STATUS("true", "false", CREDENTIAL("ready"), "true", "true", "true"), 3,
 	    "degraded   token t: its admin is down" },
 	{ "status: keys that nothing names",
-	    STATUS("true,\"unnamed_keys\":9,\"unnamed\":{\"since\":1000,\"ids\":[\"6b1f\"]}", "true",
+	    STATUS("true,\"unnamed_keys\":9,\"unnamed\":{\"since\":1000,\"ids\":[\"6b1f\"],"
+		"\"orphans\":2,\"another\":3,\"unknown\":4}", "true",
 		CREDENTIAL("ready"), "true", "true", "true},\"pid\":7,\"x\":{\"y\":1"), 0,
-	    "destroy them there (CKA_ID):\n    6b1f\n    and 8 more\n" },
+	    ": 2 orphans of its\n  own (vesper hsm orphans t), 3 of another installation, 4 of nobody who\n"
+	    "  says so (CKA_ID):\n    6b1f\n    and 8 more\n" },
 	{ "status: a credential is pending",
 	    STATUS("true", "true", CREDENTIAL("pending"), "true", "true", "true"), 3,
 	    "degraded   1 of the credentials cannot sign" },

@@ -142,6 +142,7 @@ check_example_main(const struct config *c)
 	assert_int_equal(c->iat_diverted_s, 3600);
 	assert_int_equal(c->max_waiting, 1024);
 	assert_int_equal(c->abandoned_key_after, 30);
+	assert_int_equal(c->orphan_after_s, 3600);
 	assert_int_equal(c->max_connections, 16384);
 	assert_int_equal(c->max_user_connections, 8192);
 	assert_int_equal(c->listens, 1);
@@ -253,6 +254,8 @@ static struct main_case {
 	    "vesperd.conf:1: 'iat_diverted_s' is 86401; write a number from 0 to 86400" },
 	{ "a key abandoned for ever", "abandoned_key_after = 3651\n",
 	    "vesperd.conf:1: 'abandoned_key_after' is 3651; write a number from 0 to 3650" },
+	{ "an orphan for ever", "orphan_after_s = 2678401\n",
+	    "vesperd.conf:1: 'orphan_after_s' is 2678401; write a number from 0 to 2678400" },
 	{ "repeated key", "max_waiting = 1\nmax_waiting = 1\n",
 	    "vesperd.conf:2: 'max_waiting' stands already on line 1" },
 	{ "duplicate section", "ca \"lab\" { directory = \"https://x/\" token = \"main\" }\n",

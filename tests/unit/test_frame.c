@@ -276,13 +276,13 @@ late_answers_are_passed_over(void **state)
 }
 
 static void
-count(void *arg, const uint8_t key_id[32], const uint8_t point[65])
+count(void *arg, const uint8_t key_id[32], const struct frame_listed *key)
 {
 	unsigned *n = arg;
 
 	*n += 1;
 	assert_int_equal(key_id[0], *n);
-	assert_int_equal(point[64], *n);
+	assert_int_equal(key->point[64], *n);
 }
 
 static void

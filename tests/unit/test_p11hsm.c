@@ -1,6 +1,7 @@
 /* The real vesper-hsm on a real SoftHSM token: what it does when all is well. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -357,6 +358,116 @@ many_at_once(void **state)
 	assert_int_equal(process_stop(&admin), 0);
 }
 
+/* ---- whose a key is ---------------------------------------------------------------- */
+
+#define BEFORE "00112233445566778899aabbccddeeff" /* a batch as it was called once */
+
+static const uint8_t before[FRAME_BATCH] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+	0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
+
+/* A key that another program put there. */
+static void
+bring_key(const struct lab *lab, const char *label, const char *id)
+{
+	AUTO_OSSL(EVP_PKEY) *key = EVP_EC_gen("P-256");
+	char path[LAB_PATH + 8];
+	const char *const argv[] = { "/usr/bin/softhsm2-util", "--import", path, "--token", "t",
+		"--pin", LAB_PIN, "--label", label, "--id", id, NULL };
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/key.p8", lab->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+	fclose(file);
+	assert_true(lab_run(lab, argv));
+}
+
+struct listed {
+	unsigned n;
+	struct {
+		uint8_t id[32];
+		struct frame_listed key;
+	} at[8];
+};
+
+static void
+note(void *arg, const uint8_t key_id[32], const struct frame_listed *key)
+{
+	struct listed *l = arg;
+
+	assert_true(l->n < ARRAY_LEN(l->at));
+	memcpy(l->at[l->n].id, key_id, 32);
+	l->at[l->n++].key = *key;
+}
+
+static struct frame_listed
+listed_key(const struct listed *l, const uint8_t key_id[32])
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		if (memcmp(l->at[i].id, key_id, 32) == 0)
+			return l->at[i].key;
+	}
+	fail_msg("a key is not listed");
+	return (struct frame_listed){ .label = 0 };
+}
+
+static void
+count_made(void *arg, const uint8_t key_id[32])
+{
+	assert_int_equal(key_id[31], 0xbb);
+	++*(unsigned *)arg;
+}
+
+/* The label tells, and only what is called ours is destroyed as ours. */
+static void
+only_what_is_called_ours(void **state)
+{
+	static const uint8_t batch[FRAME_BATCH] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+	static const uint8_t other[FRAME_OWNER] = { 1, 2, 3, 4, 5, 6, 7, 9 };
+	static const uint8_t brought[32] = { [31] = 0xbb }, nobody[32] = { 0 };
+	AUTO(token_admin) *a = NULL;
+	struct process admin;
+	uint8_t point[2][65], id[2][32];
+	struct frame_listed key;
+	struct listed l = { 0 };
+	unsigned made = 0;
+
+	bring_key(*state, "vesper-" BEFORE,
+	    "00000000000000000000000000000000000000000000000000000000000000bb");
+	assert_int_equal(token_admin_new(&a, NULL), RC_OK);
+	process_start(&admin, *state, "admin", plain);
+	token_admin_attach(a, dup(admin.fd), admin.generation);
+	assert_int_equal(token_admin_generate(a, batch, point[0], NULL), RC_OK);
+	assert_int_equal(token_admin_generate(a, NULL, point[1], NULL), RC_OK);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(p256_key_id(point[i], id[i], NULL), RC_OK);
+	assert_int_equal(token_admin_list(a, note, &l, NULL), RC_OK);
+	assert_int_equal(l.n, 3);
+	key = listed_key(&l, id[0]);
+	assert_int_equal(key.label, FRAME_LABEL_OWNED);
+	assert_memory_equal(key.name, batch, FRAME_BATCH);
+	assert_memory_equal(key.point, point[0], 65);
+	assert_int_equal(listed_key(&l, id[1]).label, FRAME_LABEL_ID);
+	key = listed_key(&l, brought);
+	assert_int_equal(key.label, FRAME_LABEL_BATCH);
+	assert_memory_equal(key.name, before, FRAME_BATCH);
+	assert_int_equal(token_admin_destroy_owned(a, id[0], other, NULL), RC_DENIED);
+	assert_int_equal(token_admin_destroy_owned(a, id[1], batch, NULL), RC_DENIED);
+	assert_int_equal(token_admin_destroy_owned(a, brought, before, NULL), RC_DENIED);
+	assert_int_equal(token_admin_destroy_owned(a, nobody, batch, NULL), RC_NOT_FOUND);
+	l = (struct listed){ 0 };
+	assert_int_equal(token_admin_list(a, note, &l, NULL), RC_OK);
+	assert_int_equal(l.n, 3);
+	assert_int_equal(token_admin_destroy_owned(a, id[0], batch, NULL), RC_OK);
+	assert_int_equal(token_admin_destroy_owned(a, id[0], batch, NULL), RC_NOT_FOUND);
+	/* What a crash left of a batch of before is found by what it was called then. */
+	assert_int_equal(token_admin_made(a, before, count_made, &made, NULL), RC_OK);
+	assert_int_equal(made, 1);
+	assert_int_equal(token_admin_destroy(a, brought, NULL), RC_OK);
+	assert_int_equal(process_stop(&admin), 0);
+}
+
 /* ---- the asking end on the real admin ------------------------------------------- */
 
 struct seen {
@@ -365,14 +476,14 @@ struct seen {
 };
 
 static void
-see(void *arg, const uint8_t key_id[32], const uint8_t point[65])
+see(void *arg, const uint8_t key_id[32], const struct frame_listed *key)
 {
 	static const uint8_t none[65];
 	struct seen *s = arg;
 
 	assert_true(s->n < 8);
 	memcpy(s->id[s->n++], key_id, 32);
-	s->points += memcmp(point, none, sizeof none) != 0;
+	s->points += memcmp(key->point, none, sizeof none) != 0;
 }
 
 static enum rc
@@ -649,6 +760,7 @@ main(void)
 		ROW(the_admin_does_not_learn),
 		ROW(many_at_once),
 		ROW(through_the_client),
+		ROW(only_what_is_called_ours),
 		ROW(killed_and_started_again),
 		ROW(asked_to_leave),
 		ROW(all_at_once),

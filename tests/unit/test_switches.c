@@ -533,6 +533,7 @@ static const char *const aside[] = {
 	"main.max_connections",
 	"main.max_user_connections",
 	"main.abandoned_key_after",
+	"main.orphan_after_s",
 	"main.max_waiting",
 	"main.audit_sync",
 	"main.admin_socket",

@@ -36,3 +36,7 @@ tests_unit_test_softhsm_SOURCES = tests/unit/test_softhsm.c \
 	tests/unit/token_lab.c tests/unit/token_lab.h tests/unit/cm.h
 tests_unit_test_softhsm_LDADD = $(TOKEN_LDADD)
 EXTRA_tests_unit_test_softhsm_DEPENDENCIES = vesper-hsm
+
+UNIT_TESTS += tests/unit/test_label
+tests_unit_test_label_SOURCES = tests/unit/test_label.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_label_LDADD = libprovision.la $(TOKEN_LDADD)

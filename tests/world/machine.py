@@ -367,6 +367,17 @@ class Machine:
         if done["state"] != state:
             raise Trouble(f"the reload: {done}")
 
+    def orphans(self, token: str = "main") -> dict | None:
+        """What the agent says of the keys that nothing names; None while it cannot."""
+        try:
+            job = http.request(self.admin_socket, "POST", f"/v1/tokens/{token}/orphans", b"").json
+            while job["state"] == "running":
+                time.sleep(0.02)
+                job = http.request(self.admin_socket, "GET", f"/v1/jobs/{job['job']}").json
+        except (OSError, ValueError, KeyError):
+            return None
+        return job.get("result") if job["state"] == "done" else None
+
     def signatures(self) -> int:
         """C_Sign calls with a caller's digest, over all signers, as of now."""
         return sum(s["signatures"] for t in self.status()["tokens"] for s in t["signers"])
