@@ -101,6 +101,18 @@ check_request(const struct chain *chain, const struct pending *p, struct fault *
 	return RC_OK;
 }
 
+/* One file, one chain: the present certificate's own may be written over, and no other. */
+static bool
+is_anothers(const struct install *in)
+{
+	const struct credset *set = in->w->set;
+	const struct credential *before = credset_before(set, in->at, in->now_s);
+	const struct chain *there = credset_chain(set, span_str(in->x5u));
+
+	return there != NULL && there != in->present->chain &&
+	       (before == NULL || there != before->chain);
+}
+
 /* Who names the file is the operator's decision. */
 static enum rc
 check_x5u(const struct install *in, struct fault *f)
@@ -109,6 +121,9 @@ check_x5u(const struct install *in, struct fault *f)
 		return FAULT(f, RC_DENIED, "x5u_missing", "the CA's order named no x5u");
 	if (!in->config->x5u_from_order && in->x5u != NULL)
 		return FAULT(f, RC_DENIED, "x5u_not_wanted", "x5u is not the CA's to name");
+	if (in->x5u != NULL && is_anothers(in))
+		return FAULT(f, RC_DENIED, "x5u_taken",
+		    "the x5u of the CA's order is another certificate's");
 	return RC_OK;
 }
 

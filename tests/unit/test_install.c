@@ -1228,6 +1228,57 @@ x5u_of_the_order(void **state)
 	lab_close(&l);
 }
 
+static void
+put_beta(void)
+{
+	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	uint8_t point[P256_POINT_LEN];
+
+	bworld_tenant(
+	    "beta", "numbers = { \"13035550100\" }\n" BWORLD_DELEGATE("atis-delegate", ""));
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	bworld_tnauth(&list, "13035550100");
+	bworld_issue(&world, &pem,
+	    &(struct bworld_cert){ .point = point, .serial = "0b", .tnauth = buf_view(&list) });
+	assert_int_equal(store_write("state/front/tenants/beta/main/current.pem",
+			     buf_view(&pem), 0600, NULL),
+	    RC_OK);
+}
+
+/* RFC 9448 s7: whoever brings the chain cannot have it named by the file of another one. */
+static void
+x5u_of_another(void **state)
+{
+	static const char own[] = "https://127.1.2.3:8443/certs/own.pem";
+	struct fault f = { 0 };
+	struct credset_place beta = { 0 };
+	struct bworld_cert spec;
+	struct lab l;
+	char url[256];
+
+	(void)state;
+	put_beta();
+	bworld_tenant("acme", OF_ORDER("x5u_from = \"order\""));
+	lab_open(&l);
+	assert_true(credset_find(l.works.set, "beta", "main", &beta));
+	assert_non_null(credset_credential(l.works.set, beta)->x5u);
+	snprintf(url, sizeof url, "%s", credset_credential(l.works.set, beta)->x5u);
+	for (unsigned i = 0; i < 3; i++) { /* also where it was its own before */
+		lab_request(&l);
+		spec = good_cert(&l);
+		spec.serial = i == 0 ? "21" : i == 1 ? "22" : "23";
+		spec.not_after_s += 3600 * i;
+		assert_int_equal(install_at(&l, &spec, url, &f), RC_DENIED);
+		assert_string_equal(f.reason, "x5u_taken");
+		f = (struct fault){ 0 };
+		if (install_at(&l, &spec, own, &f) != RC_OK)
+			fail_msg("%s: %s (%s)", f.reason, f.detail, f.where);
+	}
+	lab_close(&l);
+	bworld_file("tenants.d/beta.conf", NULL);
+}
+
 /* A directory that is gone is seen within the minute, and its file is put back with it. */
 static void
 publish_dir_is_watched(void **state)
@@ -2379,6 +2430,7 @@ main(void)
 		STEP(published_path),
 		STEP(publish_dir_is_watched),
 		STEP(x5u_of_the_order),
+		STEP(x5u_of_another),
 		STEP(refusals_are_recorded_at_a_rate),
 		STEP(renewals_are_not_counted),
 		STEP(an_unwritten_request_leaves_no_key),
