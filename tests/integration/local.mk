@@ -87,28 +87,22 @@ LAB_FILES = \
 	tests/lab/wrong_requests.py
 EXTRA_DIST += $(LAB_FILES)
 
-# They run one after the other, and after the programs they start are built.
+# What the programs of these need beside all.
 tests/integration/test_disclosure.log: vesper
-tests/integration/test_demo.log: tests/lab/test_lab.log
-tests/integration/test_isolation.log: tests/integration/test_demo.log
-tests/integration/test_routes.log: tests/integration/test_isolation.log
-tests/integration/test_reasons.log: tests/integration/test_routes.log
-tests/integration/test_calls.log: tests/integration/test_reasons.log
-tests/integration/test_flood.log: tests/integration/test_calls.log
-tests/integration/test_replay.log: tests/integration/test_flood.log
-tests/integration/test_audit.log: tests/integration/test_replay.log
-tests/integration/test_enrol.log: tests/integration/test_audit.log
-tests/integration/test_pebble.log: tests/integration/test_enrol.log
-tests/integration/test_renewal.log: tests/integration/test_pebble.log
-tests/integration/test_transparency.log: tests/integration/test_renewal.log
-tests/integration/test_porting.log: tests/integration/test_transparency.log
-tests/integration/test_refused.log: tests/integration/test_porting.log
-tests/integration/test_series.log: tests/integration/test_refused.log
-tests/integration/test_softokn.log: tests/integration/test_series.log
-tests/integration/test_hsm.log: tests/fault/p11fault.la tests/integration/test_softokn.log
-tests/integration/test_faults.log: tests/fault/p11fault.la tests/integration/test_hsm.log
-tests/integration/test_tokens.log: tests/integration/test_faults.log
-tests/integration/test_kill.log: tests/integration/test_tokens.log
-tests/integration/test_host.log: tests/integration/test_steps.log
-tests/integration/test_steps.log: tests/fault/stepfault.la tests/integration/test_kill.log
-tests/integration/test_soak.log: tests/integration/test_host.log
+tests/integration/test_hsm.log tests/integration/test_faults.log: tests/fault/p11fault.la
+tests/integration/test_tokens.log: tests/fault/p11fault.la
+tests/integration/test_steps.log tests/integration/test_host.log: tests/fault/stepfault.la
+
+# Two at a time: one of those that mostly wait, for lives to end and ladders to go on, beside
+# one of those that are kept busy and measure.  In both rows one after the other.
+WAITING_TESTS = \
+	tests/integration/test_enrol.py \
+	tests/integration/test_account.py \
+	tests/integration/test_pebble.py \
+	tests/integration/test_renewer.py \
+	tests/integration/test_renewal.py \
+	tests/integration/test_transparency.py \
+	tests/integration/test_refused.py \
+	tests/integration/test_series.py
+EXTRA_DIST += tests/integration/order.mk
+-include $(top_srcdir)/tests/integration/order.mk

@@ -136,7 +136,7 @@ class Front:
             self.process.send_signal(how)
         else:
             self.control.shutdown(socket.SHUT_RDWR)
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=90)
         self.thread.join(10)
         self.supervisor.join(10)
         self.peer.close()

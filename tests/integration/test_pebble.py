@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -31,10 +32,24 @@ NUMBER = "12025550100"
 PEBBLE, SERVER = "/usr/bin/pebble", "/usr/bin/pebble-challtestsrv"
 EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 BLOCKED = "blocked.example"
+SIGNED = ("new-account", "new-order", "challenge", "finalize")
 HOOK_DOMAIN = 3  # agent/role.h
 # Directory and management port of each, and what differs.
 SERVERS = {"plain": (14000, 15000, {}), "bound": (14001, 15001, {
     "externalAccountBindingRequired": True, "externalAccountMACKeys": {"kid-1": EAB_KEY}})}
+DNS_PORT, HTTP_PORT, SHOW_PORT = 8053, 5002, 8055
+PORTS = (DNS_PORT, HTTP_PORT, SHOW_PORT, *(port for row in SERVERS.values() for port in row[:2]))
+
+
+def is_free(address: str) -> bool:
+    """Nobody listens there, a pebble that was left over say."""
+    try:
+        for port in PORTS:
+            with socket.socket() as probe:
+                probe.bind((address, port))
+    except OSError:
+        return False
+    return True
 
 
 class Pebble:
@@ -43,7 +58,8 @@ class Pebble:
     def __init__(self, directory: Path):
         self.dir, self.running = directory, []
         self.dir.mkdir()
-        self.address = "127." + ".".join(str(random.randrange(2, 250)) for _ in range(3))
+        self.address = next(filter(is_free, (
+            "127." + ".".join(str(random.randrange(2, 250)) for _ in range(3)) for _ in range(50))))
 
     def start(self) -> None:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -52,17 +68,18 @@ class Pebble:
                         f"subjectAltName=IP:{self.address}"],
                        cwd=self.dir, check=True, capture_output=True)
         at = self.address
-        self.run("challenges", [SERVER, "-dns01", f"{at}:8053", "-http01", f"{at}:5002",
-                                "-https01", "", "-tlsalpn01", "", "-management", f"{at}:8055",
+        self.run("challenges", [SERVER, "-dns01", f"{at}:{DNS_PORT}", "-http01",
+                                f"{at}:{HTTP_PORT}", "-https01", "", "-tlsalpn01", "",
+                                "-management", f"{at}:{SHOW_PORT}",
                                 "-defaultIPv4", at, "-defaultIPv6", ""])
         for name, (port, management, more) in SERVERS.items():
             (self.dir / f"{name}.json").write_text(json.dumps({"pebble": {
                 "listenAddress": f"{at}:{port}", "managementListenAddress": f"{at}:{management}",
-                "certificate": "tls.pem", "privateKey": "key.pem", "httpPort": 5002,
+                "certificate": "tls.pem", "privateKey": "key.pem", "httpPort": HTTP_PORT,
                 "tlsPort": 5001, "certificateValidityPeriod": 3600,
                 "domainBlocklist": [BLOCKED], **more}}))
             self.run(name, [PEBBLE, "-strict", "-config", f"{name}.json", "-dnsserver",
-                            f"{at}:8053"])
+                            f"{at}:{DNS_PORT}"])
         for name in SERVERS:
             wait_for(f"pebble (see {self.dir}/{name}.log)", lambda n=name: self.answers(n), 30,
                      lambda: all(p.poll() is None for p in self.running))
@@ -83,7 +100,7 @@ class Pebble:
 
     def get(self, url: str) -> bytes:
         context = ssl.create_default_context(cafile=str(self.dir / "tls.pem"))
-        with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+        with urllib.request.urlopen(url, context=context, timeout=30) as answer:
             return answer.read()
 
     def answers(self, name: str) -> bool:
@@ -100,9 +117,9 @@ class Pebble:
 
     def tell(self, path: str, **body) -> None:
         """The management interface of what shows challenges."""
-        request = urllib.request.Request(f"http://{self.address}:8055/{path}", method="POST",
+        request = urllib.request.Request(f"http://{self.address}:{SHOW_PORT}/{path}", method="POST",
                                          data=json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=30):
             pass
 
 
@@ -232,10 +249,13 @@ def dates(world: World) -> None:
 # RFC 8555 s6.5
 def nonces_are_refused(world: World) -> None:
     """A dozen at once: what was asked of the front again was refused for its nonce alone."""
-    issued(world, "pebble", "http-01", 12)
-    asked = sum(world.front.asked.count(op) for op in ("new-account", "new-order", "challenge",
-                                                       "finalize"))
-    true(asked > 1 + 3 * 12, f"{asked} requests, and no nonce was refused")
+    asked = 0
+    for _ in range(3):  # one dozen in four thousand meets none
+        issued(world, "pebble", "http-01", 12)
+        asked = max(asked, sum(world.front.asked.count(op) for op in SIGNED))
+        if asked > 1 + 3 * 12:
+            return
+    raise AssertionError(f"{asked} requests, and no nonce was refused")
 
 
 # RFC 8555 s7.1.4
@@ -350,9 +370,9 @@ def refused(world: World, wrong, ca: str, domain: str | None, reason: str, again
     problem = wait_for(reason, lambda: world.problem(credential, reason), 30)
     equal(problem.endswith("tried again by itself"), again, problem)
     if not again:
-        count = len(world.front.asked)
+        count = [world.front.asked.count(op) for op in SIGNED]
         time.sleep(0.7)
-        true(len(world.front.asked) <= count + 2, f"tried again at once: {world.front.asked}")
+        equal([world.front.asked.count(op) for op in SIGNED], count, "tried again at once")
     equal(credential.chains, [], "installed")
     equal(world.front.stop(), 0, "exit status")
 

@@ -14,7 +14,8 @@ from world import unixhttp as http
 from world.machine import Machine, wait_for
 
 ACME = "12025550100"
-LIFETIME_S = 60
+# Renewed in its middle.  With a sanitizer a renewal takes its time.
+LIFETIME_S = 40 if SLOW == 1 else 60
 PAIR_S = 20  # of the certificates of the CA that will be down
 
 
@@ -69,7 +70,7 @@ def changes_twice(machine: Machine) -> None:
         equal((answer.status, answer.reason), (403, "credential_expired"))
     wait_for("a certificate that is old enough", lambda: time.time() >= first + BACK_S + 1)
     serials = [machine.credential("acme")["serial"]]
-    end = time.monotonic() + 3 * LIFETIME_S
+    end = time.monotonic() + 180
     with Load(machine) as load:
         while len(serials) < 3 and time.monotonic() < end:
             serial = machine.credential("acme")["serial"]

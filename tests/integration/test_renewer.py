@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -15,7 +16,8 @@ from world.machine import BUILD, ROLE_USERS, Machine, is_root, make_role_users, 
 
 NUMBERS = ["12025550100", "12025550101"]
 ORIGS = [f'{{"tn":"{n}"}}' for n in NUMBERS]
-LIFETIME_S = 60
+LIFETIME_S = 40 if os.environ.get("SANITIZER", "no") == "no" else 60
+WORDS = {"plan", "schedule", "account-word", "lists", "errands"}  # of a renewer that does nothing
 
 
 class World:
@@ -83,15 +85,14 @@ def restart_asks_nothing(world: World) -> None:
     world.front.start()
     time.sleep(1.5)
     equal(world.front.stop(), 0, "exit status")
-    equal(set(world.front.asked) - {"plan", "schedule", "account-word", "lists", "errands"}, set(),
-          "operations")
+    equal(set(world.front.asked) - WORDS, set(), "operations")
 
 
 def operator_asks(world: World) -> None:
     credential = world.front.credentials["osp", "main"]
+    world.front.asked.clear()
     world.front.start()
-    wait_for("the plan", lambda: "plan" in world.front.asked)
-    time.sleep(0.5)
+    wait_for("its word about the plan", lambda: "schedule" in world.front.asked)
     world.front.event(event="renew", tenant="osp", name="main")
     certificate(world, credential, 2)
     equal(world.front.stop(), 0, "exit status")
@@ -157,9 +158,9 @@ def refuses(world: World, rule: dict, reason: str) -> None:
     world.front.start()
     wait_for("its problem", lambda: credential.schedule.get("problem"))
     true(credential.schedule["problem"].startswith(reason + ":"), credential.schedule["problem"])
-    count = len(world.front.asked)
+    asked = [op for op in world.front.asked if op not in WORDS]
     time.sleep(1.2)
-    true(len(world.front.asked) <= count + 2, "tried again at once")
+    equal([op for op in world.front.asked if op not in WORDS], asked, "tried again at once")
     true(credential.schedule["renew_at"] >= time.time() + 30, "next try is a minute away")
     equal(credential.chains, [], "installed")
     world.faults()
@@ -217,13 +218,13 @@ def killed_everywhere(world: World) -> None:
 
 # V-13, D-53
 def renews(world: World) -> None:
-    """Certificates of a minute follow each other in time, with new keys."""
+    """Certificates of less than a minute follow each other in time, with new keys."""
     world.forget()
     world.machine.control("POST", "/config", {"ca": {"lifetime": {"delegate": LIFETIME_S},
                                                      "backdate": 0}})
     credential = world.front.add(world.enterprise())
     world.front.start()
-    certificate(world, credential, 3, timeout=150)
+    certificate(world, credential, 3, timeout=180)
     equal(world.front.stop(), 0, "exit status")
     for old, new in zip(credential.chains, credential.chains[1:]):
         true(new.not_valid_before < old.not_valid_after, "a gap between two certificates")
@@ -298,7 +299,7 @@ def log_is_clean(world: World) -> None:
 
 
 def run(world: World) -> int:
-    cases = Cases("renewer")
+    cases = Cases("renewer", world.machine.dir / "renewer.log")
     cases.case("first certificates", first_certificates, world)
     cases.case("a restart asks nothing", restart_asks_nothing, world)
     cases.case("an operator's request", operator_asks, world)
@@ -331,12 +332,9 @@ def main() -> int:
         machine.write_tenant("osp", machine.provider())
         world = World(machine)
         try:
-            failed = run(world)
+            return run(world)
         finally:
             world.front.end()
-        if failed:
-            print(*(machine.dir / "renewer.log").read_text().splitlines()[-60:], sep="\n")
-        return failed
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ ALL = os.environ.get("STEP_ALL", "0") == "1"
 ALONE = os.environ.get("STEP_ALONE", "0") == "1"
 SLOW = 1 if os.environ.get("SANITIZER", "no") == "no" else 5
 LONG_S = (1800 if ALL else 120) * SLOW  # for all kills of an operation
-GAP_S = 15 * SLOW  # nothing is signed for so long: a kill, a start and what waits behind it
+# Nothing is signed for so long: a kill, a start and what waits behind it; where each call of
+# a start is a kill, the next ones hit before it is over.
+GAP_S = (120 if ALL else 15) * SLOW
 ACME, MOVED, ADDED = "12025550100", "12025550120", "12025550121"
 UNREACHED = (OSError, ValueError, http.http.client.HTTPException)
 PASSING = {"overloaded", "hsm_unavailable", "hsm_timeout", "audit_unavailable"}

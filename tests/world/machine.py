@@ -199,7 +199,7 @@ class Machine:
             self.info["control"].rstrip("/") + path, method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             text = answer.read()
             return json.loads(text) if text else {}
 
@@ -470,7 +470,7 @@ class Machine:
                 print(f"---- {name}", *tail, sep="\n", file=sys.stderr)
 
 
-def end(process: subprocess.Popen, how: int = signal.SIGTERM, timeout: float = 20) -> int:
+def end(process: subprocess.Popen, how: int = signal.SIGTERM, timeout: float = PATIENCE_S) -> int:
     """End a process of ours and wait for it."""
     if process.poll() is None:
         process.send_signal(how)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 class UnixConnection(http.client.HTTPConnection):
     """http.client over AF_UNIX; keep-alive as usual."""
 
-    def __init__(self, path: str, timeout: float = 15.0):
+    def __init__(self, path: str, timeout: float = 30.0):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
@@ -42,7 +42,7 @@ def answer_of(response: http.client.HTTPResponse) -> Answer:
 
 
 def request(path: str, method: str, url: str, body=None, headers=None,
-            connection: UnixConnection | None = None, timeout: float = 15.0) -> Answer:
+            connection: UnixConnection | None = None, timeout: float = 30.0) -> Answer:
     """One request; body may be bytes, or anything that json.dumps takes."""
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()
