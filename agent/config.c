@@ -428,6 +428,9 @@ config_free(struct config *c)
 	free(c->ct_logs);
 	free(c->ct_tls_ca);
 	free(c->ct_logs_url);
+	free(c->sti_pa_url);
+	free(c->sti_pa_anchors);
+	free(c->sti_pa_tls_ca);
 	free(c->ct_logs_signature_url);
 	free(c->ct_logs_key);
 	free(c->ct_logs_tls_ca);

@@ -313,7 +313,12 @@ struct config {
 	char *ct_logs_tls_ca;	    /* PEM: TLS of these URLs; NULL: the system's */
 	unsigned ct_logs_refresh_s; /* 86400 */
 	unsigned ct_logs_max_age_s; /* 6048000: ten weeks */
-	bool ct_proofs;		    /* proofs are fetched of what the logs promised */
+	/* The STI-PA's list of trusted CAs, fetched; NULL: trust_anchors alone. */
+	char *sti_pa_url;
+	char *sti_pa_anchors;	   /* PEM: whom its signature leads to */
+	char *sti_pa_tls_ca;	   /* PEM: TLS of that URL; NULL: the system's */
+	unsigned sti_pa_refresh_s; /* 86400 */
+	bool ct_proofs;		   /* proofs are fetched of what the logs promised */
 	bool ct_watch;		/* logs are read for certificates that were not ordered here */
 	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
 	char *tnlist_tls_ca;	/* PEM, for TNAuthLists by reference; NULL: the system's */

@@ -72,6 +72,7 @@ config_check_files(const struct config *c, int dir, bool may_read, struct fault 
 		{ "trust_anchors", c->trust_anchors, is_anchors, roots },
 		{ "authority_anchors", c->authority_anchors, is_anchors, roots },
 		{ "ct_logs", c->ct_logs, is_ctlogs, "a JSON list of logs" },
+		{ "sti_pa_anchors", c->sti_pa_anchors, is_anchors, roots },
 		{ "ct_logs_key", c->ct_logs_key, is_list_key, "a PEM file of a public key" },
 	};
 

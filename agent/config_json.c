@@ -335,7 +335,7 @@ top_json(const struct config *c)
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:"
 			 "i,s:i,s:i,s:i,s:i,s:i,s:i,s:s,"
 			 "s:s?,s:b,s:b,"
-			 "s:s?,s:s?,s:s?,s:s?,s:i,s:i,"
+			 "s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:s?,s:s?,s:s?,s:i,"
 			 "s:o,s:[],s:[],"
 			 "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
@@ -353,7 +353,9 @@ top_json(const struct config *c)
 	    "ct_proofs", c->ct_proofs, "ct_watch", c->ct_watch, "ct_logs_url", c->ct_logs_url,
 	    "ct_logs_signature_url", c->ct_logs_signature_url, "ct_logs_key", c->ct_logs_key,
 	    "ct_logs_tls_ca", c->ct_logs_tls_ca, "ct_logs_refresh_s", (int)c->ct_logs_refresh_s,
-	    "ct_logs_max_age_s", (int)c->ct_logs_max_age_s, "admin", admin_json(c), "listen",
+	    "ct_logs_max_age_s", (int)c->ct_logs_max_age_s, "sti_pa_url", c->sti_pa_url,
+	    "sti_pa_anchors", c->sti_pa_anchors, "sti_pa_tls_ca", c->sti_pa_tls_ca,
+	    "sti_pa_refresh_s", (int)c->sti_pa_refresh_s, "admin", admin_json(c), "listen",
 	    "token", "ca", "authority", "tenant");
 }
 

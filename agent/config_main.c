@@ -655,6 +655,30 @@ read_logs(struct config *c, const struct section *top, struct fault *f)
 	return read_log_list(c, top, f);
 }
 
+/* Roots beside trust_anchors, which serve before there is a list, and with one. */
+static enum rc
+read_sti_pa(struct config *c, const struct section *top, struct fault *f)
+{
+	static const char *const keys[] = { "sti_pa_anchors", "sti_pa_tls_ca",
+		"sti_pa_refresh_s" };
+
+	TRY(section_url(top, "sti_pa_url", &c->sti_pa_url, f));
+	TRY(section_string(top, "sti_pa_anchors", &c->sti_pa_anchors, f));
+	TRY(section_string(top, "sti_pa_tls_ca", &c->sti_pa_tls_ca, f));
+	TRY(section_uint(
+	    top, "sti_pa_refresh_s", 1, MAX_LIST_REFRESH_S, &c->sti_pa_refresh_s, f));
+	for (size_t i = 0; c->sti_pa_url == NULL && i < ARRAY_LEN(keys); i++) {
+		if (section_has(top, keys[i]))
+			return section_bad(top, keys[i], f,
+			    "'%s' needs the list that it is about: sti_pa_url = \"https://…\"",
+			    keys[i]);
+	}
+	if (c->sti_pa_url != NULL && c->sti_pa_anchors == NULL)
+		return section_bad(top, "sti_pa_url", f,
+		    "sti_pa_url needs who signs that list: sti_pa_anchors = \"FILE\"");
+	return RC_OK;
+}
+
 static enum rc
 read_files(struct config *c, const struct section *top, struct fault *f)
 {
@@ -663,6 +687,7 @@ read_files(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_required(top, "trust_anchors", &c->trust_anchors, f));
 	TRY(section_string(top, "authority_anchors", &c->authority_anchors, f));
 	TRY(read_logs(c, top, f));
+	TRY(read_sti_pa(c, top, f));
 	TRY(section_string(top, "rcd_tls_ca", &c->rcd_tls_ca, f));
 	TRY(section_string(top, "tnlist_tls_ca", &c->tnlist_tls_ca, f));
 	TRY(section_string(top, "original_chains", &c->original_chains, f));

@@ -57,6 +57,8 @@ cfg_opt_t config_main_options[] = {
 	TEXT_DEF("net_user", "vesper-net"),
 	TEXT("trust_anchors"), TEXT("authority_anchors"), TEXT("ct_logs"),
 	TEXT("ct_tls_ca"), NO("ct_proofs"), NO("ct_watch"),
+	TEXT("sti_pa_url"), TEXT("sti_pa_anchors"), TEXT("sti_pa_tls_ca"),
+	NUMBER("sti_pa_refresh_s", 86400),
 	TEXT("ct_logs_url"), TEXT("ct_logs_signature_url"), TEXT("ct_logs_key"),
 	TEXT("ct_logs_tls_ca"), NUMBER("ct_logs_refresh_s", 86400),
 	NUMBER("ct_logs_max_age_s", 6048000),

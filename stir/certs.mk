@@ -7,6 +7,7 @@ libstir_la_SOURCES += \
 	stir/merkle.c stir/merkle.h \
 	stir/ctlogs.c stir/ctlogs.h \
 	stir/loglist.c stir/loglist.h \
+	stir/stilist.c stir/stilist.h \
 	stir/sct.c stir/sct.h \
 	stir/sth.c stir/sth.h \
 	stir/ctentry.c stir/ctentry.h \

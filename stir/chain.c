@@ -212,8 +212,8 @@ add_to_anchors(void *to, struct span der, struct fault *f)
 	return RC_OK;
 }
 
-enum rc
-anchors_read_pem(struct span pem, struct anchors **out, struct fault *f)
+static enum rc
+anchors_new(struct anchors **out, struct fault *f)
 {
 	AUTO(anchors) *a = calloc(1, sizeof *a);
 
@@ -222,6 +222,52 @@ anchors_read_pem(struct span pem, struct anchors **out, struct fault *f)
 	a->store = X509_STORE_new();
 	if (a->store == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "X509_STORE");
+	*out = TAKE(a);
+	return RC_OK;
+}
+
+static bool
+has_anchor(const struct anchors *a, const struct cert *c)
+{
+	for (size_t i = 0; i < a->len; i++) {
+		if (span_eq(span_of(a->cert[i]->der, a->cert[i]->der_len),
+			span_of(c->der, c->der_len)))
+			return true;
+	}
+	return false;
+}
+
+static enum rc
+add_all(struct anchors *to, const struct anchors *from, struct fault *f)
+{
+	for (size_t i = 0; i < from->len; i++) {
+		const struct cert *c = from->cert[i];
+
+		if (!has_anchor(to, c))
+			TRY(add_to_anchors(to, span_of(c->der, c->der_len), f));
+	}
+	return RC_OK;
+}
+
+enum rc
+anchors_join(
+    const struct anchors *a, const struct anchors *b, struct anchors **out, struct fault *f)
+{
+	AUTO(anchors) *all = NULL;
+
+	TRY(anchors_new(&all, f));
+	TRY(add_all(all, a, f));
+	TRY(add_all(all, b, f));
+	*out = TAKE(all);
+	return RC_OK;
+}
+
+enum rc
+anchors_read_pem(struct span pem, struct anchors **out, struct fault *f)
+{
+	AUTO(anchors) *a = NULL;
+
+	TRY(anchors_new(&a, f));
 	TRY(read_pem(pem, ANCHORS_MAX_BYTES, add_to_anchors, a, f));
 	if (a->len == 0)
 		return FAULT(f, RC_INVALID, "chain_empty", "no anchor in it");

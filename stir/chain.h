@@ -34,6 +34,9 @@ DEFINE_FREEP(chain);
 /* Trust anchors: self-contained, immutable, shareable between threads. */
 struct anchors;
 enum rc anchors_read_pem(struct span pem, struct anchors **out, struct fault *f) MUST_CHECK;
+/* All of a, and of b: one that both have counts once.  RC_INVALID chain_limit. */
+enum rc anchors_join(const struct anchors *a, const struct anchors *b, struct anchors **out,
+    struct fault *f) MUST_CHECK;
 void anchors_free(struct anchors *a);
 DEFINE_FREEP(anchors);
 

@@ -777,6 +777,10 @@ credset_trust(struct credset *s, struct trust *t, struct fault *f)
 
 	buf_put(&seen, p->judged_by, sizeof p->judged_by);
 	s->ctlogs = p->ctlogs;
+	TRY(trust_join(t, p->anchors, f));
+	s->anchors = t->anchors != NULL ? t->anchors : p->anchors;
+	if (t->anchors != NULL)
+		buf_put(&seen, t->list[TRUST_ROOTS]->digest, TRUST_DIGEST);
 	if (is_newer(logs, p->ctlogs)) {
 		s->ctlogs = logs->ctlogs;
 		buf_put(&seen, logs->digest, sizeof logs->digest);

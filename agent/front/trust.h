@@ -11,24 +11,30 @@
 #include <stdatomic.h>
 
 #include "agent/config.h"
+#include "stir/chain.h"
 #include "stir/ctlogs.h"
 
 enum trust_kind {
-	TRUST_LOGS, /* transparency logs: stir/loglist.h */
+	TRUST_LOGS,  /* transparency logs: stir/loglist.h */
+	TRUST_ROOTS, /* STI-CAs, as the STI-PA lists them: stir/stilist.h */
 	TRUST__KINDS
 };
 
 enum { TRUST_DIGEST = 32, TRUST_AHEAD_S = 300 /* that a publisher's clock may be ahead */ };
 
-const char *trust_name(enum trust_kind k); /* "ct_logs" */
+const char *trust_name(enum trust_kind k); /* "ct_logs", "sti_pa" */
 
 struct trust_list {
 	atomic_uint refs;
-	uint8_t digest[TRUST_DIGEST]; /* of its octets */
+	uint8_t digest[TRUST_DIGEST]; /* of its octets; of the roots alone */
 	uint8_t by[TRUST_DIGEST];     /* of the key file that it was verified with */
+	int64_t kept_s;		      /* when it was fetched */
+	/* Of TRUST_LOGS: */
 	int64_t issued_s;
-	int64_t kept_s; /* when it was written to disk: it was fetched then */
 	struct ctlogs *ctlogs;
+	/* Of TRUST_ROOTS: */
+	int64_t sequence, exp_s;
+	struct anchors *anchors;
 };
 
 void trust_list_release(struct trust_list *l); /* NULL is fine */
@@ -43,6 +49,7 @@ trust_list_releasep(struct trust_list **l)
 struct trust {
 	atomic_uint refs;
 	struct trust_list *list[TRUST__KINDS]; /* NULL: none was fetched yet */
+	struct anchors *anchors; /* trust_join(); NULL: those of the configuration alone */
 };
 
 struct trust *trust_ref(struct trust *t);
@@ -60,19 +67,26 @@ const char *trust_url(const struct config *c, enum trust_kind k);
 
 /*
  * Is it what the configuration's key has signed?  proof is the detached
- * signature.  How old it may be is not asked: list_future alone refuses what
- * would stand in the way of those that come after it.
+ * signature of logs; roots have their own.  How old it may be is not asked:
+ * list_future alone refuses what would stand in the way of those that come
+ * after it.
  */
 enum rc trust_read(const struct config *c, enum trust_kind k, struct span octets,
     struct span proof, int64_t now_s, struct trust_list **out, struct fault *f) MUST_CHECK;
 
-/* To STATE/front/lists, octets and proof in one file. */
+/* To STATE/front/lists, octets and proof in one file, as what came at now_s. */
 enum rc trust_keep(const struct config *c, enum trust_kind k, struct span octets,
-    struct span proof, struct fault *f) MUST_CHECK;
+    struct span proof, int64_t now_s, struct fault *f) MUST_CHECK;
 
 /* The same as old (may be NULL), but for this one, of which it takes a reference. */
 enum rc trust_with(const struct trust *old, enum trust_kind k, struct trust_list *l,
     struct trust **out, struct fault *f) MUST_CHECK;
+
+/*
+ * The anchors of the configuration (may be NULL) and those of a list, together;
+ * before t is put in force, and once.
+ */
+enum rc trust_join(struct trust *t, const struct anchors *file, struct fault *f) MUST_CHECK;
 
 /*
  * Those that are on disk, each verified anew.  One that cannot be had from

@@ -7,6 +7,7 @@
 #include "agent/front/metrics.h"
 #include "agent/log.h"
 #include "stir/loglist.h"
+#include "stir/stilist.h"
 
 enum { TRUST_URL_TEXT = DOCUMENT_URL_MAX + 1 };
 
@@ -25,7 +26,8 @@ struct desk_list {
 struct shown_list {
 	bool listed, alarming;
 	char url[TRUST_URL_TEXT];
-	int64_t issued_s; /* of what is in force; 0: nothing is that was fetched */
+	bool in_force;
+	int64_t issued_s, sequence, until_s; /* of what is in force */
 	int64_t fetched_s;
 	char problem[TRUST_DETAIL_MAX];
 };
@@ -71,15 +73,23 @@ in_force(const struct works *w, enum trust_kind k)
 static unsigned
 refresh_s(const struct config *c, enum trust_kind k)
 {
-	(void)k;
-	return c->ct_logs_refresh_s;
+	return k == TRUST_LOGS ? c->ct_logs_refresh_s : c->sti_pa_refresh_s;
 }
 
-static unsigned
-max_age_s(const struct config *c, enum trust_kind k)
+/* When it is too old, by its own word or by the configuration's. */
+static int64_t
+until_s(const struct config *c, const struct trust_list *l, enum trust_kind k)
 {
-	(void)k;
-	return c->ct_logs_max_age_s;
+	return k == TRUST_LOGS ? l->issued_s + c->ct_logs_max_age_s : l->exp_s;
+}
+
+/* From when on that is an alarm: a list of roots has to be replaced before it expires. */
+static int64_t
+warn_s(const struct config *c, const struct trust_list *l, enum trust_kind k)
+{
+	int64_t end_s = until_s(c, l, k);
+
+	return k == TRUST_LOGS ? end_s : end_s - (end_s - l->kept_s) / TRUST_NEAR_PART;
 }
 
 /* ---- alarms -------------------------------------------------------------------------------- */
@@ -113,10 +123,10 @@ judge(const struct works *w, enum trust_kind k, int64_t now_s, char out[TRUST_DE
 		return;
 	if (l->refused)
 		say(out, "what came was refused, the one before stays in force: %s", l->detail);
-	else if (now != NULL && now_s - now->issued_s > max_age_s(c, k))
-		say(out, "the one in force is %" PRId64 " days old: %s",
-		    (now_s - now->issued_s) / 86400,
-		    l->detail[0] != 0 ? l->detail : "its publisher has no newer one");
+	else if (now != NULL && now_s > warn_s(c, now, k))
+		say(out, "the one in force %s, and there is no newer one: %s",
+		    now_s > until_s(c, now, k) ? "is too old" : "ends soon",
+		    l->detail[0] != 0 ? l->detail : "its publisher shows the same");
 	else if (is_silent(l, refresh_s(c, k), now_s))
 		say(out, "it was not fetched for too long: %s",
 		    l->detail[0] != 0 ? l->detail : "no answer came");
@@ -174,7 +184,10 @@ look(struct works *w, enum trust_kind k, int64_t now_s)
 	shown->listed = url != NULL;
 	shown->alarming = problem[0] != 0;
 	snprintf(shown->url, sizeof shown->url, "%s", url != NULL ? url : "");
+	shown->in_force = now != NULL;
 	shown->issued_s = now != NULL ? now->issued_s : 0;
+	shown->sequence = now != NULL ? now->sequence : 0;
+	shown->until_s = now != NULL ? until_s(w->set->config, now, k) : 0;
 	shown->fetched_s = l->fetched_s;
 	memcpy(shown->problem, shown->alarming ? problem : l->detail, sizeof shown->problem);
 	pthread_mutex_unlock(&w->lists->lock);
@@ -235,22 +248,41 @@ fails(struct op_call *call, enum trust_kind k, bool refused, const char *detail)
 }
 
 /* Never older than what is in force, by whichever way that came. */
+static bool
+is_older(const struct works *w, enum trust_kind k, const struct trust_list *l)
+{
+	const struct trust_list *old = in_force(w, k);
+	int64_t file_s = w->set->ctlogs != NULL ? ctlogs_issued_s(w->set->ctlogs) : 0;
+
+	if (k == TRUST_ROOTS)
+		return old != NULL &&
+		       (l->sequence < old->sequence ||
+			   (l->sequence == old->sequence && l->exp_s < old->exp_s));
+	return l->issued_s < file_s || (old != NULL && l->issued_s < old->issued_s);
+}
+
+static bool
+is_same(const struct trust_list *l, const struct trust_list *old)
+{
+	return old != NULL && memcmp(l->digest, old->digest, sizeof l->digest) == 0;
+}
+
 static enum rc
 follows(const struct works *w, enum trust_kind k, const struct trust_list *l, int64_t now_s,
     struct fault *f)
 {
 	const struct trust_list *old = in_force(w, k);
-	int64_t newest_s = w->set->ctlogs != NULL ? ctlogs_issued_s(w->set->ctlogs) : 0;
+	int64_t end_s = until_s(w->set->config, l, k);
 
-	if (l->issued_s < newest_s || (old != NULL && l->issued_s < old->issued_s))
+	if (is_older(w, k, l))
 		return FAULT(f, RC_DENIED, "list_older", "it is older than the one in force");
-	if (old != NULL && l->issued_s == old->issued_s &&
-	    memcmp(l->digest, old->digest, sizeof l->digest) != 0)
+	if (old != NULL && !is_same(l, old) && l->issued_s == old->issued_s &&
+	    l->sequence == old->sequence)
 		return FAULT(f, RC_DENIED, "list_differs",
-		    "it is another one than that in force, with the same date");
-	if (now_s - l->issued_s > max_age_s(w->set->config, k))
-		return FAULT(f, RC_DENIED, "list_stale", "it is %" PRId64 " days old",
-		    (now_s - l->issued_s) / 86400);
+		    "it is another one than that in force, with the same date or number");
+	if (now_s > end_s)
+		return FAULT(f, RC_DENIED, "list_stale", "it is too old since %" PRId64 " days",
+		    (now_s - end_s) / 86400);
 	return RC_OK;
 }
 
@@ -267,13 +299,13 @@ take(struct op_call *call, enum trust_kind k, struct span octets, struct span pr
 
 	TRY(trust_read(c, k, octets, proof, call->now_s, &l, f));
 	TRY(follows(w, k, l, call->now_s, f));
-	TRY(trust_keep(c, k, octets, proof, f));
-	if (old != NULL && memcmp(old->digest, l->digest, sizeof l->digest) == 0)
+	TRY(trust_keep(c, k, octets, proof, call->now_s, f));
+	if (is_same(l, old) && l->exp_s == old->exp_s)
 		return RC_OK;
 	TRY(trust_with(w->set->trust, k, l, &t, f));
 	TRY(works_trust(w, t, call->now_s, f));
 	log_event(LEVEL_NOTICE, "trust_list", "list=%s in_force=%" PRId64, trust_name(k),
-	    l->issued_s);
+	    k == TRUST_LOGS ? l->issued_s : l->sequence);
 	return RC_OK;
 }
 
@@ -325,22 +357,40 @@ proof_came(struct op_call *call, const struct document *d, const struct document
 
 /* ---- what is due --------------------------------------------------------------------------- */
 
+/* A list of logs after its signature. */
+static void
+fill_logs(struct document *d, const struct config *c, bool proven)
+{
+	d->tls_ca = "ct_logs_tls_ca";
+	d->come = proven ? list_came : proof_came;
+	d->max = proven ? LOGLIST_MAX_BYTES : LOGLIST_SIGNATURE_MAX;
+	snprintf(
+	    d->url, sizeof d->url, "%s", proven ? c->ct_logs_url : c->ct_logs_signature_url);
+}
+
+static void
+fill_roots(struct document *d, const struct config *c)
+{
+	d->tls_ca = "sti_pa_tls_ca";
+	d->come = list_came;
+	d->max = STILIST_MAX_BYTES;
+	snprintf(d->url, sizeof d->url, "%s", c->sti_pa_url);
+}
+
 static enum rc
 ask(struct op_call *call, json_t *list, enum trust_kind k, struct fault *f)
 {
 	const struct config *c = call->w->set->config;
 	struct desk_list *l = &call->w->lists->list[k];
 	struct document *d = documents_place(call->w->documents, call->now_s);
-	bool proven = l->proof.len > 0;
 
 	if (d == NULL)
 		return RC_OK;
 	d->list = k;
-	d->tls_ca = "ct_logs_tls_ca";
-	d->come = proven ? list_came : proof_came;
-	d->max = proven ? LOGLIST_MAX_BYTES : LOGLIST_SIGNATURE_MAX;
-	snprintf(
-	    d->url, sizeof d->url, "%s", proven ? c->ct_logs_url : c->ct_logs_signature_url);
+	if (k == TRUST_LOGS)
+		fill_logs(d, c, l->proof.len > 0);
+	else
+		fill_roots(d, c);
 	TRY(documents_ask(call->w->documents, d, list, call->now_s, f));
 	l->asked = d->id;
 	l->busy_s = call->now_s + DOCUMENT_LEASE_S;
@@ -378,8 +428,10 @@ put_list(struct buf *out, const struct shown_list *l, const char *name)
 	jw_open(out, NULL, '{');
 	jw_str(out, "list", name);
 	jw_str(out, "url", l->url);
-	jw_bool(out, "in_force", l->issued_s != 0);
+	jw_bool(out, "in_force", l->in_force);
 	jw_int(out, "issued", l->issued_s);
+	jw_int(out, "sequence", l->sequence);
+	jw_int(out, "until", l->until_s);
 	jw_int(out, "fetched", l->fetched_s);
 	jw_bool(out, "alarming", l->alarming);
 	jw_str(out, "problem", l->problem[0] != 0 ? l->problem : NULL);
@@ -412,9 +464,9 @@ put_metric(struct trust_desk *d, struct buf *out, const char *name, const char *
 }
 
 static int64_t
-issued(const struct shown_list *l)
+until(const struct shown_list *l)
 {
-	return l->issued_s;
+	return l->until_s;
 }
 
 static int64_t
@@ -427,8 +479,8 @@ void
 trust_metrics(struct trust_desk *d, struct buf *out)
 {
 	pthread_mutex_lock(&d->lock);
-	put_metric(d, out, "vesper_trust_list_issued_timestamp_seconds",
-	    "Date of the fetched list in force, 0: none is.", issued);
+	put_metric(d, out, "vesper_trust_list_until_timestamp_seconds",
+	    "When the fetched list in force is too old, 0: none is in force.", until);
 	put_metric(d, out, "vesper_trust_list_alarming",
 	    "The list is too old, was refused, or was not fetched for too long.", alarming);
 	pthread_mutex_unlock(&d->lock);

@@ -14,6 +14,7 @@ enum {
 	TRUST_AGAIN_S = 300,  /* after a failure, or sooner where it is fetched more often */
 	TRUST_SILENT = 3,     /* so many refreshes without one are an alarm … */
 	TRUST_SILENT_S = 600, /* … and as long beyond them */
+	TRUST_NEAR_PART = 4,  /* the last part of a list's life: a newer one is missed */
 	TRUST_DETAIL_MAX = 160,
 };
 

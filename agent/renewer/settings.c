@@ -93,7 +93,9 @@ settings_new(struct config *config, const struct io *io, struct store *store,
 	}
 	s->config = config;
 	TRY(read_anchors(config->authority_anchors, &s->authority_anchors, f));
-	TRY(read_anchors(config->trust_anchors, &s->trust_anchors, f));
+	/* With a list of roots the front alone knows all of them, and judges. */
+	if (config->sti_pa_url == NULL)
+		TRY(read_anchors(config->trust_anchors, &s->trust_anchors, f));
 	TRY(make_authorities(s, f));
 	TRY(make_cas(s, io, store, f));
 	*out = TAKE(s);

@@ -11,6 +11,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_acme tests/fuzz/fuzz_answer tests/fuzz/fuzz_ops \
 	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure \
 	tests/fuzz/fuzz_proof tests/fuzz/fuzz_replay tests/fuzz/fuzz_ctentry tests/fuzz/fuzz_sth tests/fuzz/fuzz_loglist \
+	tests/fuzz/fuzz_stilist \
 	tests/fuzz/fuzz_tnlist tests/fuzz/fuzz_uri
 FUZZ_LDADD = $(UNIT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_FRONT_LDADD = $(FRONT_LDADD) $(FUZZ_LDFLAGS)
@@ -32,6 +33,7 @@ tests_fuzz_fuzz_chain_SOURCES = tests/fuzz/fuzz_chain.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_jws_SOURCES = tests/fuzz/fuzz_jws.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sct_SOURCES = tests/fuzz/fuzz_sct.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_ctentry_SOURCES = tests/fuzz/fuzz_ctentry.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_stilist_SOURCES = tests/fuzz/fuzz_stilist.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_loglist_SOURCES = tests/fuzz/fuzz_loglist.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sth_SOURCES = tests/fuzz/fuzz_sth.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c $(FUZZ_MAIN)
@@ -83,6 +85,7 @@ tests_fuzz_fuzz_chain_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_jws_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_sct_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_ctentry_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_stilist_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_loglist_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_sth_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_csr_LDADD = $(FUZZ_LDADD)

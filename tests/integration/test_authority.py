@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import subprocess
 import sys
+import time
+
+from pathlib import Path
 
 from cases import Cases, equal, true
-from world.machine import BUILD, Machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from world import unixhttp as http
+from world.machine import BUILD, Machine, wait_for
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+
+from stirlab import jose  # noqa: E402
 
 ACME, UNLISTED, DEST = "12025550100", "12025550109", "12125550111"
 ORIGID = "123e4567-e89b-12d3-a456-426655440000"
@@ -126,6 +139,59 @@ def destination_not_allowed(machine: Machine) -> None:
     equal((answer.status, answer.reason, answer.json["claim"]), (403, "dest_not_allowed", "dest"))
 
 
+# ---- the STI-PA's list of trusted CAs ----
+
+def publish_roots(machine: Machine, key: ec.EllipticCurvePrivateKey, sequence: int,
+                  *roots: str) -> None:
+    """As the STI-PA's API answers it, at the lab's repository."""
+    claims = {"version": "1.0", "sequence": sequence, "exp": int(time.time()) + 86400,
+              "trustList": list(roots)}
+    signed = jose.sign_compact({"alg": "ES256", "typ": "JWT", "x5u": "https://pa.example/c.pem"},
+                               claims, key)
+    (Path(machine.info["www"]) / "lists" / "ca-list.json").write_text(
+        json.dumps({"status": "success", "caList": signed}))
+
+
+def signer(key: ec.EllipticCurvePrivateKey) -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "STI-PA")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (x509.CertificateBuilder().subject_name(name).issuer_name(name)
+            .public_key(key.public_key()).serial_number(7)
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .sign(key, hashes.SHA256())).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def roots_by_list(machine: Machine) -> None:
+    """The CA is known by the list alone; when it is not listed any more nothing is signed."""
+    own = (machine.config / "trust-anchors.pem").read_text()
+    other = (machine.config / "authority-anchors.pem").read_text()
+    key = ec.generate_private_key(ec.SECP256R1())
+    (machine.config / "sti-pa.pem").write_text(signer(key))
+
+    def signs() -> bool:
+        return machine.ask("POST", "/v1/passports", {
+            "tenant": "osp", "ppt": "shaken",
+            "claims": shaken("12025550150", "B")}).status == 200
+
+    publish_roots(machine, key, 1, own)
+    machine.write_config(
+        tnlist_tls_ca="tls-ca.pem", trust_anchors="authority-anchors.pem",
+        sti_pa_url=machine.info["repository"] + "lists/ca-list.json",
+        sti_pa_anchors="sti-pa.pem", sti_pa_tls_ca="tls-ca.pem", sti_pa_refresh_s=1)
+    http.request(machine.admin_socket, "POST", "/v1/reload", {})
+    wait_for("the roots", signs, 60)
+    publish_roots(machine, key, 2, other)
+    wait_for("the CA that is not listed any more", lambda: not signs(), 60)
+    publish_roots(machine, key, 1, own)
+    wait_for("the replay to be refused", lambda: [
+        a["list"] for a in machine.status()["alarms"] if a["alarm"] == "trust_list"]
+        == ["sti_pa"], 60)
+    true(not signs(), "an older list")
+    publish_roots(machine, key, 3, own)
+    wait_for("the CA that is listed again", signs, 60)
+
+
 def main() -> int:
     cases = Cases("authority")
     with Machine() as machine:
@@ -140,6 +206,7 @@ def main() -> int:
         cases.refusal("a proof that is none", proof_that_is_none, machine)
         cases.refusal("delegate is a string", delegate_is_a_string, machine)
         cases.refusal("dest_not_allowed", destination_not_allowed, machine)
+        cases.case("roots by the STI-PA's list (ATIS-1000084)", roots_by_list, machine)
         cases.case("the list survives a restart without the network", survives_a_restart,
                    machine)
     return cases.finish()

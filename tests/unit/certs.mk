@@ -48,6 +48,10 @@ UNIT_TESTS += tests/unit/test_sth
 tests_unit_test_sth_SOURCES = tests/unit/test_sth.c tests/unit/mutate.h $(CTLAB) $(PKI)
 tests_unit_test_sth_LDADD = $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_stilist
+tests_unit_test_stilist_SOURCES = tests/unit/test_stilist.c tests/unit/mutate.h $(PKI)
+tests_unit_test_stilist_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_loglist
 tests_unit_test_loglist_SOURCES = tests/unit/test_loglist.c tests/unit/mutate.h $(CTLAB) $(PKI)
 tests_unit_test_loglist_LDADD = $(UNIT_LDADD)

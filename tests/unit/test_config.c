@@ -977,6 +977,12 @@ signed_list(void **state)
 		{ "ct_logs_max_age_s = 86400\n" MAIN_REST,
 		    "vesperd.conf:1: 'ct_logs_max_age_s' needs the list that it is about: "
 		    "ct_logs_url = \"https://…\"" },
+		{ "sti_pa_url = \"https://pa.example/list\"\n" MAIN_REST,
+		    "vesperd.conf:1: sti_pa_url needs who signs that list: sti_pa_anchors = "
+		    "\"FILE\"" },
+		{ "sti_pa_tls_ca = \"tls.pem\"\n" MAIN_REST,
+		    "vesperd.conf:1: 'sti_pa_tls_ca' needs the list that it is about: "
+		    "sti_pa_url = \"https://…\"" },
 		{ "ct_logs_url = \"http://lists.example/logs.json\"\n" MAIN_REST,
 		    "vesperd.conf:1: 'ct_logs_url' must be an https:// URL" },
 		{ LIST_URL LIST_SIG LIST_KEY "ct_logs_max_age_s = 59\n" MAIN_REST,

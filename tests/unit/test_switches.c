@@ -575,6 +575,10 @@ static const char *const aside[] = {
 	"main.ct_logs_tls_ca",
 	"main.ct_logs_refresh_s",
 	"main.ct_logs_max_age_s",
+	"main.sti_pa_url",
+	"main.sti_pa_anchors",
+	"main.sti_pa_tls_ca",
+	"main.sti_pa_refresh_s",
 };
 /* clang-format on */
 

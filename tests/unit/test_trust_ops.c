@@ -117,7 +117,7 @@ answer_to(struct lab *l, json_t *msg, int64_t now_s)
 
 /* The document that is wanted now; 0: none is. */
 static int64_t
-wanted(struct lab *l, int64_t now_s)
+wanted_of(struct lab *l, const char *tls_ca, int64_t now_s)
 {
 	json_auto_t *out =
 	    answer_to(l, json_pack("{s:s, s:i}", "op", "documents", "id", 1), now_s);
@@ -126,9 +126,14 @@ wanted(struct lab *l, int64_t now_s)
 	if (one == NULL)
 		return 0;
 	snprintf(l->url, sizeof l->url, "%s", json_string_value(json_object_get(one, "url")));
-	assert_string_equal(
-	    json_string_value(json_object_get(one, "tls_ca")), "ct_logs_tls_ca");
+	assert_string_equal(json_string_value(json_object_get(one, "tls_ca")), tls_ca);
 	return json_integer_value(json_object_get(one, "document"));
+}
+
+static int64_t
+wanted(struct lab *l, int64_t now_s)
+{
+	return wanted_of(l, "ct_logs_tls_ca", now_s);
 }
 
 /* NULL: it was taken, else the reason (static). */
@@ -218,7 +223,7 @@ in_force(const struct lab *l)
 
 /* The last word: 1 begins, 0 ends, -1 none. */
 static int
-last_alarm(const struct lab *l)
+alarm_of(const struct lab *l, const char *name)
 {
 	size_t n = json_array_size(l->world.alarms);
 	const json_t *word = json_array_get(l->world.alarms, n - 1);
@@ -226,8 +231,14 @@ last_alarm(const struct lab *l)
 	if (n == 0)
 		return -1;
 	assert_string_equal(json_string_value(json_object_get(word, "alarm")), "trust_list");
-	assert_string_equal(json_string_value(json_object_get(word, "name")), "ct_logs");
+	assert_string_equal(json_string_value(json_object_get(word, "name")), name);
 	return json_is_string(json_object_get(word, "problem"));
+}
+
+static int
+last_alarm(const struct lab *l)
+{
+	return alarm_of(l, "ct_logs");
 }
 
 static enum credential_state
@@ -476,6 +487,188 @@ full_disk(void **state)
 	assert_int_equal(in_force(l), now);
 }
 
+/* ---- the STI-PA's list of trusted CAs ------------------------------------------------------- */
+
+#define PA_URL "https://pa.example/ca-list"
+
+struct pa {
+	struct lab *lab;
+	EVP_PKEY *key;
+	X509 *cert;
+};
+
+static int
+open_pa(void **state)
+{
+	struct pa *p = calloc(1, sizeof *p);
+	AUTO_BUF pem = BUF_INIT(65536);
+	void *lab = NULL;
+
+	assert_non_null(p);
+	assert_int_equal(open_lab(&lab), 0);
+	p->lab = lab;
+	p->key = pki_p256();
+	p->cert = pki_issue(&(struct pki_spec){ .cn = "PA", .key = p->key });
+	pki_pem(&pem, p->cert);
+	bworld_file("pa.pem", buf_text(&pem));
+	bworld_main("sti_pa_url = \"" PA_URL "\" sti_pa_anchors = \"pa.pem\"\n"
+		    "sti_pa_refresh_s = 3600\n");
+	assert_int_equal(works_load(&p->lab->works, now, NULL), RC_OK);
+	*state = p;
+	return 0;
+}
+
+static int
+close_pa(void **state)
+{
+	struct pa *p = *state;
+	void *lab = p->lab;
+
+	EVP_PKEY_free(p->key);
+	X509_free(p->cert);
+	free(p);
+	return close_lab(&lab);
+}
+
+/* The list of this one root: NULL, or why it was refused. */
+static const char *
+bring_root(
+    struct pa *p, X509 *root, int64_t sequence, int64_t exp_s, EVP_PKEY *by, int64_t now_s)
+{
+	AUTO_BUF pem = BUF_INIT(65536), jwt = BUF_INIT(65536);
+	json_auto_t *claims = NULL;
+	struct lab *l = p->lab;
+	char *text;
+	int64_t id;
+
+	pki_pem(&pem, root);
+	claims = json_pack("{s:i, s:I, s:I, s:[s]}", "version", 1, "sequence",
+	    (json_int_t)sequence, "exp", (json_int_t)exp_s, "trustList", buf_text(&pem));
+	text = json_dumps(claims, 0);
+	pki_jws(&jwt, "{\"alg\":\"ES256\",\"x5u\":\"https://pa.example/c\"}", text, by);
+	free(text);
+	id = wanted_of(l, "sti_pa_tls_ca", now_s);
+	assert_true(id > 0);
+	assert_string_equal(l->url, PA_URL);
+	return give(l, id, buf_view(&jwt), now_s);
+}
+
+static int64_t
+sequence_of(const struct pa *p)
+{
+	const struct trust_list *l = p->lab->works.set->trust->list[TRUST_ROOTS];
+
+	return l != NULL ? l->sequence : -1;
+}
+
+/* A certificate of another CA for the same credential is on disk: does it serve? */
+static enum credential_state
+state_of_other(struct pa *p, int64_t now_s)
+{
+	struct lab *l = p->lab;
+	AUTO_BUF pem = BUF_INIT(65536), list = BUF_INIT(4096);
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+	uint8_t point[P256_POINT_LEN];
+	struct bworld_cert spec = {
+		.point = point, .serial = "11", .scts = 1, .other_root = true
+	};
+
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	bworld_tnauth(&list, "12025550100");
+	spec.tnauth = buf_view(&list);
+	bworld_issue(&l->world, &pem, &spec);
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	restart(l, now_s);
+	return state_of(l);
+}
+
+/* RFC 7515 s5.2, ATIS-1000084: a root that is listed is an anchor, one that is not any more is none. */
+static void
+roots_are_anchors(void **state)
+{
+	struct pa *p = *state;
+	struct lab *l = p->lab;
+
+	assert_int_equal(state_of_other(p, now), CREDENTIAL_UNUSABLE);
+	assert_null(bring_root(p, l->world.other_root, 5, now + DAY_S, p->key, now));
+	assert_int_equal(sequence_of(p), 5);
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+	restart(l, now + 1); /* without network */
+	assert_int_equal(sequence_of(p), 5);
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+	assert_null(bring_root(p, l->world.root, 6, now + DAY_S, p->key, now + 2));
+	assert_int_equal(state_of(l), CREDENTIAL_UNUSABLE);
+	assert_string_equal(l->works.set->slot[0]->why.reason, "chain_path");
+	assert_int_equal(json_array_size(l->world.alarms), 0);
+}
+
+/* The anchors of the configuration stay anchors, whatever a list says. */
+static void
+file_stays(void **state)
+{
+	struct pa *p = *state;
+
+	assert_null(bring_root(p, p->lab->world.other_root, 1, now + DAY_S, p->key, now));
+	assert_int_equal(state_of(p->lab), CREDENTIAL_READY);
+}
+
+struct root_case {
+	const char *name;
+	int64_t sequence, exp_s; /* after 5 and a day */
+	bool other_key;
+	const char *reason;
+};
+
+static struct root_case root_cases[] = {
+	{ "roots: sequence back", 4, 2 * DAY_S, false, "list_older" },
+	{ "roots: another list of that number", 5, 2 * DAY_S, false, "list_differs" },
+	{ "roots: an earlier end", 5, DAY_S - 1, false, "list_older" },
+	{ "roots: expired", 6, 1, false, "list_stale" },
+	{ "roots: another key", 6, 2 * DAY_S, true, "list_signature" },
+};
+
+static void
+run_roots(void **state)
+{
+	const struct root_case *t = *state;
+	void *pa = NULL;
+	struct pa *p;
+	struct lab *l;
+
+	assert_int_equal(open_pa(&pa), 0);
+	p = pa;
+	l = p->lab;
+	assert_null(bring_root(p, l->world.other_root, 5, now + DAY_S, p->key, now));
+	assert_string_equal(bring_root(p, l->world.root, t->sequence, now + t->exp_s,
+				t->other_key ? l->other : p->key, now + REFRESH_S),
+	    t->reason);
+	assert_int_equal(sequence_of(p), 5);
+	assert_int_equal(alarm_of(l, "sti_pa"), 1);
+	assert_null(bring_root(p, l->world.other_root, 5, now + 2 * DAY_S, p->key,
+	    now + REFRESH_S + TRUST_AGAIN_S)); /* the same, signed for longer */
+	assert_int_equal(alarm_of(l, "sti_pa"), 0);
+	(void)close_pa(&pa);
+}
+
+/* Before its end a newer one is missed; what is in force stays when it is over. */
+static void
+roots_expire(void **state)
+{
+	struct pa *p = *state;
+	struct lab *l = p->lab;
+	const int64_t end = now + 8000;
+
+	assert_null(bring_root(p, l->world.other_root, 5, end, p->key, now));
+	trust_look(&l->works, end - 2000);
+	assert_int_equal(json_array_size(l->world.alarms), 0);
+	trust_look(&l->works, end - 1999);
+	assert_int_equal(alarm_of(l, "sti_pa"), 1);
+	assert_string_equal(
+	    bring_root(p, l->world.other_root, 5, end, p->key, end + 1), "list_stale");
+	restart(l, end + 2);
+	assert_int_equal(sequence_of(p), 5);
+}
+
 /* ---- a program in the renewer's place ------------------------------------------------------ */
 
 /* A list that nobody asked for, the answer of before a reload, parts of two lists. */
@@ -518,18 +711,20 @@ clock_set_back(void **state)
 }
 
 #define OWN(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
+#define PA(f)  cmocka_unit_test_setup_teardown(f, open_pa, close_pa)
 
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(refused_cases) + 11];
+	static struct CMUnitTest tests[ARRAY_LEN(refused_cases) + ARRAY_LEN(root_cases) + 14];
 	const struct CMUnitTest own[] = { OWN(comes_into_force), OWN(withdraws_a_log),
 		OWN(file_that_is_newer), OWN(alarm_ends), OWN(silence), OWN(grows_old),
 		OWN(damaged_on_disk), OWN(another_publisher), OWN(full_disk), OWN(made_up),
-		OWN(clock_set_back) };
+		OWN(clock_set_back), PA(roots_are_anchors), PA(file_stays), PA(roots_expire) };
 	size_t n = 0;
 
 	ROWS(tests, n, refused_cases, run_refused);
+	ROWS(tests, n, root_cases, run_roots);
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		tests[n++] = own[i];
 	return cmocka_run_group_tests(tests, NULL, NULL);
