@@ -261,7 +261,12 @@ cut_and_flipped(void **state)
 	make_jwt(&jwt, PINNED, "ES256", "", text);
 	free(text);
 	no_prefix_is_taken(is_list, buf_view(&jwt));
-	assert_int_equal(survives_bit_flips(is_list, buf_view(&jwt)), 0);
+	for (size_t i = 0; i < jwt.len;
+	     i += 3) { /* each is a verification, and a parsed list */
+		jwt.ptr[i] ^= (uint8_t)(1U << i % 7);
+		assert_false(accepts_copy(is_list, buf_view(&jwt)));
+		jwt.ptr[i] ^= (uint8_t)(1U << i % 7);
+	}
 }
 
 /* More than there may be, all of them good. */
