@@ -255,6 +255,8 @@ struct config_tenant { /* tenant NAME { … } */
 	char *file; /* where it was read, relative to the main file */
 	unsigned line;
 	bool enabled;
+	/* Set in the front alone (offboarding.h); enabled in the file is then the second. */
+	bool offboarded, listed_enabled;
 	struct tnset *numbers;	    /* numbers and numbers_file together; NULL: none */
 	char *numbers_file;	    /* NULL: none */
 	unsigned renumber_window_s; /* gathers what is added by command; 60 */

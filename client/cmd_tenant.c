@@ -9,6 +9,7 @@
 #include "client/job.h"
 #include "client/member.h"
 #include "client/numbers.h"
+#include "client/offboard.h"
 #include "client/probe.h"
 #include "stir/jtext.h"
 #include "stir/verify.h"
@@ -258,7 +259,11 @@ judge_state(const struct trial *t, const json_t *shown)
 		    t->name, member_text(shown, "life"), member_text(shown, "serial"));
 		return true;
 	}
-	if (json_is_false(json_object_get(shown, "enabled")))
+	if (json_is_true(json_object_get(shown, "offboarded")))
+		findings_add(t->found, FINDING_REFUSED, "credential",
+		    "see: vesper tenant offboard --status", "%s: the tenant is off-boarded",
+		    t->name);
+	else if (json_is_false(json_object_get(shown, "enabled")))
 		findings_add(t->found, FINDING_REFUSED, "credential",
 		    "enable the tenant in its file, then: vesperd -t, and reload",
 		    "%s: the tenant is disabled", t->name);
@@ -442,24 +447,36 @@ cmd_tenant(struct cli *cli, int argc, char **argv)
 	struct trial t = { .cli = cli };
 	const char *config = SYSCONFDIR "/vesperd.conf";
 	struct text_list rest = { 0 };
+	struct offboard_options o = { 0 };
 	const struct option options[] = { { "--config", OPTION_TEXT, &config },
 		{ "-c", OPTION_TEXT, &config }, { "--orig", OPTION_TEXT, &t.given.orig },
 		{ "--dest", OPTION_LIST, &t.given.dest },
 		{ "--ppt", OPTION_TEXT, &t.given.ppt },
 		{ "--attest", OPTION_TEXT, &t.given.attest },
 		{ "--tls-ca", OPTION_TEXT, &t.tls_ca },
-		{ "--claims", OPTION_TEXT, &t.given.file }, { 0 } };
+		{ "--claims", OPTION_TEXT, &t.given.file }, { "--yes", OPTION_FLAG, &o.yes },
+		{ "--status", OPTION_FLAG, &o.status },
+		{ "--destroy-keys", OPTION_FLAG, &o.destroy },
+		{ "--take-back", OPTION_FLAG, &o.take_back },
+		{ "--force", OPTION_FLAG, &o.force }, { "--reason", OPTION_TEXT, &o.reason },
+		{ "--by", OPTION_TEXT, &o.by }, { 0 } };
 	struct fault f = { 0 };
 
 	if (args_parse(cli, options, argc, argv, &rest, &f) != RC_OK)
 		return cli_fail(cli, EXIT_USAGE, "usage", f.detail, NULL);
+	if (rest.len > 0 && strcmp(rest.item[0], "offboard") == 0)
+		return tenant_offboard(cli, &rest, &o);
+	if (offboard_given(&o))
+		return cli_fail(
+		    cli, EXIT_USAGE, "usage", "vesper tenant " OFFBOARD_USAGE, NULL);
 	if (rest.len > 0 && strcmp(rest.item[0], "numbers") == 0)
 		return tenant_numbers(cli, &rest);
 	if (rest.len > 0 && failover_is(rest.item[0]))
 		return tenant_failover(cli, &rest);
 	if (rest.len != 2 || strcmp(rest.item[0], "test") != 0)
 		return cli_fail(cli, EXIT_USAGE, "usage",
-		    "tenant test TENANT, tenant numbers, or tenant failover", NULL);
+		    "tenant test TENANT, tenant numbers, tenant failover, or tenant offboard",
+		    NULL);
 	if (t.given.file != NULL) {
 		AUTO_FREE char *file = realpath(t.given.file, NULL);
 

@@ -100,10 +100,18 @@ may_pass(const char *reason)
 }
 
 static int
+status_of_job(const char *reason)
+{
+	if (strcmp(reason, "not_found") == 0)
+		return EXIT_ABSENT;
+	return may_pass(reason) ? EXIT_FAILED : EXIT_REFUSED;
+}
+
+static int
 job_failed(const struct cli *cli, const char *what, const json_t *job)
 {
 	struct fault f = { 0 };
-	int status = may_pass(member_text(job, "reason")) ? EXIT_FAILED : EXIT_REFUSED;
+	int status = status_of_job(member_text(job, "reason"));
 
 	if (cli->json)
 		(void)cli_print_json(

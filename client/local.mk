@@ -24,7 +24,7 @@ libclient_la_SOURCES = \
 	client/findings.c client/findings.h \
 	client/probe.c client/probe.h client/cmd_doctor.c client/cmd_tenant.c \
 	client/revoke.c client/revoke.h \
-	client/numbers.c client/numbers.h \
+	client/numbers.c client/numbers.h client/offboard.c client/offboard.h \
 	client/failover.c client/failover.h \
 	client/orphans.c client/orphans.h \
 	client/cmd_account.c client/cmd_cert.c client/cmd_ct.c client/cmd_token.c \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "client/numbers.h"
+#include "client/offboard.h"
 
 enum { DEFAULT_TIMEOUT_MS = 6000 };
 
@@ -20,8 +21,9 @@ static const struct command {
 	    "test TENANT [-c FILE] [--orig TN] [--dest TN] [--ppt P]\n"
 	    "	[--attest A|B|C] [--claims FILE] [--tls-ca FILE]\n"
 	    "   or: vesper tenant failover|failback TENANT/CREDENTIAL\n"
-	    "   or: vesper tenant " NUMBERS_USAGE,
-	    "try a tenant; have a credential's reserve sign; change the numbers" },
+	    "   or: vesper tenant " NUMBERS_USAGE "\n"
+	    "   or: vesper tenant " OFFBOARD_USAGE,
+	    "try a tenant; have a credential's reserve sign; change the numbers; end it" },
 	{ "cert", cmd_cert,
 	    "list\n"
 	    "   or: vesper cert show TENANT/NAME\n"

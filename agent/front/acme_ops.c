@@ -3,6 +3,7 @@
 #include "agent/front/acme_sign.h"
 #include "agent/front/install.h"
 #include "agent/front/narrow.h"
+#include "agent/front/offboard.h"
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/plan.h"
@@ -284,6 +285,7 @@ finalize_op(struct op_call *call, json_t *answer, struct fault *f)
 
 	TRY(acme_find(call, &a, f));
 	TRY(op_place(call, &at, f));
+	TRY(offboard_check(call->w, at, f));
 	TRY(revoke_check(call->w, at, f));
 	TRY(check_ca(credset_config(call->w->set, at), a.ca, f));
 	TRY(pending_read(
@@ -305,6 +307,7 @@ install_op(struct op_call *call, json_t *answer, struct fault *f)
 	struct credset_place at;
 
 	TRY(op_place(call, &at, f));
+	TRY(offboard_check(call->w, at, f));
 	TRY(revoke_check(call->w, at, f));
 	TRY(install_chain(call->w, at, &offer, call->now_s, &call->again_s, &c, f));
 	if (rtu_is_refused(call->w, at))

@@ -4,6 +4,7 @@
 
 #include "agent/front/jw.h"
 #include "agent/front/status.h"
+#include "agent/front/store.h"
 #include "agent/front/transparency.h"
 #include "stir/jtext.h"
 
@@ -184,13 +185,21 @@ admin_tenant(struct api_call *call)
 	return NULL;
 }
 
+/* One that the configuration does not name any more may be meant: the builder knows. */
 static void
 of_tenant(struct api_call *call)
 {
-	const struct config_tenant *t = admin_tenant(call);
+	char name[CONFIG_NAME_MAX + 1] = "";
+	struct fault f = { 0 };
 
-	if (t != NULL)
-		answer_hand(call, call->hand, t->name, NULL);
+	if (call->part[0].len <= CONFIG_NAME_MAX)
+		memcpy(name, call->part[0].ptr, call->part[0].len);
+	if (store_name_ok(name)) {
+		answer_hand(call, call->hand, name, NULL);
+		return;
+	}
+	(void)REFUSE(&f, RC_NOT_FOUND, NOT_FOUND, NULL, "no tenant of that name");
+	api_problem(call, &f);
 }
 
 static void

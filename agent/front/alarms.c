@@ -179,6 +179,7 @@ static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct
 	[ALARM_FOREIGN] = NULL,
 	[ALARM_LIST] = NULL,
 	[ALARM_ORPHANS] = NULL,
+	[ALARM_OFFBOARD] = NULL,
 };
 static_assert(ARRAY_LEN(judges) == ALARM__COUNT, "a judge each");
 
@@ -518,6 +519,18 @@ void
 alarms_orphans(struct alarms *a, const char *token, const char *problem, int64_t now_s)
 {
 	told(a, ALARM_ORPHANS, token, problem, now_s);
+}
+
+void
+alarms_offboard(struct alarms *a, const char *tenant, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_OFFBOARD, tenant, problem, now_s);
+}
+
+bool
+alarm_is_of_tenant(enum alarm_kind k)
+{
+	return k == ALARM_FOREIGN || k == ALARM_OFFBOARD;
 }
 
 size_t

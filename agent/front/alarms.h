@@ -24,7 +24,8 @@
 	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */ \
 	X(FOREIGN, "certificate_not_ordered") /* a log has one that was not ordered here */ \
 	X(LIST, "trust_list")	  /* a signed list is old, refused, or does not come */ \
-	X(ORPHANS, "orphan_keys") /* ours in a token, and nothing names them */
+	X(ORPHANS, "orphan_keys") /* ours in a token, and nothing names them */ \
+	X(OFFBOARD, "tenant_offboarding") /* a tenant's end does not come to its end */
 
 enum alarm_kind {
 #define X(name, text) ALARM_##name,
@@ -92,6 +93,12 @@ void alarms_foreign(struct alarms *a, const char *tenant, const char *problem, i
 
 /* And of a token with keys of ours that nothing names. */
 void alarms_orphans(struct alarms *a, const char *token, const char *problem, int64_t now_s);
+
+/* And of a tenant whose off-boarding is held up. */
+void alarms_offboard(struct alarms *a, const char *tenant, const char *problem, int64_t now_s);
+
+/* Of those that are told: is its name a tenant's? */
+bool alarm_is_of_tenant(enum alarm_kind k);
 
 /* Is it one that somebody tells, and that no look at a set finds? */
 bool alarm_is_told(enum alarm_kind k);

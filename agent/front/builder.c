@@ -9,6 +9,7 @@
 #include "agent/channel.h"
 #include "agent/front/narrow.h"
 #include "agent/front/numbers.h"
+#include "agent/front/offboard.h"
 #include "agent/front/ops.h"
 #include "agent/front/ported.h"
 #include "agent/front/revoke.h"
@@ -560,6 +561,8 @@ renew(struct builder *b, const struct job *job, struct fault *f)
 		(void)REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "no CA is asked by itself");
 		return;
 	}
+	if (offboard_check(&b->works, at, f) != RC_OK)
+		return;
 	if (revoke_check(&b->works, at, NULL) != RC_OK) {
 		if (revoke_release(&b->works, at, f) != RC_OK)
 			return;
@@ -730,6 +733,7 @@ note_status(struct builder *b)
 	b->status.clock = b->clock;
 	b->status.clock_holds = b->works.clock_holds;
 	b->status.ported = ported_waiting(&b->works);
+	offboard_count(&b->works, b->status.offboardings);
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++) {
 		b->status.counted[i] = b->works.token[i].counted;
 		b->status.unnamed[i] = b->works.token[i].unnamed;

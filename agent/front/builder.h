@@ -92,6 +92,7 @@ struct builder_status {
 	struct installation installation;
 	size_t revocations; /* that no CA has answered yet */
 	size_t ported;	    /* certificates with a number that was removed */
+	size_t offboardings[OFFBOARDING__COUNT];
 	bool admin[CONFIG_MAX_TOKENS];
 	bool counted[CONFIG_MAX_TOKENS];
 	struct works_unnamed unnamed[CONFIG_MAX_TOKENS]; /* when counted */

@@ -39,6 +39,8 @@ libfront_la_SOURCES += \
 	agent/front/parts.c agent/front/parts.h \
 	agent/front/numbers.c agent/front/numbers.h \
 	agent/front/observe.c agent/front/observe.h \
+	agent/front/offboard.c agent/front/offboard.h \
+	agent/front/offboarding.c agent/front/offboarding.h \
 	agent/front/ops.c agent/front/ops.h \
 	agent/front/peers.c agent/front/peers.h \
 	agent/front/pending.c agent/front/pending.h \

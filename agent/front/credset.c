@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "agent/front/headers.h"
+#include "agent/front/offboarding.h"
 #include "agent/front/policy.h"
 #include "agent/members.h"
 #include "stir/digest.h"
@@ -912,7 +913,7 @@ base_renumber(const struct credset *s, const struct credset_renumber *change, si
 	atomic_fetch_add_explicit(&root->refs, 1, memory_order_relaxed);
 	b->root = root;
 	b->parts = root->parts;
-	b->ppts = root->ppts;
+	b->ppts = s->base->ppts;
 	b->parts.config = malloc(sizeof *b->parts.config);
 	if (b->parts.config == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a configuration");
@@ -932,6 +933,20 @@ credset_renumber(const struct credset *s, const struct credset_renumber *change,
 	AUTO_CREDSET_BASE *base = NULL;
 
 	TRY(base_renumber(s, change, n, &base, f));
+	return copy_onto(base, s, out, f);
+}
+
+enum rc
+credset_offboard(
+    const struct credset *s, size_t tenant, bool off, struct credset **out, struct fault *f)
+{
+	AUTO_CREDSET_BASE *base = NULL;
+
+	TRY(base_renumber(s, NULL, 0, &base, f));
+	offboarding_set(&base->parts.config->tenant[tenant], off);
+	base->ppts = 0;
+	for (size_t i = 0; i < s->config->tenants; i++)
+		base->ppts |= ppts_of(&base->parts.config->tenant[i]);
 	return copy_onto(base, s, out, f);
 }
 

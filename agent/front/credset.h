@@ -327,8 +327,16 @@ enum rc credset_renumber(const struct credset *s, const struct credset_renumber 
     size_t n, struct credset **out, struct fault *f) MUST_CHECK;
 
 /*
- * Were both made of one reading of the files?  Then only numbers differ, by
- * index of tenant, and a tenant may have credentials behind those it had.
+ * The same set, every credential shared, with this tenant (an index in config)
+ * off-boarded, or enabled again as its file says.
+ */
+enum rc credset_offboard(const struct credset *s, size_t tenant, bool off, struct credset **out,
+    struct fault *f) MUST_CHECK;
+
+/*
+ * Were both made of one reading of the files?  Then only numbers differ, and
+ * who is off-boarded, by index of tenant, and a tenant may have credentials
+ * behind those it had.
  */
 bool credset_same_files(const struct credset *a, const struct credset *b);
 

@@ -197,6 +197,7 @@ errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
 	bool final = json_is_true(json_object_get(call->msg, "final"));
 
 	(void)answer;
+	call->w->offboard_at_s = 0; /* a tenant's end may wait for it */
 	if (series_find(call->w, id) != NULL)
 		return series_answered(call->w, id, final, op_text(call, "reason"),
 		    op_text(call, "detail"), call->now_s, f);

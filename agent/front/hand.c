@@ -8,6 +8,7 @@
 #include "agent/front/history.h"
 #include "agent/front/narrow.h"
 #include "agent/front/numbers.h"
+#include "agent/front/offboard.h"
 #include "agent/front/orphans.h"
 #include "agent/front/pending.h"
 #include "agent/front/reserve.h"
@@ -250,24 +251,31 @@ take_serial(const char *text, char out[CERT_SERIAL_TEXT], struct fault *f)
 	return RC_OK;
 }
 
+/* Why and by whom, as it is asked for; what is not said stays. */
+static enum rc
+take_how(const struct hand_call *call, unsigned *code, bool *by_key, struct fault *f)
+{
+	const char *reason = asked_for(call, "reason"), *by = asked_for(call, "by");
+
+	if (reason != NULL && !revocation_reason(reason, code))
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "reason",
+		    "one of unspecified, keyCompromise, affiliationChanged, superseded, "
+		    "cessationOfOperation, privilegeWithdrawn");
+	*by_key = by != NULL && strcmp(by, "key") == 0;
+	if (by != NULL && !*by_key && strcmp(by, "account") != 0)
+		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "by", "'by' is account or key");
+	return RC_OK;
+}
+
 static enum rc
 take_revocation(const struct hand_call *call, char serial[CERT_SERIAL_TEXT],
     struct revoke_ask *ask, struct fault *f)
 {
-	const char *reason = asked_for(call, "reason"), *by = asked_for(call, "by");
-
 	if (asked_for(call, "serial") != NULL) {
 		TRY(take_serial(asked_for(call, "serial"), serial, f));
 		ask->serial = serial;
 	}
-	if (reason != NULL && !revocation_reason(reason, &ask->reason))
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "reason",
-		    "one of unspecified, keyCompromise, affiliationChanged, superseded, "
-		    "cessationOfOperation, privilegeWithdrawn");
-	ask->by_key = by != NULL && strcmp(by, "key") == 0;
-	if (by != NULL && !ask->by_key && strcmp(by, "account") != 0)
-		return REFUSE(f, RC_INVALID, INVALID_MEMBER, "by", "'by' is account or key");
-	return RC_OK;
+	return take_how(call, &ask->reason, &ask->by_key, f);
 }
 
 static enum rc
@@ -369,6 +377,46 @@ hand_orphans(struct hand_call *call, json_t *result, struct fault *f)
 	return orphans_run(call->w, &ask, result, f);
 }
 
+/* ---- the end of a tenant ---- */
+
+static enum rc
+hand_offboarding(struct hand_call *call, json_t *result, struct fault *f)
+{
+	return offboard_show(call->w, call->tenant, call->now_s, result, f);
+}
+
+static enum rc
+hand_offboard(struct hand_call *call, json_t *result, struct fault *f)
+{
+	struct offboard_ask ask = { .by_key = false };
+
+	TRY(check_confirmed(call, f));
+	(void)revocation_reason("cessationOfOperation", &ask.reason);
+	TRY(take_how(call, &ask.reason, &ask.by_key, f));
+	TRY(offboard_begin(call->w, call->tenant, &ask, call->now_s, f));
+	return hand_offboarding(call, result, f);
+}
+
+static enum rc
+hand_destroy_keys(struct hand_call *call, json_t *result, struct fault *f)
+{
+	const char *outstanding = asked_for(call, "outstanding");
+
+	TRY(check_confirmed(call, f));
+	if (outstanding != NULL && strcmp(outstanding, "accept") != 0)
+		return REFUSE(
+		    f, RC_INVALID, INVALID_MEMBER, "outstanding", "'outstanding' is accept");
+	TRY(offboard_destroy(call->w, call->tenant, outstanding != NULL, call->now_s, f));
+	return hand_offboarding(call, result, f);
+}
+
+static enum rc
+hand_take_back(struct hand_call *call, json_t *result, struct fault *f)
+{
+	TRY(offboard_take_back(call->w, call->tenant, f));
+	return op_put(result, "tenant", json_string(call->tenant), f);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -395,6 +443,12 @@ static const struct {
 	[HAND_FAILBACK] = { "failback", hand_failback, { { "credential", false } } },
 	[HAND_KEYS] = { "keys", hand_keys, { { NULL, false } } },
 	[HAND_ORPHANS] = { "orphans", hand_orphans, { { "confirm", true }, { "key", true } } },
+	[HAND_OFFBOARD] = { "offboard", hand_offboard,
+	    { { "confirm", false }, { "reason", true }, { "by", true } } },
+	[HAND_DESTROY_KEYS] = { "destroy-keys", hand_destroy_keys,
+	    { { "confirm", false }, { "outstanding", true } } },
+	[HAND_TAKE_BACK] = { "take-back", hand_take_back, { { NULL, false } } },
+	[HAND_OFFBOARDING] = { "offboarding", hand_offboarding, { { NULL, false } } },
 	/* clang-format on */
 };
 static_assert(ARRAY_LEN(rows) == HAND__COUNT, "a row for each");
@@ -415,7 +469,9 @@ hand_of_ca(enum hand kind)
 bool
 hand_of_tenant(enum hand kind)
 {
-	return kind == HAND_NUMBERS || kind == HAND_FAILOVER || kind == HAND_FAILBACK;
+	return kind == HAND_NUMBERS || kind == HAND_FAILOVER || kind == HAND_FAILBACK ||
+	       kind == HAND_OFFBOARD || kind == HAND_DESTROY_KEYS || kind == HAND_TAKE_BACK ||
+	       kind == HAND_OFFBOARDING;
 }
 
 bool

@@ -41,6 +41,14 @@ enum hand {
 	HAND_FAILBACK, /* of a tenant; body {"credential"}, with a reserve: reserve.h */
 	HAND_KEYS,     /* tenant is a token: whose its keys are, and of what use */
 	HAND_ORPHANS,  /* the same; body {"confirm": TOKEN, "key": hex} or none (orphans.h) */
+	/*
+	 * Of a tenant, without a name (offboard.h): body {"confirm": TENANT}, with
+	 * "reason" and "by" or "outstanding"; the result is its off-boarding
+	 */
+	HAND_OFFBOARD,
+	HAND_DESTROY_KEYS,
+	HAND_TAKE_BACK,	  /* no body */
+	HAND_OFFBOARDING, /* no body: shown */
 	HAND__COUNT
 };
 

@@ -4,6 +4,7 @@
 #include "agent/front/judge.h"
 #include "agent/front/keyfile.h"
 #include "agent/front/numbers.h"
+#include "agent/front/offboarding.h"
 #include "agent/front/ordered.h"
 #include "agent/front/pending.h"
 #include "agent/front/publish.h"
@@ -104,6 +105,7 @@ read_parts(const struct reading *r, struct credset_parts *p, struct fault *f)
 	TRY(config_read(r->config_file, &p->config, f));
 	TRY(numbers_load(p->config, r->now_s, r->strict, f));
 	TRY(division_load(p->config, r->now_s, r->strict, f));
+	TRY(offboarding_mark(p->config, r->strict, f));
 	TRY(read_anchors("trust_anchors", p->config->trust_anchors, &seen, &p->anchors, f));
 	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
 	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,

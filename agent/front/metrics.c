@@ -285,6 +285,15 @@ put_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
 }
 
 static void
+put_offboardings(struct buf *out, const struct builder_status *b)
+{
+	metrics_family(out, "vesper_offboardings", "gauge", "Tenants that were off-boarded.");
+	for (unsigned i = 0; i < OFFBOARDING__COUNT; i++)
+		buf_printf(out, "vesper_offboardings{state=\"%s\"} %zu\n",
+		    offboarding_state_name(i), b->offboardings[i]);
+}
+
+static void
 put_rest(struct buf *out, const struct front *fr)
 {
 	struct builder_status builder = { 0 };
@@ -309,6 +318,7 @@ put_rest(struct buf *out, const struct front *fr)
 	    "Revocations that their CA has not answered.", builder.revocations);
 	put_gauge(out, "vesper_certificates_ported",
 	    "Certificates, not over, that list a number which was removed.", builder.ported);
+	put_offboardings(out, &builder);
 	put_gauge(out, "vesper_renewer_up", "The renewer is connected.", builder.renewer);
 	put_gauge(out, "vesper_config_last_reload_successful", "The last reload was good.",
 	    builder.reload_fault.rc == RC_OK);

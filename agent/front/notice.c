@@ -15,7 +15,7 @@ enum { NOTICE_METRICS_MAX = 2000 };
 static const char *
 label_of(const struct alarm *a)
 {
-	if (a->kind == ALARM_FOREIGN)
+	if (alarm_is_of_tenant(a->kind))
 		return "tenant";
 	if (a->kind == ALARM_LIST)
 		return "list";
@@ -30,7 +30,7 @@ put_names(struct buf *out, const struct alarm *a)
 	bool told = alarm_is_told(a->kind);
 
 	jw_str(out, "alarm", alarm_name(a->kind));
-	jw_str(out, "tenant", a->kind == ALARM_FOREIGN ? a->name : told ? NULL : a->tenant);
+	jw_str(out, "tenant", alarm_is_of_tenant(a->kind) ? a->name : told ? NULL : a->tenant);
 	jw_str(out, "credential", told ? NULL : a->name);
 	jw_str(out, "ca", a->kind == ALARM_ACCOUNT ? a->name : NULL);
 	if (a->kind == ALARM_CT_LOG || a->kind == ALARM_LIST || a->kind == ALARM_ORPHANS)
@@ -126,6 +126,8 @@ notice_word(struct front *fr, const json_t *word)
 		alarms_list(fr->alarms, name, problem, now_s);
 	if (strcmp(alarm, alarm_name(ALARM_ORPHANS)) == 0)
 		alarms_orphans(fr->alarms, name, problem, now_s);
+	if (strcmp(alarm, alarm_name(ALARM_OFFBOARD)) == 0)
+		alarms_offboard(fr->alarms, name, problem, now_s);
 }
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -191,7 +193,7 @@ static void
 put_one(void *arg, const struct alarm *a)
 {
 	struct putting *p = arg;
-	const char *tenant = a->kind == ALARM_FOREIGN ? a->name : a->tenant;
+	const char *tenant = alarm_is_of_tenant(a->kind) ? a->name : a->tenant;
 	const struct config_tenant *t =
 	    config_tenant_find(front_set(p->call->front)->config, tenant);
 

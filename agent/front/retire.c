@@ -1,6 +1,7 @@
 #include "agent/front/retire.h"
 
 #include "agent/front/keyfile.h"
+#include "agent/front/offboard.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
 #include "agent/front/spare.h"
@@ -15,6 +16,7 @@ struct retiring {
 	char hex[2 * KEY_ID_LEN + 1];
 	const char *token, *tenant, *name; /* borrowed from root */
 	int64_t at_s;
+	bool ends; /* so does its tenant: nothing of it needs a key any more */
 	json_t *root;
 };
 
@@ -109,17 +111,25 @@ retiring_read(const char *path, const char *file, struct retiring *out, struct f
 
 enum need { KEY_FREE, KEY_NEEDED, KEY_UNSURE };
 
+/* Of a tenant that has come to its end nothing is. */
 static bool
-in_force(const struct works *w, const uint8_t key_id[KEY_ID_LEN])
+has_key(const struct credential *c, const struct retiring *r)
+{
+	return memcmp(c->key_id, r->key_id, KEY_ID_LEN) == 0 &&
+	       !(r->ends && strcmp(c->tenant, r->tenant) == 0);
+}
+
+static bool
+in_force(const struct works *w, const struct retiring *r)
 {
 	for (size_t i = 0; i < w->set->slots; i++) {
 		const struct credential *c = w->set->slot[i];
 
-		if (c->state == CREDENTIAL_READY && memcmp(c->key_id, key_id, KEY_ID_LEN) == 0)
+		if (c->state == CREDENTIAL_READY && has_key(c, r))
 			return true;
 	}
 	for (size_t i = 0; i < w->changes.len; i++) {
-		if (memcmp(w->changes.item[i].made->key_id, key_id, KEY_ID_LEN) == 0)
+		if (has_key(w->changes.item[i].made, r))
 			return true; /* as soon as it is learnt */
 	}
 	return false;
@@ -173,7 +183,7 @@ need_of(const struct works *w, const struct retiring *r)
 	AUTO_PENDING p = { 0 };
 	enum rc rc;
 
-	if (in_force(w, r->key_id) || accounts_has_key(&w->accounts, r->key_id) ||
+	if (in_force(w, r) || accounts_has_key(&w->accounts, r->key_id) ||
 	    spare_has(w, r->key_id))
 		return KEY_NEEDED;
 	/* Later: it is noted nowhere else when the CA has answered. */
@@ -181,6 +191,8 @@ need_of(const struct works *w, const struct retiring *r)
 		return KEY_UNSURE;
 	if (r->tenant[0] == 0) /* of an account that has it no more */
 		return need_of_account(w, r);
+	if (r->ends)
+		return KEY_FREE;
 	if (!store_name_ok(r->tenant) || !store_name_ok(r->name))
 		return KEY_UNSURE;
 	rc = pending_read(w->set->config, r->tenant, r->name, &p, NULL);
@@ -252,7 +264,7 @@ retire_key(struct round *round, const struct retiring *r, struct fault *f)
 	enum need need;
 	enum rc rc;
 
-	if (r->at_s > round->now_s) {
+	if (r->at_s > round->now_s && !r->ends) {
 		round_next(round, r->at_s);
 		return RC_BUSY;
 	}
@@ -286,6 +298,7 @@ retire_one(void *arg, const char *file, struct fault *f)
 
 	TRY(store_path(&path, f, "%s/%s", round->dir, file));
 	rc = retiring_read(path.text, file, &r, &why);
+	r.ends = rc == RC_OK && r.tenant[0] != 0 && offboard_destroys(round->w, r.tenant);
 	if (rc == RC_OK)
 		rc = retire_key(round, &r, &why);
 	if (rc == RC_OK)
@@ -313,4 +326,34 @@ retire_due(struct works *w, int64_t now_s)
 	    round.next_s < now_s + RETIRE_TOGETHER_S)
 		return now_s + RETIRE_TOGETHER_S;
 	return round.next_s;
+}
+
+struct count {
+	const char *dir, *tenant;
+	size_t keys;
+};
+
+static enum rc
+count_one(void *arg, const char *file, struct fault *f)
+{
+	struct count *count = arg;
+	struct retiring r __attribute__((cleanup(retiring_done))) = { 0 };
+	struct store_path path = { 0 };
+
+	TRY(store_path(&path, f, "%s/%s", count->dir, file));
+	TRY(retiring_read(path.text, file, &r, f));
+	count->keys += strcmp(r.tenant, count->tenant) == 0;
+	return RC_OK;
+}
+
+enum rc
+retire_count(const struct works *w, const char *tenant, size_t *out, struct fault *f)
+{
+	struct store_path dir = { 0 };
+	struct count count = { .dir = dir.text, .tenant = tenant };
+
+	TRY(dir_of(w, &dir, f));
+	TRY(store_each(dir.text, count_one, &count, f));
+	*out = count.keys;
+	return RC_OK;
 }

@@ -36,6 +36,10 @@ enum rc retire_note_of(struct works *w, const uint8_t key_id[KEY_ID_LEN],
 /* It is in use: what is due would be judged so, too. */
 void retire_forget(struct works *w, const uint8_t key_id[KEY_ID_LEN]);
 
+/* How many of a tenant's wait to be destroyed; RC_INVALID: a file does not say whose. */
+enum rc retire_count(
+    const struct works *w, const char *tenant, size_t *out, struct fault *f) MUST_CHECK;
+
 /* Destroy what is due; returns when the next one is, INT64_MAX: none. */
 int64_t retire_due(struct works *w, int64_t now_s);
 

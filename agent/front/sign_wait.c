@@ -58,6 +58,7 @@ still_holds(const struct desk *d, const struct decision *x, struct fault *f)
 
 	if (!credset_same_files(now, x->set) ||
 	    !credset_find(now, x->tenant->name, x->config->name, &at) ||
+	    !now->config->tenant[at.tenant].enabled ||
 	    !sign_lists(&now->config->tenant[at.tenant], key, sign_listed(x, key)) ||
 	    !credset_serves(now, at, x->credential))
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,

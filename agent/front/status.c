@@ -69,7 +69,8 @@ can_sign(const struct front *fr, const struct config_tenant *t, const struct cre
 	const char *problem;
 
 	if (!t->enabled) {
-		(void)REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
+		(void)REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is %s",
+		    t->offboarded ? "off-boarded" : "disabled");
 		return false;
 	}
 	if (c->state == CREDENTIAL_LOADING) {
@@ -386,6 +387,7 @@ put_credential(struct buf *out, const struct shown *s)
 	jw_str(out, "token", front_set(s->front)->config->token[c->token].name);
 	jw_str(out, "profile", profile_rule(s->config->profile)->name);
 	jw_bool(out, "enabled", t->enabled);
+	jw_bool(out, "offboarded", t->offboarded);
 	jw_str(out, "state", status_state(c, loop_time_s(s->front->loop)));
 	put_life(out, s);
 	jw_bool(out, "signable", can_sign(s->front, t, c, NULL));

@@ -9,6 +9,7 @@
 #include "agent/front/load.h"
 #include "agent/front/making.h"
 #include "agent/front/numbers.h"
+#include "agent/front/offboard.h"
 #include "agent/front/orphans.h"
 #include "agent/front/ported.h"
 #include "agent/front/publish.h"
@@ -110,6 +111,7 @@ works_done(struct works *w)
 	rtu_done(w);
 	ported_done(w);
 	series_done(w);
+	offboard_done(w);
 	buf_free(&w->list.octets);
 	if (w->documents != NULL)
 		buf_free(&w->documents->octets);
@@ -165,6 +167,7 @@ first_load(struct works *w, int64_t now_s, struct fault *f)
 	TRY(rtu_load(w, now_s, f));
 	TRY(ported_load(w, f));
 	TRY(series_load(w, f));
+	TRY(offboard_load(w, now_s, f));
 	series_tell(w);
 	if (!works_is_loading(w))
 		loaded(w, now_s);
@@ -492,7 +495,8 @@ works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
 		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
-		w->making_at_s, w->ct_at_s, w->state_at_s, w->ported_at_s, w->series_at_s };
+		w->making_at_s, w->ct_at_s, w->state_at_s, w->ported_at_s, w->series_at_s,
+		w->offboard_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -516,7 +520,8 @@ works_clock_set(struct works *w)
 {
 	int64_t *at_s[] = { &w->retire_at_s, &w->publish_at_s, &w->look_at_s, &w->changes_at_s,
 		&w->unnamed_at_s, &w->used_at_s, &w->revoke_at_s, &w->abandoned_at_s,
-		&w->making_at_s, &w->ct_at_s, &w->state_at_s, &w->series_at_s };
+		&w->making_at_s, &w->ct_at_s, &w->state_at_s, &w->series_at_s,
+		&w->offboard_at_s };
 
 	for (size_t i = 0; i < ARRAY_LEN(at_s); i++)
 		*at_s[i] = 0;
@@ -566,6 +571,8 @@ works_chores(struct works *w, int64_t now_s)
 		w->revoke_at_s = revoke_due(w, now_s);
 	if (w->series_at_s <= now_s)
 		w->series_at_s = series_due(w, now_s);
+	if (w->offboard_at_s <= now_s)
+		w->offboard_at_s = offboard_due(w, now_s);
 	if (w->changes_at_s <= now_s) {
 		take_changes(w);
 		w->changes_at_s =

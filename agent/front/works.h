@@ -14,6 +14,7 @@
 #include "agent/front/credset.h"
 #include "agent/front/installation.h"
 #include "agent/front/load.h"
+#include "agent/front/offboarding.h"
 #include "agent/front/revocation.h"
 #include "pkcs11/client.h"
 #include "pkcs11/provider.h"
@@ -123,6 +124,20 @@ struct works_ports {
 	bool again;  /* one could not be looked at */
 };
 
+struct works_offboard { /* offboard.h */
+	struct offboarding rec;
+	size_t next;		     /* credential that is looked at next */
+	size_t unrecorded, unplaced; /* certificates that nobody could be asked to revoke */
+	bool through;		     /* all were looked at since the start */
+	int64_t look_at_s;	     /* when next */
+	bool alarmed;
+};
+
+struct works_offboards {
+	struct works_offboard *item;
+	size_t len, cap;
+};
+
 struct works_revoked { /* revoke.h */
 	struct revocation *item;
 	size_t len, cap;
@@ -154,6 +169,7 @@ struct works {
 	struct works_rtus rtu;
 	struct works_ports ported;
 	struct works_series series;
+	struct works_offboards offboards;
 	bool errand;		/* the renewer is to ask for its errands: there is a new one */
 	int64_t series_at_s;	/* when series are looked at; 0: at once */
 	int64_t revoke_at_s;	/* when revocations have something due */
@@ -165,6 +181,7 @@ struct works {
 	int64_t used_at_s;	/* when it is noted which tenants were used */
 	int64_t renumber_at_s;	/* when the next window of added numbers closes */
 	int64_t ported_at_s;	/* when certificates of removed numbers are looked for */
+	int64_t offboard_at_s;	/* when off-boardings are gone on with; 0: at once */
 	int64_t abandoned_at_s; /* when abandoned orders are looked for */
 	int64_t making_at_s;	/* when unfinished batches of keys are (making.h) */
 	int64_t ct_at_s;	/* when the alarms of logs are looked at */

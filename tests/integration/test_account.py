@@ -20,6 +20,7 @@ import time
 from cases import Cases, equal, true
 from world import unixhttp as http
 from world.machine import Machine, quote, wait_for
+from world.steps import keys_in_token
 
 SLOW = 1.0 if os.environ.get("SANITIZER", "no") == "no" else 4.0
 TENANTS = ("osp", "acme")
@@ -271,13 +272,97 @@ def deactivated(machine: Machine) -> None:
              "it is over")
 
 
+# ---- the end of a tenant ----
+
+def keys(machine: Machine) -> set[str]:
+    """Of the second token, by another program's account; the agent is down."""
+    return set(keys_in_token(machine, "second", {
+        **os.environ, "SOFTHSM2_CONF": str(machine.config / "second.conf")}))
+
+
+def key_in_force(machine: Machine, tenant: str) -> str:
+    history = json.loads(machine.good("cert", "history", f"{tenant}/main", "--json"))
+    return history["certificates"][0]["key"]
+
+
+def ended(machine: Machine) -> None:
+    """Whatever its file says, and nobody else."""
+    answer = machine.sign("12025550100", tenant="acme")
+    equal((answer.status, answer.reason), (403, "tenant_disabled"))
+    wait_for("the other one", lambda: (machine.credential("osp") or {}).get("signable"),
+             60 * SLOW)
+
+
+def killed(machine: Machine) -> set[str]:
+    """The keys that are there, and the tenant as before, after a reload as well."""
+    machine.stop_agent(signal.SIGKILL)
+    there = keys(machine)
+    machine.start_agent()
+    ended(machine)
+    machine.reload()
+    ended(machine)
+    return there
+
+
+def off(machine: Machine, *args: str) -> tuple[int, dict]:
+    done = machine.vesper("tenant", "offboard", "acme", *args, "--json")
+    return done.returncode, json.loads(done.stdout or "{}")
+
+
+def off_is(machine: Machine, state: str, *trail: str) -> None:
+    """Both are waited for: what is killed next has told all of it."""
+    wait_for(state, lambda: off(machine, "--status")[1].get("state") == state, 120 * SLOW)
+    wait_for(f"the trail of {state}", lambda: list(trail) == [
+        line["event"] for line in machine.audit() if line["event"].startswith("offboard")],
+        30 * SLOW)
+
+
+# RFC 8555 s7.6
+def offboarded(machine: Machine) -> None:
+    """Nothing is signed at once; the CA is down, comes back, revokes; keys go when confirmed."""
+    signs(machine)
+    serial, key = machine.credential("acme")["serial"], key_in_force(machine, "acme")
+    other = key_in_force(machine, "osp")
+    machine.stop_lab()
+    http.request(machine.admin_socket, "POST", "/v1/tenants/acme/offboarding",
+                 {"confirm": "acme"})
+    off_is(machine, "revoking", "offboard")
+    ended(machine)
+    equal(off(machine, "--destroy-keys", "--yes")[0], 4, "before its certificate is revoked")
+    equal(machine.vesper("cert", "renew", "acme/main").returncode, 4, "nothing is ordered")
+    true(key in killed(machine), "the key waits")
+    machine.start_lab()
+    off_is(machine, "revoked", "offboard", "offboard_revoked")
+    equal(revocation_at_ca(machine, serial)["reason"], 5)
+    true(key in killed(machine), "the key waits for its confirmation")
+    true(off(machine, "--destroy-keys", "--yes")[0] in (0, 3), "confirmed")
+    off_is(machine, "destroyed", "offboard", "offboard_revoked", "offboard_confirmed",
+           "offboarded")
+    there = killed(machine)
+    equal((key in there, other in there), (False, True), "its key, and another one's")
+    machine.good("tenant", "offboard", "acme", "--take-back")
+    wait_for("it begins anew", lambda: machine.sign("12025550100", tenant="acme").status == 200,
+             90 * SLOW)
+    true(key_in_force(machine, "acme") != key, "another key")
+    equal(off(machine, "--status")[0], 6)
+
+
+def revocation_at_ca(machine: Machine, serial: str) -> dict:
+    path = machine.lab_dir / "ca" / "state.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        rows = [json.loads(body) for body, in db.execute(
+            "SELECT body FROM document WHERE kind = 'certificate'")]
+    return next(row["revoked"] for row in rows if int(row["serial"], 16) == int(serial, 16))
+
+
 def usage(machine: Machine) -> None:
     for args, status in ((("show",), 2), (("rekey", "none"), 6), (("update", "lab", "x"), 2),
                          (("rekey", "--yes", "lab"), 2), (("replace", "lab"), 2),
                          (("show", "../lab"), 2), (("close", "lab"), 2)):
         equal(machine.vesper("account", *args).returncode, status, str(args))
-    for tail in ("/key", "/deactivate"):
-        equal(machine.ask("POST", f"/v1/accounts/lab{tail}", b"").status, 404, "not for callers")
+    for path in ("accounts/lab/key", "accounts/lab/deactivate", "tenants/acme/offboarding",
+                 "tenants/acme/offboarding/destroy-keys"):
+        equal(machine.ask("POST", f"/v1/{path}", b"").status, 404, "not for callers")
 
 
 def main() -> int:
@@ -287,7 +372,7 @@ def main() -> int:
         machine.start(tenants)
         cases.case("usage", usage, machine)
         for function in (contacts, another_key, another_key_and_bad_nonces, killed_in_between,
-                         refused_by_the_ca, url_forgotten, token_lost, deactivated):
+                         refused_by_the_ca, url_forgotten, token_lost, deactivated, offboarded):
             cases.case(function.__name__.replace("_", " "), function, machine)
         if cases.failed:
             machine.tell()

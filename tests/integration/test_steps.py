@@ -277,16 +277,20 @@ class Life:
                     for path in self.machine.state("front", folder).glob("*.json")]
 
     def gone(self) -> bool:
-        """Revoked and out of the configuration: it never signs again."""
+        """Off-boarded, and its keys destroyed: from the confirmation on it never signs again."""
         said = self.machine.sign(MOVED, tenant="moved")
         if self.over:
-            true(said.status != 200, "signed after its revocation was confirmed")
-        shown = self.shown("moved")
-        if shown.get("state") == "ready" and not self.over:
-            self.over = self.job("/v1/credentials/moved/main/revoke", {}) is not None
-        self.over = self.over or shown.get("state") == "revoked"
-        problems = " ".join(p["problem"] for p in shown.get("problems", []))
-        return self.over and shown.get("state") == "revoked" and "outstanding" not in problems
+            true(said.status != 200, "signed after its end was confirmed")
+        else:
+            self.over = self.off("", {"confirm": "moved"}) is not None
+        shown = self.off("/status", {}) if self.over else None
+        if shown is not None and shown["state"] == "revoked":
+            self.off("/destroy-keys", {"confirm": "moved"})
+        return (shown is not None and shown["state"] == "destroyed"
+                and said.reason == "tenant_disabled")
+
+    def off(self, what: str, body: dict) -> dict | None:
+        return self.job(f"/v1/tenants/moved/offboarding{what}", body)
 
 
 def first_order(life: Life) -> None:
@@ -329,7 +333,7 @@ def old_keys(life: Life) -> None:
 def the_end(life: Life) -> None:
     life.over = False
     del life.witness.numbers["moved"]
-    life.operation("the end of a credential", life.gone)
+    life.operation("the end of a tenant", life.gone)
 
 
 def alone(life: Life) -> None:

@@ -101,6 +101,12 @@ UNIT_TESTS += tests/unit/test_reserve
 tests_unit_test_reserve_SOURCES = tests/unit/test_reserve.c tests/unit/spec.h $(BWORLD)
 tests_unit_test_reserve_LDADD = $(BUILDER_LDADD)
 
+UNIT_TESTS += tests/unit/test_offboard
+tests_unit_test_offboard_SOURCES = tests/unit/test_offboard.c $(BWORLD) $(CRASH) $(ASKS) \
+	tests/unit/mutate.h tests/unit/rows.h
+tests_unit_test_offboard_LDADD = $(BUILDER_LDADD)
+tests_unit_test_offboard_LDFLAGS = $(CRASH_WRAP)
+
 UNIT_TESTS += tests/unit/test_rtu
 tests_unit_test_rtu_SOURCES = tests/unit/test_rtu.c $(BWORLD)
 tests_unit_test_rtu_LDADD = $(BUILDER_LDADD)

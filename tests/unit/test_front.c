@@ -1141,16 +1141,21 @@ is_job_over(void *arg)
 
 /* By command, and confirmed. */
 static void
-change_numbers(const char *verb, const char *number)
+command(enum hand kind, json_t *body)
 {
 	struct fault f = { 0 };
-	uint64_t id = front_hand(
-	    &fr, HAND_NUMBERS, "acme", NULL, json_pack("{s:[s]}", verb, number), 0, &f);
+	uint64_t id = front_hand(&fr, kind, "acme", NULL, body, 0, &f);
 
 	assert_true(id != 0);
 	(void)turn_until(is_job_over, &id);
 	if (front_job(&fr, id)->state != JOB_DONE)
 		fail_msg("%s", front_job(&fr, id)->fault.detail);
+}
+
+static void
+change_numbers(const char *verb, const char *number)
+{
+	command(HAND_NUMBERS, json_pack("{s:[s]}", verb, number));
 }
 
 static const struct {
@@ -1186,6 +1191,29 @@ a_number_that_has_moved_is_not_signed(void **state)
 	assert_int_equal(count_in_trail(FAILED), failed);
 	assert_int_equal(count_in_trail("\"event\":\"numbers_removed\""), 2);
 	assert_int_equal(count_in_trail("\"operation\":\"numbers\""), ARRAY_LEN(moved));
+	close(s.fd);
+}
+
+/* What is at the token when a tenant's end is confirmed is not given out, nor begun. */
+static void
+a_tenant_that_has_ended_is_not_signed(void **state)
+{
+	struct signer s = make_signable();
+	struct exchange *x = ask_to_sign("ended");
+	size_t failed = 1;
+
+	(void)state;
+	(void)turn_until(is_holding, &s);
+	command(HAND_OFFBOARD, json_pack("{s:s}", "confirm", "acme"));
+	let_go(&s);
+	expect_answer(x, "HTTP/1.1 503 ", "overloaded");
+	expect_answer(ask_to_sign("over"), "HTTP/1.1 403 ", "\"reason\":\"tenant_disabled\"");
+	(void)turn_until(are_told, &failed);
+	assert_int_equal(count_in_trail("\"event\":\"offboard\""), 1);
+	assert_int_equal(count_in_trail("\"operation\":\"offboard\""), 1);
+	command(HAND_TAKE_BACK, NULL);
+	/* Its certificate may be revoked by now, and it is a tenant again. */
+	assert_true(config_tenant_find(front_set(&fr)->config, "acme")->enabled);
 	close(s.fd);
 }
 
@@ -1378,6 +1406,14 @@ static const struct {
 	    "\"signer\":null,\"detail\":\"no\"}",
 	    "no_credential" },
 	{ "a reload", "{\"id\":1,\"op\":\"reload\"}", "not_found" },
+	{ "the end of a tenant",
+	    "{\"id\":1,\"op\":\"offboard\",\"tenant\":\"acme\",\"confirm\":\"acme\"}",
+	    "not_found" },
+	{ "the end of its keys",
+	    "{\"id\":1,\"op\":\"destroy-keys\",\"tenant\":\"acme\",\"confirm\":\"acme\"}",
+	    "not_found" },
+	{ "a tenant back from its end", "{\"id\":1,\"op\":\"take-back\",\"tenant\":\"acme\"}",
+	    "not_found" },
 	{ "the front's own event", "{\"id\":1,\"event\":\"renew\"," MAIN "}", "not_found" },
 	{ "no id", "{\"op\":\"plan\"}", "invalid_member" },
 	{ "a path for a CA", "{\"id\":1,\"op\":\"account\",\"ca\":\"../lab\"}", "no_ca" },
@@ -1413,6 +1449,21 @@ static const struct {
 	    NULL },
 };
 
+/* What it is told of itself is no answer. */
+static bool
+has_answer(void *arg)
+{
+	json_t **got = arg;
+
+	while (has_message(got)) {
+		if (json_object_get(*got, "ok") != NULL)
+			return true;
+		json_decref(*got);
+		*got = NULL;
+	}
+	return false;
+}
+
 static void
 expect_refused(const char *name, const char *text, const char *reason)
 {
@@ -1420,7 +1471,7 @@ expect_refused(const char *name, const char *text, const char *reason)
 	json_t *got = NULL;
 
 	assert_true(send(renewer, text, strlen(text), 0) >= 0);
-	(void)turn_until(has_message, &got);
+	(void)turn_until(has_answer, &got);
 	answer = got;
 	if (!json_is_false(json_object_get(answer, "ok")))
 		fail_msg("%s: not refused", name);
@@ -1460,7 +1511,7 @@ is_answered_meanwhile(void *arg)
 	struct installing *i = arg;
 
 	(void)is_served(i->s);
-	return channel_recv(renewer, &i->answer, NULL) == RC_OK;
+	return has_answer(&i->answer);
 }
 
 /* NULL: it is in force. */
@@ -1531,6 +1582,15 @@ a_program_in_the_renewers_place(void **state)
 	    "invalid_member");
 	expect_refused("no request any more", LAB("finalize") "," MAIN "}", "no_pending_csr");
 	assert_string_equal(acme()->chain->cert[0]->serial, "10");
+	/* For a tenant whose end was asked for nothing is due. */
+	command(HAND_OFFBOARD, json_pack("{s:s}", "confirm", "acme"));
+	expect_refused("the end confirmed in the operator's place",
+	    "{\"id\":1,\"op\":\"destroy-keys\",\"tenant\":\"acme\"}", "not_found");
+	expect_refused("a request", "{\"id\":1,\"op\":\"csr\"," MAIN "," OTHERS_LIST "}", NULL);
+	expect_refused("an order", LAB("new-order") "," MAIN "," OTHERS_LIST "}", NULL);
+	expect_refused("its end", LAB("finalize") "," MAIN "}", "tenant_disabled");
+	expect_install(&s, buf_text(&second), "tenant_disabled");
+	assert_false(config_tenant_find(front_set(&fr)->config, "acme")->enabled);
 	assert_int_equal(softadmin_keys(world.admin), keys);
 	assert_int_equal(softadmin_signatures(world.admin), signatures);
 	close(s.fd);
@@ -1572,6 +1632,8 @@ main(void)
 		    what_was_confirmed_does_not_move, open_two_tokens, close_front),
 		cmocka_unit_test_setup_teardown(
 		    a_number_that_has_moved_is_not_signed, open_front, close_front),
+		cmocka_unit_test_setup_teardown(
+		    a_tenant_that_has_ended_is_not_signed, open_front, close_front),
 		cmocka_unit_test_setup_teardown(
 		    numbers_are_counted_once, open_front, close_front),
 		cmocka_unit_test_setup_teardown(

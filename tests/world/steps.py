@@ -103,12 +103,13 @@ def wrap(machine: world.Machine) -> dict[str, Steps]:
     return steps
 
 
-def keys_in_token(machine: world.Machine) -> dict[str, str]:
+def keys_in_token(machine: world.Machine, token: str = world.TOKEN_LABEL,
+                  env: dict | None = None) -> dict[str, str]:
     """Private keys by another program's account: id to label."""
     listed = subprocess.run(
-        ["pkcs11-tool", "--module", machine.module, "--token-label", world.TOKEN_LABEL, "--login",
+        ["pkcs11-tool", "--module", machine.module, "--token-label", token, "--login",
          "--pin", machine.pin, "--list-objects", "--type", "privkey"],
-        capture_output=True, text=True, check=True, env=machine.softhsm_env()).stdout
+        capture_output=True, text=True, check=True, env=env or machine.softhsm_env()).stdout
     found, label = {}, ""
     for line in listed.splitlines():
         name, _, value = line.strip().partition(":")

@@ -1,0 +1,797 @@
+/* offboard: a tenant signs nothing from the moment on that it is recorded, to the last key */
+#include "agent/front/offboard.h"
+
+#include "agent/front/hand.h"
+#include "agent/front/install.h"
+#include "agent/front/pending.h"
+#include "agent/front/retire.h"
+#include "agent/front/revoke.h"
+#include "agent/front/store.h"
+#include "agent/front/want.h"
+#include "stir/jtext.h"
+#include "tests/unit/asks.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/crash.h"
+#include "tests/unit/mutate.h"
+#include "tests/unit/rows.h"
+
+#define RECORD	"state/front/offboarding/acme.json"
+#define CURRENT "state/front/tenants/acme/main/current.pem"
+#define BEFORE	"state/front/tenants/acme/main/before-a.pem"
+#define CONFIRM "\"confirm\":\"acme\""
+#define LIFE_S	43200
+
+static const int64_t now = PKI_NOW;
+static struct bworld world;
+
+struct lab {
+	struct works works;
+	struct credset_place at;
+	uint8_t key_id[KEY_ID_LEN]; /* of the certificate that was put in force last */
+};
+
+static const char acme[] =
+    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("atis-delegate", "");
+static const char by_hand[] = "numbers = { \"12025550100\" }\n"
+			      "credential \"main\" { profile = \"atis-delegate\" token = "
+			      "\"main\"\n  x5u = \"https://127.1.2.3:8443/certs/\" }\n";
+
+static void
+start(struct lab *l, int64_t now_s)
+{
+	bworld_works(&world, &l->works, now_s);
+	(void)credset_find(l->works.set, "acme", "main", &l->at);
+}
+
+static void
+restart(struct lab *l, int64_t now_s)
+{
+	works_done(&l->works);
+	start(l, now_s);
+}
+
+static const struct credential *
+present(const struct lab *l)
+{
+	return credset_credential(l->works.set, l->at);
+}
+
+static const struct config_tenant *
+tenant(const struct lab *l)
+{
+	return config_tenant_find(l->works.set->config, "acme");
+}
+
+static enum rc
+request(struct lab *l, struct pending *p, struct fault *f)
+{
+	AUTO_WANT want = WANT_INIT;
+
+	TRY(want_of(tenant(l), credset_config(l->works.set, l->at), &want, f));
+	return pending_make(&l->works, l->at, buf_view(&want.tnauth_der),
+	    buf_view(&want.constraints_der), now, p, f);
+}
+
+static void
+issue(struct lab *l, const char *serial, struct buf *pem)
+{
+	AUTO_PENDING p = { 0 };
+	struct fault f = { 0 };
+
+	if (request(l, &p, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	bworld_issue(&world, pem,
+	    &(struct bworld_cert){ .point = p.facts.point,
+		.tnauth = buf_view(&p.facts.tnauth_der),
+		.serial = serial,
+		.not_before_s = now - 60,
+		.not_after_s = now + LIFE_S + (int64_t)strlen(serial) });
+}
+
+static void
+install(struct lab *l, const char *serial)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	const struct credential *c = NULL;
+	struct fault f = { 0 };
+	int64_t again_s = 0;
+
+	issue(l, serial, &pem);
+	if (install_chain(&l->works, l->at, &(struct install_offer){ .pem = buf_view(&pem) },
+		now, &again_s, &c, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	memcpy(l->key_id, c->key_id, KEY_ID_LEN);
+}
+
+static int
+open_with(void **state, const char *text)
+{
+	struct lab *l = calloc(1, sizeof *l);
+
+	assert_non_null(l);
+	bworld_open(&world);
+	bworld_tenant("acme", text);
+	bworld_tenant("beta", "numbers = { \"13035550100\" }\n");
+	start(l, now);
+	install(l, "0a");
+	(void)works_chores(&l->works, now);
+	*state = l;
+	return 0;
+}
+
+static int
+open_lab(void **state)
+{
+	return open_with(state, acme);
+}
+
+static int
+open_by_hand(void **state)
+{
+	return open_with(state, by_hand);
+}
+
+static int
+close_lab(void **state)
+{
+	struct lab *l = *state;
+
+	works_done(&l->works);
+	bworld_close(&world);
+	free(l);
+	return 0;
+}
+
+/* ---- asking ---- */
+
+static enum rc
+by_command(struct lab *l, enum hand kind, const char *of, const char *body, int64_t now_s,
+    json_t **result, struct fault *f)
+{
+	json_auto_t *asked = NULL, *out = json_object();
+	struct hand_call call = { .w = &l->works, .tenant = of, .name = "", .now_s = now_s };
+	enum rc rc;
+
+	if (body != NULL)
+		assert_int_equal(jtext_read(span_str(body), &asked, NULL), RC_OK);
+	call.body = asked;
+	rc = hand_run(kind, &call, out, f);
+	json_decref(call.event);
+	if (result != NULL)
+		*result = rc == RC_OK ? json_incref(out) : NULL;
+	return rc;
+}
+
+static void
+good(struct lab *l, enum hand kind, const char *body, int64_t now_s)
+{
+	struct fault f = { 0 };
+
+	if (by_command(l, kind, "acme", body, now_s, NULL, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+static void
+refused(struct lab *l, enum hand kind, const char *body, const char *reason)
+{
+	struct fault f = { 0 };
+
+	assert_int_not_equal(by_command(l, kind, "acme", body, now, NULL, &f), RC_OK);
+	assert_string_equal(f.reason, reason);
+}
+
+static json_t *
+shown(struct lab *l, int64_t now_s)
+{
+	struct fault f = { 0 };
+	json_t *out = NULL;
+
+	if (by_command(l, HAND_OFFBOARDING, "acme", NULL, now_s, &out, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+	return out;
+}
+
+static void
+is_in(struct lab *l, const char *state, int64_t now_s)
+{
+	json_auto_t *o = shown(l, now_s);
+
+	assert_string_equal(asks_text(o, "state"), state);
+}
+
+static void
+counts(struct lab *l, const char *what, json_int_t n)
+{
+	json_auto_t *o = shown(l, now);
+	const json_t *value = json_object_get(json_object_get(o, "certificates"), what);
+
+	assert_int_equal(json_integer_value(value), n);
+}
+
+/* The CA has done it, or not; which is asked. */
+static void
+answered(struct lab *l, const char *reason)
+{
+	json_auto_t *errand = asks_errand(&l->works, 0);
+	json_auto_t *done = asks_told(&l->works, asks_text(errand, "id"), true, reason, NULL);
+
+	assert_string_equal(asks_reason(done), "");
+}
+
+static size_t
+errands(struct lab *l)
+{
+	json_auto_t *answer = asks_op(&l->works, json_pack("{s:s}", "op", "errands"));
+
+	return json_array_size(json_object_get(answer, "errands"));
+}
+
+/* Of this tenant, and of a file's word about it. */
+static bool
+is_served(const struct lab *l)
+{
+	return tenant(l)->enabled;
+}
+
+static size_t
+recorded(const char *event)
+{
+	const json_t *line;
+	size_t i, n = 0;
+
+	json_array_foreach (world.audit, i, line)
+		n += strcmp(json_string_value(json_object_get(line, "event")), event) == 0;
+	return n;
+}
+
+/* As far as the confirmation. */
+static void
+revoked(struct lab *l)
+{
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+}
+
+/* Chores, as often as it takes. */
+static void
+until_destroyed(struct lab *l, int64_t now_s)
+{
+	bool over = false;
+
+	for (unsigned turn = 0; turn < 20 && !over; turn++) {
+		json_auto_t *o = NULL;
+
+		(void)works_chores(&l->works, now_s + turn);
+		o = shown(l, now_s);
+		over = strcmp(asks_text(o, "state"), "destroyed") == 0;
+	}
+	assert_true(over);
+}
+
+/* ---- the tests ---- */
+
+static void
+the_whole_way(void **state)
+{
+	struct lab *l = *state;
+
+	assert_true(is_served(l));
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	assert_false(is_served(l)); /* before anything else is done */
+	assert_true(config_tenant_find(l->works.set->config, "beta")->enabled);
+	(void)works_chores(&l->works, now);
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	assert_int_equal(errands(l), 1);
+	is_in(l, "revoking", now);
+	counts(l, "outstanding", 1);
+	refused(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", "conflict");
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+	counts(l, "done", 1);
+	(void)works_chores(&l->works, now + LIFE_S / 2); /* by itself no key goes */
+	assert_true(softadmin_has(world.admin, l->key_id));
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	assert_false(softadmin_has(world.admin, l->key_id));
+	assert_int_equal(store_mtime(CURRENT), 0);
+	assert_int_not_equal(store_mtime(BEFORE), 0);
+	assert_int_equal(recorded("offboard"), 1);
+	assert_int_equal(recorded("offboard_revoked"), 1);
+	assert_int_equal(recorded("offboard_confirmed"), 1);
+	assert_int_equal(recorded("key_retired"), 1);
+	assert_int_equal(recorded("offboarded"), 1);
+}
+
+/* Neither a restart nor a reload of files that name it brings it back, at any step. */
+static void
+it_stays_so(void **state)
+{
+	static const char *const states[] = { "revoking", "revoked", "destroying",
+		"destroyed" };
+	struct lab *l = *state;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		restart(l, now);
+		assert_false(is_served(l));
+		assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+		assert_false(is_served(l));
+		is_in(l, states[i], now);
+		if (i == 0) {
+			(void)works_chores(&l->works, now);
+			answered(l, NULL);
+			(void)works_chores(&l->works, now);
+		}
+		if (i == 1)
+			good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+		if (i == 2)
+			until_destroyed(l, now);
+	}
+	assert_false(softadmin_has(world.admin, l->key_id));
+	assert_int_equal(recorded("offboarded"), 1);
+}
+
+/* What the renewer brings, and what an operator asks for otherwise. */
+static void
+nothing_is_ordered(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF pem = BUF_INIT(65536);
+	json_auto_t *plan = NULL, *chain = NULL, *final = NULL;
+	size_t keys;
+
+	issue(l, "0bb", &pem); /* an order is under way */
+	keys = softadmin_keys(world.admin);
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	plan = asks_op(&l->works, json_pack("{s:s}", "op", "plan"));
+	assert_int_equal(json_array_size(json_object_get(plan, "credentials")), 0);
+	chain = asks_op(&l->works, json_pack("{s:s, s:s, s:s, s:s%}", "op", "install", "tenant",
+				       "acme", "name", "main", "chain", pem.ptr, pem.len));
+	assert_string_equal(asks_reason(chain), "tenant_disabled");
+	(void)works_chores(&l->works, now);
+	plan = asks_op(&l->works, json_pack("{s:s}", "op", "plan"));
+	assert_int_equal(json_array_size(json_object_get(plan, "credentials")), 0);
+	assert_int_equal(softadmin_keys(world.admin), keys);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	assert_int_equal(pending_since_s(l->works.set->config, "acme", "main"), 0);
+	/* The key of the certificate, and that of the request. */
+	assert_int_equal(softadmin_keys(world.admin), keys - 2);
+}
+
+/* RFC 8555 s7.6: the one in force, and those before it that are not over. */
+static void
+all_are_revoked(void **state)
+{
+	struct lab *l = *state;
+
+	install(l, "0bb");
+	install(l, "0ccc");
+	good(l, HAND_OFFBOARD, "{" CONFIRM ",\"reason\":\"keyCompromise\"}", now);
+	(void)works_chores(&l->works, now);
+	assert_int_equal(errands(l), 3);
+	counts(l, "outstanding", 3);
+	for (size_t i = 0; i < l->works.revoked.len; i++)
+		assert_int_equal(l->works.revoked.item[i].reason, 1);
+	answered(l, NULL);
+	answered(l, "acme_unauthorized"); /* the CA's last word, too */
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoking", now);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+	counts(l, "refused", 1);
+	assert_int_equal(json_array_size(world.alarms), 1);
+}
+
+static void
+over_is_over(void **state)
+{
+	struct lab *l = *state;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now + LIFE_S + 100);
+	(void)works_chores(&l->works, now + LIFE_S + 100);
+	is_in(l, "revoked", now + LIFE_S + 100);
+	assert_int_equal(l->works.revoked.len, 0);
+	/* It is over, and in the set all the same: nothing needs its key. */
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now + LIFE_S + 100);
+	until_destroyed(l, now + LIFE_S + 100);
+	assert_false(softadmin_has(world.admin, l->key_id));
+}
+
+/* Of a CA that nobody asks by itself it is said, and not waited for. */
+static void
+by_hand_alone(void **state)
+{
+	struct lab *l = *state;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+	counts(l, "apart", 1);
+}
+
+/* The CA is down: confirmed anyway, but not the key that is to sign the revocation. */
+static void
+without_the_ca(void **state)
+{
+	struct lab *l = *state;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM ",\"by\":\"key\"}", now);
+	(void)works_chores(&l->works, now);
+	refused(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", "conflict");
+	refused(
+	    l, HAND_DESTROY_KEYS, "{" CONFIRM ",\"outstanding\":\"ignore\"}", "invalid_member");
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM ",\"outstanding\":\"accept\"}", now);
+	for (unsigned i = 0; i < 5; i++)
+		(void)works_chores(&l->works, now + i);
+	is_in(l, "destroying", now);
+	assert_true(softadmin_has(world.admin, l->key_id));
+	refused(l, HAND_TAKE_BACK, NULL, "conflict");
+	answered(l, NULL);
+	until_destroyed(l, now + RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, l->key_id));
+}
+
+/* An hour is long enough to be told of, once; and of its end. */
+static void
+patience(void **state)
+{
+	struct lab *l = *state;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now + OFFBOARD_PATIENCE_S - 1);
+	assert_int_equal(json_array_size(world.alarms), 0);
+	(void)works_chores(&l->works, now + OFFBOARD_PATIENCE_S + OFFBOARD_LOOK_S);
+	(void)works_chores(&l->works, now + OFFBOARD_PATIENCE_S + 2 * OFFBOARD_LOOK_S);
+	assert_int_equal(json_array_size(world.alarms), 1);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now + OFFBOARD_PATIENCE_S + 3 * OFFBOARD_LOOK_S);
+	assert_int_equal(json_array_size(world.alarms), 2);
+	assert_true(json_is_null(json_object_get(json_array_get(world.alarms, 1), "problem")));
+}
+
+static void
+taken_back(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+	json_auto_t *plan = NULL;
+
+	revoked(l);
+	good(l, HAND_TAKE_BACK, NULL, now);
+	assert_true(is_served(l));
+	assert_int_equal(
+	    by_command(l, HAND_OFFBOARDING, "acme", NULL, now, NULL, &f), RC_NOT_FOUND);
+	assert_int_equal(recorded("offboard_taken_back"), 1);
+	restart(l, now);
+	assert_true(is_served(l));
+	/* Revoked is revoked; another one is planned. */
+	assert_int_equal(present(l)->state, CREDENTIAL_REVOKED);
+	plan = asks_op(&l->works, json_pack("{s:s}", "op", "plan"));
+	assert_int_equal(json_array_size(json_object_get(plan, "credentials")), 1);
+	install(l, "0bb");
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+}
+
+/* After its end: with nothing of what it had. */
+static void
+begins_anew(void **state)
+{
+	struct lab *l = *state;
+	uint8_t old[KEY_ID_LEN];
+
+	memcpy(old, l->key_id, KEY_ID_LEN);
+	revoked(l);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	good(l, HAND_TAKE_BACK, NULL, now);
+	restart(l, now);
+	assert_true(is_served(l));
+	assert_int_equal(present(l)->state, CREDENTIAL_PENDING);
+	install(l, "0bb");
+	assert_memory_not_equal(l->key_id, old, KEY_ID_LEN);
+	assert_int_equal(present(l)->state, CREDENTIAL_READY);
+}
+
+/* A file that says so itself says so afterwards. */
+static void
+disabled_before(void **state)
+{
+	struct lab *l = *state;
+
+	bworld_tenant("acme", "enabled = no\nnumbers = { \"12025550100\" }\n" BWORLD_DELEGATE(
+				  "atis-delegate", ""));
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	good(l, HAND_TAKE_BACK, NULL, now);
+	assert_false(is_served(l));
+}
+
+/* Numbers that change meanwhile enable nobody. */
+static void
+others_go_on(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	assert_int_equal(
+	    by_command(l, HAND_NUMBERS, "beta", "{\"add\":[\"13035550101\"]}", now, NULL, &f),
+	    RC_OK);
+	assert_false(is_served(l));
+	assert_int_equal(
+	    by_command(l, HAND_NUMBERS, "acme", "{\"add\":[\"12025550101\"]}", now, NULL, &f),
+	    RC_OK);
+	assert_false(is_served(l));
+	assert_int_equal(l->works.set->ppts, 0);
+	good(l, HAND_TAKE_BACK, NULL, now);
+	assert_int_not_equal(l->works.set->ppts, 0);
+}
+
+/* Out of the configuration: it goes on, and keys are found by their files. */
+static void
+not_configured_any_more(void **state)
+{
+	struct lab *l = *state;
+
+	revoked(l);
+	bworld_tenant("acme", NULL);
+	restart(l, now);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	assert_false(softadmin_has(world.admin, l->key_id));
+	bworld_tenant("acme", acme);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	assert_false(is_served(l));
+}
+
+/* A credential that was taken out before: counted, and nobody's to revoke. */
+static void
+unplaced(void **state)
+{
+	struct lab *l = *state;
+
+	bworld_tenant("acme", "numbers = { \"12025550100\" }\n");
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoking", now);
+	counts(l, "unplaced", 1);
+	bworld_tenant("acme", acme); /* as it is told */
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	(void)works_chores(&l->works, now + OFFBOARD_LOOK_S);
+	counts(l, "unplaced", 0);
+	assert_int_equal(errands(l), 1);
+}
+
+/* What is in it is lost, not that there is one; keys go by another confirmation alone. */
+static void
+a_damaged_record(void **state)
+{
+	struct lab *l = *state;
+
+	revoked(l);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	bworld_file(RECORD, "{\"state\":\"revo");
+	restart(l, now);
+	assert_false(is_served(l));
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+	assert_true(softadmin_has(world.admin, l->key_id));
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+}
+
+/* The token is away: later, and it is said so. */
+static void
+without_the_token(void **state)
+{
+	struct lab *l = *state;
+
+	revoked(l);
+	softadmin_fail(world.admin, FRAME_FAILED);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	for (unsigned i = 0; i < 3; i++)
+		(void)works_chores(&l->works, now + i);
+	is_in(l, "destroying", now);
+	softadmin_fail(world.admin, 0);
+	until_destroyed(l, now + RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, l->key_id));
+}
+
+static struct wrong_case {
+	const char *name;
+	enum hand kind;
+	const char *body, *reason;
+} wrongs[] = {
+	{ "by another name", HAND_OFFBOARD, "{\"confirm\":\"beta\"}", "invalid_member" },
+	{ "for no reason", HAND_OFFBOARD, "{" CONFIRM ",\"reason\":\"boredom\"}",
+	    "invalid_member" },
+	{ "by nobody", HAND_OFFBOARD, "{" CONFIRM ",\"by\":\"ca\"}", "invalid_member" },
+	{ "the end without a beginning", HAND_DESTROY_KEYS, "{" CONFIRM "}", "not_found" },
+	{ "the end by another name", HAND_DESTROY_KEYS, "{\"confirm\":\"\"}",
+	    "invalid_member" },
+	{ "back from nowhere", HAND_TAKE_BACK, NULL, "not_found" },
+	{ "what is not", HAND_OFFBOARDING, NULL, "not_found" },
+};
+
+static void
+wrong(void **state)
+{
+	const struct wrong_case *c = *state;
+	void *lab = NULL;
+
+	(void)open_lab(&lab);
+	refused(lab, c->kind, c->body, c->reason);
+	assert_true(is_served(lab));
+	assert_int_equal(store_mtime(RECORD), 0);
+	(void)close_lab(&lab);
+}
+
+static void
+of_nobody(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	assert_int_equal(
+	    by_command(l, HAND_OFFBOARD, "gamma", "{\"confirm\":\"gamma\"}", now, NULL, &f),
+	    RC_NOT_FOUND);
+	assert_string_equal(f.reason, "not_found");
+}
+
+/* Asked again, it goes on as it was asked first. */
+static void
+twice(void **state)
+{
+	struct lab *l = *state;
+
+	revoked(l);
+	good(l, HAND_OFFBOARD, "{" CONFIRM ",\"by\":\"key\"}", now);
+	is_in(l, "revoked", now);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	is_in(l, "destroyed", now);
+	assert_int_equal(recorded("offboard"), 1);
+	assert_int_equal(recorded("offboard_confirmed"), 1);
+}
+
+/* The disk fails at each call: what was confirmed is so after a restart, and goes on. */
+static void
+whole_or_not_at_all(void **state)
+{
+	bool through = false;
+
+	(void)state;
+	for (unsigned at = 1; !through; at++) {
+		void *lab = NULL;
+		struct fault f = { 0 };
+		enum rc rc;
+
+		(void)open_lab(&lab);
+		crash_arm(CRASH_FAIL, at);
+		rc = by_command(lab, HAND_OFFBOARD, "acme", "{" CONFIRM "}", now, NULL, &f);
+		(void)works_chores(&((struct lab *)lab)->works, now);
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		restart(lab, now);
+		assert_true(rc != RC_OK || !is_served(lab));
+		revoked(lab);
+		crash_arm(CRASH_FAIL, at);
+		rc = by_command(lab, HAND_DESTROY_KEYS, "acme", "{" CONFIRM "}", now, NULL, &f);
+		for (unsigned i = 0; i < 6; i++)
+			(void)works_chores(&((struct lab *)lab)->works, now + i);
+		through = through && crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		restart(lab, now);
+		assert_false(is_served(lab));
+		good(lab, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+		until_destroyed(lab, now + RETIRE_RETRY_S);
+		assert_false(softadmin_has(world.admin, ((struct lab *)lab)->key_id));
+		(void)close_lab(&lab);
+	}
+}
+
+/* ---- the record ---- */
+
+static bool
+is_taken(struct span text)
+{
+	struct offboarding o;
+
+	return offboarding_decode(text, &o, NULL) == RC_OK;
+}
+
+#define FILE_OF(state, reason, by, more) \
+	"{\"by\":\"" by "\",\"confirmed\":0,\"ended\":0,\"noted\":false,\"reason\":" reason \
+	",\"since\":1,\"state\":\"" state "\"" more "}"
+
+static void
+the_record(void **state)
+{
+	static const char *const bad[] = { "", "{}", "[]", "null",
+		FILE_OF("over", "5", "account", ""), FILE_OF("revoked", "2", "account", ""),
+		FILE_OF("revoked", "5", "ca", ""), FILE_OF("revoked", "\"5\"", "account", ""),
+		FILE_OF("revoked", "5", "account", ",\"more\":1"),
+		FILE_OF("revoked", "5", "account", ",\"since\":2"),
+		"{\"by\":\"key\",\"confirmed\":0,\"ended\":0,\"noted\":false,\"reason\":5,"
+		"\"since\":-1,\"state\":\"revoked\"}" };
+
+	(void)state;
+	no_prefix_is_taken(is_taken, span_str(FILE_OF("destroying", "5", "key", "")));
+	(void)survives_bit_flips(is_taken, span_str(FILE_OF("destroying", "5", "key", "")));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(is_taken(span_str(bad[i])));
+}
+
+static void
+the_record_again(void **state)
+{
+	const struct lab *l = *state;
+	const struct config *c = l->works.set->config;
+
+	for (unsigned i = 0; i < OFFBOARDING__COUNT; i++) {
+		struct offboarding o = { .state = i, .reason = 5, .since_s = 1 }, back;
+
+		offboarding_name(&o, "acme");
+		o.by_key = i % 2 != 0;
+		o.noted = i > 2;
+		o.confirmed_s = 2;
+		o.ended_s = 3;
+		assert_int_equal(offboarding_write(c, &o, NULL), RC_OK);
+		assert_int_equal(offboarding_read(c, "acme", &back, NULL), RC_OK);
+		assert_string_equal(back.tenant, "acme");
+		assert_int_equal(back.state, i);
+		assert_int_equal(back.by_key, o.by_key);
+		assert_int_equal(back.noted, o.noted);
+		assert_int_equal(back.reason, 5);
+		assert_int_equal(
+		    back.since_s + 10 * back.confirmed_s + 100 * back.ended_s, 321);
+	}
+}
+
+#define LAB(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
+
+int
+main(void)
+{
+	struct CMUnitTest tests[40] = {
+		LAB(the_whole_way),
+		LAB(it_stays_so),
+		LAB(nothing_is_ordered),
+		LAB(all_are_revoked),
+		LAB(over_is_over),
+		cmocka_unit_test_setup_teardown(by_hand_alone, open_by_hand, close_lab),
+		LAB(without_the_ca),
+		LAB(patience),
+		LAB(taken_back),
+		LAB(begins_anew),
+		LAB(disabled_before),
+		LAB(others_go_on),
+		LAB(not_configured_any_more),
+		LAB(unplaced),
+		LAB(a_damaged_record),
+		LAB(without_the_token),
+		LAB(of_nobody),
+		LAB(twice),
+		cmocka_unit_test(whole_or_not_at_all),
+		cmocka_unit_test(the_record),
+		LAB(the_record_again),
+	};
+	size_t n = 0;
+
+	while (tests[n].test_func != NULL)
+		n++;
+	ROWS(tests, n, wrongs, wrong);
+	return _cmocka_run_group_tests("offboard", tests, n, NULL, NULL);
+}
