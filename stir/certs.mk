@@ -1,6 +1,7 @@
 libstir_la_SOURCES += \
 	stir/es256.c stir/es256.h \
 	stir/cert.c stir/cert.h \
+	stir/crl.c stir/crl.h \
 	stir/chain.c stir/chain.h \
 	stir/encompass.c stir/encompass.h \
 	stir/tlsread.c stir/tlsread.h \

@@ -364,10 +364,10 @@ signature_allowed(const struct cert *c)
 	return pk == EVP_PKEY_RSA && md == NID_sha256;
 }
 
-static bool
-ca_key_allowed(const X509 *x)
+bool
+chain_key_allowed(const struct cert *c)
 {
-	EVP_PKEY *key = X509_get0_pubkey(x);
+	EVP_PKEY *key = X509_get0_pubkey(c->x509);
 	char group[32] = "";
 
 	if (key == NULL)
@@ -386,7 +386,7 @@ check_ca(const struct cert *c, size_t i, struct fault *f)
 	if (!c->is_ca || !c->key_cert_sign)
 		return FAULT(f, RC_DENIED, "chain_ca",
 		    "certificate %zu (%.60s) may not issue certificates", i, c->subject);
-	if (!ca_key_allowed(c->x509))
+	if (!chain_key_allowed(c))
 		return FAULT(f, RC_DENIED, "chain_algorithm",
 		    "the key of certificate %zu (%.60s)", i, c->subject);
 	return RC_OK;

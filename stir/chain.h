@@ -65,6 +65,9 @@ enum rc chain_verify(const struct chain *c, const struct anchors *a, int64_t at_
  */
 const struct cert *chain_anchor(const struct chain *c, const struct anchors *a);
 
+/* May it sign certificates and revocation lists with its key: RSA from 2048 bits, P-256, P-384? */
+bool chain_key_allowed(const struct cert *c);
+
 /* The validity that all certificates of the chain share. */
 void chain_validity(const struct chain *c, int64_t *not_before_s, int64_t *not_after_s);
 

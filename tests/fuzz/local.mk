@@ -12,6 +12,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_privacy tests/fuzz/fuzz_disclosure \
 	tests/fuzz/fuzz_proof tests/fuzz/fuzz_replay tests/fuzz/fuzz_ctentry tests/fuzz/fuzz_sth tests/fuzz/fuzz_loglist \
 	tests/fuzz/fuzz_stilist \
+	tests/fuzz/fuzz_crl \
 	tests/fuzz/fuzz_tnlist tests/fuzz/fuzz_uri
 FUZZ_LDADD = $(UNIT_LDADD) $(FUZZ_LDFLAGS)
 FUZZ_FRONT_LDADD = $(FRONT_LDADD) $(FUZZ_LDFLAGS)
@@ -36,6 +37,7 @@ tests_fuzz_fuzz_ctentry_SOURCES = tests/fuzz/fuzz_ctentry.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_stilist_SOURCES = tests/fuzz/fuzz_stilist.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_loglist_SOURCES = tests/fuzz/fuzz_loglist.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sth_SOURCES = tests/fuzz/fuzz_sth.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_crl_SOURCES = tests/fuzz/fuzz_crl.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_gate_SOURCES = tests/fuzz/fuzz_gate.c $(FUZZ_MAIN)
@@ -78,6 +80,7 @@ tests_fuzz_fuzz_disclosure_SOURCES = tests/fuzz/fuzz_disclosure.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_privacy_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_disclosure_LDADD = libclient.la libagent.la $(FUZZ_LDADD) $(CONFUSE_LIBS) $(JOSE_LIBS)
 tests_fuzz_fuzz_jtext_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_crl_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_tnauth_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_constraints_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_identity_LDADD = $(FUZZ_LDADD)

@@ -40,6 +40,12 @@ tests_unit_test_verify_LDADD = $(UNIT_LDADD)
 
 CTLAB = tests/unit/ctlab.c tests/unit/ctlab.h
 
+CRLLAB = tests/unit/crllab.c tests/unit/crllab.h
+
+UNIT_TESTS += tests/unit/test_crl
+tests_unit_test_crl_SOURCES = tests/unit/test_crl.c tests/unit/mutate.h $(CRLLAB) $(PKI)
+tests_unit_test_crl_LDADD = $(UNIT_LDADD)
+
 UNIT_TESTS += tests/unit/test_merkle
 tests_unit_test_merkle_SOURCES = tests/unit/test_merkle.c tests/unit/mutate.h tests/unit/cm.h
 tests_unit_test_merkle_LDADD = $(UNIT_LDADD)
