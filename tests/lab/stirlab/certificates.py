@@ -146,6 +146,18 @@ class Certificates:
             self._tell_revocations()
         return web.Response(200, b"", "")
 
+    def revoke_by_ca(self, serial: str, reason: int) -> bool:
+        """The CA's own doing: whoever holds the certificate learns it from the list."""
+        with self._lock:
+            for identity, row in self._store.all("certificate"):
+                if row["serial"].lower() != serial.lower() or "revoked" in row:
+                    continue
+                row["revoked"] = {"time": int(time.time()), "reason": reason}
+                self._store.put("certificate", identity, row)
+                self._tell_revocations()
+                return True
+        return False
+
     def _may_revoke(self, account: str, row: dict) -> bool:
         if row["account"] == account:
             return True

@@ -2,6 +2,8 @@
 """Plain HTTP on the lab's own address, for tests."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import jose, web
 from .config import Config, ConfigError
 from .faults import FaultError, FaultPlan
@@ -16,9 +18,10 @@ class ControlService:
 
     def __init__(self, config: Config, faults: FaultPlan, log: web.RequestLog,
                  notary: Notary, endpoints: dict[str, frozenset[str]],
-                 weather: Weather) -> None:
+                 weather: Weather,
+                 revoke: Callable[[str, int], bool]) -> None:
         self._config, self._faults, self._log = config, faults, log
-        self._weather = weather
+        self._weather, self._revoke = weather, revoke
         self._notary, self._endpoints = notary, endpoints
 
     def decorate(self, request: web.Request, response: web.Response) -> None:
@@ -43,6 +46,7 @@ class ControlService:
             ("DELETE", "/log"): self._clear_log,
             ("GET", "/tokens"): lambda r: web.json_response(
                 {"tokens": self._notary.tokens(_since(r))}),
+            ("POST", "/revoke"): self._revoke_one,
             ("GET", "/config"): lambda r: web.json_response(
                 self._config.public()),
             ("POST", "/config"): self._change}
@@ -82,6 +86,15 @@ class ControlService:
     def _clear_log(self, _: web.Request) -> web.Response:
         self._log.clear()
         return web.json_response({})
+
+    def _revoke_one(self, request: web.Request) -> web.Response:
+        try:
+            found = jose.parse_object(request.body, "body")
+            done = self._revoke(found["serial"], int(found.get("reason", 0)))
+        except (jose.JoseError, KeyError, TypeError, ValueError,
+                AttributeError) as error:
+            raise web.Problem(400, "malformed", str(error)) from None
+        return web.json_response({"revoked": done}, 200 if done else 404)
 
     def _change(self, request: web.Request) -> web.Response:
         try:

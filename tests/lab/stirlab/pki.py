@@ -83,7 +83,8 @@ def key_usage(*names: str) -> x509.KeyUsage:
 def make(common: str, organization: str, issuer: Identity | None,
          key: ec.EllipticCurvePrivateKey, path_length: int | None = None,
          is_ca: bool = False, address: str | None = None,
-         any_policy: bool = False) -> x509.Certificate:
+         any_policy: bool = False, usage: str = "digital_signature"
+         ) -> x509.Certificate:
     """A certificate of the parties' own trees."""
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     name = _name(common, organization)
@@ -96,7 +97,7 @@ def make(common: str, organization: str, issuer: Identity | None,
                .not_valid_after(now + YEARS)
                .add_extension(x509.BasicConstraints(is_ca, path_length), True)
                .add_extension(key_usage("key_cert_sign", "crl_sign") if is_ca
-                              else key_usage("digital_signature"), True)
+                              else key_usage(usage), True)
                .add_extension(x509.SubjectKeyIdentifier.from_public_key(
                    key.public_key()), False)
                .add_extension(
@@ -139,7 +140,7 @@ class Parties:
         self.notary = self._get("notary", "Lab Notary Agent", org,
                                 self.authority_root)
         self.crl = self._get("crl-issuer", "Lab STI-PA CRL", org,
-                             self.sti_root)
+                             self.sti_root, usage="crl_sign")
         # Parties that exist to be refused: one under the right root but in
         # no registry, one under a root that nobody trusts, and a CA with the
         # name of the intermediate.
@@ -154,7 +155,8 @@ class Parties:
     def _get(self, name: str, common: str, organization: str,
              issuer: Identity | None, ca: bool = False,
              path_length: int | None = None, address: str | None = None,
-             any_policy: bool = False) -> Identity:
+             any_policy: bool = False,
+             usage: str = "digital_signature") -> Identity:
         base = os.path.join(self._directory, name)
         key = self.key(name)
         certificate = None
@@ -165,7 +167,7 @@ class Parties:
                 certificate = None  # the lab moved to another address
         if certificate is None:
             certificate = make(common, organization, issuer, key,
-                               path_length, ca, address, any_policy)
+                               path_length, ca, address, any_policy, usage)
             write_file(base + ".pem", pem(certificate), 0o600)
         return Identity(key, certificate)
 

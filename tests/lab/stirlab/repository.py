@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import posixpath
+import time
 import urllib.parse
 
 from cryptography import x509
@@ -91,6 +92,7 @@ def revocation_list(parties: Parties,
                .next_update(now + datetime.timedelta(days=7))
                .add_extension(x509.IssuingDistributionPoint(
                    None, None, False, False, None, True, False), True)
+               .add_extension(x509.CRLNumber(time.time_ns() // 1000), False)
                .add_extension(
                    x509.AuthorityKeyIdentifier.from_issuer_public_key(
                        parties.crl.key.public_key()), False))

@@ -145,7 +145,8 @@ class Lab:
             "repository": self.repository,
             "control": control.ControlService(config, self.faults, self.log,
                                               self.notary, ENDPOINTS,
-                                              self.weather)}
+                                              self.weather,
+                                              ca.orders.certificates.revoke_by_ca)}
         context = parties.server_context()
         for server in self._servers:
             server.party = services[server.role]
@@ -174,7 +175,8 @@ class Lab:
         for name, certificate in (
                 ("tls-ca", self.parties.tls_ca.certificate),
                 ("trust-anchors", self.parties.sti_root.certificate),
-                ("authority-anchors", self.parties.authority_root.certificate)):
+                ("authority-anchors", self.parties.authority_root.certificate),
+                ("crl-issuers", self.parties.crl.certificate)):
             write_file(self._path(f"{name}.pem"), pki.pem(certificate))
 
     def info(self) -> dict:
@@ -192,6 +194,7 @@ class Lab:
             "tls_ca": self._path("tls-ca.pem"),
             "trust_anchors": self._path("trust-anchors.pem"),
             "authority_anchors": self._path("authority-anchors.pem"),
+            "crl_issuers": self._path("crl-issuers.pem"),
             "ct_log_list": self._path("ct-logs.json"),
             "secrets": self.secrets}
 
