@@ -434,6 +434,8 @@ config_free(struct config *c)
 	free(c->ct_logs_signature_url);
 	free(c->ct_logs_key);
 	free(c->ct_logs_tls_ca);
+	free(c->crl_issuers);
+	free(c->crl_tls_ca);
 	free(c->do_not_originate);
 	free(c->original_chains);
 	free(c->tnlist_tls_ca);

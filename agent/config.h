@@ -321,7 +321,12 @@ struct config {
 	char *sti_pa_tls_ca;	   /* PEM: TLS of that URL; NULL: the system's */
 	unsigned sti_pa_refresh_s; /* 86400 */
 	bool ct_proofs;		   /* proofs are fetched of what the logs promised */
-	bool ct_watch;		/* logs are read for certificates that were not ordered here */
+	bool ct_watch;	   /* logs are read for certificates that were not ordered here */
+	bool crl_check;	   /* revocation lists that certificates name are asked for */
+	bool crl_refuse;   /* crl_unavailable = refuse: at installing, not alarm alone */
+	char *crl_issuers; /* PEM: signers of indirect lists; NULL: none are known */
+	char *crl_tls_ca;  /* PEM: TLS of the lists' servers; NULL: the system's */
+	unsigned crl_max_age_s, crl_refresh_s;
 	char *rcd_tls_ca;	/* PEM: TLS of what rcd_content names; NULL: the system's */
 	char *tnlist_tls_ca;	/* PEM, for TNAuthLists by reference; NULL: the system's */
 	char *original_chains;	/* directory of other parties' chains; NULL: none are known */

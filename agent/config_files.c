@@ -38,6 +38,14 @@ is_list_key(struct span in, struct fault *f)
 	return loglist_key(in, &key, f);
 }
 
+static enum rc
+is_certificates(struct span in, struct fault *f)
+{
+	AUTO(chain) *c = NULL;
+
+	return chain_read_pem(in, true, &c, f);
+}
+
 struct named_file {
 	const char *key, *path;
 	content_fn *is;
@@ -74,6 +82,7 @@ config_check_files(const struct config *c, int dir, bool may_read, struct fault 
 		{ "ct_logs", c->ct_logs, is_ctlogs, "a JSON list of logs" },
 		{ "sti_pa_anchors", c->sti_pa_anchors, is_anchors, roots },
 		{ "ct_logs_key", c->ct_logs_key, is_list_key, "a PEM file of a public key" },
+		{ "crl_issuers", c->crl_issuers, is_certificates, roots },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)

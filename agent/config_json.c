@@ -336,6 +336,7 @@ top_json(const struct config *c)
 			 "i,s:i,s:i,s:i,s:i,s:i,s:i,s:s,"
 			 "s:s?,s:b,s:b,"
 			 "s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:s?,s:s?,s:s?,s:i,"
+			 "s:b,s:s,s:s?,s:s?,s:i,s:i,"
 			 "s:o,s:[],s:[],"
 			 "s:[],s:[],s:[]}",
 	    "file", c->file, "state_dir", c->state_dir, "audit_dir", c->audit_dir, "front_user",
@@ -355,8 +356,11 @@ top_json(const struct config *c)
 	    "ct_logs_tls_ca", c->ct_logs_tls_ca, "ct_logs_refresh_s", (int)c->ct_logs_refresh_s,
 	    "ct_logs_max_age_s", (int)c->ct_logs_max_age_s, "sti_pa_url", c->sti_pa_url,
 	    "sti_pa_anchors", c->sti_pa_anchors, "sti_pa_tls_ca", c->sti_pa_tls_ca,
-	    "sti_pa_refresh_s", (int)c->sti_pa_refresh_s, "admin", admin_json(c), "listen",
-	    "token", "ca", "authority", "tenant");
+	    "sti_pa_refresh_s", (int)c->sti_pa_refresh_s, "crl_check", c->crl_check,
+	    "crl_unavailable", c->crl_refuse ? "refuse" : "alarm", "crl_issuers",
+	    c->crl_issuers, "crl_tls_ca", c->crl_tls_ca, "crl_max_age_s", (int)c->crl_max_age_s,
+	    "crl_refresh_s", (int)c->crl_refresh_s, "admin", admin_json(c), "listen", "token",
+	    "ca", "authority", "tenant");
 }
 
 enum rc

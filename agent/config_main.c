@@ -21,6 +21,10 @@ enum {
 	MAX_LIST_REFRESH_S = 604800,
 	MAX_LIST_AGE_S = 31536000,
 	MAX_IAT_PAST_S = 600,
+	MIN_CRL_AGE_S = 3600,
+	MAX_CRL_AGE_S = 31536000,
+	MIN_CRL_REFRESH_S = 5,
+	MAX_CRL_REFRESH_S = 86400,
 	MAX_IAT_FUTURE_S = 60,
 	MAX_IAT_DIVERTED_S = 86400,
 	MAX_SOCKET_PATH = sizeof((struct sockaddr_un *)0)->sun_path - 1,
@@ -680,6 +684,26 @@ read_sti_pa(struct config *c, const struct section *top, struct fault *f)
 }
 
 static enum rc
+read_crls(struct config *c, const struct section *top, struct fault *f)
+{
+	static const char *const policies[] = { "alarm", "refuse", NULL };
+	unsigned choice = 0;
+
+	c->crl_check = section_bool(top, "crl_check");
+	TRY(section_choice(top, "crl_unavailable", policies, &choice, f));
+	c->crl_refuse = choice == 1;
+	if (c->crl_refuse && !c->crl_check)
+		return section_bad(top, "crl_unavailable", f,
+		    "crl_unavailable = \"refuse\" needs crl_check = yes");
+	TRY(section_string(top, "crl_issuers", &c->crl_issuers, f));
+	TRY(section_string(top, "crl_tls_ca", &c->crl_tls_ca, f));
+	TRY(section_uint(
+	    top, "crl_max_age_s", MIN_CRL_AGE_S, MAX_CRL_AGE_S, &c->crl_max_age_s, f));
+	return section_uint(
+	    top, "crl_refresh_s", MIN_CRL_REFRESH_S, MAX_CRL_REFRESH_S, &c->crl_refresh_s, f);
+}
+
+static enum rc
 read_files(struct config *c, const struct section *top, struct fault *f)
 {
 	TRY(section_required(top, "state_dir", &c->state_dir, f));
@@ -688,6 +712,7 @@ read_files(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_string(top, "authority_anchors", &c->authority_anchors, f));
 	TRY(read_logs(c, top, f));
 	TRY(read_sti_pa(c, top, f));
+	TRY(read_crls(c, top, f));
 	TRY(section_string(top, "rcd_tls_ca", &c->rcd_tls_ca, f));
 	TRY(section_string(top, "tnlist_tls_ca", &c->tnlist_tls_ca, f));
 	TRY(section_string(top, "original_chains", &c->original_chains, f));

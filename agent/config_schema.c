@@ -62,6 +62,8 @@ cfg_opt_t config_main_options[] = {
 	TEXT("ct_logs_url"), TEXT("ct_logs_signature_url"), TEXT("ct_logs_key"),
 	TEXT("ct_logs_tls_ca"), NUMBER("ct_logs_refresh_s", 86400),
 	NUMBER("ct_logs_max_age_s", 6048000),
+	YES("crl_check"), TEXT_DEF("crl_unavailable", "alarm"), TEXT("crl_issuers"),
+	TEXT("crl_tls_ca"), NUMBER("crl_max_age_s", 604800), NUMBER("crl_refresh_s", 3600),
 	TEXT("do_not_originate"), TEXT("tnlist_tls_ca"), TEXT("rcd_tls_ca"),
 	TEXT("original_chains"),
 	NUMBER("request_timeout_ms", 5000), NUMBER("max_connections", 16384),

@@ -165,6 +165,17 @@ is_unended(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
 	    "a series that is canceled goes on at its CA, which refuses to end it: ask the CA");
 }
 
+static bool
+is_revoked(const struct alarm_facts *facts, int64_t now_s, struct alarm *out)
+{
+	(void)now_s;
+	if (facts->ready || !facts->crl_listed)
+		return false;
+	return found(out,
+	    "its CA's revocation list has it, or a CA of its chain: nothing is signed with it, "
+	    "and another one is ordered");
+}
+
 static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct alarm *out) = {
 	[ALARM_LAPSING] = is_lapsing,
 	[ALARM_EXPIRED] = is_expired,
@@ -173,9 +184,11 @@ static bool (*const judges[])(const struct alarm_facts *f, int64_t now_s, struct
 	[ALARM_REFUSED] = is_refused,
 	[ALARM_RTU] = is_withdrawn,
 	[ALARM_SERIES] = is_unended,
+	[ALARM_REVOKED] = is_revoked,
 	[ALARM_UNLOGGED] = is_unlogged,
 	[ALARM_ACCOUNT] = NULL, /* these are told */
 	[ALARM_CT_LOG] = NULL,
+	[ALARM_CRL] = NULL,
 	[ALARM_FOREIGN] = NULL,
 	[ALARM_LIST] = NULL,
 	[ALARM_ORPHANS] = NULL,
@@ -403,6 +416,7 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 		.rtu_refused_at_s = atomic_load(&c->rtu_refused_at_s),
 		.rtu_stop_at_s = atomic_load(&c->rtu_stop_at_s),
 		.series_refused = atomic_load(&c->series_refused),
+		.crl_listed = atomic_load(&c->crl_listed),
 		.problem = problem,
 		.remedy = remedy };
 
@@ -501,6 +515,12 @@ void
 alarms_log(struct alarms *a, const char *log, const char *problem, int64_t now_s)
 {
 	told(a, ALARM_CT_LOG, log, problem, now_s);
+}
+
+void
+alarms_crl(struct alarms *a, const char *crl, const char *problem, int64_t now_s)
+{
+	told(a, ALARM_CRL, crl, problem, now_s);
 }
 
 void

@@ -18,10 +18,12 @@
 	X(TOKEN, "token_needed")	      /* one that somebody has to bring */ \
 	X(REFUSED, "certificate_refused")     /* what came was not put in force */ \
 	X(RTU, "rtu_withdrawn")		      /* by the number authority */ \
+	X(REVOKED, "certificate_revoked")     /* its CA's revocation list has it */ \
 	X(SERIES, "series_refused")	      /* a CA does not end it, and goes on issuing */ \
 	X(UNLOGGED, "certificate_not_logged") /* a log does not have what it promised */ \
 	X(ACCOUNT, "ca_account")	      /* a CA whose account cannot be used */ \
 	X(CT_LOG, "ct_log")		      /* a log that broke its word, or is silent */ \
+	X(CRL, "crl_unavailable")	      /* a revocation list that cannot be had */ \
 	X(FOREIGN, "certificate_not_ordered") /* a log has one that was not ordered here */ \
 	X(LIST, "trust_list")	  /* a signed list is old, refused, or does not come */ \
 	X(ORPHANS, "orphan_keys") /* ours in a token, and nothing names them */ \
@@ -88,6 +90,9 @@ void alarms_log(struct alarms *a, const char *log, const char *problem, int64_t 
 /* Of a list that its publisher signs (trust.h), by its name. */
 void alarms_list(struct alarms *a, const char *list, const char *problem, int64_t now_s);
 
+/* The same of a revocation list, in as much of its id as a name has room for. */
+void alarms_crl(struct alarms *a, const char *crl, const char *problem, int64_t now_s);
+
 /* And of a tenant of whom a log has a certificate that was not ordered here. */
 void alarms_foreign(struct alarms *a, const char *tenant, const char *problem, int64_t now_s);
 
@@ -120,7 +125,7 @@ struct alarm_facts {
 	int64_t refused_at_s;
 	int64_t unlogged_since_s; /* 0: nothing that a log promised is missing */
 	int64_t rtu_refused_at_s, rtu_stop_at_s;
-	bool series_refused;
+	bool series_refused, crl_listed;
 	struct credential_progress progress;
 	const char *problem; /* "" none */
 	const char *remedy;  /* one that stands by could sign: " (…)", what to do; "" none */

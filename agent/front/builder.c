@@ -753,6 +753,12 @@ builder_status(struct builder *b, struct builder_status *out)
 		out->admin[i] = token_admin_ready(b->works.token[i].admin);
 }
 
+struct crls *
+builder_crls(const struct builder *b)
+{
+	return b->works.crls;
+}
+
 struct transparency *
 builder_transparency(const struct builder *b)
 {

@@ -114,6 +114,7 @@ void builder_status(struct builder *b, struct builder_status *out);
 
 /* What is known of the logs: any thread shows it (transparency.h). */
 struct transparency *builder_transparency(const struct builder *b);
+struct crls *builder_crls(const struct builder *b); /* the same of revocation lists (crls.h) */
 
 /* The same of the signed lists (trust_ops.h). */
 struct trust_desk *builder_lists(const struct builder *b);

@@ -11,6 +11,8 @@ libfront_la_SOURCES += \
 	agent/front/builder.c agent/front/builder.h \
 	agent/front/caurl.c agent/front/caurl.h \
 	agent/front/contents.c agent/front/contents.h \
+	agent/front/crl_ops.c agent/front/crl_ops.h \
+	agent/front/crls.c agent/front/crls.h \
 	agent/front/ct_ops.c agent/front/ct_ops.h \
 	agent/front/ctwatch.c agent/front/ctwatch.h \
 	agent/front/documents.c agent/front/documents.h \

@@ -51,6 +51,7 @@ credential_new(const char *tenant, const char *name, enum credential_state state
 	atomic_init(&c->publish_error, 0);
 	atomic_init(&c->unordered, false);
 	atomic_init(&c->series_refused, false);
+	atomic_init(&c->crl_listed, false);
 	atomic_init(&c->refused_at_s, 0);
 	atomic_init(&c->used_at_s, 0);
 	atomic_init(&c->asked_for, false);
@@ -611,6 +612,7 @@ credset_base_release(struct credset_base *b)
 	ctlogs_free(b->parts.ctlogs);
 	anchors_free(b->parts.anchors);
 	anchors_free(b->parts.authority_anchors);
+	chain_free(b->parts.crl_issuers);
 	peers_free(b->parts.peers);
 	config_free(b->parts.config);
 	free(b);
@@ -635,6 +637,7 @@ set_borrow(struct credset *s, struct credset_base *b)
 	s->anchors = b->parts.anchors;
 	s->authority_anchors = b->parts.authority_anchors;
 	memcpy(s->judged_by, b->parts.judged_by, sizeof s->judged_by);
+	s->crl_issuers = b->parts.crl_issuers;
 	s->index = &b->index;
 	s->slots = b->slots;
 	s->ppts = b->ppts;

@@ -106,6 +106,7 @@ struct credential {
 	_Atomic bool asked_for;	     /* LOADING: a request wants it */
 	_Atomic bool unordered;	     /* the account at its CA is deactivated */
 	_Atomic bool series_refused; /* its CA refuses to end a series of it */
+	_Atomic bool crl_listed;     /* REVOKED: its CA has said so, by its list (crl_ops.h) */
 	/*
 	 * A TNAuthList by reference that is wanted: of the chain in force, or
 	 * of one that waits for it.  The URL is guarded by problem_lock.
@@ -220,7 +221,8 @@ struct credset {
 	const struct config *config;
 	const struct ctlogs *ctlogs;			   /* NULL: none configured */
 	const struct anchors *anchors, *authority_anchors; /* NULL likewise */
-	const struct credset_index *index;		   /* number -> tenants */
+	const struct chain *crl_issuers; /* NULL likewise: signers of indirect lists (crls.h) */
+	const struct credset_index *index; /* number -> tenants */
 	unsigned ppts; /* 1 << ppt: some credential of some enabled tenant could sign it */
 	struct credset_tenant *tenant; /* same order as config->tenant: sorted by name */
 	struct credential **slot;      /* every tenant's credentials, one after the other */
@@ -297,6 +299,7 @@ struct credset_parts {
 	struct config *config;
 	struct ctlogs *ctlogs;
 	struct anchors *anchors, *authority_anchors;
+	struct chain *crl_issuers;
 	struct peers *peers;
 	uint8_t judged_by[32]; /* digest of anchors and logs: part of credential->judged */
 };

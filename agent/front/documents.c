@@ -1,5 +1,6 @@
 #include "agent/front/documents.h"
 
+#include "agent/front/crl_ops.h"
 #include "agent/front/ct_ops.h"
 #include "agent/front/trust_ops.h"
 
@@ -42,6 +43,7 @@ documents_op(struct op_call *call, json_t *answer, struct fault *f)
 
 	TRY(op_put(answer, "documents", list, f));
 	TRY(trust_ask(call, list, f)); /* first: what all else is judged by */
+	TRY(crl_ask(call, list, f));
 	return ct_ask(call, list, f);
 }
 

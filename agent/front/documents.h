@@ -8,6 +8,7 @@
 #ifndef AGENT_FRONT_DOCUMENTS_H
 #define AGENT_FRONT_DOCUMENTS_H
 
+#include "agent/front/crls.h"
 #include "agent/front/ops.h"
 #include "stir/sct.h"
 
@@ -47,6 +48,7 @@ struct document {
 	struct merkle_tree tree; /* that a proof has to lead to */
 	uint64_t first, last;	 /* entries */
 	enum trust_kind list;
+	char crl[CRLS_ID];
 	char url[DOCUMENT_URL_MAX + 1];
 };
 

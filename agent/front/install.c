@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/front/caurl.h"
+#include "agent/front/crl_ops.h"
 #include "agent/front/history.h"
 #include "agent/front/judge.h"
 #include "agent/front/lint.h"
@@ -233,6 +234,7 @@ check(const struct install *in, const struct pending *p, int64_t *again_s,
 	TRY(check_begin(in, chain, again_s, f));
 	if (judge_chain(&j, in->pem, &c, f) != RC_OK)
 		return ask_for_list(in, wanted, f);
+	TRY(crl_check(in->w, c->chain, in->now_s, f));
 	TRY(check_ordered(in, c->chain->cert[0], f));
 	TRY(check_present(in, c, f));
 	TRY(pending_prove(in->w, in->at, p, f));

@@ -65,6 +65,20 @@ read_anchors(
 	return named(what, path, anchors_read_pem(buf_view(&pem), out, &why), &why, f);
 }
 
+/* Whoever has signed an indirect list has to be one of these: they stand as they are. */
+static enum rc
+read_crl_issuers(const char *path, struct chain **out, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	struct fault why = { 0 };
+
+	if (path == NULL)
+		return RC_OK;
+	TRY(read_named("crl_issuers", path, CHAIN_MAX_BYTES, &pem, f));
+	return named(
+	    "crl_issuers", path, chain_read_pem(buf_view(&pem), true, out, &why), &why, f);
+}
+
 static enum rc
 read_ctlogs(const char *path, struct buf *seen, struct ctlogs **out, struct fault *f)
 {
@@ -86,6 +100,7 @@ parts_free(struct credset_parts *p)
 	ctlogs_free(p->ctlogs);
 	anchors_free(p->anchors);
 	anchors_free(p->authority_anchors);
+	chain_free(p->crl_issuers);
 	peers_free(p->peers);
 }
 
@@ -110,6 +125,7 @@ read_parts(const struct reading *r, struct credset_parts *p, struct fault *f)
 	TRY(read_ctlogs(p->config->ct_logs, &seen, &p->ctlogs, f));
 	TRY(read_anchors("authority_anchors", p->config->authority_anchors, &apart,
 	    &p->authority_anchors, f));
+	TRY(read_crl_issuers(p->config->crl_issuers, &p->crl_issuers, f));
 	if (p->config->original_chains != NULL)
 		TRY(peers_load(p->config->original_chains, &p->peers, f));
 	buf_byte(&seen, 0); /* never empty */

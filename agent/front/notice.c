@@ -21,6 +21,8 @@ label_of(const struct alarm *a)
 		return "list";
 	if (a->kind == ALARM_ORPHANS)
 		return "token";
+	if (a->kind == ALARM_CRL)
+		return "crl";
 	return a->kind == ALARM_CT_LOG ? "log" : "ca";
 }
 
@@ -33,7 +35,8 @@ put_names(struct buf *out, const struct alarm *a)
 	jw_str(out, "tenant", alarm_is_of_tenant(a->kind) ? a->name : told ? NULL : a->tenant);
 	jw_str(out, "credential", told ? NULL : a->name);
 	jw_str(out, "ca", a->kind == ALARM_ACCOUNT ? a->name : NULL);
-	if (a->kind == ALARM_CT_LOG || a->kind == ALARM_LIST || a->kind == ALARM_ORPHANS)
+	if (a->kind == ALARM_CT_LOG || a->kind == ALARM_LIST || a->kind == ALARM_ORPHANS ||
+	    a->kind == ALARM_CRL)
 		jw_str(out, label_of(a), a->name);
 	jw_int(out, "since", a->since_s);
 	if (a->by_s != 0)
@@ -120,6 +123,8 @@ notice_word(struct front *fr, const json_t *word)
 		return;
 	if (strcmp(alarm, alarm_name(ALARM_CT_LOG)) == 0)
 		alarms_log(fr->alarms, name, problem, now_s);
+	if (strcmp(alarm, alarm_name(ALARM_CRL)) == 0)
+		alarms_crl(fr->alarms, name, problem, now_s);
 	if (strcmp(alarm, alarm_name(ALARM_FOREIGN)) == 0)
 		alarms_foreign(fr->alarms, name, problem, now_s);
 	if (strcmp(alarm, alarm_name(ALARM_LIST)) == 0)

@@ -41,6 +41,16 @@ static const struct {
 	{ 9, "privilegeWithdrawn" },
 };
 
+static const char by_key[] = "key", by_account[] = "account", by_list[] = "crl";
+
+const char *
+revocation_by(const struct revocation *r)
+{
+	if (r->listed)
+		return by_list;
+	return r->by_key ? by_key : by_account;
+}
+
 bool
 revocation_reason(const char *name, unsigned *code)
 {
@@ -122,7 +132,7 @@ revocation_write(const struct config *c, const struct revocation *r, struct faul
 	json_auto_t *root = json_pack(
 	    "{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:s, s:I, s:I, s:I, s:s}", "tenant", r->tenant,
 	    "credential", r->name, "ca", r->ca, "serial", r->serial, "reason", (int)r->reason,
-	    "by", r->by_key ? "key" : "account", "blocks", (int)r->blocks, "state",
+	    "by", revocation_by(r), "blocks", (int)r->blocks, "state",
 	    revocation_state_name(r->state), "not_after", (json_int_t)r->not_after_s, "asked",
 	    (json_int_t)r->asked_s, "ended", (json_int_t)r->ended_s, "answer", r->answer);
 
@@ -162,14 +172,15 @@ take(json_t *root, struct revocation *r)
 		&reason, "by", &by, "blocks", &blocks, "state", &state, "not_after", &not_after,
 		"asked", &asked, "ended", &ended, "answer", &answer) != 0)
 		return false;
-	r->by_key = strcmp(by, "key") == 0;
+	r->by_key = strcmp(by, by_key) == 0;
+	r->listed = strcmp(by, by_list) == 0;
 	r->blocks = blocks != 0;
 	r->reason = (unsigned)reason;
 	r->not_after_s = not_after;
 	r->asked_s = asked;
 	r->ended_s = ended;
 	return revocation_reason_name(r->reason) != NULL && find_state(state, &r->state) &&
-	       (r->by_key || strcmp(by, "account") == 0) && store_name_ok(tenant) &&
+	       strcmp(revocation_by(r), by) == 0 && store_name_ok(tenant) &&
 	       store_name_ok(name) && text_copy(r->tenant, sizeof r->tenant, tenant) &&
 	       text_copy(r->name, sizeof r->name, name) && text_copy(r->ca, sizeof r->ca, ca) &&
 	       text_copy(r->serial, sizeof r->serial, serial) &&

@@ -32,6 +32,9 @@ const char *revocation_state_name(enum revocation_state s);
 bool revocation_reason(const char *name, unsigned *code);
 const char *revocation_reason_name(unsigned code); /* NULL: none of these */
 
+struct revocation;
+const char *revocation_by(const struct revocation *r); /* "key", "account", "crl" */
+
 struct revocation {
 	char id[CREDENTIAL_FINGERPRINT];
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
@@ -39,6 +42,8 @@ struct revocation {
 	char serial[CERT_SERIAL_TEXT];
 	unsigned reason;
 	bool by_key; /* signed by the certificate's own key, not the account's */
+	bool
+	    listed; /* its CA's list has it or a CA of its chain (crl_ops.h); answer says which */
 	bool blocks; /* it was in force: nothing is ordered before an operator says so */
 	enum revocation_state state;
 	int64_t not_after_s, asked_s, ended_s; /* ended_s 0: not yet */

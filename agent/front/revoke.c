@@ -188,7 +188,8 @@ put_away(struct works *w, struct credset_place at, const struct revocation *r, s
 	c->profile = was->profile;
 	c->priority = was->priority;
 	memcpy(c->fingerprint, r->id, sizeof c->fingerprint);
-	(void)FAULT(&c->why, RC_DENIED, "revoked", "serial %s was revoked", r->serial);
+	(void)FAULT(&c->why, RC_DENIED, "revoked", "serial %s was revoked%s%s", r->serial,
+	    r->listed ? ": " : "", r->listed ? r->answer : "");
 	TRY(works_change(w, at, c, f));
 	log_event(LEVEL_NOTICE, "credential_revoked", "tenant=%s credential=%s serial=%s",
 	    r->tenant, r->name, r->serial);
@@ -273,12 +274,22 @@ describe(const struct works *w, struct credset_place at, const struct found *fou
 	r->not_after_s = found->leaf->not_after_s;
 }
 
+/* Its CA has said so itself: what an operator asked it for before is done as well. */
+static void
+describe_listed(const struct revoke_ask *ask, int64_t now_s, struct revocation *r)
+{
+	r->listed = true;
+	r->state = REVOCATION_DONE;
+	r->ended_s = now_s;
+	credential_clip(ask->listed, r->answer);
+}
+
 static void
 record(struct works *w, const struct revocation *r, const char *event)
 {
 	works_audit(w, event, r->tenant, r->name,
 	    json_pack("{s:s, s:s, s:s, s:s, s:s}", "serial", r->serial, "cause",
-		revocation_reason_name(r->reason), "by", r->by_key ? "key" : "account", "state",
+		revocation_reason_name(r->reason), "by", revocation_by(r), "state",
 		revocation_state_name(r->state), "detail", r->answer));
 }
 
@@ -301,6 +312,8 @@ put_on_record(struct works *w, struct credset_place at, const struct revoke_ask 
 	if (r->by_key)
 		memcpy(r->key_id, found->leaf->key_id, KEY_ID_LEN);
 	r->asked_s = now_s;
+	if (ask->listed != NULL)
+		describe_listed(ask, now_s, r);
 	TRY(revocation_write_cert(
 	    w->set->config, r->id, span_of(found->leaf->der, found->leaf->der_len), f));
 	TRY(change(w, r, f));
@@ -482,13 +495,17 @@ tell(const struct works *w, const struct revocation *r)
 	};
 	char text[CREDENTIAL_PROBLEM_MAX + 2 * CERT_SERIAL_TEXT + 96];
 	struct credset_place at;
+	struct credential *c;
 
 	if (!credset_find(w->set, r->tenant, r->name, &at))
 		return;
 	snprintf(text, sizeof text, "serial %s: %s%s%s", r->serial,
 	    rows[r->state].says != NULL ? rows[r->state].says : "",
 	    r->answer[0] != 0 ? ": " : "", r->answer);
-	credential_revocation_set(credset_credential(w->set, at), rows[r->state].problem, text);
+	c = credset_credential(w->set, at);
+	credential_revocation_set(c, rows[r->state].problem, text);
+	if (r->listed && c->state == CREDENTIAL_REVOKED && strcmp(c->fingerprint, r->id) == 0)
+		atomic_store(&c->crl_listed, true);
 }
 
 /* What is over first, so that it does not cover what is not. */

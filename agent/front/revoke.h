@@ -25,6 +25,7 @@ struct revoke_ask {
 	unsigned reason;
 	bool by_key;
 	bool by_agent; /* no operator asked: what comes in its place is ordered by itself */
+	const char *listed; /* how its CA has said so (crl_ops.h): nobody is told; else NULL */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/front/crls.h"
 #include "agent/front/fresh.h"
 #include "agent/front/inclusion.h"
 #include "agent/front/jw.h"
@@ -643,6 +644,8 @@ answer_status(struct api_call *call)
 		put_state_dir(&out, &builder);
 		put_clock(&out, fr, &builder);
 		trust_show(builder_lists(fr->builder), &out);
+		crls_show(builder_crls(fr->builder), &out, front_set(fr)->config,
+		    loop_time_s(fr->loop));
 	}
 	jw_open(&out, "renewer", '{');
 	jw_bool(&out, "up", builder.renewer);

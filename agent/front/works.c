@@ -2,6 +2,7 @@
 
 #include "agent/front/abandoned.h"
 #include "agent/front/account_work.h"
+#include "agent/front/crl_ops.h"
 #include "agent/front/ct_ops.h"
 #include "agent/front/division.h"
 #include "agent/front/fetch.h"
@@ -89,6 +90,7 @@ works_init(
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "the builder");
 	TRY(transparency_new(&w->ct, f));
 	TRY(trust_desk_new(&w->lists, f));
+	TRY(crls_new(&w->crls, f));
 	for (unsigned i = 0; i < CONFIG_MAX_TOKENS; i++)
 		TRY(token_admin_new(&w->token[i].admin, f));
 	return RC_OK;
@@ -118,6 +120,7 @@ works_done(struct works *w)
 	free(w->documents);
 	transparency_free(w->ct);
 	trust_desk_free(w->lists);
+	crls_free(w->crls);
 	credset_release(w->set);
 	free(w->config_file);
 	*w = (struct works){ 0 };
@@ -495,8 +498,8 @@ works_due_s(const struct works *w)
 {
 	const int64_t due[] = { w->publish_at_s, w->look_at_s, w->changes_at_s, w->unnamed_at_s,
 		w->used_at_s, w->revoke_at_s, w->renumber_at_s, w->abandoned_at_s,
-		w->making_at_s, w->ct_at_s, w->state_at_s, w->ported_at_s, w->series_at_s,
-		w->offboard_at_s };
+		w->making_at_s, w->ct_at_s, w->crl_at_s, w->state_at_s, w->ported_at_s,
+		w->series_at_s, w->offboard_at_s };
 	int64_t at_s = w->retire_at_s;
 
 	for (size_t i = 0; i < ARRAY_LEN(due); i++)
@@ -520,7 +523,7 @@ works_clock_set(struct works *w)
 {
 	int64_t *at_s[] = { &w->retire_at_s, &w->publish_at_s, &w->look_at_s, &w->changes_at_s,
 		&w->unnamed_at_s, &w->used_at_s, &w->revoke_at_s, &w->abandoned_at_s,
-		&w->making_at_s, &w->ct_at_s, &w->state_at_s, &w->series_at_s,
+		&w->making_at_s, &w->ct_at_s, &w->crl_at_s, &w->state_at_s, &w->series_at_s,
 		&w->offboard_at_s };
 
 	for (size_t i = 0; i < ARRAY_LEN(at_s); i++)
@@ -590,6 +593,8 @@ works_chores(struct works *w, int64_t now_s)
 	}
 	if (w->ct_at_s <= now_s)
 		look_at_logs(w, now_s);
+	if (w->crl_at_s <= now_s)
+		w->crl_at_s = crl_look(w, now_s);
 	if (w->unnamed_at_s <= now_s)
 		w->unnamed_at_s = unnamed_look(w, now_s);
 	if (w->used_at_s <= now_s) {

@@ -162,6 +162,7 @@ struct works {
 	struct documents *documents; /* documents.h */
 	struct transparency *ct;     /* shared with the loop; transparency.h */
 	struct trust_desk *lists;    /* likewise; trust_ops.h */
+	struct crls *crls;	     /* likewise; crls.h */
 	struct allow allow;
 	struct works_revoked revoked;
 	bool unordered; /* some credential's account is deactivated */
@@ -185,6 +186,7 @@ struct works {
 	int64_t abandoned_at_s; /* when abandoned orders are looked for */
 	int64_t making_at_s;	/* when unfinished batches of keys are (making.h) */
 	int64_t ct_at_s;	/* when the alarms of logs are looked at */
+	int64_t crl_at_s;	/* when revocation lists are (crl_ops.h) */
 	int64_t state_at_s;	/* when the state directory is tried (statedir.h) */
 	int64_t state_failed_s; /* since when it cannot be written; 0: it can */
 	bool state_well;	/* it can again: whoever waits for it is to be told */

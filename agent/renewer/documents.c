@@ -15,12 +15,13 @@ struct wanted {
 };
 
 /* By the keys of the configuration, as the front names them. */
-enum { FOR_LOGS, FOR_LOG_LIST, FOR_STI_PA, TLS_CAS };
+enum { FOR_LOGS, FOR_LOG_LIST, FOR_STI_PA, FOR_CRLS, TLS_CAS };
 
 static const char *const tls_keys[TLS_CAS] = {
 	[FOR_LOGS] = "ct_tls_ca",
 	[FOR_LOG_LIST] = "ct_logs_tls_ca",
 	[FOR_STI_PA] = "sti_pa_tls_ca",
+	[FOR_CRLS] = "crl_tls_ca",
 };
 
 struct documents {
@@ -84,7 +85,8 @@ documents_adopt(struct documents *d, const struct config *c, struct fault *f)
 {
 	const char *const from[TLS_CAS] = { [FOR_LOGS] = c->ct_tls_ca,
 		[FOR_LOG_LIST] = c->ct_logs_tls_ca,
-		[FOR_STI_PA] = c->sti_pa_tls_ca };
+		[FOR_STI_PA] = c->sti_pa_tls_ca,
+		[FOR_CRLS] = c->crl_tls_ca };
 	char *tls_ca[TLS_CAS] = { NULL };
 	bool whole = true;
 
@@ -101,8 +103,8 @@ documents_adopt(struct documents *d, const struct config *c, struct fault *f)
 		free(d->tls_ca[i]);
 		d->tls_ca[i] = tls_ca[i];
 	}
-	d->wanted =
-	    c->ct_proofs || c->ct_watch || c->ct_logs_url != NULL || c->sti_pa_url != NULL;
+	d->wanted = c->ct_proofs || c->ct_watch || c->ct_logs_url != NULL ||
+		    c->sti_pa_url != NULL || c->crl_check;
 	return RC_OK;
 }
 

@@ -218,6 +218,9 @@ class Front:
     def op_lists(self, _: dict) -> dict:
         return {"lists": []}  # no certificate here has its TNAuthList elsewhere
 
+    def op_documents(self, _: dict) -> dict:
+        return {"documents": []}  # no certificate here names a revocation list
+
     def op_rtu(self, _: dict) -> dict:
         return {}  # the right to use the numbers is the real front's to judge
 

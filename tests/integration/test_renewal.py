@@ -176,23 +176,51 @@ def over_and_back(machine: Machine) -> None:
           ["failover", "failback"])
 
 
+def provider_signs(machine: Machine) -> http.Answer:
+    return machine.sign(ACME, ppt="shaken", tenant="osp", claims={
+        "attest": "B", "origid": "123e4567-e89b-12d3-a456-426655440000"})
+
+
+# RFC 5280 s6.3.3, with the indirect list of ATIS-1000080.
+def revoked_by_its_ca(machine: Machine) -> None:
+    """A certificate in force that its CA's list has is replaced; the operator is told."""
+    wait_for("the revocation list", lambda: [c["usable"] for c in machine.status()["crls"]] == [
+        True], 30 * SLOW)
+    equal([c["indirect"] for c in machine.status()["crls"]], [True])
+    before = machine.credential("osp")["serial"]
+    equal(provider_signs(machine).status, 200)
+    machine.control("POST", "/revoke", {"serial": before, "reason": 4})
+    wait_for("another certificate", lambda: (machine.credential("osp") or {}).get("serial") not in (
+        None, before), 60 * SLOW)
+    machine.wait_ready("osp", timeout=60 * SLOW)
+    wait_for("a signature with it", lambda: provider_signs(machine).json.get("serial") not in (
+        None, before), 20 * SLOW)
+    records = [r for r in machine.audit() if r["event"] == "revoke"]
+    equal([(r["tenant"], r["serial"], r["by"], r["cause"], r["state"]) for r in records],
+          [("osp", before, "crl", "superseded", "done")])
+    after = [r for r in machine.audit() if r["seq"] > records[0]["seq"]]
+    equal([r for r in after if r["event"] == "sign" and r.get("serial") == before], [],
+          "signatures with the revoked one")
+
+
 def no_network(machine: Machine) -> None:
     """With the lab stopped, vesperd is killed, restarted and signs."""
     serial = machine.credential("osp")["serial"]
     machine.stop_lab()
     machine.stop_agent(9)
     machine.start_agent()
-    wait_for("a signature without the lab", lambda: machine.sign(
-        ACME, ppt="shaken", tenant="osp", claims={
-            "attest": "B", "origid": "123e4567-e89b-12d3-a456-426655440000"}).status == 200, 10)
+    wait_for("a signature without the lab", lambda: provider_signs(machine).status == 200, 10)
     equal(machine.credential("osp")["serial"], serial)
 
 
 def main() -> int:
     cases = Cases("renewal")
     with Machine() as machine:
-        machine.start(lab={"ca": {"backdate": 0, "lifetime": {"delegate": LIFETIME_S}}})
-        for function in (changes_twice, over_and_back, no_network):
+        machine.start(lab={"ca": {"backdate": 0, "crldp": True,
+                                  "lifetime": {"delegate": LIFETIME_S}}},
+                      crl_issuers="crl-issuers.pem", crl_tls_ca="tls-ca.pem", crl_refresh_s=5,
+                      crl_unavailable="refuse")
+        for function in (changes_twice, over_and_back, revoked_by_its_ca, no_network):
             cases.case(function.__name__, function, machine)
         if cases.failed:
             machine.tell()

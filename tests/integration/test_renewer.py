@@ -17,7 +17,8 @@ from world.machine import BUILD, ROLE_USERS, Machine, is_root, make_role_users, 
 NUMBERS = ["12025550100", "12025550101"]
 ORIGS = [f'{{"tn":"{n}"}}' for n in NUMBERS]
 LIFETIME_S = 40 if os.environ.get("SANITIZER", "no") == "no" else 60
-WORDS = {"plan", "schedule", "account-word", "lists", "errands"}  # of a renewer that does nothing
+# Of a renewer that does nothing.
+WORDS = {"plan", "schedule", "account-word", "lists", "documents", "errands"}
 
 
 class World:

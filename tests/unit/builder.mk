@@ -124,6 +124,10 @@ tests_unit_test_numbers_SOURCES = tests/unit/test_numbers.c $(BWORLD) $(CRASH)
 tests_unit_test_numbers_LDADD = $(BUILDER_LDADD)
 tests_unit_test_numbers_LDFLAGS = $(CRASH_WRAP)
 
+UNIT_TESTS += tests/unit/test_crl_ops
+tests_unit_test_crl_ops_SOURCES = tests/unit/test_crl_ops.c $(CRLLAB) $(BWORLD)
+tests_unit_test_crl_ops_LDADD = $(BUILDER_LDADD)
+
 UNIT_TESTS += tests/unit/test_ct_ops
 tests_unit_test_ct_ops_SOURCES = tests/unit/test_ct_ops.c $(CTLAB) $(BWORLD)
 tests_unit_test_ct_ops_LDADD = $(BUILDER_LDADD)

@@ -223,7 +223,7 @@ make_scts(
 
 /* A CA below the issuer so far, which issues from here on. */
 static X509 *
-make_parent(struct pki_spec *s, EVP_PKEY *key, struct span tnauth)
+make_parent(struct pki_spec *s, EVP_PKEY *key, const struct bworld_cert *c)
 {
 	X509 *x = pki_issue(&(struct pki_spec){ .cn = "Parent",
 	    .key = key,
@@ -232,7 +232,9 @@ make_parent(struct pki_spec *s, EVP_PKEY *key, struct span tnauth)
 	    .ca = true,
 	    .not_before_s = s->not_before_s,
 	    .not_after_s = s->not_after_s,
-	    .tnauth = tnauth });
+	    .serial = c->parent_points.len > 0 ? "77" : NULL,
+	    .crl_points = c->parent_points,
+	    .tnauth = c->parent });
 
 	s->issuer = x;
 	s->issuer_key = key;
@@ -258,13 +260,14 @@ bworld_issue(struct bworld *w, struct buf *out, const struct bworld_cert *c)
 		.policies = c->policies,
 		.aia = c->aia,
 		.tnauth = c->tnauth,
+		.crl_points = c->points,
 		.faults = c->no_ski ? PKI_NO_SKI : 0,
 	};
 
 	assert_int_equal(p256_from_point(c->point, &key, NULL), RC_OK);
 	s.key = key;
 	if (parent_key != NULL)
-		parent = make_parent(&s, parent_key, c->parent);
+		parent = make_parent(&s, parent_key, c);
 	if (c->enhanced)
 		s.enhanced_constraints = c->constraints;
 	else

@@ -57,6 +57,7 @@ struct bworld_cert {
 	bool other_root;		  /* from a CA that is no anchor */
 	bool ca;			  /* a CA certificate */
 	struct span parent; /* the TNAuthList of a CA in between; len 0: none is */
+	struct span points, parent_points; /* where their revocation lists are (crllab.h) */
 	bool no_ski;
 	bool root_first; /* the root's certificate before it */
 	int scts;

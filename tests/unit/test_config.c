@@ -1007,6 +1007,55 @@ signed_list(void **state)
 	assert_int_equal(c->ct_logs_max_age_s, 6048000);
 }
 
+/* Lists that certificates name are asked for unless an operator says no. */
+static void
+revocation_lists(void **state)
+{
+	static const struct {
+		const char *text, *detail;
+	} bad[] = {
+		{ "crl_unavailable = \"ignore\" ", "'crl_unavailable'" },
+		{ "crl_check = no crl_unavailable = \"refuse\" ", "needs crl_check = yes" },
+		{ "crl_max_age_s = 3599 ", "'crl_max_age_s'" },
+		{ "crl_max_age_s = 31536001 ", "'crl_max_age_s'" },
+		{ "crl_refresh_s = 4 ", "'crl_refresh_s'" },
+		{ "crl_refresh_s = 86401 ", "'crl_refresh_s'" },
+	};
+	AUTO(config) *c = NULL, *other = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	put("tenants.d/acme.conf", TENANT("", CREDENTIAL_HEAD, X5U));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO_BUF text = BUF_INIT(65536);
+
+		f = (struct fault){ 0 };
+		buf_str(&text, bad[i].text);
+		buf_str(&text, MAIN_REST);
+		put("vesperd.conf", buf_text(&text));
+		assert_int_equal(read_config(&c, &f), RC_INVALID);
+		if (strstr(f.detail, bad[i].detail) == NULL)
+			fail_msg("%s: %s", bad[i].text, f.detail);
+	}
+	put("vesperd.conf", MAIN_REST);
+	f = (struct fault){ 0 };
+	if (read_config(&c, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	assert_true(c->crl_check && !c->crl_refuse && c->crl_issuers == NULL);
+	assert_int_equal(c->crl_max_age_s, 604800);
+	assert_int_equal(c->crl_refresh_s, 3600);
+	put("vesperd.conf",
+	    "crl_unavailable = \"refuse\" crl_issuers = \"pa.pem\" crl_tls_ca = \"tls.pem\"\n"
+	    "crl_max_age_s = 3600 crl_refresh_s = 5\n" MAIN_REST);
+	if (read_config(&other, &f) != RC_OK)
+		fail_msg("%s", f.detail);
+	assert_true(other->crl_check && other->crl_refuse);
+	assert_string_equal(other->crl_issuers, "pa.pem");
+	assert_string_equal(other->crl_tls_ca, "tls.pem");
+	assert_int_equal(other->crl_max_age_s, 3600);
+	assert_int_equal(other->crl_refresh_s, 5);
+}
+
 /* A delegate's proof is judged by SCTs, or by name without (V-11). */
 static void
 proof_needs_logs(void **state)
@@ -1733,7 +1782,7 @@ main(void)
 {
 	static struct CMUnitTest tests[ARRAY_LEN(main_cases) + ARRAY_LEN(tenant_cases) +
 				       ARRAY_LEN(tokens_cases) + ARRAY_LEN(divided_cases) +
-				       ARRAY_LEN(reserve_cases) + 21];
+				       ARRAY_LEN(reserve_cases) + 25];
 	size_t n = 0;
 
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(example_is_read);
@@ -1749,6 +1798,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(ca_by_hand);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proofs_need_logs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(signed_list);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(revocation_lists);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(proof_needs_logs);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(eab_key_is_a_key);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(tilde_is_kept);

@@ -263,6 +263,26 @@ another_tls_ca(void **state)
 	answer(w, RC_OK, "{}");
 }
 
+/* Revocation lists are asked for unless an operator says no, from servers of their own. */
+static void
+a_revocation_list(void **state)
+{
+	char tls_ca[] = "crl-ca.pem";
+	const struct config c = { .crl_check = true, .crl_tls_ca = tls_ca };
+	struct world *w = *state;
+
+	assert_int_equal(documents_adopt(w->d, &c, NULL), RC_OK);
+	w->tls_ca = "crl-ca.pem";
+	(void)documents_run(w->d);
+	answer(w, RC_OK,
+	    "{\"documents\":[{\"document\":7,\"url\":\"" URL
+	    "\",\"max\":200000,\"tls_ca\":\"crl_tls_ca\"}]}");
+	(void)documents_run(w->d);
+	assert_int_equal(w->fetches, 1);
+	serve(w, 200, 1);
+	answer(w, RC_OK, "{}");
+}
+
 /* Whatever the front says, nothing is fetched that has no URL that fits. */
 static void
 odd_answers(void **state)
@@ -298,6 +318,7 @@ main(void)
 		TEST(the_net_fails),
 		TEST(odd_answers),
 		TEST(another_tls_ca),
+		TEST(a_revocation_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,6 +214,7 @@ class Machine:
         (self.config / "tenants.d").mkdir(exist_ok=True)
         for name, source in (("tls-ca.pem", "tls_ca"), ("trust-anchors.pem", "trust_anchors"),
                              ("authority-anchors.pem", "authority_anchors"),
+                             ("crl-issuers.pem", "crl_issuers"),
                              ("ct-logs.json", "ct_log_list")):
             shutil.copy(self.info[source], self.config / name)
         keys = {"state_dir": "../state", "audit_dir": "../audit",

@@ -1,0 +1,738 @@
+/*
+ * Revocation as lists say it: asked for, judged, acted on, and what a renewer
+ * that keeps lists back, repeats them or makes them up gets of it.
+ */
+#include "agent/front/crl_ops.h"
+
+#include <stdio.h>
+
+#include "agent/front/crls.h"
+#include "agent/front/install.h"
+#include "agent/front/jw.h"
+#include "agent/front/ops.h"
+#include "agent/front/pending.h"
+#include "agent/front/revoke.h"
+#include "agent/front/store.h"
+#include "agent/front/want.h"
+#include "stir/b64.h"
+#include "tests/unit/bworld.h"
+#include "tests/unit/cm.h"
+#include "tests/unit/crllab.h"
+#include "tests/unit/rows.h"
+
+#define URL	   "https://crl.example/list.crl"
+#define PARENT_URL "https://crl.example/parents.crl"
+#define FILE_PATH  "state/front/tenants/acme/main/current.pem"
+static const int64_t now = PKI_NOW;
+static const char acme[] =
+    "numbers = { \"12025550100\" }\n" BWORLD_DELEGATE("vesper-06", "identity_max_bytes = 8192");
+
+struct lab {
+	struct bworld world;
+	struct works works;
+	struct credset_place at;
+	EVP_PKEY *pa_key, *leaf_key;
+	X509 *pa;
+	uint8_t point[P256_POINT_LEN];
+	struct buf points, parent_points, numbers;
+};
+
+/* What is in force at the start. */
+struct start {
+	const char *url;       /* NULL: its certificate names no list */
+	bool indirect, parent; /* parent: a CA in between names one, too */
+	const char *keys;      /* of vesperd.conf */
+};
+
+static struct credential *
+only(const struct lab *l)
+{
+	return credset_credential(l->works.set, l->at);
+}
+
+static struct bworld_cert
+cert_of(const struct lab *l, const char *serial)
+{
+	return (struct bworld_cert){ .point = l->point,
+		.serial = serial,
+		.scts = 1,
+		.tnauth = buf_view(&l->numbers),
+		.parent = l->parent_points.len > 0 ? buf_view(&l->numbers) : (struct span){ 0 },
+		.points = buf_view(&l->points),
+		.parent_points = buf_view(&l->parent_points) };
+}
+
+static void
+write_issuers(const struct lab *l)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	pki_pem(&pem, l->pa);
+	bworld_file("crl-issuers.pem", buf_text(&pem));
+}
+
+static void
+lab_load(struct lab *l)
+{
+	bworld_works(&l->world, &l->works, now);
+	assert_true(credset_find(l->works.set, "acme", "main", &l->at));
+	(void)works_chores(&l->works, now);
+}
+
+static void
+lab_open(struct lab *l, const struct start *s)
+{
+	AUTO_BUF pem = BUF_INIT(65536);
+	struct bworld_cert spec;
+
+	*l = (struct lab){ .points = BUF_INIT(4096),
+		.parent_points = BUF_INIT(4096),
+		.numbers = BUF_INIT(4096) };
+	bworld_open(&l->world);
+	l->pa_key = pki_p256();
+	l->leaf_key = pki_p256();
+	l->pa = pki_issue(&(struct pki_spec){ .cn = "STI-PA", .key = l->pa_key, .ca = true });
+	assert_int_equal(p256_point(l->leaf_key, l->point, NULL), RC_OK);
+	write_issuers(l);
+	bworld_main(s->keys != NULL ? s->keys : "");
+	bworld_tenant("acme", acme);
+	bworld_tnauth(&l->numbers, "12025550100");
+	if (s->url != NULL)
+		crllab_points(&l->points, s->url, s->indirect ? l->pa : NULL, CRLLAB_PLAIN);
+	if (s->parent)
+		crllab_points(&l->parent_points, PARENT_URL, NULL, CRLLAB_PLAIN);
+	spec = cert_of(l, "10");
+	bworld_issue(&l->world, &pem, &spec);
+	assert_int_equal(store_write(FILE_PATH, buf_view(&pem), 0600, NULL), RC_OK);
+	lab_load(l);
+	assert_int_equal(only(l)->state, CREDENTIAL_READY);
+}
+
+static void
+lab_close(struct lab *l)
+{
+	works_done(&l->works);
+	bworld_close(&l->world);
+	X509_free(l->pa);
+	EVP_PKEY_free(l->pa_key);
+	EVP_PKEY_free(l->leaf_key);
+	buf_free(&l->points);
+	buf_free(&l->parent_points);
+	buf_free(&l->numbers);
+}
+
+/* ---- the renewer's part ------------------------------------------------------------------ */
+
+static json_t *
+answer_to(struct lab *l, json_t *msg, int64_t now_s)
+{
+	json_auto_t *mine = msg;
+	json_t *out = NULL;
+	int64_t again_s = 0;
+
+	assert_non_null(mine);
+	ops_answer(&l->works, mine, now_s, &out, &again_s);
+	assert_non_null(out);
+	return out;
+}
+
+/* The document by which this list is fetched; 0: it is not to be. */
+static int64_t
+asked(struct lab *l, const char *url, int64_t now_s)
+{
+	json_auto_t *out =
+	    answer_to(l, json_pack("{s:s, s:i}", "op", "documents", "id", 1), now_s);
+	const json_t *row;
+	int64_t id = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(out, "documents"), i, row) {
+		if (strcmp(json_string_value(json_object_get(row, "url")), url) != 0)
+			continue;
+		assert_string_equal(
+		    json_string_value(json_object_get(row, "tls_ca")), "crl_tls_ca");
+		assert_int_equal(json_integer_value(json_object_get(row, "max")), CRL_MAX_DER);
+		id = json_integer_value(json_object_get(row, "document"));
+	}
+	return id;
+}
+
+/* NULL: it was taken, else the reason (static). */
+static const char *
+reason_of(json_t *out)
+{
+	static char reason[64];
+	const char *text = json_string_value(json_object_get(out, "reason"));
+
+	snprintf(reason, sizeof reason, "%s", text != NULL ? text : "");
+	json_decref(out);
+	return reason[0] != 0 ? reason : NULL;
+}
+
+static const char *
+give(struct lab *l, int64_t id, struct span der, int64_t now_s)
+{
+	AUTO_BUF text = BUF_INIT(100000);
+	const char *reason;
+
+	b64_encode(&text, B64_URL, der);
+	reason = reason_of(answer_to(l,
+	    json_pack("{s:s, s:i, s:I, s:i, s:I, s:I, s:s, s:n}", "op", "document", "id", 2,
+		"document", (json_int_t)id, "status", 200, "total", (json_int_t)der.len,
+		"offset", (json_int_t)0, "data", buf_text(&text), "problem"),
+	    now_s));
+	(void)works_chores(&l->works, now_s);
+	return reason;
+}
+
+/* A list of this URL, as it is asked for; the reason why it is refused, or NULL. */
+static const char *
+publish(struct lab *l, const char *url, const struct crllab_spec *spec, int64_t now_s)
+{
+	AUTO_BUF der = BUF_INIT(65536);
+	struct crllab_spec s = *spec;
+	int64_t id = asked(l, url, now_s);
+
+	assert_true(id > 0);
+	if (s.issuer == NULL) {
+		s.issuer = l->world.root;
+		s.key = l->world.root_key;
+	}
+	crllab_make(&der, &s);
+	return give(l, id, buf_view(&der), now_s);
+}
+
+static void
+fails(struct lab *l, const char *url, int64_t now_s)
+{
+	int64_t id = asked(l, url, now_s);
+
+	assert_true(id > 0);
+	assert_null(reason_of(answer_to(l,
+	    json_pack("{s:s, s:i, s:I, s:i, s:i, s:i, s:n, s:s}", "op", "document", "id", 3,
+		"document", (json_int_t)id, "status", 503, "total", 0, "offset", 0, "data",
+		"problem", "HTTP status 503"),
+	    now_s)));
+	(void)works_chores(&l->works, now_s);
+}
+
+/* The last word of the alarm: its detail, "" it is over, NULL there was none. */
+static const char *
+told(const struct lab *l)
+{
+	const char *said = NULL;
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach (l->world.alarms, i, word) {
+		const json_t *problem = json_object_get(word, "problem");
+
+		if (strcmp(json_string_value(json_object_get(word, "alarm")),
+			"crl_unavailable") == 0)
+			said = json_is_string(problem) ? json_string_value(problem) : "";
+	}
+	return said;
+}
+
+/* The one list in the status. */
+static const char *
+shown(const struct lab *l, const char *member, int64_t now_s)
+{
+	static char text[512];
+	AUTO_BUF out = BUF_INIT(65536);
+	json_auto_t *root = NULL;
+	const json_t *value;
+
+	jw_open(&out, NULL, '{');
+	crls_show(l->works.crls, &out, l->works.set->config, now_s);
+	jw_close(&out, '}');
+	root = json_loads(buf_text(&out), 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(root, "crls")), 1);
+	value = json_object_get(json_array_get(json_object_get(root, "crls"), 0), member);
+	assert_non_null(value);
+	if (json_is_string(value))
+		snprintf(text, sizeof text, "%s", json_string_value(value));
+	else
+		snprintf(text, sizeof text, "%s",
+		    json_is_true(value)	   ? "true"
+		    : json_is_false(value) ? "false"
+		    : json_is_null(value)  ? "null"
+					   : "number");
+	return text;
+}
+
+static const json_t *
+recorded(const struct lab *l, const char *event)
+{
+	const json_t *record;
+	size_t i;
+
+	json_array_foreach (l->world.audit, i, record) {
+		if (strcmp(json_string_value(json_object_get(record, "event")), event) == 0)
+			return record;
+	}
+	return NULL;
+}
+
+static void
+is_revoked(struct lab *l, const char *detail, unsigned reason)
+{
+	const struct credential *c = only(l);
+	const json_t *record = recorded(l, "revoke");
+	char id[CREDENTIAL_FINGERPRINT];
+	struct revocation r = { .reason = 0 };
+
+	assert_int_equal(c->state, CREDENTIAL_REVOKED);
+	assert_string_equal(c->why.reason, "revoked");
+	assert_non_null(strstr(c->why.detail, detail));
+	assert_true(atomic_load(&c->crl_listed));
+	assert_string_equal(json_string_value(json_object_get(record, "by")), "crl");
+	assert_string_equal(json_string_value(json_object_get(record, "state")), "done");
+	memcpy(id, c->fingerprint, sizeof id);
+	assert_int_equal(revocation_read(l->works.set->config, id, &r, NULL), RC_OK);
+	assert_true(r.listed && !r.blocks && !r.by_key);
+	assert_int_equal(r.state, REVOCATION_DONE);
+	assert_int_equal(r.reason, reason);
+	/* Another one is ordered by itself, and the CA is told nothing. */
+	assert_int_equal(revoke_check(&l->works, l->at, NULL), RC_OK);
+	assert_int_equal(revoke_waiting(&l->works), 0);
+}
+
+/* ---- direct lists ------------------------------------------------------------------------- */
+
+static const struct start direct = { .url = URL };
+
+static void
+asked_for_and_well(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_string_equal(shown(&l, "usable", now), "false");
+	assert_string_equal(shown(&l, "reason", now), "crl_missing");
+	assert_null(told(&l)); /* not yet */
+	assert_null(publish(&l, URL,
+	    &(struct crllab_spec){ .number = 7, .entry = { { .serial = "11" } } }, now));
+	assert_string_equal(shown(&l, "usable", now), "true");
+	assert_string_equal(shown(&l, "number", now), "7");
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
+	assert_null(told(&l));
+	assert_int_equal(asked(&l, URL, now + 3599), 0);
+	assert_true(asked(&l, URL, now + 3600) > 0);
+	assert_int_equal(asked(&l, URL, now + 3600), 0); /* it is on its way */
+	lab_close(&l);
+}
+
+static void
+found_while_in_force(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now));
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
+	assert_null(publish(&l, URL,
+	    &(struct crllab_spec){
+		.number = 2, .this_s = now + 3590, .entry = { { "10", NULL, 4 } } },
+	    now + 3600));
+	is_revoked(&l, "CN=Root has it", 4);
+	works_done(&l.works);
+	lab_load(&l); /* also without any list */
+	assert_int_equal(only(&l)->state, CREDENTIAL_REVOKED);
+	assert_true(atomic_load(&only(&l)->crl_listed));
+	lab_close(&l);
+}
+
+/* A reason that is a CA's own is none that we record. */
+static void
+reason_of_a_ca(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "10", NULL, 2 } } }, now));
+	is_revoked(&l, "has it", 0);
+	lab_close(&l);
+}
+
+static void
+found_on_a_list_that_is_over(void **state)
+{
+	struct lab l;
+	AUTO_BUF der = BUF_INIT(65536);
+	struct crls_one *one;
+	char path[128];
+
+	(void)state;
+	lab_open(&l, &direct);
+	one = l.works.crls->one[0];
+	snprintf(path, sizeof path, "state/front/crls/%s.crl", one->id);
+	crllab_make(&der, &(struct crllab_spec){ .issuer = l.world.root,
+			      .key = l.world.root_key,
+			      .next_s = now - 60,
+			      .entry = { { "10", NULL, 1 } } });
+	works_done(&l.works);
+	assert_int_equal(store_write(path, buf_view(&der), 0600, NULL), RC_OK);
+	lab_load(&l);
+	is_revoked(&l, "has it", 1);
+	lab_close(&l);
+}
+
+/* ---- what a renewer may try ---------------------------------------------------------------- */
+
+/* RFC 5280 s5.2.3 */
+static void
+never_older_also_after_a_start(void **state)
+{
+	struct lab l;
+	const struct crllab_spec kept = { .number = 9, .this_s = now - 100 };
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(publish(&l, URL, &kept, now));
+	assert_string_equal(
+	    publish(
+		&l, URL, &(struct crllab_spec){ .number = 8, .this_s = now - 50 }, now + 3600),
+	    "crl_older");
+	assert_string_equal(shown(&l, "usable", now + 3600), "true");
+	assert_string_equal(
+	    publish(&l, URL, &(struct crllab_spec){ .number = 10, .this_s = now - 101 },
+		now + 3660),
+	    "crl_older");
+	works_done(&l.works);
+	lab_load(&l);
+	assert_string_equal(shown(&l, "usable", now), "true"); /* as it was kept */
+	assert_string_equal(
+	    publish(&l, URL, &(struct crllab_spec){ .number = 8, .this_s = now - 50 }, now),
+	    "crl_older");
+	assert_null(publish(&l, URL, &kept, now + 60)); /* the same again */
+	lab_close(&l);
+}
+
+static struct wrong {
+	const char *name, *reason;
+	bool of_pa; /* signed by another, in its own name */
+	struct crllab_spec spec;
+} wrongs[] = {
+	{ "of another issuer", "crl_signer", .of_pa = true },
+	{ "over", "crl_expired", .spec = { .next_s = PKI_NOW - 1 } },
+	{ "of the future", "crl_future", .spec = { .this_s = PKI_NOW + 3600 } },
+	{ "of another place", "crl_scope", .spec = { .url = PARENT_URL } },
+	{ "of CAs alone", "crl_scope", .spec = { .cas = true } },
+	{ "a delta", "crl_delta", .spec = { .number = 1, .faults = CRLLAB_DELTA } },
+	{ "not understood", "crl_critical", .spec = { .faults = CRLLAB_CRITICAL } },
+};
+
+static void
+one_wrong(void **state)
+{
+	const struct wrong *r = *state;
+	struct crllab_spec s = r->spec;
+	struct lab l;
+
+	lab_open(&l, &direct);
+	s.entry[0] = (struct crllab_entry){ "10", NULL, 1 };
+	s.issuer = r->of_pa ? l.pa : NULL;
+	s.key = r->of_pa ? l.pa_key : NULL;
+	assert_string_equal(publish(&l, URL, &s, now), r->reason);
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY); /* it takes nothing out of force */
+	assert_non_null(told(&l));
+	assert_string_not_equal(told(&l), "");
+	assert_string_equal(shown(&l, "usable", now), "false");
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now + 60));
+	assert_string_equal(told(&l), "");
+	lab_close(&l);
+}
+
+static void
+octets_of_nobody(void **state)
+{
+	struct lab l;
+	int64_t id;
+
+	(void)state;
+	lab_open(&l, &direct);
+	id = asked(&l, URL, now);
+	assert_string_equal(give(&l, id, span_str("no list at all"), now), "crl_der");
+	assert_string_equal(give(&l, id, span_str("again"), now), "not_found"); /* once */
+	lab_close(&l);
+}
+
+static void
+kept_back(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	(void)works_chores(&l.works, now + CRL_PATIENCE_S);
+	assert_null(told(&l));
+	(void)works_chores(&l.works, now + CRL_PATIENCE_S + CRL_LOOK_S);
+	assert_non_null(strstr(told(&l), "it has not been fetched yet"));
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now + 200));
+	assert_string_equal(told(&l), "");
+	fails(&l, URL, now + 3800); /* one that is in its time serves on */
+	assert_string_equal(told(&l), "");
+	assert_string_equal(shown(&l, "problem", now + 3800), "HTTP status 503");
+	(void)works_chores(&l.works, now + 86400 - 600);
+	assert_string_equal(told(&l), "");
+	lab_close(&l);
+}
+
+/* What is in force signs on when its list is over (fail-safe), and the alarm says so. */
+static void
+over_and_not_had_again(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .number = 1, .next_s = now + 600 }, now));
+	(void)works_chores(&l.works, now + 661);
+	assert_non_null(strstr(told(&l), "the next one was due"));
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
+	lab_close(&l);
+}
+
+/* ---- whose list ------------------------------------------------------------------------------ */
+
+/* RFC 5280 s6.3.3, of each certificate of the path */
+static void
+of_a_ca_in_between(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .parent = true });
+	assert_null(publish(&l, PARENT_URL,
+	    &(struct crllab_spec){ .cas = true, .entry = { { "77", NULL, 1 } } }, now));
+	is_revoked(&l, "has its CA CN=Parent", 1);
+	lab_close(&l);
+}
+
+/* RFC 5280 s6.3.3 (b) (1), as the STI-PA's list of ATIS-1000080 is one */
+static void
+of_an_indirect_issuer(void **state)
+{
+	static const struct start s = {
+		.url = URL, .indirect = true, .keys = "crl_issuers = \"crl-issuers.pem\"\n"
+	};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &s);
+	assert_string_equal(shown(&l, "indirect", now), "true");
+	assert_string_equal(publish(&l, URL, &(struct crllab_spec){ .indirect = true }, now),
+	    "crl_signer"); /* the CA's own */
+	assert_null(publish(&l, URL,
+	    &(struct crllab_spec){ .issuer = l.pa,
+		.key = l.pa_key,
+		.indirect = true,
+		.entry = { { "10", l.pa, 1 } } },
+	    now + 60)); /* another CA's */
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
+	assert_null(publish(&l, URL,
+	    &(struct crllab_spec){ .issuer = l.pa,
+		.key = l.pa_key,
+		.indirect = true,
+		.entry = { { "10", l.world.root, 1 } } },
+	    now + 4000));
+	is_revoked(&l, "CN=STI-PA has it", 1);
+	lab_close(&l);
+}
+
+static void
+of_an_issuer_that_is_not_known(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .url = URL, .indirect = true });
+	assert_string_equal(
+	    publish(&l, URL,
+		&(struct crllab_spec){ .issuer = l.pa, .key = l.pa_key, .indirect = true },
+		now),
+	    "crl_signer");
+	assert_non_null(strstr(told(&l), "crl_issuers has no certificate of CN=STI-PA"));
+	lab_close(&l);
+}
+
+static void
+of_an_issuer_that_is_withdrawn(void **state)
+{
+	static const struct start s = {
+		.url = URL, .indirect = true, .keys = "crl_issuers = \"crl-issuers.pem\"\n"
+	};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &s);
+	assert_null(publish(&l, URL,
+	    &(struct crllab_spec){ .issuer = l.pa, .key = l.pa_key, .indirect = true }, now));
+	assert_string_equal(shown(&l, "usable", now), "true");
+	bworld_main("");
+	assert_int_equal(works_load(&l.works, now, NULL), RC_OK);
+	(void)works_chores(&l.works, now + CRL_LOOK_S);
+	assert_string_equal(shown(&l, "usable", now), "false");
+	lab_close(&l);
+}
+
+static void
+not_to_be_fetched(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .url = "http://crl.example/plain.crl" });
+	assert_string_equal(shown(&l, "reason", now), "crl_url");
+	assert_non_null(strstr(told(&l), "https"));
+	assert_int_equal(asked(&l, "http://crl.example/plain.crl", now), 0);
+	lab_close(&l);
+}
+
+static void
+switched_off(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .url = URL, .keys = "crl_check = no\n" });
+	assert_int_equal(asked(&l, URL, now), 0);
+	assert_int_equal(l.works.crls->len, 0);
+	lab_close(&l);
+	lab_open(&l, &(struct start){ .url = NULL });
+	assert_int_equal(l.works.crls->len, 0); /* nothing is named */
+	lab_close(&l);
+}
+
+/* ---- installing ------------------------------------------------------------------------------ */
+
+static enum rc
+install(struct lab *l, const char *serial, int64_t now_s, struct fault *f)
+{
+	const struct credential *c = NULL;
+	AUTO_BUF pem = BUF_INIT(65536);
+	AUTO_PENDING p = { 0 };
+	AUTO_WANT want = WANT_INIT;
+	struct bworld_cert spec = cert_of(l, serial);
+	struct install_offer offer = { 0 };
+	int64_t again_s = 0;
+
+	assert_int_equal(want_of(&l->works.set->config->tenant[l->at.tenant],
+			     credset_config(l->works.set, l->at), &want, NULL),
+	    RC_OK);
+	assert_int_equal(pending_make(&l->works, l->at, buf_view(&want.tnauth_der),
+			     buf_view(&want.constraints_der), now_s, &p, NULL),
+	    RC_OK);
+	spec.point = p.facts.point;
+	spec.not_before_s = now;
+	spec.not_after_s = now + 100000;
+	spec.scts = 1;
+	bworld_issue(&l->world, &pem, &spec);
+	offer.pem = buf_view(&pem);
+	return install_chain(&l->works, l->at, &offer, now_s, &again_s, &c, f);
+}
+
+/* RFC 5280 s6.3.3, before it is in force */
+static void
+refused_when_revoked(void **state)
+{
+	struct lab l;
+	struct fault f = { 0 };
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "11", NULL, 1 } } }, now));
+	assert_int_equal(install(&l, "11", now, &f), RC_DENIED);
+	assert_string_equal(f.reason, "revoked");
+	assert_true(store_mtime("state/front/tenants/acme/main/refused-11.pem") != 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(recorded(&l, "install_refused"), "reason")),
+	    "revoked");
+	assert_string_equal(only(&l)->chain->cert[0]->serial, "10"); /* it signs on */
+	assert_int_equal(install(&l, "12", now, &f), RC_OK);
+	assert_string_equal(only(&l)->chain->cert[0]->serial, "12");
+	lab_close(&l);
+}
+
+/* The one that was replaced a moment ago still signs what is dated before. */
+static void
+the_one_before(void **state)
+{
+	struct lab l;
+	struct fault f = { 0 };
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_int_equal(install(&l, "12", now, &f), RC_OK);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "10", NULL, 1 } } }, now));
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
+	assert_null(credset_before(l.works.set, l.at, now));
+	assert_string_equal(
+	    json_string_value(json_object_get(recorded(&l, "revoke"), "serial")), "10");
+	lab_close(&l);
+}
+
+/* crl_unavailable = alarm puts it in force, refuse waits for the list, which is fetched. */
+static void
+where_the_list_is_missing(void **state)
+{
+	static const struct start s = { .url = NULL, .keys = "crl_unavailable = \"refuse\"\n" };
+	struct lab l;
+	struct fault f = { 0 };
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_int_equal(install(&l, "12", now, &f), RC_OK);
+	lab_close(&l);
+
+	lab_open(&l, &s);
+	crllab_points(&l.points, URL, NULL, CRLLAB_PLAIN);
+	assert_int_equal(install(&l, "12", now, &f), RC_BUSY);
+	assert_string_equal(f.reason, "crl_missing");
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY); /* as it was */
+	(void)works_chores(&l.works, now + CRL_LOOK_S);	     /* nor is it forgotten by that */
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now + CRL_LOOK_S));
+	assert_int_equal(install(&l, "12", now + CRL_LOOK_S, &f), RC_OK);
+	(void)works_chores(&l.works, now + CRL_HELD_S + CRL_LOOK_S);
+	assert_int_equal(l.works.crls->len, 1); /* it is in force now */
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_LEN(wrongs) + 24];
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(asked_for_and_well),
+		cmocka_unit_test(found_while_in_force),
+		cmocka_unit_test(reason_of_a_ca),
+		cmocka_unit_test(found_on_a_list_that_is_over),
+		cmocka_unit_test(never_older_also_after_a_start),
+		cmocka_unit_test(octets_of_nobody),
+		cmocka_unit_test(kept_back),
+		cmocka_unit_test(over_and_not_had_again),
+		cmocka_unit_test(of_a_ca_in_between),
+		cmocka_unit_test(of_an_indirect_issuer),
+		cmocka_unit_test(of_an_issuer_that_is_not_known),
+		cmocka_unit_test(of_an_issuer_that_is_withdrawn),
+		cmocka_unit_test(not_to_be_fetched),
+		cmocka_unit_test(switched_off),
+		cmocka_unit_test(refused_when_revoked),
+		cmocka_unit_test(the_one_before),
+		cmocka_unit_test(where_the_list_is_missing),
+	};
+	size_t n = 0;
+
+	ROWS(tests, n, wrongs, one_wrong);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		tests[n++] = others[i];
+	return _cmocka_run_group_tests("crl_ops", tests, n, NULL, NULL);
+}
