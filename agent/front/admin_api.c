@@ -185,9 +185,18 @@ admin_tenant(struct api_call *call)
 	return NULL;
 }
 
-/* One that the configuration does not name any more may be meant: the builder knows. */
 static void
 of_tenant(struct api_call *call)
+{
+	const struct config_tenant *t = admin_tenant(call);
+
+	if (t != NULL)
+		answer_hand(call, call->hand, t->name, NULL);
+}
+
+/* One that the configuration does not name any more may be meant: the builder knows. */
+static void
+of_offboarding(struct api_call *call)
 {
 	char name[CONFIG_NAME_MAX + 1] = "";
 	struct fault f = { 0 };
@@ -224,6 +233,8 @@ admin_hand(struct api_call *call)
 {
 	if (hand_of_ca(call->hand))
 		of_account(call);
+	else if (hand_of_offboarding(call->hand))
+		of_offboarding(call);
 	else if (hand_of_tenant(call->hand))
 		of_tenant(call);
 	else if (hand_of_token(call->hand))

@@ -470,7 +470,13 @@ bool
 hand_of_tenant(enum hand kind)
 {
 	return kind == HAND_NUMBERS || kind == HAND_FAILOVER || kind == HAND_FAILBACK ||
-	       kind == HAND_OFFBOARD || kind == HAND_DESTROY_KEYS || kind == HAND_TAKE_BACK ||
+	       hand_of_offboarding(kind);
+}
+
+bool
+hand_of_offboarding(enum hand kind)
+{
+	return kind == HAND_OFFBOARD || kind == HAND_DESTROY_KEYS || kind == HAND_TAKE_BACK ||
 	       kind == HAND_OFFBOARDING;
 }
 

@@ -66,6 +66,7 @@ struct hand_call {
 const char *hand_name(enum hand kind); /* "csr" */
 bool hand_of_ca(enum hand kind);       /* of a CA's account, not of a tenant */
 bool hand_of_tenant(enum hand kind); /* and no credential's: its body names what it is about */
+bool hand_of_offboarding(enum hand kind); /* … which the configuration need not name any more */
 bool hand_of_token(enum hand kind);
 
 /*
