@@ -406,7 +406,7 @@ def in_one_again(machine: Machine, judge: Judge) -> None:
     asked = ("12025560003", "12025560040", "12025560060", "12025560102")
     before = serials(machine)
     machine.write_tenant("parts", delegate(machine, "parts", DIVIDED, ""))
-    reload(machine)
+    machine.reload()
 
     def all_in_one() -> bool:
         for number in asked:
@@ -414,7 +414,7 @@ def in_one_again(machine: Machine, judge: Judge) -> None:
         return "main.1" in changed(machine, before)
     wait_for("a certificate with all", all_in_one, LONG_S)
     whole = serials(machine)["main.1"]
-    reload(machine)
+    machine.reload()
     wait_for("its name", lambda: serials(machine) == {"main": whole}, LONG_S)
     equal({signed_by(machine, judge, number) for number in asked},
           {parts(machine)["main"]["x5u"]})
