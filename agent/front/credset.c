@@ -773,6 +773,12 @@ is_newer(const struct trust_list *l, const struct ctlogs *file)
 }
 
 enum rc
+credset_joins(const struct credset *s, struct trust *t, struct fault *f)
+{
+	return trust_join(t, s->base->parts.anchors, f);
+}
+
+enum rc
 credset_trust(struct credset *s, struct trust *t, struct fault *f)
 {
 	const struct credset_parts *p = &s->base->parts;

@@ -385,6 +385,9 @@ void credset_observe(struct credset *s, struct contents *t);
  */
 enum rc credset_trust(struct credset *s, struct trust *t, struct fault *f) MUST_CHECK;
 
+/* May they be put in force beside the files of s?  RC_INVALID chain_limit. */
+enum rc credset_joins(const struct credset *s, struct trust *t, struct fault *f) MUST_CHECK;
+
 /* The same set with every credential shared, to be changed in one place. */
 enum rc credset_copy(const struct credset *s, struct credset **out, struct fault *f) MUST_CHECK;
 

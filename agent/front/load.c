@@ -589,8 +589,12 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	j.dir = is_elsewhere(l, t, cc, &before) ? before.name : cc->name;
 	TRY(find_token(c, t, cc, j.dir, &j.token, f));
 	TRY(load_path(c, t->name, j.dir, &path, f));
-	if (judge_file(&j, path.text, old, &made, &why) != RC_OK)
+	if (judge_file(&j, path.text, old, &made, &why) != RC_OK) {
+		/* That says nothing of it: the set that was in force stays. */
+		if (why.rc == RC_NO_MEMORY && old != NULL)
+			return FAULT(f, why.rc, why.reason, "%s", why.detail);
 		TRY(not_ready(&j, old, &why, &made, f));
+	}
 	if (wanted != NULL)
 		TRY(credential_want_list(made, wanted, 0, f));
 	credential_carry(old, made);
@@ -677,14 +681,27 @@ observe(struct credset *set, const struct credset *old, struct fault *f)
 	return RC_OK;
 }
 
-/* The lists that were fetched; old may be NULL. */
+/*
+ * The lists that were fetched; old may be NULL.  Roots that have no room beside
+ * an operator's anchors are left out: no start and no reload fails by what came
+ * over the network.
+ */
 static enum rc
 adopt_trust(struct credset *set, const struct credset *old, struct fault *f)
 {
-	AUTO_TRUST *t = NULL;
+	AUTO_TRUST *t = NULL, *rest = NULL;
+	struct fault why = { 0 };
+	enum rc rc;
 
 	TRY(trust_load(set->config, old != NULL ? old->trust : NULL, &t, f));
-	return credset_trust(set, t, f);
+	rc = credset_joins(set, t, &why);
+	if (rc == RC_OK)
+		return credset_trust(set, t, f);
+	if (rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	log_fault(LEVEL_ERR, "list_file", &why);
+	TRY(trust_with(t, TRUST_ROOTS, NULL, &rest, f));
+	return credset_trust(set, rest, f);
 }
 
 enum rc
@@ -696,6 +713,7 @@ load_trusted(const struct credset *old, struct trust *trust, const struct accoun
 	struct load l = { .old = old, .accounts = accounts, .changes = &later, .now_s = now_s };
 	enum rc rc;
 
+	TRY(revocation_readable(old->config, f));
 	TRY(credset_copy(old, &set, f));
 	TRY(credset_trust(set, trust, f));
 	l.set = set;

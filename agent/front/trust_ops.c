@@ -286,7 +286,10 @@ follows(const struct works *w, enum trust_kind k, const struct trust_list *l, in
 	return RC_OK;
 }
 
-/* On disk before it is in force: what a start finds is never older than what was. */
+/*
+ * On disk before it is in force: what a start finds is never older than what
+ * was.  But only what can be put in force: a start finds it as well.
+ */
 static enum rc
 take(struct op_call *call, enum trust_kind k, struct span octets, struct span proof,
     struct fault *f)
@@ -299,10 +302,11 @@ take(struct op_call *call, enum trust_kind k, struct span octets, struct span pr
 
 	TRY(trust_read(c, k, octets, proof, call->now_s, &l, f));
 	TRY(follows(w, k, l, call->now_s, f));
+	TRY(trust_with(w->set->trust, k, l, &t, f));
+	TRY(credset_joins(w->set, t, f));
 	TRY(trust_keep(c, k, octets, proof, call->now_s, f));
 	if (is_same(l, old) && l->exp_s == old->exp_s)
 		return RC_OK;
-	TRY(trust_with(w->set->trust, k, l, &t, f));
 	TRY(works_trust(w, t, call->now_s, f));
 	log_event(LEVEL_NOTICE, "trust_list", "list=%s in_force=%" PRId64, trust_name(k),
 	    k == TRUST_LOGS ? l->issued_s : l->sequence);

@@ -650,6 +650,81 @@ run_roots(void **state)
 	(void)close_pa(&pa);
 }
 
+enum { FULL = 256 }; /* ANCHORS_MAX of chain.c */
+
+/* So many anchors in the file, the one that is needed first. */
+static void
+write_anchors(const struct lab *l, size_t n)
+{
+	AUTO_BUF pem = BUF_INIT(4194304);
+
+	pki_pem(&pem, l->world.root);
+	for (size_t i = 1; i < n; i++) {
+		char cn[32];
+		X509 *other;
+
+		snprintf(cn, sizeof cn, "Other %zu", i);
+		other = pki_issue(&(struct pki_spec){ .cn = cn, .key = l->other, .ca = true });
+		pki_pem(&pem, other);
+		X509_free(other);
+	}
+	bworld_file("anchors.pem", buf_text(&pem));
+}
+
+/* What cannot be put in force is not on disk either: a start would find it. */
+static void
+no_room_for_roots(void **state)
+{
+	struct pa *p = *state;
+	struct lab *l = p->lab;
+
+	write_anchors(l, FULL);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	assert_string_equal(
+	    bring_root(p, l->world.other_root, 5, now + DAY_S, p->key, now), "chain_limit");
+	assert_int_equal(alarm_of(l, "sti_pa"), 1);
+	assert_int_equal(store_mtime("state/front/lists/sti_pa.json"), 0);
+	assert_int_equal(works_load(&l->works, now + 1, NULL), RC_OK);
+	restart(l, now + 2);
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+}
+
+/* An operator's anchors come later: a reload and a start go on without the list's roots. */
+static void
+no_room_left_for_roots(void **state)
+{
+	struct pa *p = *state;
+	struct lab *l = p->lab;
+
+	assert_null(bring_root(p, l->world.other_root, 5, now + DAY_S, p->key, now));
+	write_anchors(l, FULL);
+	assert_int_equal(works_load(&l->works, now + 1, NULL), RC_OK);
+	assert_int_equal(sequence_of(p), -1);
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+	restart(l, now + 2);
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+	write_anchors(l, FULL - 1);
+	assert_int_equal(works_load(&l->works, now + 3, NULL), RC_OK);
+	assert_int_equal(sequence_of(p), 5);
+}
+
+/* Where nobody can tell what is revoked a new list is no reason to judge all anew. */
+static void
+revocations_not_readable(void **state)
+{
+	struct pa *p = *state;
+	struct lab *l = p->lab;
+
+	bworld_file("state/front/revoked", "no directory");
+	assert_string_equal(
+	    bring_root(p, l->world.other_root, 5, now + DAY_S, p->key, now), "io");
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+	bworld_file("state/front/revoked", NULL);
+	assert_null(
+	    bring_root(p, l->world.other_root, 5, now + DAY_S, p->key, now + TRUST_AGAIN_S));
+	assert_int_equal(state_of(l), CREDENTIAL_READY);
+}
+
 /* Before its end a newer one is missed; what is in force stays when it is over. */
 static void
 roots_expire(void **state)
@@ -716,11 +791,13 @@ clock_set_back(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ARRAY_LEN(refused_cases) + ARRAY_LEN(root_cases) + 14];
+	static struct CMUnitTest tests[ARRAY_LEN(refused_cases) + ARRAY_LEN(root_cases) + 17];
 	const struct CMUnitTest own[] = { OWN(comes_into_force), OWN(withdraws_a_log),
 		OWN(file_that_is_newer), OWN(alarm_ends), OWN(silence), OWN(grows_old),
 		OWN(damaged_on_disk), OWN(another_publisher), OWN(full_disk), OWN(made_up),
-		OWN(clock_set_back), PA(roots_are_anchors), PA(file_stays), PA(roots_expire) };
+		OWN(clock_set_back), PA(roots_are_anchors), PA(file_stays), PA(roots_expire),
+		PA(no_room_for_roots), PA(no_room_left_for_roots),
+		PA(revocations_not_readable) };
 	size_t n = 0;
 
 	ROWS(tests, n, refused_cases, run_refused);
