@@ -196,15 +196,18 @@ render_batch(struct audit *a, struct buf *out, struct fault *f)
 
 /* The first line of a file has what a restart needs to know of the files before it. */
 static enum rc
-render_open(struct audit *a, size_t torn, const char *why, struct buf *out, struct fault *f)
+render_open(struct audit *a, const struct auditfound *found, const char *why, struct buf *out,
+    struct fault *f)
 {
 	AUTO_BUF members = BUF_INIT(MAX_OPEN), stamp = BUF_INIT(128);
 
 	put_time(&stamp);
 	buf_str(&stamp, "\"open\"");
 	auditchain_put_tenants(a->chain, &members);
-	if (torn > 0)
-		buf_printf(&members, ",\"torn_bytes\":%zu", torn);
+	if (found != NULL && found->torn > 0)
+		buf_printf(&members, ",\"torn_bytes\":%zu", found->torn);
+	if (found != NULL && found->restored > 0)
+		buf_printf(&members, ",\"restored_bytes\":%zu", found->restored);
 	if (why != NULL)
 		buf_printf(&members, ",\"why\":\"%s\"", why);
 	if (a->lost.seq > 0)
@@ -236,8 +239,10 @@ make_spool(struct audit *a, const struct auditfile *file)
 {
 	struct fault f = { 0 };
 
-	if (!a->sync)
+	if (!a->sync) {
+		auditspool_drop(&a->dir, &a->spool); /* not to be believed later */
 		return;
+	}
 	if (auditspool_make(&a->dir, file->ino, &a->spool, &f) != RC_OK && !a->unspooled)
 		log_fault(LEVEL_WARNING, "audit_spool", &f);
 	a->unspooled = a->spool.fd < 0;
@@ -254,38 +259,16 @@ tell_of_spool(struct audit *a)
 	    "detail=\"the spool in %s failed; every sync is the file's own\"", a->dir.path);
 }
 
-/* What the file in use has by the spool alone becomes its own. */
-static enum rc
-settle(struct audit *a, struct fault *f)
-{
-	struct fault why = { 0 };
-	enum rc rc;
-
-	(void)auditfile_settle(&a->file, &a->spool);
-	if (!a->spool.owes)
-		return RC_OK;
-	rc = auditspool_settle(&a->dir, &a->spool, &why);
-	if (rc == RC_OK)
-		log_event(LEVEL_WARNING, "audit_copied",
-		    "file=%s detail=\"a sync failed; the file was written anew\"",
-		    a->spool.name);
-	else if (rc == RC_NOT_FOUND)
-		log_fault(LEVEL_WARNING, "audit_spool", &why);
-	else
-		return fault_set(f, rc, why.reason, NULL, why.where, "%s", why.detail);
-	return RC_OK;
-}
-
 /* The open record and the batch; on failure the chain is where it was. */
 static enum rc
-fill_file(
-    struct audit *a, struct auditfile *file, size_t torn, const char *why, struct fault *f)
+fill_file(struct audit *a, struct auditfile *file, const struct auditfound *found,
+    const char *why, struct fault *f)
 {
 	struct auditmark mark = auditchain_mark(a->chain);
 	enum rc rc;
 
 	buf_clear(&a->lines);
-	TRY(render_open(a, torn, why, &a->lines, f));
+	TRY(render_open(a, found, why, &a->lines, f));
 	rc = render_batch(a, &a->lines, f);
 	if (rc != RC_OK) {
 		auditchain_back(a->chain, &mark);
@@ -308,6 +291,43 @@ remember(const struct audit *a)
 		log_fault(LEVEL_WARNING, "audit_mark", &f);
 }
 
+static void
+tell_vanished(struct audit *a, const struct auditmark *last, const char *what)
+{
+	a->lost = *last;
+	if (atomic_exchange(&a->vanished, last->seq) == last->seq)
+		return; /* told already */
+	log_event(LEVEL_ERR, "audit_vanished", "seq=%" PRIu64 " hash=%s detail=\"%s\"",
+	    last->seq, last->prev, what);
+}
+
+/*
+ * What the file in use has by the spool alone becomes its own.  What is lost on
+ * both ways is said, and in the next open record as well.
+ */
+static enum rc
+settle(struct audit *a, struct fault *f)
+{
+	struct auditmark last = auditchain_mark(a->chain);
+	struct fault why = { 0 };
+	enum rc rc;
+
+	(void)auditfile_settle(&a->file, &a->spool);
+	if (!a->spool.owes)
+		return RC_OK;
+	remember(a); /* a restart must know how far it went */
+	rc = auditspool_settle(&a->dir, &a->spool, &why);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return fault_set(f, rc, why.reason, NULL, why.where, "%s", why.detail);
+	if (rc == RC_NOT_FOUND)
+		tell_vanished(a, &last, why.detail);
+	else
+		log_event(LEVEL_WARNING, "audit_copied",
+		    "file=%s detail=\"a sync failed; the file was written anew\"",
+		    a->spool.name);
+	return RC_OK;
+}
+
 /* A directory that was moved away and is back has all its records. */
 static void
 take_back_vanished(struct audit *a)
@@ -321,7 +341,7 @@ take_back_vanished(struct audit *a)
 
 /* Begin a new file; the one in use stays on failure. */
 static enum rc
-begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
+begin_file(struct audit *a, const struct auditfound *found, const char *why, struct fault *f)
 {
 	struct auditfile file = { .fd = -1 };
 	enum rc rc;
@@ -331,7 +351,7 @@ begin_file(struct audit *a, size_t torn, const char *why, struct fault *f)
 	take_back_vanished(a);
 	TRY(auditfile_create(&a->dir, &file, f));
 	make_spool(a, &file);
-	rc = fill_file(a, &file, torn, why, f);
+	rc = fill_file(a, &file, found, why, f);
 	if (rc != RC_OK) {
 		auditfile_discard(&a->dir, &file);
 		return rc;
@@ -359,16 +379,6 @@ append_to_file(struct audit *a, struct fault *f)
 	return rc;
 }
 
-static void
-tell_vanished(struct audit *a, const struct auditmark *last, const char *what)
-{
-	a->lost = *last;
-	if (atomic_exchange(&a->vanished, last->seq) == last->seq)
-		return; /* told already */
-	log_event(LEVEL_ERR, "audit_vanished", "seq=%" PRIu64 " hash=%s detail=\"%s\"",
-	    last->seq, last->prev, what);
-}
-
 /*
  * The file in use did not take the batch.  Where it was taken away, what it
  * held is gone with it.
@@ -381,7 +391,7 @@ leave_file(struct audit *a, const struct fault *why, struct fault *f)
 	if (why->rc == RC_NOT_FOUND)
 		tell_vanished(a, &last, why->detail);
 	auditfile_abandon(&a->file, &a->spool);
-	TRY(begin_file(a, 0, "failure", f));
+	TRY(begin_file(a, NULL, "failure", f));
 	log_fault(LEVEL_WARNING, "audit_new_file", why);
 	return RC_OK;
 }
@@ -396,12 +406,12 @@ write_batch(struct audit *a, struct fault *f)
 	bool full = a->file.good + (off_t)a->batch.bytes.len > AUDITFILE_MAX;
 	struct fault why = { 0 };
 
-	if (a->file.fd < 0)
-		return begin_file(a, 0, "failure", f);
 	/* Where no new file can be had, the one in use may still take it. */
-	if ((full || a->file.day != auditfile_today()) &&
-	    begin_file(a, 0, full ? "size" : "day", NULL) == RC_OK)
+	if (a->file.fd >= 0 && (full || a->file.day != auditfile_today()) &&
+	    begin_file(a, NULL, full ? "size" : "day", NULL) == RC_OK)
 		return RC_OK;
+	if (a->file.fd < 0)
+		return begin_file(a, NULL, "failure", f);
 	if (append_to_file(a, &why) == RC_OK) {
 		tell_of_spool(a);
 		atomic_store(&a->seq, auditchain_mark(a->chain).seq);
@@ -524,6 +534,7 @@ begin(struct audit *a, struct fault *f)
 	struct auditfound found = { 0 };
 	struct fault forgotten = { 0 };
 	bool empty;
+	enum rc rc;
 
 	auditchain_free(a->chain);
 	a->chain = NULL;
@@ -531,14 +542,15 @@ begin(struct audit *a, struct fault *f)
 	TRY(auditdir_keep(&a->dir, f));
 	if (a->mark != NULL && auditfile_read_mark(a->mark, &known, &forgotten) != RC_OK)
 		log_fault(LEVEL_WARNING, "audit_mark", &forgotten);
-	if (a->sync && auditspool_open(&a->dir, &a->spool, NULL) != RC_OK)
-		auditspool_close(&a->spool); /* the first start, or none was to be had */
-	TRY(auditfile_recover(&a->dir, spool_of(a), a->chain, &known, &found, f));
+	rc = auditspool_open(&a->dir, &a->spool, f); /* also where none is to be used */
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	TRY(auditfile_recover(&a->dir, &a->spool, a->chain, &known, &found, f));
 	if (found.restored > 0)
 		log_event(LEVEL_WARNING, "audit_restored", "octets=%zu", found.restored);
 	look_back(a, &known, &found);
 	empty = auditchain_mark(a->chain).seq == 0;
-	TRY(begin_file(a, found.torn, "start", f));
+	TRY(begin_file(a, &found, "start", f));
 	if (empty)
 		log_event(LEVEL_NOTICE, "audit_begins", "dir=%s seq=1", a->dir.path);
 	a->ready = true;

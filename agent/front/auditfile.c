@@ -241,7 +241,7 @@ sync_file(const struct auditdir *d, struct auditfile *file, struct auditspool *s
 	}
 	file->synced = file->pushed = end;
 	if (spool->fd >= 0 && auditspool_begin(spool, file->name, end, NULL) != RC_OK)
-		auditspool_close(spool);
+		auditspool_drop(d, spool);
 	return RC_OK;
 }
 
@@ -270,7 +270,7 @@ make_durable(const struct auditdir *d, struct auditfile *file, struct auditspool
 	}
 	/* Until this sync has gone well, the spool has what was put there before. */
 	TRY(sync_file(d, file, spool, end, f));
-	auditspool_close(spool);
+	auditspool_drop(d, spool);
 	return RC_OK;
 }
 
@@ -305,11 +305,16 @@ sync_rest(struct auditfile *file)
 void
 auditfile_abandon(struct auditfile *file, struct auditspool *spool)
 {
+	bool cut, synced;
+
 	if (file->fd < 0)
 		return;
-	if ((ftruncate(file->fd, file->good) != 0 || !sync_rest(file)) && spool->fd >= 0) {
-		spool->owes = file->synced < file->good;
-		spool->octets = (size_t)(file->good - file->synced);
+	cut = ftruncate(file->fd, file->good) == 0;
+	synced = fdatasync(file->fd) == 0 && !file->broken;
+	if (spool->fd >= 0 && strcmp(spool->name, file->name) == 0 &&
+	    (!cut || (!synced && file->synced < file->good))) {
+		spool->owes = true;
+		spool->octets = (size_t)(file->good - spool->base);
 	}
 	close(file->fd);
 	file->fd = -1;
@@ -326,11 +331,14 @@ auditfile_settle(struct auditfile *file, struct auditspool *spool)
 	return false;
 }
 
+/* Not to come back by a crash: it would be the newest. */
 void
 auditfile_discard(const struct auditdir *d, struct auditfile *file)
 {
-	if (auditfile_in_place(d, file))
+	if (auditfile_in_place(d, file)) {
 		unlinkat(d->fd, file->name, 0);
+		(void)fsync(d->fd);
+	}
 	close(file->fd);
 	file->fd = -1;
 }
@@ -342,6 +350,7 @@ struct recovery {
 	struct auditspool *spool;
 	struct auditchain *chain;
 	const struct auditmark *known;
+	struct auditspool_restored back;
 	struct auditfound found;
 	size_t good; /* where the last complete line of the file ends */
 };
@@ -373,8 +382,22 @@ follow_file(struct recovery *r, struct span text, struct fault *f)
 	return RC_OK;
 }
 
+/*
+ * No record has a NUL.  Where a crash of the machine left one behind what was
+ * acknowledged, blocks of a record were never written, and no later one was answered for.
+ */
+static struct span
+without_holes(const struct recovery *r, const char *name, struct span text)
+{
+	off_t sure = strcmp(r->back.name, name) == 0 ? r->back.end : (off_t)text.len;
+	const uint8_t *hole =
+	    sure < (off_t)text.len ? memchr(text.ptr + sure, 0, text.len - (size_t)sure) : NULL;
+
+	return span_of(text.ptr, hole == NULL ? text.len : (size_t)(hole - text.ptr));
+}
+
 static enum rc
-map_and_follow(struct recovery *r, int fd, size_t len, struct fault *f)
+map_and_follow(struct recovery *r, int fd, const char *name, size_t len, struct fault *f)
 {
 	void *map;
 	enum rc rc;
@@ -384,7 +407,7 @@ map_and_follow(struct recovery *r, int fd, size_t len, struct fault *f)
 	map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return unavailable(r->dir, "reading the last audit file", f);
-	rc = follow_file(r, span_of(map, len), f);
+	rc = follow_file(r, without_holes(r, name, span_of(map, len)), f);
 	munmap(map, len);
 	return rc;
 }
@@ -394,7 +417,7 @@ static enum rc
 cut_tail(const struct recovery *r, int fd, const char *name, struct fault *f)
 {
 	if (r->good == 0 ? unlinkat(r->dir->fd, name, 0) != 0 || fsync(r->dir->fd) != 0
-			 : ftruncate(fd, (off_t)r->good) != 0 || fsync(fd) != 0)
+			 : ftruncate(fd, (off_t)r->good) != 0)
 		return unavailable(r->dir, "cutting off a torn line", f);
 	return RC_OK;
 }
@@ -407,16 +430,15 @@ in_the_way(const struct recovery *r, const char *name, const char *why, struct f
 	    r->dir->path, name, why);
 }
 
-/* Before it is looked at: what a crash of the machine took from its end. */
+/* What follows it must not be more durable than it is; a sync that failed is not asked again. */
 static enum rc
-restore(struct recovery *r, const char *name, struct fault *f)
+sync_last(struct recovery *r, int fd, const char *name, struct fault *f)
 {
-	size_t octets = 0;
-
-	if (r->spool == NULL || r->spool->fd < 0)
+	if (!r->spool->suspect && fdatasync(fd) == 0)
 		return RC_OK;
-	TRY(auditspool_restore(r->dir, r->spool, name, &octets, f));
-	r->found.restored += octets;
+	r->spool->suspect = true;
+	TRY(auditspool_copy(r->dir, name, fd, (off_t)r->good, f));
+	r->spool->suspect = false;
 	return RC_OK;
 }
 
@@ -430,24 +452,21 @@ recover_file(struct recovery *r, const char *name, struct fault *f)
 	enum rc rc;
 
 	r->good = 0;
-	TRY(restore(r, name, f));
 	fd = openat(r->dir->fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return in_the_way(
 		    r, name, errno == ELOOP ? "a symbolic link" : strerror(errno), f);
-	if (!S_ISREG(st.st_mode) || st.st_size > INT64_C(4) * AUDITFILE_MAX)
+	if (!S_ISREG(st.st_mode) || st.st_size > AUDITFILE_LIMIT)
 		return in_the_way(r, name, "no audit file", f);
-	rc = map_and_follow(r, fd, (size_t)st.st_size, &inner);
+	rc = map_and_follow(r, fd, name, (size_t)st.st_size, &inner);
 	if (rc == RC_INVALID)
 		return in_the_way(r, name, inner.detail, f);
 	if (rc != RC_OK)
 		return fault_set(f, rc, inner.reason, NULL, inner.where, "%s", inner.detail);
 	r->found.torn += (size_t)st.st_size - r->good;
 	if ((size_t)st.st_size > r->good || r->good == 0)
-		return cut_tail(r, fd, name, f);
-	/* What follows it must not be more durable than it is. */
-	return fdatasync(fd) == 0 ? RC_OK
-				  : unavailable(r->dir, "syncing the last audit file", f);
+		TRY(cut_tail(r, fd, name, f));
+	return r->good == 0 ? RC_OK : sync_last(r, fd, name, f);
 }
 
 /* The newest file with a complete line; one without is what a crash at its creation left. */
@@ -458,6 +477,9 @@ auditfile_recover(const struct auditdir *d, struct auditspool *spool, struct aud
 	struct recovery r = { .dir = d, .spool = spool, .chain = c, .known = known };
 	char limit[AUDITFILE_NAME_LEN + 1] = "", name[AUDITFILE_NAME_LEN + 1];
 
+	if (spool->fd >= 0)
+		TRY(auditspool_restore(d, spool, &r.back, f));
+	r.found.restored = r.back.octets;
 	while (r.good == 0) {
 		TRY(newest(d, limit, name, f));
 		if (name[0] == '\0')

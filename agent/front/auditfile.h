@@ -17,6 +17,7 @@ struct auditspool;
 
 enum {
 	AUDITFILE_MAX = 256 * 1024 * 1024,		  /* octets; a new file above */
+	AUDITFILE_LIMIT = 4 * AUDITFILE_MAX,		  /* where no new one can be had */
 	AUDITFILE_STAMP_LEN = 15,			  /* YYYYMMDD-HHMMSS */
 	AUDITFILE_NAME_LEN = 6 + AUDITFILE_STAMP_LEN + 6, /* audit-….jsonl */
 };
@@ -83,8 +84,8 @@ struct auditfound {
 };
 
 /*
- * Follow the newest file that has a complete line; none: the chain stays where
- * it is.  RC_INVALID audit_chain when it was altered or is no audit file.
+ * Put back what the spool has for its file, then follow the newest file that has a complete
+ * line; none: the chain stays where it is.  A spool that is not open has nothing.  RC_INVALID audit_chain when it was altered or is no audit file.
  */
 enum rc auditfile_recover(const struct auditdir *d, struct auditspool *spool,
     struct auditchain *c, const struct auditmark *known, struct auditfound *out,

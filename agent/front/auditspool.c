@@ -30,11 +30,14 @@ struct run {
 
 static const struct head blank = { .magic = "vesper spool 1" };
 
+/* What happened, by errno, and what helps. */
 static enum rc
 unavailable(const struct auditdir *d, const char *what, struct fault *f)
 {
-	return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%s: %s; see to %s", what,
-	    strerror(errno), d != NULL ? d->path : "the audit directory");
+	bool full = errno == ENOSPC || errno == EDQUOT;
+
+	return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%s: %s; %s %s", what, strerror(errno),
+	    full ? "free space in" : "see to", d != NULL ? d->path : "the audit directory");
 }
 
 static enum rc
@@ -146,37 +149,59 @@ make(const struct auditdir *d, ino_t ino, struct auditspool *s, struct fault *f)
 enum rc
 auditspool_open(const struct auditdir *d, struct auditspool *s, struct fault *f)
 {
-	AUTO_FD fd = openat(d->fd, spool_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	AUTO_FD fd = -1;
 	struct stat st;
 
 	auditspool_close(s);
 	unlinkat(d->fd, copy_name, 0); /* of a copy that was not finished */
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return unavailable(d, "opening the audit's spool", f);
-	if (!S_ISREG(st.st_mode) || st.st_size != AUDITSPOOL_SIZE)
-		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%s/%s is no spool", d->path,
-		    spool_name);
+	fd = openat(d->fd, spool_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return RC_NOT_FOUND;
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL,
+		    "%s/%s cannot be opened: %s; it may hold records", d->path, spool_name,
+		    fd < 0 ? strerror(errno) : "it is no file");
 	s->fd = fd;
 	fd = -1;
 	return RC_OK;
 }
 
+/* One of another size was not finished, or is of another build: it was looked at before. */
+static bool
+is_usable(int fd, ino_t ino)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size == AUDITSPOOL_SIZE && !lies_beside(fd, ino);
+}
+
 enum rc
 auditspool_make(const struct auditdir *d, ino_t ino, struct auditspool *s, struct fault *f)
 {
-	if (auditspool_open(d, s, NULL) == RC_OK && !lies_beside(s->fd, ino))
+	if (auditspool_open(d, s, NULL) == RC_OK && is_usable(s->fd, ino))
 		return RC_OK;
 	auditspool_close(s);
 	return make(d, ino, s, f);
 }
 
 void
+auditspool_drop(const struct auditdir *d, struct auditspool *s)
+{
+	auditspool_close(s);
+	unlinkat(d->fd, spool_name, 0);
+	(void)fsync(d->fd);
+}
+
+void
 auditspool_close(struct auditspool *s)
 {
+	bool suspect = s->suspect;
+
 	if (s->fd >= 0)
 		close(s->fd);
 	buf_free(&s->out);
 	*s = AUDITSPOOL_NONE;
+	s->suspect = suspect;
 }
 
 /* ---- filling it ----------------------------------------------------------------------- */
@@ -190,6 +215,8 @@ auditspool_begin(struct auditspool *s, const char *name, off_t base, struct faul
 	s->octets = 0;
 	s->at = BLOCK;
 	buf_clear(&s->out);
+	if (base > AUDITFILE_LIMIT)
+		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL, "%s is too long", name);
 	if (RAND_bytes(h.salt, sizeof h.salt) != 1)
 		return FAULT(f, RC_BUG, "internal_error", "random octets");
 	h.base = (uint64_t)base;
@@ -298,7 +325,7 @@ is_whole(const struct head *h)
 	return memcmp(h->magic, blank.magic, sizeof h->magic) == 0 &&
 	       digest_sha256(span_of(h, offsetof(struct head, hash)), hash, NULL) == RC_OK &&
 	       memcmp(h->hash, hash, sizeof hash) == 0 && h->name[AUDITFILE_NAME_LEN] == '\0' &&
-	       h->base <= AUDITFILE_MAX;
+	       h->base <= AUDITFILE_LIMIT;
 }
 
 /* The next run of this filling; false: it was not written whole, or is of another. */
@@ -404,21 +431,22 @@ copy_start(const struct auditdir *d, int from, int to, off_t len, struct fault *
 	return RC_OK;
 }
 
+/* As long as len at least, with the octets in their place. */
 static enum rc
-write_copy(
-    const struct auditdir *d, int from, int to, off_t base, struct span octets, struct fault *f)
+write_copy(const struct auditdir *d, int from, int to, off_t len, off_t base,
+    struct span octets, struct fault *f)
 {
-	TRY(copy_start(d, from, to, base, f));
+	TRY(copy_start(d, from, to, len, f));
 	TRY(write_at(to, octets, base, f));
 	if (fchmod(to, 0640) != 0 || fsync(to) != 0)
 		return unavailable(d, "copying an audit file", f);
 	return RC_OK;
 }
 
-/* A copy up to base, with the octets behind it, takes the place of the file. */
+/* A copy of the file's first len octets, and with these in their place, takes its place. */
 static enum rc
-replace(const struct auditdir *d, const char *name, int from, off_t base, struct span octets,
-    struct fault *f)
+replace(const struct auditdir *d, const char *name, int from, off_t len, off_t base,
+    struct span octets, struct fault *f)
 {
 	AUTO_FD to = -1;
 	enum rc rc;
@@ -428,7 +456,7 @@ replace(const struct auditdir *d, const char *name, int from, off_t base, struct
 	    d->fd, copy_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (to < 0)
 		return unavailable(d, "copying an audit file", f);
-	rc = write_copy(d, from, to, base, octets, f);
+	rc = write_copy(d, from, to, len, base, octets, f);
 	if (rc == RC_OK && renameat(d->fd, copy_name, d->fd, name) != 0)
 		rc = unavailable(d, "copying an audit file", f);
 	if (rc != RC_OK) {
@@ -441,23 +469,58 @@ replace(const struct auditdir *d, const char *name, int from, off_t base, struct
 }
 
 enum rc
-auditspool_restore(const struct auditdir *d, struct auditspool *s, const char *name,
-    size_t *restored, struct fault *f)
+auditspool_copy(
+    const struct auditdir *d, const char *name, int from, off_t len, struct fault *f)
 {
-	AUTO_FD from = openat(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	AUTO_FOUND found = AUDITSPOOL_NOTHING;
-	struct span octets;
+	return replace(d, name, from, len, len, span_of(NULL, 0), f);
+}
 
-	*restored = 0;
+/*
+ * Written again even where the file has them: the kernel reports a write that
+ * failed once, to whoever asked then, and has forgotten it for a process that
+ * asks later.  What is behind them stays.
+ */
+static enum rc
+write_back(
+    const struct auditdir *d, const struct auditspool_found *found, int fd, struct fault *f)
+{
+	struct span octets = buf_view(&found->octets);
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return unavailable(d, "opening an audit file", f);
+	if (st.st_size < found->base)
+		return REFUSE(f, RC_NOT_FOUND, AUDIT_UNAVAILABLE, NULL,
+		    "%s/%s is shorter than it was; move it away", d->path, found->name);
+	if (write_at(fd, octets, found->base, NULL) == RC_OK && fdatasync(fd) == 0)
+		return RC_OK;
+	return replace(d, found->name, fd, st.st_size, found->base, octets, f);
+}
+
+enum rc
+auditspool_restore(const struct auditdir *d, struct auditspool *s,
+    struct auditspool_restored *out, struct fault *f)
+{
+	AUTO_FOUND found = AUDITSPOOL_NOTHING;
+	AUTO_FD fd = -1;
+	struct span octets;
+	bool had;
+
+	*out = (struct auditspool_restored){ 0 };
 	TRY(collect(s, &found, f));
 	octets = buf_view(&found.octets);
-	if (octets.len == 0 || strcmp(found.name, name) != 0 || from < 0)
+	if (octets.len == 0)
 		return RC_OK;
-	/* The kernel may have it, and not the disk yet. */
-	if (has(from, found.base, octets) && fdatasync(from) == 0)
+	fd = openat(d->fd, found.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
 		return RC_OK;
-	TRY(replace(d, name, from, found.base, octets, f));
-	*restored = octets.len;
+	if (fd < 0)
+		return unavailable(d, "opening an audit file", f);
+	had = has(fd, found.base, octets);
+	TRY(write_back(d, &found, fd, f));
+	memcpy(out->name, found.name, sizeof out->name);
+	out->end = found.base + (off_t)octets.len;
+	out->octets = had ? 0 : octets.len;
 	return RC_OK;
 }
 
@@ -475,9 +538,11 @@ put_back(const struct auditdir *d, const struct auditspool *s, struct fault *f)
 		return unavailable(d, "opening an audit file", f);
 	TRY(collect(s, &found, f));
 	if (found.octets.len < s->octets || memcmp(found.seed, s->seed, sizeof s->seed) != 0)
-		return REFUSE(f, RC_IO, AUDIT_UNAVAILABLE, NULL,
-		    "%s/%s: records were lost on both ways; see to the disk", d->path, s->name);
-	return replace(d, s->name, from, s->base, span_of(found.octets.ptr, s->octets), f);
+		return REFUSE(f, RC_NOT_FOUND, AUDIT_UNAVAILABLE, NULL,
+		    "%s/%s: its sync failed, and the spool has not all of it either", d->path,
+		    s->name);
+	return replace(
+	    d, s->name, from, s->base, s->base, span_of(found.octets.ptr, s->octets), f);
 }
 
 enum rc

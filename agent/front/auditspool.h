@@ -24,15 +24,16 @@ struct auditspool {
 	char name[AUDITFILE_NAME_LEN + 1]; /* of the file it is for; "": of none yet */
 	off_t base;			   /* where in that file its octets begin */
 	size_t octets;			   /* how many it holds */
-	bool owes; /* the file lost them: put back before it is used again */
-	size_t at; /* where in the spool the next ones go */
+	bool owes;    /* the file lost them: put back before it is used again */
+	bool suspect; /* a sync at the start failed: a second one would lie */
+	size_t at;    /* where in the spool the next ones go */
 	uint8_t seed[DIGEST_SHA256_LEN]; /* of this filling */
 	struct buf out;			 /* what its last block holds so far */
 };
 
 #define AUDITSPOOL_NONE ((struct auditspool){ .fd = -1, .out = BUF_INIT(2 * AUDITSPOOL_SIZE) })
 
-/* The directory's as it is.  On failure there is none. */
+/* The directory's as it is; RC_NOT_FOUND where there is none. */
 enum rc auditspool_open(
     const struct auditdir *d, struct auditspool *s, struct fault *f) MUST_CHECK;
 
@@ -44,6 +45,9 @@ enum rc auditspool_open(
 enum rc auditspool_make(
     const struct auditdir *d, ino_t ino, struct auditspool *s, struct fault *f) MUST_CHECK;
 void auditspool_close(struct auditspool *s);
+
+/* There is none any more, also on the disk: what it held is in its file by itself. */
+void auditspool_drop(const struct auditdir *d, struct auditspool *s);
 
 /* Forget what it holds: what follows belongs to that file, from base on. */
 enum rc auditspool_begin(
@@ -74,18 +78,29 @@ struct auditspool_found {
  */
 bool auditspool_decode(struct span all, struct auditspool_found *out);
 
+struct auditspool_restored {
+	char name[AUDITFILE_NAME_LEN + 1]; /* the file; "": the spool has nothing for any */
+	off_t end;			   /* all that is in front of this was acknowledged */
+	size_t octets;			   /* that the file did not have */
+};
+
 /*
- * Put back what a crash of the machine took from the file of that name; what
- * the file has already stays as it is.  *restored: octets, 0 in general.
+ * Put back what a crash of the machine took from the file that the spool names;
+ * what is there stays, and is written once more.  RC_NOT_FOUND where that file is shorter
+ * than what was synced of it.
  */
-enum rc auditspool_restore(const struct auditdir *d, struct auditspool *s, const char *name,
-    size_t *restored, struct fault *f) MUST_CHECK;
+enum rc auditspool_restore(const struct auditdir *d, struct auditspool *s,
+    struct auditspool_restored *out, struct fault *f) MUST_CHECK;
+
+/* A copy of the first len octets of a file, durable, takes its place. */
+enum rc auditspool_copy(const struct auditdir *d, const char *name, int from, off_t len,
+    struct fault *f) MUST_CHECK;
 
 /*
  * The same while it runs, where a sync of the file has failed: a copy of it in
  * its place, for a second sync of the same pages may lie.  Does nothing where
- * nothing is owed.  RC_NOT_FOUND where the file is not there any more; nothing
- * is owed then.
+ * nothing is owed.  RC_NOT_FOUND where the file is not there any more, or
+ * neither has all of it: nothing is owed then, and it is lost.
  */
 enum rc auditspool_settle(
     const struct auditdir *d, struct auditspool *s, struct fault *f) MUST_CHECK;

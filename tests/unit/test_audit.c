@@ -220,16 +220,22 @@ check_trail(void)
 /* ---- helpers ------------------------------------------------------------------------- */
 
 static struct audit *
-open_audit(void)
+open_with(bool sync)
 {
 	struct audit *a = NULL;
 	struct fault f = { 0 };
-	enum rc rc = audit_open(dir, mark_path, true, &a, &f);
+	enum rc rc = audit_open(dir, mark_path, sync, &a, &f);
 
 	if (rc != RC_OK)
 		print_error("%s: %s\n", f.reason, f.detail);
 	assert_int_equal(rc, RC_OK);
 	return a;
+}
+
+static struct audit *
+open_audit(void)
+{
+	return open_with(true);
 }
 
 static uint64_t
@@ -962,12 +968,14 @@ static struct crash_case {
 	const char *name;
 	int keeps; /* of ten parts of what the file had */
 	bool zeros;
+	bool unsynced; /* started with audit_sync = none */
 } crash_cases[] = {
-	{ "the machine lost all but the first line", 0, false },
-	{ "the machine lost a half", 5, false },
-	{ "the machine has zeros in place of a half", 5, true },
-	{ "the machine lost the last octets", 9, false },
-	{ "only the process ended", 10, false },
+	{ "the machine lost all but the first line", 0, false, false },
+	{ "the machine lost a half", 5, false, false },
+	{ "the machine has zeros in place of a half", 5, true, false },
+	{ "the machine lost the last octets", 9, false, false },
+	{ "only the process ended", 10, false, false },
+	{ "the machine lost a half, and no more syncs", 5, false, true },
 };
 
 /* What was acknowledged is in the trail again, whatever the machine lost. */
@@ -987,14 +995,60 @@ a_crash_loses_nothing(void **state)
 	assert_int_equal(truncate(path[0], keep), 0);
 	if (c->zeros)
 		assert_int_equal(truncate(path[0], (off_t)before.len), 0);
+	audit_close(open_with(!c->unsynced));
+	read_file(path[0], &after);
+	assert_string_equal(buf_text(&after), buf_text(&before));
+	list_files(path);
+	buf_clear(&after);
+	read_file(path[1], &after);
+	assert_int_equal(
+	    strstr(buf_text(&after), "\"restored_bytes\":") != NULL, c->keeps < 10);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.files, 2);
+	assert_int_equal(t.lines, 1 + 20 + 1);
+}
+
+/* Of a record that was not answered for, the last block came to the disk, and not the first. */
+static void
+a_hole_is_torn(void **state)
+{
+	AUTO_BUF before = BUF_INIT(MAX_TRAIL), after = BUF_INIT(MAX_TRAIL);
+	char path[MAX_FILES][128];
+
+	(void)state;
+	end_at_once(5);
+	list_files(path);
+	read_file(path[0], &before);
+	assert_int_equal(truncate(path[0], (off_t)before.len + 3000), 0);
+	append_bytes(path[0], "\"a\":1}\n");
 	audit_close(open_audit());
 	read_file(path[0], &after);
 	assert_string_equal(buf_text(&after), buf_text(&before));
 
 	AUTO_TRAIL t = check_trail();
 
-	assert_int_equal(t.files, 2);
-	assert_int_equal(t.lines, 1 + 20 + 1);
+	assert_int_equal(t.lines, 1 + 5 + 1);
+}
+
+/* What may hold records is in the way until somebody has seen to it. */
+static void
+a_spool_that_cannot_be_opened(void **state)
+{
+	struct audit *a;
+	char spool[64];
+
+	(void)state;
+	snprintf(spool, sizeof spool, "%s/.spool", dir);
+	assert_int_equal(mkdir(spool, 0700), 0);
+	a = open_audit();
+	assert_problem(a, spool);
+	assert_int_equal(rmdir(spool), 0);
+	while (audit_failed(a))
+		wait_event(a);
+	wait_durable(a, append(a, "acme"));
+	audit_close(a);
 }
 
 static void
@@ -1048,7 +1102,7 @@ int
 main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + ARRAY_LEN(taken_cases) +
-				ARRAY_LEN(memory_cases) + ARRAY_LEN(crash_cases) + 19];
+				ARRAY_LEN(memory_cases) + ARRAY_LEN(crash_cases) + 21];
 	size_t n = 0;
 
 	ROWS(tests, n, tamper_cases, tampering_is_found);
@@ -1074,6 +1128,8 @@ main(void)
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_directory_taken_away_refuses);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_full_file_is_left);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(fails_and_comes_back);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_hole_is_torn);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_spool_that_cannot_be_opened);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(does_without_its_spool);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_failed_sync_is_not_repeated);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(closing_on_a_dead_disk_ends);

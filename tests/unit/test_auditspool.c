@@ -177,39 +177,49 @@ static struct crash_case {
 	off_t keep;    /* octets of the file; -1: all */
 	off_t zeros;   /* it has zeros up to here; 0: none */
 	off_t flipped; /* octet of the spool; 0: none */
-	const char *of;
-	enum rc rc;
-	int runs; /* that the file has then; -1: it is as it was */
+	size_t runs;   /* that the file has then */
+	bool restored;
 } crash_cases[] = {
-	{ "nothing is lost", -1, 0, 0, NAME, RC_OK, 3 },
-	{ "all is lost", BASE, 0, 0, NAME, RC_OK, 3 },
-	{ "an octet is lost", BASE + 6900, 0, 0, NAME, RC_OK, 3 },
-	{ "an end is lost", BASE + 1000, 0, 0, NAME, RC_OK, 3 },
-	{ "zeros in place of all", BASE, BASE + 6901, 0, NAME, RC_OK, 3 },
-	{ "zeros in place of an end, and behind it", BASE + 1000, 9000, 0, NAME, RC_OK, 3 },
-	{ "all is lost, and the last run torn", BASE, 0, BLOCK + 900 + 6000 + 3 * HEAD, NAME,
-	    RC_OK, 2 },
-	{ "all is lost, and the second run torn", BASE, 0, BLOCK + 900 + HEAD + 4500, NAME,
-	    RC_OK, 1 },
-	{ "all is lost, and a length is another", BASE, 0, BLOCK + 900 + HEAD, NAME, RC_OK, 1 },
-	{ "all is lost, and a hash is another", BASE, 0, BLOCK + 900 + HEAD + 8, NAME, RC_OK,
-	    1 },
-	{ "all is lost, and the first run torn", BASE, 0, BLOCK + HEAD, NAME, RC_OK, 0 },
-	{ "all is lost, and another magic", BASE, 0, 1, NAME, RC_OK, 0 },
-	{ "all is lost, and another salt", BASE, 0, 20, NAME, RC_OK, 0 },
-	{ "all is lost, and another base", BASE, 0, 32, NAME, RC_OK, 0 },
-	{ "all is lost, and another name", BASE, 0, 45, NAME, RC_OK, 0 },
-	{ "another file is looked at", BASE, 0, 0, "audit-20260101-000001.jsonl", RC_OK, 0 },
-	{ "the file is shorter than it was", BASE - 1, 0, 0, NAME, RC_NOT_FOUND, -1 },
+	{ "nothing is lost", -1, 0, 0, 3, false },
+	{ "all is lost", BASE, 0, 0, 3, true },
+	{ "an octet is lost", BASE + 6900, 0, 0, 3, true },
+	{ "an end is lost", BASE + 1000, 0, 0, 3, true },
+	{ "zeros in place of all", BASE, BASE + 6901, 0, 3, true },
+	{ "zeros in place of an end, and behind it", BASE + 1000, 9000, 0, 3, true },
+	{ "nothing is lost, and zeros behind it", -1, 9000, 0, 3, false },
+	{ "all is lost, and the last run torn", BASE, 0, BLOCK + 900 + 6000 + 3 * HEAD, 2,
+	    true },
+	{ "all is lost, and the second run torn", BASE, 0, BLOCK + 900 + HEAD + 4500, 1, true },
+	{ "all is lost, and a length is another", BASE, 0, BLOCK + 900 + HEAD, 1, true },
+	{ "all is lost, and a hash is another", BASE, 0, BLOCK + 900 + HEAD + 8, 1, true },
+	{ "all is lost, and the first run torn", BASE, 0, BLOCK + HEAD, 0, false },
+	{ "all is lost, and another magic", BASE, 0, 1, 0, false },
+	{ "all is lost, and another salt", BASE, 0, 20, 0, false },
+	{ "all is lost, and another base", BASE, 0, 32, 0, false },
+	{ "all is lost, and another name", BASE, 0, 45, 0, false },
 };
+
+/* The runs are there, and what was behind them is as it was. */
+static void
+assert_begins(size_t runs, off_t size)
+{
+	AUTO_BUF want = BUF_INIT(1 << 20), got = BUF_INIT(1 << 20);
+
+	expected(runs, &want);
+	read_file(&got);
+	assert_int_equal(got.len, (off_t)want.len > size ? (off_t)want.len : size);
+	assert_memory_equal(got.ptr, want.ptr, want.len);
+	for (size_t i = want.len; i < got.len; i++)
+		assert_int_equal(got.ptr[i], 0);
+}
 
 static void
 comes_back(void **state)
 {
 	const struct crash_case *c = *state;
+	struct auditspool_restored restored = { 0 };
 	struct fault f = { 0 };
 	struct stat before, after;
-	size_t restored = 99;
 
 	write_file(RUNS);
 	make_spool();
@@ -221,16 +231,107 @@ comes_back(void **state)
 		flip(c->flipped);
 	assert_int_equal(fstatat(d.fd, NAME, &before, 0), 0);
 	open_again();
-	assert_int_equal(auditspool_restore(&d, &s, c->of, &restored, &f), c->rc);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(restored.octets > 0, c->restored);
 	assert_int_equal(fstatat(d.fd, NAME, &after, 0), 0);
-	if (c->runs < 0) {
-		assert_string_equal(f.reason, "audit_unavailable");
-		assert_int_equal(after.st_size, before.st_size);
-		return;
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_begins(c->runs, before.st_size);
+	assert_string_equal(restored.name, c->runs > 0 ? NAME : "");
+}
+
+static void
+of_a_shorter_file(void **state)
+{
+	struct auditspool_restored restored = { 0 };
+	struct fault f = { 0 };
+
+	(void)state;
+	write_file(RUNS);
+	make_spool();
+	assert_int_equal(cut(BASE - 1), 0);
+	open_again();
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_NOT_FOUND);
+	assert_string_equal(f.reason, "audit_unavailable");
+	assert_non_null(strstr(f.detail, "move it away"));
+}
+
+/* Its pages may be dropped, and would be believed the next time: a copy, of all that is there. */
+static void
+by_a_copy_where_the_sync_fails(void **state)
+{
+	struct auditspool_restored restored = { 0 };
+	struct fault f = { 0 };
+	struct stat before, after;
+
+	(void)state;
+	write_file(RUNS);
+	make_spool();
+	assert_int_equal(cut(BASE + 10), 0);
+	assert_int_equal(cut(9000), 0);
+	open_again();
+	assert_int_equal(fstatat(d.fd, NAME, &before, 0), 0);
+	atomic_store(&failing_syncs, 1);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(fstatat(d.fd, NAME, &after, 0), 0);
+	assert_int_not_equal(before.st_ino, after.st_ino);
+	assert_int_equal(after.st_mode & 07777, 0640);
+	assert_begins(RUNS, 9000);
+}
+
+/* One that cannot be looked at may hold records: it is not "none". */
+static void
+opens_or_says(void **state)
+{
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(auditspool_open(&d, &s, &f), RC_NOT_FOUND);
+	assert_int_equal(mkdirat(d.fd, ".spool", 0700), 0);
+	assert_int_equal(auditspool_open(&d, &s, &f), RC_IO);
+	assert_non_null(strstr(f.detail, "/.spool cannot be opened"));
+	assert_int_equal(unlinkat(d.fd, ".spool", AT_REMOVEDIR), 0);
+	assert_int_equal(symlinkat("/etc/passwd", d.fd, ".spool"), 0);
+	assert_int_equal(auditspool_open(&d, &s, NULL), RC_IO);
+}
+
+static void
+not_behind_the_limit(void **state)
+{
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(auditspool_make(&d, 0, &s, &f), RC_OK);
+	assert_int_equal(auditspool_begin(&s, NAME, AUDITFILE_LIMIT, &f), RC_OK);
+	assert_int_equal(auditspool_begin(&s, NAME, (off_t)AUDITFILE_LIMIT + 1, &f), RC_IO);
+	assert_false(auditspool_has_room(&s, NAME, 1));
+}
+
+/* Synced between, as before another file that could not be had: the copy has all of it. */
+static void
+a_copy_is_whole(void **state)
+{
+	struct auditfile file = { .fd = -1 };
+	AUTO_BUF got = BUF_INIT(1 << 20);
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(auditfile_create(&d, &file, &f), RC_OK);
+	assert_int_equal(auditspool_make(&d, file.ino, &s, &f), RC_OK);
+	for (size_t k = 0; k < RUNS; k++) {
+		assert_int_equal(auditfile_write(&d, &file, &s, run_of(k), &f), RC_OK);
+		if (k == 1)
+			assert_true(auditfile_settle(&file, &s));
 	}
-	assert_runs((size_t)c->runs);
-	assert_int_equal(restored > 0, before.st_ino != after.st_ino);
-	assert_int_equal(after.st_mode & 07777, restored > 0 ? 0640 : 0600);
+	atomic_store(&failing_syncs, 3);
+	assert_int_equal(auditfile_write(&d, &file, &s, run_of(0), &f), RC_IO);
+	auditfile_abandon(&file, &s);
+	assert_true(s.owes);
+	assert_int_equal(auditspool_settle(&d, &s, &f), RC_OK);
+	assert_int_equal(renameat(d.fd, file.name, d.fd, NAME), 0);
+	read_file(&got);
+	assert_int_equal(got.len, run_len[0] + run_len[1] + run_len[2]);
+	for (size_t k = 0, at = 0; k < RUNS; at += run_len[k++])
+		assert_memory_equal(got.ptr + at, run_of(k).ptr, run_len[k]);
 }
 
 /* A second crash right after it finds the same. */
@@ -238,16 +339,16 @@ static void
 twice(void **state)
 {
 	struct fault f = { 0 };
-	size_t restored = 0;
+	struct auditspool_restored restored = { 0 };
 
 	(void)state;
 	write_file(0);
 	make_spool();
 	open_again();
-	assert_int_equal(auditspool_restore(&d, &s, NAME, &restored, &f), RC_OK);
-	assert_int_equal(restored, 6901);
-	assert_int_equal(auditspool_restore(&d, &s, NAME, &restored, &f), RC_OK);
-	assert_int_equal(restored, 0);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(restored.octets, 6901);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(restored.octets, 0);
 	assert_runs(RUNS);
 }
 
@@ -255,13 +356,13 @@ static void
 no_file(void **state)
 {
 	struct fault f = { 0 };
-	size_t restored = 1;
+	struct auditspool_restored restored = { 0 };
 
 	(void)state;
 	make_spool();
 	open_again();
-	assert_int_equal(auditspool_restore(&d, &s, NAME, &restored, &f), RC_OK);
-	assert_int_equal(restored, 0);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(restored.octets, 0);
 }
 
 /* Of a filling before, behind the end of this one. */
@@ -269,19 +370,19 @@ static void
 older_runs_stay_away(void **state)
 {
 	struct fault f = { 0 };
-	size_t restored = 0;
+	struct auditspool_restored restored = { 0 };
 
 	(void)state;
 	write_file(0);
 	make_spool();
 	assert_int_equal(auditspool_begin(&s, NAME, BASE, &f), RC_OK);
 	open_again();
-	assert_int_equal(auditspool_restore(&d, &s, NAME, &restored, &f), RC_OK);
-	assert_int_equal(restored, 0);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(restored.octets, 0);
 	assert_int_equal(auditspool_begin(&s, NAME, BASE, &f), RC_OK);
 	assert_int_equal(auditspool_put(&s, run_of(0), &f), RC_OK);
 	open_again();
-	assert_int_equal(auditspool_restore(&d, &s, NAME, &restored, &f), RC_OK);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
 	assert_runs(1);
 }
 
@@ -289,15 +390,15 @@ static void
 cleared(void **state)
 {
 	struct fault f = { 0 };
-	size_t restored = 1;
+	struct auditspool_restored restored = { 0 };
 
 	(void)state;
 	write_file(0);
 	make_spool();
 	assert_int_equal(auditspool_clear(&s, &f), RC_OK);
 	open_again();
-	assert_int_equal(auditspool_restore(&d, &s, NAME, &restored, &f), RC_OK);
-	assert_int_equal(restored, 0);
+	assert_int_equal(auditspool_restore(&d, &s, &restored, &f), RC_OK);
+	assert_int_equal(restored.octets, 0);
 }
 
 /* ---- while it runs -------------------------------------------------------------------- */
@@ -332,8 +433,8 @@ static struct owing_case {
 } owing_cases[] = {
 	{ "owes, and the file is gone", LINK, RC_NOT_FOUND },
 	{ "owes, and the file is shorter", SHORT, RC_NOT_FOUND },
-	{ "owes, and the spool lost a run", FLIP, RC_IO },
-	{ "owes, and the spool lost its head", WIPE, RC_IO },
+	{ "owes, and the spool lost a run", FLIP, RC_NOT_FOUND },
+	{ "owes, and the spool lost its head", WIPE, RC_NOT_FOUND },
 };
 
 static void
@@ -459,7 +560,7 @@ never_finds_anything_else(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(crash_cases) + ARRAY_LEN(owing_cases) + 9];
+	struct CMUnitTest tests[ARRAY_LEN(crash_cases) + ARRAY_LEN(owing_cases) + 14];
 	size_t n = 0;
 
 	signal(SIGXFSZ, SIG_IGN); /* as the audit's thread does */
@@ -469,6 +570,11 @@ main(void)
 		tests[i].setup_func = make_dir;
 		tests[i].teardown_func = remove_dir;
 	}
+	tests[n++] = (struct CMUnitTest)DIR_TEST(of_a_shorter_file);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(by_a_copy_where_the_sync_fails);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(opens_or_says);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(not_behind_the_limit);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(a_copy_is_whole);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(twice);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(no_file);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(older_runs_stay_away);
