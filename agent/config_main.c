@@ -751,7 +751,7 @@ read_limits(struct config *c, const struct section *top, struct fault *f)
 	TRY(section_uint(top, "max_waiting", 1, 65536, &c->max_waiting, f));
 	TRY(section_uint(top, "abandoned_key_after", 0, CONFIG_MAX_ABANDONED_DAYS,
 	    &c->abandoned_key_after, f));
-	TRY(section_uint(top, "orphan_after_s", 0, CONFIG_MAX_ORPHAN_S, &c->orphan_after_s, f));
+	TRY(section_uint(top, "orphan_after_s", 1, CONFIG_MAX_ORPHAN_S, &c->orphan_after_s, f));
 	TRY(section_choice(top, "audit_sync", sync, &choice, f));
 	c->audit_sync = choice;
 	return RC_OK;

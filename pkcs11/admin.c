@@ -79,16 +79,39 @@ generate(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 	}
 }
 
-static CK_RV
-destroy_key(struct hsm *h, struct session *s, const struct key *key)
+static bool
+is_of(const struct key_facts *facts, const struct frame *frame)
 {
-	CK_RV rv = CKR_OK;
+	return facts->has_id && memcmp(facts->id, frame->key_id, P256_ID) == 0 &&
+	       facts->label.form == FRAME_LABEL_OWNED &&
+	       memcmp(facts->label.name, frame->body, FRAME_OWNER) == 0;
+}
 
+/* The label that counts is the one that the object to be destroyed has now. */
+static enum frame_code
+check_owner(const struct hsm *h, const struct key *key, const struct frame *frame, CK_RV *rv)
+{
+	struct key_facts facts = { .acceptable = false };
+
+	if (frame->op != FRAME_DESTROY_OWNED)
+		return FRAME_OK;
+	*rv = keymap_facts(h->map, key->handle, &facts);
+	return *rv != CKR_OK || is_of(&facts, frame) ? FRAME_OK : FRAME_KEY_REFUSED;
+}
+
+static enum frame_code
+destroy_key(struct hsm *h, struct session *s, const struct key *key, const struct frame *frame,
+    CK_RV *rv)
+{
+	enum frame_code code = check_owner(h, key, frame, rv);
+
+	if (code != FRAME_OK || *rv != CKR_OK)
+		return code;
 	if (s->handle == CK_INVALID_HANDLE)
-		rv = session_open(s, &h->login);
-	if (rv == CKR_OK)
-		rv = h->login.fn->C_DestroyObject(s->handle, key->handle);
-	return rv;
+		*rv = session_open(s, &h->login);
+	if (*rv == CKR_OK)
+		*rv = h->login.fn->C_DestroyObject(s->handle, key->handle);
+	return FRAME_OK;
 }
 
 /* A handle that went bad is searched once more: the key may be gone already, or be another. */
@@ -101,15 +124,15 @@ destroy_again(struct hsm *h, struct session *s, const struct frame *frame, CK_RV
 	if (*rv == CKR_OK && (code != FRAME_OK || !keymap_get(h->map, frame->key_id, &key)))
 		return code;
 	if (*rv == CKR_OK)
-		*rv = destroy_key(h, s, &key);
-	return *rv == CKR_OK ? FRAME_OK : hsm_code(h, s, *rv);
+		code = destroy_key(h, s, &key, frame, rv);
+	return *rv == CKR_OK ? code : hsm_code(h, s, *rv);
 }
 
 static enum frame_code
 destroy(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
 {
 	AUTO_FD lock = -1;
-	enum frame_code code = FRAME_OK;
+	enum frame_code code;
 	struct key key;
 
 	if (!keymap_get(h->map, frame->key_id, &key))
@@ -119,7 +142,7 @@ destroy(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
 		return FRAME_KEY_REFUSED;
 	if (tokenlock_take(h->options->lock_file, CHANGE_LOCK_MS, &lock, NULL) != RC_OK)
 		return FRAME_BUSY;
-	*rv = destroy_key(h, s, &key);
+	code = destroy_key(h, s, &key, frame, rv);
 	if (p11rc_class(*rv) == P11_KEY)
 		code = destroy_again(h, s, frame, rv);
 	else if (*rv != CKR_OK)
@@ -127,37 +150,6 @@ destroy(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
 	if (code == FRAME_OK)
 		(void)keymap_forget(h->map, frame->key_id);
 	return code;
-}
-
-static bool
-is_of(const struct key_facts *facts, const struct frame *frame)
-{
-	return facts->has_id && memcmp(facts->id, frame->key_id, P256_ID) == 0 &&
-	       facts->label.form == FRAME_LABEL_OWNED &&
-	       memcmp(facts->label.name, frame->body, FRAME_OWNER) == 0;
-}
-
-/* The label that counts is the one that it has now. */
-static enum frame_code
-destroy_owned(struct hsm *h, struct session *s, const struct frame *frame, CK_RV *rv)
-{
-	struct key_facts facts = { .acceptable = false };
-	enum frame_code code = FRAME_OK;
-	struct key key;
-
-	if (!keymap_get(h->map, frame->key_id, &key))
-		return FRAME_NO_KEY;
-	*rv = keymap_facts(h->map, key.handle, &facts);
-	if (p11rc_class(*rv) == P11_KEY)
-		code = keymap_find_again(h->map, frame->key_id, rv);
-	if (*rv == CKR_OK && code == FRAME_OK && !facts.has_id &&
-	    keymap_get(h->map, frame->key_id, &key))
-		*rv = keymap_facts(h->map, key.handle, &facts);
-	if (*rv != CKR_OK)
-		return hsm_code(h, s, *rv);
-	if (code != FRAME_OK)
-		return code;
-	return is_of(&facts, frame) ? destroy(h, s, frame, rv) : FRAME_KEY_REFUSED;
 }
 
 /* Where a process ended between the key and its id, the id cannot be known any more. */
@@ -238,8 +230,8 @@ answer(struct hsm *h, struct session *s, struct frame *frame, CK_RV *rv)
 {
 	switch (frame->op) {
 	case FRAME_GENERATE: return generate(h, s, frame, rv);
-	case FRAME_DESTROY: return destroy(h, s, frame, rv);
-	case FRAME_DESTROY_OWNED: return destroy_owned(h, s, frame, rv);
+	case FRAME_DESTROY:
+	case FRAME_DESTROY_OWNED: return destroy(h, s, frame, rv);
 	case FRAME_LIST: return list(h, frame);
 	case FRAME_MADE: return made(h, s, frame, rv);
 	default: return hsm_answer(h, s, frame, rv);

@@ -123,6 +123,13 @@ front_renew(struct front *fr, const char *tenant, const char *name, struct fault
 	return 0;
 }
 
+/* What cannot be undone, and leaves nothing but its record. */
+static bool
+needs_record(enum hand kind, const json_t *body)
+{
+	return kind == HAND_ORPHANS && json_object_get(body, "confirm") != NULL;
+}
+
 /* Who asked for what is in the audit before it is done. */
 static void
 record_by_hand(
@@ -146,6 +153,11 @@ front_hand(struct front *fr, enum hand kind, const char *tenant, const char *nam
 {
 	uint64_t id = start_job(fr, hand_name(kind));
 
+	if (needs_record(kind, body) && audit_problem(fr->desk.audit, f) != RC_OK) {
+		json_decref(body);
+		end_job(fr, id, f, NULL);
+		return id; /* it has failed */
+	}
 	record_by_hand(fr, kind, tenant, name, uid);
 	if (builder_hand(fr->builder, kind, tenant, name, body, id, f) == RC_OK)
 		return id;

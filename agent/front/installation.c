@@ -25,7 +25,8 @@ read_file(const char *path, struct installation *out, struct fault *f)
 	json_int_t made = 0;
 
 	TRY(store_read_json(path, INSTALLATION_FILE_MAX, &root, f));
-	if (json_unpack(root, "{s:s, s:I!}", "id", &id, "made", &made) != 0 || made < 0 ||
+	/* What a later build adds must not cost its name an older one: its keys hang on it. */
+	if (json_unpack(root, "{s:s, s:I}", "id", &id, "made", &made) != 0 || made < 0 ||
 	    strlen(id) != INSTALLATION_TEXT - 1 || !works_unhex(id, i.id, FRAME_OWNER))
 		return FAULT(
 		    f, RC_INVALID, "installation_file", "%s: not as we write it", path);

@@ -5,7 +5,7 @@
  * the state: restored with it.  A second agent on a copy of the state would call
  * its keys the same.
  *
- * A file that cannot be understood goes aside as installation.json.lost, and
+ * Members of it that are not known are passed over.  A file that cannot be understood goes aside as installation.json.lost, and
  * another name is made: the keys that were made before are then those of another
  * installation, which work as before and are destroyed as before, but are none
  * that orphans.h takes.

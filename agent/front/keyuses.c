@@ -13,7 +13,7 @@ enum { KEYS_MAX = 100000 };
 struct look {
 	const struct works *w;
 	struct keyuses *u;
-	bool names;
+	bool names, again; /* again: the chains on disk of what is in force */
 	struct store_path tenants;
 	const char *tenant; /* while its credentials are gone through */
 	enum key_use use;   /* while a directory of notes is */
@@ -129,6 +129,9 @@ mark_in_memory(struct look *l)
 
 		if (c->state == CREDENTIAL_READY)
 			mark(l, c->key_id, KEY_CREDENTIAL, c->tenant, c->name);
+		/* It signs what is dated before the one in force was valid. */
+		if (w->set->before[i] != NULL)
+			mark(l, w->set->before[i]->key_id, KEY_RETIRED, NULL, NULL);
 	}
 	for (size_t i = 0; i < w->changes.len; i++) {
 		const struct credential *c = w->changes.item[i].made;
@@ -196,18 +199,27 @@ mark_request(struct look *l, const char *credential, const char *file)
 		doubt(l, path.text);
 }
 
+static bool
+is_in_force(const struct look *l, const char *credential)
+{
+	struct credset_place at;
+
+	return credset_find(l->w->set, l->tenant, credential, &at) &&
+	       credset_credential(l->w->set, at)->state == CREDENTIAL_READY;
+}
+
 /* Of the configuration or not: a tenant that was taken away may come back. */
 static enum rc
 mark_credential(void *arg, const char *credential, struct fault *f)
 {
 	struct look *l = arg;
-	struct credset_place at;
 
 	(void)f;
-	mark_request(l, credential, "pending.csr");
-	mark_request(l, credential, "star.csr");
-	if (!credset_find(l->w->set, l->tenant, credential, &at) ||
-	    credset_credential(l->w->set, at)->state != CREDENTIAL_READY)
+	if (!l->again) {
+		mark_request(l, credential, "pending.csr");
+		mark_request(l, credential, "star.csr");
+	}
+	if (is_in_force(l, credential) == l->again)
 		mark_chain(l, credential);
 	return RC_OK;
 }
@@ -306,6 +318,32 @@ mark_notes(
 	return RC_OK;
 }
 
+static bool
+is_left(const struct look *l)
+{
+	for (size_t i = 0; i < l->u->len; i++) {
+		const struct keyuse *k = &l->u->key[i];
+
+		if (k->use == KEY_UNUSED && keyuses_owner(l->w, k) != KEY_ANOTHERS)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is in force and what lies on disk may be two, where a chain that was put
+ * there was not taken.  Thousands are read only where a key is left that one of
+ * them may name.
+ */
+static enum rc
+mark_left(struct look *l, struct fault *f)
+{
+	if (!is_left(l))
+		return RC_OK;
+	l->again = true;
+	return mark_tenants(l, f);
+}
+
 /* Each key that was found: what names it? */
 static enum rc
 mark_all(struct look *l, struct fault *f)
@@ -322,7 +360,8 @@ mark_all(struct look *l, struct fault *f)
 	if (revocation_each(l->w->set->config, mark_revocation, l, NULL) != RC_OK)
 		doubt(l, "front/revoked");
 	TRY(mark_notes(l, "spare", KEY_WAITING, mark_note, f));
-	return mark_notes(l, "retiring", KEY_RETIRED, mark_note, f);
+	TRY(mark_notes(l, "retiring", KEY_RETIRED, mark_note, f));
+	return mark_left(l, f);
 }
 
 /* ---- the two questions ---- */

@@ -177,32 +177,44 @@ judge(const struct round *r, struct fault *f)
 
 /* ---- destroyed ---- */
 
+/* why: the reason of a destruction that failed; NULL: there is none to say. */
 static void
-audit(struct works *w, const char *token, const char *hex)
+audit(struct works *w, const char *event, const char *token, const char *hex, const char *why)
 {
-	json_t *line = json_pack(
-	    "{s:s, s:s, s:s}", "event", "orphan_destroyed", "token", token, "key", hex);
+	json_t *line = json_pack("{s:s, s:s, s:s}", "event", event, "token", token, "key", hex);
 
+	if (line != NULL && why != NULL &&
+	    json_object_set_new(line, "cause", json_string(why)) != 0) {
+		json_decref(line);
+		line = NULL;
+	}
 	if (line != NULL)
 		w->out.audit(w->out.arg, line);
 	else
-		log_event(LEVEL_ERR, "audit_lost", "event=orphan_destroyed key=%s", hex);
+		log_event(LEVEL_ERR, "audit_lost", "event=%s key=%s", event, hex);
 }
 
-/* Gone already is as good. */
+/*
+ * Said before it is done.  Gone already is as good; where no answer comes, it may
+ * have been destroyed all the same.
+ */
 static enum rc
 destroy(struct round *r, const struct keyuse *k, const char *hex, struct fault *f)
 {
 	struct works *w = r->w;
 	struct fault why = { 0 };
-	enum rc rc = token_admin_destroy_owned(
-	    w->token[r->token].admin, k->id, w->installation.id, &why);
+	enum rc rc;
 
+	audit(w, "orphan_destroying", r->ask->token, hex, NULL);
+	rc = token_admin_destroy_owned(
+	    w->token[r->token].admin, k->id, w->installation.id, &why);
+	if (rc == RC_OK)
+		audit(w, "orphan_destroyed", r->ask->token, hex, NULL);
+	else
+		audit(w, "orphan_unsure", r->ask->token, hex, why.reason);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return FAULT(f, rc, why.reason, "%s", why.detail);
 	r->destroyed++;
-	if (rc == RC_OK)
-		audit(w, r->ask->token, hex);
 	if (keyfile_remove(w->set->config, k->id, &why) != RC_OK)
 		log_fault(LEVEL_WARNING, "keyfile", &why);
 	return RC_OK;

@@ -3,7 +3,7 @@
  * a state directory that was restored from an older copy, or a tenant's
  * directory that was removed by hand, has left in the token.  Listed, counted,
  * an alarm; destroyed when an operator confirms it on the administration
- * socket, one audit record each.
+ * socket, an audit record each before it and one after.
  *
  * Nothing is destroyed in doubt: not where a file could not be read, the
  * installation's name or the clock is new, more than half as many would go as

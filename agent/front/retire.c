@@ -7,6 +7,7 @@
 #include "agent/front/spare.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
+#include "stir/chain.h"
 #include "stir/jtext.h"
 
 enum { RETIRE_FILE_MAX = 4096, RETIRE_BATCH = 64 };
@@ -135,20 +136,32 @@ in_force(const struct works *w, const struct retiring *r)
 	return false;
 }
 
-/* A certificate on disk that is not in force now may be again, with its key. */
+/*
+ * A certificate on disk that is not in force now may be again, with its key:
+ * where another is, what lies there may still be this one's.
+ */
 static enum need
 need_on_disk(const struct works *w, const struct retiring *r)
 {
 	struct credset_place at;
 	struct store_path path = { 0 };
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+	AUTO(chain) *chain = NULL;
+	enum rc rc = store_path(&path, NULL, "%s/front/tenants/%s/%s/current.pem",
+	    w->set->config->state_dir, r->tenant, r->name);
 
-	if (credset_find(w->set, r->tenant, r->name, &at) &&
-	    credset_credential(w->set, at)->state == CREDENTIAL_READY)
+	if (rc == RC_OK)
+		rc = store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL);
+	if (rc == RC_NOT_FOUND)
 		return KEY_FREE;
-	if (store_path(&path, NULL, "%s/front/tenants/%s/%s/current.pem",
-		w->set->config->state_dir, r->tenant, r->name) != RC_OK)
+	if (rc != RC_OK || !credset_find(w->set, r->tenant, r->name, &at) ||
+	    credset_credential(w->set, at)->state != CREDENTIAL_READY ||
+	    chain_read_pem(buf_view(&pem), true, &chain, NULL) != RC_OK)
 		return KEY_UNSURE;
-	return store_mtime(path.text) == 0 ? KEY_FREE : KEY_UNSURE;
+	return chain->cert[0]->p256 &&
+		       memcmp(chain->cert[0]->key_id, r->key_id, KEY_ID_LEN) != 0
+		   ? KEY_FREE
+		   : KEY_UNSURE;
 }
 
 struct wanted {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audit_check import Broken, check, read
 from cases import Cases, equal, true
+from world import unixhttp as http
 from world.machine import Machine, wait_for
 
 ACME = "12025550100"
@@ -113,6 +114,10 @@ def no_directory(machine: Machine) -> None:
         true(str(audit) in ready.json["detail"], ready.body.decode())
         true(str(audit) in machine.status()["audit"]["detail"], "no detail in status")
         equal(log(machine)[len(before):].count("event=audit_failed"), 1, "one line for the outage")
+        # What cannot be undone is not done without a record: the job has failed at once.
+        job = http.request(machine.admin_socket, "POST", "/v1/tokens/main/orphans",
+                           {"confirm": "main"}).json
+        equal((job["state"], job["reason"]), ("failed", "audit_unavailable"), str(job))
     finally:
         away.rename(audit)
     wait_for("signing again", lambda: signs(machine), 10)

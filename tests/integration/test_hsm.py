@@ -524,6 +524,8 @@ def two_installations(machine: Machine) -> None:
     equal(machine.sign(ACME, tenant="acme").status, 200)
     gone = [r for r in machine.audit() if r["event"] == "orphan_destroyed"]
     equal([(r["token"], r["key"]) for r in gone], [("main", lost)])
+    told = [r for r in machine.audit() if r["event"] == "orphan_destroying"]
+    equal([(r["key"], r["seq"] < gone[0]["seq"]) for r in told], [(lost, True)])
 
 
 def a_state_that_is_lost(machine: Machine) -> None:

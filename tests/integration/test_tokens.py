@@ -208,8 +208,10 @@ def by_name(world: World) -> None:
 
 
 def status_shows(world: World) -> None:
+    # How many there are is known with the first that is made; whose, with the first look.
     wait_for("the keys to be counted", lambda: all(
-        t["capacity"]["keys"] is not None for t in world.machine.status()["tokens"]), 70 * SLOW)
+        t["capacity"]["keys"] is not None and "unnamed_keys" in t
+        for t in world.machine.status()["tokens"]), 70 * SLOW)
     status = world.machine.status()
     own = {c["name"]: c for c in status["credentials"] if c["tenant"] == "acme"}
     equal({n: (c["base"], c["token"]) for n, c in own.items()},

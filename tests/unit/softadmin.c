@@ -36,7 +36,7 @@ struct softadmin {
 	size_t fail;		   /* this code; 0: none */
 	size_t asked, batches, made, signatures;
 	size_t room; /* it holds so many keys */
-	size_t limp, confuse;
+	size_t limp, confuse, stubborn;
 };
 
 static struct softkey *
@@ -138,6 +138,8 @@ destroy_owned(struct softadmin *s, const struct frame *f)
 {
 	const struct softkey *k = find(s, f->key_id);
 
+	if (s->stubborn != 0)
+		return FRAME_FAILED;
 	if (k == NULL)
 		return FRAME_NO_KEY;
 	if (k->label != FRAME_LABEL_OWNED || memcmp(k->batch, f->body, FRAME_OWNER) != 0)
@@ -386,6 +388,12 @@ void
 softadmin_confuse(struct softadmin *s, bool on)
 {
 	set(s, &s->confuse, on);
+}
+
+void
+softadmin_stubborn(struct softadmin *s, bool on)
+{
+	set(s, &s->stubborn, on);
 }
 
 void

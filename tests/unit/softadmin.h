@@ -43,6 +43,8 @@ void softadmin_put(struct softadmin *s, enum frame_label label, const uint8_t na
 void softadmin_fail(struct softadmin *s, int code);
 /* Make keys, and fail whatever else is asked. */
 void softadmin_limp(struct softadmin *s, bool on);
+/* Fail whatever is to be destroyed by its owner. */
+void softadmin_stubborn(struct softadmin *s, bool on);
 /* Sign with another key than the one that was named. */
 void softadmin_confuse(struct softadmin *s, bool on);
 

@@ -219,9 +219,13 @@ an_orphan_goes(void **state)
 	json_decref(result);
 	assert_false(softadmin_has(world.admin, l.orphan));
 	check_kept(&l);
-	assert_int_equal(json_array_size(world.audit), 1);
-	line = json_array_get(world.audit, 0);
+	assert_int_equal(json_array_size(world.audit), 2);
 	works_hex(l.orphan, KEY_ID_LEN, hex);
+	line = json_array_get(world.audit, 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(line, "event")), "orphan_destroying");
+	assert_string_equal(json_string_value(json_object_get(line, "key")), hex);
+	line = json_array_get(world.audit, 1);
 	assert_string_equal(
 	    json_string_value(json_object_get(line, "event")), "orphan_destroyed");
 	assert_string_equal(json_string_value(json_object_get(line, "token")), "main");
@@ -485,6 +489,102 @@ one_by_its_name(void **state)
 	lab_close(&l);
 }
 
+/* Another chain lies where the one in force was, and was not taken. */
+static void
+put_chain_on_disk(const uint8_t point[P256_POINT_LEN])
+{
+	AUTO_BUF tnauth = BUF_INIT(1024);
+
+	bworld_tnauth(&tnauth, "12025550100");
+	bworld_put(&world, "state/front/tenants/acme/main/current.pem",
+	    &(struct bworld_cert){
+		.point = point, .tnauth = buf_view(&tnauth), .serial = "11" });
+}
+
+static void
+what_lies_on_disk_is_kept(void **state)
+{
+	struct lab l;
+	uint8_t point[P256_POINT_LEN], key_id[KEY_ID_LEN], retired[KEY_ID_LEN];
+	char hex[2 * KEY_ID_LEN + 1];
+	struct fault f = { 0 };
+	enum rc rc;
+
+	(void)state;
+	lab_open(&l);
+	assert_int_equal(works_generate(&l.works, 0, point, NULL), RC_OK);
+	making_end(&l.works, 0);
+	key_id_of_point(point, key_id);
+	put_orphan(&l, retired);
+	put_chain_on_disk(point);
+	assert_int_equal(credset_credential(l.works.set, l.at)->state, CREDENTIAL_READY);
+	look(&l, now);
+	works_hex(key_id, KEY_ID_LEN, hex);
+	json_decref(run(&l, "main", hex, now + AFTER_S, &rc, &f));
+	assert_int_equal(rc, RC_NOT_FOUND);
+	assert_string_equal(f.reason, "no_orphan");
+	/* Nor does the end of its overlap take it; another key of the same goes. */
+	assert_int_equal(retire_note(&l.works, key_id, l.at, now, NULL), RC_OK);
+	assert_int_equal(retire_note(&l.works, retired, l.at, now, NULL), RC_OK);
+	(void)retire_due(&l.works, now + 1);
+	assert_true(softadmin_has(world.admin, key_id));
+	assert_false(softadmin_has(world.admin, retired));
+	check_kept(&l);
+	lab_close(&l);
+}
+
+/* It signs what is dated before the one in force was valid. */
+static void
+the_one_before_is_kept(void **state)
+{
+	struct credential *before;
+	struct lab l;
+	char hex[2 * KEY_ID_LEN + 1];
+	struct fault f = { 0 };
+	enum rc rc;
+
+	(void)state;
+	lab_open(&l);
+	before = calloc(1, sizeof *before);
+	assert_non_null(before);
+	memcpy(before->key_id, l.orphan, KEY_ID_LEN);
+	l.works.set->before[0] = before;
+	works_hex(l.orphan, KEY_ID_LEN, hex);
+	json_decref(run(&l, "main", hex, now + AFTER_S, &rc, &f));
+	l.works.set->before[0] = NULL;
+	free(before);
+	assert_int_equal(rc, RC_NOT_FOUND);
+	assert_string_equal(f.reason, "no_orphan");
+	assert_true(softadmin_has(world.admin, l.orphan));
+	lab_close(&l);
+}
+
+/* What was asked of the token is on record, whatever it answers. */
+static void
+no_answer_is_on_record(void **state)
+{
+	struct lab l;
+	struct fault f = { 0 };
+	const json_t *line;
+	enum rc rc;
+
+	(void)state;
+	lab_open(&l);
+	softadmin_stubborn(world.admin, true);
+	json_decref(run(&l, "main", NULL, now + AFTER_S, &rc, &f));
+	softadmin_stubborn(world.admin, false);
+	assert_int_equal(rc, RC_HSM);
+	assert_int_equal(json_array_size(world.audit), 2);
+	line = json_array_get(world.audit, 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(line, "event")), "orphan_destroying");
+	line = json_array_get(world.audit, 1);
+	assert_string_equal(json_string_value(json_object_get(line, "event")), "orphan_unsure");
+	assert_string_equal(json_string_value(json_object_get(line, "cause")), f.reason);
+	check_kept(&l);
+	lab_close(&l);
+}
+
 static struct ask_case {
 	const char *name, *token, *confirm, *key;
 	enum rc rc;
@@ -605,7 +705,6 @@ static struct name_case {
 	{ "a short id", "{\"id\":\"00112233445566\",\"made\":1}" },
 	{ "a long id", "{\"id\":\"001122334455667788\",\"made\":1}" },
 	{ "capitals", "{\"id\":\"00112233445566AA\",\"made\":1}" },
-	{ "more than that", "{\"id\":\"0011223344556677\",\"made\":1,\"x\":1}" },
 };
 
 /* It goes aside, twice if need be; what was made before is then another's. */
@@ -627,6 +726,26 @@ a_damaged_name_goes_aside(void **state)
 		assert_int_equal(other.made_s, now + 9);
 		assert_int_not_equal(store_mtime("state/front/installation.json.lost"), 0);
 	}
+	lab_close(&l);
+}
+
+/* What a later build has added does not cost it its name. */
+static void
+a_later_name_is_read(void **state)
+{
+	static const uint8_t id[FRAME_OWNER] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66,
+		0x77 };
+	struct installation i = { .known = false };
+	struct lab l;
+
+	(void)state;
+	lab_open(&l);
+	bworld_file("state/front/installation.json",
+	    "{\"id\":\"0011223344556677\",\"made\":1,\"x\":1}");
+	assert_int_equal(installation_load(l.works.set->config, now + 9, &i, NULL), RC_OK);
+	assert_memory_equal(i.id, id, FRAME_OWNER);
+	assert_int_equal(i.made_s, 1);
+	assert_int_equal(store_mtime("state/front/installation.json.lost"), 0);
 	lab_close(&l);
 }
 
@@ -678,7 +797,7 @@ int
 main(void)
 {
 	struct CMUnitTest
-	    tests[ARRAY_LEN(kept_cases) + ARRAY_LEN(ask_cases) + ARRAY_LEN(name_cases) + 9];
+	    tests[ARRAY_LEN(kept_cases) + ARRAY_LEN(ask_cases) + ARRAY_LEN(name_cases) + 13];
 	size_t n = 0;
 
 	ROWS(tests, n, kept_cases, it_is_kept);
@@ -691,6 +810,10 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(one_by_its_name);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(each_is_shown);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_name_stays);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_later_name_is_read);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_lies_on_disk_is_kept);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_one_before_is_kept);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_answer_is_on_record);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_name_no_key);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(they_take_room);
 	return _cmocka_run_group_tests("orphans", tests, n, NULL, NULL);
