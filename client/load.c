@@ -257,22 +257,25 @@ hand_out(struct load *l)
 		start(l, &l->conn[i], now);
 }
 
-static int
-wait_ms(const struct load *l, int64_t now)
+/* Not in milliseconds: what is due within one would be sent together at its end. */
+static struct timespec
+wait_time(const struct load *l, int64_t now)
 {
 	int64_t due = next_due_ns(l, now);
 	int64_t until = due < l->end_ns ? due : l->end_ns;
 
 	if (l->plan->rate <= 0 || until <= now)
 		until = l->end_ns > now ? l->end_ns : now + 10000000;
-	return (int)((until - now) / 1000000) + 1;
+	return (struct timespec){ .tv_sec = (until - now) / 1000000000,
+		.tv_nsec = (until - now) % 1000000000 };
 }
 
 static void
 turn(struct load *l)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int n = epoll_wait(l->epoll, events, EVENTS_MAX, wait_ms(l, now_ns()));
+	struct timespec wait = wait_time(l, now_ns());
+	int n = epoll_pwait2(l->epoll, events, EVENTS_MAX, &wait, NULL);
 
 	for (int i = 0; i < n; i++) {
 		struct connection *c = events[i].data.ptr;
