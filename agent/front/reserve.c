@@ -1,5 +1,7 @@
 #include "agent/front/reserve.h"
 
+#include <sys/stat.h>
+
 #include "agent/front/ops.h"
 #include "agent/front/store.h"
 #include "agent/log.h"
@@ -43,6 +45,7 @@ write_file(const struct config *c, const char *tenant, const char *name, int64_t
 	struct store_path path = { 0 };
 	AUTO_BUF text = BUF_INIT(RESERVE_FILE_MAX);
 	json_auto_t *root = json_pack("{s:I}", "since", (json_int_t)since_s);
+	struct fault why = { 0 };
 	enum rc rc;
 
 	if (root == NULL)
@@ -51,8 +54,9 @@ write_file(const struct config *c, const char *tenant, const char *name, int64_t
 	TRY(jtext_write(&text, root, f));
 	TRY(buf_check(&text, f));
 	rc = store_write(path.text, buf_view(&text), RESERVE_MODE, f);
-	if (rc != RC_OK) /* it may be there and not last: what is refused is not there */
-		(void)!store_remove(path.text, NULL);
+	/* It may be there and not last: what is refused is not there. */
+	if (rc != RC_OK && store_remove(path.text, &why) != RC_OK)
+		log_fault(LEVEL_ERR, "failover_kept", &why);
 	return rc;
 }
 
@@ -65,22 +69,71 @@ remove_file(const struct config *c, const char *tenant, const char *name, struct
 	return store_remove(path.text, f);
 }
 
+/* A file that is there, whatever is in it; what a disk cannot tell is nobody's word. */
+static bool
+is_there(const struct config *c, const char *tenant, const char *name)
+{
+	struct store_path path = { 0 };
+	struct stat st;
+
+	return path_of(c, tenant, name, &path, NULL) == RC_OK && lstat(path.text, &st) == 0;
+}
+
+/* The section whose fail-over it is about; NULL: it is of no pair. */
+static const char *
+pair_of(const struct config_credential *cc)
+{
+	return cc->reserve != NULL ? cc->base : cc->reserve_for;
+}
+
+/* Read once for all of a pair, which is of one mind whatever the disk does meanwhile. */
+static bool
+is_known(const struct credset *set, struct credset_place at, int64_t *since_s)
+{
+	const char *pair = pair_of(credset_config(set, at));
+	struct credset_place other = { at.tenant, 0 };
+
+	for (; other.credential < at.credential; other.credential++) {
+		const char *of = pair_of(credset_config(set, other));
+		const struct credential *c = credset_credential(set, other);
+
+		if (of == NULL || c == NULL || strcmp(of, pair) != 0)
+			continue;
+		*since_s = atomic_load(&c->failed_over_at_s);
+		return true;
+	}
+	return false;
+}
+
+static int64_t
+read_since(const struct config *c, const char *tenant, const char *name,
+    const struct credential *old, int64_t now_s)
+{
+	struct fault why = { 0 };
+	int64_t since_s = 0;
+
+	if (read_file(c, tenant, name, &since_s, &why) == RC_OK)
+		return since_s;
+	if (why.rc == RC_NOT_FOUND)
+		return 0;
+	log_fault(LEVEL_ERR, "failover_unreadable", &why);
+	if (old != NULL)
+		return atomic_load(&old->failed_over_at_s);
+	return is_there(c, tenant, name) ? now_s : 0;
+}
+
 void
 reserve_look(
     struct credset *set, struct credset_place at, const struct credential *old, int64_t now_s)
 {
 	const struct config_tenant *t = &set->config->tenant[at.tenant];
-	const struct config_credential *cc = credset_config(set, at);
-	int64_t since_s = old != NULL ? atomic_load(&old->failed_over_at_s) : now_s;
-	struct fault why = { 0 };
+	const char *pair = pair_of(credset_config(set, at));
+	int64_t since_s = 0;
 
-	if (cc->reserve_for == NULL && cc->reserve == NULL)
+	if (pair == NULL)
 		return;
-	if (read_file(set->config, t->name, cc->reserve != NULL ? cc->base : cc->reserve_for,
-		&since_s, &why) == RC_NOT_FOUND)
-		since_s = 0;
-	else if (why.rc != RC_OK)
-		log_fault(LEVEL_ERR, "failover_unreadable", &why);
+	if (!is_known(set, at, &since_s))
+		since_s = read_since(set->config, t->name, pair, old, now_s);
 	atomic_store(&credset_credential(set, at)->failed_over_at_s, since_s);
 }
 
@@ -256,6 +309,19 @@ since_of(const struct works *w, const struct pair *p)
 	return atomic_load(&credset_credential(w->set, at)->failed_over_at_s);
 }
 
+/* What could not be removed for good is there again: memory and a restart agree. */
+static enum rc
+forget(const struct config *c, const char *tenant, const char *name, int64_t since_s,
+    struct fault *f)
+{
+	struct fault why = { 0 };
+	enum rc rc = remove_file(c, tenant, name, f);
+
+	if (rc != RC_OK && write_file(c, tenant, name, since_s, &why) != RC_OK)
+		log_fault(LEVEL_ERR, "failover_lost", &why);
+	return rc;
+}
+
 static enum rc
 change(struct works *w, const struct pair *p, int64_t now_s, struct fault *f)
 {
@@ -266,7 +332,7 @@ change(struct works *w, const struct pair *p, int64_t now_s, struct fault *f)
 	if (p->over)
 		TRY(write_file(w->set->config, tenant, name, now_s, f));
 	else
-		TRY(remove_file(w->set->config, tenant, name, f));
+		TRY(forget(w->set->config, tenant, name, since_of(w, p), f));
 	mark(w->set, p, p->over ? now_s : 0);
 	log_event(LEVEL_NOTICE, event, "tenant=%s credential=%s reserve=%s", tenant, name,
 	    p->main->reserve);

@@ -18,7 +18,9 @@
 /*
  * At a load: what the disk says of the credential in this place.  old is the
  * same one in the set before, NULL: none, and holds where the file cannot be
- * read; without it a file that is there is a fail-over.
+ * read; without it a file that is there is a fail-over, and what cannot be told
+ * is none.  The places before it in the tenant have been looked at: a pair is
+ * read once.
  */
 void reserve_look(
     struct credset *set, struct credset_place at, const struct credential *old, int64_t now_s);

@@ -98,8 +98,9 @@ tests_unit_test_revoke_LDADD = $(BUILDER_LDADD)
 tests_unit_test_revoke_LDFLAGS = $(CRASH_WRAP)
 
 UNIT_TESTS += tests/unit/test_reserve
-tests_unit_test_reserve_SOURCES = tests/unit/test_reserve.c tests/unit/spec.h $(BWORLD)
+tests_unit_test_reserve_SOURCES = tests/unit/test_reserve.c tests/unit/spec.h $(BWORLD) $(CRASH)
 tests_unit_test_reserve_LDADD = $(BUILDER_LDADD)
+tests_unit_test_reserve_LDFLAGS = $(CRASH_WRAP)
 
 UNIT_TESTS += tests/unit/test_offboard
 tests_unit_test_offboard_SOURCES = tests/unit/test_offboard.c $(BWORLD) $(CRASH) $(ASKS) \

@@ -10,6 +10,7 @@
 #include "agent/front/store.h"
 #include "tests/unit/bworld.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/crash.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/spec.h"
 
@@ -132,15 +133,23 @@ signer(const struct lab *l, const char *asked, int64_t at_s)
 	return said;
 }
 
-static void
-go(struct lab *l, bool over, const char *reason)
+static enum rc
+ask_for(struct lab *l, bool over, json_t *result, struct fault *f)
 {
-	json_auto_t *result = json_object(), *body = json_pack("{s:s}", "credential", "main");
+	json_auto_t *body = json_pack("{s:s}", "credential", "main");
 	struct hand_call call = {
 		.w = &l->works, .tenant = "acme", .body = body, .now_s = now
 	};
+
+	return hand_run(over ? HAND_FAILOVER : HAND_FAILBACK, &call, result, f);
+}
+
+static void
+go(struct lab *l, bool over, const char *reason)
+{
+	json_auto_t *result = json_object();
 	struct fault f = { 0 };
-	enum rc rc = hand_run(over ? HAND_FAILOVER : HAND_FAILBACK, &call, result, &f);
+	enum rc rc = ask_for(l, over, result, &f);
 
 	assert_string_equal(rc == RC_OK ? "" : f.reason, reason);
 	if (rc != RC_OK)
@@ -279,8 +288,43 @@ unwritable(void **state)
 	go(l, true, "io");
 	assert_string_equal(signer(l, NULL, now), "main");
 	assert_int_equal(audited(l, "failover"), 0);
+	restart(l); /* what cannot be told is no fail-over */
+	assert_string_equal(signer(l, NULL, now), "main");
 	bworld_file("state/front/failover", NULL);
 	go(l, true, "");
+}
+
+/* The disk fails at the at-th call, of which there are fewer: true. */
+static bool
+half_way(struct lab *l, bool over, unsigned at)
+{
+	json_auto_t *result = json_object();
+	struct fault f = { 0 };
+	const char *want;
+	bool through;
+
+	crash_arm(CRASH_FAIL, at);
+	want = (ask_for(l, over, result, &f) == RC_OK) == over ? "spare" : "main";
+	through = crash_calls() < at;
+	crash_arm(CRASH_NONE, 0);
+	assert_string_equal(signer(l, NULL, now), want);
+	restart(l);
+	assert_string_equal(signer(l, NULL, now), want);
+	go(l, over, "");
+	return through;
+}
+
+/* The disk fails at each call: what is refused has not happened, now nor after a restart. */
+static void
+whole_or_not_at_all(void **state)
+{
+	struct lab *l = *state;
+	bool through = false;
+
+	for (unsigned at = 1; !through; at++) {
+		through = half_way(l, true, at);
+		through = half_way(l, false, at) && through;
+	}
 }
 
 /* What has no certificate, or one that is over, is gone over to by nobody. */
@@ -471,6 +515,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(lasts, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(unreadable, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(unwritable, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(whole_or_not_at_all, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(to_what_cannot_sign, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(divided, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(goes_with_the_pair, open_lab, close_lab),
