@@ -212,27 +212,69 @@ put_on_record(struct look *l, const struct cert *leaf, const char *id)
 		l->o->unrecorded++;
 }
 
-/* One that cannot be read cannot be revoked by anybody, nor serve. */
+static enum rc
+look_at_leaf(struct look *l, const struct cert *leaf, struct fault *f)
+{
+	char id[CREDENTIAL_FINGERPRINT];
+
+	if (leaf->not_after_s <= l->now_s)
+		return RC_OK;
+	TRY(revocation_id(leaf, id, f));
+	if (revoke_find(l->w, id) == NULL)
+		put_on_record(l, leaf, id);
+	return RC_OK;
+}
+
+static enum rc
+read_chain(const char *path, struct chain **out, struct fault *f)
+{
+	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
+
+	TRY(store_read(path, CHAIN_MAX_BYTES, &pem, f));
+	return chain_read_pem(buf_view(&pem), true, out, f);
+}
+
+/* A damaged one can be revoked by nobody, nor serve; one that cannot be read now may be whole. */
 static enum rc
 look_at_file(void *arg, const char *file, struct fault *f)
 {
 	struct look *l = arg;
 	struct store_path path = { 0 };
-	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
 	AUTO(chain) *chain = NULL;
-	char id[CREDENTIAL_FINGERPRINT];
+	struct fault why = { 0 };
+	enum rc rc;
 
 	if (!is_chain(file))
 		return RC_OK;
 	TRY(store_path(&path, f, "%s/%s", l->dir, file));
-	if (store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) != RC_OK ||
-	    chain_read_pem(buf_view(&pem), true, &chain, NULL) != RC_OK ||
-	    chain->cert[0]->not_after_s <= l->now_s)
+	rc = read_chain(path.text, &chain, &why);
+	if (rc == RC_OK)
+		return look_at_leaf(l, chain->cert[0], f);
+	if (rc != RC_IO && rc != RC_NO_MEMORY)
 		return RC_OK;
-	TRY(revocation_id(chain->cert[0], id, f));
-	if (revoke_find(l->w, id) == NULL)
-		put_on_record(l, chain->cert[0], id);
+	log_fault(LEVEL_ERR, "offboard_unrevoked", &why);
+	l->o->unrecorded++;
 	return RC_OK;
+}
+
+/* In force whatever has become of its file. */
+static void
+look_at_force(struct look *l)
+{
+	AUTO_CREDSET *set = credset_ref(l->w->set);
+	const struct credential *const in_force[] = { credset_credential(set, l->at),
+		credset_before(set, l->at, l->now_s) };
+
+	for (size_t i = 0; i < ARRAY_LEN(in_force); i++) {
+		const struct credential *c = in_force[i];
+		struct fault why = { 0 };
+
+		if (c == NULL || c->state != CREDENTIAL_READY ||
+		    look_at_leaf(l, c->chain->cert[0], &why) == RC_OK)
+			continue;
+		log_fault(LEVEL_ERR, "offboard_unrevoked", &why);
+		l->o->unrecorded++;
+	}
 }
 
 static void
@@ -284,10 +326,31 @@ end_round(struct look *l)
 	}
 	o->through = true;
 	o->next = 0;
-	o->look_at_s = o->unrecorded + o->unplaced > 0 ? l->now_s + OFFBOARD_LOOK_S : INT64_MAX;
+	o->look_at_s = o->unrecorded + o->unplaced > 0 || l->w->clock_holds
+			   ? l->now_s + OFFBOARD_LOOK_S
+			   : INT64_MAX;
 }
 
-/* A few credentials of it; revocations change the set, and no place in it. */
+/* Which credentials it has, and in which order: FNV-1a of their names. */
+static uint64_t
+names_of(const struct config_tenant *t)
+{
+	uint64_t sum = 14695981039346656037u;
+
+	for (size_t i = 0; t != NULL && i < t->credentials; i++) {
+		const char *at = t->credential[i].name;
+
+		do
+			sum = (sum ^ (uint8_t)*at) * 1099511628211u;
+		while (*at++ != 0);
+	}
+	return sum;
+}
+
+/*
+ * A few credentials of it; revocations change the set, and no place in it.
+ * Where a load has changed the places the round begins anew.
+ */
 static void
 look_on(struct works *w, struct works_offboard *o, int64_t now_s)
 {
@@ -295,11 +358,15 @@ look_on(struct works *w, struct works_offboard *o, int64_t now_s)
 	size_t n = t != NULL ? t->credentials : 0;
 	struct look l = { .w = w, .o = o, .placed = true, .now_s = now_s };
 
+	if (o->names != names_of(t))
+		o->next = 0;
+	o->names = names_of(t);
 	if (o->next == 0)
 		o->unrecorded = o->unplaced = 0;
 	for (size_t step = 0; step < OFFBOARD_STEP && o->next < n; step++, o->next++) {
 		t = configured(w, o->rec.tenant);
 		l.at = (struct credset_place){ (size_t)(t - w->set->config->tenant), o->next };
+		look_at_force(&l);
 		look_at(&l, t->credential[o->next].name);
 	}
 	if (o->next >= n)
@@ -321,8 +388,8 @@ left_of(const struct works *w, const struct works_offboard *o, int64_t now_s)
 		const struct revocation *r = &w->revoked.item[i];
 
 		if (strcmp(r->tenant, o->rec.tenant) == 0)
-			left.by[r->state] +=
-			    r->state != REVOCATION_OUTSTANDING || r->not_after_s > now_s;
+			left.by[r->state] += r->state != REVOCATION_OUTSTANDING ||
+					     r->not_after_s > now_s || w->clock_holds;
 	}
 	for (size_t i = 0; i < w->series.len; i++) {
 		const struct series *s = &w->series.item[i];
@@ -335,15 +402,18 @@ left_of(const struct works *w, const struct works_offboard *o, int64_t now_s)
 	return left;
 }
 
-/* How much stands in the way of "revoked"; a refusal is the CA's last word. */
+/*
+ * How much stands in the way of "revoked"; a refusal is the CA's last word.  By
+ * a clock that may be wrong nothing is over.
+ */
 static size_t
 undone(const struct works *w, const struct works_offboard *o, int64_t now_s)
 {
 	struct left left = left_of(w, o, now_s);
 	bool unknown = o->rec.state == OFFBOARDING_REVOKING && !o->through;
 
-	return unknown + o->unrecorded + o->unplaced + left.by[REVOCATION_OUTSTANDING] +
-	       left.series;
+	return unknown + w->clock_holds + o->unrecorded + o->unplaced +
+	       left.by[REVOCATION_OUTSTANDING] + left.series;
 }
 
 static enum rc
@@ -357,6 +427,31 @@ end_revoking(struct works *w, struct works_offboard *o, int64_t now_s, struct fa
 	TRY(save(w, o, &to, f));
 	record(w, &to, "offboard_revoked");
 	return RC_OK;
+}
+
+/* What was over by a clock that was wrong is not. */
+static enum rc
+revoke_again(struct works *w, struct works_offboard *o, int64_t now_s, struct fault *f)
+{
+	struct offboarding to = o->rec;
+
+	if (w->clock_holds || undone(w, o, now_s) == 0)
+		return RC_OK;
+	to.state = OFFBOARDING_REVOKING;
+	return save(w, o, &to, f);
+}
+
+void
+offboard_clock_set(struct works *w)
+{
+	for (size_t i = 0; i < w->offboards.len; i++) {
+		struct works_offboard *o = &w->offboards.item[i];
+
+		o->look_at_s = 0;
+		o->next = 0;
+		o->through = false;
+	}
+	w->offboard_at_s = 0;
 }
 
 /* ---- its keys ---- */
@@ -397,17 +492,24 @@ key_of_request(const char *path, uint8_t out[KEY_ID_LEN], struct fault *f)
 	return RC_OK;
 }
 
-/* In the token that it was made in; else in the one where the configuration makes them. */
+/*
+ * In the token that it was made in; where nobody has noted that, in the one
+ * where the configuration makes them, and looked for in all (retire.c).
+ */
 static enum rc
 note_key(const struct keys *k, const uint8_t key_id[KEY_ID_LEN], struct fault *f)
 {
 	struct keyfile made = { .made_s = 0 };
 	struct credset_place at;
+	struct fault why = { 0 };
+	enum rc rc = keyfile_read(k->w->set->config, key_id, &made, &why);
 
-	if (keyfile_read(k->w->set->config, key_id, &made, NULL) == RC_OK)
+	if (rc == RC_OK)
 		return retire_note_of(k->w, key_id,
 		    &(struct retire_whose){ made.token, k->o->rec.tenant, k->name }, k->now_s,
 		    f);
+	if (rc != RC_NOT_FOUND && rc != RC_INVALID)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
 	if (credset_find(k->w->set, k->o->rec.tenant, k->name, &at))
 		return retire_note(k->w, key_id, at, k->now_s, f);
 	return FAULT(f, RC_NOT_FOUND, "no_token",
@@ -470,7 +572,7 @@ note_all(struct works *w, struct works_offboard *o, int64_t now_s, struct fault 
 
 	if (o->rec.noted)
 		return RC_OK;
-	if (!o->through || o->unrecorded > 0)
+	if (!o->through || o->unrecorded > 0 || w->clock_holds)
 		return FAULT(f, RC_BUSY, "overloaded", "not all revocations are on record");
 	TRY(each_directory(w, o->rec.tenant, note_keys, &k, f));
 	to.noted = true;
@@ -592,7 +694,9 @@ enum rc
 offboard_take_back(struct works *w, const char *tenant, struct fault *f)
 {
 	struct works_offboard *o = find(w, tenant);
+	struct fault why = { 0 };
 	struct offboarding was;
+	enum rc rc;
 
 	if (o == NULL)
 		return not_there(f);
@@ -601,9 +705,13 @@ offboard_take_back(struct works *w, const char *tenant, struct fault *f)
 		    "its keys are being destroyed: wait for the end of it");
 	was = o->rec;
 	TRY(release_all(w, tenant, f));
-	TRY(put_in_force(w, tenant, false, f));
-	w->offboard_at_s = 0; /* undone again where that cannot be recorded */
-	TRY(offboarding_remove(w->set->config, tenant, f));
+	rc = offboarding_remove(w->set->config, tenant, f);
+	if (rc == RC_OK)
+		rc = put_in_force(w, tenant, false, f);
+	w->offboard_at_s = 0;
+	if (rc != RC_OK && offboarding_write(w->set->config, &was, &why) != RC_OK)
+		log_fault(LEVEL_ERR, "offboarding_lost", &why);
+	TRY(rc);
 	tell(w, o, NULL);
 	*o = w->offboards.item[--w->offboards.len];
 	record(w, &was, "offboard_taken_back");
@@ -705,6 +813,8 @@ go_on(struct works *w, struct works_offboard *o, int64_t now_s, struct fault *f)
 		look_on(w, o, now_s);
 	if (o->rec.state == OFFBOARDING_REVOKING)
 		return end_revoking(w, o, now_s, f);
+	if (o->rec.state == OFFBOARDING_REVOKED)
+		return revoke_again(w, o, now_s, f);
 	if (o->rec.state == OFFBOARDING_DESTROYING && o->through)
 		return destroy_keys(w, o, now_s, f);
 	return RC_OK;
@@ -728,11 +838,11 @@ step(struct works *w, struct works_offboard *o, int64_t now_s)
 
 	if (go_on(w, o, now_s, &why) != RC_OK)
 		log_fault(LEVEL_ERR, "offboard_unfinished", &why);
-	if (is_served(w, o))
-		again_s = now_s + OFFBOARD_SOON_S;
-	else if (o->rec.state == OFFBOARDING_DESTROYING)
-		again_s = now_s + OFFBOARD_SOON_S;
 	tell(w, o, problem_of(w, o, now_s));
+	if (is_served(w, o))
+		return now_s + OFFBOARD_SOON_S;
+	if (o->rec.state == OFFBOARDING_DESTROYING)
+		again_s = now_s + OFFBOARD_SOON_S;
 	if (o->rec.state < OFFBOARDING_DESTROYED && o->look_at_s < again_s)
 		again_s = o->look_at_s;
 	return again_s > now_s ? again_s : now_s;

@@ -68,6 +68,9 @@ bool offboard_destroys(const struct works *w, const char *tenant);
 /* How many are in each state. */
 void offboard_count(const struct works *w, size_t out[OFFBOARDING__COUNT]);
 
+/* The clock jumped: what was over may not be, and all of it is looked at again. */
+void offboard_clock_set(struct works *w);
+
 /* What is due; returns when again. */
 int64_t offboard_due(struct works *w, int64_t now_s);
 

@@ -87,6 +87,17 @@ retiring_done(struct retiring *r)
 	json_decref(r->root);
 }
 
+static bool
+names_key(const char *file, struct retiring *r)
+{
+	size_t len = sizeof r->hex - 1;
+
+	if (strlen(file) != len + 5 || strcmp(file + len, ".json") != 0)
+		return false;
+	memcpy(r->hex, file, len);
+	return id_of(r->hex, r->key_id);
+}
+
 static enum rc
 retiring_read(const char *path, const char *file, struct retiring *out, struct fault *f)
 {
@@ -94,11 +105,7 @@ retiring_read(const char *path, const char *file, struct retiring *out, struct f
 	struct retiring r = { 0 };
 	json_int_t at = 0;
 
-	if (strlen(file) != sizeof r.hex - 1 + 5 ||
-	    strcmp(file + sizeof r.hex - 1, ".json") != 0)
-		return FAULT(f, RC_INVALID, "retiring_file", "%s: no name of a key", path);
-	memcpy(r.hex, file, sizeof r.hex - 1);
-	if (!id_of(r.hex, r.key_id))
+	if (!names_key(file, &r))
 		return FAULT(f, RC_INVALID, "retiring_file", "%s: no name of a key", path);
 	TRY(store_read_json(path, RETIRE_FILE_MAX, &root, f));
 	if (json_unpack(root, "{s:s, s:s, s:s, s:I!}", "token", &r.token, "tenant", &r.tenant,
@@ -234,13 +241,36 @@ audit(struct works *w, const struct retiring *r)
 		log_event(LEVEL_ERR, "audit_lost", "event=key_retired ca=%s", r->name);
 }
 
+/*
+ * At the end of a tenant "it is not there" has to be true of each token: where
+ * nobody has noted in which it was made, the note's is a guess.
+ */
+static enum rc
+destroy_anywhere(struct works *w, const struct retiring *r, struct fault *f)
+{
+	for (size_t i = 0; i < w->set->config->tokens; i++)
+		TRY(works_discard(w, (unsigned)i, r->key_id, f));
+	return RC_OK;
+}
+
 static enum rc
 destroy(struct works *w, const struct retiring *r, struct fault *f)
 {
+	struct keyfile made = { .made_s = 0 };
+	struct fault why = { 0 };
+	enum rc rc = RC_OK;
 	unsigned token = 0;
 
-	TRY(works_token_index(w, r->token, &token, f));
-	TRY(works_discard(w, token, r->key_id, f));
+	if (r->ends)
+		rc = keyfile_read(w->set->config, r->key_id, &made, &why);
+	if (rc == RC_NOT_FOUND || rc == RC_INVALID) {
+		TRY(destroy_anywhere(w, r, f));
+	} else {
+		if (rc != RC_OK)
+			return FAULT(f, rc, why.reason, "%s", why.detail);
+		TRY(works_token_index(w, r->token, &token, f));
+		TRY(works_discard(w, token, r->key_id, f));
+	}
 	audit(w, r);
 	return RC_OK;
 }
@@ -353,6 +383,8 @@ count_one(void *arg, const char *file, struct fault *f)
 	struct retiring r __attribute__((cleanup(retiring_done))) = { 0 };
 	struct store_path path = { 0 };
 
+	if (!names_key(file, &r))
+		return RC_OK; /* nobody's */
 	TRY(store_path(&path, f, "%s/%s", count->dir, file));
 	TRY(retiring_read(path.text, file, &r, f));
 	count->keys += strcmp(r.tenant, count->tenant) == 0;

@@ -523,11 +523,11 @@ works_clock_set(struct works *w)
 {
 	int64_t *at_s[] = { &w->retire_at_s, &w->publish_at_s, &w->look_at_s, &w->changes_at_s,
 		&w->unnamed_at_s, &w->used_at_s, &w->revoke_at_s, &w->abandoned_at_s,
-		&w->making_at_s, &w->ct_at_s, &w->crl_at_s, &w->state_at_s, &w->series_at_s,
-		&w->offboard_at_s };
+		&w->making_at_s, &w->ct_at_s, &w->crl_at_s, &w->state_at_s, &w->series_at_s };
 
 	for (size_t i = 0; i < ARRAY_LEN(at_s); i++)
 		*at_s[i] = 0;
+	offboard_clock_set(w);
 }
 
 /* What is gone for good when its time is over: not while the clock may be wrong about it. */

@@ -127,6 +127,7 @@ struct works_ports {
 struct works_offboard { /* offboard.h */
 	struct offboarding rec;
 	size_t next;		     /* credential that is looked at next */
+	uint64_t names;		     /* of which credentials, in which order */
 	size_t unrecorded, unplaced; /* certificates that nobody could be asked to revoke */
 	bool through;		     /* all were looked at since the start */
 	int64_t look_at_s;	     /* when next */

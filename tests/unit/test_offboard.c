@@ -1,6 +1,10 @@
 /* offboard: a tenant signs nothing from the moment on that it is recorded, to the last key */
 #include "agent/front/offboard.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "agent/front/hand.h"
 #include "agent/front/install.h"
 #include "agent/front/pending.h"
@@ -406,6 +410,108 @@ over_is_over(void **state)
 	assert_false(softadmin_has(world.admin, l->key_id));
 }
 
+/* By a clock that has jumped ahead nothing is over: neither while that is in doubt nor after. */
+static void
+over_by_a_wrong_clock(void **state)
+{
+	struct lab *l = *state;
+	int64_t ahead_s = now + LIFE_S + 100;
+
+	l->works.clock_holds = true;
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", ahead_s);
+	(void)works_chores(&l->works, ahead_s);
+	is_in(l, "revoking", ahead_s);
+	refused(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", "conflict");
+	l->works.clock_holds = false;
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, ahead_s); /* it was right, for all that is known */
+	is_in(l, "revoked", ahead_s);
+	works_clock_set(&l->works);
+	(void)works_chores(&l->works, now); /* it was not */
+	is_in(l, "revoking", now);
+	assert_int_equal(errands(l), 1);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+}
+
+static void
+outstanding_by_a_wrong_clock(void **state)
+{
+	struct lab *l = *state;
+	int64_t ahead_s = now + LIFE_S + 100;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	l->works.clock_holds = true;
+	(void)works_chores(&l->works, ahead_s);
+	is_in(l, "revoking", ahead_s);
+	refused(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", "conflict");
+}
+
+/* What cannot be read now is looked at again; what is damaged is in force all the same. */
+static void
+unreadable_chains(void **state)
+{
+	struct lab *l = *state;
+
+	bworld_file(CURRENT, "-----BEGIN");
+	assert_int_equal(mkdir(BEFORE, 0700), 0);
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	assert_int_equal(errands(l), 1);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoking", now);
+	counts(l, "unrecorded", 1);
+	assert_int_equal(rmdir(BEFORE), 0);
+	(void)works_chores(&l->works, now + OFFBOARD_LOOK_S);
+	is_in(l, "revoked", now + OFFBOARD_LOOK_S);
+}
+
+enum { SECTIONS = 20, KEPT = 10 };
+
+/* Sections from first on; the last has a certificate. */
+static void
+many(unsigned first)
+{
+	AUTO_BUF text = BUF_INIT(16384);
+
+	buf_str(&text, "numbers = { \"12025550100\" }\n");
+	for (unsigned i = first; i < SECTIONS; i++)
+		buf_printf(&text,
+		    "credential \"c%02u\" { profile = \"atis-delegate\" token = \"main\"\n"
+		    "  ca = \"lab\" authority = \"numbers\"\n"
+		    "  x5u = \"https://127.1.2.3:8443/certs/\" publish_dir = \"www\" }\n",
+		    i);
+	buf_put(&text, "", 1);
+	bworld_tenant("acme", (const char *)text.ptr);
+}
+
+/* A load between two steps of a round moves what was not looked at yet. */
+static void
+moved_within_a_round(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF list = BUF_INIT(4096);
+	uint8_t point[P256_POINT_LEN];
+	AUTO_OSSL(EVP_PKEY) *key = pki_p256();
+
+	assert_int_equal(p256_point(key, point, NULL), RC_OK);
+	bworld_tnauth(&list, "12025550100");
+	bworld_put(&world, "state/front/tenants/acme/c19/current.pem",
+	    &(struct bworld_cert){ .point = point, .tnauth = buf_view(&list), .serial = "0d" });
+	many(0);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	assert_int_equal(errands(l), 0); /* of the first ones */
+	many(KEPT);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_OK);
+	(void)works_chores(&l->works, now);
+	assert_int_equal(errands(l), 1);
+}
+
 /* Of a CA that nobody asks by itself it is said, and not waited for. */
 static void
 by_hand_alone(void **state)
@@ -607,6 +713,40 @@ without_the_token(void **state)
 	assert_false(softadmin_has(world.admin, l->key_id));
 }
 
+/* In which token a key is: what a disk cannot tell now is not guessed. */
+static void
+without_its_file(void **state)
+{
+	struct lab *l = *state;
+	char hex[2 * KEY_ID_LEN + 1], path[128];
+
+	works_hex(l->key_id, KEY_ID_LEN, hex);
+	snprintf(path, sizeof path, "state/front/keys/%s.json", hex);
+	revoked(l);
+	bworld_file(path, NULL);
+	assert_int_equal(mkdir(path, 0700), 0);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	for (unsigned i = 0; i < 3; i++)
+		(void)works_chores(&l->works, now + i);
+	is_in(l, "destroying", now);
+	assert_true(softadmin_has(world.admin, l->key_id));
+	assert_int_equal(rmdir(path), 0);
+	until_destroyed(l, now + OFFBOARD_LOOK_S);
+	assert_false(softadmin_has(world.admin, l->key_id));
+}
+
+/* What lies there under no key's name is nobody's. */
+static void
+beside_an_odd_file(void **state)
+{
+	struct lab *l = *state;
+
+	revoked(l);
+	bworld_file("state/front/retiring/x~", "{");
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+}
+
 static struct wrong_case {
 	const char *name;
 	enum hand kind;
@@ -685,7 +825,7 @@ whole_or_not_at_all(void **state)
 		through = crash_calls() < at;
 		crash_arm(CRASH_NONE, 0);
 		restart(lab, now);
-		assert_true(rc != RC_OK || !is_served(lab));
+		assert_int_equal(is_served(lab), rc != RC_OK);
 		revoked(lab);
 		crash_arm(CRASH_FAIL, at);
 		rc = by_command(lab, HAND_DESTROY_KEYS, "acme", "{" CONFIRM "}", now, NULL, &f);
@@ -698,6 +838,32 @@ whole_or_not_at_all(void **state)
 		good(lab, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
 		until_destroyed(lab, now + RETIRE_RETRY_S);
 		assert_false(softadmin_has(world.admin, ((struct lab *)lab)->key_id));
+		(void)close_lab(&lab);
+	}
+}
+
+/* Nothing is signed again before that is on disk, and what is refused has not happened. */
+static void
+back_or_not_at_all(void **state)
+{
+	bool through = false;
+
+	(void)state;
+	for (unsigned at = 1; !through; at++) {
+		void *lab = NULL;
+		struct fault f = { 0 };
+		enum rc rc;
+
+		(void)open_lab(&lab);
+		revoked(lab);
+		crash_arm(CRASH_FAIL, at);
+		rc = by_command(lab, HAND_TAKE_BACK, "acme", NULL, now, NULL, &f);
+		through = crash_calls() < at;
+		crash_arm(CRASH_NONE, 0);
+		assert_int_equal(is_served(lab), rc == RC_OK);
+		assert_int_equal(recorded("offboard_taken_back"), rc == RC_OK);
+		restart(lab, now);
+		assert_int_equal(is_served(lab), rc == RC_OK);
 		(void)close_lab(&lab);
 	}
 }
@@ -771,6 +937,10 @@ main(void)
 		LAB(nothing_is_ordered),
 		LAB(all_are_revoked),
 		LAB(over_is_over),
+		LAB(over_by_a_wrong_clock),
+		LAB(outstanding_by_a_wrong_clock),
+		LAB(unreadable_chains),
+		LAB(moved_within_a_round),
 		cmocka_unit_test_setup_teardown(by_hand_alone, open_by_hand, close_lab),
 		LAB(without_the_ca),
 		LAB(patience),
@@ -782,9 +952,12 @@ main(void)
 		LAB(unplaced),
 		LAB(a_damaged_record),
 		LAB(without_the_token),
+		LAB(without_its_file),
+		LAB(beside_an_odd_file),
 		LAB(of_nobody),
 		LAB(twice),
 		cmocka_unit_test(whole_or_not_at_all),
+		cmocka_unit_test(back_or_not_at_all),
 		cmocka_unit_test(the_record),
 		LAB(the_record_again),
 	};
