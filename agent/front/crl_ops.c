@@ -18,7 +18,8 @@ rules_of(const struct works *w, int64_t now_s)
 
 struct hit {
 	char tenant[CONFIG_NAME_MAX + 1], name[CONFIG_NAME_MAX + 1];
-	char serial[CERT_SERIAL_TEXT]; /* of the leaf */
+	char serial[CERT_SERIAL_TEXT];	 /* of the leaf */
+	char id[CREDENTIAL_FINGERPRINT]; /* likewise: two CAs may give one serial */
 	unsigned reason;
 	char text[CREDENTIAL_PROBLEM_MAX];
 };
@@ -67,7 +68,7 @@ take_hit(
 }
 
 static void
-look_into(struct look *l, const struct chain *chain, size_t i, const struct crls_one *one)
+look_into(struct look *l, const struct chain *chain, size_t i, struct crls_one *one)
 {
 	struct crl_use use = { .issuer = one->issuer,
 		.url = one->url,
@@ -76,9 +77,13 @@ look_into(struct look *l, const struct chain *chain, size_t i, const struct crls
 	struct fault why = { 0 };
 	int reason = CRL_REASON_NONE;
 
+	if (one->crl != NULL && crl_covers(one->crl, &use, &why) != RC_OK) {
+		one->unfit = true;
+		l->unknown = why;
+		return;
+	}
 	/* One that is too old says nothing of the others, but who is on it is revoked. */
-	if (one->crl != NULL && crl_covers(one->crl, &use, NULL) == RC_OK &&
-	    crl_lists(one->crl, chain->cert[i], &reason))
+	if (one->crl != NULL && crl_lists(one->crl, chain->cert[i], &reason))
 		take_hit(l, chain, i, one, reason);
 	else if (crls_usable(one, &l->rules, &why) != RC_OK)
 		l->unknown = why;
@@ -114,12 +119,21 @@ look_at_cert(struct look *l, const struct chain *chain, size_t i, struct fault *
 	return RC_OK;
 }
 
+/* A certificate that cannot be judged hides none of the others; f is of the first. */
 static enum rc
 look_at_chain(struct look *l, const struct chain *chain, struct fault *f)
 {
-	for (size_t i = 0; i < chain->len && !l->found; i++)
-		TRY(look_at_cert(l, chain, i, f));
-	return RC_OK;
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < chain->len && !l->found; i++) {
+		struct fault why = { 0 };
+
+		if (look_at_cert(l, chain, i, &why) == RC_OK || rc != RC_OK)
+			continue;
+		rc = why.rc;
+		*f = why;
+	}
+	return rc;
 }
 
 /* ---- what is to be put in force --------------------------------------------------------------- */
@@ -155,7 +169,10 @@ crl_check(struct works *w, const struct chain *chain, int64_t now_s, struct faul
 struct hits {
 	struct hit item[CRL_HITS_MAX];
 	size_t len;
+	size_t passed; /* that many of the first are left out */
 	bool more;
+	size_t unjudged;
+	struct fault why; /* of the first of those */
 };
 
 static void
@@ -163,6 +180,10 @@ add_hit(struct hits *hits, const struct look *l, const struct credential *c)
 {
 	struct hit *at;
 
+	if (hits->passed > 0) {
+		hits->passed--;
+		return;
+	}
 	if (hits->len == CRL_HITS_MAX) {
 		hits->more = true;
 		return;
@@ -171,6 +192,7 @@ add_hit(struct hits *hits, const struct look *l, const struct credential *c)
 	*at = l->hit;
 	snprintf(at->tenant, sizeof at->tenant, "%s", c->tenant);
 	snprintf(at->name, sizeof at->name, "%s", c->name);
+	memcpy(at->id, c->fingerprint, sizeof at->id);
 }
 
 static void
@@ -181,8 +203,8 @@ look_at(struct works *w, const struct credential *c, int64_t now_s, struct hits 
 
 	if (c == NULL || c->state != CREDENTIAL_READY || c->not_after_s < now_s)
 		return;
-	if (look_at_chain(&l, c->chain, &why) != RC_OK)
-		log_fault(LEVEL_WARNING, "crl_unjudged", &why);
+	if (look_at_chain(&l, c->chain, &why) != RC_OK && hits->unjudged++ == 0)
+		hits->why = why;
 	if (l.found)
 		add_hit(hits, &l, c);
 }
@@ -207,6 +229,7 @@ static bool
 put_away(struct works *w, const struct hit *hit, int64_t now_s)
 {
 	const struct revoke_ask ask = { .serial = hit->serial,
+		.id = hit->id,
 		.reason = hit->reason,
 		.by_agent = true,
 		.listed = hit->text };
@@ -215,7 +238,7 @@ put_away(struct works *w, const struct hit *hit, int64_t now_s)
 	struct credset_place at;
 
 	if (!credset_find(w->set, hit->tenant, hit->name, &at) ||
-	    revoke_cert(w, at, &ask, now_s, &r, &why) == RC_OK)
+	    revoke_cert(w, at, &ask, now_s, &r, &why) == RC_OK || why.rc == RC_NOT_FOUND)
 		return true;
 	log_fault(LEVEL_ERR, "crl_unenforced", &why);
 	return false;
@@ -226,8 +249,13 @@ put_away(struct works *w, const struct hit *hit, int64_t now_s)
 static bool
 is_alarming(const struct crls_one *one, const struct crls_rules *rules, struct fault *why)
 {
-	if (!one->wanted || crls_usable(one, rules, why) == RC_OK)
+	if (!one->wanted)
 		return false;
+	if (crls_usable(one, rules, why) == RC_OK) {
+		(void)FAULT(why, RC_DENIED, "crl_scope",
+		    "it does not speak of all kinds of certificates that name it");
+		return one->unfit;
+	}
 	return one->crl != NULL || one->url[0] == 0 || one->detail[0] != 0 ||
 	       rules->now_s - one->since_s > CRL_PATIENCE_S;
 }
@@ -254,6 +282,28 @@ tell(struct works *w, struct crls_one *one, int64_t now_s)
 	one->told = alarming;
 }
 
+/* Those that have no place in the table, or name what cannot be read. */
+static void
+tell_unjudged(struct works *w, const struct hits *hits)
+{
+	bool alarming = hits->unjudged > 0;
+	char detail[CRLS_DETAIL_MAX * 2];
+	json_t *word;
+
+	if (alarming == w->crls->unjudged || w->out.alarm == NULL)
+		return;
+	snprintf(detail, sizeof detail, "%zu certificates are not judged: %s", hits->unjudged,
+	    hits->why.detail);
+	word = json_pack("{s:s, s:s, s:s?}", "alarm", "crl_unavailable", "name", "unjudged",
+	    "problem", alarming ? detail : NULL);
+	if (word == NULL)
+		return;
+	if (alarming)
+		log_fault(LEVEL_WARNING, "crl_unjudged", &hits->why);
+	w->out.alarm(w->out.arg, word);
+	w->crls->unjudged = alarming;
+}
+
 /* ---- a look ---------------------------------------------------------------------------------- */
 
 /* Other certificates of indirect issuers: who has signed what is kept may be none any more. */
@@ -273,6 +323,7 @@ verify_again(struct works *w, const struct crls_rules *rules)
 		pthread_mutex_lock(&t->lock);
 		gone = one->crl;
 		one->crl = NULL;
+		one->octets = 0;
 		one->due_s = 0;
 		pthread_mutex_unlock(&t->lock);
 		crl_free(gone);
@@ -288,7 +339,7 @@ begin(struct works *w, int64_t now_s)
 	if (w->crls->files != credset_files(w->set))
 		verify_again(w, &rules);
 	for (size_t i = 0; i < w->crls->len; i++)
-		w->crls->one[i]->marked = false;
+		w->crls->one[i]->marked = w->crls->one[i]->unfit = false;
 }
 
 static void
@@ -319,19 +370,23 @@ int64_t
 crl_look(struct works *w, int64_t now_s)
 {
 	struct hits hits = { .len = 0 };
-	bool again = false;
+	size_t passed = w->crls->passed, failed = 0;
 
+	hits.passed = passed;
 	if (w->set == NULL || works_is_loading(w))
 		return now_s + 1;
 	begin(w, now_s);
 	if (w->set->config->crl_check)
 		look_at_all(w, now_s, &hits);
 	end(w, now_s);
+	tell_unjudged(w, &hits);
 	for (size_t i = 0; i < hits.len; i++)
-		again = !put_away(w, &hits.item[i], now_s) || again;
-	if (hits.more)
-		return now_s;
-	return again ? now_s + REVOKE_RETRY_S : now_s + CRL_LOOK_S;
+		failed += !put_away(w, &hits.item[i], now_s);
+	/* Behind those that failed, and with the first again when that was the last. */
+	w->crls->passed = hits.more ? passed + failed : 0;
+	if (failed > 0 || (passed > 0 && !hits.more))
+		return now_s + REVOKE_RETRY_S;
+	return hits.more ? now_s : now_s + CRL_LOOK_S;
 }
 
 /* ---- fetching -------------------------------------------------------------------------------- */

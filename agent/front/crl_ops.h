@@ -24,7 +24,7 @@ enum {
 
 /*
  * What is in force against what is known, and the alarms.  Returns when to look
- * again: at once where there is more to do.
+ * again: at once where there is more to do and nothing failed.
  */
 int64_t crl_look(struct works *w, int64_t now_s);
 

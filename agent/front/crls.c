@@ -153,17 +153,54 @@ crls_verify(const struct crls_one *one, const struct crl *crl, const struct crls
 	    one->issuer_text);
 }
 
+static enum rc
+speaks_of(const struct crls_one *one, const struct crl *crl, bool cas, struct fault *f)
+{
+	const struct crl_use use = { .issuer = one->issuer,
+		.url = one->url,
+		.indirect = one->signer == NULL,
+		.of_ca = cas };
+
+	return crl_covers(crl, &use, f);
+}
+
 enum rc
 crls_fits(const struct crls_one *one, const struct crl *crl, struct fault *f)
 {
-	struct crl_use use = {
-		.issuer = one->issuer, .url = one->url, .indirect = one->signer == NULL
-	};
+	if (one->of_user && (!one->of_ca || speaks_of(one, crl, false, NULL) == RC_OK))
+		return speaks_of(one, crl, false, f);
+	return one->of_ca ? speaks_of(one, crl, true, f) : RC_OK;
+}
 
-	if (one->of_user)
-		TRY(crl_covers(crl, &use, f));
-	use.of_ca = true;
-	return one->of_ca ? crl_covers(crl, &use, f) : RC_OK;
+/* In its time a list does not give way to one that is silent about what it speaks of. */
+static enum rc
+check_kinds(const struct crls_one *one, const struct crl *crl, struct fault *f)
+{
+	if (one->of_user && speaks_of(one, one->crl, false, NULL) == RC_OK)
+		TRY(speaks_of(one, crl, false, f));
+	if (one->of_ca && speaks_of(one, one->crl, true, NULL) == RC_OK)
+		TRY(speaks_of(one, crl, true, f));
+	return RC_OK;
+}
+
+static enum rc
+check_order(const struct crls_one *one, const struct crl *crl, const struct crls_rules *rules,
+    struct fault *f)
+{
+	const struct crl *kept = one->crl;
+	struct fault why = { 0 };
+
+	if (kept == NULL)
+		return RC_OK;
+	if (kept->next_update_s >= rules->now_s)
+		TRY(check_kinds(one, crl, f));
+	if (crl_follows(crl, kept, &why) == RC_OK)
+		return RC_OK;
+	if (kept->next_update_s >= rules->now_s || crl->this_update_s <= kept->this_update_s)
+		return FAULT(f, why.rc, why.reason, "%s", why.detail);
+	log_event(
+	    LEVEL_WARNING, "crl_renumbered", "crl=%.16s url=\"%.100s\"", one->id, one->url);
+	return RC_OK;
 }
 
 enum rc
@@ -206,9 +243,27 @@ crls_write(const struct config *c, struct crls_one *one, struct fault *f)
 	return rc;
 }
 
+/* Beside the others; of what is parsed the entries count, not the octets alone. */
+static enum rc
+check_room(const struct crls *t, const struct crls_one *but, size_t octets, size_t entries,
+    struct fault *f)
+{
+	for (size_t i = 0; i < t->len; i++) {
+		const struct crls_one *one = t->one[i];
+
+		octets += one != but ? one->octets : 0;
+		entries += one != but && one->crl != NULL ? one->crl->entries : 0;
+	}
+	if (octets <= CRLS_OCTETS_MAX && entries <= CRLS_ENTRIES_MAX)
+		return RC_OK;
+	return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+	    "revocation lists of %d octets or %d entries", CRLS_OCTETS_MAX, CRLS_ENTRIES_MAX);
+}
+
 /* What comes from disk is checked like what comes from the renewer, but for its time. */
 static enum rc
-read_file(struct crls_one *one, const struct crls_rules *rules, struct fault *f)
+read_file(
+    const struct crls *t, struct crls_one *one, const struct crls_rules *rules, struct fault *f)
 {
 	AUTO_BUF der = BUF_INIT(CRL_MAX_DER);
 	AUTO(crl) *crl = NULL;
@@ -216,8 +271,10 @@ read_file(struct crls_one *one, const struct crls_rules *rules, struct fault *f)
 
 	TRY(file_of(rules->config, one->id, &path, f));
 	TRY(store_read(path.text, CRL_MAX_DER, &der, f));
+	TRY(check_room(t, one, der.len, 0, f)); /* it stays on disk */
 	TRY(crl_read(buf_view(&der), &crl, f));
 	TRY(crls_verify(one, crl, rules, f));
+	TRY(check_room(t, one, der.len, crl->entries, f));
 	one->octets = der.len;
 	one->crl = TAKE(crl);
 	return RC_OK;
@@ -239,7 +296,8 @@ add(struct crls *t, const char *id, const struct crls_wish *wish,
 	memcpy(one->id, id, CRLS_ID);
 	one->since_s = rules->now_s;
 	TRY(fill(one, wish, f));
-	if (one->url[0] != 0 && read_file(one, rules, &why) != RC_OK && why.rc != RC_NOT_FOUND)
+	if (one->url[0] != 0 && read_file(t, one, rules, &why) != RC_OK &&
+	    why.rc != RC_NOT_FOUND)
 		log_fault(LEVEL_WARNING, "crl_forgotten", &why);
 	*out = one;
 	pthread_mutex_lock(&t->lock);
@@ -259,22 +317,14 @@ crls_want(struct crls *t, const struct crls_wish *wish, const struct crls_rules 
 	one = crls_find(t, id);
 	if (one == NULL)
 		TRY(add(t, id, wish, rules, &one, f));
+	if (one == NULL)
+		return FAULT(f, RC_BUG, "internal_error", "no list was added");
 	pthread_mutex_lock(&t->lock);
 	one->of_ca = one->of_ca || wish->cert->is_ca;
 	one->of_user = one->of_user || !wish->cert->is_ca;
 	pthread_mutex_unlock(&t->lock);
 	*out = one;
 	return RC_OK;
-}
-
-static size_t
-octets_of_others(const struct crls *t, const struct crls_one *one)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->len; i++)
-		n += t->one[i] != one ? t->one[i]->octets : 0;
-	return n;
 }
 
 enum rc
@@ -285,15 +335,13 @@ crls_take(struct crls *t, struct crls_one *one, struct span der, const struct cr
 	struct crl *before;
 	struct fault why = { 0 };
 
-	if (der.len > CRLS_OCTETS_MAX - octets_of_others(t, one))
-		return REFUSE(f, RC_BUSY, OVERLOADED, NULL, "revocation lists of %d octets",
-		    CRLS_OCTETS_MAX);
+	TRY(check_room(t, one, der.len, 0, f));
 	TRY(crl_read(der, &crl, f));
 	TRY(crls_verify(one, crl, rules, f));
 	TRY(crls_fits(one, crl, f));
 	TRY(crl_current(crl, rules->now_s, (int64_t)rules->config->crl_max_age_s, f));
-	if (one->crl != NULL)
-		TRY(crl_follows(crl, one->crl, f));
+	TRY(check_order(one, crl, rules, f));
+	TRY(check_room(t, one, der.len, crl->entries, f));
 	pthread_mutex_lock(&t->lock);
 	before = one->crl;
 	one->crl = TAKE(crl);

@@ -19,6 +19,7 @@
 enum {
 	CRLS_MAX = 1024,	    /* wanted at once */
 	CRLS_OCTETS_MAX = 67108864, /* of all that are kept */
+	CRLS_ENTRIES_MAX = 1048576, /* … whose memory is several times their octets */
 	CRLS_SHOWN = 64,
 	CRLS_ID = 2 * 32 + 1,
 	CRLS_DETAIL_MAX = 160,
@@ -33,6 +34,7 @@ struct crls_one {
 	bool of_user, of_ca; /* kinds of certificates that name it */
 	bool wanted;	     /* by a certificate in force, or one that is to be */
 	bool marked;	     /* in this look; builder's own */
+	bool unfit;	     /* likewise: it does not speak of a certificate that names it */
 	int64_t held_s;	     /* a certificate waits for it to be installed, until then */
 	int64_t since_s;     /* wanted for the first time */
 	struct crl *crl;     /* NULL: none was had */
@@ -50,6 +52,9 @@ struct crls {
 	struct crls_one *one[CRLS_MAX];
 	size_t len;
 	const void *files; /* of the configuration by which the lists were verified */
+	size_t
+	    passed; /* listed ones that could not be put out of force, passed over next time */
+	bool unjudged; /* the alarm for what has no place here has begun */
 };
 
 enum rc crls_new(struct crls **out, struct fault *f) MUST_CHECK;
@@ -81,14 +86,15 @@ struct crls_one *crls_find(const struct crls *t, const char *id); /* builder thr
 enum rc crls_verify(const struct crls_one *one, const struct crl *crl,
     const struct crls_rules *rules, struct fault *f) MUST_CHECK;
 
-/* Does it speak of all certificates that name it?  As crl_covers(). */
+/* Does it speak of any kind of certificate that names it?  As crl_covers(). */
 enum rc crls_fits(
     const struct crls_one *one, const struct crl *crl, struct fault *f) MUST_CHECK;
 
 /*
  * Octets that came to the list that is kept: read, verified, in its time, and
  * not older than the one before.  Takes its place when all of that is so.  What
- * a full disk refuses is left dirty.
+ * a full disk refuses is left dirty.  A number may be smaller where the one
+ * before is over: a CA that lost its count is believed then, by its date.
  */
 enum rc crls_take(struct crls *t, struct crls_one *one, struct span der,
     const struct crls_rules *rules, struct fault *f) MUST_CHECK;

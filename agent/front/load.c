@@ -566,6 +566,30 @@ find_token(const struct config *c, const struct config_tenant *t,
 	return token_index(c, cc->token, out, f);
 }
 
+/* Its CA's list has it, also where no disk has taken a record of that. */
+static bool
+is_listed(const struct load *l, const struct credential *old, const struct credential *made)
+{
+	return old != NULL && old->state == CREDENTIAL_REVOKED &&
+	       atomic_load(&old->crl_listed) && l->set->config->crl_check &&
+	       made->state == CREDENTIAL_READY &&
+	       strcmp(old->fingerprint, made->fingerprint) == 0;
+}
+
+static enum rc
+stay_listed(const struct judge *j, const struct credential *old, struct credential **made,
+    struct fault *f)
+{
+	struct credential *c = NULL;
+
+	memcpy(j->revoked, old->fingerprint, CREDENTIAL_FINGERPRINT);
+	TRY(not_ready(j, NULL, &old->why, &c, f));
+	atomic_store(&c->crl_listed, true);
+	credential_release(*made);
+	*made = c;
+	return RC_OK;
+}
+
 static enum rc
 load_one(const struct load *l, struct credset_place at, struct fault *f)
 {
@@ -595,6 +619,8 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 			return FAULT(f, why.rc, why.reason, "%s", why.detail);
 		TRY(not_ready(&j, old, &why, &made, f));
 	}
+	if (is_listed(l, old, made))
+		TRY(stay_listed(&j, old, &made, f));
 	if (wanted != NULL)
 		TRY(credential_want_list(made, wanted, 0, f));
 	credential_carry(old, made);

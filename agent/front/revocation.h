@@ -12,7 +12,11 @@
 #include "agent/config.h"
 #include "agent/front/credset.h"
 
-enum { REVOCATION_MAX = 16384 }; /* remembered at once */
+enum {
+	REVOCATION_MAX = 16384, /* remembered at once */
+	REVOCATION_LISTED_MAX =
+	    REVOCATION_MAX / 2, /* … of them by a CA's list; an operator's have room */
+};
 
 /* The names go to disk: append only. */
 enum revocation_state {
@@ -48,6 +52,7 @@ struct revocation {
 	enum revocation_state state;
 	int64_t not_after_s, asked_s, ended_s; /* ended_s 0: not yet */
 	char answer[CREDENTIAL_PROBLEM_MAX];   /* the CA's last word, or why there is none */
+	bool unrecorded;	    /* listed, out of force, and not on disk yet; in no file */
 	uint8_t key_id[KEY_ID_LEN]; /* by_key and OUTSTANDING: the certificate's; in no file */
 };
 

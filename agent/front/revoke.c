@@ -28,9 +28,16 @@ revoke_find(const struct works *w, const char *id)
 
 /* Room for one more. */
 static enum rc
-grow(struct works_revoked *list, struct fault *f)
+grow(struct works_revoked *list, bool listed, struct fault *f)
 {
 	struct revocation *item;
+	size_t of_lists = 0;
+
+	for (size_t i = 0; listed && i < list->len; i++)
+		of_lists += list->item[i].listed;
+	if (of_lists >= REVOCATION_LISTED_MAX)
+		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
+		    "%d certificates that lists have are remembered", REVOCATION_LISTED_MAX);
 
 	if (list->len >= REVOCATION_MAX)
 		return REFUSE(f, RC_BUSY, OVERLOADED, NULL,
@@ -68,7 +75,7 @@ load_one(void *arg, const char *id, struct fault *f)
 	struct fault why = { 0 };
 
 	if (revocation_read(w->set->config, id, &r, &why) == RC_OK &&
-	    grow(&w->revoked, &why) == RC_OK) {
+	    grow(&w->revoked, false, &why) == RC_OK) {
 		load_key(w, &r);
 		w->revoked.item[w->revoked.len++] = r;
 		return RC_OK;
@@ -94,7 +101,7 @@ change(struct works *w, const struct revocation *to, struct fault *f)
 	struct revocation *r = find(w, to->id);
 
 	if (r == NULL) /* nor is what cannot be remembered written */
-		TRY(grow(&w->revoked, f));
+		TRY(grow(&w->revoked, false, f));
 	TRY(revocation_write(w->set->config, to, f));
 	if (r == NULL)
 		r = &w->revoked.item[w->revoked.len++];
@@ -138,16 +145,33 @@ found_done(struct found *x)
 #define AUTO_FOUND __attribute__((cleanup(found_done))) struct found
 
 static bool
-is_asked(const struct credential *c, const char *serial)
+is_asked(const struct credential *c, const struct revoke_ask *ask)
 {
 	return c != NULL && c->state == CREDENTIAL_READY &&
-	       (serial == NULL || strcmp(c->chain->cert[0]->serial, serial) == 0);
+	       (ask->serial == NULL || strcmp(c->chain->cert[0]->serial, ask->serial) == 0) &&
+	       (ask->id == NULL || strcmp(c->fingerprint, ask->id) == 0);
+}
+
+/* The same of a file. */
+static enum rc
+look_for(const struct works *w, const struct credential *c, const char *file,
+    const struct revoke_ask *ask, struct chain **out)
+{
+	AUTO(chain) *chain = NULL;
+	char id[CREDENTIAL_FINGERPRINT] = "";
+
+	TRY(look_into(w, c->tenant, c->name, file, ask->serial, &chain, NULL));
+	TRY(revocation_id(chain->cert[0], id, NULL));
+	if (ask->id != NULL && strcmp(id, ask->id) != 0)
+		return RC_NOT_FOUND;
+	*out = TAKE(chain);
+	return RC_OK;
 }
 
 /* In force, before that, or refused: a wrong one that a CA has issued is revoked, too. */
 static enum rc
-find_cert(const struct works *w, struct credset_place at, const char *serial, int64_t now_s,
-    struct found *out, struct fault *f)
+find_cert(const struct works *w, struct credset_place at, const struct revoke_ask *ask,
+    int64_t now_s, struct found *out, struct fault *f)
 {
 	static const char *const kept[] = { "before", "refused" };
 	const struct credential *c = credset_credential(w->set, at);
@@ -155,22 +179,22 @@ find_cert(const struct works *w, struct credset_place at, const char *serial, in
 	char file[CERT_SERIAL_TEXT + 16];
 	enum rc rc = RC_NOT_FOUND;
 
-	out->current = is_asked(c, serial);
-	if (out->current || (serial != NULL && is_asked(before, serial))) {
+	out->current = is_asked(c, ask);
+	if (out->current || (ask->serial != NULL && is_asked(before, ask))) {
 		out->leaf = out->current ? c->chain->cert[0] : before->chain->cert[0];
 		return RC_OK;
 	}
 	if (c->state != CREDENTIAL_READY)
-		rc = look_into(w, c->tenant, c->name, "current.pem", serial, &out->chain, NULL);
+		rc = look_for(w, c, "current.pem", ask, &out->chain);
 	out->current = rc == RC_OK;
-	for (size_t i = 0; serial != NULL && rc != RC_OK && i < ARRAY_LEN(kept); i++) {
-		snprintf(file, sizeof file, "%s-%s.pem", kept[i], serial);
-		rc = look_into(w, c->tenant, c->name, file, serial, &out->chain, NULL);
+	for (size_t i = 0; ask->serial != NULL && rc != RC_OK && i < ARRAY_LEN(kept); i++) {
+		snprintf(file, sizeof file, "%s-%s.pem", kept[i], ask->serial);
+		rc = look_for(w, c, file, ask, &out->chain);
 	}
 	if (rc != RC_OK)
 		return FAULT(f, RC_NOT_FOUND, "no_certificate", "%s",
-		    serial != NULL ? "no certificate of that serial is kept here"
-				   : "there is no certificate");
+		    ask->serial != NULL ? "no certificate of that serial is kept here"
+					: "there is no certificate");
 	out->leaf = out->chain->cert[0];
 	return RC_OK;
 }
@@ -183,7 +207,8 @@ put_away(struct works *w, struct credset_place at, const struct revocation *r, s
 	const struct credential *was = credset_credential(w->set, at);
 	struct credential *c = NULL;
 
-	TRY(credential_new(r->tenant, r->name, CREDENTIAL_REVOKED, &c, f));
+	TRY(credential_new(was->tenant, was->name, CREDENTIAL_REVOKED, &c, f));
+	atomic_store(&c->crl_listed, r->listed);
 	c->token = was->token;
 	c->profile = was->profile;
 	c->priority = was->priority;
@@ -191,8 +216,9 @@ put_away(struct works *w, struct credset_place at, const struct revocation *r, s
 	(void)FAULT(&c->why, RC_DENIED, "revoked", "serial %s was revoked%s%s", r->serial,
 	    r->listed ? ": " : "", r->listed ? r->answer : "");
 	TRY(works_change(w, at, c, f));
+	c = credset_credential(w->set, at);
 	log_event(LEVEL_NOTICE, "credential_revoked", "tenant=%s credential=%s serial=%s",
-	    r->tenant, r->name, r->serial);
+	    c->tenant, c->name, r->serial);
 	return RC_OK;
 }
 
@@ -217,19 +243,23 @@ is_of(const struct credential *c, const struct revocation *r)
 }
 
 static enum rc
-enforce(struct works *w, const struct revocation *r, int64_t now_s, struct fault *f)
+enforce_at(struct works *w, struct credset_place at, const struct revocation *r, int64_t now_s,
+    struct fault *f)
 {
-	const struct credential *c;
-	struct credset_place at;
-
-	if (!credset_find(w->set, r->tenant, r->name, &at))
-		return RC_OK;
-	c = credset_credential(w->set, at);
-	if (is_of(c, r))
+	if (is_of(credset_credential(w->set, at), r))
 		return put_away(w, at, r, f);
 	if (is_of(credset_before(w->set, at, now_s), r))
 		return drop_before(w, at, f);
 	return RC_OK;
+}
+
+static enum rc
+enforce(struct works *w, const struct revocation *r, int64_t now_s, struct fault *f)
+{
+	struct credset_place at;
+
+	return credset_find(w->set, r->tenant, r->name, &at) ? enforce_at(w, at, r, now_s, f)
+							     : RC_OK;
 }
 
 /* A request with the same key would bring the key back with the next certificate. */
@@ -293,8 +323,16 @@ record(struct works *w, const struct revocation *r, const char *event)
 		revocation_state_name(r->state), "detail", r->answer));
 }
 
+static bool
+is_on_record(const struct works *w, const char *id)
+{
+	const struct revocation *old = find(w, id);
+
+	return old != NULL && old->state == REVOCATION_DONE && !old->unrecorded;
+}
+
 static enum rc
-put_on_record(struct works *w, struct credset_place at, const struct revoke_ask *ask,
+describe_all(struct works *w, struct credset_place at, const struct revoke_ask *ask,
     const struct found *found, int64_t now_s, struct revocation *r, struct fault *f)
 {
 	const struct revocation *old = find(w, r->id);
@@ -314,8 +352,26 @@ put_on_record(struct works *w, struct credset_place at, const struct revoke_ask 
 	r->asked_s = now_s;
 	if (ask->listed != NULL)
 		describe_listed(ask, now_s, r);
-	TRY(revocation_write_cert(
-	    w->set->config, r->id, span_of(found->leaf->der, found->leaf->der_len), f));
+	return RC_OK;
+}
+
+static enum rc
+write_cert(
+    struct works *w, const struct cert *leaf, const struct revocation *r, struct fault *f)
+{
+	/* Before it is on record as of a series: its CA is told of the end alone. */
+	TRY(series_revoked(w, leaf, f));
+	return revocation_write_cert(
+	    w->set->config, r->id, span_of(leaf->der, leaf->der_len), f);
+}
+
+static enum rc
+put_on_record(
+    struct works *w, const struct found *found, const struct revocation *r, struct fault *f)
+{
+	if (is_on_record(w, r->id))
+		return series_revoked(w, found->leaf, f);
+	TRY(write_cert(w, found->leaf, r, f));
 	TRY(change(w, r, f));
 	record(w, r, "revoke");
 	return RC_OK;
@@ -325,12 +381,98 @@ static enum rc
 out_of_force(struct works *w, struct credset_place at, const struct revocation *r,
     const struct found *found, int64_t now_s, struct fault *f)
 {
-	TRY(enforce(w, r, now_s, f));
+	TRY(enforce_at(w, at, r, now_s, f));
 	/* Also what was not in its validity or not in order waits for an operator now. */
 	if (found->current && credset_credential(w->set, at)->state == CREDENTIAL_UNUSABLE)
 		return put_away(w, at, r, f);
 	return RC_OK;
 }
+
+/* ---- as a list has it ---- */
+
+/* By its id in memory; NULL: there is no room, and nothing to be tried again. */
+static struct revocation *
+remember(struct works *w, const struct revocation *r)
+{
+	struct revocation *at = find(w, r->id);
+	struct fault why = { 0 };
+
+	if (at == NULL && grow(&w->revoked, true, &why) != RC_OK) {
+		log_fault(LEVEL_ERR, "revocation_unrecorded", &why);
+		return NULL;
+	}
+	if (at == NULL)
+		at = &w->revoked.item[w->revoked.len++];
+	*at = *r;
+	return at;
+}
+
+/*
+ * Nobody asks for it again when it fails, so the disk has no say in whether it
+ * signs: out of force first.  After a start the list says so once more.
+ */
+static enum rc
+revoke_listed(struct works *w, struct credset_place at, const struct found *found,
+    const struct revocation *r, int64_t now_s, struct fault *f)
+{
+	enum rc rc = out_of_force(w, at, r, found, now_s, f);
+	struct revocation *kept;
+	struct fault why = { 0 };
+
+	if (is_on_record(w, r->id))
+		return rc;
+	if (find(w, r->id) == NULL || find(w, r->id)->state != REVOCATION_DONE)
+		record(w, r, "revoke");
+	kept = remember(w, r);
+	if (kept == NULL)
+		return rc;
+	kept->unrecorded = write_cert(w, found->leaf, r, &why) != RC_OK ||
+			   revocation_write(w->set->config, r, &why) != RC_OK;
+	if (!kept->unrecorded)
+		return rc;
+	log_fault(LEVEL_ERR, "revocation_unrecorded", &why);
+	if (w->revoke_at_s > now_s + REVOKE_RECORD_S)
+		w->revoke_at_s = now_s + REVOKE_RECORD_S;
+	return rc;
+}
+
+/* Its certificate is kept beside it where it is still to be found. */
+static enum rc
+record_again(struct works *w, struct revocation *r, int64_t now_s, struct fault *f)
+{
+	const struct revoke_ask ask = { .serial = r->serial, .id = r->id };
+	AUTO_FOUND found = { .set = credset_ref(w->set) };
+	struct credset_place at;
+
+	if (credset_find(w->set, r->tenant, r->name, &at) &&
+	    find_cert(w, at, &ask, now_s, &found, NULL) == RC_OK)
+		TRY(write_cert(w, found.leaf, r, f));
+	TRY(revocation_write(w->set->config, r, f));
+	r->unrecorded = false;
+	return RC_OK;
+}
+
+/* The first that the disk refuses stands for the others.  false: some are left. */
+static bool
+record_all(struct works *w, int64_t now_s)
+{
+	struct fault why = { 0 };
+	bool written = false;
+
+	for (size_t i = 0; i < w->revoked.len && why.rc == RC_OK; i++) {
+		if (!w->revoked.item[i].unrecorded)
+			continue;
+		if (record_again(w, &w->revoked.item[i], now_s, &why) != RC_OK)
+			log_fault(LEVEL_ERR, "revocation_unrecorded", &why);
+		else
+			written = true;
+	}
+	if (written)
+		revoke_tell(w);
+	return why.rc == RC_OK;
+}
+
+/* ---- as it is asked for, or listed ---- */
 
 enum rc
 revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
@@ -341,12 +483,13 @@ revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *a
 	struct fault why = { 0 };
 	enum rc rc;
 
-	TRY(find_cert(w, at, ask->serial, now_s, &found, f));
+	TRY(find_cert(w, at, ask, now_s, &found, f));
 	TRY(revocation_id(found.leaf, r.id, f));
-	/* Before it is on record as of a series: its CA is told of the end alone. */
-	TRY(series_revoked(w, found.leaf, f));
-	TRY(put_on_record(w, at, ask, &found, now_s, &r, f));
-	rc = out_of_force(w, at, &r, &found, now_s, f);
+	TRY(describe_all(w, at, ask, &found, now_s, &r, f));
+	if (ask->listed == NULL)
+		TRY(put_on_record(w, &found, &r, f));
+	rc = ask->listed != NULL ? revoke_listed(w, at, &found, &r, now_s, f)
+				 : out_of_force(w, at, &r, &found, now_s, f);
 	if (rc != RC_OK)
 		w->revoke_at_s = now_s + REVOKE_RETRY_S;
 	revoke_tell(w);
@@ -500,10 +643,13 @@ tell(const struct works *w, const struct revocation *r)
 	if (!credset_find(w->set, r->tenant, r->name, &at))
 		return;
 	snprintf(text, sizeof text, "serial %s: %s%s%s", r->serial,
-	    rows[r->state].says != NULL ? rows[r->state].says : "",
+	    r->unrecorded		  ? "out of force, and not on record: no disk took it"
+	    : rows[r->state].says != NULL ? rows[r->state].says
+					  : "",
 	    r->answer[0] != 0 ? ": " : "", r->answer);
 	c = credset_credential(w->set, at);
-	credential_revocation_set(c, rows[r->state].problem, text);
+	credential_revocation_set(
+	    c, r->unrecorded ? "revocation_unrecorded" : rows[r->state].problem, text);
 	if (r->listed && c->state == CREDENTIAL_REVOKED && strcmp(c->fingerprint, r->id) == 0)
 		atomic_store(&c->crl_listed, true);
 }
@@ -596,7 +742,7 @@ sweep(struct works *w, int64_t now_s)
 int64_t
 revoke_due(struct works *w, int64_t now_s)
 {
-	bool again = false;
+	bool again = false, written;
 
 	for (size_t i = 0; i < w->revoked.len; i++) {
 		struct fault why = { 0 };
@@ -606,7 +752,10 @@ revoke_due(struct works *w, int64_t now_s)
 		log_fault(LEVEL_ERR, "revocation_unenforced", &why);
 		again = true;
 	}
+	written = record_all(w, now_s);
 	if (!w->clock_holds) /* what is over by it may not be */
 		sweep(w, now_s);
-	return again ? now_s + REVOKE_RETRY_S : now_s + REVOKE_SWEEP_S;
+	if (again)
+		return now_s + REVOKE_RETRY_S;
+	return now_s + (written ? REVOKE_SWEEP_S : REVOKE_RECORD_S);
 }

@@ -15,13 +15,19 @@
 
 #include "agent/front/works.h"
 
-enum { REVOKE_RETRY_S = 1, REVOKE_SWEEP_S = 3600, REVOKE_KEPT_S = 86400 };
+enum {
+	REVOKE_RETRY_S = 1,
+	REVOKE_RECORD_S = 60, /* what no disk took is tried again */
+	REVOKE_SWEEP_S = 3600,
+	REVOKE_KEPT_S = 86400,
+};
 
 /* Read what is on disk: after the first load. */
 enum rc revoke_load(struct works *w, struct fault *f) MUST_CHECK;
 
 struct revoke_ask {
 	const char *serial; /* hex; NULL: the one in force, or the last that was */
+	const char *id;	    /* revocation_id() of it: two CAs may give one serial; NULL: any */
 	unsigned reason;
 	bool by_key;
 	bool by_agent; /* no operator asked: what comes in its place is ordered by itself */
@@ -36,6 +42,9 @@ struct revoke_ask {
  * RC_IO, and all of it is done but one thing: a request that is outstanding
  * with the same key could not be dropped; asked again, that is tried again.
  * RC_IO series_not_recorded, and nothing is done: the end of its series goes first.
+ *
+ * listed: out of force first, and on record when the disk takes it, without a
+ * failure where it does not: there is nobody who could ask again.
  */
 enum rc revoke_cert(struct works *w, struct credset_place at, const struct revoke_ask *ask,
     int64_t now_s, const struct revocation **out, struct fault *f) MUST_CHECK;

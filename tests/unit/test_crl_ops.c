@@ -4,7 +4,10 @@
  */
 #include "agent/front/crl_ops.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/front/crls.h"
 #include "agent/front/install.h"
@@ -680,6 +683,219 @@ the_one_before(void **state)
 	lab_close(&l);
 }
 
+/* Another CA gave the same serial number: what replaced the revoked one serves on. */
+static void
+same_serial_of_two_cas(void **state)
+{
+	struct lab l;
+	struct fault f = { 0 };
+
+	(void)state;
+	lab_open(&l, &direct);
+	buf_free(&l.points);
+	l.points = BUF_INIT(4096);
+	crllab_points(&l.parent_points, PARENT_URL, NULL, CRLLAB_PLAIN);
+	assert_int_equal(install(&l, "10", now, &f), RC_OK);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "10", NULL, 1 } } }, now));
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
+	assert_null(credset_before(l.works.set, l.at, now));
+	lab_close(&l);
+}
+
+/* RFC 5280 s6.3.3 (b) (2): one that is silent about CAs is taken for what it does speak of. */
+static void
+of_one_kind_of_two(void **state)
+{
+	struct lab l;
+	struct fault f = { 0 };
+
+	(void)state;
+	lab_open(&l, &direct);
+	buf_free(&l.points);
+	l.points = BUF_INIT(4096);
+	crllab_points(&l.parent_points, URL, NULL, CRLLAB_PLAIN);
+	assert_int_equal(install(&l, "12", now, &f), RC_OK);
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1, .users = true }, now));
+	assert_string_equal(shown(&l, "usable", now), "true");
+	assert_non_null(strstr(told(&l), "all kinds"));
+	assert_string_equal(
+	    publish(&l, URL, &(struct crllab_spec){ .number = 2, .cas = true }, now + 3600),
+	    "crl_scope"); /* silent about what is known */
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 2 }, now + 3660));
+	assert_string_equal(told(&l), "");
+	lab_close(&l);
+}
+
+/* RFC 5280 s5.2.3, of a CA that was set up anew: once the last list of before is over, by its date. */
+static void
+numbered_anew(void **state)
+{
+	const struct crllab_spec kept = {
+		.number = 9, .this_s = now - 100, .next_s = now + 600
+	};
+	struct crllab_spec anew = { .number = 1, .this_s = now + 300 };
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(publish(&l, URL, &kept, now));
+	assert_string_equal(publish(&l, URL, &anew, now + 540), "crl_older");
+	anew.this_s = now - 101;
+	assert_string_equal(publish(&l, URL, &anew, now + 700), "crl_older");
+	anew.this_s = now - 99;
+	assert_null(publish(&l, URL, &anew, now + 800));
+	assert_string_equal(shown(&l, "number", now + 800), "1");
+	lab_close(&l);
+}
+
+static void
+more_octets_than_there_is_room(void **state)
+{
+	struct crls *t;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .url = URL, .parent = true });
+	t = l.works.crls;
+	assert_int_equal(t->len, 2);
+	for (size_t i = 0; i < t->len; i++) {
+		if (strcmp(t->one[i]->url, URL) == 0)
+			t->one[i]->octets = CRLS_OCTETS_MAX + 10;
+	}
+	assert_string_equal(
+	    publish(&l, PARENT_URL, &(struct crllab_spec){ .number = 1 }, now), "overloaded");
+	lab_close(&l);
+}
+
+/* What has no place in the table is an alarm, and hides no other. */
+static void
+more_lists_than_there_is_room(void **state)
+{
+	AUTO_CRL_POINT point = { .named = CRL_NAMED };
+	struct fault f = { 0 };
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	for (int i = 0; l.works.crls->len < CRLS_MAX; i++) {
+		const struct cert *leaf = only(&l)->chain->cert[0];
+		const struct crls_wish wish = { .point = &point, .cert = leaf, .signer = leaf };
+		const struct crls_rules rules = { .config = l.works.set->config, .now_s = now };
+		struct crls_one *one = NULL;
+
+		snprintf(point.url, sizeof point.url, "https://crl.example/%d", i);
+		assert_int_equal(crls_want(l.works.crls, &wish, &rules, &one, &f), RC_OK);
+	}
+	buf_free(&l.points);
+	l.points = BUF_INIT(4096);
+	crllab_points(&l.points, "https://crl.example/one-more", NULL, CRLLAB_PLAIN);
+	crllab_points(&l.parent_points, URL, NULL, CRLLAB_PLAIN);
+	assert_int_equal(install(&l, "12", now, &f), RC_OK);
+	(void)works_chores(&l.works, now + CRL_LOOK_S);
+	assert_non_null(strstr(told(&l), "1 certificates are not judged"));
+	(void)works_chores(
+	    &l.works, now + 2 * CRL_LOOK_S); /* those that nobody names are gone */
+	assert_string_equal(told(&l), "");
+	lab_close(&l);
+}
+
+/* ---- where it cannot be recorded ------------------------------------------------------------- */
+
+/* Out of force whatever the disk says, over a reload too, and on record as soon as it can be. */
+static void
+no_disk_takes_the_record(void **state)
+{
+	struct revocation r = { .reason = 0 };
+	char id[CREDENTIAL_FINGERPRINT], path[160], text[CREDENTIAL_PROBLEM_MAX];
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	memcpy(id, only(&l)->fingerprint, sizeof id);
+	snprintf(path, sizeof path, "state/front/revoked/%s.der", id);
+	assert_true(mkdir("state/front/revoked", 0700) == 0 || errno == EEXIST);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "10", NULL, 4 } } }, now));
+	assert_int_equal(only(&l)->state, CREDENTIAL_REVOKED);
+	assert_true(atomic_load(&only(&l)->crl_listed));
+	assert_int_equal(revocation_read(l.works.set->config, id, &r, NULL), RC_NOT_FOUND);
+	credential_revocation(only(&l), text);
+	assert_non_null(strstr(text, "not on record"));
+	assert_int_equal(works_load(&l.works, now + 1, NULL), RC_OK);
+	assert_int_equal(only(&l)->state, CREDENTIAL_REVOKED);
+	assert_true(atomic_load(&only(&l)->crl_listed));
+	assert_int_equal(rmdir(path), 0);
+	(void)works_chores(&l.works, now + REVOKE_RECORD_S);
+	is_revoked(&l, "has it", 4);
+	lab_close(&l);
+}
+
+enum { MANY = CRL_HITS_MAX + 6 };
+
+/* Tenants of one number each, below one CA in between. */
+static void
+many_tenants(struct lab *l)
+{
+	buf_free(&l->numbers);
+	l->numbers = BUF_INIT(4096);
+	bworld_tnauth(&l->numbers, "12025550100-12025550199");
+	for (int i = 0; i < MANY; i++) {
+		char name[16], number[16], text[1024], path[128];
+		struct bworld_cert spec = cert_of(l, "10");
+		AUTO_BUF pem = BUF_INIT(65536), own = BUF_INIT(4096);
+
+		snprintf(name, sizeof name, "t%02d", i);
+		snprintf(number, sizeof number, "120255501%02d", i + 20);
+		snprintf(text, sizeof text, "numbers = { \"%s\" }\n%s", number,
+		    BWORLD_DELEGATE("vesper-06", "identity_max_bytes = 8192"));
+		bworld_tenant(name, text);
+		bworld_tnauth(&own, number);
+		spec.tnauth = buf_view(&own);
+		bworld_issue(&l->world, &pem, &spec);
+		snprintf(path, sizeof path, "state/front/tenants/%s/main/current.pem", name);
+		assert_int_equal(store_write(path, buf_view(&pem), 0600, NULL), RC_OK);
+	}
+}
+
+static size_t
+in_force(const struct lab *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->works.set->slots; i++)
+		n += l->works.set->slot[i]->state == CREDENTIAL_READY;
+	return n;
+}
+
+/* Those that cannot be put away keep nobody from the others, and the builder from nothing. */
+static void
+behind_those_that_fail(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .parent = true });
+	many_tenants(&l);
+	bworld_tenant("acme", NULL);
+	assert_int_equal(works_load(&l.works, now, NULL), RC_OK);
+	assert_int_equal(in_force(&l), MANY);
+	l.world.publish_rc = RC_HSM;
+	assert_null(
+	    publish(&l, PARENT_URL, &(struct crllab_spec){ .entry = { { "77" } } }, now));
+	assert_int_equal(in_force(&l), MANY);
+	assert_int_equal(l.works.crl_at_s, now + REVOKE_RETRY_S);
+	l.world.publish_rc = RC_OK;
+	l.works.revoke_at_s = INT64_MAX; /* the look alone */
+	assert_int_equal(crl_look(&l.works, now), now + REVOKE_RETRY_S);
+	assert_int_equal(in_force(&l), CRL_HITS_MAX);
+	assert_int_equal(l.works.set->slot[MANY - 1]->state, CREDENTIAL_REVOKED);
+	assert_int_equal(crl_look(&l.works, now), now + CRL_LOOK_S);
+	assert_int_equal(in_force(&l), 0);
+	lab_close(&l);
+}
+
 /* crl_unavailable = alarm puts it in force, refuse waits for the list, which is fetched. */
 static void
 where_the_list_is_missing(void **state)
@@ -709,7 +925,7 @@ where_the_list_is_missing(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(wrongs) + 24];
+	struct CMUnitTest tests[ARRAY_LEN(wrongs) + 28];
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(asked_for_and_well),
 		cmocka_unit_test(found_while_in_force),
@@ -728,6 +944,13 @@ main(void)
 		cmocka_unit_test(refused_when_revoked),
 		cmocka_unit_test(the_one_before),
 		cmocka_unit_test(where_the_list_is_missing),
+		cmocka_unit_test(same_serial_of_two_cas),
+		cmocka_unit_test(of_one_kind_of_two),
+		cmocka_unit_test(numbered_anew),
+		cmocka_unit_test(more_octets_than_there_is_room),
+		cmocka_unit_test(more_lists_than_there_is_room),
+		cmocka_unit_test(no_disk_takes_the_record),
+		cmocka_unit_test(behind_those_that_fail),
 	};
 	size_t n = 0;
 
