@@ -205,10 +205,10 @@ put_on_record(struct look *l, const struct cert *leaf, const char *id)
 		l->o->unplaced++;
 		return;
 	}
-	if (revoke_cert(l->w, l->at, &ask, l->now_s, &r, &why) == RC_OK)
-		return;
-	log_fault(LEVEL_ERR, "offboard_unrevoked", &why);
-	if (revoke_find(l->w, id) == NULL) /* else the rest is tried by itself */
+	if (revoke_cert(l->w, l->at, &ask, l->now_s, &r, &why) != RC_OK)
+		log_fault(LEVEL_ERR, "offboard_unrevoked", &why);
+	/* Else the rest is tried by itself; another CA's may have had the same serial. */
+	if (revoke_find(l->w, id) == NULL)
 		l->o->unrecorded++;
 }
 
