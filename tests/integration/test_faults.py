@@ -369,7 +369,7 @@ def pressure(table: Table) -> None:
 
 
 def keys(table: Table, victim: str) -> None:
-    machine, switches = table.machine, table.switches
+    switches = table.switches
     id_ = table.key_id(victim)
     table.row("one key OBJECT_HANDLE_INVALID", f"C_SignInit 0x82 key={id_} count=*", hold=2.0,
               fires=2, one=victim)
