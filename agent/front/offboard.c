@@ -196,7 +196,10 @@ static void
 put_on_record(struct look *l, const struct cert *leaf, const char *id)
 {
 	const struct revoke_ask ask = {
-		.serial = leaf->serial, .reason = l->o->rec.reason, .by_key = l->o->rec.by_key
+		.serial = leaf->serial,
+		.id = id, /* another CA's may have the same serial */
+		.reason = l->o->rec.reason,
+		.by_key = l->o->rec.by_key,
 	};
 	const struct revocation *r = NULL;
 	struct fault why = { 0 };
@@ -207,7 +210,7 @@ put_on_record(struct look *l, const struct cert *leaf, const char *id)
 	}
 	if (revoke_cert(l->w, l->at, &ask, l->now_s, &r, &why) != RC_OK)
 		log_fault(LEVEL_ERR, "offboard_unrevoked", &why);
-	/* Else the rest is tried by itself; another CA's may have had the same serial. */
+	/* Else the rest is tried by itself. */
 	if (revoke_find(l->w, id) == NULL)
 		l->o->unrecorded++;
 }
@@ -587,7 +590,6 @@ put_aside(void *arg, const char *name, struct fault *f)
 {
 	const struct keys *k = arg;
 	struct store_path from = { 0 }, to = { 0 };
-	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
 	AUTO(chain) *chain = NULL;
 	const char *serial = "unreadable";
 	struct fault why = { 0 };
@@ -596,8 +598,10 @@ put_aside(void *arg, const char *name, struct fault *f)
 	if (!store_name_ok(name))
 		return RC_OK;
 	TRY(load_path(k->w->set->config, k->o->rec.tenant, name, &from, f));
-	if (store_read(from.text, CHAIN_MAX_BYTES, &pem, NULL) == RC_OK &&
-	    chain_read_pem(buf_view(&pem), true, &chain, NULL) == RC_OK)
+	rc = read_chain(from.text, &chain, &why);
+	if (rc == RC_IO || rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (rc == RC_OK)
 		serial = chain->cert[0]->serial;
 	TRY(store_path(&to, f, "%s/front/tenants/%s/%s/before-%s.pem",
 	    k->w->set->config->state_dir, k->o->rec.tenant, name, serial));

@@ -268,7 +268,8 @@ destroy(struct works *w, const struct retiring *r, struct fault *f)
 	} else {
 		if (rc != RC_OK)
 			return FAULT(f, rc, why.reason, "%s", why.detail);
-		TRY(works_token_index(w, r->token, &token, f));
+		/* Its file is right where the note has guessed. */
+		TRY(works_token_index(w, r->ends ? made.token : r->token, &token, f));
 		TRY(works_discard(w, token, r->key_id, f));
 	}
 	audit(w, r);
@@ -382,11 +383,15 @@ count_one(void *arg, const char *file, struct fault *f)
 	struct count *count = arg;
 	struct retiring r __attribute__((cleanup(retiring_done))) = { 0 };
 	struct store_path path = { 0 };
+	struct fault why = { 0 };
+	enum rc rc;
 
 	if (!names_key(file, &r))
 		return RC_OK; /* nobody's */
 	TRY(store_path(&path, f, "%s/%s", count->dir, file));
-	TRY(retiring_read(path.text, file, &r, f));
+	rc = retiring_read(path.text, file, &r, &why);
+	if (rc != RC_OK) /* it holds a tenant's end up: which one is it? */
+		return FAULT(f, rc, why.reason, "%s: %s", path.text, why.detail);
 	count->keys += strcmp(r.tenant, count->tenant) == 0;
 	return RC_OK;
 }

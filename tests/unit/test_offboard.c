@@ -7,6 +7,7 @@
 
 #include "agent/front/hand.h"
 #include "agent/front/install.h"
+#include "agent/front/keyfile.h"
 #include "agent/front/pending.h"
 #include "agent/front/retire.h"
 #include "agent/front/revoke.h"
@@ -747,6 +748,79 @@ beside_an_odd_file(void **state)
 	until_destroyed(l, now);
 }
 
+/* Two CAs have given one serial, and the one in force is found first: both are revoked. */
+static void
+one_serial_twice(void **state)
+{
+	AUTO_BUF tnauth = BUF_INIT(4096);
+	struct lab *l = *state;
+
+	bworld_tnauth(&tnauth, "12025550100");
+	bworld_put(&world, BEFORE,
+	    &(struct bworld_cert){ .tnauth = buf_view(&tnauth), .serial = "0a" });
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	counts(l, "unrecorded", 0);
+	assert_int_equal(errands(l), 2);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoking", now);
+	answered(l, NULL);
+	(void)works_chores(&l->works, now);
+	is_in(l, "revoked", now);
+}
+
+/* It cannot be put in force: later, and not all the time. */
+static void
+unpublished(void **state)
+{
+	struct lab *l = *state;
+	struct fault f = { 0 };
+
+	world.publish_rc = RC_BUSY;
+	assert_int_not_equal(
+	    by_command(l, HAND_OFFBOARD, "acme", "{" CONFIRM "}", now, NULL, &f), RC_OK);
+	assert_int_equal(offboard_due(&l->works, now), now + OFFBOARD_SOON_S);
+	assert_true(is_served(l));
+	world.publish_rc = RC_OK;
+	(void)works_chores(&l->works, now + OFFBOARD_SOON_S);
+	assert_false(is_served(l));
+}
+
+#define OTHER_TOKEN \
+	"token \"other\" { module = \"/usr/lib/softhsm/libsofthsm2.so\" label = \"other\"\n" \
+	"  pin = \"file:pin\" lock_file = \"other.lock\" }\n"
+
+/*
+ * Its key is in "other", as its file says; a note of before, which has guessed,
+ * says "main", where it is not.
+ */
+static void
+a_note_that_guessed(void **state)
+{
+	struct softadmin *empty = softadmin_new();
+	struct lab *l = *state;
+	struct keyfile made = { .token = "other", .made_s = now };
+
+	bworld_main(OTHER_TOKEN);
+	restart(l, now);
+	assert_string_equal(l->works.set->config->token[0].name, "other");
+	token_admin_attach(l->works.token[1].admin, softadmin_connect(empty, 1), 1);
+	assert_int_equal(
+	    retire_note_of(&l->works, l->key_id,
+		&(struct retire_whose){ "main", "acme", "main" }, now + LIFE_S, NULL),
+	    RC_OK);
+	bworld_file(CURRENT, NULL); /* nothing notes it anew */
+	assert_int_equal(keyfile_write(l->works.set->config, l->key_id, &made, NULL), RC_OK);
+	revoked(l);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	assert_false(softadmin_has(world.admin, l->key_id));
+	works_done(&l->works); /* before the admin that it is connected to */
+	softadmin_free(empty);
+	start(l, now);
+}
+
 static struct wrong_case {
 	const char *name;
 	enum hand kind;
@@ -931,7 +1005,7 @@ the_record_again(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[40] = {
+	struct CMUnitTest tests[48] = {
 		LAB(the_whole_way),
 		LAB(it_stays_so),
 		LAB(nothing_is_ordered),
@@ -954,6 +1028,9 @@ main(void)
 		LAB(without_the_token),
 		LAB(without_its_file),
 		LAB(beside_an_odd_file),
+		LAB(one_serial_twice),
+		LAB(unpublished),
+		LAB(a_note_that_guessed),
 		LAB(of_nobody),
 		LAB(twice),
 		cmocka_unit_test(whole_or_not_at_all),
