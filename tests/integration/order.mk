@@ -1,6 +1,7 @@
 # Each whole-machine test comes after the one before it in its row (local.mk), of
 # those alone that are run: a test that nobody asks for is no condition of another.
-row_of = $(if $(filter $(1),$(WAITING_TESTS)),waiting,busy)
+# INTEGRATION_ROWS=1: all in one row, for builds that are many times slower.
+row_of = $(if $(filter $(1),$(if $(filter 1,$(INTEGRATION_ROWS)),,$(WAITING_TESTS))),waiting,busy)
 
 define after_the_last
 $(1:.py=.log): $(last_$(2))
