@@ -882,8 +882,8 @@ behind_those_that_fail(void **state)
 	assert_int_equal(works_load(&l.works, now, NULL), RC_OK);
 	assert_int_equal(in_force(&l), MANY);
 	l.world.publish_rc = RC_HSM;
-	assert_null(
-	    publish(&l, PARENT_URL, &(struct crllab_spec){ .entry = { { "77" } } }, now));
+	assert_null(publish(
+	    &l, PARENT_URL, &(struct crllab_spec){ .entry = { { .serial = "77" } } }, now));
 	assert_int_equal(in_force(&l), MANY);
 	assert_int_equal(l.works.crl_at_s, now + REVOKE_RETRY_S);
 	l.world.publish_rc = RC_OK;
