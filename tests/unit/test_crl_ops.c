@@ -842,7 +842,7 @@ many_tenants(struct lab *l)
 	l->numbers = BUF_INIT(4096);
 	bworld_tnauth(&l->numbers, "12025550100-12025550199");
 	for (int i = 0; i < MANY; i++) {
-		char name[16], number[16], text[1024], path[128];
+		char name[16], number[24], text[1024], path[128];
 		struct bworld_cert spec = cert_of(l, "10");
 		AUTO_BUF pem = BUF_INIT(65536), own = BUF_INIT(4096);
 
