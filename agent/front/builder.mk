@@ -23,6 +23,7 @@ libfront_la_SOURCES += \
 	agent/front/tnlist.c agent/front/tnlist.h \
 	agent/front/tnlist_ops.c agent/front/tnlist_ops.h \
 	agent/front/clockwatch.c agent/front/clockwatch.h \
+	agent/front/credential.c agent/front/credential.h \
 	agent/front/credset.c agent/front/credset.h \
 	agent/front/trust.c agent/front/trust.h \
 	agent/front/division.c agent/front/division.h \
