@@ -31,6 +31,7 @@ libfront_la_SOURCES += \
 	agent/front/hand.c agent/front/hand.h \
 	agent/front/history.c agent/front/history.h \
 	agent/front/ordered.c agent/front/ordered.h \
+	agent/front/holders.c agent/front/holders.h \
 	agent/front/install.c agent/front/install.h \
 	agent/front/judge.c agent/front/judge.h \
 	agent/front/keyfile.c agent/front/keyfile.h \

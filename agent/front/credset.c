@@ -1,31 +1,14 @@
 #include "agent/front/credset.h"
 
-#include <assert.h>
-
 #include "agent/front/offboarding.h"
 #include "agent/front/policy.h"
 #include "agent/members.h"
 #include "stir/digest.h"
-#include "stir/text.h"
-
-struct segment {
-	uint64_t lo, hi; /* keys, both inside */
-	uint32_t first;	 /* one tenant: the tenant itself; else where its list starts */
-	uint32_t len;
-};
-
-/* Disjoint segments, ascending, and the lists of those that tenants share. */
-struct credset_index {
-	struct segment *segment;
-	size_t segments;
-	uint32_t *list;
-	struct buf segment_mem, list_mem;
-};
 
 struct credset_base {
 	atomic_uint refs;
 	struct credset_parts parts;
-	struct credset_index index;
+	struct holders holders;
 	size_t slots;
 	unsigned ppts;
 	/*
@@ -35,188 +18,10 @@ struct credset_base {
 	struct credset_base *root;
 };
 
-/* ---- the index ---- */
-
-struct held {
-	uint64_t lo, hi;
-	uint32_t tenant;
-};
-
-static int
-held_cmp(const void *a, const void *b)
-{
-	const struct held *x = a, *y = b;
-
-	if (x->lo != y->lo)
-		return x->lo < y->lo ? -1 : 1;
-	return x->tenant < y->tenant ? -1 : x->tenant > y->tenant;
-}
-
-/* The tenants that hold the numbers from `at` on, ascending by tenant. */
-struct sweep {
-	struct held active[CREDSET_MAX_OVERLAP];
-	size_t len;
-	uint64_t at;
-	struct credset_index *index;
-};
-
-static void
-sweep_emit(struct sweep *s, uint64_t hi)
-{
-	struct credset_index *x = s->index;
-	struct segment seg = { .lo = s->at, .hi = hi, .len = (uint32_t)s->len };
-
-	seg.first = s->active[0].tenant;
-	if (s->len > 1) {
-		seg.first = (uint32_t)(x->list_mem.len / sizeof(uint32_t));
-		for (size_t i = 0; i < s->len; i++)
-			buf_put(&x->list_mem, &s->active[i].tenant, sizeof(uint32_t));
-	}
-	buf_put(&x->segment_mem, &seg, sizeof seg);
-}
-
-static void
-sweep_drop(struct sweep *s, uint64_t below)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < s->len; i++) {
-		if (s->active[i].hi >= below)
-			s->active[kept++] = s->active[i];
-	}
-	s->len = kept;
-}
-
-/* Cut segments off until all numbers below limit are behind us. */
-static void
-sweep_to(struct sweep *s, uint64_t limit)
-{
-	uint64_t end;
-
-	while (s->len > 0 && s->at < limit) {
-		end = limit - 1;
-		for (size_t i = 0; i < s->len; i++) {
-			if (s->active[i].hi < end)
-				end = s->active[i].hi;
-		}
-		sweep_emit(s, end);
-		s->at = end + 1;
-		sweep_drop(s, s->at);
-	}
-	s->at = limit;
-}
-
-static enum rc
-sweep_add(struct sweep *s, const struct held *h, struct fault *f)
-{
-	size_t i = s->len;
-	struct tn tn;
-
-	if (s->len == CREDSET_MAX_OVERLAP) {
-		tn_from_key(h->lo, &tn);
-		return FAULT(f, RC_INVALID, "config", "more than %d tenants hold %s",
-		    CREDSET_MAX_OVERLAP, tn_mask(&tn).text);
-	}
-	for (; i > 0 && s->active[i - 1].tenant > h->tenant; i--)
-		s->active[i] = s->active[i - 1];
-	s->active[i] = *h;
-	s->len++;
-	return RC_OK;
-}
-
-static enum rc
-index_build(struct credset_index *x, struct held *held, size_t n, struct fault *f)
-{
-	struct sweep s = { .index = x };
-
-	/* Every interval begins one segment and ends at most one. */
-	x->segment_mem = BUF_INIT((2 * n + 1) * sizeof(struct segment));
-	x->list_mem = BUF_INIT((2 * n + 1) * CREDSET_MAX_OVERLAP * sizeof(uint32_t));
-	qsort(held, n, sizeof *held, held_cmp);
-	for (size_t i = 0; i < n; i++) {
-		if (held[i].hi == UINT64_MAX || held[i].lo > held[i].hi)
-			return FAULT(f, RC_BUG, "internal_error", "a number key out of range");
-		sweep_to(&s, held[i].lo);
-		TRY(sweep_add(&s, &held[i], f));
-	}
-	sweep_to(&s, UINT64_MAX);
-	TRY(buf_check(&x->segment_mem, f));
-	TRY(buf_check(&x->list_mem, f));
-	x->segment = (void *)x->segment_mem.ptr; /* malloc'd: aligned for anything */
-	x->segments = x->segment_mem.len / sizeof(struct segment);
-	x->list = (void *)x->list_mem.ptr;
-	return RC_OK;
-}
-
-static enum rc
-count_held(const struct config *c, size_t *out, struct fault *f)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->tenants; i++) {
-		if (c->tenant[i].numbers != NULL)
-			n += tnset_len(c->tenant[i].numbers);
-		if (n > CREDSET_MAX_INTERVALS)
-			return FAULT(f, RC_INVALID, "config", "more than %d blocks of numbers",
-			    CREDSET_MAX_INTERVALS);
-	}
-	*out = n;
-	return RC_OK;
-}
-
-static enum rc
-index_config(struct credset_index *x, const struct config *c, struct fault *f)
-{
-	AUTO_FREE struct held *held = NULL;
-	struct tn_interval in;
-	size_t n = 0, k = 0;
-
-	TRY(count_held(c, &n, f));
-	held = calloc(n + 1, sizeof *held);
-	if (held == NULL)
-		return FAULT(f, RC_NO_MEMORY, "no_memory", "%zu blocks of numbers", n);
-	for (size_t i = 0; i < c->tenants; i++) {
-		const struct tnset *set = c->tenant[i].numbers;
-
-		for (size_t j = 0; set != NULL && j < tnset_len(set); j++) {
-			in = tnset_at(set, j);
-			held[k++] = (struct held){ in.lo, in.hi, (uint32_t)i };
-		}
-	}
-	return index_build(x, held, n, f);
-}
-
-/* The first segment that ends at key or after it, or NULL. */
-static const struct segment *
-index_find(const struct credset_index *x, uint64_t key)
-{
-	size_t lo = 0, hi = x->segments, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (x->segment[mid].hi < key)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < x->segments ? &x->segment[lo] : NULL;
-}
-
 size_t
 credset_lookup(const struct credset *s, uint64_t key, uint32_t *tenant, size_t max)
 {
-	const struct segment *seg = index_find(s->index, key);
-	size_t n;
-
-	if (seg == NULL || key < seg->lo || max == 0)
-		return 0;
-	if (seg->len == 1) {
-		tenant[0] = seg->first;
-		return 1;
-	}
-	n = seg->len < max ? seg->len : max;
-	memcpy(tenant, s->index->list + seg->first, n * sizeof *tenant);
-	return n;
+	return holders_of(s->holders, key, tenant, max);
 }
 
 /* ---- x5u -> credential ---- */
@@ -351,7 +156,7 @@ credset_base_new(const struct credset_parts *parts, struct credset_base **out, s
 	if (b == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a snapshot");
 	atomic_init(&b->refs, 1);
-	TRY(index_config(&b->index, parts->config, f));
+	TRY(holders_build(&b->holders, parts->config, f));
 	b->slots = slots_of(parts->config);
 	for (size_t i = 0; i < parts->config->tenants; i++)
 		b->ppts |= ppts_of(&parts->config->tenant[i]);
@@ -381,8 +186,7 @@ credset_base_release(struct credset_base *b)
 {
 	if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	buf_free(&b->index.segment_mem);
-	buf_free(&b->index.list_mem);
+	holders_done(&b->holders);
 	if (b->root != NULL) {
 		config_unshare(b->parts.config, b->root->parts.config);
 		credset_base_release(b->root);
@@ -418,7 +222,7 @@ set_borrow(struct credset *s, struct credset_base *b)
 	s->authority_anchors = b->parts.authority_anchors;
 	memcpy(s->judged_by, b->parts.judged_by, sizeof s->judged_by);
 	s->crl_issuers = b->parts.crl_issuers;
-	s->index = &b->index;
+	s->holders = &b->holders;
 	s->slots = b->slots;
 	s->ppts = b->ppts;
 	for (size_t i = 0; i < c->tenants; i++) {
@@ -710,7 +514,7 @@ base_renumber(const struct credset *s, const struct credset_renumber *change, si
 	b->parts.config->tenant = NULL;
 	TRY(renumber_config(b->parts.config, s->config, root->parts.config, change, n, f));
 	b->slots = slots_of(b->parts.config);
-	TRY(index_config(&b->index, b->parts.config, f));
+	TRY(holders_build(&b->holders, b->parts.config, f));
 	*out = TAKE(b);
 	return RC_OK;
 }

@@ -14,14 +14,12 @@
 
 #include "agent/front/contents.h"
 #include "agent/front/credential.h"
+#include "agent/front/holders.h"
 #include "agent/front/peers.h"
 #include "agent/front/trust.h"
 #include "stir/sct.h"
 
-enum {
-	CREDSET_MAX_OVERLAP = 64,	  /* tenants that share one number */
-	CREDSET_MAX_INTERVALS = 16777216, /* of all tenants together */
-};
+enum { CREDSET_MAX_OVERLAP = HOLDERS_MAX }; /* tenants that share one number */
 
 struct credset_tenant {
 	const struct config_tenant *config; /* in credset->config */
@@ -41,7 +39,7 @@ struct credset {
 	const struct ctlogs *ctlogs;			   /* NULL: none configured */
 	const struct anchors *anchors, *authority_anchors; /* NULL likewise */
 	const struct chain *crl_issuers; /* NULL likewise: signers of indirect lists (crls.h) */
-	const struct credset_index *index; /* number -> tenants */
+	const struct holders *holders;	 /* number -> tenants */
 	unsigned ppts; /* 1 << ppt: some credential of some enabled tenant could sign it */
 	struct credset_tenant *tenant; /* same order as config->tenant: sorted by name */
 	struct credential **slot;      /* every tenant's credentials, one after the other */
