@@ -107,6 +107,18 @@ enum rc config_read_tenant(struct config_reader *r, const struct section *s,
     struct config_tenant *out, struct fault *f) MUST_CHECK;
 void config_tenant_done(struct config_tenant *t);
 
+/*
+ * One of the credentials that a section of a tenant makes: copy counts its
+ * tokens.  *cred is the tenant's also after a failure.
+ */
+enum rc config_read_credential(const struct config *c, const struct section *s,
+    const struct config_tenant *t, size_t copy, struct config_credential *cred,
+    struct fault *f) MUST_CHECK;
+
+/* What it may claim, and which constraints its certificate is to have. */
+enum rc config_read_credential_claims(const struct config *c, const struct section *s,
+    struct config_credential *cred, struct fault *f) MUST_CHECK;
+
 /* Of a tenant's and of a credential's section: who may ask, and for what. */
 enum rc config_read_tenant_policy(struct config_reader *r, const struct section *s,
     struct config_tenant *t, struct fault *f) MUST_CHECK;
