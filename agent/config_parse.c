@@ -190,6 +190,20 @@ section_bad(const struct section *s, const char *key, struct fault *f, const cha
 }
 
 enum rc
+section_list(const struct section *top, const char *name, size_t size, size_t max, void **list,
+    size_t *n, struct fault *f)
+{
+	*n = section_count(top, name);
+	if (*n > max)
+		return section_bad(
+		    top, name, f, "%zu sections '%s'; at most %zu", *n, name, max);
+	if (*n == 0)
+		return RC_OK;
+	*list = calloc(*n, size);
+	return *list != NULL ? RC_OK : FAULT(f, RC_NO_MEMORY, "no_memory", "%s", name);
+}
+
+enum rc
 section_string(const struct section *s, const char *key, char **out, struct fault *f)
 {
 	const char *text = section_text(s, key);

@@ -57,6 +57,10 @@ const char *section_text(const struct section *s, const char *key); /* borrowed;
 enum rc section_bad(const struct section *s, const char *key, struct fault *f, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 
+/* Room for *n elements, as many as top has sections of that name; NULL for none. */
+enum rc section_list(const struct section *top, const char *name, size_t size, size_t max,
+    void **list, size_t *n, struct fault *f) MUST_CHECK;
+
 /* A copy; *out stays NULL where the key is absent.  Empty text is refused. */
 enum rc section_string(
     const struct section *s, const char *key, char **out, struct fault *f) MUST_CHECK;
@@ -106,6 +110,12 @@ enum rc config_read_main(
 enum rc config_read_tenant(struct config_reader *r, const struct section *s,
     struct config_tenant *out, struct fault *f) MUST_CHECK;
 void config_tenant_done(struct config_tenant *t);
+
+/* Whom the agent asks.  A CA names a token: those are read before. */
+enum rc config_read_cas(
+    struct config *c, const struct section *top, struct fault *f) MUST_CHECK;
+enum rc config_read_authorities(
+    struct config *c, const struct section *top, struct fault *f) MUST_CHECK;
 
 /*
  * One of the credentials that a section of a tenant makes: copy counts its

@@ -13,6 +13,6 @@ libagent_la_SOURCES = \
 	agent/members.c agent/members.h \
 	agent/config_scan.c agent/config_scan.h \
 	agent/config_parse.c agent/config_parse.h \
-	agent/config_schema.c agent/config_main.c \
+	agent/config_schema.c agent/config_main.c agent/config_party.c \
 	agent/config_tenant.c agent/config_reserve.c agent/config_credential.c \
 	agent/config_claims.c agent/config_policy.c agent/config_json.c agent/config_files.c
