@@ -6,6 +6,7 @@
 
 #include "agent/front/inclusion.h"
 #include "agent/front/life.h"
+#include "agent/front/reserve.h"
 #include "agent/members.h"
 
 enum { BUCKETS = 4096, LAPSING_PART = 5, FAILING_PART = 10 };
@@ -219,6 +220,10 @@ struct alarms {
 	const void *files;	   /* of the round, credset_files() */
 	size_t tenant, credential; /* where the next look begins */
 	uint64_t round;
+	/* Of this look: the section that was asked for last, by its name's place; NULL: none. */
+	const char *section;
+	size_t of_tenant;
+	bool could_sign;
 };
 
 enum rc
@@ -368,32 +373,43 @@ look_for(struct alarms *a, enum alarm_kind k, const struct credential *c,
 		note(a, k, c->tenant, c->name, judged ? &is : NULL, now_s);
 }
 
+/* All certificates of a section ask for the same other one, one after the other. */
+static bool
+could_sign(struct alarms *a, const struct credset *set, size_t tenant, const char *section,
+    int64_t now_s)
+{
+	if (a->section != section || a->of_tenant != tenant)
+		a->could_sign = reserve_lacks(set, tenant, section, now_s) == NULL;
+	a->section = section;
+	a->of_tenant = tenant;
+	return a->could_sign;
+}
+
 /* The other one of a pair could sign: the operator decides, and is told that there is a choice. */
 static void
-find_remedy(const struct credset *set, struct credset_place at, int64_t now_s,
+find_remedy(struct alarms *a, const struct credset *set, struct credset_place at, int64_t now_s,
     char out[ALARM_DETAIL_MAX])
 {
-	const struct config_tenant *t = &set->config->tenant[at.tenant];
 	const struct config_credential *cc = credset_config(set, at);
 	const char *other = cc->reserve != NULL ? cc->reserve : cc->reserve_for;
-	struct credset_place there = { at.tenant, 0 };
 
-	out[0] = 0;
-	if (other == NULL || credential_stands_by(cc, credset_credential(set, at)))
+	if (other == NULL || credset_stands_by(set, at) ||
+	    !could_sign(a, set, at.tenant, other, now_s))
 		return;
-	for (; there.credential < t->credentials; there.credential++) {
-		const struct credential *c = credset_credential(set, there);
+	snprintf(out, ALARM_DETAIL_MAX,
+	    " ('%s' is in force and stands by: vesper tenant %s %s/%s)", other,
+	    cc->reserve != NULL ? "failover" : "failback", set->config->tenant[at.tenant].name,
+	    cc->reserve != NULL ? cc->base : cc->reserve_for);
+}
 
-		if (strcmp(credset_config(set, there)->base, other) != 0 ||
-		    !credential_serves(c, now_s) ||
-		    credential_may_sign(c, now_s, NULL) != RC_OK)
-			continue;
-		snprintf(out, ALARM_DETAIL_MAX,
-		    " ('%s' is in force and stands by: vesper tenant %s %s/%s)", other,
-		    cc->reserve != NULL ? "failover" : "failback", t->name,
-		    cc->reserve != NULL ? cc->base : cc->reserve_for);
-		return;
-	}
+/* All of the other one are asked: not where there is nothing to be told. */
+static bool
+is_ending(const struct alarm_facts *facts, int64_t now_s)
+{
+	struct alarm is = { 0 };
+
+	return alarm_judge(ALARM_LAPSING, facts, now_s, &is) ||
+	       alarm_judge(ALARM_EXPIRED, facts, now_s, &is);
 }
 
 static void
@@ -401,7 +417,7 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 {
 	const struct config_tenant *t = &set->config->tenant[at.tenant];
 	struct credential *c = credset_credential(set, at);
-	char problem[CREDENTIAL_PROBLEM_MAX], remedy[ALARM_DETAIL_MAX];
+	char problem[CREDENTIAL_PROBLEM_MAX], remedy[ALARM_DETAIL_MAX] = "";
 	const struct tnset *part = members_numbers(t, credset_config(set, at));
 	/* One whose numbers were all removed is not renewed, and nobody misses it. */
 	bool needed = part == NULL || tnset_len(part) > 0;
@@ -421,8 +437,9 @@ look_at(struct alarms *a, const struct credset *set, struct credset_place at, in
 		.remedy = remedy };
 
 	credential_problem(c, problem);
-	find_remedy(set, at, now_s, remedy);
 	credential_progress(c, &facts.progress);
+	if (is_ending(&facts, now_s))
+		find_remedy(a, set, at, now_s, remedy);
 	for (enum alarm_kind k = 0; k < ALARM__COUNT; k++) {
 		if (!alarm_is_told(k))
 			look_for(a, k, c, &facts, now_s);
@@ -476,6 +493,7 @@ alarms_look(struct alarms *a, const struct credset *set, int64_t now_s)
 	if (a->files != credset_files(set)) /* other places: none must be passed over */
 		begin_round(a);
 	a->files = credset_files(set);
+	a->section = NULL;
 	for (size_t looked = 0; looked < ALARMS_LOOK; a->tenant++, a->credential = 0) {
 		if (a->tenant >= set->config->tenants) {
 			end_round(a, set, now_s);

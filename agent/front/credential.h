@@ -115,11 +115,6 @@ struct credential {
 	_Atomic int64_t rtu_refused_at_s, rtu_stop_at_s;
 	/* When the first of its certificates with a removed number is revoked; 0: none is. */
 	_Atomic int64_t port_revoke_at_s;
-	/*
-	 * Of one that has a reserve, and of the reserve: since when that signs in
-	 * its place, as an operator said (reserve.h); 0: it does not.
-	 */
-	_Atomic int64_t failed_over_at_s;
 	/* The problem of a revocation, a literal; NULL: none.  Both guarded by problem_lock. */
 	const char *revocation;
 	char revocation_detail[CREDENTIAL_PROBLEM_MAX];
@@ -158,18 +153,6 @@ credential_used(struct credential *c, int64_t now_s)
 {
 	if (atomic_load_explicit(&c->used_at_s, memory_order_relaxed) != now_s)
 		atomic_store_explicit(&c->used_at_s, now_s, memory_order_relaxed);
-}
-
-/*
- * Any thread.  It is not chosen, whatever its state: in reserve for another
- * one, or its reserve signs in its place.
- */
-static inline bool
-credential_stands_by(const struct config_credential *cc, const struct credential *c)
-{
-	bool over = atomic_load_explicit(&c->failed_over_at_s, memory_order_relaxed) != 0;
-
-	return cc->reserve_for != NULL ? !over : over && cc->reserve != NULL;
 }
 
 /* Any thread.  It may not sign: RC_DENIED rtu_withdrawn. */

@@ -240,14 +240,16 @@ credset_new(struct credset_base *base, struct credset **out, struct fault *f)
 		s->tenant = calloc(base->parts.config->tenants + 1, sizeof *s->tenant);
 		s->slot = calloc(base->slots + 1, sizeof(struct credential *));
 		s->before = calloc(base->slots + 1, sizeof(struct credential *));
+		s->failed_over_at_s = calloc(base->slots + 1, sizeof *s->failed_over_at_s);
 		s->x5u = x5u_new(2 * base->slots);
 	}
 	if (s == NULL || s->tenant == NULL || s->slot == NULL || s->before == NULL ||
-	    s->x5u == NULL) {
+	    s->failed_over_at_s == NULL || s->x5u == NULL) {
 		if (s != NULL) {
 			free(s->tenant);
 			free(s->slot);
 			free(s->before);
+			free(s->failed_over_at_s);
 			x5u_free(s->x5u);
 		}
 		free(s);
@@ -277,6 +279,7 @@ credset_release(struct credset *s)
 	}
 	free(s->slot);
 	free(s->before);
+	free(s->failed_over_at_s);
 	free(s->tenant);
 	x5u_free(s->x5u);
 	contents_release(s->contents);
@@ -323,8 +326,6 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 
 	if (old != NULL && atomic_load(&c->used_at_s) == 0)
 		credential_used(c, atomic_load(&old->used_at_s));
-	if (old != NULL)
-		atomic_store(&c->failed_over_at_s, atomic_load(&old->failed_over_at_s));
 	put_before(s, i, NULL);
 	x5u_remove(s, i);
 	s->slot[i] = c;
@@ -333,6 +334,12 @@ credset_put(struct credset *s, struct credset_place at, struct credential *c)
 		put_before(s, i, old);
 	else
 		credential_release(old);
+}
+
+void
+credset_fail_over(struct credset *s, struct credset_place at, int64_t since_s)
+{
+	s->failed_over_at_s[slot_of(s, at)] = since_s;
 }
 
 void
@@ -393,6 +400,7 @@ copy_slot(struct credset *copy, size_t to, const struct credset *s, size_t from)
 		copy->slot[to] = credential_ref(s->slot[from]);
 	if (s->before[from] != NULL)
 		copy->before[to] = credential_ref(s->before[from]);
+	copy->failed_over_at_s[to] = s->failed_over_at_s[from];
 	x5u_add(copy, to);
 	x5u_add(copy, copy->slots + to);
 }

@@ -48,6 +48,11 @@ struct credset {
 	 * for what is dated before it was valid.  NULL: none.
 	 */
 	struct credential **before;
+	/*
+	 * In the same order: of one that has a reserve, and of the reserve, since
+	 * when that signs in its place, as an operator said (reserve.h); 0: it does not.
+	 */
+	int64_t *failed_over_at_s;
 	size_t slots, loading;	   /* … and those of them that are LOADING, as load.c says */
 	struct trust *trust;	   /* one reference; NULL: no list was fetched */
 	uint8_t judged_by[32];	   /* credset_judged_by() */
@@ -91,6 +96,27 @@ bool credset_find(
 struct credential *credset_credential(const struct credset *s, struct credset_place at);
 const struct config_credential *credset_config(
     const struct credset *s, struct credset_place at);
+
+/* Since when the reserve of its pair signs; 0: it does not, or it is of none. */
+static inline int64_t
+credset_failed_over(const struct credset *s, struct credset_place at)
+{
+	return s->failed_over_at_s[&s->tenant[at.tenant].credential[at.credential] - s->slot];
+}
+
+/*
+ * It is not chosen, whatever its state: in reserve for another one, or its
+ * reserve signs in its place.  One set has one answer for both of a pair.
+ */
+static inline bool
+credset_stands_by(const struct credset *s, struct credset_place at)
+{
+	const struct config_credential *cc = credset_config(s, at);
+
+	if (cc->reserve_for != NULL)
+		return credset_failed_over(s, at) == 0;
+	return cc->reserve != NULL && credset_failed_over(s, at) != 0;
+}
 
 /*
  * The one to sign with at now_s what is dated iat_s: that in force, but its
@@ -181,13 +207,17 @@ enum rc credset_new(
 
 /*
  * Before the set is published only; takes the reference of c, whose x5u is
- * set, over.  What is known of its use and of a fail-over stays known.  A certificate in force that it renews becomes the one before it;
- * anything else, such as a list by reference that has changed, leaves none.
+ * set, over.  What is known of its use stays known.  A certificate in force that
+ * it renews becomes the one before it; anything else, such as a list by reference
+ * that has changed, leaves none.
  */
 void credset_put(struct credset *s, struct credset_place at, struct credential *c);
 
 /* The same for the one before it, after credset_put(). */
 void credset_put_before(struct credset *s, struct credset_place at, struct credential *c);
+
+/* Before the set is published only. */
+void credset_fail_over(struct credset *s, struct credset_place at, int64_t since_s);
 
 /* The same set without those before that may not sign any more; *changed: there were some. */
 enum rc credset_forget(const struct credset *s, int64_t now_s, struct credset **out,

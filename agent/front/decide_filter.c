@@ -14,10 +14,8 @@ of_reserve(const struct search *s, const struct candidate *c, struct fault *f)
 {
 	const struct config_credential *cc = config_of(s, c);
 	const char *tenant = tenant_of(s, c)->name;
-	const struct credential *present =
-	    credset_credential(s->w->set, (struct credset_place){ c->tenant, c->credential });
 
-	if (!credential_stands_by(cc, present))
+	if (!credset_stands_by(s->w->set, (struct credset_place){ c->tenant, c->credential }))
 		return RC_OK;
 	if (cc->reserve_for != NULL)
 		return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,

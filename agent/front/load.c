@@ -629,7 +629,7 @@ load_one(const struct load *l, struct credset_place at, struct fault *f)
 	TRY(keep_until_learnt(l, &j, old, &made, f));
 	credset_put(l->set, at, TAKE(made));
 	carry_before(l, &j, old);
-	reserve_look(l->set, at, old, l->now_s);
+	reserve_look(l->set, at, l->old, l->now_s);
 	return RC_OK;
 }
 

@@ -246,8 +246,7 @@ has_failed_over(const struct credset *set, size_t tenant, const char *base)
 
 	for (; at.credential < set->config->tenant[tenant].credentials; at.credential++) {
 		if (strcmp(credset_config(set, at)->base, base) == 0)
-			return credential_stands_by(
-			    credset_config(set, at), credset_credential(set, at));
+			return credset_stands_by(set, at);
 	}
 	return false;
 }

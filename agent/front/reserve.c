@@ -95,20 +95,35 @@ is_known(const struct credset *set, struct credset_place at, int64_t *since_s)
 
 	for (; other.credential < at.credential; other.credential++) {
 		const char *of = pair_of(credset_config(set, other));
-		const struct credential *c = credset_credential(set, other);
 
-		if (of == NULL || c == NULL || strcmp(of, pair) != 0)
+		if (of == NULL || strcmp(of, pair) != 0)
 			continue;
-		*since_s = atomic_load(&c->failed_over_at_s);
+		*since_s = credset_failed_over(set, other);
 		return true;
 	}
 	return false;
 }
 
-static int64_t
-read_since(const struct config *c, const char *tenant, const char *name,
-    const struct credential *old, int64_t now_s)
+/* What was told of this place before; false: nothing was, as at a start. */
+static bool
+was_told(const struct credset *old, const char *tenant, const struct config_credential *cc,
+    int64_t *since_s)
 {
+	struct credset_place at;
+
+	if (old == NULL || !credset_find(old, tenant, cc->name, &at))
+		return false;
+	*since_s = credset_failed_over(old, at);
+	return true;
+}
+
+static int64_t
+read_since(const struct credset *set, struct credset_place at, const struct credset *old,
+    int64_t now_s)
+{
+	const struct config *c = set->config;
+	const struct config_credential *cc = credset_config(set, at);
+	const char *tenant = c->tenant[at.tenant].name, *name = pair_of(cc);
 	struct fault why = { 0 };
 	int64_t since_s = 0;
 
@@ -117,24 +132,22 @@ read_since(const struct config *c, const char *tenant, const char *name,
 	if (why.rc == RC_NOT_FOUND)
 		return 0;
 	log_fault(LEVEL_ERR, "failover_unreadable", &why);
-	if (old != NULL)
-		return atomic_load(&old->failed_over_at_s);
+	if (was_told(old, tenant, cc, &since_s))
+		return since_s;
 	return is_there(c, tenant, name) ? now_s : 0;
 }
 
 void
 reserve_look(
-    struct credset *set, struct credset_place at, const struct credential *old, int64_t now_s)
+    struct credset *set, struct credset_place at, const struct credset *old, int64_t now_s)
 {
-	const struct config_tenant *t = &set->config->tenant[at.tenant];
-	const char *pair = pair_of(credset_config(set, at));
 	int64_t since_s = 0;
 
-	if (pair == NULL)
+	if (pair_of(credset_config(set, at)) == NULL)
 		return;
 	if (!is_known(set, at, &since_s))
-		since_s = read_since(set->config, t->name, pair, old, now_s);
-	atomic_store(&credset_credential(set, at)->failed_over_at_s, since_s);
+		since_s = read_since(set, at, old, now_s);
+	credset_fail_over(set, at, since_s);
 }
 
 /* ---- what is about nothing any more ---- */
@@ -244,46 +257,57 @@ find_pair(const struct works *w, const char *tenant, const char *name, struct pa
 	return RC_OK;
 }
 
-/* Of a certificate in several tokens one is enough; none is needed for no numbers. */
 static bool
-serves(const struct credset *set, size_t tenant, const char *base, size_t shard, int64_t now_s)
+serves(const struct credset *set, struct credset_place at, int64_t now_s)
+{
+	const struct credential *c = credset_credential(set, at);
+
+	return credential_serves(c, now_s) && credential_may_sign(c, now_s, NULL) == RC_OK;
+}
+
+/* The next certificate of the tenant: the copies of one, in several tokens, stand together. */
+static bool
+is_copy(const struct config_credential *a, const struct config_credential *b)
+{
+	return a->shard == b->shard && strcmp(a->base, b->base) == 0;
+}
+
+/* Of the copies one is enough; none is needed for no numbers. */
+const struct config_credential *
+reserve_lacks(const struct credset *set, size_t tenant, const char *base, int64_t now_s)
 {
 	const struct config_tenant *t = &set->config->tenant[tenant];
 	struct credset_place at = { tenant, 0 };
 
-	for (; at.credential < t->credentials; at.credential++) {
-		const struct config_credential *cc = credset_config(set, at);
-		const struct credential *c = credset_credential(set, at);
-		const struct tnset *part = members_numbers(t, cc);
+	while (at.credential < t->credentials) {
+		const struct config_credential *first = credset_config(set, at);
+		const struct tnset *part = members_numbers(t, first);
+		bool well =
+		    strcmp(first->base, base) != 0 || (part != NULL && tnset_len(part) == 0);
 
-		if (strcmp(cc->base, base) != 0 || cc->shard != shard)
-			continue;
-		if ((part != NULL && tnset_len(part) == 0) ||
-		    (credential_serves(c, now_s) &&
-			credential_may_sign(c, now_s, NULL) == RC_OK))
-			return true;
+		do
+			well = well || serves(set, at, now_s);
+		while (++at.credential < t->credentials &&
+		       is_copy(first, credset_config(set, at)));
+		if (!well)
+			return first;
 	}
-	return false;
+	return NULL;
 }
 
 /* To go over to what cannot sign is the end of signing, and that is another command's. */
 static enum rc
 check_in_force(const struct works *w, const struct pair *p, int64_t now_s, struct fault *f)
 {
-	const struct config_tenant *t = &w->set->config->tenant[p->tenant];
 	const char *base = p->over ? p->main->reserve : p->main->base;
+	const struct config_credential *lacks = reserve_lacks(w->set, p->tenant, base, now_s);
 
-	for (size_t i = 0; i < t->credentials; i++) {
-		const struct config_credential *cc = &t->credential[i];
-
-		if (strcmp(cc->base, base) == 0 &&
-		    !serves(w->set, p->tenant, base, cc->shard, now_s))
-			return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
-			    "credential '%s', which would sign, has no certificate in force: "
-			    "vesper cert show %s/%s",
-			    cc->name, t->name, cc->name);
-	}
-	return RC_OK;
+	if (lacks == NULL)
+		return RC_OK;
+	return REFUSE(f, RC_DENIED, NO_CREDENTIAL, NULL,
+	    "credential '%s', which would sign, has no certificate in force: vesper cert show "
+	    "%s/%s",
+	    lacks->name, w->set->config->tenant[p->tenant].name, lacks->name);
 }
 
 static void
@@ -296,8 +320,22 @@ mark(struct credset *set, const struct pair *p, int64_t since_s)
 		const char *base = credset_config(set, at)->base;
 
 		if (strcmp(base, p->main->base) == 0 || strcmp(base, p->main->reserve) == 0)
-			atomic_store(&credset_credential(set, at)->failed_over_at_s, since_s);
+			credset_fail_over(set, at, since_s);
 	}
+}
+
+/* In one step: whoever decides has a set in which one of the two signs. */
+static enum rc
+put_in_force(struct works *w, const struct pair *p, int64_t since_s, struct fault *f)
+{
+	AUTO_CREDSET *set = NULL;
+
+	TRY(credset_copy(w->set, &set, f));
+	mark(set, p, since_s);
+	TRY(w->out.publish(w->out.arg, set, false, f));
+	credset_release(w->set);
+	w->set = TAKE(set);
+	return RC_OK;
 }
 
 static int64_t
@@ -306,7 +344,7 @@ since_of(const struct works *w, const struct pair *p)
 	const struct config_tenant *t = &w->set->config->tenant[p->tenant];
 	struct credset_place at = { p->tenant, (size_t)(p->main - t->credential) };
 
-	return atomic_load(&credset_credential(w->set, at)->failed_over_at_s);
+	return credset_failed_over(w->set, at);
 }
 
 /* What could not be removed for good is there again: memory and a restart agree. */
@@ -322,18 +360,38 @@ forget(const struct config *c, const char *tenant, const char *name, int64_t sin
 	return rc;
 }
 
+/* On disk before it holds; what could not be put in force is not on disk either. */
 static enum rc
 change(struct works *w, const struct pair *p, int64_t now_s, struct fault *f)
+{
+	const struct config *c = w->set->config;
+	const char *tenant = c->tenant[p->tenant].name, *name = p->main->base;
+	int64_t was_s = since_of(w, p);
+	struct fault why = { 0 };
+	enum rc rc;
+
+	if (p->over)
+		TRY(write_file(c, tenant, name, now_s, f));
+	else
+		TRY(forget(c, tenant, name, was_s, f));
+	rc = put_in_force(w, p, p->over ? now_s : 0, f);
+	if (rc == RC_OK)
+		return RC_OK;
+	if (p->over && remove_file(c, tenant, name, &why) != RC_OK)
+		log_fault(LEVEL_ERR, "failover_kept", &why);
+	if (!p->over && write_file(c, tenant, name, was_s, &why) != RC_OK)
+		log_fault(LEVEL_ERR, "failover_lost", &why);
+	return rc;
+}
+
+static enum rc
+go(struct works *w, const struct pair *p, int64_t now_s, struct fault *f)
 {
 	const char *event = p->over ? "failover" : "failback";
 	const char *tenant = w->set->config->tenant[p->tenant].name, *name = p->main->base;
 
 	TRY(check_in_force(w, p, now_s, f));
-	if (p->over)
-		TRY(write_file(w->set->config, tenant, name, now_s, f));
-	else
-		TRY(forget(w->set->config, tenant, name, since_of(w, p), f));
-	mark(w->set, p, p->over ? now_s : 0);
+	TRY(change(w, p, now_s, f));
 	log_event(LEVEL_NOTICE, event, "tenant=%s credential=%s reserve=%s", tenant, name,
 	    p->main->reserve);
 	works_audit(w, event, tenant, name, json_pack("{s:s}", "reserve", p->main->reserve));
@@ -349,7 +407,7 @@ reserve_switch(struct works *w, const char *tenant, const char *name, bool over,
 
 	TRY(find_pair(w, tenant, name, &p, f));
 	if ((since_of(w, &p) != 0) != over)
-		TRY(change(w, &p, now_s, f));
+		TRY(go(w, &p, now_s, f));
 	since_s = since_of(w, &p);
 	TRY(op_put(result, "tenant", json_string(tenant), f));
 	TRY(op_put(result, "credential", json_string(name), f));

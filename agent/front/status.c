@@ -95,6 +95,8 @@ struct shown {
 	struct credential *credential;
 	const char *token_problem; /* NULL: none */
 	struct fault token_fault;
+	bool stands_by;
+	int64_t failed_over_at_s;
 	char renewal[CREDENTIAL_PROBLEM_MAX];
 	struct credential_progress progress;
 	const char *revocation; /* NULL: none */
@@ -107,7 +109,9 @@ look_at(const struct front *fr, const struct credset *set, struct credset_place 
 	struct shown s = { .front = fr,
 		.tenant = &set->config->tenant[at.tenant],
 		.config = credset_config(set, at),
-		.credential = credset_credential(set, at) };
+		.credential = credset_credential(set, at),
+		.stands_by = credset_stands_by(set, at),
+		.failed_over_at_s = credset_failed_over(set, at) };
 
 	credential_problem(s.credential, s.renewal);
 	credential_progress(s.credential, &s.progress);
@@ -365,14 +369,10 @@ put_numbers(struct buf *out, const struct shown *s)
 static void
 put_reserve(struct buf *out, const struct shown *s)
 {
-	const struct config_credential *cc = s->config;
-	bool paired = cc->reserve_for != NULL || cc->reserve != NULL;
-
-	jw_str(out, "reserve_for", cc->reserve_for);
-	jw_str(out, "reserve", cc->reserve);
-	jw_bool(out, "stands_by", credential_stands_by(cc, s->credential));
-	put_since(out, "failed_over_since",
-	    paired ? atomic_load(&s->credential->failed_over_at_s) : 0);
+	jw_str(out, "reserve_for", s->config->reserve_for);
+	jw_str(out, "reserve", s->config->reserve);
+	jw_bool(out, "stands_by", s->stands_by);
+	put_since(out, "failed_over_since", s->failed_over_at_s);
 }
 
 static void
@@ -754,8 +754,7 @@ some_can_sign(struct api_call *call, struct fault *f)
 
 		for (size_t n = 0; (all || caller_may(&c->caller, t)) && n < t->credentials;
 		     n++) {
-			if (credential_stands_by(
-				&t->credential[n], set->tenant[i].credential[n]))
+			if (credset_stands_by(set, (struct credset_place){ i, n }))
 				continue;
 			any = true;
 			if (can_sign(call->front, t, set->tenant[i].credential[n], f))

@@ -26,6 +26,9 @@ enum { USER = 1000 };
 #define PAIR NUMBERS BWORLD_DELEGATE("atis-delegate", "") SPARE("")
 #define DIVIDED \
 	NUMBERS BWORLD_DELEGATE("atis-delegate", "") SPARE("numbers_per_certificate = 1")
+#define TWO_PARTS \
+	"numbers = { \"12025550100\", \"12025550101\" } allow_user = { \"1000\" " \
+	"}\n" BWORLD_DELEGATE("atis-delegate", "") SPARE("numbers_per_certificate = 1")
 #define NO_SPARE NUMBERS BWORLD_DELEGATE("atis-delegate", "")
 
 static const int64_t now = PKI_NOW;
@@ -244,8 +247,7 @@ lasts(void **state)
 	assert_true(credset_find(l->works.set, "acme", "main", &at));
 	assert_int_equal(credential_new("acme", "main", CREDENTIAL_PENDING, &c, NULL), RC_OK);
 	assert_int_equal(works_change(&l->works, at, c, NULL), RC_OK);
-	assert_true(credential_stands_by(
-	    credset_config(l->works.set, at), credset_credential(l->works.set, at)));
+	assert_true(credset_stands_by(l->works.set, at));
 	restart(l);
 	go(l, false, "");
 	assert_false(recorded());
@@ -367,6 +369,52 @@ divided(void **state)
 	assert_string_equal(signer(l, NULL, now), "main");
 }
 
+/* Who has the set of the moment before sees nothing of it: neither both nor nobody. */
+static void
+all_at_once(void **state)
+{
+	struct lab *l = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		AUTO_CREDSET *before = credset_ref(l->works.set), *after = NULL;
+		unsigned published = l->world.published;
+
+		go(l, i == 0, "");
+		assert_ptr_not_equal(l->works.set, before);
+		assert_int_equal(l->world.published, published + 1);
+		after = l->works.set;
+		l->works.set = before;
+		assert_string_equal(signer(l, NULL, now), i == 0 ? "main" : "spare");
+		assert_string_equal(signer(l, "main", now), i == 0 ? "main" : "spare");
+		l->works.set = after;
+		after = NULL;
+		assert_string_equal(signer(l, NULL, now), i == 0 ? "spare" : "main");
+		go(l, i == 0, ""); /* it is so: nothing is published */
+		assert_int_equal(l->world.published, published + 1);
+	}
+}
+
+/* What could not be put in force is not so after a restart either. */
+static void
+not_in_force(void **state)
+{
+	struct lab *l = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const char *now_signs = i == 0 ? "main" : "spare";
+
+		l->world.publish_rc = RC_TIMEOUT;
+		go(l, i == 0, "hsm_unavailable");
+		l->world.publish_rc = RC_OK;
+		assert_string_equal(signer(l, NULL, now), now_signs);
+		assert_int_equal(recorded(), i == 1);
+		assert_int_equal(audited(l, i == 0 ? "failover" : "failback"), 0);
+		restart(l);
+		assert_string_equal(signer(l, NULL, now), now_signs);
+		go(l, i == 0, "");
+	}
+}
+
 /* Years later another pair of these names begins anew. */
 static void
 goes_with_the_pair(void **state)
@@ -482,6 +530,23 @@ alarms_name_it(void **state)
 	assert_string_equal(told(l, "main", now + 61), "");
 }
 
+/* The command would be refused: one of two certificates is not in force. */
+static void
+alarms_name_what_works(void **state)
+{
+	struct lab *l = *state;
+
+	put_cert(l, "main", 0, now + 60);
+	put_cert(l, "spare.1", 1, 0);
+	reload(l, TWO_PARTS);
+	assert_string_equal(signer(l, "spare.1", now), "no_credential"); /* it stands by */
+	go(l, true, "no_credential");
+	assert_string_equal(told(l, "main", now + 61), "");
+	reload(l, DIVIDED);
+	assert_string_equal(told(l, "main", now + 61), "over");
+	go(l, true, "");
+}
+
 /* At a start, before anything is judged: whoever asks for the one that signs has to wait. */
 static void
 while_loading(void **state)
@@ -499,8 +564,7 @@ while_loading(void **state)
 		const struct config_credential *cc = credset_config(set, at);
 
 		assert_int_equal(credset_credential(set, at)->state, CREDENTIAL_LOADING);
-		assert_int_equal(credential_stands_by(cc, credset_credential(set, at)),
-		    strcmp(cc->name, "main") == 0);
+		assert_int_equal(credset_stands_by(set, at), strcmp(cc->name, "main") == 0);
 	}
 	accounts_done(&accounts);
 	load_rest_done(&rest);
@@ -518,9 +582,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(whole_or_not_at_all, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(to_what_cannot_sign, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(divided, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(all_at_once, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(not_in_force, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(goes_with_the_pair, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(of_no_pair, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(alarms_name_it, open_lab, close_lab),
+		cmocka_unit_test_setup_teardown(alarms_name_what_works, open_lab, close_lab),
 		cmocka_unit_test_setup_teardown(while_loading, open_lab, close_lab),
 	};
 
