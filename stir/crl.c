@@ -18,9 +18,11 @@ crl_point_done(struct crl_point *p)
 	p->issuer = NULL;
 }
 
-/* The first https URI among the names: of another form nothing is fetched. */
+typedef bool read_fn(struct span s, struct uri_https *out);
+
+/* The first URI of that scheme among the names: of another form nothing is fetched. */
 static bool
-take_url(const GENERAL_NAMES *names, char out[CRL_URL_MAX + 1])
+take_url(const GENERAL_NAMES *names, read_fn *read, char out[CRL_URL_MAX + 1])
 {
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
@@ -31,7 +33,7 @@ take_url(const GENERAL_NAMES *names, char out[CRL_URL_MAX + 1])
 			continue;
 		text = span_of(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier),
 		    (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier));
-		if (text.len > CRL_URL_MAX || !uri_read_https(text, &ignored))
+		if (text.len > CRL_URL_MAX || !read(text, &ignored))
 			continue;
 		memcpy(out, text.ptr, text.len);
 		out[text.len] = 0;
@@ -55,13 +57,13 @@ issuer_of(const GENERAL_NAMES *names)
 
 /* One for some reasons only would need others beside it. */
 static enum rc
-take_point(const DIST_POINT *p, struct crl_point *out, struct fault *f)
+take_point(const DIST_POINT *p, read_fn *read, struct crl_point *out, struct fault *f)
 {
 	const X509_NAME *issuer = p->CRLissuer != NULL ? issuer_of(p->CRLissuer) : NULL;
 
 	if (p->distpoint == NULL || p->distpoint->type != 0 || p->reasons != NULL ||
 	    (p->CRLissuer != NULL && issuer == NULL) ||
-	    !take_url(p->distpoint->name.fullname, out->url))
+	    !take_url(p->distpoint->name.fullname, read, out->url))
 		return RC_OK;
 	if (issuer != NULL) {
 		out->issuer = X509_NAME_dup(issuer);
@@ -73,11 +75,23 @@ take_point(const DIST_POINT *p, struct crl_point *out, struct fault *f)
 }
 
 static enum rc
-take_points(const CRL_DIST_POINTS *list, struct crl_point *out, struct fault *f)
+take_points(const CRL_DIST_POINTS *list, read_fn *read, struct crl_point *out, struct fault *f)
 {
 	for (int i = 0; i < sk_DIST_POINT_num(list) && out->named != CRL_NAMED; i++)
-		TRY(take_point(sk_DIST_POINT_value(list, i), out, f));
+		TRY(take_point(sk_DIST_POINT_value(list, i), read, out, f));
 	return RC_OK;
+}
+
+/*
+ * RFC 5280 section 8: a CA should not name https, whose server's certificate
+ * would need a list of its own; what comes is signed.  Where both are named
+ * https is asked: it shows nobody which certificates are here.
+ */
+static enum rc
+take_best(const CRL_DIST_POINTS *list, struct crl_point *out, struct fault *f)
+{
+	TRY(take_points(list, uri_read_https, out, f));
+	return take_points(list, uri_read_http, out, f);
 }
 
 enum rc
@@ -94,7 +108,7 @@ crl_point_read(const struct cert *c, struct crl_point *out, struct fault *f)
 	list = X509_get_ext_d2i(c->x509, NID_crl_distribution_points, NULL, NULL);
 	if (list == NULL)
 		return FAULT_OPENSSL(f, RC_INVALID, "cert_extension", "distribution points");
-	rc = take_points(list, &p, f);
+	rc = take_best(list, &p, f);
 	CRL_DIST_POINTS_free(list);
 	TRY(rc);
 	*out = p;

@@ -24,7 +24,7 @@ enum {
 
 enum crl_named {
 	CRL_NAMED_NONE,	 /* no distribution points */
-	CRL_NAMED_OTHER, /* some, and none that can be fetched: an https URI for all reasons */
+	CRL_NAMED_OTHER, /* some, and none that can be fetched: a URI, for all reasons */
 	CRL_NAMED,
 };
 
@@ -34,7 +34,7 @@ struct crl_point {
 	X509_NAME *issuer; /* cRLIssuer; NULL: the certificate's own issuer signs it */
 };
 
-/* The first point that can be fetched; crl_point_done() when it is done with. */
+/* The first point with an https URI, else with an http one, whole; crl_point_done() when it is done with. */
 enum rc crl_point_read(const struct cert *c, struct crl_point *out, struct fault *f) MUST_CHECK;
 void crl_point_done(struct crl_point *p);
 #define AUTO_CRL_POINT __attribute__((cleanup(crl_point_done))) struct crl_point

@@ -2,7 +2,7 @@
 
 #include "stir/ascii.h"
 
-enum { HTTPS_PORT = 443, PORT_MAX = 65535, PORT_DIGITS = 5 };
+enum { HTTP_PORT = 80, HTTPS_PORT = 443, PORT_MAX = 65535, PORT_DIGITS = 5 };
 
 static bool
 is_octet(uint8_t c)
@@ -49,7 +49,6 @@ read_port(struct span text, unsigned *port)
 {
 	unsigned value = 0;
 
-	*port = HTTPS_PORT;
 	if (text.len == 0)
 		return true;
 	if (text.ptr[0] != ':' || text.len < 2 || text.len > 1 + PORT_DIGITS ||
@@ -80,19 +79,18 @@ host_len(struct span authority)
 	return n;
 }
 
-bool
-uri_read_https(struct span s, struct uri_https *out)
+/* u.port is the scheme's own. */
+static bool
+read_url(struct span s, const char *scheme, struct uri_https u, struct uri_https *out)
 {
-	static const char scheme[] = "https://";
-	struct uri_https u = { 0 };
+	size_t n = strlen(scheme);
 	struct span authority;
-	size_t n = 0;
 
-	if (s.len < sizeof scheme || !uri_is_text(s) ||
-	    strncasecmp((const char *)s.ptr, scheme, sizeof scheme - 1) != 0 ||
+	if (s.len <= n || !uri_is_text(s) || strncasecmp((const char *)s.ptr, scheme, n) != 0 ||
 	    memchr(s.ptr, '#', s.len) != NULL)
 		return false;
-	(void)span_cut(&s, sizeof scheme - 1);
+	(void)span_cut(&s, n);
+	n = 0;
 	while (n < s.len && s.ptr[n] != '/' && s.ptr[n] != '?')
 		n++;
 	authority = span_cut(&s, n);
@@ -103,6 +101,18 @@ uri_read_https(struct span s, struct uri_https *out)
 		return false;
 	*out = u;
 	return true;
+}
+
+bool
+uri_read_https(struct span s, struct uri_https *out)
+{
+	return read_url(s, "https://", (struct uri_https){ .port = HTTPS_PORT }, out);
+}
+
+bool
+uri_read_http(struct span s, struct uri_https *out)
+{
+	return read_url(s, "http://", (struct uri_https){ .port = HTTP_PORT }, out);
 }
 
 bool

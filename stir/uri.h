@@ -21,7 +21,7 @@ bool uri_has_scheme(struct span s, const char *scheme);
 /* Borrowed from the text. */
 struct uri_https {
 	struct span host; /* "[::1]" with its brackets */
-	unsigned port;	  /* 443 where none is written */
+	unsigned port;	  /* the scheme's own where none is written */
 	struct span rest; /* from the path on; may be empty */
 };
 
@@ -30,6 +30,9 @@ struct uri_https {
  * fragment, and only octets that a URI may have.
  */
 bool uri_read_https(struct span s, struct uri_https *out);
+
+/* The same of "http://": who asks there is seen by everybody, and answered by anybody. */
+bool uri_read_http(struct span s, struct uri_https *out);
 
 enum { URI_NAME_MAX = 253 };
 

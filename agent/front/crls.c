@@ -208,8 +208,9 @@ crls_usable(const struct crls_one *one, const struct crls_rules *rules, struct f
 {
 	if (one->url[0] == 0)
 		return FAULT(f, RC_DENIED, "crl_url",
-		    "none of its distribution points can be fetched: that takes an https URL, "
-		    "for all reasons");
+		    "none of its distribution points can be fetched: that takes an https or "
+		    "http "
+		    "URL, for all reasons");
 	if (one->crl == NULL)
 		return FAULT(f, RC_BUSY, "crl_missing", "%s",
 		    one->detail[0] != 0 ? one->detail : "it has not been fetched yet");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/renewer/address.h"
 #include "agent/renewer/upload.h"
 #include "stir/jtext.h"
 
@@ -152,6 +153,8 @@ fetch(struct documents *d)
 	struct http_request r = { .method = HTTP_GET,
 		.url = d->item[d->at].url,
 		.tls_ca = d->tls_ca[d->item[d->at].tls_ca],
+		/* RFC 5280 section 8: lists are at http URLs, and signed. */
+		.plain_to = d->item[d->at].tls_ca == FOR_CRLS ? address_is_public : NULL,
 		.accept = "application/json, */*;q=0.5",
 		.body_max = d->item[d->at].max };
 	struct fault f = { 0 };

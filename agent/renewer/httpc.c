@@ -6,6 +6,7 @@
 
 #include "agent/renewer/record.h"
 #include "config.h"
+#include "stir/uri.h"
 
 enum { HEADER_MAX = 4096, RETRY_YEAR_S = 366 * 86400 };
 
@@ -18,6 +19,8 @@ struct transfer {
 	io_http_done *done;
 	void *arg;
 	bool too_large;
+	http_address_fn *plain_to; /* NULL: https */
+	bool forbidden;		   /* an address was not allowed */
 };
 
 struct httpc {
@@ -399,8 +402,7 @@ set_method(struct transfer *t, const struct http_request *r)
 static bool
 set_limits(CURL *e, const char *tls_ca)
 {
-	bool ok = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	bool ok = curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ==
 		      CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
@@ -420,6 +422,32 @@ set_limits(CURL *e, const char *tls_ca)
 	return ok;
 }
 
+/* The address as it was resolved, so that no name leads elsewhere between look and use. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *at)
+{
+	struct transfer *t = arg;
+
+	if (purpose != CURLSOCKTYPE_IPCXN || !t->plain_to(&at->addr, at->addrlen)) {
+		t->forbidden = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+}
+
+static bool
+set_scheme(struct transfer *t)
+{
+	if (t->plain_to == NULL)
+		return curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK;
+	/* A connection that another request opened was not asked about. */
+	return curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK;
+}
+
 static enum rc
 set_options(struct transfer *t, const struct http_request *r, struct fault *f)
 {
@@ -427,7 +455,7 @@ set_options(struct transfer *t, const struct http_request *r, struct fault *f)
 
 	TRY(set_headers(t, r, f));
 	TRY(set_client(t, r, f));
-	if (!set_limits(e, r->tls_ca) || !set_method(t, r) ||
+	if (!set_scheme(t) || !set_limits(e, r->tls_ca) || !set_method(t, r) ||
 	    curl_easy_setopt(e, CURLOPT_URL, r->url) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK ||
@@ -439,19 +467,34 @@ set_options(struct transfer *t, const struct http_request *r, struct fault *f)
 	return RC_OK;
 }
 
+/* Plain for what is asked so, by GET, and says nothing of us. */
+static enum rc
+check_url(const struct http_request *r, bool *plain, struct fault *f)
+{
+	struct uri_https ignored = { 0 };
+
+	*plain = false;
+	if (url_is_https(r->url))
+		return RC_OK;
+	*plain = r->plain_to != NULL && r->method == HTTP_GET && r->bearer == NULL &&
+		 r->user == NULL && r->tls_cert == NULL && strlen(r->url) <= HTTP_URL_MAX &&
+		 uri_read_http(span_str(r->url), &ignored);
+	return *plain ? RC_OK : FAULT(f, RC_DENIED, "url", "a URL that is not https");
+}
+
 enum rc
 httpc_start(
     void *httpc, const struct http_request *r, io_http_done *done, void *arg, struct fault *f)
 {
 	__attribute__((cleanup(transfer_freep))) struct transfer *t = NULL;
 	struct httpc *h = httpc;
+	bool plain = false;
 
 	if (h->stopping)
 		return FAULT(f, RC_CONFLICT, "stopping", "the renewer stops");
 	if (h->open >= HTTPC_MAX)
 		return FAULT(f, RC_BUSY, "http", "%d transfers are open", HTTPC_MAX);
-	if (!url_is_https(r->url))
-		return FAULT(f, RC_DENIED, "url", "a URL that is not https");
+	TRY(check_url(r, &plain, f));
 	t = calloc(1, sizeof *t);
 	if (t == NULL || (t->easy = curl_easy_init()) == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "transfer");
@@ -460,6 +503,7 @@ httpc_start(
 	t->answer.retry_after_s = t->answer.max_age_s = -1;
 	t->done = done;
 	t->arg = arg;
+	t->plain_to = plain ? r->plain_to : NULL;
 	buf_span(&t->body, r->body);
 	TRY(buf_check(&t->body, f));
 	TRY(set_options(t, r, f));
@@ -485,8 +529,12 @@ outcome(struct transfer *t, CURLcode code, struct fault *f)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 		return FAULT(f, RC_NET, "http_tls", "%s", curl_easy_strerror(code));
-	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
+		if (t->forbidden)
+			return FAULT(f, RC_DENIED, "http_address",
+			    "no address of the host is one that is asked over http");
+		return FAULT(f, RC_NET, "http_unreachable", "%s", curl_easy_strerror(code));
+	case CURLE_COULDNT_RESOLVE_HOST:
 		return FAULT(f, RC_NET, "http_unreachable", "%s", curl_easy_strerror(code));
 	default: return FAULT(f, RC_NET, "http_failed", "%s", curl_easy_strerror(code));
 	}

@@ -1,7 +1,8 @@
 /*
  * HTTPS transfers over one curl multi handle: no thread per transfer, every
- * size and time bounded, https only, no redirect followed, every peer checked
- * against the CA file of its own section.
+ * size and time bounded, no redirect followed, every peer checked against the
+ * CA file of its own section.  http only where a request says to which
+ * addresses: for what is signed itself.
  *
  * One thread: the renewer's loop.
  */
@@ -28,7 +29,11 @@ enum rc httpc_new(struct httpc **out, struct fault *f) MUST_CHECK;
 void httpc_free(struct httpc *h);
 DEFINE_FREEP(httpc);
 
-/* struct io's http(); RC_BUSY when HTTPC_MAX are open. */
+/*
+ * struct io's http(); RC_BUSY when HTTPC_MAX are open, RC_DENIED url for one
+ * that is not asked.  What is met later is the transfer's: RC_DENIED
+ * http_address where none of a host's addresses is allowed.
+ */
 enum rc httpc_start(void *httpc, const struct http_request *r, io_http_done *done, void *arg,
     struct fault *f) MUST_CHECK;
 

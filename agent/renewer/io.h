@@ -13,6 +13,7 @@
 #include "stir/buf.h"
 
 #include <jansson.h>
+#include <sys/socket.h>
 
 enum {
 	HTTP_BODY_MAX = 256 * 1024, /* of an answer */
@@ -26,10 +27,18 @@ enum {
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST };
 
+/* May a connection go there? */
+typedef bool http_address_fn(const struct sockaddr *at, socklen_t len);
+
 /* Everything is borrowed for the length of the call. */
 struct http_request {
 	enum http_method method;
-	const char *url;	  /* https only */
+	const char *url; /* https only … */
+	/*
+	 * … unless this is here: http as well, and then only to addresses that it allows.
+	 * Without a secret, a certificate of ours or a body.
+	 */
+	http_address_fn *plain_to;
 	const char *tls_ca;	  /* PEM file; NULL: the system's */
 	const char *accept;	  /* NULL: none sent */
 	const char *content_type; /* POST */

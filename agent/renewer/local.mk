@@ -5,6 +5,7 @@ pkglibexec_PROGRAMS += vesper-renewer
 librenewer_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 librenewer_la_SOURCES = \
 	agent/renewer/acme.c agent/renewer/acme.h \
+	agent/renewer/address.c agent/renewer/address.h \
 	agent/renewer/ari.c agent/renewer/ari.h \
 	agent/renewer/ask.c agent/renewer/ask.h \
 	agent/renewer/authtok.c agent/renewer/authtok.h \

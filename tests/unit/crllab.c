@@ -27,16 +27,28 @@ name_of(const X509 *issuer)
 	return list;
 }
 
+static void
+add_uri(GENERAL_NAMES *list, const char *url, size_t len)
+{
+	GENERAL_NAME *name = GENERAL_NAME_new();
+	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+
+	assert_int_equal(ASN1_STRING_set(text, url, (int)len), 1);
+	GENERAL_NAME_set0_value(name, GEN_URI, text);
+	assert_true(sk_GENERAL_NAME_push(list, name) > 0);
+}
+
 static GENERAL_NAMES *
 uri_of(const char *url)
 {
 	GENERAL_NAMES *list = sk_GENERAL_NAME_new_null();
-	GENERAL_NAME *name = GENERAL_NAME_new();
-	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
 
-	assert_int_equal(ASN1_STRING_set(text, url, -1), 1);
-	GENERAL_NAME_set0_value(name, GEN_URI, text);
-	assert_true(sk_GENERAL_NAME_push(list, name) > 0);
+	for (; *url != 0; url += strspn(url, " ")) {
+		size_t len = strcspn(url, " ");
+
+		add_uri(list, url, len);
+		url += len;
+	}
 	return list;
 }
 

@@ -43,7 +43,10 @@ void crllab_make(struct buf *out, const struct crllab_spec *spec);
 
 enum crllab_point { CRLLAB_PLAIN, CRLLAB_POINT_REASONS, CRLLAB_POINT_RELATIVE };
 
-/* The value of a certificate's cRLDistributionPoints: one; issuer NULL: no cRLIssuer. */
+/*
+ * The value of a certificate's cRLDistributionPoints: one, of this URL (several are
+ * separated by a blank); issuer NULL: no cRLIssuer.
+ */
 void crllab_points(
     struct buf *out, const char *url, const X509 *issuer, enum crllab_point kind);
 

@@ -1,5 +1,6 @@
 # unit tests: renewer
 UNIT_TESTS += \
+	tests/unit/test_address \
 	tests/unit/test_ari \
 	tests/unit/test_ask \
 	tests/unit/test_authtok \
@@ -28,6 +29,8 @@ tests_unit_test_problem_SOURCES = tests/unit/test_problem.c tests/unit/cm.h test
 tests_unit_test_problem_LDADD = $(RENEWER_LDADD)
 tests_unit_test_eab_SOURCES = tests/unit/test_eab.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_eab_LDADD = $(RENEWER_LDADD)
+tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_address_LDADD = $(RENEWER_LDADD)
 tests_unit_test_httpc_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 tests_unit_test_httpc_SOURCES = tests/unit/test_httpc.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_httpc_LDADD = $(RENEWER_LDADD)

@@ -355,7 +355,13 @@ static struct named {
 } names[] = {
 	{ "nothing", NULL, CRLLAB_PLAIN, true, CRL_NAMED_NONE },
 	{ "an https URL (RFC 5280 s4.2.1.13)", URL, CRLLAB_PLAIN, false, CRL_NAMED },
-	{ "an http URL", "http://crl.example/a.crl", CRLLAB_PLAIN, false, CRL_NAMED_OTHER },
+	{ "an http URL (RFC 5280 s8)", "http://crl.example/a.crl", CRLLAB_PLAIN, false,
+	    CRL_NAMED },
+	{ "a file", "file:///etc/a.crl", CRLLAB_PLAIN, false, CRL_NAMED_OTHER },
+	{ "an http URL with a user", "http://me@crl.example/", CRLLAB_PLAIN, false,
+	    CRL_NAMED_OTHER },
+	{ "an http URL for some reasons only", "http://crl.example/a.crl", CRLLAB_POINT_REASONS,
+	    false, CRL_NAMED_OTHER },
 	{ "an LDAP URL", "ldap://crl.example/cn=a", CRLLAB_PLAIN, false, CRL_NAMED_OTHER },
 	{ "a URL with a user", "https://me@crl.example/", CRLLAB_PLAIN, false,
 	    CRL_NAMED_OTHER },
@@ -363,6 +369,33 @@ static struct named {
 	    CRL_NAMED_OTHER },
 	{ "a name below the issuer's", URL, CRLLAB_POINT_RELATIVE, false, CRL_NAMED_OTHER },
 };
+
+/* RFC 5280 s8: where both are named https is asked, in whatever order. */
+static void
+https_before_http(void **state)
+{
+	static const char *const points_of[] = { "http://crl.example/a " URL,
+		URL " http://crl.example/a", "ldap://crl.example/a http://crl.example/b " URL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(points_of); i++) {
+		AUTO_BUF points = BUF_INIT(4096);
+		struct pki_spec s = { .cn = "Subject",
+			.key = w.leaf_key,
+			.issuer = w.ca,
+			.issuer_key = w.key[CA_KEY] };
+		AUTO_OSSL(X509) *x = NULL;
+		AUTO(cert) *c = NULL;
+		AUTO_CRL_POINT point = { .named = CRL_NAMED_NONE };
+
+		crllab_points(&points, points_of[i], NULL, CRLLAB_PLAIN);
+		s.crl_points = buf_view(&points);
+		x = pki_issue(&s);
+		c = pki_cert(x);
+		assert_int_equal(crl_point_read(c, &point, NULL), RC_OK);
+		assert_string_equal(point.url, URL);
+	}
+}
 
 static void
 one_name(void **state)
@@ -390,12 +423,13 @@ one_name(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(orders) + ARRAY_LEN(names) + 2];
+	struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(orders) + ARRAY_LEN(names) + 3];
 	size_t n = 0;
 
 	ROWS(tests, n, rows, one_row);
 	ROWS(tests, n, orders, one_order);
 	ROWS(tests, n, names, one_name);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(https_before_http);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_octet_less_and_no_bit_else);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_more_than_it_may_have);
 	return cmocka_run_group_tests(tests, make_world, free_world);

@@ -591,10 +591,32 @@ not_to_be_fetched(void **state)
 	struct lab l;
 
 	(void)state;
-	lab_open(&l, &(struct start){ .url = "http://crl.example/plain.crl" });
+	lab_open(&l, &(struct start){ .url = "ldap://crl.example/cn=list" });
 	assert_string_equal(shown(&l, "reason", now), "crl_url");
 	assert_non_null(strstr(told(&l), "https"));
-	assert_int_equal(asked(&l, "http://crl.example/plain.crl", now), 0);
+	assert_int_equal(asked(&l, "ldap://crl.example/cn=list", now), 0);
+	lab_close(&l);
+}
+
+/* RFC 5280 s8 */
+static void
+at_an_http_url(void **state)
+{
+	static const char url[] = "http://crl.example/plain.crl";
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &(struct start){ .url = url });
+	assert_null(publish(&l, url, &(struct crllab_spec){ .number = 1 }, now));
+	assert_string_equal(shown(&l, "usable", now), "true");
+	assert_null(told(&l)); /* no standing alarm */
+	assert_string_equal(
+	    publish(
+		&l, url, &(struct crllab_spec){ .issuer = l.pa, .key = l.pa_key }, now + 3600),
+	    "crl_signer"); /* anybody on the way may answer */
+	assert_null(publish(&l, url,
+	    &(struct crllab_spec){ .number = 2, .entry = { { .serial = "10" } } }, now + 3660));
+	is_revoked(&l, "has it", 0);
 	lab_close(&l);
 }
 
@@ -925,7 +947,7 @@ where_the_list_is_missing(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(wrongs) + 28];
+	struct CMUnitTest tests[ARRAY_LEN(wrongs) + 40];
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(asked_for_and_well),
 		cmocka_unit_test(found_while_in_force),
@@ -940,6 +962,7 @@ main(void)
 		cmocka_unit_test(of_an_issuer_that_is_not_known),
 		cmocka_unit_test(of_an_issuer_that_is_withdrawn),
 		cmocka_unit_test(not_to_be_fetched),
+		cmocka_unit_test(at_an_http_url),
 		cmocka_unit_test(switched_off),
 		cmocka_unit_test(refused_when_revoked),
 		cmocka_unit_test(the_one_before),

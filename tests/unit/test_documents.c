@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/renewer/address.h"
 #include "agent/renewer/upload.h"
 #include "stir/jtext.h"
 #include "tests/unit/mutate.h"
@@ -20,6 +21,7 @@ struct world {
 	json_t *message; /* the last question */
 	size_t fetches, questions;
 	const char *tls_ca; /* that is expected */
+	bool plain;	    /* likewise */
 	struct documents *d;
 };
 
@@ -34,6 +36,7 @@ web(void *ctx, const struct http_request *r, io_http_done *done, void *arg, stru
 	assert_string_equal(r->accept, "application/json, */*;q=0.5");
 	assert_string_equal(r->tls_ca, w->tls_ca);
 	assert_int_equal(r->body_max, MAX);
+	assert_true(r->plain_to == (w->plain ? address_is_public : NULL));
 	w->http_done = done;
 	w->arg = arg;
 	w->fetches++;
@@ -263,7 +266,10 @@ another_tls_ca(void **state)
 	answer(w, RC_OK, "{}");
 }
 
-/* Revocation lists are asked for unless an operator says no, from servers of their own. */
+/*
+ * Revocation lists are asked for unless an operator says no, from servers of their
+ * own, and they alone over http (RFC 5280 s8).
+ */
 static void
 a_revocation_list(void **state)
 {
@@ -273,6 +279,7 @@ a_revocation_list(void **state)
 
 	assert_int_equal(documents_adopt(w->d, &c, NULL), RC_OK);
 	w->tls_ca = "crl-ca.pem";
+	w->plain = true;
 	(void)documents_run(w->d);
 	answer(w, RC_OK,
 	    "{\"documents\":[{\"document\":7,\"url\":\"" URL

@@ -1,4 +1,5 @@
 /* httpc: headers of an answer, and what is never asked */
+#include "agent/renewer/address.h"
 #include "agent/renewer/httpc.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/rows.h"
@@ -256,6 +257,161 @@ no_proxy_of_the_environment(void **state)
 	close(proxy.fd);
 }
 
+/* ---- http, where a request allows it: revocation lists (RFC 5280 s8) ---- */
+
+static bool
+anywhere(const struct sockaddr *at, socklen_t len)
+{
+	(void)at;
+	(void)len;
+	return true;
+}
+
+static struct plain_case {
+	const char *name, *path;
+	http_address_fn *to;
+	const char *answer; /* NULL: nobody may come */
+	int rc;
+	long status;
+	const char *reason;
+} plain_cases[] = {
+	{ "what is there", "/list.crl", anywhere,
+	    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist", RC_OK, 200, NULL },
+	{ "a redirect is an answer", "/list.crl", anywhere,
+	    "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+	    RC_OK, 302, NULL },
+	{ "no header at all", "/list.crl", anywhere, "list", RC_NET, 0, "http_failed" },
+	{ "more than is wanted", "/list.crl", anywhere,
+	    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nlist list", RC_INVALID, 0,
+	    "http_too_large" },
+	{ "an address that is not public", "/list.crl", address_is_public, NULL, RC_DENIED, 0,
+	    "http_address" },
+};
+
+struct plain_met {
+	bool over;
+	enum rc rc;
+	long status;
+	char reason[32];
+};
+
+static void
+plain_done(void *arg, enum rc rc, const struct http_answer *answer, const struct fault *f)
+{
+	struct plain_met *met = arg;
+
+	met->over = true;
+	met->rc = rc;
+	met->status = answer != NULL ? answer->status : 0;
+	if (rc == RC_OK && met->status == 200)
+		assert_true(span_is(buf_view(&answer->body), "list"));
+	snprintf(met->reason, sizeof met->reason, "%s", rc != RC_OK ? f->reason : "");
+}
+
+/* A server of one request, which does not wait: the client is in this thread, too. */
+struct plain_server {
+	int listener, peer; /* peer -1: nobody came yet */
+	bool came;
+};
+
+static bool
+is_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void
+serve(struct plain_server *s, const char *answer)
+{
+	char octets[4096];
+
+	if (s->peer < 0 && is_ready(s->listener)) {
+		s->peer = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+		s->came = true;
+	}
+	if (s->peer < 0 || answer == NULL || !is_ready(s->peer))
+		return;
+	assert_true(read(s->peer, octets, sizeof octets) > 0);
+	assert_int_equal(write(s->peer, answer, strlen(answer)), strlen(answer));
+	close(s->peer);
+	s->peer = -1;
+}
+
+/* RFC 5280 s8 */
+static void
+plain(void **state)
+{
+	const struct plain_case *c = *state;
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+	struct plain_met met = { .over = false };
+	char base[64], url[128];
+	struct plain_server server = { .listener = listen_as_proxy(base), .peer = -1 };
+
+	snprintf(url, sizeof url, "%s%s", base, c->path);
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(
+	    httpc_start(h,
+		&(struct http_request){
+		    .method = HTTP_GET, .url = url, .plain_to = c->to, .body_max = 4 },
+		plain_done, &met, &f),
+	    RC_OK);
+	for (int i = 0; i < 10000 && !met.over; i++) {
+		assert_int_equal(httpc_wait(h, NULL, 0, 10, &f), RC_OK);
+		serve(&server, c->answer);
+	}
+	assert_true(met.over);
+	assert_int_equal(met.rc, c->rc);
+	assert_int_equal(met.status, c->status);
+	assert_string_equal(met.reason, c->reason != NULL ? c->reason : "");
+	assert_int_equal(server.came, c->answer != NULL);
+	close(server.listener);
+}
+
+static struct exposed_case {
+	const char *name;
+	struct http_request request;
+} exposed_cases[] = {
+	{ "nobody said so", { .method = HTTP_GET } },
+	{ "a body", { .method = HTTP_POST, .content_type = "a/b", .plain_to = anywhere } },
+	{ "a token", { .method = HTTP_GET, .bearer = "secret", .plain_to = anywhere } },
+	{ "a user", { .method = HTTP_GET, .user = "me", .plain_to = anywhere } },
+	{ "a certificate", { .method = HTTP_GET, .tls_cert = "me.pem", .plain_to = anywhere } },
+};
+
+/* RFC 5280 s8: what is asked over http says nothing of us */
+static void
+exposed(void **state)
+{
+	const struct exposed_case *c = *state;
+	struct http_request r = c->request;
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+
+	r.url = "http://127.83.19.5:1/";
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(httpc_start(h, &r, on_done, NULL, &f), RC_DENIED);
+	assert_string_equal(f.reason, "url");
+}
+
+static void
+no_other_scheme_either(void **state)
+{
+	const struct url_case *c = *state;
+	AUTO(httpc) *h = NULL;
+	struct fault f = { 0 };
+
+	if (strncmp(c->url, "http://", 7) == 0)
+		return;
+	assert_int_equal(httpc_new(&h, &f), RC_OK);
+	assert_int_equal(
+	    httpc_start(h, &(struct http_request){ .url = c->url, .plain_to = anywhere },
+		on_done, NULL, &f),
+	    RC_DENIED);
+}
+
 static void
 stopping_ends_every_transfer(void **state)
 {
@@ -292,7 +448,7 @@ a_header_cannot_be_split(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[64] = {
+	struct CMUnitTest tests[80] = {
 		cmocka_unit_test(headers_are_found),
 		cmocka_unit_test(interim_answers_are_forgotten),
 		cmocka_unit_test(headers_are_bounded),
@@ -307,5 +463,8 @@ main(void)
 	ROWS(tests, n, bad_cases, bad_header);
 	ROWS(tests, n, url_cases, only_https);
 	ROWS(tests, n, proxy_cases, no_proxy_of_the_environment);
+	ROWS(tests, n, plain_cases, plain);
+	ROWS(tests, n, exposed_cases, exposed);
+	ROWS(tests, n, url_cases, no_other_scheme_either);
 	return _cmocka_run_group_tests("httpc", tests, n, NULL, NULL);
 }

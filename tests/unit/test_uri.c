@@ -63,6 +63,32 @@ https(void **state)
 		assert_false(uri_read_https(span_of(c->text, n), &u));
 }
 
+/* The same, but for the scheme and its port. */
+static void
+http(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		unsigned port;
+	} rows[] = { { "http://a.example/b", "a.example", 80 },
+		{ "HTTP://a.example", "a.example", 80 },
+		{ "http://[::1]:8080/c", "[::1]", 8080 }, { "https://a.example/", NULL, 0 },
+		{ "http://u@a.example/", NULL, 0 }, { "http://a.example/#b", NULL, 0 },
+		{ "http:///b", NULL, 0 }, { "http://", NULL, 0 }, { "http:/a", NULL, 0 },
+		{ "http://a b/", NULL, 0 }, { "http://a:0/", NULL, 0 }, { "", NULL, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct uri_https u = { .port = 7 };
+
+		assert_int_equal(
+		    uri_read_http(span_str(rows[i].text), &u), rows[i].host != NULL);
+		assert_int_equal(u.port, rows[i].host != NULL ? rows[i].port : 7);
+		if (rows[i].host != NULL)
+			assert_true(span_is(u.host, rows[i].host));
+	}
+}
+
 static void
 absolute(void **state)
 {
@@ -159,10 +185,11 @@ dns_names(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(https_cases) + 5];
+	struct CMUnitTest tests[ARRAY_LEN(https_cases) + 6];
 	size_t n = 0;
 
 	ROWS(tests, n, https_cases, https);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(http);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(absolute);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(origins);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(dns_names);
