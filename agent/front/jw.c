@@ -102,6 +102,15 @@ jw_int(struct buf *out, const char *key, int64_t value)
 }
 
 void
+jw_time(struct buf *out, const char *key, int64_t time_s)
+{
+	if (time_s != 0)
+		jw_int(out, key, time_s);
+	else
+		jw_null(out, key);
+}
+
+void
 jw_uint(struct buf *out, const char *key, uint64_t value)
 {
 	begin(out, key);

@@ -16,6 +16,7 @@ void jw_span(struct buf *out, const char *key, struct span text);
 void jw_behind(struct buf *out, const char *key, struct span plain, struct span text);
 void jw_str(struct buf *out, const char *key, const char *text); /* NULL: null */
 void jw_int(struct buf *out, const char *key, int64_t value);
+void jw_time(struct buf *out, const char *key, int64_t time_s); /* 0: null */
 void jw_uint(struct buf *out, const char *key, uint64_t value);
 void jw_bool(struct buf *out, const char *key, bool value);
 void jw_null(struct buf *out, const char *key);

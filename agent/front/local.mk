@@ -41,7 +41,7 @@ libfront_la_SOURCES = \
 	agent/front/sign_batch.c agent/front/sign_internal.h \
 	agent/front/sign_job.c agent/front/sign_wait.c \
 	agent/front/snapshot.h \
-	agent/front/status.c agent/front/status.h \
+	agent/front/status.c agent/front/status.h agent/front/status_credential.c \
 	agent/front/verifier.c agent/front/verifier.h
 
 include $(top_srcdir)/agent/front/audit.mk

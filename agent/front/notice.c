@@ -39,10 +39,7 @@ put_names(struct buf *out, const struct alarm *a)
 	    a->kind == ALARM_CRL)
 		jw_str(out, label_of(a), a->name);
 	jw_int(out, "since", a->since_s);
-	if (a->by_s != 0)
-		jw_int(out, "by", a->by_s);
-	else
-		jw_null(out, "by");
+	jw_time(out, "by", a->by_s);
 	jw_str(out, "detail", a->detail);
 }
 
