@@ -556,6 +556,10 @@ renew(struct builder *b, const struct job *job, struct fault *f)
 		(void)REFUSE(f, RC_NOT_FOUND, NO_CREDENTIAL, NULL, "no such credential");
 		return;
 	}
+	if (!b->works.set->config->tenant[at.tenant].enabled) {
+		(void)REFUSE(f, RC_DENIED, TENANT_DISABLED, NULL, "the tenant is disabled");
+		return;
+	}
 	if (config_issuer(b->works.set->config, credset_config(b->works.set, at)) ==
 	    ISSUER_HAND) {
 		(void)REFUSE(f, RC_CONFLICT, CONFLICT, NULL, "no CA is asked by itself");

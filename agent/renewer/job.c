@@ -199,6 +199,19 @@ job_asks_more(struct job *j)
 }
 
 void
+job_ask(struct job *j)
+{
+	struct ca_slot *slot = settings_ca(j->renew->set, j->plan.ca);
+
+	/* A look at a series is no renewal of what an operator wants anew. */
+	j->asked = j->rec.state == RENEW_IDLE || j->rec.state == RENEW_SERIES;
+	j->rec.wake_ms = 0;
+	if (slot != NULL && slot->acme != NULL)
+		acme_retry(slot->acme);
+	job_log(j, "renewal_asked_for", LEVEL_NOTICE);
+}
+
+void
 job_reset(struct job *j)
 {
 	job_drop_order(j);

@@ -99,6 +99,9 @@ void job_installed(struct job *j, const char *serial, int64_t not_before_s, int6
 
 /* ---- between steps ---- */
 
+/* An operator wants it now. */
+void job_ask(struct job *j);
+
 /* Idle, without order, to be looked at at once. */
 void job_reset(struct job *j);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/log.h"
+#include "agent/renewer/awaited.h"
 #include "agent/renewer/renew_parts.h"
 
 static int
@@ -326,6 +327,7 @@ page_came(struct renew *r, const json_t *answer, struct fault *f)
 	r->plan_busy = false;
 	r->plan_failures = 0;
 	log_event(LEVEL_INFO, "plan", "credentials=%zu", r->jobs);
+	awaited_planned(r);
 	return RC_OK;
 }
 

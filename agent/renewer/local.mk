@@ -9,6 +9,7 @@ librenewer_la_SOURCES = \
 	agent/renewer/ari.c agent/renewer/ari.h \
 	agent/renewer/ask.c agent/renewer/ask.h \
 	agent/renewer/authtok.c agent/renewer/authtok.h \
+	agent/renewer/awaited.c agent/renewer/awaited.h \
 	agent/renewer/choose.c agent/renewer/choose.h \
 	agent/renewer/documents.c agent/renewer/documents.h \
 	agent/renewer/domain.c agent/renewer/domain.h \

@@ -2,6 +2,7 @@
 
 #include "agent/log.h"
 #include "agent/release.h"
+#include "agent/renewer/awaited.h"
 #include "agent/renewer/choose.h"
 #include "agent/renewer/fetch.h"
 #include "agent/renewer/jobs.h"
@@ -127,6 +128,7 @@ renew_new(const struct io *io, struct store *store, struct config *config, struc
 	r->io = io;
 	r->store = store;
 	r->incoming = BUF_INIT(PLAN_MAX * sizeof(struct plan));
+	r->awaited = BUF_INIT(AWAITED_MAX * sizeof(struct awaited));
 	r->plan_due = true;
 	r->last_ms = renew_now_ms(r);
 	TRY(settings_new(config, io, store, &r->set, f));
@@ -142,6 +144,7 @@ renew_free(struct renew *r)
 	if (r == NULL)
 		return;
 	jobs_free(r);
+	buf_free(&r->awaited);
 	errands_free(r->errands);
 	cleanups_free(r->cleanups);
 	settings_free(r->next_set);
@@ -156,29 +159,27 @@ renew_stop(struct renew *r)
 	r->stopping = true;
 }
 
-static void
-on_renew(struct renew *r, const json_t *event)
-{
-	const char *tenant = jtext_get(event, "tenant");
-	const char *name = jtext_get(event, "name");
-	struct job *j = tenant != NULL && name != NULL ? jobs_find(r, tenant, name) : NULL;
-	struct ca_slot *slot = j != NULL ? settings_ca(r->set, j->plan.ca) : NULL;
-
-	if (j == NULL)
-		return;
-	/* A look at a series is no renewal of what an operator wants anew. */
-	j->asked = j->rec.state == RENEW_IDLE || j->rec.state == RENEW_SERIES;
-	j->rec.wake_ms = 0;
-	if (slot != NULL && slot->acme != NULL)
-		acme_retry(slot->acme);
-	job_log(j, "renewal_asked_for", LEVEL_NOTICE);
-}
-
 static bool
 is_name(const char *text)
 {
 	return text != NULL && text[0] != 0 && text[0] != '.' &&
 	       strlen(text) <= CONFIG_NAME_MAX && strchr(text, '/') == NULL;
+}
+
+static void
+on_renew(struct renew *r, const json_t *event)
+{
+	const char *tenant = jtext_get(event, "tenant");
+	const char *name = jtext_get(event, "name");
+	struct job *j = NULL;
+
+	if (!is_name(tenant) || !is_name(name))
+		return;
+	j = jobs_find(r, tenant, name);
+	if (j != NULL)
+		job_ask(j);
+	else
+		awaited_add(r, tenant, name);
 }
 
 /*

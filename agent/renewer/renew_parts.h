@@ -1,9 +1,10 @@
 /*
  * What the files behind renew.h share: renew.c is one turn of it all, jobs.c
- * the plan and so which credentials there are, choose.c whose turn it is, job.c
- * one credential's renewal, step.h what each of its states does, renewinfo.c
- * what CAs suggest, spread.c what the calendar does, report.c what status is
- * told.  errands.c, fetch.c and right.c run beside it.  For these only.
+ * the plan and so which credentials there are, awaited.c what is asked for
+ * before a plan has it, choose.c whose turn it is, job.c one credential's
+ * renewal, step.h what each of its states does, renewinfo.c what CAs suggest,
+ * spread.c what the calendar does, report.c what status is told.  errands.c,
+ * fetch.c and right.c run beside it.  For these only.
  *
  * One thread.
  */
@@ -22,6 +23,7 @@ struct renew {
 	struct job **job;	  /* sorted by tenant, then name */
 	size_t jobs;
 	struct buf incoming; /* struct plan of the pages that came */
+	struct buf awaited;  /* struct awaited: asked for, and in no plan yet */
 	bool plan_due, plan_busy, swept;
 	unsigned plan_failures;
 	int64_t plan_wake_ms, last_ms;

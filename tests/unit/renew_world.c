@@ -601,8 +601,10 @@ ask_answer(struct world *w, const json_t *m)
 	const char *constraints = json_string_value(json_object_get(m, "constraints"));
 	struct world_credential *c = name != NULL ? &w->cred[find_cred(w, name)] : NULL;
 
-	if (strcmp(op, "plan") == 0)
+	if (strcmp(op, "plan") == 0) {
+		w->pages++;
 		return plan_answer(w, m);
+	}
 	if (strcmp(op, "account") == 0)
 		return account_answer(w);
 	if (strcmp(op, "errands") == 0)

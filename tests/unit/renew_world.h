@@ -108,6 +108,7 @@ struct world {
 	unsigned hanging_most;	 /* at once, since it was last set to 0 */
 	unsigned installs;
 	unsigned runs;
+	unsigned pages; /* of plans that were asked for */
 	/* The authority's 403 to every token, NULL: none; what the front was told, and keeps. */
 	const char *refuse_right;
 	unsigned rights_refused, rights_granted;

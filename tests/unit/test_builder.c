@@ -448,7 +448,8 @@ jobs(void **state)
 	assert_string_equal(status.reload_fault.reason, "config");
 
 	bworld_tenant("acme", tenant);
-	bworld_tenant("beta", "numbers = { \"13035550100\" }\n");
+	bworld_tenant("beta", "enabled = no\nnumbers = { \"13035550100\" }\n" BWORLD_DELEGATE(
+				  "atis-delegate", ""));
 	assert_int_equal(builder_reload(d->b, 10, NULL), RC_OK);
 	e = next_event(d);
 	assert_int_equal(e.kind, BUILDER_PUBLISH);
@@ -463,6 +464,10 @@ jobs(void **state)
 	msg = next_message(d);
 	assert_string_equal(text_of(msg, "event"), "changed");
 	json_decref(msg);
+	assert_int_equal(builder_renew(d->b, "beta", "main", 11, NULL), RC_OK);
+	e = next_event(d);
+	assert_int_equal(e.fault.rc, RC_DENIED);
+	assert_string_equal(e.fault.reason, "tenant_disabled");
 }
 
 /* What the renewer asks meanwhile is answered after it; the install is worth another try. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/release.h"
+#include "agent/renewer/awaited.h"
 #include "agent/renewer/lane.h"
 #include "agent/renewer/renew.h"
 #include "tests/unit/cm.h"
@@ -1120,6 +1121,83 @@ an_operator_asks(void **state)
 	world_close(&w);
 }
 
+/* The renewer starts, and is asked before it knows which credentials there are. */
+static void
+an_operator_asks_before_the_plan(void **state)
+{
+	struct world w;
+
+	for (unsigned lost = 0; lost < 2; lost++) {
+		world_open(&w, 1);
+		assert_true(world_until(&w, all_installed, 5));
+		world_kill(&w);
+		w.fail_at = lost ? w.calls + 1 : 0; /* the plan */
+		w.fault = FAULT_LOST;
+		world_event(&w, "renew", "c00");
+		world_event(&w, "renew", "c00");
+		assert_int_equal(w.orders, 1);
+		assert_true(world_until(&w, installed_twice, 10));
+		assert_int_equal(w.fault_struck, lost);
+		world_pass(&w, 10);
+		assert_int_equal(w.orders, 2); /* once is enough */
+		world_close(&w);
+	}
+	(void)state;
+}
+
+/* It is there since its page went by: the plan after that one has it. */
+static void
+an_operator_asks_during_a_plan(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 9);
+	w.cred[0].removed = true;
+	assert_true(world_until(&w, all_installed, 20));
+	w.cred[0] = (struct world_credential){ .name = "c00",
+		.tenant = "t",
+		.installs = 1,
+		.serial = "77",
+		.not_before_s = w.now_ms / 1000,
+		.not_after_s = w.now_ms / 1000 + w.life_s,
+		.as_configured = true,
+		.removed = true };
+	w.pages = 0;
+	world_event(&w, "plan", "");
+	while (w.pages == 0)
+		(void)world_turn(&w);
+	w.cred[0].removed = false;
+	world_event(&w, "renew", "c00");
+	assert_true(world_until(&w, installed_twice, 10));
+	assert_int_equal(w.pages, 4);
+	world_close(&w);
+}
+
+static void
+nobody_is_awaited_for_ever(void **state)
+{
+	struct world w;
+	char name[16];
+
+	(void)state;
+	world_open(&w, 1);
+	assert_true(world_until(&w, all_installed, 5));
+	w.pages = 0;
+	for (unsigned i = 0; i <= AWAITED_MAX; i++) { /* one more than there is room for */
+		snprintf(name, sizeof name, "n%u", i);
+		world_event(&w, "renew", name);
+	}
+	world_event(&w, "renew", "..");
+	world_event(&w, "renew", "");
+	world_pass(&w, 60);
+	assert_int_equal(w.pages, 1);
+	assert_int_equal(w.orders, 1);
+	world_event(&w, "renew", "c00");
+	assert_true(world_until(&w, installed_twice, 5));
+	world_close(&w);
+}
+
 static void
 spoilt_records_begin_again(void **state)
 {
@@ -1960,7 +2038,7 @@ errand_to_nobody(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[128] = {
+	struct CMUnitTest tests[160] = {
 		cmocka_unit_test(errand_while_the_ca_is_down),
 		cmocka_unit_test(errand_is_not_lost),
 		cmocka_unit_test(errand_is_told_later),
@@ -2019,6 +2097,9 @@ main(void)
 		cmocka_unit_test(another_certificate_overtakes),
 		cmocka_unit_test(the_clock_is_set_back),
 		cmocka_unit_test(an_operator_asks),
+		cmocka_unit_test(an_operator_asks_before_the_plan),
+		cmocka_unit_test(an_operator_asks_during_a_plan),
+		cmocka_unit_test(nobody_is_awaited_for_ever),
 		cmocka_unit_test(spoilt_records_begin_again),
 	};
 	size_t n = 0;
