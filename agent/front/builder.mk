@@ -51,6 +51,7 @@ libfront_la_SOURCES += \
 	agent/front/plan.c agent/front/plan.h \
 	agent/front/ported.c agent/front/ported.h \
 	agent/front/publish.c agent/front/publish.h \
+	agent/front/reading.c agent/front/reading.h \
 	agent/front/refused.c agent/front/refused.h \
 	agent/front/reserve.c agent/front/reserve.h \
 	agent/front/retire.c agent/front/retire.h \
