@@ -12,6 +12,7 @@
 #include "agent/front/store.h"
 #include "agent/front/used.h"
 #include "agent/log.h"
+#include "agent/members.h"
 
 enum rc
 load_path(const struct config *c, const char *tenant, const char *name, struct store_path *out,
