@@ -74,10 +74,17 @@ cleanups_free(struct cleanups *all)
 static void
 on_cleaned(void *arg, enum rc rc, struct span output, const struct fault *f)
 {
+	struct cleanup *c = arg;
+
 	(void)output;
+	if (rc == RC_BUSY) { /* it was not run, and waits on */
+		c->running = false;
+		c->all->running--;
+		return;
+	}
 	if (rc != RC_OK && strcmp(f->reason, "stopping") != 0)
 		log_fault(LEVEL_WARNING, "domain_cleanup", f);
-	drop(arg);
+	drop(c);
 }
 
 /* False when there is no place: it waits. */

@@ -9,7 +9,9 @@
 #include <openssl/crypto.h>
 
 struct run {
-	uint32_t serial; /* 0: a free place */
+	uint32_t serial; /* 0: a free place, or it is in the line */
+	enum hook_kind kind;
+	char name[CONTROL_NAME];
 	int fd;
 	struct buf input, output;
 	size_t written;
@@ -26,6 +28,8 @@ struct runner {
 	uint32_t last_serial;
 	bool stopping;
 	struct run run[RUNNER_MAX];
+	struct run line[RUNNER_LINE]; /* a ring */
+	size_t first, waiting;
 };
 
 enum rc
@@ -56,6 +60,17 @@ finish(struct run *run, enum rc rc, const struct fault *f)
 	buf_wipe(&was.output);
 }
 
+/* The first of it, whose place in it is free; it stays as it is until somebody comes. */
+static struct run *
+leave_line(struct runner *r)
+{
+	struct run *run = &r->line[r->first];
+
+	r->first = (r->first + 1) % RUNNER_LINE;
+	r->waiting--;
+	return run;
+}
+
 void
 runner_free(struct runner *r)
 {
@@ -69,6 +84,8 @@ runner_free(struct runner *r)
 		if (r->run[i].serial != 0)
 			finish(&r->run[i], RC_CONFLICT, &f);
 	}
+	while (r->waiting > 0)
+		finish(leave_line(r), RC_CONFLICT, &f);
 	free(r);
 }
 
@@ -97,35 +114,78 @@ make_pair(int *ours, int *theirs, struct fault *f)
 	return RC_OK;
 }
 
+/* Moves it to a place.  RC_BUSY: the supervisor does not read; it stays where it was. */
+static enum rc
+begin(struct runner *r, struct run *place, struct run *from, int64_t now_ms, struct fault *f)
+{
+	struct control c = { .kind = CONTROL_HOOK, .hook = from->kind };
+	AUTO_FD ours = -1, theirs = -1;
+
+	memcpy(c.name, from->name, sizeof from->name);
+	TRY(make_pair(&ours, &theirs, f));
+	c.serial = r->last_serial == UINT32_MAX ? 1 : r->last_serial + 1;
+	TRY(control_send(r->control, &c, theirs, f));
+	r->last_serial = c.serial;
+	*place = *from;
+	place->serial = c.serial;
+	place->fd = ours;
+	place->end_ms = now_ms + RUNNER_TOTAL_MS;
+	ours = -1; /* the place's from here on */
+	*from = (struct run){ .fd = -1 };
+	return RC_OK;
+}
+
+/* Who has come first goes first, as long as there are places. */
+static void
+serve_line(struct runner *r, int64_t now_ms)
+{
+	while (r->waiting > 0) {
+		struct run *first = &r->line[r->first], *place = find(r, 0);
+		struct fault f = { 0 };
+		enum rc rc = RC_BUSY;
+
+		if (place != NULL)
+			rc = begin(r, place, first, now_ms, &f);
+		if (rc == RC_BUSY && now_ms < first->end_ms)
+			return;
+		(void)leave_line(r);
+		if (rc == RC_BUSY)
+			rc = FAULT(&f, RC_BUSY, "command_busy",
+			    "no place for a command in %d s", RUNNER_WAIT_MS / 1000);
+		if (rc != RC_OK)
+			finish(first, rc, &f);
+	}
+}
+
 enum rc
 runner_start(struct runner *r, enum hook_kind kind, const char *name, struct span input,
     int64_t now_ms, io_run_done *done, void *arg, struct fault *f)
 {
-	struct control c = { .kind = CONTROL_HOOK, .hook = kind };
 	AUTO_SECRET data = BUF_INIT(input.len);
-	struct run *run = find(r, 0);
-	AUTO_FD ours = -1, theirs = -1;
-
-	if (r->stopping || run == NULL)
-		return FAULT(f, RC_BUSY, "command_busy", "%d commands run", RUNNER_MAX);
-	if (strlen(name) >= sizeof c.name)
-		return FAULT(f, RC_BUG, "internal_error", "a name");
-	memcpy(c.name, name, strlen(name) + 1);
-	TRY(make_pair(&ours, &theirs, f));
-	buf_span(&data, input);
-	TRY(buf_check(&data, f));
-	c.serial = r->last_serial == UINT32_MAX ? 1 : r->last_serial + 1;
-	TRY(control_send(r->control, &c, theirs, f));
-	r->last_serial = c.serial;
-	*run = (struct run){ .serial = c.serial,
-		.fd = ours,
-		.input = data,
+	struct run run = { .kind = kind,
+		.fd = -1,
 		.output = BUF_INIT(RUNNER_OUTPUT_MAX),
-		.end_ms = now_ms + RUNNER_TOTAL_MS,
+		.end_ms = now_ms + RUNNER_WAIT_MS,
 		.done = done,
 		.arg = arg };
-	ours = -1; /* run's from here on, as is the data */
-	data = BUF_INIT(0);
+	struct run *place = find(r, 0);
+	enum rc rc = RC_BUSY;
+
+	if (r->stopping || r->waiting == RUNNER_LINE)
+		return FAULT(f, RC_BUSY, "command_busy", "%d commands wait", RUNNER_LINE);
+	if (strlen(name) >= sizeof run.name)
+		return FAULT(f, RC_BUG, "internal_error", "a name");
+	memcpy(run.name, name, strlen(name) + 1);
+	buf_span(&data, input);
+	TRY(buf_check(&data, f));
+	run.input = data;
+	if (place != NULL && r->waiting == 0)
+		rc = begin(r, place, &run, now_ms, f);
+	if (rc == RC_BUSY)
+		r->line[(r->first + r->waiting++) % RUNNER_LINE] = run;
+	else if (rc != RC_OK)
+		return rc;
+	data = BUF_INIT(0); /* run's, wherever it is */
 	return RC_OK;
 }
 
@@ -234,4 +294,5 @@ runner_turn(struct runner *r, int64_t now_ms)
 		if (r->run[i].serial != 0)
 			turn(&r->run[i], now_ms);
 	}
+	serve_line(r, now_ms);
 }

@@ -2,7 +2,8 @@
  * Commands of the configuration, which the supervisor runs for the renewer:
  * one socket pair each, its far end the command's standard input and output.
  * What is written to it is closed behind the last byte; what it writes is
- * taken when it has ended.
+ * taken when it has ended.  Who finds no place waits in a line, first come
+ * first served.
  *
  * One thread.
  */
@@ -14,7 +15,9 @@
 #include "agent/renewer/io.h"
 
 enum {
-	RUNNER_MAX = 8,
+	RUNNER_MAX = 8,		  /* at once */
+	RUNNER_LINE = 88,	  /* in the line; with those at most a half of RENEW_STEPS */
+	RUNNER_WAIT_MS = 300000,  /* in it: then whoever it is comes again, at its end */
 	RUNNER_TOTAL_MS = 125000, /* the supervisor ends it before */
 	RUNNER_EXIT_REFUSED = 77, /* EX_NOPERM: asking again is no use */
 	RUNNER_OUTPUT_MAX = HTTP_BODY_MAX,
@@ -29,7 +32,10 @@ enum rc runner_new(int control, struct runner **out, struct fault *f) MUST_CHECK
 void runner_free(struct runner *r);
 DEFINE_FREEP(runner);
 
-/* struct io's run().  RC_BUSY when RUNNER_MAX run, or the supervisor does not read. */
+/*
+ * struct io's run().  RC_BUSY "command_busy" when the line is full; done() gets
+ * the same from RUNNER_WAIT_MS in it, and nothing was run then.
+ */
 enum rc runner_start(struct runner *r, enum hook_kind kind, const char *name, struct span input,
     int64_t now_ms, io_run_done *done, void *arg, struct fault *f) MUST_CHECK;
 

@@ -91,6 +91,8 @@ on_presented(void *arg, enum rc rc, struct span output, const struct fault *f)
 		return;
 	/* Each present has its cleanup: whatever it did, the next begins from nothing. */
 	if (rc != RC_OK) {
+		if (rc == RC_BUSY) /* there was no place for it: it was not run */
+			cleanup_free(TAKE(j->cleanup));
 		job_cleanup(j);
 		j->alone = true; /* the command's failure is no word about the CA */
 		job_fail(j, rc, f, -1);

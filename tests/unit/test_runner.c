@@ -235,26 +235,157 @@ another_serial(void **state)
 	world_close(&w);
 }
 
+/* ---- more than there are places for ---- */
+
+/* The names of those that the supervisor was told of, in that order; *last is the last one. */
+static void
+told(struct world *w, struct control *last, char *names, size_t size)
+{
+	struct fault f = { 0 };
+	struct control c;
+	int fd = -1;
+
+	names[0] = 0;
+	while (control_recv(w->ours, &c, &fd, &f) == RC_OK) {
+		size_t len = strlen(names);
+
+		*last = c;
+		if (len < size)
+			snprintf(names + len, size - len, "%s ", c.name);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static void
+start_named(struct world *w, const char *name, enum rc rc)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(
+	    runner_start(w->r, HOOK_ISSUE, name, span_str("y"), 0, on_done, w, &f), rc);
+	if (rc != RC_OK)
+		assert_string_equal(f.reason, "command_busy");
+}
+
+static void
+fill(struct world *w)
+{
+	for (size_t i = 0; i < RUNNER_MAX; i++)
+		start_named(w, "x", RC_OK);
+}
+
 static void
 so_many(void **state)
 {
 	struct world w;
 	struct curl_waitfd fds[RUNNER_MAX];
-	struct fault f = { 0 };
 
 	(void)state;
 	world_open(&w);
-	for (size_t i = 0; i < RUNNER_MAX; i++) {
-		assert_int_equal(
-		    runner_start(w.r, HOOK_ISSUE, "x", span_str("y"), 0, on_done, &w, &f),
-		    RC_OK);
-	}
+	fill(&w);
+	for (size_t i = 0; i < RUNNER_LINE; i++)
+		start_named(&w, "y", RC_OK);
 	assert_int_equal(runner_fds(w.r, fds), RUNNER_MAX);
-	assert_int_equal(
-	    runner_start(w.r, HOOK_ISSUE, "x", span_str("y"), 0, on_done, &w, &f), RC_BUSY);
-	assert_string_equal(f.reason, "command_busy");
+	start_named(&w, "z", RC_BUSY);
 	world_close(&w);
-	assert_int_equal(w.done, RUNNER_MAX);
+	assert_int_equal(w.done, RUNNER_MAX + RUNNER_LINE);
+	assert_string_equal(w.reason, "stopping");
+}
+
+/* Whoever has ended asks again at once, and does not push in. */
+static void
+asks_again(void *arg, enum rc rc, struct span output, const struct fault *f)
+{
+	on_done(arg, rc, output, f);
+	start_named(arg, "again", RC_OK);
+}
+
+static void
+first_come_first_served(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	struct control last = { .serial = 0 };
+	struct fault f = { 0 };
+	struct world w;
+	char said[256];
+
+	(void)state;
+	world_open(&w);
+	assert_int_equal(
+	    runner_start(w.r, HOOK_ISSUE, "1st", span_str(""), 0, asks_again, &w, &f), RC_OK);
+	assert_int_equal(control_recv(w.ours, &w.asked, &w.fd, &f), RC_OK);
+	for (size_t i = 1; i < RUNNER_MAX; i++)
+		start_named(&w, "x", RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		start_named(&w, names[i], RC_OK);
+	runner_turn(w.r, 1);
+	told(&w, &last, said, sizeof said);
+	assert_string_equal(said, "x x x x x x x ");
+	end(&w, 0); /* one place */
+	told(&w, &w.asked, said, sizeof said);
+	assert_string_equal(said, "a ");
+	end(&w, 0);
+	told(&w, &w.asked, said, sizeof said);
+	assert_string_equal(said, "b ");
+	runner_turn(w.r, LATE_MS); /* all of them */
+	told(&w, &last, said, sizeof said);
+	assert_string_equal(said, "c d again ");
+	assert_int_equal(w.done, 2 + RUNNER_MAX);
+	world_close(&w);
+	assert_int_equal(w.done, 2 + RUNNER_MAX + 3);
+}
+
+/* Twice eight get a place by the end of those before them; the others come again. */
+static void
+too_long_in_the_line(void **state)
+{
+	struct control last = { .serial = 0 };
+	struct world w;
+	char said[256];
+
+	(void)state;
+	world_open(&w);
+	fill(&w);
+	for (size_t i = 0; i < 2 * RUNNER_MAX + 3; i++)
+		start_named(&w, "y", RC_OK);
+	runner_turn(w.r, LATE_MS);
+	runner_turn(w.r, 2 * LATE_MS);
+	assert_int_equal(w.done, 2 * RUNNER_MAX);
+	runner_turn(w.r, RUNNER_WAIT_MS - 1);
+	assert_int_equal(w.done, 2 * RUNNER_MAX);
+	told(&w, &last, said, sizeof said);
+	runner_turn(w.r, RUNNER_WAIT_MS);
+	assert_int_equal(w.done, 2 * RUNNER_MAX + 3);
+	assert_int_equal(w.rc, RC_BUSY);
+	assert_string_equal(w.reason, "command_busy");
+	told(&w, &last, said, sizeof said);
+	assert_string_equal(said, "");
+	world_close(&w);
+}
+
+static void
+the_supervisor_does_not_read(void **state)
+{
+	struct control junk = { .kind = CONTROL_HOOK }, last = { .serial = 0 };
+	struct fault f = { 0 };
+	struct world w;
+	static char said[65536];
+
+	(void)state;
+	world_open(&w);
+	while (control_send(w.control, &junk, -1, &f) == RC_OK)
+		continue;
+	assert_int_equal(f.rc, RC_BUSY);
+	start_named(&w, "first", RC_OK);
+	start_named(&w, "second", RC_OK);
+	runner_turn(w.r, 1);
+	told(&w, &last, said, sizeof said);
+	assert_null(strstr(said, "first"));
+	runner_turn(w.r, 2);
+	told(&w, &last, said, sizeof said);
+	assert_string_equal(said, "first second ");
+	world_close(&w);
 }
 
 int
@@ -268,8 +399,11 @@ main(void)
 		cmocka_unit_test(does_not_read),
 		cmocka_unit_test(another_serial),
 		cmocka_unit_test(so_many),
+		cmocka_unit_test(first_come_first_served),
+		cmocka_unit_test(too_long_in_the_line),
+		cmocka_unit_test(the_supervisor_does_not_read),
 	};
-	size_t n = 7;
+	size_t n = 10;
 
 	ROWS(tests, n, ends, ends_so);
 	return _cmocka_run_group_tests("runner", tests, n, NULL, NULL);
