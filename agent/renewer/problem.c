@@ -138,6 +138,27 @@ deepest(const json_t *problem)
 	return json_is_object(sub) ? sub : problem;
 }
 
+/*
+ * What it says itself: a problem's detail, else its title (RFC 7807 section
+ * 3.1), else the message of those whose refusals are no problem documents.
+ */
+static const char *
+words_of(const json_t *problem)
+{
+	static const char *const members[] = { "detail", "title", "message" };
+	const json_t *const where[] = { deepest(problem), problem };
+
+	for (size_t i = 0; i < ARRAY_LEN(where); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(members); k++) {
+			const char *text = jtext_get(where[i], members[k]);
+
+			if (text != NULL && text[0] != 0)
+				return text;
+		}
+	}
+	return "";
+}
+
 enum rc
 problem_of_object(const json_t *problem, long status, struct fault *f)
 {
@@ -145,7 +166,7 @@ problem_of_object(const json_t *problem, long status, struct fault *f)
 	const struct kind *k = find_kind(type);
 	char detail[PROBLEM_TEXT];
 
-	problem_text(detail, json_string_value(json_object_get(deepest(problem), "detail")));
+	problem_text(detail, words_of(problem));
 	if (k == NULL)
 		return FAULT(
 		    f, of_status(status), "acme_problem", "HTTP %ld: %s", status, detail);

@@ -194,6 +194,32 @@ subproblems_are_shown(void **state)
 	assert_string_equal(f.detail, "inner");
 }
 
+static struct words_case {
+	const char *name, *body, *detail;
+} words_cases[] = {
+	{ "detail before title", "{\"title\":\"t\",\"detail\":\"d\"}", "HTTP 403: d" },
+	{ "title alone", "{\"title\":\"contract ended\"}", "HTTP 403: contract ended" },
+	{ "an empty detail", "{\"detail\":\"\",\"title\":\"t\"}", "HTTP 403: t" },
+	{ "a detail that is no text", "{\"detail\":7,\"message\":\"m\"}", "HTTP 403: m" },
+	{ "a gateway's message", "{\"message\":\"Forbidden\"}", "HTTP 403: Forbidden" },
+	{ "a number in it", "{\"message\":\"not 12025550100\"}", "HTTP 403: not 120********" },
+	{ "a subproblem without words",
+	    "{\"detail\":\"outer\",\"subproblems\":[{\"type\":\"x\"}]}", "HTTP 403: outer" },
+	{ "nothing", "{}", "HTTP 403: " },
+};
+
+/* Whoever refuses without a problem document has said why all the same. */
+static void
+words_are_shown(void **state)
+{
+	const struct words_case *c = *state;
+	struct fault f = { 0 };
+
+	assert_int_equal(problem_of_answer(403, span_str(c->body), &f), RC_DENIED);
+	assert_string_equal(f.reason, "acme_problem");
+	assert_string_equal(f.detail, c->detail);
+}
+
 /* Behind a number, where jansson passes it over. */
 static void
 octet_zero(void **state)
@@ -221,5 +247,6 @@ main(void)
 	ROWS(tests, n, answer_cases, answer);
 	ROWS(tests, n, refusal_cases, refusal);
 	ROWS(tests, n, text_cases, text);
+	ROWS(tests, n, words_cases, words_are_shown);
 	return _cmocka_run_group_tests("problem", tests, n, NULL, NULL);
 }
