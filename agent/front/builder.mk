@@ -13,6 +13,7 @@ libfront_la_SOURCES += \
 	agent/front/contents.c agent/front/contents.h \
 	agent/front/crl_ops.c agent/front/crl_ops.h \
 	agent/front/crls.c agent/front/crls.h \
+	agent/front/crls_sweep.c agent/front/crls_sweep.h \
 	agent/front/ct_ops.c agent/front/ct_ops.h \
 	agent/front/ctwatch.c agent/front/ctwatch.h \
 	agent/front/documents.c agent/front/documents.h \

@@ -1,6 +1,6 @@
 #include "agent/front/crl_ops.h"
 
-#include "agent/front/crls.h"
+#include "agent/front/crls_sweep.h"
 #include "agent/front/revoke.h"
 #include "agent/log.h"
 
@@ -366,6 +366,19 @@ end(struct works *w, int64_t now_s)
 		crls_drop(t, w->set->config, now_s);
 }
 
+/* Behind the look, which says what is named; what is over by a clock in doubt may not be. */
+static void
+sweep(struct works *w, int64_t now_s)
+{
+	struct crls *t = w->crls;
+	bool due = t->sweep_at_s <= now_s || t->sweep_at_s > now_s + CRLS_SWEEP_S;
+
+	if (w->clock_holds || (!due && t->left < CRLS_LEFT_MAX))
+		return;
+	t->left = 0;
+	t->sweep_at_s = crls_sweep(t, w->set->config, now_s) ? now_s + CRLS_SWEEP_S : now_s;
+}
+
 int64_t
 crl_look(struct works *w, int64_t now_s)
 {
@@ -379,6 +392,7 @@ crl_look(struct works *w, int64_t now_s)
 	if (w->set->config->crl_check)
 		look_at_all(w, now_s, &hits);
 	end(w, now_s);
+	sweep(w, now_s);
 	tell_unjudged(w, &hits);
 	for (size_t i = 0; i < hits.len; i++)
 		failed += !put_away(w, &hits.item[i], now_s);
@@ -403,12 +417,18 @@ next_s(const struct works *w, const struct crls_one *one, int64_t now_s)
 	return now_s + (half_s > CRL_LEAST_S ? half_s : CRL_LEAST_S);
 }
 
+/* The longer it fails the less often, so that others have their turn. */
 static int64_t
-again_s(const struct works *w, int64_t now_s)
+again_s(const struct works *w, struct crls_one *one, int64_t now_s)
 {
 	int64_t most_s = (int64_t)w->set->config->crl_refresh_s;
+	int64_t wait_s = (int64_t)CRL_AGAIN_S << one->failures;
 
-	return now_s + (most_s < CRL_AGAIN_S ? most_s : CRL_AGAIN_S);
+	if (wait_s < CRL_AGAIN_MAX_S)
+		one->failures++;
+	else
+		wait_s = CRL_AGAIN_MAX_S;
+	return now_s + (most_s < wait_s ? most_s : wait_s);
 }
 
 static enum rc
@@ -416,11 +436,11 @@ fails(struct works *w, struct crls_one *one, const char *detail, int64_t now_s)
 {
 	bool news = strcmp(one->detail, detail) != 0;
 
-	crls_note(w->crls, one, detail, again_s(w, now_s));
+	crls_note(w->crls, one, detail, again_s(w, one, now_s));
 	if (news)
 		log_event(LEVEL_WARNING, "crl_failed", "crl=%.16s url=\"%.100s\" detail=\"%s\"",
 		    one->id, one->url, one->detail);
-	w->crl_at_s = 0;
+	tell(w, one, now_s); /* without a look: nothing is listed that was not */
 	return RC_OK;
 }
 
@@ -461,12 +481,9 @@ is_due(const struct works *w, const struct crls_one *one, int64_t now_s)
 }
 
 static enum rc
-ask(struct op_call *call, struct crls_one *one, json_t *list, struct fault *f)
+ask(struct op_call *call, struct crls_one *one, struct document *d, json_t *list,
+    struct fault *f)
 {
-	struct document *d = documents_place(call->w->documents, call->now_s);
-
-	if (d == NULL)
-		return RC_OK;
 	d->tls_ca = "crl_tls_ca";
 	d->come = came;
 	d->max = CRL_MAX_DER;
@@ -479,15 +496,20 @@ ask(struct op_call *call, struct crls_one *one, json_t *list, struct fault *f)
 enum rc
 crl_ask(struct op_call *call, json_t *list, struct fault *f)
 {
-	struct works *w = call->w;
+	struct crls *t = call->w->crls;
 	size_t asked = 0;
 
-	for (size_t i = 0; i < w->crls->len && asked < CRL_ASK_MAX; i++) {
-		struct crls_one *one = w->crls->one[i];
+	/* In turn: what is due again and again does not go before what is due at all. */
+	for (size_t n = t->len; n > 0 && asked < CRL_ASK_MAX; n--) {
+		struct crls_one *one = t->one[t->next % t->len];
+		struct document *d = documents_place(call->w->documents, call->now_s);
 
-		if (!is_due(w, one, call->now_s))
+		if (d == NULL)
+			return RC_OK;
+		t->next = (t->next + 1) % t->len;
+		if (!is_due(call->w, one, call->now_s))
 			continue;
-		TRY(ask(call, one, list, f));
+		TRY(ask(call, one, d, list, f));
 		asked++;
 	}
 	return RC_OK;

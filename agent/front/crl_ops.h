@@ -14,12 +14,13 @@
 
 enum {
 	CRL_LOOK_S = 60,
-	CRL_AGAIN_S = 60,     /* after a failure */
-	CRL_LEAST_S = 5,      /* between two fetches, however soon the next one is due */
-	CRL_PATIENCE_S = 120, /* a list that is not here yet is no alarm before */
-	CRL_HELD_S = 600,     /* one that an install waits for is fetched for so long */
-	CRL_HITS_MAX = 64,    /* put out of force in one look */
-	CRL_ASK_MAX = 4,      /* handed to the renewer at once */
+	CRL_AGAIN_S = 60,      /* after a failure … */
+	CRL_AGAIN_MAX_S = 600, /* … twice as long after each further one, up to this */
+	CRL_LEAST_S = 5,       /* between two fetches, however soon the next one is due */
+	CRL_PATIENCE_S = 120,  /* a list that is not here yet is no alarm before */
+	CRL_HELD_S = 600,      /* one that an install waits for is fetched for so long */
+	CRL_HITS_MAX = 64,     /* put out of force in one look */
+	CRL_ASK_MAX = 4,       /* handed to the renewer at once */
 };
 
 /*

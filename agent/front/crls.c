@@ -1,7 +1,6 @@
 #include "agent/front/crls.h"
 
 #include "agent/front/jw.h"
-#include "agent/front/store.h"
 #include "agent/front/works.h"
 #include "agent/log.h"
 #include "stir/digest.h"
@@ -220,8 +219,8 @@ crls_usable(const struct crls_one *one, const struct crls_rules *rules, struct f
 
 /* ---- on disk -------------------------------------------------------------------------------- */
 
-static enum rc
-file_of(const struct config *c, const char *id, struct store_path *out, struct fault *f)
+enum rc
+crls_file(const struct config *c, const char *id, struct store_path *out, struct fault *f)
 {
 	return store_path(out, f, "%s/front/crls/%s.crl", c->state_dir, id);
 }
@@ -236,7 +235,7 @@ crls_write(const struct config *c, struct crls_one *one, struct fault *f)
 
 	if (len <= 0)
 		return FAULT_OPENSSL(f, RC_NO_MEMORY, "no_memory", "a revocation list");
-	rc = file_of(c, one->id, &path, f);
+	rc = crls_file(c, one->id, &path, f);
 	if (rc == RC_OK)
 		rc = store_write(path.text, span_of(der, (size_t)len), CRL_MODE, f);
 	OPENSSL_free(der);
@@ -270,7 +269,7 @@ read_file(
 	AUTO(crl) *crl = NULL;
 	struct store_path path = { 0 };
 
-	TRY(file_of(rules->config, one->id, &path, f));
+	TRY(crls_file(rules->config, one->id, &path, f));
 	TRY(store_read(path.text, CRL_MAX_DER, &der, f));
 	TRY(check_room(t, one, der.len, 0, f)); /* it stays on disk */
 	TRY(crl_read(buf_view(&der), &crl, f));
@@ -345,6 +344,7 @@ crls_take(struct crls *t, struct crls_one *one, struct span der, const struct cr
 	TRY(check_room(t, one, der.len, crl->entries, f));
 	pthread_mutex_lock(&t->lock);
 	before = one->crl;
+	one->failures = 0;
 	one->crl = TAKE(crl);
 	one->octets = der.len;
 	one->fetched_s = rules->now_s;
@@ -366,13 +366,14 @@ crls_note(struct crls *t, struct crls_one *one, const char *detail, int64_t due_
 
 /* The file of one that is in its time stays: another one must not be older. */
 static void
-forget(struct crls_one *one, const struct config *c, int64_t now_s)
+forget(struct crls *t, struct crls_one *one, const struct config *c, int64_t now_s)
 {
 	struct store_path path = { 0 };
 	struct fault why = { 0 };
 
-	if (one->crl != NULL && one->crl->next_update_s < now_s &&
-	    file_of(c, one->id, &path, &why) == RC_OK)
+	if (one->crl != NULL && one->crl->next_update_s >= now_s)
+		t->left++;
+	else if (one->crl != NULL && crls_file(c, one->id, &path, &why) == RC_OK)
 		(void)!store_remove(path.text, &why);
 	if (why.rc != RC_OK)
 		log_fault(LEVEL_WARNING, "crl_file", &why);
@@ -394,7 +395,7 @@ crls_drop(struct crls *t, const struct config *c, int64_t now_s)
 		pthread_mutex_lock(&t->lock);
 		t->one[i] = t->one[--t->len];
 		pthread_mutex_unlock(&t->lock);
-		forget(gone, c, now_s);
+		forget(t, gone, c, now_s);
 	}
 }
 

@@ -11,6 +11,7 @@
 #define AGENT_FRONT_CRLS_H
 
 #include "agent/config.h"
+#include "agent/front/store.h"
 #include "stir/chain.h"
 #include "stir/crl.h"
 
@@ -20,6 +21,7 @@ enum {
 	CRLS_MAX = 1024,	    /* wanted at once */
 	CRLS_OCTETS_MAX = 67108864, /* of all that are kept */
 	CRLS_ENTRIES_MAX = 1048576, /* … whose memory is several times their octets */
+	CRLS_LEFT_MAX = 128, /* files of lists that nobody names, of CRL_MAX_DER at most */
 	CRLS_SHOWN = 64,
 	CRLS_ID = 2 * 32 + 1,
 	CRLS_DETAIL_MAX = 160,
@@ -42,6 +44,7 @@ struct crls_one {
 	int64_t fetched_s;	      /* 0: not by this process */
 	int64_t due_s;		      /* when to fetch it */
 	int64_t busy_s;		      /* until then an answer may still come */
+	unsigned failures;	      /* in a row */
 	char detail[CRLS_DETAIL_MAX]; /* what the last fetch met; "": nothing */
 	bool told;		      /* its alarm has begun */
 	bool dirty;		      /* not on disk as it is */
@@ -54,7 +57,10 @@ struct crls {
 	const void *files; /* of the configuration by which the lists were verified */
 	size_t
 	    passed; /* listed ones that could not be put out of force, passed over next time */
-	bool unjudged; /* the alarm for what has no place here has begun */
+	bool unjudged;	    /* the alarm for what has no place here has begun */
+	size_t next;	    /* whose turn it is to be fetched */
+	size_t left;	    /* files that nobody names any more, since the last sweep */
+	int64_t sweep_at_s; /* crls_sweep.h */
 };
 
 enum rc crls_new(struct crls **out, struct fault *f) MUST_CHECK;
@@ -101,6 +107,10 @@ enum rc crls_take(struct crls *t, struct crls_one *one, struct span der,
 
 /* The last fetch met this; "" for nothing. */
 void crls_note(struct crls *t, struct crls_one *one, const char *detail, int64_t due_s);
+
+/* Its file. */
+enum rc crls_file(
+    const struct config *c, const char *id, struct store_path *out, struct fault *f) MUST_CHECK;
 
 /* To disk.  Those that are dirty are tried again. */
 enum rc crls_write(const struct config *c, struct crls_one *one, struct fault *f) MUST_CHECK;

@@ -241,7 +241,7 @@ works_load(struct works *w, int64_t now_s, struct fault *f)
 	series_tell(w);
 	rtu_settle(w);
 	w->series_at_s = now_s;
-	w->ct_at_s = now_s;
+	w->ct_at_s = w->crl_at_s = now_s;
 	w->renumber_at_s = numbers_due_s(w->set->config);
 	numbers_settle(w->set->config);
 	division_settle(w->set->config);

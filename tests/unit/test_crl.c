@@ -86,6 +86,7 @@ free_world(void **state)
 /* ---- the whole judgement, step by step as the front has them ---- */
 
 enum who { LEAF, INDIRECT, MIDDLE };
+enum entry_of { OWN, CA_NAME, PA_NAME }; /* certificateIssuer */
 enum by { BY_CA, BY_PA, BY_FORBIDDEN, BY_OVER, BY_WEAK };
 
 struct row {
@@ -95,8 +96,12 @@ struct row {
 	enum by name_of;    /* whose name is on the list */
 	int key;	    /* by which key it is signed */
 	const char *serial; /* on the list; NULL: nothing */
-	enum { OWN, CA_NAME, PA_NAME } entry_issuer;
+	enum entry_of entry_issuer;
 	int reason;
+	struct {
+		const char *serial;
+		enum entry_of issuer;
+	} then[CRLLAB_ENTRIES - 1]; /* further ones */
 	struct crllab_spec spec;
 	enum rc rc;
 	const char *why; /* the reason; NULL: it is taken */
@@ -116,6 +121,23 @@ static struct row rows[] = {
 	    PA_NAME, .spec = { .indirect = true } },
 	{ "that serial of the list's issuer itself", INDIRECT, BY_PA, BY_PA, PA_KEY, "AB12",
 	    .spec = { .indirect = true } },
+	{ "an entry of the CA that the one before names (RFC 5280 s5.3.3)", INDIRECT, BY_PA,
+	    BY_PA, PA_KEY, "01", CA_NAME, .then = { { "AB12", OWN } },
+	    .spec = { .indirect = true }, .listed = true },
+	{ "an entry of another that the one before names", INDIRECT, BY_PA, BY_PA, PA_KEY, "01",
+	    PA_NAME, .then = { { "AB12", OWN } }, .spec = { .indirect = true } },
+	{ "an entry behind the CA's and another's", INDIRECT, BY_PA, BY_PA, PA_KEY, "01",
+	    CA_NAME, .then = { { "02", PA_NAME }, { "AB12", OWN } },
+	    .spec = { .indirect = true } },
+	{ "an entry of the CA, two behind its name", INDIRECT, BY_PA, BY_PA, PA_KEY, "01",
+	    CA_NAME, .then = { { "02", OWN }, { "AB12", OWN } }, .spec = { .indirect = true },
+	    .listed = true },
+	{ "one serial of two CAs, the second is meant", INDIRECT, BY_PA, BY_PA, PA_KEY, "AB12",
+	    PA_NAME, .then = { { "AB12", CA_NAME } }, .spec = { .indirect = true },
+	    .listed = true },
+	{ "on hold", LEAF, BY_CA, BY_CA, CA_KEY, "AB12", .reason = 6, .listed = true },
+	{ "the last of several", LEAF, BY_CA, BY_CA, CA_KEY, "01",
+	    .then = { { "02", OWN }, { "AB12", OWN } }, .listed = true },
 	{ "an indirect one that does not say so (RFC 5280 s6.3.3 b 1)", INDIRECT, BY_PA, BY_PA,
 	    PA_KEY, "AB13", .rc = RC_DENIED, .why = "crl_scope" },
 	{ "an issuer of an entry in a direct one", LEAF, BY_CA, BY_CA, CA_KEY, "AB12", CA_NAME,
@@ -205,6 +227,9 @@ make(struct buf *out, const struct row *r)
 	if (r->key == PA_KEY && s.md == NULL)
 		s.md = EVP_sha384();
 	s.entry[0] = (struct crllab_entry){ r->serial, names[r->entry_issuer], r->reason };
+	for (size_t i = 0; i < ARRAY_LEN(r->then); i++)
+		s.entry[i + 1] = (struct crllab_entry){ .serial = r->then[i].serial,
+			.issuer = names[r->then[i].issuer] };
 	crllab_make(out, &s);
 }
 

@@ -5,11 +5,12 @@
 #include "agent/front/crl_ops.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/front/crls.h"
+#include "agent/front/crls_sweep.h"
 #include "agent/front/install.h"
 #include "agent/front/jw.h"
 #include "agent/front/ops.h"
@@ -360,6 +361,11 @@ reason_of_a_ca(void **state)
 	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "10", NULL, 2 } } }, now));
 	is_revoked(&l, "has it", 0);
 	lab_close(&l);
+	lab_open(&l, &direct); /* certificateHold: for good */
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .entry = { { "10", NULL, 6 } } }, now));
+	is_revoked(&l, "has it", 0);
+	lab_close(&l);
 }
 
 static void
@@ -580,7 +586,7 @@ of_an_issuer_that_is_withdrawn(void **state)
 	assert_string_equal(shown(&l, "usable", now), "true");
 	bworld_main("");
 	assert_int_equal(works_load(&l.works, now, NULL), RC_OK);
-	(void)works_chores(&l.works, now + CRL_LOOK_S);
+	(void)works_chores(&l.works, now + 1); /* at once */
 	assert_string_equal(shown(&l, "usable", now), "false");
 	lab_close(&l);
 }
@@ -766,8 +772,8 @@ numbered_anew(void **state)
 	anew.this_s = now - 101;
 	assert_string_equal(publish(&l, URL, &anew, now + 700), "crl_older");
 	anew.this_s = now - 99;
-	assert_null(publish(&l, URL, &anew, now + 800));
-	assert_string_equal(shown(&l, "number", now + 800), "1");
+	assert_null(publish(&l, URL, &anew, now + 900));
+	assert_string_equal(shown(&l, "number", now + 900), "1");
 	lab_close(&l);
 }
 
@@ -819,6 +825,260 @@ more_lists_than_there_is_room(void **state)
 	(void)works_chores(
 	    &l.works, now + 2 * CRL_LOOK_S); /* those that nobody names are gone */
 	assert_string_equal(told(&l), "");
+	lab_close(&l);
+}
+
+/* ---- files of lists that nobody names any more ------------------------------------------------ */
+
+static void
+list_path(char out[128], const char *id)
+{
+	snprintf(out, 128, "state/front/crls/%s.crl", id);
+}
+
+/* An id that no list has: the digit again and again. */
+static const char *
+made_up(char digit)
+{
+	static char id[CRLS_ID];
+
+	memset(id, digit, sizeof id - 1);
+	return id;
+}
+
+static bool
+is_there(const char *id)
+{
+	char path[128];
+
+	list_path(path, id);
+	return store_mtime(path) != 0;
+}
+
+static void
+leave_as(const struct lab *l, const char *id, int64_t next_s)
+{
+	AUTO_BUF der = BUF_INIT(65536);
+	char path[128];
+
+	list_path(path, id);
+	crllab_make(&der, &(struct crllab_spec){ .issuer = l->world.root,
+			      .key = l->world.root_key,
+			      .next_s = next_s,
+			      .this_s = now - 400000 });
+	assert_int_equal(store_write(path, buf_view(&der), 0600, NULL), RC_OK);
+}
+
+static void
+leave(const struct lab *l, char digit, int64_t next_s)
+{
+	leave_as(l, made_up(digit), next_s);
+}
+
+static void
+left_by_nobody(void **state)
+{
+	char path[128];
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(
+	    publish(&l, URL, &(struct crllab_spec){ .number = 1, .next_s = now + 600 }, now));
+	works_done(&l.works);
+	leave(&l, '1', now - CRLS_OVER_S - 1);
+	leave(&l, '2', now - CRLS_OVER_S);
+	leave(&l, '3', now + 600);
+	list_path(path, made_up('4'));
+	assert_int_equal(store_write(path, span_str("no list"), 0600, NULL), RC_OK);
+	list_path(path, made_up('5'));
+	assert_int_equal(mkdir(path, 0700), 0); /* not to be read */
+	assert_int_equal(
+	    store_write("state/front/crls/README", span_str("x"), 0600, NULL), RC_OK);
+	lab_load(&l);
+	assert_false(is_there(made_up('1')));
+	assert_true(is_there(made_up('2')));
+	assert_true(is_there(made_up('3')));
+	assert_false(is_there(made_up('4')));
+	assert_true(is_there(made_up('5')));
+	assert_true(store_mtime("state/front/crls/README") != 0);
+	(void)works_chores(&l.works, now + CRLS_SWEEP_S - 1);
+	assert_true(is_there(made_up('2')));
+	l.works.clock_holds = true; /* what is over by it may not be */
+	(void)crl_look(&l.works, now + 4 * CRLS_SWEEP_S);
+	assert_true(is_there(made_up('2')));
+	l.works.clock_holds = false;
+	(void)crl_look(&l.works, now + 4 * CRLS_SWEEP_S);
+	assert_false(is_there(made_up('2')));
+	assert_false(is_there(made_up('3')));
+	lab_close(&l);
+}
+
+/* What is over by more than a day stays as long as it is named. */
+static void
+over_and_still_named(void **state)
+{
+	struct lab l;
+	const char *id;
+
+	(void)state;
+	lab_open(&l, &direct);
+	id = l.works.crls->one[0]->id;
+	leave_as(&l, id, now - 2 * CRLS_OVER_S);
+	leave(&l, '1', now - 2 * CRLS_OVER_S);
+	l.works.crls->sweep_at_s = 0;
+	(void)crl_look(&l.works, now);
+	assert_false(is_there(made_up('1')));
+	assert_true(is_there(id));
+	lab_close(&l);
+}
+
+/* What was written last stays, as much as there may be. */
+static void
+left_by_too_many(void **state)
+{
+	char first[128], path[128], id[CRLS_ID];
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	size_t n = 0;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	leave(&l, 'a', now + 600);
+	list_path(first, made_up('a'));
+	for (unsigned i = 0; i < CRLS_LEFT_MAX + 3; i++) {
+		snprintf(id, sizeof id, "%064x", i);
+		list_path(path, id);
+		assert_int_equal(link(first, path), 0);
+	}
+	leave(&l, 'b', now + 600);
+	list_path(path, made_up('b'));
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	l.works.crls->left = CRLS_LEFT_MAX - 1;
+	(void)crl_look(&l.works, now + 1);
+	assert_true(is_there(made_up('b'))); /* not due */
+	l.works.crls->left = CRLS_LEFT_MAX;
+	(void)crl_look(&l.works, now + 1);
+	assert_int_equal(l.works.crls->left, 0);
+	assert_false(is_there(made_up('b')));
+	for (unsigned i = 0; i < CRLS_LEFT_MAX + 3; i++) {
+		snprintf(id, sizeof id, "%064x", i);
+		n += is_there(id);
+	}
+	assert_int_equal(n + is_there(made_up('a')), CRLS_LEFT_MAX);
+	lab_close(&l);
+}
+
+/* ---- whose turn it is -------------------------------------------------------------------------- */
+
+enum { LISTS = 2 * CRL_ASK_MAX + 2 };
+
+static void
+want_many(struct lab *l)
+{
+	const struct cert *leaf = only(l)->chain->cert[0];
+	const struct crls_rules rules = { .config = l->works.set->config, .now_s = now };
+
+	for (size_t i = 0; l->works.crls->len < LISTS; i++) {
+		AUTO_CRL_POINT point = { .named = CRL_NAMED };
+		const struct crls_wish wish = { .point = &point, .cert = leaf, .signer = leaf };
+		struct crls_one *one = NULL;
+
+		snprintf(point.url, sizeof point.url, "https://crl.example/%zu", i);
+		assert_int_equal(crls_want(l->works.crls, &wish, &rules, &one, NULL), RC_OK);
+		one->wanted = true;
+	}
+}
+
+static size_t
+take_turn(const struct lab *l, const char *url, bool seen[LISTS])
+{
+	for (size_t i = 0; i < LISTS; i++) {
+		bool news = strcmp(l->works.crls->one[i]->url, url) == 0 && !seen[i];
+
+		if (news)
+			seen[i] = true;
+		if (news)
+			return 1;
+	}
+	return 0;
+}
+
+/* Asks, and has all of it fail; how many of the lists were never asked for before. */
+static size_t
+round_fails(struct lab *l, bool seen[LISTS], int64_t now_s)
+{
+	json_auto_t *out =
+	    answer_to(l, json_pack("{s:s, s:i}", "op", "documents", "id", 1), now_s);
+	const json_t *row;
+	size_t n, news = 0;
+
+	json_array_foreach (json_object_get(out, "documents"), n, row) {
+		news += take_turn(l, json_string_value(json_object_get(row, "url")), seen);
+		json_decref(answer_to(l,
+		    json_pack("{s:s, s:i, s:O, s:i, s:i, s:i, s:n, s:s}", "op", "document",
+			"id", 3, "document", json_object_get(row, "document"), "status", 0,
+			"total", 0, "offset", 0, "data", "problem", "timeout"),
+		    now_s));
+	}
+	return news;
+}
+
+/* Servers that do not answer, and are due again by then, keep nobody from his turn. */
+static void
+each_in_its_turn(void **state)
+{
+	bool seen[LISTS] = { false };
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	want_many(&l);
+	assert_int_equal(round_fails(&l, seen, now), CRL_ASK_MAX);
+	assert_int_equal(round_fails(&l, seen, now + 120), CRL_ASK_MAX);
+	assert_int_equal(round_fails(&l, seen, now + 240), LISTS - 2 * CRL_ASK_MAX);
+	lab_close(&l);
+}
+
+/* The longer it fails the less often it is asked for, and anew once it came. */
+static void
+less_and_less_often(void **state)
+{
+	static const int64_t waits_s[] = { 60, 120, 240, 480, 600, 600 };
+	int64_t at_s = now;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	for (size_t i = 0; i < ARRAY_LEN(waits_s); i++) {
+		fails(&l, URL, at_s);
+		assert_int_equal(asked(&l, URL, at_s + waits_s[i] - 1), 0);
+		at_s += waits_s[i];
+	}
+	assert_non_null(strstr(told(&l), "HTTP status 503"));
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, at_s));
+	at_s += 3600;
+	fails(&l, URL, at_s);
+	assert_int_equal(asked(&l, URL, at_s + 59), 0);
+	assert_true(asked(&l, URL, at_s + 60) > 0);
+	lab_close(&l);
+}
+
+/* A clock that was set back puts nothing off, and makes nothing wait. */
+static void
+a_clock_set_back(void **state)
+{
+	const int64_t back_s = now - 2 * 86400;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_true(asked(&l, URL, now) > 0); /* on its way, and never answered */
+	assert_string_equal(
+	    publish(&l, URL, &(struct crllab_spec){ .number = 1 }, back_s), "crl_future");
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now));
+	assert_true(asked(&l, URL, back_s) > 0);
+	assert_int_equal(only(&l)->state, CREDENTIAL_READY);
 	lab_close(&l);
 }
 
@@ -972,6 +1232,12 @@ main(void)
 		cmocka_unit_test(numbered_anew),
 		cmocka_unit_test(more_octets_than_there_is_room),
 		cmocka_unit_test(more_lists_than_there_is_room),
+		cmocka_unit_test(left_by_nobody),
+		cmocka_unit_test(over_and_still_named),
+		cmocka_unit_test(left_by_too_many),
+		cmocka_unit_test(each_in_its_turn),
+		cmocka_unit_test(less_and_less_often),
+		cmocka_unit_test(a_clock_set_back),
 		cmocka_unit_test(no_disk_takes_the_record),
 		cmocka_unit_test(behind_those_that_fail),
 	};
