@@ -365,7 +365,8 @@ check_tokens(const struct config *c, struct fault *f)
  * those of a division do that lose what they have.
  */
 static enum rc
-keep_parts(const struct config *c, struct config_tenant *t, int64_t now_s, struct fault *f)
+keep_parts(const struct config *c, struct config_tenant *t, const struct parts_when *when,
+    struct fault *f)
 {
 	size_t copies, left = 0;
 
@@ -376,7 +377,7 @@ keep_parts(const struct config *c, struct config_tenant *t, int64_t now_s, struc
 		if (first->numbers_per_certificate > 0 ||
 		    profile_rule(first->profile)->cls == CLASS_SP)
 			continue;
-		TRY(parts_left(c, t, first, copies, now_s, &left, f));
+		TRY(parts_left(c, t, first, copies, when, &left, f));
 		for (size_t k = 0; left > 0 && k < copies; k++) {
 			first[k].numbers_per_certificate = SHARDS_MAX_NUMBERS;
 			first[k].parts = left;
@@ -388,13 +389,14 @@ keep_parts(const struct config *c, struct config_tenant *t, int64_t now_s, struc
 enum rc
 division_load(struct config *c, int64_t now_s, bool strict, struct fault *f)
 {
+	const struct parts_when when = { now_s, strict };
 	struct fault full = { 0 };
 	size_t divided = 0;
 
 	for (size_t i = 0; i < c->tenants; i++) {
 		struct fault why = { 0 };
 
-		if (keep_parts(c, &c->tenant[i], now_s, &why) != RC_OK) {
+		if (keep_parts(c, &c->tenant[i], &when, &why) != RC_OK) {
 			if (strict)
 				return FAULT(f, why.rc, why.reason, "%s", why.detail);
 			log_fault(LEVEL_ERR, "shards_lost", &why);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/front/revocation.h"
 #include "agent/front/store.h"
+#include "agent/log.h"
 #include "agent/members.h"
 #include "stir/chain.h"
 
@@ -87,28 +89,45 @@ look(struct seen *seen, struct fault *f)
 	return store_each(dir.text, see, seen, f);
 }
 
-/* What the certificate there speaks for of the tenant's; NULL: nothing, or it was over. */
+/* NULL: there is none, or one that is damaged.  RC_IO, RC_NO_MEMORY: that cannot be told. */
 static enum rc
-numbers_of(const struct section *s, const char *name, int64_t at_s, struct tnset **out,
-    struct fault *f)
+chain_of(const struct section *s, const char *name, struct chain **out, struct fault *f)
 {
-	const struct config_tenant *t = s->tenant;
 	AUTO_BUF pem = BUF_INIT(CHAIN_MAX_BYTES);
 	struct store_path path = { 0 };
-	AUTO(chain) *chain = NULL;
-	int64_t from_s = 0, to_s = 0;
-	const struct tnauth *list;
+	struct fault why = { 0 };
+	enum rc rc;
 
 	TRY(store_path(&path, f, "%s/front/tenants/%s/%s/current.pem", s->config->state_dir,
-	    t->name, name));
-	if (store_read(path.text, CHAIN_MAX_BYTES, &pem, NULL) != RC_OK ||
-	    chain_read_pem(buf_view(&pem), true, &chain, NULL) != RC_OK)
+	    s->tenant->name, name));
+	rc = store_read(path.text, CHAIN_MAX_BYTES, &pem, &why);
+	if (rc == RC_OK)
+		rc = chain_read_pem(buf_view(&pem), true, out, &why);
+	if (rc == RC_IO || rc == RC_NO_MEMORY)
+		return FAULT(f, rc, why.reason, "%s: %s", path.text, why.detail);
+	return RC_OK;
+}
+
+static enum rc
+numbers_in(
+    const struct section *s, const struct chain *chain, struct tnset **out, struct fault *f)
+{
+	const struct tnauth *list = chain->cert[0]->tnauth;
+
+	if (s->tenant->numbers == NULL || list == NULL || tnauth_numbers(list) == NULL)
 		return RC_OK;
-	chain_validity(chain, &from_s, &to_s);
-	list = chain->cert[0]->tnauth;
-	if (to_s < at_s || t->numbers == NULL || list == NULL || tnauth_numbers(list) == NULL)
+	return tnset_intersect(s->tenant->numbers, tnauth_numbers(list), out, f);
+}
+
+/* What the certificate there speaks for of the tenant's, over or not; NULL: nothing. */
+static enum rc
+numbers_of(const struct section *s, const char *name, struct tnset **out, struct fault *f)
+{
+	AUTO(chain) *chain = NULL;
+
+	if (chain_of(s, name, &chain, NULL) != RC_OK || chain == NULL)
 		return RC_OK;
-	return tnset_intersect(t->numbers, tnauth_numbers(list), out, f);
+	return numbers_in(s, chain, out, f);
 }
 
 static enum rc
@@ -137,7 +156,7 @@ read_part(const struct section *s, size_t shard, const struct tnset *lower, stru
 		char name[PART_NAME_MAX];
 
 		part_name(&s->copy[k], shard, name);
-		TRY(numbers_of(s, name, INT64_MIN, &own, f));
+		TRY(numbers_of(s, name, &own, f));
 	}
 	return own != NULL ? tnset_subtract(own, lower, out, f) : RC_OK;
 }
@@ -179,46 +198,109 @@ parts_read(const struct config *c, const struct config_tenant *t,
 
 /* ---- what is left of a division that is over ---- */
 
+struct question {
+	const struct section *s;
+	int64_t now_s;
+	bool strict;
+};
+
+/* Revoked it does not serve, whatever is in it; what may be revoked is as good as that. */
+static enum rc
+serves(const struct question *q, const struct chain *chain, bool *is, struct fault *f)
+{
+	char id[CREDENTIAL_FINGERPRINT];
+	int64_t from_s = 0, to_s = 0;
+
+	chain_validity(chain, &from_s, &to_s);
+	TRY(revocation_id(chain->cert[0], id, f));
+	*is = from_s <= q->now_s && q->now_s <= to_s && !revocation_there(q->s->config, id);
+	return RC_OK;
+}
+
+/* More of what a certificate of all the numbers has: one that cannot be read has none. */
+static enum rc
+add_whole(const struct question *q, const char *name, struct tnset **whole, struct fault *f)
+{
+	AUTO(chain) *chain = NULL;
+	AUTO(tnset) *one = NULL;
+	struct fault why = { 0 };
+	bool is = false;
+	enum rc rc = chain_of(q->s, name, &chain, &why);
+
+	if (rc != RC_OK && q->strict)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	if (chain == NULL)
+		return RC_OK;
+	TRY(serves(q, chain, &is, f));
+	if (!is)
+		return RC_OK;
+	TRY(numbers_in(q->s, chain, &one, f));
+	return join(whole, one, f);
+}
+
+/* Of a part: one that is not over has more than that; one that cannot be read may have. */
+static enum rc
+has_more(const struct question *q, const char *name, const struct tnset *whole, bool *more,
+    struct fault *f)
+{
+	AUTO(chain) *chain = NULL;
+	AUTO(tnset) *one = NULL;
+	struct fault why = { 0 };
+	int64_t from_s = 0, to_s = 0;
+	enum rc rc = chain_of(q->s, name, &chain, &why);
+
+	if (rc != RC_OK && q->strict)
+		return FAULT(f, rc, why.reason, "%s", why.detail);
+	*more = rc != RC_OK;
+	if (rc != RC_OK)
+		log_fault(LEVEL_WARNING, "part_kept", &why);
+	if (chain == NULL)
+		return RC_OK;
+	chain_validity(chain, &from_s, &to_s);
+	if (to_s >= q->now_s)
+		TRY(numbers_in(q->s, chain, &one, f));
+	*more = one != NULL && tnset_count_beyond(one, whole) > 0;
+	return RC_OK;
+}
+
 /* One copy: is there anything that its certificate of all the numbers has not? */
 static enum rc
-is_needed(const struct seen *seen, const struct config_credential *copy, int64_t now_s,
-    bool *needed, struct fault *f)
+is_needed(const struct question *q, const struct seen *seen,
+    const struct config_credential *copy, bool *needed, struct fault *f)
 {
 	AUTO(tnset) *whole = NULL;
+	char name[PART_NAME_MAX];
 
-	for (size_t i = 0; i <= seen->last && !*needed; i++) {
-		AUTO(tnset) *one = NULL;
-		char name[PART_NAME_MAX];
-
-		if (i > 1 && !seen->part[i])
+	for (size_t i = 0; i <= 1; i++) {
+		part_name(copy, i, name);
+		TRY(add_whole(q, name, &whole, f));
+	}
+	for (size_t i = 2; i <= seen->last && !*needed; i++) {
+		if (!seen->part[i])
 			continue;
 		part_name(copy, i, name);
-		TRY(numbers_of(seen->s, name, now_s, &one, f));
-		if (i <= 1)
-			TRY(join(&whole, one, f));
-		else
-			*needed = one != NULL && tnset_count_beyond(one, whole) > 0;
+		TRY(has_more(q, name, whole, needed, f));
 	}
 	return RC_OK;
 }
 
 enum rc
 parts_left(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *first, size_t copies, int64_t now_s, size_t *left,
-    struct fault *f)
+    const struct config_credential *first, size_t copies, const struct parts_when *when,
+    size_t *left, struct fault *f)
 {
 	const struct section s = { c, t, first, copies };
+	const struct question q = { &s, when->now_s, when->strict };
 	struct seen seen = { .s = &s };
 	bool needed = false;
 
-	*left = 0;
 	TRY(look(&seen, f));
-	if (seen.taken || seen.last < 2)
-		return RC_OK;
-	for (size_t k = 0; k < copies; k++) {
-		if (strlen(first[k].name) + MEMBERS_SHARD_TEXT - 1 > CONFIG_NAME_MAX)
-			return RC_OK; /* there can be none of that name */
-		TRY(is_needed(&seen, &first[k], now_s, &needed, f));
+	for (size_t k = 0; !seen.taken && seen.last >= 2 && k < copies; k++) {
+		if (strlen(first[k].name) + MEMBERS_SHARD_TEXT - 1 > CONFIG_NAME_MAX) {
+			needed = false; /* there can be none of that name */
+			break;
+		}
+		TRY(is_needed(&q, &seen, &first[k], &needed, f));
 	}
 	*left = needed ? seen.last : 0;
 	return RC_OK;

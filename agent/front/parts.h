@@ -20,13 +20,19 @@ enum rc parts_read(const struct config *c, const struct config_tenant *t,
     const struct config_credential *first, size_t copies, struct shards *out,
     struct fault *f) MUST_CHECK;
 
+struct parts_when {
+	int64_t now_s;
+	bool
+	    strict; /* RC_IO of a certificate is one; else a part that cannot be read is needed */
+};
+
 /*
  * Of one that is not divided: how many parts there were of it, where one of
  * them is not over and has numbers of the tenant's that no certificate of all
- * of them has.  0: none is needed.
+ * of them has which is valid and not revoked.  0: none is needed.
  */
 enum rc parts_left(const struct config *c, const struct config_tenant *t,
-    const struct config_credential *first, size_t copies, int64_t now_s, size_t *left,
-    struct fault *f) MUST_CHECK;
+    const struct config_credential *first, size_t copies, const struct parts_when *when,
+    size_t *left, struct fault *f) MUST_CHECK;
 
 #endif

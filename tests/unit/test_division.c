@@ -9,6 +9,7 @@
 #include "agent/front/numbers.h"
 #include "agent/front/ops.h"
 #include "agent/front/plan.h"
+#include "agent/front/revocation.h"
 #include "agent/front/store.h"
 #include "stir/b64.h"
 #include "tests/unit/bworld.h"
@@ -791,6 +792,83 @@ parts_that_are_over(void **state)
 	expect(l, "main:; main.2:; ");
 }
 
+/* A file of the revocations, of whom it is by the certificate's octets. */
+static void
+record_of_revoked(const char *path, char out[128])
+{
+	char id[CREDENTIAL_FINGERPRINT];
+	AUTO_BUF pem = BUF_INIT(65536);
+	AUTO(chain) *chain = NULL;
+
+	assert_int_equal(store_read(path, 65536, &pem, NULL), RC_OK);
+	assert_int_equal(chain_read_pem(buf_view(&pem), false, &chain, NULL), RC_OK);
+	assert_int_equal(revocation_id(chain->cert[0], id, NULL), RC_OK);
+	snprintf(out, 128, "state/front/revoked/%s.json", id);
+}
+
+/* One that has all of the numbers, and is revoked, serves nobody: the parts stay. */
+static void
+whole_and_revoked(void **state)
+{
+	struct lab *l = *state;
+	char path[128];
+
+	open_joined(l);
+	put_chain(l, CHAIN("main.1"), WHOLE, "20");
+	record_of_revoked(CHAIN("main.1"), path);
+	assert_int_equal(store_write(path, span_str("{"), 0600, NULL), RC_OK);
+	for (int i = 0; i < 2; i++) { /* by a reload and by a restart */
+		reload(l);
+		expect(l, JOINED);
+		assert_int_equal(credential(l, "main.2")->state, CREDENTIAL_READY);
+		assert_int_equal(credential(l, "main.3")->state, CREDENTIAL_READY);
+		restart(l);
+		expect(l, JOINED);
+		assert_int_equal(credential(l, "main.1")->state, CREDENTIAL_REVOKED);
+	}
+	bworld_file(path, NULL);
+	reload(l);
+	expect(l, "main:; ");
+}
+
+/* Nor is one whole that is not valid yet. */
+static void
+whole_and_early(void **state)
+{
+	struct lab *l = *state;
+	AUTO_BUF list = BUF_INIT(4096);
+	struct bworld_cert spec = { .serial = "20", .not_before_s = now + 60 };
+
+	open_joined(l);
+	bworld_tnauth(&list, WHOLE);
+	spec.tnauth = buf_view(&list);
+	bworld_put(&l->world, CHAIN("main.1"), &spec);
+	reload(l);
+	expect(l, JOINED);
+	assert_int_equal(credential(l, "main.2")->state, CREDENTIAL_READY);
+	assert_int_equal(works_load(&l->works, now + 61, NULL), RC_OK);
+	expect(l, "main:; ");
+}
+
+/* A part of which the disk does not tell may be needed: a reload fails, a start keeps it. */
+static void
+part_that_cannot_be_read(void **state)
+{
+	struct lab *l = *state;
+
+	open_joined(l);
+	put_chain(l, CHAIN("main.1"), FIRST "," SECOND, "20"); /* the third alone is needed */
+	bworld_file(CHAIN("main.3"), NULL);
+	assert_int_equal(mkdir(CHAIN("main.3"), 0700), 0);
+	assert_int_equal(works_load(&l->works, now, NULL), RC_IO);
+	expect(l, JOINED);
+	restart(l);
+	expect(l, JOINED);
+	assert_int_equal(rmdir(CHAIN("main.3")), 0);
+	restart(l); /* it is not there: nobody needs it */
+	expect(l, "main:; ");
+}
+
 /* Fewer in each: those that have to go stay where they are until they are elsewhere. */
 static void
 fewer_in_each(void **state)
@@ -1075,13 +1153,14 @@ main(void)
 		IN_LAB(a_lost_record_and_holes), IN_LAB(a_record_out_of_reach),
 		IN_LAB(a_record_that_is_gone), IN_LAB(divided_no_more), IN_LAB(divided_again),
 		IN_LAB(divided_no_more_and_changed), IN_LAB(parts_that_are_over),
-		IN_LAB(nothing_without_a_disk), IN_LAB(no_room_for_their_keys),
-		IN_LAB(no_room_for_the_keys_of_what_was), IN_LAB(no_place_for_them),
-		IN_LAB(too_many_together), IN_LAB(divided_from_now_on),
-		IN_LAB(looked_at_before), IN_LAB(looked_at_before_a_token),
-		IN_LAB(fewer_in_each), IN_LAB(each_waits_for_the_other),
-		IN_LAB(the_other_is_refused), IN_LAB(ordered_meanwhile), IN_LAB(somebody_waits),
-		IN_LAB(over) };
+		IN_LAB(whole_and_revoked), IN_LAB(whole_and_early),
+		IN_LAB(part_that_cannot_be_read), IN_LAB(nothing_without_a_disk),
+		IN_LAB(no_room_for_their_keys), IN_LAB(no_room_for_the_keys_of_what_was),
+		IN_LAB(no_place_for_them), IN_LAB(too_many_together),
+		IN_LAB(divided_from_now_on), IN_LAB(looked_at_before),
+		IN_LAB(looked_at_before_a_token), IN_LAB(fewer_in_each),
+		IN_LAB(each_waits_for_the_other), IN_LAB(the_other_is_refused),
+		IN_LAB(ordered_meanwhile), IN_LAB(somebody_waits), IN_LAB(over) };
 	struct CMUnitTest tests[ARRAY_LEN(in_lab) + ARRAY_LEN(narrow_cases)];
 	size_t n = 0;
 
