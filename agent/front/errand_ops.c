@@ -1,7 +1,10 @@
 #include "agent/front/acme_ops.h"
 
+#include <stdio.h>
+
 #include "agent/front/account_work.h"
 #include "agent/front/acme_sign.h"
+#include "agent/front/offboard.h"
 #include "agent/front/revoke.h"
 #include "agent/front/series.h"
 #include "stir/b64.h"
@@ -195,12 +198,19 @@ errand_done_op(struct op_call *call, json_t *answer, struct fault *f)
 {
 	const char *id = op_text(call, "errand");
 	bool final = json_is_true(json_object_get(call->msg, "final"));
+	const struct series *s = series_find(call->w, id);
+	const struct revocation *r = revoke_find(call->w, id);
+	char tenant[CONFIG_NAME_MAX + 1] = "";
 
 	(void)answer;
-	call->w->offboard_at_s = 0; /* a tenant's end may wait for it */
-	if (series_find(call->w, id) != NULL)
-		return series_answered(call->w, id, final, op_text(call, "reason"),
-		    op_text(call, "detail"), call->now_s, f);
-	return (account_is_errand(id) ? account_answered : revoke_answered)(call->w, id, final,
-	    op_text(call, "reason"), op_text(call, "detail"), call->now_s, f);
+	if (s != NULL || r != NULL) /* either may be gone with the answer */
+		snprintf(tenant, sizeof tenant, "%s", s != NULL ? s->tenant : r->tenant);
+	if (s != NULL)
+		TRY(series_answered(call->w, id, final, op_text(call, "reason"),
+		    op_text(call, "detail"), call->now_s, f));
+	else
+		TRY((account_is_errand(id) ? account_answered : revoke_answered)(call->w, id,
+		    final, op_text(call, "reason"), op_text(call, "detail"), call->now_s, f));
+	offboard_soon(call->w, tenant); /* its end may wait for it */
+	return RC_OK;
 }

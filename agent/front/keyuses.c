@@ -16,6 +16,7 @@ struct look {
 	bool names, again; /* again: the chains on disk of what is in force */
 	struct store_path tenants;
 	const char *tenant; /* while its credentials are gone through */
+	const char *but;    /* the tenant whose uses are none; NULL: each is asked for */
 	enum key_use use;   /* while a directory of notes is */
 };
 
@@ -94,6 +95,8 @@ mark(struct look *l, const uint8_t key_id[KEY_ID_LEN], enum key_use use, const c
 	struct keyuse want = { .use = use }, *at;
 	char of[2 * CONFIG_NAME_MAX + 2];
 
+	if (l->but != NULL && tenant != NULL && strcmp(tenant, l->but) == 0)
+		return;
 	memcpy(want.id, key_id, KEY_ID_LEN);
 	at = l->u->len > 0 ? bsearch(&want, l->u->key, l->u->len, sizeof want, by_id) : NULL;
 	if (at == NULL || at->use >= use)
@@ -131,7 +134,8 @@ mark_in_memory(struct look *l)
 			mark(l, c->key_id, KEY_CREDENTIAL, c->tenant, c->name);
 		/* It signs what is dated before the one in force was valid. */
 		if (w->set->before[i] != NULL)
-			mark(l, w->set->before[i]->key_id, KEY_RETIRED, NULL, NULL);
+			mark(l, w->set->before[i]->key_id, KEY_RETIRED,
+			    w->set->before[i]->tenant, NULL);
 	}
 	for (size_t i = 0; i < w->changes.len; i++) {
 		const struct credential *c = w->changes.item[i].made;
@@ -230,6 +234,8 @@ mark_tenant(void *arg, const char *tenant, struct fault *f)
 	struct look *l = arg;
 	struct store_path dir = { 0 };
 
+	if (l->but != NULL && strcmp(tenant, l->but) == 0)
+		return RC_OK;
 	TRY(store_path(&dir, f, "%s/%s", l->tenants.text, tenant));
 	l->tenant = tenant;
 	if (store_each(dir.text, mark_credential, l, NULL) != RC_OK)
@@ -364,7 +370,7 @@ mark_all(struct look *l, struct fault *f)
 	return mark_left(l, f);
 }
 
-/* ---- the two questions ---- */
+/* ---- the questions ---- */
 
 enum rc
 keyuses_look(struct works *w, unsigned token, bool names, struct keyuses *out, struct fault *f)
@@ -391,6 +397,26 @@ keyuses_batch(struct works *w, unsigned token, const uint8_t batch[FRAME_BATCH],
 	TRY(mark_all(&l, f));
 	*out = u;
 	u = (struct keyuses){ 0 };
+	return RC_OK;
+}
+
+enum rc
+keyuses_elsewhere(const struct works *w, const uint8_t key_id[KEY_ID_LEN], const char *but,
+    bool *used, struct fault *f)
+{
+	struct keyuse key = { .use = KEY_UNUSED };
+	struct keyuses u = { .key = &key, .len = 1 };
+	struct look l = { .w = w, .u = &u, .but = but };
+
+	memcpy(key.id, key_id, KEY_ID_LEN);
+	mark_in_memory(&l);
+	for (int again = 0; again < 2 && key.use == KEY_UNUSED; again++) {
+		l.again = again > 0;
+		TRY(mark_tenants(&l, f));
+	}
+	if (key.use == KEY_UNUSED && u.unsure)
+		return FAULT(f, RC_IO, "io", "%s cannot be read", u.doubt.text);
+	*used = key.use != KEY_UNUSED;
 	return RC_OK;
 }
 

@@ -54,6 +54,14 @@ enum rc keyuses_look(struct works *w, unsigned token, bool names, struct keyuses
 enum rc keyuses_batch(struct works *w, unsigned token, const uint8_t batch[FRAME_BATCH],
     struct keyuses *out, struct fault *f) MUST_CHECK;
 
+/*
+ * Has a certificate, a request or a series of any tenant but this one the key,
+ * in force or not, in memory or on disk?  Reads all of their directories.
+ * RC_IO: that cannot be told.
+ */
+enum rc keyuses_elsewhere(const struct works *w, const uint8_t key_id[KEY_ID_LEN],
+    const char *but, bool *used, struct fault *f) MUST_CHECK;
+
 enum key_owner keyuses_owner(const struct works *w, const struct keyuse *k);
 
 /* One of ours that nothing names. */

@@ -170,7 +170,7 @@ offboard_begin(struct works *w, const char *tenant, const struct offboard_ask *a
 		w->offboards.item[w->offboards.len++] = one;
 		record(w, &one.rec, "offboard");
 	}
-	w->offboard_at_s = 0;
+	offboard_soon(w, tenant);
 	return put_in_force(w, tenant, true, f);
 }
 
@@ -355,7 +355,7 @@ names_of(const struct config_tenant *t)
  * Where a load has changed the places the round begins anew.
  */
 static void
-look_on(struct works *w, struct works_offboard *o, int64_t now_s)
+look_on(struct works *w, struct works_offboard *o, int64_t now_s, size_t *budget)
 {
 	const struct config_tenant *t = configured(w, o->rec.tenant);
 	size_t n = t != NULL ? t->credentials : 0;
@@ -366,7 +366,7 @@ look_on(struct works *w, struct works_offboard *o, int64_t now_s)
 	o->names = names_of(t);
 	if (o->next == 0)
 		o->unrecorded = o->unplaced = 0;
-	for (size_t step = 0; step < OFFBOARD_STEP && o->next < n; step++, o->next++) {
+	for (; *budget > 0 && o->next < n; --*budget, o->next++) {
 		t = configured(w, o->rec.tenant);
 		l.at = (struct credset_place){ (size_t)(t - w->set->config->tenant), o->next };
 		look_at_force(&l);
@@ -445,12 +445,23 @@ revoke_again(struct works *w, struct works_offboard *o, int64_t now_s, struct fa
 }
 
 void
+offboard_soon(struct works *w, const char *tenant)
+{
+	struct works_offboard *o = find(w, tenant);
+
+	if (o == NULL)
+		return;
+	o->at_s = 0;
+	w->offboard_at_s = 0;
+}
+
+void
 offboard_clock_set(struct works *w)
 {
 	for (size_t i = 0; i < w->offboards.len; i++) {
 		struct works_offboard *o = &w->offboards.item[i];
 
-		o->look_at_s = 0;
+		o->look_at_s = o->at_s = 0;
 		o->next = 0;
 		o->through = false;
 	}
@@ -660,7 +671,7 @@ offboard_destroy(
 	to.confirmed_s = now_s;
 	TRY(save(w, o, &to, f));
 	record(w, &to, "offboard_confirmed");
-	w->offboard_at_s = 0;
+	offboard_soon(w, tenant);
 	return RC_OK;
 }
 
@@ -712,7 +723,7 @@ offboard_take_back(struct works *w, const char *tenant, struct fault *f)
 	rc = offboarding_remove(w->set->config, tenant, f);
 	if (rc == RC_OK)
 		rc = put_in_force(w, tenant, false, f);
-	w->offboard_at_s = 0;
+	offboard_soon(w, tenant);
 	if (rc != RC_OK && offboarding_write(w->set->config, &was, &why) != RC_OK)
 		log_fault(LEVEL_ERR, "offboarding_lost", &why);
 	TRY(rc);
@@ -808,20 +819,21 @@ problem_of(const struct works *w, const struct works_offboard *o, int64_t now_s)
 }
 
 static enum rc
-go_on(struct works *w, struct works_offboard *o, int64_t now_s, struct fault *f)
+go_on(struct works *w, struct works_offboard *o, int64_t now_s, size_t *budget, struct fault *f)
 {
 	TRY(put_in_force(w, o->rec.tenant, true, f));
 	if (o->rec.state == OFFBOARDING_DESTROYED)
 		return RC_OK;
 	if (o->look_at_s <= now_s)
-		look_on(w, o, now_s);
+		look_on(w, o, now_s, budget);
 	if (o->rec.state == OFFBOARDING_REVOKING)
 		return end_revoking(w, o, now_s, f);
 	if (o->rec.state == OFFBOARDING_REVOKED)
 		return revoke_again(w, o, now_s, f);
-	if (o->rec.state == OFFBOARDING_DESTROYING && o->through)
-		return destroy_keys(w, o, now_s, f);
-	return RC_OK;
+	if (o->rec.state != OFFBOARDING_DESTROYING || !o->through)
+		return RC_OK;
+	*budget -= *budget < OFFBOARD_COUNT_COST ? *budget : OFFBOARD_COUNT_COST;
+	return destroy_keys(w, o, now_s, f);
 }
 
 /* What was recorded could not be put in force. */
@@ -835,13 +847,15 @@ is_served(const struct works *w, const struct works_offboard *o)
 
 /* Returns when again. */
 static int64_t
-step(struct works *w, struct works_offboard *o, int64_t now_s)
+step(struct works *w, struct works_offboard *o, int64_t now_s, size_t *budget)
 {
 	int64_t again_s = now_s + OFFBOARD_LOOK_S;
+	size_t had = *budget;
 	struct fault why = { 0 };
 
-	if (go_on(w, o, now_s, &why) != RC_OK)
+	if (go_on(w, o, now_s, budget, &why) != RC_OK)
 		log_fault(LEVEL_ERR, "offboard_unfinished", &why);
+	*budget -= *budget == had; /* nothing is for nothing */
 	tell(w, o, problem_of(w, o, now_s));
 	if (is_served(w, o))
 		return now_s + OFFBOARD_SOON_S;
@@ -852,15 +866,22 @@ step(struct works *w, struct works_offboard *o, int64_t now_s)
 	return again_s > now_s ? again_s : now_s;
 }
 
+/* Others wait for this thread too: what has no room goes on with the next turn, from there. */
 int64_t
 offboard_due(struct works *w, int64_t now_s)
 {
+	struct works_offboards *all = &w->offboards;
+	size_t budget = OFFBOARD_STEP;
 	int64_t at_s = INT64_MAX;
 
-	for (size_t i = 0; i < w->offboards.len; i++) {
-		int64_t one_s = step(w, &w->offboards.item[i], now_s);
+	for (size_t i = 0; i < all->len && budget > 0; i++) {
+		struct works_offboard *o = &all->item[all->turn < all->len ? all->turn : 0];
 
-		at_s = one_s < at_s ? one_s : at_s;
+		all->turn = (size_t)(o - all->item) + 1;
+		if (o->at_s <= now_s)
+			o->at_s = step(w, o, now_s, &budget);
 	}
+	for (size_t i = 0; i < all->len; i++)
+		at_s = all->item[i].at_s < at_s ? all->item[i].at_s : at_s;
 	return at_s;
 }

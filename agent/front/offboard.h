@@ -20,7 +20,8 @@
 
 enum {
 	OFFBOARD_MAX = 16384,	    /* remembered at once */
-	OFFBOARD_STEP = 16,	    /* credentials that are looked at in one go */
+	OFFBOARD_STEP = 16,	    /* credentials of one go, of all tenants together */
+	OFFBOARD_COUNT_COST = 4,    /* of these: to count the keys that a tenant has left */
 	OFFBOARD_LOOK_S = 60,	    /* what could not be done is tried again */
 	OFFBOARD_SOON_S = 2,	    /* are the keys gone? */
 	OFFBOARD_PATIENCE_S = 3600, /* then what is not done is an alarm */
@@ -67,6 +68,9 @@ bool offboard_destroys(const struct works *w, const char *tenant);
 
 /* How many are in each state. */
 void offboard_count(const struct works *w, size_t out[OFFBOARDING__COUNT]);
+
+/* What its end may wait for has happened; nothing where it is not off-boarded. */
+void offboard_soon(struct works *w, const char *tenant);
 
 /* The clock jumped: what was over may not be, and all of it is looked at again. */
 void offboard_clock_set(struct works *w);

@@ -1,6 +1,7 @@
 #include "agent/front/retire.h"
 
 #include "agent/front/keyfile.h"
+#include "agent/front/keyuses.h"
 #include "agent/front/offboard.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
@@ -10,7 +11,7 @@
 #include "stir/chain.h"
 #include "stir/jtext.h"
 
-enum { RETIRE_FILE_MAX = 4096, RETIRE_BATCH = 64 };
+enum { RETIRE_FILE_MAX = 4096, RETIRE_BATCH = 64, RETIRE_SEARCHES = 4 };
 
 struct retiring {
 	uint8_t key_id[KEY_ID_LEN];
@@ -196,10 +197,55 @@ need_of_account(const struct works *w, const struct retiring *r)
 	return want.there ? KEY_NEEDED : KEY_FREE;
 }
 
+struct round {
+	struct works *w;
+	int64_t now_s, next_s;
+	const char *dir;
+	unsigned destroyed, searched;
+};
+
+static void
+round_next(struct round *round, int64_t at_s)
+{
+	if (at_s < round->next_s)
+		round->next_s = at_s;
+}
+
+/* One that was made here is of one credential; one that was brought may be of several. */
+static bool
+may_be_shared(const struct works *w, const struct retiring *r)
+{
+	struct keyfile made = { .made_s = 0 };
+
+	return keyfile_read(w->set->config, r->key_id, &made, NULL) != RC_OK || made.imported;
+}
+
+/* What its own tenant has of it is over; of another one nothing is. */
+static enum need
+need_of_others(struct round *round, const struct retiring *r)
+{
+	struct fault why = { 0 };
+	bool used = false;
+
+	if (!may_be_shared(round->w, r))
+		return KEY_FREE;
+	if (round->searched >= RETIRE_SEARCHES) { /* each reads all directories */
+		round_next(round, round->now_s + 1);
+		return KEY_UNSURE;
+	}
+	round->searched++;
+	if (keyuses_elsewhere(round->w, r->key_id, r->tenant, &used, &why) != RC_OK) {
+		log_fault(LEVEL_WARNING, "retire", &why);
+		return KEY_UNSURE;
+	}
+	return used ? KEY_NEEDED : KEY_FREE;
+}
+
 /* Nothing may need the key: not a certificate, a request nor an account. */
 static enum need
-need_of(const struct works *w, const struct retiring *r)
+need_of(struct round *round, const struct retiring *r)
 {
+	const struct works *w = round->w;
 	AUTO_PENDING p = { 0 };
 	enum rc rc;
 
@@ -212,7 +258,7 @@ need_of(const struct works *w, const struct retiring *r)
 	if (r->tenant[0] == 0) /* of an account that has it no more */
 		return need_of_account(w, r);
 	if (r->ends)
-		return KEY_FREE;
+		return need_of_others(round, r);
 	if (!store_name_ok(r->tenant) || !store_name_ok(r->name))
 		return KEY_UNSURE;
 	rc = pending_read(w->set->config, r->tenant, r->name, &p, NULL);
@@ -276,20 +322,6 @@ destroy(struct works *w, const struct retiring *r, struct fault *f)
 	return RC_OK;
 }
 
-struct round {
-	struct works *w;
-	int64_t now_s, next_s;
-	const char *dir;
-	unsigned destroyed;
-};
-
-static void
-round_next(struct round *round, int64_t at_s)
-{
-	if (at_s < round->next_s)
-		round->next_s = at_s;
-}
-
 /* As right after a start. */
 static bool
 is_away(const struct works *w, const struct retiring *r)
@@ -316,7 +348,10 @@ retire_key(struct round *round, const struct retiring *r, struct fault *f)
 		round_next(round, round->now_s + 1);
 		return RC_BUSY;
 	}
-	need = need_of(round->w, r);
+	need = need_of(round, r);
+	if (need == KEY_NEEDED && r->ends)
+		log_event(LEVEL_NOTICE, "key_kept", "tenant=%s credential=%s key=%s", r->tenant,
+		    r->name, r->hex);
 	if (need == KEY_NEEDED)
 		return RC_OK; /* it is noted again when it goes out of use */
 	round_next(round, round->now_s + RETIRE_RETRY_S);

@@ -4,7 +4,8 @@
  * out of use, so that a crash does not lose it.
  *
  * Whether a key may go is decided when it is due: never one with a
- * certificate in force, an outstanding request or an account.
+ * certificate in force, an outstanding request or an account; at the end of a
+ * tenant (offboard.h) never one that another tenant has, in force or not.
  */
 #ifndef AGENT_FRONT_RETIRE_H
 #define AGENT_FRONT_RETIRE_H

@@ -131,12 +131,14 @@ struct works_offboard { /* offboard.h */
 	size_t unrecorded, unplaced; /* certificates that nobody could be asked to revoke */
 	bool through;		     /* all were looked at since the start */
 	int64_t look_at_s;	     /* when next */
+	int64_t at_s;		     /* when it is gone on with; 0: at once */
 	bool alarmed;
 };
 
 struct works_offboards {
 	struct works_offboard *item;
 	size_t len, cap;
+	size_t turn; /* whose turn is next */
 };
 
 struct works_revoked { /* revoke.h */

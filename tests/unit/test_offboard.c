@@ -821,6 +821,116 @@ a_note_that_guessed(void **state)
 	start(l, now);
 }
 
+static void
+put_elsewhere(struct lab *l, bool imported)
+{
+	struct keyfile made = { .token = "main", .made_s = now, .imported = imported };
+	AUTO_BUF pem = BUF_INIT(65536);
+
+	assert_int_equal(keyfile_write(l->works.set->config, l->key_id, &made, NULL), RC_OK);
+	assert_int_equal(store_read(CURRENT, 65536, &pem, NULL), RC_OK);
+	assert_int_equal(store_write("state/front/tenants/beta/main/current.pem",
+			     buf_view(&pem), 0600, NULL),
+	    RC_OK);
+}
+
+/* Another tenant's certificate has its key, which was brought to both; it is not in force. */
+static void
+a_key_of_two(void **state)
+{
+	struct lab *l = *state;
+
+	put_elsewhere(l, true);
+	revoked(l);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	until_destroyed(l, now);
+	assert_true(softadmin_has(world.admin, l->key_id));
+	assert_int_equal(recorded("key_retired"), 0);
+	assert_int_equal(store_mtime(CURRENT), 0);
+}
+
+/* Whether another tenant has it cannot be told: it waits. */
+static void
+a_key_of_perhaps_two(void **state)
+{
+	static const char other[] = "state/front/tenants/beta/main/current.pem";
+	struct lab *l = *state;
+
+	put_elsewhere(l, true);
+	bworld_file(other, "what was a certificate");
+	revoked(l);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	for (unsigned i = 0; i < 6; i++)
+		(void)works_chores(&l->works, now + i);
+	is_in(l, "destroying", now);
+	assert_true(softadmin_has(world.admin, l->key_id));
+	bworld_file(other, NULL);
+	until_destroyed(l, now + RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, l->key_id));
+}
+
+enum { MANY_TENANTS = OFFBOARD_STEP + 4 };
+
+static size_t
+looked_at(struct lab *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->works.offboards.len; i++)
+		n += l->works.offboards.item[i].through;
+	return n;
+}
+
+/* However many end at once, a turn of it has its end, and each gets its turn. */
+static void
+a_turn_has_an_end(void **state)
+{
+	struct lab *l = *state;
+	char name[16], body[64];
+
+	for (unsigned i = 0; i < MANY_TENANTS; i++) {
+		snprintf(name, sizeof name, "many%02u", i);
+		bworld_tenant(name, "numbers = { \"14045550100\" }\n");
+	}
+	restart(l, now);
+	for (unsigned i = 0; i < MANY_TENANTS; i++) {
+		struct fault f = { 0 };
+
+		snprintf(name, sizeof name, "many%02u", i);
+		snprintf(body, sizeof body, "{\"confirm\":\"%s\"}", name);
+		assert_int_equal(
+		    by_command(l, HAND_OFFBOARD, name, body, now, NULL, &f), RC_OK);
+	}
+	(void)works_chores(&l->works, now);
+	assert_int_equal(looked_at(l), OFFBOARD_STEP);
+	assert_true(
+	    works_due_s(&l->works) <= now); /* the rest at once, and with it the others */
+	(void)works_chores(&l->works, now);
+	assert_int_equal(looked_at(l), MANY_TENANTS);
+	assert_int_equal(recorded("offboard_revoked"), MANY_TENANTS);
+	for (unsigned i = 0; i < MANY_TENANTS; i++) {
+		snprintf(name, sizeof name, "many%02u", i);
+		bworld_tenant(name, NULL);
+	}
+}
+
+/* A renewer that answers what nobody asked has nothing looked at. */
+static void
+an_answer_to_nothing(void **state)
+{
+	struct lab *l = *state;
+	json_auto_t *done = NULL;
+
+	good(l, HAND_OFFBOARD, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	assert_true(l->works.offboard_at_s > now);
+	done = asks_told(&l->works, "no errand of ours", true, NULL, NULL);
+	assert_string_not_equal(asks_reason(done), "");
+	assert_true(l->works.offboard_at_s > now);
+	answered(l, NULL);
+	assert_true(l->works.offboard_at_s <= now);
+}
+
 static struct wrong_case {
 	const char *name;
 	enum hand kind;
@@ -1031,6 +1141,10 @@ main(void)
 		LAB(one_serial_twice),
 		LAB(unpublished),
 		LAB(a_note_that_guessed),
+		LAB(a_key_of_two),
+		LAB(a_key_of_perhaps_two),
+		LAB(a_turn_has_an_end),
+		LAB(an_answer_to_nothing),
 		LAB(of_nobody),
 		LAB(twice),
 		cmocka_unit_test(whole_or_not_at_all),
