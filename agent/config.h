@@ -78,6 +78,7 @@ struct config_token { /* token NAME { … } */
 	unsigned canary_s;
 	bool verify_all;	 /* verify_signatures = all, not first */
 	bool network;		 /* the module talks to a device elsewhere */
+	bool any_processor;	 /* affinity = none, not auto */
 	unsigned backoff_max_ms; /* between starts that fail; 1000, network: 5000 */
 };
 

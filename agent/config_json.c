@@ -43,15 +43,15 @@ static json_t *
 token_json(const struct config_token *t)
 {
 	return json_pack(
-	    "{s:s,s:s,s:s?,s:s?,s:s?,s:i,s:i,s:s?,s:o,s:o,s:o,s:b,s:i,s:i,s:s,s:b,s:i}", "name",
-	    t->name, "module", t->module, "label", t->label, "serial", t->serial, "pin",
+	    "{s:s,s:s,s:s?,s:s?,s:s?,s:i,s:i,s:s?,s:o,s:o,s:o,s:b,s:i,s:i,s:s,s:b,s:i,s:s}",
+	    "name", t->name, "module", t->module, "label", t->label, "serial", t->serial, "pin",
 	    t->pin.text, "processes", (int)t->processes, "threads", (int)t->threads,
 	    "lock_file", t->lock_file, "environment", environment_json(&t->environment),
 	    "read_paths", strings_json(&t->read_paths), "write_paths",
 	    strings_json(&t->write_paths), "read_write", t->read_write, "max_keys",
 	    (int)t->max_keys, "canary_s", (int)t->canary_s, "verify_signatures",
 	    t->verify_all ? "all" : "first", "network", t->network, "backoff_max_ms",
-	    (int)t->backoff_max_ms);
+	    (int)t->backoff_max_ms, "affinity", t->any_processor ? "none" : "auto");
 }
 
 static json_t *

@@ -163,11 +163,14 @@ static enum rc
 read_token_faults(const struct section *s, struct config_token *t, struct fault *f)
 {
 	static const char *const verify[] = { "first", "all", NULL };
+	static const char *const affinity[] = { "auto", "none", NULL };
 	unsigned which = 0;
 
 	TRY(section_choice(s, "verify_signatures", verify, &which, f));
 	t->verify_all = which == 1;
 	t->network = section_bool(s, "network");
+	TRY(section_choice(s, "affinity", affinity, &which, f));
+	t->any_processor = which == 1;
 	TRY(section_uint(s, "backoff_max_ms", 0, MAX_BACKOFF_MS, &t->backoff_max_ms, f));
 	if (t->backoff_max_ms == 0)
 		t->backoff_max_ms = t->network ? NETWORK_BACKOFF_MS : LOCAL_BACKOFF_MS;

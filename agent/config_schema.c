@@ -23,6 +23,7 @@ static cfg_opt_t token_options[] = {
 	LIST("environment"), LIST("read_paths"), LIST("write_paths"),
 	NO("read_write"), NUMBER("max_keys", 0), NUMBER("canary_s", 30),
 	TEXT_DEF("verify_signatures", "first"), NO("network"), NUMBER("backoff_max_ms", 0),
+	TEXT_DEF("affinity", "auto"),
 	CFG_END()
 };
 

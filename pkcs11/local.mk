@@ -22,6 +22,7 @@ libtoken_la_SOURCES = \
 	pkcs11/options.c pkcs11/options.h \
 	pkcs11/p11rc.c pkcs11/p11rc.h \
 	pkcs11/pin.c pkcs11/pin.h \
+	pkcs11/processor.c pkcs11/processor.h \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/signer.c pkcs11/signer.h \
 	pkcs11/softhsm.c pkcs11/softhsm.h \

@@ -17,6 +17,8 @@ static const struct option table[] = {
 	{ "canary-s", required_argument, NULL, 'c' },
 	{ "max-keys", required_argument, NULL, 'n' },
 	{ "hang-s", required_argument, NULL, 'h' },
+	{ "place", required_argument, NULL, 'i' },
+	{ "places", required_argument, NULL, 'o' },
 	{ "read-write", no_argument, NULL, 'w' },
 	{ "verify-all", no_argument, NULL, 'a' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -61,6 +63,8 @@ take(int option, const char *value, struct hsm_options *o, struct fault *f)
 	case 'c': return number("canary-s", value, 0, OPTIONS_MAX_CANARY_S, &o->canary_s, f);
 	case 'n': return number("max-keys", value, 0, OPTIONS_MAX_KEYS, &o->max_keys, f);
 	case 'h': return number("hang-s", value, 1, OPTIONS_MAX_HANG_S, &o->hang_s, f);
+	case 'i': return number("place", value, 0, OPTIONS_MAX_PLACES, &o->place, f);
+	case 'o': return number("places", value, 0, OPTIONS_MAX_PLACES, &o->places, f);
 	default:
 		return FAULT(
 		    f, RC_INVALID, "usage", "unknown option, or one without its value");

@@ -16,6 +16,7 @@ enum {
 	OPTIONS_CANARY_S = 30,
 	OPTIONS_MAX_KEYS = 1000000,
 	OPTIONS_MAX_HANG_S = 3600,
+	OPTIONS_MAX_PLACES = 4096,
 	OPTIONS_HANG_S = 120, /* twice what a start may wait for the token's lock */
 };
 
@@ -28,6 +29,7 @@ struct hsm_options {
 	uint32_t canary_s; /* 0: none on a timer */
 	uint32_t max_keys; /* private keys in the token above which none is made; 0: no limit */
 	uint32_t hang_s;   /* a start, or a call of the admin, that lasts longer hangs */
+	uint32_t place, places; /* among the signers that have a processor each; 0, 0: none */
 	bool read_write;
 	bool verify_all; /* every signature, not only the first of a key */
 	bool quiet;	 /* a try of many: do not say why the start failed */
@@ -36,8 +38,8 @@ struct hsm_options {
 /*
  * vesper-hsm signer|admin --module PATH [--label L] [--serial S] --pin REF
  * --state DIR [--threads N] [--lock-file PATH] [--generation N] [--canary-s N]
- * [--max-keys N] [--hang-s N] [--read-write] [--verify-all] [--quiet]
- * [--user NAME] [--run-id HEX]
+ * [--max-keys N] [--hang-s N] [--place N --places N] [--read-write]
+ * [--verify-all] [--quiet] [--user NAME] [--run-id HEX]
  *
  * Strings are borrowed from argv.  RC_INVALID "usage".
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pkcs11/p11rc.h"
+#include "pkcs11/processor.h"
 #include "pkcs11/wire.h"
 
 static enum frame_code
@@ -68,6 +69,7 @@ signer_run(struct hsm *h, struct fault *f)
 		return FAULT(f, RC_CONFLICT, "peer", "the front is gone");
 	leave_limit(0);
 	leave_exit(); /* the start is over */
+	processor_keep(h->options->place, h->options->places);
 	for (uint32_t i = 1; i < h->threads; i++) {
 		if (pthread_create(&thread, NULL, work, &worker[i]) != 0)
 			leave_now(LEAVE_REBUILD, NULL);

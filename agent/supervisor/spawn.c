@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_ARGS = 32, MAX_ENV = 64, PATH_LEN = 4096, NUMBER_LEN = 16 };
+enum { MAX_ENV = 64, PATH_LEN = 4096, NUMBER_LEN = 16 };
 
 static const char *const programs[ROLE__COUNT] = {
 	[ROLE_FRONT] = "vesper-front",
@@ -61,7 +61,7 @@ push_pair(struct vector *v, const char *option, const char *value)
 
 struct words { /* storage of what is put together here */
 	char threads[NUMBER_LEN], generation[NUMBER_LEN], canary_s[NUMBER_LEN];
-	char max_keys[NUMBER_LEN];
+	char max_keys[NUMBER_LEN], place[NUMBER_LEN], places[NUMBER_LEN];
 	char state[PATH_LEN], starter[64], credentials[PATH_LEN];
 };
 
@@ -73,6 +73,38 @@ role_user(const struct spawn_context *s, enum role_kind role)
 	if (role == ROLE_FRONT)
 		return s->config->front_user;
 	return role == ROLE_RENEWER ? s->config->net_user : s->config->hsm_user;
+}
+
+/* Its signers compute all the time and in one thread each: they need a processor each. */
+static bool
+is_kept_apart(const struct config_token *t)
+{
+	return t->threads == 1 && !t->network && !t->any_processor;
+}
+
+/* How many such signers the tokens before this one have; with the number of all: all. */
+static unsigned
+signers_before(const struct config *c, size_t token)
+{
+	unsigned n = 0;
+
+	for (size_t t = 0; t < token; t++)
+		n += is_kept_apart(&c->token[t]) ? c->token[t].processes : 0;
+	return n;
+}
+
+static void
+place_args(
+    struct vector *v, const struct spawn_context *s, const struct child *c, struct words *w)
+{
+	if (c->role != ROLE_SIGNER || !is_kept_apart(&s->config->token[c->token]))
+		return;
+	snprintf(w->place, sizeof w->place, "%u",
+	    signers_before(s->config, c->token) + (unsigned)c->process);
+	snprintf(
+	    w->places, sizeof w->places, "%u", signers_before(s->config, s->config->tokens));
+	push_pair(v, "--place", w->place);
+	push_pair(v, "--places", w->places);
 }
 
 static void
@@ -97,6 +129,7 @@ token_args(
 	push_pair(v, "--state", w->state);
 	push_pair(v, "--canary-s", w->canary_s);
 	push_pair(v, "--max-keys", w->max_keys);
+	place_args(v, s, c, w);
 	if (t->read_write)
 		push(v, "--read-write");
 	if (t->verify_all)

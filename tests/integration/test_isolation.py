@@ -182,6 +182,18 @@ def signs_after_the_probe(machine: Machine, before: dict[str, list[int]]) -> Non
     equal(one_each(machine), before, "processes")
 
 
+def signers_apart(machine: Machine) -> None:
+    """affinity = auto: a processor each where there are no more of these than signers."""
+    allowed = os.sched_getaffinity(0)
+    signers = [os.sched_getaffinity(pid) for pid in one_each(machine)["signer"]]
+    if 1 < len(allowed) <= len(signers):
+        equal({len(own) for own in signers}, {1}, "processors of a signer")
+        equal(set().union(*signers), allowed, "processors of all signers")
+    else:
+        equal(signers, [allowed] * len(signers), "processors of each signer")
+    equal(os.sched_getaffinity(one_each(machine)["front"][0]), allowed, "the front's")
+
+
 def says_so_in_status(machine: Machine) -> None:
     equal(machine.status()["isolation"]["reduced"], not is_root())
 
@@ -191,7 +203,7 @@ def main() -> int:
     with Machine() as machine:
         machine.start()
         checks = [every_role_runs, module_only_where_it_belongs, pin_wiped_after_login,
-                  sockets_of_each, says_so_in_status]
+                  sockets_of_each, signers_apart, says_so_in_status]
         if is_root():
             checks += [pin_nowhere_outside, own_users]
         for function in checks:

@@ -37,6 +37,11 @@ tests_unit_test_softhsm_SOURCES = tests/unit/test_softhsm.c \
 tests_unit_test_softhsm_LDADD = $(TOKEN_LDADD)
 EXTRA_tests_unit_test_softhsm_DEPENDENCIES = vesper-hsm
 
+UNIT_TESTS += tests/unit/test_processor
+tests_unit_test_processor_SOURCES = \
+	tests/unit/test_processor.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_processor_LDADD = libtoken.la $(TOKEN_LDADD)
+
 UNIT_TESTS += tests/unit/test_label
 tests_unit_test_label_SOURCES = tests/unit/test_label.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_label_LDADD = libprovision.la $(TOKEN_LDADD)
