@@ -298,15 +298,30 @@ put_series(struct world *w, struct http_answer *a, unsigned order)
 }
 
 static void
+put_account(struct world *w, struct http_answer *a)
+{
+	const struct world_account *odd = w->odd_account;
+
+	w->registrations++;
+	if (odd == NULL) {
+		put_json(a, 201, "application/json", json_pack("{s:s}", "status", "valid"));
+		a->location = strdup(CA "/acct/1");
+		return;
+	}
+	a->status = odd->status;
+	snprintf(a->content_type, sizeof a->content_type, "%s", odd->type);
+	buf_str(&a->body, odd->body);
+	a->location = odd->location != NULL ? strdup(odd->location) : NULL;
+}
+
+static void
 ca_post(struct world *w, struct http_answer *a, const char *path, const json_t *jws)
 {
 	size_t k = 0, i = 0;
 
 	put_nonce(w, a);
 	if (strcmp(path, "/acct") == 0) {
-		w->registrations++;
-		put_json(a, 201, "application/json", json_pack("{s:s}", "status", "valid"));
-		a->location = strdup(CA "/acct/1");
+		put_account(w, a);
 	} else if (strcmp(path, "/revoke") == 0) {
 		w->errand.posts++;
 		if (w->errand.problem != NULL)

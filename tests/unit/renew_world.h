@@ -22,6 +22,15 @@ enum world_fault {
 	FAULT__COUNT
 };
 
+/* What newAccount answers in the place of an account. */
+struct world_account {
+	const char *name;
+	long status;
+	const char *type, *body, *location; /* NULL: none */
+	const char *problem;		    /* what status begins with then */
+	bool final;			    /* the account's alarm */
+};
+
 struct world_credential {
 	char name[16];
 	char tenant[2]; /* "t"; the order of tenants is that of the names */
@@ -94,6 +103,7 @@ struct world {
 	size_t orders;
 	struct pending pending[WORLD_PENDING];
 	size_t waiting;
+	const struct world_account *odd_account; /* NULL: one is made */
 	unsigned calls, nonces, registrations, tokens, steps_most;
 	unsigned fail_at; /* the call that fails, counted from 1; 0: none */
 	enum world_fault fault;

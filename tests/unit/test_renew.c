@@ -40,6 +40,49 @@ has_problem(const struct world *w)
 	return w->cred[0].problem[0] != 0;
 }
 
+#define ACCOUNT "https://ca.test/acct/1"
+#define JSON	"application/json"
+#define VALID	"{\"status\":\"valid\"}"
+
+/* RFC 8555 section 7.3 */
+static struct world_account account_cases[] = {
+	{ "no Location", 201, JSON, VALID, NULL, "acme_account:", false },
+	{ "a Location elsewhere", 201, JSON, VALID, "https://elsewhere.test/acct/1",
+	    "acme_origin:", true },
+	{ "the same without TLS", 201, JSON, VALID, "http://ca.test/acct/1",
+	    "acme_origin:", true },
+	{ "deactivated", 200, JSON, "{\"status\":\"deactivated\"}", ACCOUNT,
+	    "acme_account:", true },
+	{ "a plain 403", 403, "text/html", "<html>", NULL, "http_status:", true },
+	{ "a 403 with words", 403, JSON, "{\"message\":\"Forbidden\"}", NULL,
+	    "acme_problem:", true },
+	{ "a redirection", 302, "text/html", "", ACCOUNT, "http_status:", true },
+	{ "500", 500, "text/html", "", NULL, "http_status:", false },
+	{ "503 with an account", 503, JSON, VALID, ACCOUNT, "acme_problem:", false },
+};
+
+/* Said, asked at a pace, nothing ordered; a good answer makes it well by itself. */
+static void
+odd_account(void **state)
+{
+	struct world w;
+
+	world_open(&w, 1);
+	w.odd_account = *state;
+	assert_true(world_until(&w, has_problem, 30));
+	assert_int_equal(
+	    strncmp(w.cred[0].problem, w.odd_account->problem, strlen(w.odd_account->problem)),
+	    0);
+	world_pass(&w, 60);
+	assert_int_equal(w.account_problem[0] != 0, w.odd_account->final);
+	assert_in_range(w.registrations, 1, 12);
+	assert_int_equal(w.orders, 0);
+	w.odd_account = NULL;
+	assert_true(world_until(&w, all_installed, 400));
+	assert_string_equal(w.account_problem, "");
+	world_close(&w);
+}
+
 static unsigned
 calls_of_a_good_run(void)
 {
@@ -2106,6 +2149,7 @@ main(void)
 
 	while (tests[n].test_func != NULL)
 		n++;
+	ROWS(tests, n, account_cases, odd_account);
 	ROWS(tests, n, challenge_cases, challenge_fails);
 	ROWS(tests, n, command_cases, command_fails);
 	ROWS(tests, n, domain_cases, domain_fails);
