@@ -182,6 +182,20 @@ give_up(struct hsm *h, struct session *s, const struct key *key, CK_RV rv)
 	return FRAME_KEY_REFUSED;
 }
 
+/* One that is throttled says nothing of the token yet: health() has more patience. */
+static enum frame_code
+ask_canary_once(struct hsm *h, struct session *s, CK_RV *rv)
+{
+	CK_RV well = CKR_OK;
+
+	if (canary_known(&h->canary))
+		well = canary_sing(&h->canary, s, &h->canaries);
+	if (well == CKR_OK)
+		return FRAME_OK;
+	*rv = well;
+	return p11rc_class(well) == P11_BUSY ? hsm_code(h, s, well) : FRAME_REBUILD;
+}
+
 /*
  * The handle of a key went bad, or signs wrongly.  With a well canary it is
  * that key alone: search it once more.  Without, it is the token, which only a
@@ -196,8 +210,9 @@ sign_again(struct hsm *h, struct session *s, const struct key *was,
 	enum frame_code code;
 	struct key key;
 
-	if (canary_known(&h->canary) && canary_sing(&h->canary, s, &h->canaries) != CKR_OK)
-		return FRAME_REBUILD;
+	code = ask_canary_once(h, s, rv);
+	if (code != FRAME_OK)
+		return code;
 	code = keymap_find_again(h->map, was->id, rv);
 	if (*rv != CKR_OK)
 		return hsm_code(h, s, *rv);
@@ -304,14 +319,15 @@ leave_for(const char *what, CK_RV rv)
 static void
 check_health(struct hsm *h, struct session *s)
 {
+	unsigned stay = 0;
 	CK_RV rv;
 
 	s->check = false;
 	s->checked_ns = now_ns();
-	if (!leave_enter())
+	if (!leave_enter_alone(&stay))
 		leave_now(LEAVE_REBUILD, NULL);
 	rv = health(h, s);
-	leave_exit();
+	leave_exit_alone(stay);
 	if (rv != CKR_OK)
 		leave_for("the canary failed", rv);
 }

@@ -8,16 +8,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pkcs11/options.h"
 #include "pkcs11/wire.h"
 
-enum { LOOK_MS = 500 };
+enum { LOOK_MS = 500, MAX_ALONE = OPTIONS_MAX_THREADS };
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t empty;
 	unsigned inside;
 	int64_t since_ms; /* somebody is inside, without a pause */
-	unsigned limit_ms;
+	unsigned limit_ms, alone_limit_ms;
+	int64_t alone_ms[MAX_ALONE]; /* since when; 0: free */
 	bool leaving;
 	int fd;
 	uint32_t generation;
@@ -35,13 +37,22 @@ now_ms(void)
 }
 
 static bool
+too_long(int64_t now, int64_t since_ms, unsigned limit_ms)
+{
+	return limit_ms > 0 && now - since_ms >= (int64_t)limit_ms;
+}
+
+static bool
 hangs(void)
 {
+	int64_t now = now_ms();
 	bool yes;
 
 	pthread_mutex_lock(&state.lock);
-	yes = state.limit_ms > 0 && state.inside > 0 &&
-	      now_ms() - state.since_ms >= (int64_t)state.limit_ms;
+	yes = state.inside > 0 && too_long(now, state.since_ms, state.limit_ms);
+	for (size_t i = 0; i < MAX_ALONE; i++)
+		yes |= state.alone_ms[i] != 0 &&
+		       too_long(now, state.alone_ms[i], state.alone_limit_ms);
 	pthread_mutex_unlock(&state.lock);
 	return yes;
 }
@@ -92,10 +103,11 @@ leave_module(struct module *m)
 }
 
 void
-leave_limit(unsigned limit_ms)
+leave_limit(unsigned limit_ms, unsigned alone_ms)
 {
 	pthread_mutex_lock(&state.lock);
 	state.limit_ms = limit_ms;
+	state.alone_limit_ms = alone_ms;
 	pthread_mutex_unlock(&state.lock);
 }
 
@@ -119,6 +131,31 @@ leave_exit(void)
 	if (--state.inside == 0)
 		pthread_cond_broadcast(&state.empty);
 	pthread_mutex_unlock(&state.lock);
+}
+
+bool
+leave_enter_alone(unsigned *stay)
+{
+	unsigned i = 0;
+
+	if (!leave_enter())
+		return false;
+	pthread_mutex_lock(&state.lock);
+	while (i < MAX_ALONE - 1 && state.alone_ms[i] != 0)
+		i++;
+	state.alone_ms[i] = now_ms();
+	pthread_mutex_unlock(&state.lock);
+	*stay = i;
+	return true;
+}
+
+void
+leave_exit_alone(unsigned stay)
+{
+	pthread_mutex_lock(&state.lock);
+	state.alone_ms[stay] = 0;
+	pthread_mutex_unlock(&state.lock);
+	leave_exit();
 }
 
 /* True for the one thread that does the leaving. */

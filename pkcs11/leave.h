@@ -35,12 +35,17 @@ void leave_module(struct module *m);
 bool leave_enter(void);
 void leave_exit(void);
 
+/* The same for what nobody has asked for and waits for, such as a look at the health. */
+bool leave_enter_alone(unsigned *stay);
+void leave_exit_alone(unsigned stay);
+
 /*
  * A stay that lasts longer ends the process: a call that does not return would
  * keep the token's lock and its admin for ever.  0: none does, for somebody
- * else looks (the front, at the signatures that it asked for).
+ * else looks (the front, at the signatures that it asked for).  alone_ms: of
+ * those alone, where the other threads go on and nobody would see it.
  */
-void leave_limit(unsigned limit_ms);
+void leave_limit(unsigned limit_ms, unsigned alone_ms);
 
 /* Outside of enter and exit.  Does not return.  why may be NULL. */
 _Noreturn void leave_now(enum leave_code code, const struct fault *why);

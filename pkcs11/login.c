@@ -92,29 +92,37 @@ check_flags(const CK_TOKEN_INFO *info, bool by_hand, struct fault *f)
 	return RC_OK;
 }
 
+/* Also without a record it is a refusal: whoever starts this process does not try again. */
 static enum rc
-login_result(CK_RV rv, const struct login *l, const struct login_options *o, struct fault *f)
+refused(CK_RV rv, const struct login *l, const struct login_options *o,
+    const struct pin_source *source, struct fault *f)
 {
-	switch (p11rc_class(rv)) {
-	case P11_OK: pin_accepted(o->state_dir, l->serial); return RC_OK;
-	case P11_PIN:
-		TRY(pin_refused(o->state_dir, l->serial, f));
+	struct fault why = { .rc = RC_OK };
+
+	if (pin_refused(o->state_dir, l->serial, source, &why) != RC_OK)
 		return FAULT(f, RC_DENIED, "pin_refused",
-		    "C_Login: %s: correct the PIN at its source; it is not tried again before",
-		    p11rc_name(rv));
-	default: return FAULT(f, RC_HSM, "login", "C_Login: %s", p11rc_name(rv));
-	}
+		    "C_Login: %s: correct the PIN at its source before the next start, for "
+		    "that is not on record: %s",
+		    p11rc_name(rv), why.detail);
+	return FAULT(f, RC_DENIED, "pin_refused",
+	    "C_Login: %s: correct the PIN at its source; it is not tried again before",
+	    p11rc_name(rv));
 }
 
 static enum rc
 try_login(struct login *l, const struct login_options *o, struct pin *pin, struct fault *f)
 {
+	const struct pin_source source = pin->source;
 	CK_RV rv;
 
-	TRY(pin_check_refused(o->state_dir, l->serial, pin, f));
+	TRY(pin_check_refused(o->state_dir, l->serial, &source, f));
 	rv = l->fn->C_Login(l->idle, CKU_USER, pin->bytes, pin->len);
 	pin_wipe(pin);
-	return login_result(rv, l, o, f);
+	switch (p11rc_class(rv)) {
+	case P11_OK: pin_accepted(o->state_dir, l->serial, &source); return RC_OK;
+	case P11_PIN: return refused(rv, l, o, &source, f);
+	default: return FAULT(f, RC_HSM, "login", "C_Login: %s", p11rc_name(rv));
+	}
 }
 
 static enum rc

@@ -28,7 +28,7 @@ struct hsm_options {
 	uint32_t generation;
 	uint32_t canary_s; /* 0: none on a timer */
 	uint32_t max_keys; /* private keys in the token above which none is made; 0: no limit */
-	uint32_t hang_s;   /* a start, or a call of the admin, that lasts longer hangs */
+	uint32_t hang_s; /* a start, a canary or a call of the admin that lasts longer hangs */
 	uint32_t place, places; /* among the signers that have a processor each; 0, 0: none */
 	bool read_write;
 	bool verify_all; /* every signature, not only the first of a key */

@@ -1,5 +1,6 @@
 #include "pkcs11/pin.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -109,17 +110,20 @@ read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 
 /* Not of the PIN: a short PIN would be found from its hash. */
 static enum rc
-hash_source(const char *ref, const struct stat *st, uint8_t out[32], struct fault *f)
+hash_source(const char *ref, const struct stat *st, struct pin_source *out, struct fault *f)
 {
 	char text[PIN_PATH_MAX + 128];
+	uint8_t of_ref[32];
 	unsigned len = 32;
 	int n = snprintf(text, sizeof text, "%s|%lld.%09ld|%lld", ref,
 	    (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_size);
 
 	if (n < 0 || (size_t)n >= sizeof text)
 		return FAULT(f, RC_INVALID, "pin_source", "path too long");
-	if (EVP_Digest(text, (size_t)n, out, &len, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(text, (size_t)n, out->hash, &len, EVP_sha256(), NULL) != 1 ||
+	    EVP_Digest(ref, strlen(ref), of_ref, &len, EVP_sha256(), NULL) != 1)
 		return FAULT_OPENSSL(f, RC_NO_MEMORY, "pin_source", "SHA-256");
+	memcpy(out->name, of_ref, sizeof out->name);
 	return RC_OK;
 }
 
@@ -138,7 +142,7 @@ read_pin(const char *ref, struct pin *pin, struct fault *f)
 		    strerror(errno));
 	TRY(check_mode(ref, &st, f));
 	TRY(read_all(fd, ref, pin, f));
-	return hash_source(ref, &st, pin->source, f);
+	return hash_source(ref, &st, &pin->source, f);
 }
 
 void
@@ -170,35 +174,44 @@ pin_wipe(struct pin *pin)
 
 /* ---- the record of a refused PIN ---------------------------------------- */
 
-enum { RECORD_LEN = 65 }; /* hex and a newline */
+enum { RECORD_LEN = 65, /* hex and a newline */ NAME_LEN = 64 };
 
-static enum rc
-record_path(const char *dir, const char *serial, const char *suffix, char path[PIN_PATH_MAX],
-    struct fault *f)
+/* A serial is the token's text; only what is safe in a name goes into one. */
+static void
+record_stem(const char *serial, char out[NAME_LEN])
 {
-	char name[40];
-	size_t n = 0;
+	size_t n = (size_t)snprintf(out, NAME_LEN, "pin-refused-");
 
-	/* A serial is the token's text; only what is safe in a name goes into one. */
-	for (; serial[n] != 0 && n < sizeof name - 1; n++) {
-		unsigned char c = (unsigned char)serial[n];
+	for (size_t i = 0; serial[i] != 0 && n < NAME_LEN - 1; i++) {
+		unsigned char c = (unsigned char)serial[i];
 		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
 			     (c >= 'A' && c <= 'Z') || c == '-';
 
-		name[n] = (char)(plain ? c : '_');
+		out[n++] = (char)(plain ? c : '_');
 	}
-	name[n] = 0;
-	if (snprintf(path, PIN_PATH_MAX, "%s/pin-refused-%s%s", dir, name, suffix) >=
-	    PIN_PATH_MAX)
+	out[n] = 0;
+}
+
+/* One for each reference: what another source is told changes nothing of this one's. */
+static enum rc
+record_path(const char *dir, const char *serial, const struct pin_source *source,
+    const char *suffix, char path[PIN_PATH_MAX], struct fault *f)
+{
+	char stem[NAME_LEN], ref[2 * PIN_NAME_LEN + 1] = "";
+
+	record_stem(serial, stem);
+	for (size_t i = 0; i < sizeof source->name; i++)
+		snprintf(ref + 2 * i, 3, "%02x", source->name[i]);
+	if (snprintf(path, PIN_PATH_MAX, "%s/%s.%s%s", dir, stem, ref, suffix) >= PIN_PATH_MAX)
 		return FAULT(f, RC_INVALID, "state", "path too long");
 	return RC_OK;
 }
 
 static void
-record_text(const struct pin *pin, char text[RECORD_LEN + 1])
+record_text(const struct pin_source *source, char text[RECORD_LEN + 1])
 {
-	for (size_t i = 0; i < sizeof pin->source; i++)
-		snprintf(text + 2 * i, 3, "%02x", pin->source[i]);
+	for (size_t i = 0; i < sizeof source->hash; i++)
+		snprintf(text + 2 * i, 3, "%02x", source->hash[i]);
 	text[RECORD_LEN - 1] = '\n';
 	text[RECORD_LEN] = 0;
 }
@@ -219,7 +232,7 @@ prepare(const char *path, const char *text, struct fault *f)
 
 enum rc
 pin_check_refused(
-    const char *state_dir, const char *serial, const struct pin *pin, struct fault *f)
+    const char *state_dir, const char *serial, const struct pin_source *source, struct fault *f)
 {
 	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
 	char text[RECORD_LEN + 1], found[RECORD_LEN + 1] = "";
@@ -227,9 +240,9 @@ pin_check_refused(
 
 	if (state_dir == NULL)
 		return RC_OK;
-	TRY(record_path(state_dir, serial, "", path, f));
-	TRY(record_path(state_dir, serial, ".new", temp, f));
-	record_text(pin, text);
+	TRY(record_path(state_dir, serial, source, "", path, f));
+	TRY(record_path(state_dir, serial, source, ".new", temp, f));
+	record_text(source, text);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno != ENOENT)
 		return FAULT(f, RC_INVALID, "state", "%s: %s", path, strerror(errno));
@@ -253,28 +266,47 @@ sync_dir(const char *dir, struct fault *f)
 }
 
 enum rc
-pin_refused(const char *state_dir, const char *serial, struct fault *f)
+pin_refused(
+    const char *state_dir, const char *serial, const struct pin_source *source, struct fault *f)
 {
 	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
 
 	if (state_dir == NULL)
 		return RC_OK;
-	TRY(record_path(state_dir, serial, "", path, f));
-	TRY(record_path(state_dir, serial, ".new", temp, f));
+	TRY(record_path(state_dir, serial, source, "", path, f));
+	TRY(record_path(state_dir, serial, source, ".new", temp, f));
 	if (rename(temp, path) != 0)
 		return FAULT(f, RC_IO, "state", "%s: %s", path, strerror(errno));
 	return sync_dir(state_dir, f);
 }
 
 void
-pin_accepted(const char *state_dir, const char *serial)
+pin_accepted(const char *state_dir, const char *serial, const struct pin_source *source)
 {
 	char path[PIN_PATH_MAX];
 
 	if (state_dir == NULL)
 		return;
-	if (record_path(state_dir, serial, "", path, NULL) == RC_OK)
+	if (record_path(state_dir, serial, source, "", path, NULL) == RC_OK)
 		(void)unlink(path);
-	if (record_path(state_dir, serial, ".new", path, NULL) == RC_OK)
+	if (record_path(state_dir, serial, source, ".new", path, NULL) == RC_OK)
 		(void)unlink(path);
+}
+
+void
+pin_changed(const char *state_dir, const char *serial)
+{
+	DIR *dir = state_dir != NULL ? opendir(state_dir) : NULL;
+	struct dirent *entry;
+	char stem[NAME_LEN];
+	size_t len;
+
+	record_stem(serial, stem);
+	len = strlen(stem);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, stem, len) == 0 && entry->d_name[len] == '.')
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
 }

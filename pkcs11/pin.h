@@ -11,12 +11,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PIN_MAX = 255, PIN_PATH_MAX = 4096 };
+enum { PIN_MAX = 255, PIN_PATH_MAX = 4096, PIN_NAME_LEN = 8 };
+
+/* Where a PIN is from; nothing of it tells the PIN. */
+struct pin_source {
+	uint8_t hash[32];	    /* SHA-256 of the reference and the file's mtime and size */
+	uint8_t name[PIN_NAME_LEN]; /* the beginning of that of the reference alone */
+};
 
 struct pin {
 	uint8_t bytes[PIN_MAX + 1]; /* and a NUL */
 	size_t len;
-	uint8_t source[32]; /* SHA-256 of the reference and the file's mtime and size */
+	struct pin_source source;
 };
 
 /*
@@ -39,11 +45,15 @@ enum rc pin_check_line(struct pin *pin, const char *source, struct fault *f) MUS
  * written: RC_INVALID "state" when the directory does not allow it.  A NULL
  * directory keeps no record: an operator is there to see the refusal.
  */
-enum rc pin_check_refused(const char *state_dir, const char *serial, const struct pin *pin,
-    struct fault *f) MUST_CHECK;
+enum rc pin_check_refused(const char *state_dir, const char *serial,
+    const struct pin_source *source, struct fault *f) MUST_CHECK;
 
-/* Remember the refusal durably, or forget an earlier one of another source. */
-enum rc pin_refused(const char *state_dir, const char *serial, struct fault *f) MUST_CHECK;
-void pin_accepted(const char *state_dir, const char *serial);
+/* Remember the refusal durably, or forget an earlier one of the same reference. */
+enum rc pin_refused(const char *state_dir, const char *serial, const struct pin_source *source,
+    struct fault *f) MUST_CHECK;
+void pin_accepted(const char *state_dir, const char *serial, const struct pin_source *source);
+
+/* The token of this serial has another PIN now: whatever was refused may be right. */
+void pin_changed(const char *state_dir, const char *serial);
 
 #endif

@@ -251,12 +251,12 @@ by_user(const struct provision *o, PKCS11_SLOT *slot, struct fault *f)
 	if (slot->token->userPinFinalTry && !provision_typed(&o->pin))
 		return FAULT(f, RC_DENIED, "pin_final_try",
 		    "one more wrong PIN locks the token: type it, by --pin ask");
-	TRY(pin_check_refused(state, serial, &o->pin.pin, f));
+	TRY(pin_check_refused(state, serial, &o->pin.pin.source, f));
 	if (PKCS11_change_pin(slot, slots_pin(&o->pin), slots_pin(&o->new_pin)) == 0)
 		return RC_OK;
 	rc = not_changed(f, "C_SetPIN");
 	if (rc == RC_DENIED)
-		TRY(pin_refused(state, serial, NULL));
+		TRY(pin_refused(state, serial, &o->pin.pin.source, NULL));
 	return rc;
 }
 
@@ -266,6 +266,10 @@ by_officer(const struct provision *o, PKCS11_SLOT *slot, struct fault *f)
 	if (slot->token->soPinLocked)
 		return FAULT(f, RC_DENIED, "pin_locked",
 		    "the security officer's PIN is locked: only the token's maker can help");
+	if (slot->token->soPinFinalTry && !provision_typed(&o->so_pin))
+		return FAULT(f, RC_DENIED, "pin_final_try",
+		    "one more wrong PIN locks the security officer out for good: type it, by "
+		    "--so-pin ask");
 	if (PKCS11_login(slot, 1, slots_pin(&o->so_pin)) != 0)
 		return slots_refused(f, "set_pin", "login of the security officer",
 		    "his PIN is not tried again: correct it first");
@@ -305,7 +309,7 @@ provision_set_pin(struct provision *o, FILE *out, struct fault *f)
 	TRY(o->so_pin.pin.len > 0 ? by_officer(o, slot, f) : by_user(o, slot, f));
 	/* An operator has acted: what was refused before may be right now. */
 	if (!o->so && slot->token->serialnr != NULL)
-		pin_accepted(o->state_dir, slot->token->serialnr);
+		pin_changed(o->state_dir, slot->token->serialnr);
 	say_set(o, slot->token, out);
 	return copy_softhsm(f);
 }

@@ -67,7 +67,7 @@ signer_run(struct hsm *h, struct fault *f)
 	hsm_hello(h, &hello);
 	if (!wire_send(h->fd, &hello, 0))
 		return FAULT(f, RC_CONFLICT, "peer", "the front is gone");
-	leave_limit(0);
+	leave_limit(0, h->options->hang_s * 1000);
 	leave_exit(); /* the start is over */
 	processor_keep(h->options->place, h->options->places);
 	for (uint32_t i = 1; i < h->threads; i++) {

@@ -102,6 +102,17 @@ spit(int dir, const char *name, struct span text, struct fault *f)
 	return fsync(dir) == 0 ? RC_OK : failed(f, "fsync of the folder of", name);
 }
 
+/* A kill during a login leaves nothing of it, a loss of power perhaps as many zeros. */
+static bool
+is_lost(const struct buf *b)
+{
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->ptr[i] != 0)
+			return false;
+	}
+	return true;
+}
+
 static enum rc
 mend_one(int dir, unsigned *mended, struct fault *f)
 {
@@ -116,8 +127,10 @@ mend_one(int dir, unsigned *mended, struct fault *f)
 		return rc;
 	if (span_eq(buf_view(&object), buf_view(&copy)))
 		return RC_OK;
-	if (object.len > 0)
+	if (!is_lost(&object))
 		return spit(dir, OBJECT_COPY, buf_view(&object), f);
+	if (is_lost(&copy))
+		return RC_OK;
 	TRY(spit(dir, OBJECT, buf_view(&copy), f));
 	(*mended)++;
 	return RC_OK;

@@ -2,8 +2,9 @@
  * SoftHSM's token.object and a kill at the wrong moment.
  *
  * SoftHSM 2.6 rewrites token.object in place at every C_Login; a process that
- * is killed in between leaves it empty, and with it the token is lost.  So a
- * copy is kept beside it, and put back when the original is empty.  Making it
+ * is killed in between leaves it empty, and with it the token is lost; a loss
+ * of power may leave zeros.  So a copy is kept beside it, and put back when
+ * nothing else is in the original.  Making it
  * read-only instead does not do: SoftHSM then takes its own token for damaged
  * and does not show keys that another process generates.
  *

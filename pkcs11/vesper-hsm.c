@@ -82,7 +82,7 @@ run(const struct hsm_options *o, uid_t starter, struct fault *f)
 	static struct hsm hsm; /* the signal thread may still use it while we leave */
 
 	TRY(check_peer(PEER_FD, f));
-	leave_limit(o->hang_s * 1000);
+	leave_limit(o->hang_s * 1000, o->hang_s * 1000);
 	TRY(leave_init(PEER_FD, o->generation, say, f));
 	/* Before the module is loaded: its at-exit handlers and OpenSSL's end in a crash. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL) !=

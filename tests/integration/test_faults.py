@@ -121,9 +121,11 @@ class Load:
             time.sleep(0.005)
         connection.close()
 
-    def begin(self) -> None:
+    def begin(self) -> Row:
+        """A new row; the one until now, for whoever has to judge it."""
         with self.lock:
-            self.row = Row()
+            was, self.row = self.row, Row()
+        return was
 
     def stop(self) -> None:
         self.stopping = True
@@ -160,6 +162,13 @@ class Table:
         for tenant in self.load.numbers:
             self.points.setdefault(tenant, set()).add(point_of(self.leaf(tenant)))
 
+    def know_old_keys(self, tenant: str) -> None:
+        """Those of certificates that were in force between two looks."""
+        for path in self.machine.state("front", "tenants", tenant, "main").glob("before-*.pem"):
+            with contextlib.suppress(FileNotFoundError):  # it is over
+                leaf = x509.load_pem_x509_certificate(path.read_bytes())
+                self.points[tenant].add(point_of(leaf))
+
     def key_id(self, tenant: str) -> str:
         return hashlib.sha256(point_of(self.leaf(tenant))).hexdigest()
 
@@ -172,9 +181,16 @@ class Table:
         key, point = self.leaves[x5c]
         if point not in self.points[tenant]:
             self.know_keys()  # a renewal that a row before asked for
+            self.know_old_keys(tenant)
         true(point in self.points[tenant], f"{tenant}: a certificate of somebody else")
         verify(passport, key)
         self.verified += 1
+
+    def verify_all(self, row: Row) -> None:
+        """What came between the rows too: nothing that was given out is left out."""
+        equal(row.lost[:3], [], "requests without an answer")
+        for tenant, passport in row.passports:
+            self.verify(tenant, passport)
 
     # ---- the agent ------------------------------------------------------------------------
 
@@ -231,19 +247,18 @@ class Table:
         wait_for("everything is well before the row", self.whole, 30 * SLOW)
         self.back(self.load.numbers)
         since = len(self.log())
-        self.load.begin()
+        self.verify_all(self.load.begin())
         fired, flying = self.hold(rules, hold, fires, on, again, count)
+        idle = [rule for i, rule in enumerate(rules) if self.switches.fired_by(i) == 0]
         self.switches.set()
         if off is not None:
             off()
         took = self.back(self.load.numbers)
         wait_for("the outage is over in the log", self.whole, 30 * SLOW)
         time.sleep(0.2)
-        row = self.load.row
-        self.load.begin()
+        row = self.load.begin()
         self.know_keys()
-        for tenant, passport in row.passports:
-            self.verify(tenant, passport)
+        self.verify_all(row)
         log = self.log()[since:]
         # A vesperd that was killed is the row's own doing, and so are two renewals within a
         # second: the later certificate ends no later.
@@ -258,6 +273,7 @@ class Table:
         self.lines.append((name, fired, flying, answers, took, ended, len(errors)))
         print(f"# {name}: fired {fired}, in flight {flying}, {answers}, back {took:.2f} s, "
               f"processes ended {ended}, error lines {len(errors)}", flush=True)
+        equal(idle, [], "of the row's faults these never fired")
         # Where on() restarts vesperd, what came meanwhile was refused at once.
         hit = flying or (restarted and sum(row.failed.values()))
         self.judge(row, fired, hit, took, limit, errors, lines if ended else said, one, silent)
@@ -290,7 +306,6 @@ class Table:
     def judge(self, row, fired, hit, took, limit, errors, lines, one, silent) -> None:
         true(fired > 0, "the fault never fired")
         true(hit > 0, "nothing was in flight when it fired")
-        equal(row.lost[:3], [], "requests without an answer")
         wrong = [a for a in row.answers if a != "200" and (
             not a.startswith("503 ") or a[4:] not in ERRORS)]
         equal(wrong, [], "answers that nobody should get")
@@ -567,6 +582,7 @@ def main() -> int:
                 cases.case("a retired key is destroyed under load", retired, table)
         finally:
             load.stop()
+        cases.case("what came after the last row", table.verify_all, load.begin())
         cases.case("every digest had 32 bytes", equal, switches.odd_digests, 0)
         cases.case("signatures were verified", true, table.verified > 100, "too few")
         table.print()

@@ -291,6 +291,11 @@ def a_bad_token(bench: Bench) -> None:
         done = run("key", "import", "other.pem", *mine, *how, cwd=bench.dir)
         true(done.code in (1, 4) and word in done.err, done.err)
     equal(bench.hsm("objects", *mine, "--json").json["keys"], before, "what was left behind")
+    # Nobody can unlock the security officer: his last try is for whoever types it.
+    switches.set("C_GetTokenInfo flags:0x200000 count=*")
+    refused(run("hsm", "set-pin", *mine[:2], "--so-pin", "file:bad", "--new-pin", "file:pin", *how,
+                cwd=bench.dir), 4, "pin_final_try", "--so-pin ask")
+    equal((switches.fired() > 0, switches.pin("000000")), (True, (0, 0)))
 
 
 def in_another_process(bench: Bench) -> None:
@@ -372,6 +377,15 @@ def not_tried_twice(machine: Machine) -> None:
     machine.secret("pin", "000000", "hsm_user")
     refused(run("hsm", "test", *config(machine)), 4, "CKR_PIN_INCORRECT")
     refused(run("hsm", "test", *config(machine)), 4, "refused before")
+    # Until the token has another PIN, which may be this one.
+    machine.secret("so", machine.so_pin, "hsm_user")
+    machine.secret("right", machine.pin, "hsm_user")
+    officer = ["--so-pin", f"file:{pin.parent}/so", "--new-pin"]
+    done = run("hsm", "set-pin", *officer, f"file:{pin}", *config(machine))
+    equal(done.code, 0, done.err)
+    equal(run("hsm", "test", *config(machine)).code, 0, "nothing is on record")
+    done = run("hsm", "set-pin", *officer, f"file:{pin.parent}/right", *config(machine))
+    equal(done.code, 0, done.err)
     machine.secret("pin", machine.pin, "hsm_user")
     alone = run("hsm", "objects", *config(machine), "--json")
     equal(alone.code, 0, alone.err)

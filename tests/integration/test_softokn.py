@@ -1,5 +1,5 @@
 """Modules of another kind: NSS softokn behind p11-kit's proxy, another maker's reading of PKCS#11,
-and SoftHSM2 in processes of p11-kit server."""
+with a SoftHSM2 token beside it in the same agent; and SoftHSM2 in processes of p11-kit server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import time
 from pathlib import Path
 
 from cases import Cases, equal, true
+from cryptography import x509
+from signed import verify
 from world import process
 from world import unixhttp as http
-from world.machine import BUILD, ROLE_USERS, TOKEN_LABEL, Machine, is_root, wait_for
+from world.machine import BUILD, ROLE_USERS, TOKEN_LABEL, Machine, is_root, quote, wait_for
 
-ACME = "12025550100"
+ACME, BOTH = "12025550100", "12025550177"
 CONNECTIONS, EACH = 8, 40
 LIBRARIES = [Path("/usr/lib") / machine for machine in
              ("x86_64-linux-gnu", "aarch64-linux-gnu", "riscv64-linux-gnu", "")]
@@ -40,7 +42,8 @@ class Softokn(Machine):
     """
 
     def make_token(self) -> None:
-        super().make_token()  # PIN and lock file; the SoftHSM token stays unused
+        super().make_token()  # PIN and lock file, and the other maker's token
+        self.other = self.module
         store, modules = self.dir / "nss", self.dir / "xdg" / "pkcs11" / "modules"
         for folder in (store, modules):
             folder.mkdir(parents=True)
@@ -56,6 +59,18 @@ class Softokn(Machine):
             f"x-init-reserved: configdir='sql:{store}' dbTokenDescription='{TOKEN_LABEL}'\n")
         self.module = PROXY
         self.environment = [f"XDG_CONFIG_HOME={self.dir / 'xdg'}"]
+
+
+    def prepare(self, tenants=None, lab: dict | None = None, **settings) -> dict[str, str]:
+        prepared = super().prepare(tenants, lab, **settings)
+        with open(self.config / "vesperd.conf", "a", encoding="utf-8") as file:
+            file.write(f'token "other" {{\n\tmodule = {quote(self.other)}\n'
+                       f'\tlabel = {quote(TOKEN_LABEL)}\n\tpin = "file:secrets/pin"\n'
+                       "\tprocesses = 1\n\tcanary_s = 1\n"
+                       '\tenvironment = { "SOFTHSM2_CONF=softhsm2-agent.conf" }\n}\n')
+        both = self.enterprise("both", (BOTH,))
+        self.write_tenant("both", both.replace('token = "main"', 'token = { "main", "other" }'))
+        return prepared
 
 
 class Remote(Machine):
@@ -126,11 +141,37 @@ def it_is_softokn(machine: Machine) -> None:
     equal(makers, {"Mozilla Foundation"})
     if not is_root():  # the signers are not dumpable: only root reads what they have loaded
         return
-    pids = process.roles(machine.agent.pid)["signer"]
-    equal(len(pids), 2)
-    for pid in pids:
+    equal(len(signers(machine, "main")), 2)
+    for pid in signers(machine, "main"):
         true("libsoftokn3.so" in process.mappings(pid), f"signer {pid} did not load softokn")
         true("libsofthsm2.so" not in process.mappings(pid), f"signer {pid} loaded SoftHSM too")
+
+
+def signers(machine: Machine, token: str) -> list[int]:
+    return [s["pid"] for t in machine.status()["tokens"] if t["name"] == token
+            for s in t["signers"] if s["up"]]
+
+
+def beside_another_maker(machine: Machine) -> None:
+    """One credential in two tokens of two makers: each signs, with its own key and module."""
+    points = set()
+    for token in ("main", "other"):
+        name = f"main.{token}"
+        wait_for(f"{name} can sign",
+                 lambda n=name: (machine.credential("both", n) or {}).get("signable"), 60)
+        answer = machine.sign(BOTH, tenant="both", credential=name)
+        equal((answer.status, answer.json.get("credential")), (200, name), answer.body.decode())
+        path = machine.state("front", "tenants", "both", name, "current.pem")
+        leaf = x509.load_pem_x509_certificate(path.read_bytes())
+        verify(answer.json["passport"], leaf.public_key())
+        points.add(leaf.public_key().public_numbers().x)
+    equal(len(points), 2, "keys")
+    equal(len(signers(machine, "other")), 1)
+    if not is_root():
+        return
+    for pid in signers(machine, "other"):
+        true("libsofthsm2.so" in process.mappings(pid), f"signer {pid} did not load SoftHSM")
+        true("libsoftokn3.so" not in process.mappings(pid), f"signer {pid} loaded softokn too")
 
 
 def signs_at_once(machine: Machine) -> None:
@@ -219,7 +260,7 @@ def main() -> int:
     with Softokn() as machine:
         machine.start(lambda m: {"acme": m.enterprise()},
                       token={"threads": 4, "canary_s": 1, "verify_signatures": '"all"'})
-        for function in (it_is_softokn, signs_at_once, canary_sings, key_changes, keys_are_ours,
+        for function in (it_is_softokn, beside_another_maker, signs_at_once, canary_sings, key_changes, keys_are_ours,
                          comes_back):
             cases.case(function.__name__, function, machine)
         if cases.failed:

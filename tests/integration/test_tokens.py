@@ -153,16 +153,19 @@ def loses(world: World, load: Load, token: str, rules=(), hold: float = 1.5, kil
     """One token fails with requests in flight; the other signs for both; then both do."""
     other = "second" if token == "main" else "main"
     switches = world.switches[token]
+    killed: list[int] = []
     world.both()
-    load.begin()
-    load.flying, load.fires = 0, switches.fired
+    all_good(world, load.begin())
+    load.flying, load.fires = 0, (lambda: len(killed)) if kill else switches.fired
     time.sleep(0.3)
     began = time.monotonic()
     if kill:
         pids = wait_for("signers to kill", lambda: world.signers(token), 20 * SLOW)
         for pid in pids:
+            wait_for("a request under way", lambda: load.in_flight > 0)
             os.kill(pid, signal.SIGKILL)
-        fired = len(pids)
+            killed.append(pid)
+        fired = len(killed)
         time.sleep(hold)
     else:
         switches.set(*rules)
@@ -173,14 +176,12 @@ def loses(world: World, load: Load, token: str, rules=(), hold: float = 1.5, kil
         time.sleep(hold)
         fired = switches.fired()
         switches.set()
-    row = load.row
-    wait_for(f"{other} signs", lambda: count(world, row)[other] > 0, 30 * SLOW)
+    wait_for(f"{other} signs", lambda: count(world, load.row)[other] > 0, 30 * SLOW)
     world.both()
     back = time.monotonic() - began
-    load.begin()
-    by = all_good(world, row)
-    flying = load.flying if not kill else len(row.passports)
-    print(f"# {token} lost: fired {fired}, in flight {flying}, answers {row.answers}, "
+    by = all_good(world, load.begin())
+    flying = load.flying
+    print(f"# {token} lost: fired {fired}, in flight {flying}, "
           f"signed by {by}, both again after {back:.2f} s", flush=True)
     true(fired > 0 and flying > 0, "nothing was hit")
     true(by[other] > 0, "the other token has not signed")
@@ -190,7 +191,7 @@ def loses(world: World, load: Load, token: str, rules=(), hold: float = 1.5, kil
 
 
 def each_signs(world: World, load: Load) -> None:
-    load.begin()
+    all_good(world, load.begin())
     wait_for("both tokens sign", lambda: min(count(world, load.row).values()) > 0, 30 * SLOW)
     all_good(world, load.row)
 
@@ -235,7 +236,7 @@ def status_shows(world: World) -> None:
 
 def renews_alone(world: World, load: Load) -> None:
     before = {name: world.machine.credential("acme", name)["serial"] for name in NAMES.values()}
-    load.begin()
+    all_good(world, load.begin())
     answer = http.request(world.machine.admin_socket, "POST",
                           "/v1/credentials/acme/main.second/renew")
     equal(answer.status, 202, answer.body.decode())
@@ -274,7 +275,7 @@ def digests_are_on_record(world: World, passports: list[str]) -> None:
 def back_to_one(world: World, load: Load) -> None:
     """The other token is taken away for good: what is left goes on under its old name."""
     serial = world.machine.credential("acme", "main.second")["serial"]
-    load.begin()
+    all_good(world, load.begin())
     world.tokens('"second"')
     answer = http.request(world.machine.admin_socket, "POST", "/v1/reload")
     equal(answer.status, 202, answer.body.decode())
@@ -288,6 +289,12 @@ def back_to_one(world: World, load: Load) -> None:
     # What was under way by a name that is gone is told to ask again, once.
     true(set(refused) <= {"503 overloaded"} and sum(refused.values()) <= len(load.threads),
          f"refused {refused}")
+
+
+def the_rest(world: World, load: Load) -> None:
+    row = load.begin()
+    equal(row.lost, [])
+    true(sum(count(world, row).values()) > 0, "nothing was signed at the end")
 
 
 def from_one_to_two(world: World) -> None:
@@ -340,6 +347,7 @@ def main() -> int:
             cases.case("back to one token", back_to_one, world, load)
         finally:
             load.stop()
+        cases.case("the last of it", the_rest, world, load)
         stop_and_check(machine, cases)
     return cases.finish()
 

@@ -183,6 +183,21 @@ a_bad_handle_is_found_again(void **state)
 	assert_int_equal(process_stop(&p->signer), 0);
 }
 
+/* Whether it is the key or the token is not known yet: neither is given up for that. */
+static void
+a_throttled_canary_costs_nothing(void **state)
+{
+	struct pair *p = *state;
+	unsigned logins = lab_calls(&p->lab, "C_Login");
+
+	lab_fault(&p->lab, "C_SignInit 0x82\nC_Sign 0x6");
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_BUSY);
+	assert_true(p->lab.switches->rule[0].fired == 1 && p->lab.switches->rule[1].fired == 1);
+	made_signs(&p->signer, &p->key);
+	assert_int_equal(lab_calls(&p->lab, "C_Login"), logins);
+	assert_int_equal(process_stop(&p->signer), 0);
+}
+
 static void
 a_key_that_stays_bad_is_quarantined(void **state)
 {
@@ -484,6 +499,27 @@ a_hang_that_only_it_sees(void **state)
 	lab_teardown(&fixture);
 }
 
+/* One thread of two does not return from what nobody asked for; the other goes on. */
+static void
+a_canary_that_hangs(void **state)
+{
+	static const char *const two[] = { "--label", "t", "--threads", "2", "--canary-s", "1",
+		"--hang-s", "2", NULL };
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct lab *lab = *state;
+	struct process p;
+
+	process_up(&p, lab, "admin", plain); /* the canary is there */
+	assert_int_equal(process_stop(&p), 0);
+	process_up(&p, lab, "signer", two);
+	lab_fault(lab, "C_Sign hang");
+	while (lab->switches->rule[0].fired == 0)
+		nanosleep(&moment, NULL);
+	assert_int_equal(process_stats(&p).sessions, 3);
+	assert_int_equal(process_wait(&p), 5);
+	assert_true(process_said(&p, "hang: a call of the module does not return"));
+}
+
 static void
 a_crash_costs_one_process(void **state)
 {
@@ -681,7 +717,8 @@ refused_record(const struct lab *lab)
 	char command[LAB_PATH + 64];
 	const char *const argv[] = { "/bin/sh", "-c", command, NULL };
 
-	snprintf(command, sizeof command, "ls %s/pin-refused-????????????????", lab->state);
+	snprintf(command, sizeof command, "ls %s/pin-refused-????????????????.????????????????",
+	    lab->state);
 	return lab_run(lab, argv);
 }
 
@@ -723,6 +760,59 @@ a_refused_pin_is_tried_once(void **state)
 	assert_int_equal(lab_calls(lab, "C_Login"), 3);
 	assert_false(refused_record(lab));
 	assert_int_equal(process_stop(&p), 0);
+}
+
+/* What becomes of another source's PIN, right or wrong, is no word about this one's. */
+static void
+each_source_has_its_record(void **state)
+{
+	static const char *const others[] = { "777777\n", LAB_PIN "\n" };
+	const struct lab *lab = *state;
+	char path[LAB_PATH], ref[LAB_PATH + 8];
+	const char *const other[] = { "--label", "t", "--canary-s", "0", "--pin", ref, NULL };
+	struct process p;
+
+	snprintf(path, sizeof path, "%.90s/other-pin", lab->dir);
+	snprintf(ref, sizeof ref, "file:%s", path);
+	set_pin(lab, "999999\n");
+	process_start(&p, lab, "signer", plain);
+	assert_int_equal(process_wait(&p), 4);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		bool right = i == 1;
+
+		unlink(path);
+		lab_write(path, others[i], 0600);
+		process_start(&p, lab, "signer", other);
+		assert_int_equal(process_hello(&p, NULL), right);
+		assert_int_equal(right ? process_stop(&p) : process_wait(&p), right ? 0 : 4);
+		process_start(&p, lab, "signer", plain);
+		assert_int_equal(process_wait(&p), 4);
+		assert_true(process_said(&p, "refused before"));
+		assert_int_equal(lab_calls(lab, "C_Login"), 2 + i);
+	}
+}
+
+/* The state directory fails between the try and its record: held all the same. */
+static void
+a_refusal_without_a_record(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+	const struct lab *lab = *state;
+	char command[LAB_PATH + 64];
+	const char *const argv[] = { "/bin/sh", "-c", command, NULL };
+	struct process p;
+
+	snprintf(command, sizeof command, "rm %s/pin-refused-*.new", lab->state);
+	set_pin(lab, "999999\n");
+	lab_fault(lab, "C_Login delay:1000");
+	process_start(&p, lab, "signer", plain);
+	while (lab_calls(lab, "C_Login") == 0)
+		nanosleep(&moment, NULL);
+	assert_true(lab_run(lab, argv));
+	assert_int_equal(process_wait(&p), 4);
+	assert_true(process_said(&p, "C_Login: CKR_PIN_INCORRECT: correct the PIN"));
+	assert_true(process_said(&p, "not on record"));
+	assert_int_equal(lab_calls(lab, "C_Login"), 1);
 }
 
 static struct login_case {
@@ -776,6 +866,7 @@ main(void)
 		PAIR(a_busy_token_is_waited_for),
 		PAIR(a_token_that_stays_busy_is_rebuilt),
 		PAIR(a_bad_handle_is_found_again),
+		PAIR(a_throttled_canary_costs_nothing),
 		PAIR(a_key_that_stays_bad_is_quarantined),
 		PAIR(the_session_is_not_used_again),
 		PAIR(a_wrong_first_signature_refuses_the_key),
@@ -790,8 +881,11 @@ main(void)
 		ROW(a_lying_canary),
 		PAIR(a_hung_signature_ends_within_a_bound),
 		PAIR(a_hung_finalize_ends_within_a_bound),
+		ROW(a_canary_that_hangs),
 		PAIR(a_crash_costs_one_process),
 		ROW(a_refused_pin_is_tried_once),
+		ROW(each_source_has_its_record),
+		ROW(a_refusal_without_a_record),
 		ROW(no_more_keys_than_allowed),
 		ROW(keys_in_one_go),
 		ROW(a_key_that_can_be_read_is_refused),

@@ -1,4 +1,4 @@
-/* token.object is copied, put back when it is empty, and left alone otherwise. */
+/* token.object is copied, put back when it is empty or zeros, and left alone otherwise. */
 #include "pkcs11/softhsm.h"
 
 #include <dirent.h>
@@ -135,6 +135,37 @@ a_killed_login_costs_no_token(void **state)
 }
 
 static void
+fill_with_zeros(const char *path, off_t len)
+{
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, len), 0);
+}
+
+/* Zeros are no newer state: they do not replace the copy, and are replaced by it. */
+static void
+zeros_are_put_back(void **state)
+{
+	off_t whole;
+
+	(void)state;
+	if (lab_softhsm() == NULL)
+		skip();
+	whole = size_of(object);
+	fill_with_zeros(object, whole); /* without a copy there is nothing to put back */
+	assert_int_equal(mend(), 0);
+	assert_true(size_of(object) == whole && size_of(copy) == -1);
+	teardown(NULL);
+	setup(NULL);
+	assert_int_equal(mend(), 0);
+	fill_with_zeros(object, whole);
+	assert_int_equal(mend(), 1);
+	a_killed_login_costs_no_token(NULL); /* it is a token again */
+	fill_with_zeros(object, whole);
+	fill_with_zeros(copy, whole + 1);
+	assert_int_equal(mend(), 0);
+}
+
+static void
 nothing_without_softhsm(void **state)
 {
 	(void)state;
@@ -151,6 +182,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(copies_then_puts_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(copy_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_login_costs_no_token, setup, teardown),
+		cmocka_unit_test_setup_teardown(zeros_are_put_back, setup, teardown),
 		cmocka_unit_test(nothing_without_softhsm),
 	};
 

@@ -48,7 +48,10 @@ class Switches:
 
     def fired(self) -> int:
         """Calls that the rules changed since they were set."""
-        return sum(self.number(RULES + 16 * i + 8) for i in range(RULE_MAX))
+        return sum(self.fired_by(i) for i in range(RULE_MAX))
+
+    def fired_by(self, rule: int) -> int:
+        return self.number(RULES + 16 * rule + 8)
 
     def pin(self, pin: str) -> tuple[int, int]:
         """How often this PIN was given to C_Login, and how often refused."""
