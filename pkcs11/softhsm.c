@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,8 +118,12 @@ static enum rc
 mend_one(int dir, unsigned *mended, struct fault *f)
 {
 	AUTO_BUF object = BUF_INIT(OBJECT_MAX), copy = BUF_INIT(OBJECT_MAX);
-	enum rc rc = slurp(dir, OBJECT, &object, f);
+	enum rc rc;
 
+	/* Token sections may share a directory without sharing a lock file; closing lets go. */
+	if (flock(dir, LOCK_EX) != 0)
+		return failed(f, "lock the folder of", OBJECT);
+	rc = slurp(dir, OBJECT, &object, f);
 	if (rc == RC_NOT_FOUND)
 		return RC_OK; /* not a token's folder */
 	TRY(rc);

@@ -45,6 +45,7 @@ CONNECTIONS = 8
 STARTS = 3  # of vesperd in a row that is about PINs: each says so once
 BACKOFF_S = 1.0  # the default of backoff_max_ms
 TIMEOUT_S = 3.0  # request_timeout_ms
+IDLE_S = 30.0  # the agent closes a connection after 65
 SLOW = 5.0 if os.environ.get("SANITIZER", "no") != "no" else 1.0
 ERRORS = {"hsm_unavailable", "hsm_timeout", "overloaded"}
 
@@ -110,14 +111,17 @@ class Load:
     def run(self, which: int) -> None:
         chance = random.Random(which)
         connection, pauses = http.UnixConnection(self.machine.socket, 4 * TIMEOUT_S * SLOW), 0
+        last = time.monotonic()
         while not self.stopping:
             if self.paused:
                 time.sleep(0.01)
                 continue
-            if pauses != self.pauses:
+            # One that this machine left idle for long may be closed by the agent as well.
+            if pauses != self.pauses or time.monotonic() - last > IDLE_S:
                 connection.close()
                 pauses = self.pauses
             self.one(chance.choice(sorted(self.numbers)), connection)
+            last = time.monotonic()
             time.sleep(0.005)
         connection.close()
 
