@@ -335,6 +335,8 @@ auditfile_settle(struct auditfile *file, struct auditspool *spool)
 void
 auditfile_discard(const struct auditdir *d, struct auditfile *file)
 {
+	/* Where it cannot be removed it has nothing in it: no half line, no seq twice. */
+	(void)!ftruncate(file->fd, 0);
 	if (auditfile_in_place(d, file)) {
 		unlinkat(d->fd, file->name, 0);
 		(void)fsync(d->fd);

@@ -35,6 +35,20 @@ __wrap_fdatasync(int fd)
 	return -1;
 }
 
+static atomic_int failing_unlinks;
+int __real_unlinkat(int at, const char *name, int flags);
+int __wrap_unlinkat(int at, const char *name, int flags);
+
+int
+__wrap_unlinkat(int at, const char *name, int flags)
+{
+	if (atomic_load(&failing_unlinks) == 0 || strncmp(name, "audit-", 6) != 0)
+		return __real_unlinkat(at, name, flags);
+	atomic_fetch_sub(&failing_unlinks, 1);
+	errno = EIO;
+	return -1;
+}
+
 /* ---- a directory of its own for each test -------------------------------------------- */
 
 static char dir[32], mark_path[64];
@@ -899,6 +913,30 @@ fails_and_comes_back(void **state)
 	assert_int_equal(number(t.tenants, "acme"), 3);
 }
 
+/* New files are begun, torn and cannot be removed either: they have nothing in them. */
+static void
+what_cannot_be_removed_is_empty(void **state)
+{
+	struct audit *a = open_audit();
+	uint64_t during;
+
+	(void)state;
+	wait_durable(a, append(a, "acme"));
+	atomic_store(&failing_unlinks, 2);
+	limit_files(1);
+	during = append(a, "acme");
+	while (atomic_load(&failing_unlinks) > 0)
+		usleep(1000);
+	limit_files(RLIM_INFINITY);
+	wait_durable(a, during);
+	audit_close(a);
+
+	AUTO_TRAIL t = check_trail();
+
+	assert_int_equal(t.lines, 2 + 2);
+	assert_int_equal(number(t.tenants, "acme"), 2);
+}
+
 /* The spool's sync fails: the file's own does as well. */
 static void
 does_without_its_spool(void **state)
@@ -1102,7 +1140,7 @@ int
 main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(tamper_cases) + ARRAY_LEN(taken_cases) +
-				ARRAY_LEN(memory_cases) + ARRAY_LEN(crash_cases) + 21];
+				ARRAY_LEN(memory_cases) + ARRAY_LEN(crash_cases) + 22];
 	size_t n = 0;
 
 	ROWS(tests, n, tamper_cases, tampering_is_found);
@@ -1128,6 +1166,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_directory_taken_away_refuses);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_full_file_is_left);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(fails_and_comes_back);
+	tests[n++] = (struct CMUnitTest)DIR_TEST(what_cannot_be_removed_is_empty);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_hole_is_torn);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(a_spool_that_cannot_be_opened);
 	tests[n++] = (struct CMUnitTest)DIR_TEST(does_without_its_spool);

@@ -83,7 +83,7 @@ tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(VALUES_H) \
 	agent/front/auditspool.c agent/front/auditspool.h \
 	agent/front/store.c agent/front/store.h agent/log.c agent/log.h
 tests_unit_test_audit_CFLAGS = $(AM_CFLAGS)
-tests_unit_test_audit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+tests_unit_test_audit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync -Wl,--wrap=unlinkat
 tests_unit_test_audit_LDADD = $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_auditspool
