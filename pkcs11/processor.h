@@ -4,8 +4,9 @@
  * A signer of a software token computes all the time and never sleeps while
  * there is work, so the kernel, which places who wakes up, leaves two of them
  * on one processor for a tenth of a second and longer (docs/PERFORMANCE.md).
- * Where there are as many of them as processors each has its own.  The module's
- * own threads go where the kernel puts them.
+ * Where there are as many of them as processors each has its own.  Threads
+ * that the module starts before its first signature go where the kernel puts
+ * them, later ones stay with the signer.
  */
 #ifndef PKCS11_PROCESSOR_H
 #define PKCS11_PROCESSOR_H

@@ -152,6 +152,7 @@ token_change(const struct config_token *a, const struct config_token *b)
 		{ "verify_signatures", a->verify_all == b->verify_all },
 		{ "network", a->network == b->network },
 		{ "backoff_max_ms", a->backoff_max_ms == b->backoff_max_ms },
+		{ "affinity", a->any_processor == b->any_processor },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

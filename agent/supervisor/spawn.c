@@ -82,27 +82,27 @@ is_kept_apart(const struct config_token *t)
 	return t->threads == 1 && !t->network && !t->any_processor;
 }
 
-/* How many such signers the tokens before this one have; with the number of all: all. */
-static unsigned
-signers_before(const struct config *c, size_t token)
+/* Two such tokens would get in each other's way, and one of them may be idle. */
+static bool
+is_alone(const struct config *c)
 {
 	unsigned n = 0;
 
-	for (size_t t = 0; t < token; t++)
-		n += is_kept_apart(&c->token[t]) ? c->token[t].processes : 0;
-	return n;
+	for (size_t t = 0; t < c->tokens; t++)
+		n += is_kept_apart(&c->token[t]);
+	return n == 1;
 }
 
 static void
 place_args(
     struct vector *v, const struct spawn_context *s, const struct child *c, struct words *w)
 {
-	if (c->role != ROLE_SIGNER || !is_kept_apart(&s->config->token[c->token]))
+	const struct config_token *t = &s->config->token[c->token];
+
+	if (c->role != ROLE_SIGNER || !is_kept_apart(t) || !is_alone(s->config))
 		return;
-	snprintf(w->place, sizeof w->place, "%u",
-	    signers_before(s->config, c->token) + (unsigned)c->process);
-	snprintf(
-	    w->places, sizeof w->places, "%u", signers_before(s->config, s->config->tokens));
+	snprintf(w->place, sizeof w->place, "%u", (unsigned)c->process);
+	snprintf(w->places, sizeof w->places, "%u", t->processes);
 	push_pair(v, "--place", w->place);
 	push_pair(v, "--places", w->places);
 }

@@ -907,6 +907,8 @@ static struct token_case {
 	    TOKEN(MODULE LABEL PIN LOCK "backoff_max_ms = 300 network = yes"), "'network'" },
 	{ "backoff_max_ms", TOKEN(MODULE LABEL PIN LOCK),
 	    TOKEN(MODULE LABEL PIN LOCK "backoff_max_ms = 300"), "'backoff_max_ms'" },
+	{ "affinity", TOKEN(MODULE LABEL PIN LOCK "affinity = auto"),
+	    TOKEN(MODULE LABEL PIN LOCK "affinity = none"), "'affinity'" },
 };
 
 /* vesperd.conf with this text in place of its token section. */
