@@ -10,10 +10,10 @@
 #include "client/job.h"
 #include "client/member.h"
 #include "client/probe.h"
+#include "pkcs11/pin.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <openssl/crypto.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -227,26 +227,42 @@ try_secrets(const struct doctor *d)
 
 /* A PIN that was refused is not tried again before an operator has acted. */
 static void
+try_pin(const struct doctor *d, const char *dir, const struct config_token *t)
+{
+	struct pin_found found = { .is = PIN_FREE };
+	struct fault f = { 0 };
+
+	if (pin_recorded(dir, t->serial, t->pin.text, &found, &f) != RC_OK)
+		findings_add(
+		    d->found, FINDING_SKIPPED, "pin", NULL, "%s: %s", t->name, f.detail);
+	else if (found.is == PIN_HELD)
+		findings_add(d->found, FINDING_BAD, "pin",
+		    "mend the PIN's file (vesper hsm test), then send vesperd SIGHUP; where "
+		    "that token is no more, remove the record",
+		    "%s: a token refused this PIN, which is not tried again: %s", t->name,
+		    found.path);
+	else if (found.is == PIN_UNKNOWN)
+		findings_add(d->found, FINDING_WARN, "pin",
+		    "see the log (pin_refused); where the token serves, remove the record",
+		    "%s: a PIN of %s was refused, whether it is another now cannot be seen "
+		    "here: %s",
+		    t->name, t->pin.text, found.path);
+	else
+		findings_add(
+		    d->found, FINDING_OK, "pin", NULL, "%s: it was not refused", t->name);
+}
+
+static void
 try_pins(const struct doctor *d)
 {
-	char pattern[4096];
-	glob_t refused = { 0 };
+	char dir[4096];
 
-	snprintf(pattern, sizeof pattern, "%s/hsm", d->config->state_dir);
-	if (access(pattern, R_OK | X_OK) != 0) {
-		findings_add(
-		    d->found, FINDING_SKIPPED, "pin", NULL, "%s: %s", pattern, strerror(errno));
-		return;
+	if (snprintf(dir, sizeof dir, "%s/hsm", d->config->state_dir) >= (int)sizeof dir)
+		return; /* try_directory() says of it what there is to say */
+	for (size_t i = 0; i < d->config->tokens; i++) {
+		if (d->config->token[i].pin.text != NULL)
+			try_pin(d, dir, &d->config->token[i]);
 	}
-	snprintf(pattern, sizeof pattern, "%s/hsm/pin-refused-*", d->config->state_dir);
-	if (glob(pattern, GLOB_NOSORT, NULL, &refused) == 0 && refused.gl_pathc > 0)
-		findings_add(d->found, FINDING_BAD, "pin",
-		    "mend the PIN's file (vesper hsm test), then send vesperd SIGHUP",
-		    "a token refused its PIN, which is not tried again: %s",
-		    refused.gl_pathv[0]);
-	else
-		findings_add(d->found, FINDING_OK, "pin", NULL, "no PIN was refused");
-	globfree(&refused);
 }
 
 /* ---- the host -------------------------------------------------------------------------------- */

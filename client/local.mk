@@ -23,6 +23,7 @@ libclient_la_SOURCES = \
 	client/progress.c client/progress.h \
 	client/findings.c client/findings.h \
 	client/probe.c client/probe.h client/cmd_doctor.c client/cmd_tenant.c \
+	pkcs11/pin.c pkcs11/pin.h \
 	client/revoke.c client/revoke.h \
 	client/numbers.c client/numbers.h client/offboard.c client/offboard.h \
 	client/failover.c client/failover.h \

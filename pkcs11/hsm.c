@@ -182,7 +182,10 @@ give_up(struct hsm *h, struct session *s, const struct key *key, CK_RV rv)
 	return FRAME_KEY_REFUSED;
 }
 
-/* One that is throttled says nothing of the token yet: health() has more patience. */
+/*
+ * One that is throttled says nothing of the token yet, and health() has more
+ * patience; this request another process may serve, whose handle is good.
+ */
 static enum frame_code
 ask_canary_once(struct hsm *h, struct session *s, CK_RV *rv)
 {
@@ -193,7 +196,10 @@ ask_canary_once(struct hsm *h, struct session *s, CK_RV *rv)
 	if (well == CKR_OK)
 		return FRAME_OK;
 	*rv = well;
-	return p11rc_class(well) == P11_BUSY ? hsm_code(h, s, well) : FRAME_REBUILD;
+	if (p11rc_class(well) != P11_BUSY)
+		return FRAME_REBUILD;
+	(void)hsm_code(h, s, well);
+	return FRAME_FAILED;
 }
 
 /*

@@ -121,8 +121,10 @@ try_login(struct login *l, const struct login_options *o, struct pin *pin, struc
 	switch (p11rc_class(rv)) {
 	case P11_OK: pin_accepted(o->state_dir, l->serial, &source); return RC_OK;
 	case P11_PIN: return refused(rv, l, o, &source, f);
-	default: return FAULT(f, RC_HSM, "login", "C_Login: %s", p11rc_name(rv));
+	default: break;
 	}
+	pin_not_judged(o->state_dir, l->serial, &source);
+	return FAULT(f, RC_HSM, "login", "C_Login: %s", p11rc_name(rv));
 }
 
 static enum rc

@@ -108,23 +108,45 @@ read_all(int fd, const char *ref, struct pin *pin, struct fault *f)
 	return pin_check_line(pin, ref, f);
 }
 
+static enum rc
+hash_ref(const char *ref, uint8_t out[PIN_NAME_LEN], struct fault *f)
+{
+	uint8_t whole[32];
+	unsigned len = 32;
+
+	if (EVP_Digest(ref, strlen(ref), whole, &len, EVP_sha256(), NULL) != 1)
+		return FAULT_OPENSSL(f, RC_NO_MEMORY, "pin_source", "SHA-256");
+	memcpy(out, whole, PIN_NAME_LEN);
+	return RC_OK;
+}
+
 /* Not of the PIN: a short PIN would be found from its hash. */
 static enum rc
 hash_source(const char *ref, const struct stat *st, struct pin_source *out, struct fault *f)
 {
 	char text[PIN_PATH_MAX + 128];
-	uint8_t of_ref[32];
 	unsigned len = 32;
 	int n = snprintf(text, sizeof text, "%s|%lld.%09ld|%lld", ref,
 	    (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_size);
 
 	if (n < 0 || (size_t)n >= sizeof text)
 		return FAULT(f, RC_INVALID, "pin_source", "path too long");
-	if (EVP_Digest(text, (size_t)n, out->hash, &len, EVP_sha256(), NULL) != 1 ||
-	    EVP_Digest(ref, strlen(ref), of_ref, &len, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(text, (size_t)n, out->hash, &len, EVP_sha256(), NULL) != 1)
 		return FAULT_OPENSSL(f, RC_NO_MEMORY, "pin_source", "SHA-256");
-	memcpy(out->name, of_ref, sizeof out->name);
-	return RC_OK;
+	return hash_ref(ref, out->name, f);
+}
+
+/* As hash_source(), of a file that need not be readable. */
+static enum rc
+look_at_source(const char *ref, struct pin_source *out, struct fault *f)
+{
+	char path[PIN_PATH_MAX];
+	struct stat st;
+
+	TRY(pin_path(ref, path, f));
+	if (stat(path, &st) != 0)
+		return FAULT(f, RC_INVALID, "pin_source", "%s: %s", ref, strerror(errno));
+	return hash_source(ref, &st, out, f);
 }
 
 static enum rc
@@ -174,15 +196,20 @@ pin_wipe(struct pin *pin)
 
 /* ---- the record of a refused PIN ---------------------------------------- */
 
-enum { RECORD_LEN = 65, /* hex and a newline */ NAME_LEN = 64 };
+enum {
+	RECORD_LEN = 65, /* hex and a newline */
+	STEM_LEN = 64,
+	END_LEN = 2 * PIN_NAME_LEN + 2, /* a dot, hex and a NUL */
+};
+static const char prepared[] = ".new";
 
 /* A serial is the token's text; only what is safe in a name goes into one. */
 static void
-record_stem(const char *serial, char out[NAME_LEN])
+record_stem(const char *serial, char out[STEM_LEN])
 {
-	size_t n = (size_t)snprintf(out, NAME_LEN, "pin-refused-");
+	size_t n = (size_t)snprintf(out, STEM_LEN, "pin-refused-");
 
-	for (size_t i = 0; serial[i] != 0 && n < NAME_LEN - 1; i++) {
+	for (size_t i = 0; serial[i] != 0 && n < STEM_LEN - 1; i++) {
 		unsigned char c = (unsigned char)serial[i];
 		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
 			     (c >= 'A' && c <= 'Z') || c == '-';
@@ -193,19 +220,19 @@ record_stem(const char *serial, char out[NAME_LEN])
 }
 
 /* One for each reference: what another source is told changes nothing of this one's. */
-static enum rc
-record_path(const char *dir, const char *serial, const struct pin_source *source,
-    const char *suffix, char path[PIN_PATH_MAX], struct fault *f)
+static void
+record_end(const uint8_t name[PIN_NAME_LEN], char out[END_LEN])
 {
-	char stem[NAME_LEN], ref[2 * PIN_NAME_LEN + 1] = "";
-
-	record_stem(serial, stem);
-	for (size_t i = 0; i < sizeof source->name; i++)
-		snprintf(ref + 2 * i, 3, "%02x", source->name[i]);
-	if (snprintf(path, PIN_PATH_MAX, "%s/%s.%s%s", dir, stem, ref, suffix) >= PIN_PATH_MAX)
-		return FAULT(f, RC_INVALID, "state", "path too long");
-	return RC_OK;
+	out[0] = '.';
+	for (size_t i = 0; i < PIN_NAME_LEN; i++)
+		snprintf(out + 1 + 2 * i, 3, "%02x", name[i]);
 }
+
+struct record {
+	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
+	char old[PIN_PATH_MAX]; /* of the serial alone, as they were named at first */
+	char text[RECORD_LEN + 1];
+};
 
 static void
 record_text(const struct pin_source *source, char text[RECORD_LEN + 1])
@@ -217,7 +244,24 @@ record_text(const struct pin_source *source, char text[RECORD_LEN + 1])
 }
 
 static enum rc
-prepare(const char *path, const char *text, struct fault *f)
+record_of(const char *dir, const char *serial, const struct pin_source *source,
+    struct record *out, struct fault *f)
+{
+	char stem[STEM_LEN], end[END_LEN];
+
+	record_stem(serial, stem);
+	record_end(source->name, end);
+	record_text(source, out->text);
+	if (snprintf(out->temp, PIN_PATH_MAX, "%s/%s%s%s", dir, stem, end, prepared) >=
+	    PIN_PATH_MAX)
+		return FAULT(f, RC_INVALID, "state", "path too long");
+	(void)snprintf(out->path, PIN_PATH_MAX, "%s/%s%s", dir, stem, end);
+	(void)snprintf(out->old, PIN_PATH_MAX, "%s/%s", dir, stem);
+	return RC_OK;
+}
+
+static enum rc
+write_record(const char *path, const char *text, struct fault *f)
 {
 	AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -230,29 +274,35 @@ prepare(const char *path, const char *text, struct fault *f)
 	return RC_OK;
 }
 
-enum rc
-pin_check_refused(
-    const char *state_dir, const char *serial, const struct pin_source *source, struct fault *f)
+static enum rc
+check_record(const char *path, const char *text, struct fault *f)
 {
-	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
-	char text[RECORD_LEN + 1], found[RECORD_LEN + 1] = "";
-	AUTO_FD fd = -1;
+	char found[RECORD_LEN + 1] = "";
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-	if (state_dir == NULL)
+	if (fd < 0 && errno == ENOENT)
 		return RC_OK;
-	TRY(record_path(state_dir, serial, source, "", path, f));
-	TRY(record_path(state_dir, serial, source, ".new", temp, f));
-	record_text(source, text);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno != ENOENT)
-		return FAULT(f, RC_INVALID, "state", "%s: %s", path, strerror(errno));
-	if (fd >= 0 && read(fd, found, RECORD_LEN) < 0)
+	if (fd < 0 || read(fd, found, RECORD_LEN) < 0)
 		return FAULT(f, RC_INVALID, "state", "%s: %s", path, strerror(errno));
 	if (memcmp(found, text, RECORD_LEN) == 0)
 		return FAULT(f, RC_DENIED, "pin_refused",
 		    "this PIN was refused before: correct it at its source, or remove %s",
 		    path);
-	return prepare(temp, text, f);
+	return RC_OK;
+}
+
+enum rc
+pin_check_refused(
+    const char *state_dir, const char *serial, const struct pin_source *source, struct fault *f)
+{
+	struct record r;
+
+	if (state_dir == NULL)
+		return RC_OK;
+	TRY(record_of(state_dir, serial, source, &r, f));
+	TRY(check_record(r.path, r.text, f));
+	TRY(check_record(r.old, r.text, f));
+	return write_record(r.temp, r.text, f);
 }
 
 static enum rc
@@ -265,48 +315,131 @@ sync_dir(const char *dir, struct fault *f)
 	return RC_OK;
 }
 
+/* Others wait for the token's lock with the same PIN: without a record they try it too. */
 enum rc
 pin_refused(
     const char *state_dir, const char *serial, const struct pin_source *source, struct fault *f)
 {
-	char path[PIN_PATH_MAX], temp[PIN_PATH_MAX];
+	struct record r;
 
 	if (state_dir == NULL)
 		return RC_OK;
-	TRY(record_path(state_dir, serial, source, "", path, f));
-	TRY(record_path(state_dir, serial, source, ".new", temp, f));
-	if (rename(temp, path) != 0)
-		return FAULT(f, RC_IO, "state", "%s: %s", path, strerror(errno));
+	TRY(record_of(state_dir, serial, source, &r, f));
+	if (rename(r.temp, r.path) != 0)
+		TRY(write_record(r.path, r.text, f));
 	return sync_dir(state_dir, f);
 }
 
 void
 pin_accepted(const char *state_dir, const char *serial, const struct pin_source *source)
 {
-	char path[PIN_PATH_MAX];
+	struct record r;
 
-	if (state_dir == NULL)
+	if (state_dir == NULL || record_of(state_dir, serial, source, &r, NULL) != RC_OK)
 		return;
-	if (record_path(state_dir, serial, source, "", path, NULL) == RC_OK)
-		(void)unlink(path);
-	if (record_path(state_dir, serial, source, ".new", path, NULL) == RC_OK)
-		(void)unlink(path);
+	(void)unlink(r.path);
+	(void)unlink(r.old);
+	(void)unlink(r.temp);
+}
+
+void
+pin_not_judged(const char *state_dir, const char *serial, const struct pin_source *source)
+{
+	struct record r;
+
+	if (state_dir != NULL && record_of(state_dir, serial, source, &r, NULL) == RC_OK)
+		(void)unlink(r.temp);
+}
+
+/* NULL: any token's. */
+static bool
+is_of(const char *entry, const char *serial)
+{
+	char stem[STEM_LEN];
+	size_t len;
+
+	record_stem(serial != NULL ? serial : "", stem);
+	len = strlen(stem);
+	return strncmp(entry, stem, len) == 0 &&
+	       (serial == NULL || entry[len] == '.' || entry[len] == 0);
+}
+
+static bool
+ends_in(const char *entry, const char *end)
+{
+	size_t len = strlen(entry), n = strlen(end);
+
+	return len >= n && strcmp(entry + len - n, end) == 0;
+}
+
+static void
+dir_cleanup(DIR **dir)
+{
+	if (*dir != NULL)
+		(void)closedir(*dir);
 }
 
 void
 pin_changed(const char *state_dir, const char *serial)
 {
-	DIR *dir = state_dir != NULL ? opendir(state_dir) : NULL;
+	__attribute__((cleanup(dir_cleanup))) DIR *dir = NULL;
 	struct dirent *entry;
-	char stem[NAME_LEN];
-	size_t len;
 
-	record_stem(serial, stem);
-	len = strlen(stem);
+	if (state_dir != NULL)
+		dir = opendir(state_dir);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, stem, len) == 0 && entry->d_name[len] == '.')
+		if (is_of(entry->d_name, serial))
 			(void)unlinkat(dirfd(dir), entry->d_name, 0);
 	}
-	if (dir != NULL)
-		(void)closedir(dir);
+}
+
+/* text NULL: what its source is now could not be seen. */
+static enum rc
+judge(const char *dir, const char *entry, const char *end, const char *text,
+    struct pin_found *found, struct fault *f)
+{
+	enum pin_record is = PIN_HELD;
+	char path[PIN_PATH_MAX];
+	enum rc rc = RC_DENIED;
+
+	if (snprintf(path, sizeof path, "%s/%s", dir, entry) >= PIN_PATH_MAX)
+		return FAULT(f, RC_INVALID, "state", "path too long");
+	if (text != NULL)
+		rc = check_record(path, text, f);
+	else if (ends_in(entry, end))
+		is = PIN_UNKNOWN;
+	else
+		return RC_OK;
+	if (rc != RC_DENIED)
+		return rc;
+	found->is = is;
+	memcpy(found->path, path, sizeof path);
+	return RC_OK;
+}
+
+enum rc
+pin_recorded(const char *state_dir, const char *serial, const char *ref, struct pin_found *out,
+    struct fault *f)
+{
+	__attribute__((cleanup(dir_cleanup))) DIR *dir = opendir(state_dir);
+	struct pin_found found = { .is = PIN_FREE };
+	char text[RECORD_LEN + 1], end[END_LEN];
+	struct pin_source source = { .name = { 0 } };
+	struct dirent *entry;
+	bool seen;
+
+	if (dir == NULL)
+		return FAULT(f, RC_IO, "state", "%s: %s", state_dir, strerror(errno));
+	seen = look_at_source(ref, &source, NULL) == RC_OK;
+	TRY(hash_ref(ref, source.name, f));
+	record_end(source.name, end);
+	record_text(&source, text);
+	while ((entry = readdir(dir)) != NULL && found.is == PIN_FREE) {
+		const char *name = entry->d_name;
+
+		if (is_of(name, serial) && !ends_in(name, prepared))
+			TRY(judge(state_dir, name, end, seen ? text : NULL, &found, f));
+	}
+	*out = found;
+	return RC_OK;
 }

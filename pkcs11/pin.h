@@ -53,7 +53,28 @@ enum rc pin_refused(const char *state_dir, const char *serial, const struct pin_
     struct fault *f) MUST_CHECK;
 void pin_accepted(const char *state_dir, const char *serial, const struct pin_source *source);
 
+/* The login failed for another reason than the PIN: what was prepared goes. */
+void pin_not_judged(const char *state_dir, const char *serial, const struct pin_source *source);
+
 /* The token of this serial has another PIN now: whatever was refused may be right. */
 void pin_changed(const char *state_dir, const char *serial);
+
+enum pin_record {
+	PIN_FREE, /* it goes to the token: nothing is on record, or what was there before it */
+	PIN_UNKNOWN, /* one of this reference was refused; what is there now cannot be seen */
+	PIN_HELD,    /* this very PIN was refused, and is not tried */
+};
+
+struct pin_found {
+	enum pin_record is;
+	char path[PIN_PATH_MAX]; /* of the record; "" where it is PIN_FREE */
+};
+
+/*
+ * What is on record of ref, whose PIN is not read; serial NULL: at any token.
+ * RC_IO, RC_INVALID "state" for a directory or a record that cannot be read.
+ */
+enum rc pin_recorded(const char *state_dir, const char *serial, const char *ref,
+    struct pin_found *out, struct fault *f) MUST_CHECK;
 
 #endif

@@ -257,6 +257,8 @@ by_user(const struct provision *o, PKCS11_SLOT *slot, struct fault *f)
 	rc = not_changed(f, "C_SetPIN");
 	if (rc == RC_DENIED)
 		TRY(pin_refused(state, serial, &o->pin.pin.source, NULL));
+	else
+		pin_not_judged(state, serial, &o->pin.pin.source);
 	return rc;
 }
 

@@ -192,7 +192,7 @@ a_throttled_canary_costs_nothing(void **state)
 	unsigned logins = lab_calls(&p->lab, "C_Login");
 
 	lab_fault(&p->lab, "C_SignInit 0x82\nC_Sign 0x6");
-	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_BUSY);
+	assert_int_equal(made_code(&p->signer, FRAME_SIGN, &p->key), FRAME_FAILED);
 	assert_true(p->lab.switches->rule[0].fired == 1 && p->lab.switches->rule[1].fired == 1);
 	made_signs(&p->signer, &p->key);
 	assert_int_equal(lab_calls(&p->lab, "C_Login"), logins);
@@ -793,29 +793,73 @@ each_source_has_its_record(void **state)
 	}
 }
 
-/* The state directory fails between the try and its record: held all the same. */
+static bool
+prepared_record(const struct lab *lab, char out[LAB_PATH + 64])
+{
+	char pattern[LAB_PATH + 64];
+	glob_t found = { 0 };
+	bool is;
+
+	snprintf(pattern, sizeof pattern, "%s/pin-refused-*.new", lab->state);
+	is = glob(pattern, 0, NULL, &found) == 0;
+	if (is)
+		snprintf(out, LAB_PATH + 64, "%s", found.gl_pathv[0]);
+	globfree(&found);
+	return is;
+}
+
+/* A signer whose PIN will be refused is within its login, for a second. */
+static void
+start_refused(struct process *p, struct lab *lab, char prepared[LAB_PATH + 64])
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+
+	set_pin(lab, "999999\n");
+	lab_fault(lab, "C_Login delay:1000");
+	process_start(p, lab, "signer", plain);
+	for (int i = 0; i < 12000 && lab_calls(lab, "C_Login") == 0; i++)
+		nanosleep(&moment, NULL);
+	assert_int_equal(lab_calls(lab, "C_Login"), 1);
+	assert_true(prepared_record(lab, prepared));
+}
+
+/* What was prepared is gone between the try and its record: another is written. */
+static void
+a_refusal_without_what_was_prepared(void **state)
+{
+	char prepared[LAB_PATH + 64];
+	struct process p;
+
+	start_refused(&p, *state, prepared);
+	assert_int_equal(unlink(prepared), 0);
+	assert_int_equal(process_wait(&p), 4);
+	assert_true(process_said(&p, "C_Login: CKR_PIN_INCORRECT: correct the PIN"));
+	assert_false(process_said(&p, "not on record"));
+	assert_true(refused_record(*state));
+	process_start(&p, *state, "signer", plain);
+	assert_int_equal(process_wait(&p), 4);
+	assert_true(process_said(&p, "refused before"));
+	assert_int_equal(lab_calls(*state, "C_Login"), 1);
+}
+
+/* Nor can another be written: the process is held, and what comes after it does not try. */
 static void
 a_refusal_without_a_record(void **state)
 {
-	const struct timespec moment = { .tv_nsec = 5000000 };
-	const struct lab *lab = *state;
-	char pattern[LAB_PATH + 64];
-	glob_t prepared = { 0 };
+	char prepared[LAB_PATH + 64], record[LAB_PATH + 64];
 	struct process p;
 
-	snprintf(pattern, sizeof pattern, "%s/pin-refused-*.new", lab->state);
-	set_pin(lab, "999999\n");
-	lab_fault(lab, "C_Login delay:1000");
-	process_start(&p, lab, "signer", plain);
-	while (lab_calls(lab, "C_Login") == 0)
-		nanosleep(&moment, NULL);
-	assert_int_equal(glob(pattern, 0, NULL, &prepared), 0);
-	assert_int_equal(unlink(prepared.gl_pathv[0]), 0);
-	globfree(&prepared);
+	start_refused(&p, *state, prepared);
+	snprintf(
+	    record, sizeof record, "%.*s", (int)(strlen(prepared) - strlen(".new")), prepared);
+	assert_int_equal(mkdir(record, 0700), 0);
 	assert_int_equal(process_wait(&p), 4);
 	assert_true(process_said(&p, "C_Login: CKR_PIN_INCORRECT: correct the PIN"));
 	assert_true(process_said(&p, "not on record"));
-	assert_int_equal(lab_calls(lab, "C_Login"), 1);
+	process_start(&p, *state, "signer", plain);
+	assert_int_not_equal(process_wait(&p), 0);
+	assert_true(process_said(&p, "state: "));
+	assert_int_equal(lab_calls(*state, "C_Login"), 1);
 }
 
 static struct login_case {
@@ -839,6 +883,7 @@ static void
 logins(void **state)
 {
 	const struct login_case *row = *state;
+	char prepared[LAB_PATH + 64];
 	void *fixture = NULL;
 	struct process p;
 	struct lab *lab;
@@ -856,6 +901,7 @@ logins(void **state)
 	}
 	assert_int_equal(lab_calls(lab, "C_Login"), row->logins);
 	assert_int_equal(refused_record(lab), row->status == 4 && row->logins > 0);
+	assert_false(prepared_record(lab, prepared));
 	lab_teardown(&fixture);
 }
 
@@ -888,6 +934,7 @@ main(void)
 		PAIR(a_crash_costs_one_process),
 		ROW(a_refused_pin_is_tried_once),
 		ROW(each_source_has_its_record),
+		ROW(a_refusal_without_what_was_prepared),
 		ROW(a_refusal_without_a_record),
 		ROW(no_more_keys_than_allowed),
 		ROW(keys_in_one_go),

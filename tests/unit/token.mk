@@ -42,6 +42,10 @@ tests_unit_test_processor_SOURCES = \
 	tests/unit/test_processor.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_processor_LDADD = libtoken.la $(TOKEN_LDADD)
 
+UNIT_TESTS += tests/unit/test_pin
+tests_unit_test_pin_SOURCES = tests/unit/test_pin.c tests/unit/cm.h tests/unit/rows.h
+tests_unit_test_pin_LDADD = $(TOKEN_LDADD)
+
 UNIT_TESTS += tests/unit/test_label
 tests_unit_test_label_SOURCES = tests/unit/test_label.c tests/unit/cm.h tests/unit/rows.h
 tests_unit_test_label_LDADD = libprovision.la $(TOKEN_LDADD)
