@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/front/offboard.h"
 #include "agent/front/pending.h"
 #include "agent/front/revoke.h"
 #include "agent/front/series.h"
@@ -14,9 +15,9 @@ struct look {
 	const struct works *w;
 	struct keyuses *u;
 	bool names, again; /* again: the chains on disk of what is in force */
+	bool living;	   /* what a tenant has whose end is confirmed is no use */
 	struct store_path tenants;
 	const char *tenant; /* while its credentials are gone through */
-	const char *but;    /* the tenant whose uses are none; NULL: each is asked for */
 	enum key_use use;   /* while a directory of notes is */
 };
 
@@ -44,15 +45,21 @@ grow(struct keyuses *u)
 	return key != NULL;
 }
 
+void
+keyuses_ask(struct keyuses *u, const uint8_t key_id[KEY_ID_LEN])
+{
+	if (!grow(u))
+		u->more = true;
+	else
+		memcpy(u->key[u->len++].id, key_id, KEY_ID_LEN);
+}
+
 static void
 take_made(void *arg, const uint8_t key_id[32])
 {
 	struct look *l = arg;
 
-	if (!grow(l->u))
-		l->u->more = true;
-	else
-		memcpy(l->u->key[l->u->len++].id, key_id, KEY_ID_LEN);
+	keyuses_ask(l->u, key_id);
 }
 
 static void
@@ -76,6 +83,21 @@ by_id(const void *a, const void *b)
 	    ((const struct keyuse *)a)->id, ((const struct keyuse *)b)->id, KEY_ID_LEN);
 }
 
+static struct keyuse *
+find(const struct keyuses *u, const uint8_t key_id[KEY_ID_LEN])
+{
+	struct keyuse want = { .use = KEY_UNUSED };
+
+	memcpy(want.id, key_id, KEY_ID_LEN);
+	return u->len > 0 ? bsearch(&want, u->key, u->len, sizeof want, by_id) : NULL;
+}
+
+const struct keyuse *
+keyuses_find(const struct keyuses *u, const uint8_t key_id[KEY_ID_LEN])
+{
+	return find(u, key_id);
+}
+
 /* ---- what names them ---- */
 
 /* What cannot be read may name any of them. */
@@ -87,19 +109,29 @@ doubt(struct look *l, const char *path)
 	l->u->unsure = true;
 }
 
+static bool
+is_over(const struct look *l, const char *tenant)
+{
+	return l->living && tenant != NULL && offboard_destroys(l->w, tenant);
+}
+
+/* The same where it is a tenant's alone. */
+static void
+doubt_of(struct look *l, const char *path)
+{
+	if (!is_over(l, l->tenant))
+		doubt(l, path);
+}
+
 /* name may be NULL: there is nothing to say beside the use. */
 static void
 mark(struct look *l, const uint8_t key_id[KEY_ID_LEN], enum key_use use, const char *tenant,
     const char *name)
 {
-	struct keyuse want = { .use = use }, *at;
+	struct keyuse *at = find(l->u, key_id);
 	char of[2 * CONFIG_NAME_MAX + 2];
 
-	if (l->but != NULL && tenant != NULL && strcmp(tenant, l->but) == 0)
-		return;
-	memcpy(want.id, key_id, KEY_ID_LEN);
-	at = l->u->len > 0 ? bsearch(&want, l->u->key, l->u->len, sizeof want, by_id) : NULL;
-	if (at == NULL || at->use >= use)
+	if (at == NULL || at->use >= use || is_over(l, tenant))
 		return;
 	at->use = use;
 	if (!l->names)
@@ -181,7 +213,7 @@ mark_chain(struct look *l, const char *credential)
 	    chain->cert[0]->p256)
 		mark(l, chain->cert[0]->key_id, KEY_CREDENTIAL, l->tenant, credential);
 	else
-		doubt(l, path.text);
+		doubt_of(l, path.text);
 }
 
 static void
@@ -200,7 +232,7 @@ mark_request(struct look *l, const char *credential, const char *file)
 	if (rc == RC_OK && csr_decode(buf_view(&der), &facts, NULL) == RC_OK)
 		mark(l, facts.key_id, KEY_WAITING, l->tenant, credential);
 	else
-		doubt(l, path.text);
+		doubt_of(l, path.text);
 }
 
 static bool
@@ -234,12 +266,10 @@ mark_tenant(void *arg, const char *tenant, struct fault *f)
 	struct look *l = arg;
 	struct store_path dir = { 0 };
 
-	if (l->but != NULL && strcmp(tenant, l->but) == 0)
-		return RC_OK;
 	TRY(store_path(&dir, f, "%s/%s", l->tenants.text, tenant));
 	l->tenant = tenant;
 	if (store_each(dir.text, mark_credential, l, NULL) != RC_OK)
-		doubt(l, dir.text);
+		doubt_of(l, dir.text);
 	return RC_OK;
 }
 
@@ -400,23 +430,29 @@ keyuses_batch(struct works *w, unsigned token, const uint8_t batch[FRAME_BATCH],
 	return RC_OK;
 }
 
-enum rc
-keyuses_elsewhere(const struct works *w, const uint8_t key_id[KEY_ID_LEN], const char *but,
-    bool *used, struct fault *f)
+/* By what is not on its way out. */
+static bool
+all_used(const struct keyuses *u)
 {
-	struct keyuse key = { .use = KEY_UNUSED };
-	struct keyuses u = { .key = &key, .len = 1 };
-	struct look l = { .w = w, .u = &u, .but = but };
+	for (size_t i = 0; i < u->len; i++) {
+		if (u->key[i].use <= KEY_RETIRED)
+			return false;
+	}
+	return true;
+}
 
-	memcpy(key.id, key_id, KEY_ID_LEN);
+enum rc
+keyuses_search(const struct works *w, struct keyuses *u, struct fault *f)
+{
+	struct look l = { .w = w, .u = u, .living = true };
+
+	if (u->len > 0)
+		qsort(u->key, u->len, sizeof *u->key, by_id);
 	mark_in_memory(&l);
-	for (int again = 0; again < 2 && key.use == KEY_UNUSED; again++) {
+	for (int again = 0; again < 2 && !all_used(u); again++) {
 		l.again = again > 0;
 		TRY(mark_tenants(&l, f));
 	}
-	if (key.use == KEY_UNUSED && u.unsure)
-		return FAULT(f, RC_IO, "io", "%s cannot be read", u.doubt.text);
-	*used = key.use != KEY_UNUSED;
 	return RC_OK;
 }
 

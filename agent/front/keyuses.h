@@ -54,13 +54,19 @@ enum rc keyuses_look(struct works *w, unsigned token, bool names, struct keyuses
 enum rc keyuses_batch(struct works *w, unsigned token, const uint8_t batch[FRAME_BATCH],
     struct keyuses *out, struct fault *f) MUST_CHECK;
 
+/* One more to search for; more: there is no room for it. */
+void keyuses_ask(struct keyuses *u, const uint8_t key_id[KEY_ID_LEN]);
+
 /*
- * Has a certificate, a request or a series of any tenant but this one the key,
- * in force or not, in memory or on disk?  Reads all of their directories.
- * RC_IO: that cannot be told.
+ * Which of those that were asked for has a certificate, a request or a series,
+ * in force or not, in memory or on disk?  What a tenant has whose end is
+ * confirmed (offboard_destroys()) is no use.  Reads all directories, once for
+ * all keys; unsure: of what is not found used that cannot be told.
  */
-enum rc keyuses_elsewhere(const struct works *w, const uint8_t key_id[KEY_ID_LEN],
-    const char *but, bool *used, struct fault *f) MUST_CHECK;
+enum rc keyuses_search(const struct works *w, struct keyuses *u, struct fault *f) MUST_CHECK;
+
+/* After a look or a search; NULL: it is none of them. */
+const struct keyuse *keyuses_find(const struct keyuses *u, const uint8_t key_id[KEY_ID_LEN]);
 
 enum key_owner keyuses_owner(const struct works *w, const struct keyuse *k);
 

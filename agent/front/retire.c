@@ -11,7 +11,7 @@
 #include "stir/chain.h"
 #include "stir/jtext.h"
 
-enum { RETIRE_FILE_MAX = 4096, RETIRE_BATCH = 64, RETIRE_SEARCHES = 4 };
+enum { RETIRE_FILE_MAX = 4096, RETIRE_BATCH = 64 };
 
 struct retiring {
 	uint8_t key_id[KEY_ID_LEN];
@@ -120,12 +120,12 @@ retiring_read(const char *path, const char *file, struct retiring *out, struct f
 
 enum need { KEY_FREE, KEY_NEEDED, KEY_UNSURE };
 
-/* Of a tenant that has come to its end nothing is. */
+/* A tenant that has come to its end needs none, whoever has noted it. */
 static bool
-has_key(const struct credential *c, const struct retiring *r)
+has_key(const struct works *w, const struct credential *c, const struct retiring *r)
 {
 	return memcmp(c->key_id, r->key_id, KEY_ID_LEN) == 0 &&
-	       !(r->ends && strcmp(c->tenant, r->tenant) == 0);
+	       !offboard_destroys(w, c->tenant);
 }
 
 static bool
@@ -134,11 +134,11 @@ in_force(const struct works *w, const struct retiring *r)
 	for (size_t i = 0; i < w->set->slots; i++) {
 		const struct credential *c = w->set->slot[i];
 
-		if (c->state == CREDENTIAL_READY && has_key(c, r))
+		if (c->state == CREDENTIAL_READY && has_key(w, c, r))
 			return true;
 	}
 	for (size_t i = 0; i < w->changes.len; i++) {
-		if (has_key(w->changes.item[i].made, r))
+		if (has_key(w, w->changes.item[i].made, r))
 			return true; /* as soon as it is learnt */
 	}
 	return false;
@@ -201,7 +201,10 @@ struct round {
 	struct works *w;
 	int64_t now_s, next_s;
 	const char *dir;
-	unsigned destroyed, searched;
+	unsigned destroyed;
+	struct keyuses asked; /* those that more than one may have */
+	bool searched;	      /* for these */
+	bool doubt;	      /* one of them waits for what cannot be read */
 };
 
 static void
@@ -220,25 +223,39 @@ may_be_shared(const struct works *w, const struct retiring *r)
 	return keyfile_read(w->set->config, r->key_id, &made, NULL) != RC_OK || made.imported;
 }
 
-/* What its own tenant has of it is over; of another one nothing is. */
+/* Not at once again what could not be told a moment ago. */
+static enum need
+ask(struct round *round, const struct retiring *r)
+{
+	int64_t search_at_s = round->w->search_at_s;
+
+	if (search_at_s > round->now_s && search_at_s - round->now_s <= RETIRE_RETRY_S)
+		round_next(round, search_at_s);
+	else
+		keyuses_ask(&round->asked, r->key_id);
+	return KEY_UNSURE;
+}
+
+/* The first time it is asked for; the second time, for all at once, that is answered. */
 static enum need
 need_of_others(struct round *round, const struct retiring *r)
 {
-	struct fault why = { 0 };
-	bool used = false;
+	const struct keyuse *k = NULL;
 
 	if (!may_be_shared(round->w, r))
 		return KEY_FREE;
-	if (round->searched >= RETIRE_SEARCHES) { /* each reads all directories */
-		round_next(round, round->now_s + 1);
+	if (!round->searched)
+		return ask(round, r);
+	k = keyuses_find(&round->asked, r->key_id);
+	if (k == NULL)
 		return KEY_UNSURE;
-	}
-	round->searched++;
-	if (keyuses_elsewhere(round->w, r->key_id, r->tenant, &used, &why) != RC_OK) {
-		log_fault(LEVEL_WARNING, "retire", &why);
+	if (k->use > KEY_RETIRED)
+		return KEY_NEEDED;
+	/* Another's overlap, whose note this one may have replaced; at_s is of no end. */
+	if (k->use == KEY_RETIRED && r->ends)
 		return KEY_UNSURE;
-	}
-	return used ? KEY_NEEDED : KEY_FREE;
+	round->doubt |= round->asked.unsure;
+	return round->asked.unsure ? KEY_UNSURE : KEY_FREE;
 }
 
 /* Nothing may need the key: not a certificate, a request nor an account. */
@@ -247,6 +264,7 @@ need_of(struct round *round, const struct retiring *r)
 {
 	const struct works *w = round->w;
 	AUTO_PENDING p = { 0 };
+	enum need need;
 	enum rc rc;
 
 	if (in_force(w, r) || accounts_has_key(&w->accounts, r->key_id) ||
@@ -266,7 +284,23 @@ need_of(struct round *round, const struct retiring *r)
 		return KEY_NEEDED;
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return KEY_UNSURE;
-	return need_on_disk(w, r);
+	need = need_on_disk(w, r);
+	return need == KEY_FREE ? need_of_others(round, r) : need;
+}
+
+static void
+audit_of_tenant(struct works *w, const char *event, const struct retiring *r)
+{
+	works_audit(w, event, r->tenant, r->name, json_pack("{s:s}", "key", r->hex));
+}
+
+/* Its tenant comes to its end without it. */
+static void
+tell_kept(struct works *w, const struct retiring *r)
+{
+	log_event(LEVEL_NOTICE, "key_kept", "tenant=%s credential=%s key=%s", r->tenant,
+	    r->name, r->hex);
+	audit_of_tenant(w, "key_kept", r);
 }
 
 static void
@@ -275,8 +309,7 @@ audit(struct works *w, const struct retiring *r)
 	json_t *line;
 
 	if (r->tenant[0] != 0) {
-		works_audit(
-		    w, "key_retired", r->tenant, r->name, json_pack("{s:s}", "key", r->hex));
+		audit_of_tenant(w, "key_retired", r);
 		return;
 	}
 	line =
@@ -350,8 +383,7 @@ retire_key(struct round *round, const struct retiring *r, struct fault *f)
 	}
 	need = need_of(round, r);
 	if (need == KEY_NEEDED && r->ends)
-		log_event(LEVEL_NOTICE, "key_kept", "tenant=%s credential=%s key=%s", r->tenant,
-		    r->name, r->hex);
+		tell_kept(round->w, r);
 	if (need == KEY_NEEDED)
 		return RC_OK; /* it is noted again when it goes out of use */
 	round_next(round, round->now_s + RETIRE_RETRY_S);
@@ -387,16 +419,58 @@ retire_one(void *arg, const char *file, struct fault *f)
 	return RC_OK; /* the others are none the worse */
 }
 
+static void
+doubted(struct round *round)
+{
+	struct fault why = { 0 };
+
+	round->w->search_at_s = round->now_s + RETIRE_RETRY_S;
+	(void)FAULT(&why, RC_IO, "io",
+	    "whose the keys to be destroyed are cannot be told: %s cannot be read",
+	    round->asked.doubt.text);
+	log_fault(LEVEL_WARNING, "retire", &why);
+}
+
+/* One look at all directories for all of them; who could not be judged then is now. */
+static enum rc
+retire_asked(struct round *round, struct fault *f)
+{
+	char file[2 * KEY_ID_LEN + sizeof ".json"];
+
+	if (round->asked.len == 0)
+		return RC_OK;
+	TRY(keyuses_search(round->w, &round->asked, f));
+	round->searched = true;
+	for (size_t i = 0; i < round->asked.len; i++) {
+		works_hex(round->asked.key[i].id, KEY_ID_LEN, file);
+		memcpy(file + 2 * KEY_ID_LEN, ".json", sizeof ".json");
+		TRY(retire_one(round, file, f));
+	}
+	if (round->doubt)
+		doubted(round);
+	return RC_OK;
+}
+
+static void
+round_done(struct round *round)
+{
+	keyuses_done(&round->asked);
+}
+
 int64_t
 retire_due(struct works *w, int64_t now_s)
 {
 	struct store_path dir = { 0 };
 	struct fault why = { 0 };
-	struct round round = { .w = w, .now_s = now_s, .next_s = INT64_MAX, .dir = dir.text };
+	struct round round __attribute__((
+	    cleanup(round_done))) = { .w = w, .now_s = now_s, .next_s = INT64_MAX };
 	enum rc rc = dir_of(w, &dir, &why);
 
+	round.dir = dir.text;
 	if (rc == RC_OK)
 		rc = store_each(dir.text, retire_one, &round, &why);
+	if (rc == RC_OK)
+		rc = retire_asked(&round, &why);
 	if (rc != RC_OK) {
 		log_fault(LEVEL_WARNING, "retire", &why);
 		round_next(&round, now_s + RETIRE_RETRY_S);

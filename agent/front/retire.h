@@ -4,8 +4,10 @@
  * out of use, so that a crash does not lose it.
  *
  * Whether a key may go is decided when it is due: never one with a
- * certificate in force, an outstanding request or an account; at the end of a
- * tenant (offboard.h) never one that another tenant has, in force or not.
+ * certificate in force, an outstanding request or an account; one that was
+ * brought here never while a certificate or a request of another credential has
+ * it, in force or not.  What a tenant has whose end is confirmed (offboard.h)
+ * needs no key: neither its own nor one that another tenant has, too.
  */
 #ifndef AGENT_FRONT_RETIRE_H
 #define AGENT_FRONT_RETIRE_H
@@ -14,7 +16,7 @@
 
 enum {
 	RETIRE_OVERLAP_S = CREDENTIAL_OVERLAP_S, /* requests in flight, and a roll-back */
-	RETIRE_RETRY_S = 300,			 /* after the token failed */
+	RETIRE_RETRY_S = 300,			 /* after the token failed, or a doubt */
 	RETIRE_SOON_S = 3,			 /* nobody is there who could destroy it */
 	/*
 	 * What falls due within it goes together: each change of a big token

@@ -178,6 +178,7 @@ struct works {
 	int64_t series_at_s;	/* when series are looked at; 0: at once */
 	int64_t revoke_at_s;	/* when revocations have something due */
 	int64_t retire_at_s;	/* when the next retired key is due; INT64_MAX: none */
+	int64_t search_at_s;	/* when it is asked again who has those of a doubt */
 	int64_t publish_at_s;	/* the same for x5u files */
 	int64_t look_at_s;	/* the same for the directories of x5u files */
 	int64_t changes_at_s;	/* the same for changes */

@@ -90,7 +90,7 @@ issue(struct lab *l, const char *serial, struct buf *pem)
 	    &(struct bworld_cert){ .point = p.facts.point,
 		.tnauth = buf_view(&p.facts.tnauth_der),
 		.serial = serial,
-		.not_before_s = now - 60,
+		.not_before_s = now - 60 + (int64_t)strlen(serial),
 		.not_after_s = now + LIFE_S + (int64_t)strlen(serial) });
 }
 
@@ -846,6 +846,7 @@ a_key_of_two(void **state)
 	until_destroyed(l, now);
 	assert_true(softadmin_has(world.admin, l->key_id));
 	assert_int_equal(recorded("key_retired"), 0);
+	assert_int_equal(recorded("key_kept"), 1);
 	assert_int_equal(store_mtime(CURRENT), 0);
 }
 
@@ -867,6 +868,177 @@ a_key_of_perhaps_two(void **state)
 	bworld_file(other, NULL);
 	until_destroyed(l, now + RETIRE_RETRY_S);
 	assert_false(softadmin_has(world.admin, l->key_id));
+}
+
+/* It ends with what nobody can revoke for it, its section being gone. */
+static void
+end_beta(struct lab *l, int64_t now_s)
+{
+	struct fault f = { 0 };
+
+	if (by_command(l, HAND_OFFBOARD, "beta", "{\"confirm\":\"beta\"}", now_s, NULL, &f) !=
+		RC_OK ||
+	    works_chores(&l->works, now_s) < 0 ||
+	    by_command(l, HAND_DESTROY_KEYS, "beta",
+		"{\"confirm\":\"beta\",\"outstanding\":\"accept\"}", now_s, NULL, &f) != RC_OK)
+		fail_msg("%s: %s", f.reason, f.detail);
+}
+
+enum { BROUGHT = 6 };
+
+static void
+bring(struct lab *l, uint8_t key_id[KEY_ID_LEN])
+{
+	const struct keyfile made = { .token = "main", .made_s = now, .imported = true };
+	uint8_t point[P256_POINT_LEN];
+
+	assert_int_equal(works_generate(&l->works, 0, point, NULL), RC_OK);
+	key_id_of_point(point, key_id);
+	assert_int_equal(keyfile_write(l->works.set->config, key_id, &made, NULL), RC_OK);
+	assert_int_equal(
+	    retire_note_of(&l->works, key_id, &(struct retire_whose){ "main", "acme", "main" },
+		now + LIFE_S, NULL),
+	    RC_OK);
+}
+
+static struct both_case {
+	const char *name;
+	int64_t at_s;
+	bool over; /* its certificate, which is in the set all the same */
+	bool
+	    waits; /* for the token with another key, while the second one's end is confirmed */
+} boths[] = {
+	{ "in one turn", 0, false, false },
+	{ "in one turn, one in memory", LIFE_S + 100, true, false },
+	{ "one while the other waits", 0, false, true },
+};
+
+/* Two tenants with one key, of which neither needs it: it goes. */
+static void
+both_end(void **state)
+{
+	const struct both_case *c = *state;
+	int64_t now_s = now + c->at_s;
+	uint8_t other[KEY_ID_LEN];
+	void *lab = NULL;
+	struct lab *l;
+
+	(void)open_lab(&lab);
+	l = lab;
+	put_elsewhere(l, true);
+	if (c->waits)
+		bring(l, other);
+	if (c->over)
+		good(l, HAND_OFFBOARD, "{" CONFIRM "}", now_s);
+	else
+		revoked(l);
+	(void)works_chores(&l->works, now_s);
+	if (!c->waits)
+		end_beta(l, now_s);
+	softadmin_fail(world.admin, c->waits ? FRAME_FAILED : 0);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now_s);
+	for (unsigned i = 0; i < 3; i++)
+		(void)works_chores(&l->works, now_s + i);
+	if (c->waits)
+		end_beta(l, now_s + 3);
+	softadmin_fail(world.admin, 0);
+	until_destroyed(l, now_s + RETIRE_RETRY_S);
+	(void)works_chores(&l->works, now_s + 2 * RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, l->key_id));
+	assert_int_equal(recorded("key_retired"), 1 + c->waits);
+	assert_int_equal(recorded("key_kept"), c->waits); /* the second one had it yet */
+	assert_int_equal(store_mtime("state/front/tenants/beta/main/current.pem"), 0);
+	(void)close_lab(&lab);
+}
+
+/* A damaged file holds up what it may name, is read once for all, and not all the time. */
+static void
+keys_in_doubt(void **state)
+{
+	static const char bad[] = "state/front/tenants/beta/bad/current.pem";
+	uint8_t key_id[BROUGHT][KEY_ID_LEN];
+	struct lab *l = *state;
+
+	for (unsigned i = 0; i < BROUGHT; i++)
+		bring(l, key_id[i]);
+	put_elsewhere(l, true);
+	assert_int_equal(
+	    store_write(bad, span_str("what was a certificate"), 0600, NULL), RC_OK);
+	revoked(l);
+	good(l, HAND_DESTROY_KEYS, "{" CONFIRM "}", now);
+	(void)works_chores(&l->works, now);
+	assert_int_equal(l->works.retire_at_s, now + RETIRE_RETRY_S);
+	assert_int_equal(retire_due(&l->works, now + 5), now + RETIRE_RETRY_S);
+	assert_int_equal(
+	    recorded("key_kept"), 1); /* beta's is beta's, whatever else there is */
+	bworld_file(bad, NULL);
+	(void)retire_due(&l->works, now + 10); /* nobody has looked yet */
+	for (unsigned i = 0; i < BROUGHT; i++)
+		assert_true(softadmin_has(world.admin, key_id[i]));
+	until_destroyed(l, now + RETIRE_RETRY_S);
+	for (unsigned i = 0; i < BROUGHT; i++)
+		assert_false(softadmin_has(world.admin, key_id[i]));
+	assert_true(softadmin_has(world.admin, l->key_id));
+}
+
+static struct renewed_case {
+	const char *name;
+	bool imported, elsewhere, damaged, goes;
+} reneweds[] = {
+	{ "a key that was brought to one", true, false, false, true },
+	{ "a key that was brought to two", true, true, false, false },
+	{ "a key that was brought perhaps to two", true, true, true, false },
+	{ "a key that was made here", false, true, false, true },
+};
+
+/* It is replaced, while another tenant has it that is not in force. */
+static void
+renewed(void **state)
+{
+	static const char other[] = "state/front/tenants/beta/main/current.pem";
+	const struct renewed_case *c = *state;
+	uint8_t old[KEY_ID_LEN];
+	void *lab = NULL;
+	struct lab *l;
+
+	(void)open_lab(&lab);
+	l = lab;
+	memcpy(old, l->key_id, KEY_ID_LEN);
+	put_elsewhere(l, c->imported);
+	if (!c->elsewhere || c->damaged)
+		bworld_file(other, c->damaged ? "what was a certificate" : NULL);
+	install(l, "0bb");
+	(void)works_chores(&l->works, now + RETIRE_OVERLAP_S - 1);
+	assert_true(softadmin_has(world.admin, old));
+	(void)works_chores(&l->works, now + RETIRE_OVERLAP_S);
+	assert_int_equal(softadmin_has(world.admin, old), !c->goes);
+	assert_int_equal(recorded("key_retired"), c->goes);
+	if (c->damaged) /* it is judged again */
+		bworld_file(other, NULL);
+	(void)works_chores(&l->works, now + RETIRE_OVERLAP_S + RETIRE_RETRY_S);
+	assert_int_equal(softadmin_has(world.admin, old), !c->goes && !c->damaged);
+	(void)close_lab(&lab);
+}
+
+/* Another one's was replaced, and serves for its overlap: the note of that is overwritten. */
+static void
+a_key_of_an_overlap(void **state)
+{
+	struct lab *l = *state;
+	uint8_t old[KEY_ID_LEN];
+
+	memcpy(old, l->key_id, KEY_ID_LEN);
+	put_elsewhere(l, true);
+	install(l, "0bb");
+	end_beta(l, now);
+	for (unsigned i = 0; i < 5; i++)
+		(void)works_chores(&l->works, now + i);
+	assert_true(softadmin_has(world.admin, old));
+	for (unsigned i = 0; i < 4; i++)
+		(void)works_chores(&l->works, now + CREDENTIAL_BEFORE_S + i * RETIRE_RETRY_S);
+	assert_false(softadmin_has(world.admin, old));
+	assert_int_equal(recorded("key_kept"), 0);
+	assert_int_equal(recorded("key_retired"), 1);
 }
 
 enum { MANY_TENANTS = OFFBOARD_STEP + 4 };
@@ -1115,7 +1287,7 @@ the_record_again(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[48] = {
+	struct CMUnitTest tests[56] = {
 		LAB(the_whole_way),
 		LAB(it_stays_so),
 		LAB(nothing_is_ordered),
@@ -1143,6 +1315,8 @@ main(void)
 		LAB(a_note_that_guessed),
 		LAB(a_key_of_two),
 		LAB(a_key_of_perhaps_two),
+		LAB(keys_in_doubt),
+		LAB(a_key_of_an_overlap),
 		LAB(a_turn_has_an_end),
 		LAB(an_answer_to_nothing),
 		LAB(of_nobody),
@@ -1157,5 +1331,7 @@ main(void)
 	while (tests[n].test_func != NULL)
 		n++;
 	ROWS(tests, n, wrongs, wrong);
+	ROWS(tests, n, boths, both_end);
+	ROWS(tests, n, reneweds, renewed);
 	return _cmocka_run_group_tests("offboard", tests, n, NULL, NULL);
 }
