@@ -13,6 +13,7 @@
 enum {
 	AUTHTOK_BODY_MAX = 262144,
 	AUTHTOK_SECRET_MAX = 1024,
+	AUTHTOK_PAIR_MAX = 8192, /* user and secret */
 	AUTHTOK_KEY_MAX = 16384,
 	AUTHTOK_SIGNER_MAX = 65536
 };
@@ -24,6 +25,7 @@ struct request {
 	void *arg;
 	char *token; /* waits for its signer's certificate */
 	struct buf signer;
+	struct buf secret, basic; /* what was sent, and how: a refusal may quote it */
 };
 
 static void
@@ -42,6 +44,8 @@ request_free(struct request *r)
 		return;
 	wipe_text(r->token);
 	buf_free(&r->signer);
+	buf_wipe(&r->secret);
+	buf_wipe(&r->basic);
 	free(r);
 }
 DEFINE_FREEP(request);
@@ -344,12 +348,29 @@ is_definitive(const struct request *r, const struct http_answer *http, const str
 	return false;
 }
 
+/* RFC 6750 and RFC 7617: as they stand in our Authorization header. */
+static void
+secrets_of(struct request *r, const char *out[3])
+{
+	size_t n = 0;
+
+	if (r->secret.len > 0)
+		out[n++] = buf_text(&r->secret);
+	if (r->basic.len > 0)
+		out[n++] = buf_text(&r->basic);
+	out[n] = NULL;
+}
+
 /* What it refuses it refuses again: an operator has to look. */
 static enum rc
-refused_token(const struct request *r, const struct http_answer *http, struct fault *f)
+refused_token(struct request *r, const struct http_answer *http, struct fault *f)
 {
 	struct fault why = { 0 };
-	enum rc rc = problem_of_answer(http->status, buf_view(&http->body), &why);
+	const char *secrets[3];
+	enum rc rc;
+
+	secrets_of(r, secrets);
+	rc = problem_of_answer_to(secrets, http->status, buf_view(&http->body), &why);
 
 	if (rc == RC_DENIED && is_definitive(r, http, &why))
 		return FAULT(f, rc, AUTHTOK_REFUSED,
@@ -365,16 +386,20 @@ refused_token(const struct request *r, const struct http_answer *http, struct fa
 
 /* A policy administrator says "success" or why not, with status 200 either way. */
 static enum rc
-check_status(const struct request *r, const json_t *root, struct fault *f)
+check_status(struct request *r, const json_t *root, struct fault *f)
 {
 	const char *status = jtext_get(root, "status");
-	const char *message = jtext_get(root, "message");
+	const char *secrets[3];
+	char word[PROBLEM_TEXT], message[PROBLEM_TEXT];
 
 	if (r->want.authority->dialect != AUTHORITY_STI_PA || status == NULL ||
 	    strcmp(status, "success") == 0)
 		return RC_OK;
+	secrets_of(r, secrets);
+	problem_quoted(word, status, secrets);
+	problem_quoted(message, jtext_get(root, "message"), secrets);
 	return FAULT(f, RC_DENIED, "authtok_status", "authority %s says %.20s: %.80s",
-	    r->want.authority->name, status, message != NULL ? message : "");
+	    r->want.authority->name, word, message);
 }
 
 static enum rc
@@ -419,20 +444,42 @@ on_token(void *arg, enum rc rc, const struct http_answer *http, const struct fau
 }
 
 static enum rc
+read_secret(struct request *r, struct fault *f)
+{
+	const struct config_authority *a = r->want.authority;
+	AUTO_SECRET pair = BUF_INIT(AUTHTOK_PAIR_MAX);
+
+	r->secret = BUF_INIT(AUTHTOK_SECRET_MAX);
+	r->basic = BUF_INIT(2 * AUTHTOK_PAIR_MAX);
+	if (a->secret.text == NULL)
+		return RC_OK;
+	TRY(secret_read(&a->secret, &r->secret, f));
+	if (a->user != NULL) {
+		buf_str(&pair, a->user);
+		buf_byte(&pair, ':');
+		buf_span(&pair, buf_view(&r->secret));
+		b64_encode(&r->basic, B64_STD, buf_view(&pair));
+	}
+	TRY(buf_check(&pair, f));
+	if (buf_text(&r->secret) == NULL || buf_text(&r->basic) == NULL)
+		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
+	return RC_OK;
+}
+
+static enum rc
 send_request(struct request *r, struct fault *f)
 {
 	const struct config_authority *a = r->want.authority;
 	AUTO_BUF url = BUF_INIT(HTTP_URL_MAX);
-	AUTO_SECRET body = BUF_INIT(AUTHTOK_BODY_MAX), secret = BUF_INIT(AUTHTOK_SECRET_MAX);
+	AUTO_SECRET body = BUF_INIT(AUTHTOK_BODY_MAX);
 	AUTO_SECRET key = BUF_INIT(AUTHTOK_KEY_MAX + 1);
 
 	TRY(authtok_url(&url, a, f));
 	TRY(authtok_body(&body, &r->want, f));
-	if (a->secret.text != NULL)
-		TRY(secret_read(&a->secret, &secret, f));
+	TRY(read_secret(r, f));
 	if (a->tls_key.text != NULL)
 		TRY(secret_read_long(&a->tls_key, AUTHTOK_KEY_MAX, &key, f));
-	if (buf_text(&url) == NULL || (secret.len > 0 && buf_text(&secret) == NULL))
+	if (buf_text(&url) == NULL)
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "token request");
 	return r->io->http(r->io->ctx,
 	    &(struct http_request){
@@ -441,7 +488,7 @@ send_request(struct request *r, struct fault *f)
 		.tls_ca = a->tls_ca,
 		.accept = "application/json",
 		.content_type = "application/json",
-		.bearer = secret.len > 0 ? buf_text(&secret) : NULL,
+		.bearer = r->secret.len > 0 ? buf_text(&r->secret) : NULL,
 		.user = a->user,
 		.tls_cert = a->tls_cert,
 		.tls_key = buf_view(&key),

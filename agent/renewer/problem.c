@@ -5,6 +5,7 @@
 
 #include "agent/renewer/io.h"
 #include "stir/ascii.h"
+#include "stir/buf.h"
 #include "stir/jtext.h"
 
 #define ACME_ERROR "urn:ietf:params:acme:error:"
@@ -104,6 +105,37 @@ problem_text(char out[PROBLEM_TEXT], const char *text)
 	out[n] = 0;
 }
 
+/* How much of secret stands there: 0 where it is less than would tell. */
+static size_t
+quoted_at(const char *text, const char *secret)
+{
+	size_t n = 0;
+
+	while (text[n] != 0 && text[n] == secret[n])
+		n++;
+	return n >= PROBLEM_QUOTE || secret[n] == 0 ? n : 0;
+}
+
+void
+problem_quoted(char out[PROBLEM_TEXT], const char *text, const char *const *secrets)
+{
+	AUTO_BUF clean = BUF_INIT(HTTP_BODY_MAX);
+	const char *p = text != NULL ? text : "";
+
+	while (*p != 0) {
+		size_t most = 0;
+
+		for (const char *const *s = secrets; s != NULL && *s != NULL; s++) {
+			size_t n = quoted_at(p, *s);
+
+			most = n > most ? n : most;
+		}
+		buf_byte(&clean, most > 0 ? '~' : (uint8_t)*p);
+		p += most > 0 ? most : 1;
+	}
+	problem_text(out, buf_text(&clean)); /* without memory: nothing */
+}
+
 static enum rc
 of_status(long status)
 {
@@ -159,14 +191,14 @@ words_of(const json_t *problem)
 	return "";
 }
 
-enum rc
-problem_of_object(const json_t *problem, long status, struct fault *f)
+static enum rc
+of_object(const char *const *secrets, const json_t *problem, long status, struct fault *f)
 {
 	const char *type = jtext_get(problem, "type");
 	const struct kind *k = find_kind(type);
 	char detail[PROBLEM_TEXT];
 
-	problem_text(detail, words_of(problem));
+	problem_quoted(detail, words_of(problem), secrets);
 	if (k == NULL)
 		return FAULT(
 		    f, of_status(status), "acme_problem", "HTTP %ld: %s", status, detail);
@@ -177,13 +209,25 @@ problem_of_object(const json_t *problem, long status, struct fault *f)
 }
 
 enum rc
+problem_of_object(const json_t *problem, long status, struct fault *f)
+{
+	return of_object(NULL, problem, status, f);
+}
+
+enum rc
 problem_of_answer(long status, struct span body, struct fault *f)
+{
+	return problem_of_answer_to(NULL, status, body, f);
+}
+
+enum rc
+problem_of_answer_to(const char *const *secrets, long status, struct span body, struct fault *f)
 {
 	json_auto_t *root = NULL;
 
 	(void)!jtext_read_foreign(body, HTTP_BODY_MAX, &root, NULL);
 	if (json_is_object(root))
-		return problem_of_object(root, status, f);
+		return of_object(secrets, root, status, f);
 	return FAULT(f, of_status(status), "http_status", "HTTP %ld", status);
 }
 

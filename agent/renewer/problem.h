@@ -15,7 +15,10 @@
 
 #include <jansson.h>
 
-enum { PROBLEM_TEXT = 160 }; /* what status keeps */
+enum {
+	PROBLEM_TEXT = 160, /* what status keeps */
+	PROBLEM_QUOTE = 8,  /* so many characters of a secret are as good as the whole */
+};
 
 /*
  * Text of others made fit for a log line and for status: printable ASCII in
@@ -25,11 +28,22 @@ enum { PROBLEM_TEXT = 160 }; /* what status keeps */
  */
 void problem_text(char out[PROBLEM_TEXT], const char *text);
 
+/*
+ * The same of the text of somebody to whom these secrets (up to a NULL; NULL: none)
+ * were sent, and who may quote our request: each is struck, also where it is cut off
+ * behind PROBLEM_QUOTE characters or more.
+ */
+void problem_quoted(char out[PROBLEM_TEXT], const char *text, const char *const *secrets);
+
 /* The fault of a problem object that stands inside an order or challenge; never RC_OK. */
 enum rc problem_of_object(const json_t *problem, long status, struct fault *f) MUST_CHECK;
 
 /* The fault of an answer whose status is not 2xx; body may be anything. */
 enum rc problem_of_answer(long status, struct span body, struct fault *f) MUST_CHECK;
+
+/* The same with problem_quoted(). */
+enum rc problem_of_answer_to(
+    const char *const *secrets, long status, struct span body, struct fault *f) MUST_CHECK;
 
 /* The fault of {"ok": false, "reason", "detail"} of the front. */
 enum rc problem_of_refusal(const json_t *answer, struct fault *f) MUST_CHECK;

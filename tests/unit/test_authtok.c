@@ -313,7 +313,7 @@ static struct {
 	char user[32], secret[32], tls_cert[32], tls_key[32];
 	unsigned requests, results;
 	enum rc rc;
-	char reason[32];
+	char reason[32], detail[256];
 	int64_t retry_after_s;
 } x;
 
@@ -352,6 +352,7 @@ on_grant(void *arg, enum rc rc, struct authtok_grant *g, const struct fault *f,
 	x.rc = rc;
 	x.retry_after_s = retry_after_s;
 	snprintf(x.reason, sizeof x.reason, "%s", rc != RC_OK ? f->reason : "");
+	snprintf(x.detail, sizeof x.detail, "%s", rc != RC_OK ? f->detail : "");
 }
 
 static void
@@ -540,7 +541,15 @@ authenticates(void **state)
 	assert_string_equal(x.secret, "hush");
 	assert_string_equal(x.tls_cert, "ours.pem");
 	assert_string_equal(x.tls_key, "the key");
-	reply(401, span_str(""), -1);
+	reply(401,
+	    span_str("{\"message\":\"'Bearer hush' and 'Basic dXM6aHVzaA==' are no pairs\"}"),
+	    -1);
+	assert_non_null(strstr(x.detail, "'Bearer ~' and 'Basic ~' are no pairs"));
+	a.dialect = AUTHORITY_STI_PA;
+	assert_int_equal(authtok_request(&io, &w, on_grant, NULL, NULL), RC_OK);
+	reply(200, span_str("{\"status\":\"hush\",\"message\":\"hush, 12025550100\"}"), -1);
+	assert_non_null(strstr(x.detail, "says ~: ~, 120********"));
+	a.dialect = AUTHORITY_RFC9448;
 	assert_int_equal(chmod(key, 0644), 0);
 	assert_int_equal(authtok_request(&io, &w, on_grant, NULL, NULL), RC_INVALID);
 	assert_int_equal(unlink(key) | unlink(secret) | rmdir(dir), 0);

@@ -220,6 +220,52 @@ words_are_shown(void **state)
 	assert_string_equal(f.detail, c->detail);
 }
 
+static struct quoted_case {
+	const char *name, *in, *out;
+} quoted_cases[] = {
+	{ "nothing of it", "no such account", "no such account" },
+	{ "nothing at all", NULL, "" },
+	{ "whole", "'Bearer 0a1b2c3d4e5f60718293' is not valid", "'Bearer ~' is not valid" },
+	{ "twice", "0a1b2c3d4e5f607182930a1b2c3d4e5f60718293", "~~" },
+	{ "cut off", "got 0a1b2c3d4e...", "got ~..." },
+	{ "cut off at the end", "got 0a1b2c3d", "got ~" },
+	{ "too little to tell", "got 0a1b2c3", "got 0a1b2c3" },
+	{ "with more behind it", "0a1b2c3d4e5f60718293!", "~!" },
+	{ "the other", "x pin y", "x ~ y" },
+	{ "a number beside it", "pin 12025550100", "~ 120********" },
+};
+
+static void
+quoted(void **state)
+{
+	static const char *const secrets[] = { "pin", "0a1b2c3d4e5f60718293", NULL };
+	static const char *const none[] = { "", NULL };
+	const struct quoted_case *c = *state;
+	char out[PROBLEM_TEXT], plain[PROBLEM_TEXT];
+
+	problem_quoted(out, c->in, secrets);
+	assert_string_equal(out, c->out);
+	problem_text(plain, c->in);
+	problem_quoted(out, c->in, NULL);
+	assert_string_equal(out, plain);
+	problem_quoted(out, c->in, none);
+	assert_string_equal(out, plain);
+}
+
+/* A gateway's message has our Authorization header, in JSON's spelling. */
+static void
+an_answer_that_quotes_us(void **state)
+{
+	static const char *const secrets[] = { "0a1b/2c3d4e5f60718293", NULL };
+	static const char body[] =
+	    "{\"message\":\"'Bearer 0a1b\\/2c3d4e5f\\u00360718293' not a valid pair\"}";
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(problem_of_answer_to(secrets, 403, span_str(body), &f), RC_DENIED);
+	assert_string_equal(f.detail, "HTTP 403: 'Bearer ~' not a valid pair");
+}
+
 /* Behind a number, where jansson passes it over. */
 static void
 octet_zero(void **state)
@@ -236,17 +282,19 @@ octet_zero(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[96] = {
+	struct CMUnitTest tests[128] = {
 		cmocka_unit_test(octet_zero),
 		cmocka_unit_test(text_is_bounded),
 		cmocka_unit_test(long_word_at_the_end),
 		cmocka_unit_test(subproblems_are_shown),
+		cmocka_unit_test(an_answer_that_quotes_us),
 	};
-	size_t n = 4;
+	size_t n = 5;
 
 	ROWS(tests, n, answer_cases, answer);
 	ROWS(tests, n, refusal_cases, refusal);
 	ROWS(tests, n, text_cases, text);
 	ROWS(tests, n, words_cases, words_are_shown);
+	ROWS(tests, n, quoted_cases, quoted);
 	return _cmocka_run_group_tests("problem", tests, n, NULL, NULL);
 }
