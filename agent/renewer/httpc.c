@@ -19,6 +19,7 @@ struct transfer {
 	io_http_done *done;
 	void *arg;
 	bool too_large;
+	size_t header_octets;	   /* of interim answers and trailers as well */
 	http_address_fn *plain_to; /* NULL: https */
 	bool forbidden;		   /* an address was not allowed */
 };
@@ -223,6 +224,9 @@ on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
+	t->header_octets += size * n;
+	if (t->header_octets > HTTPC_HEADERS_MAX)
+		return 0; /* ends the transfer */
 	httpc_header(&t->answer, line, size * n, now_s());
 	return size * n;
 }
@@ -522,6 +526,9 @@ outcome(struct transfer *t, CURLcode code, struct fault *f)
 	if (t->too_large)
 		return FAULT(
 		    f, RC_INVALID, "http_too_large", "more than %zu bytes", t->answer.body.max);
+	if (t->header_octets > HTTPC_HEADERS_MAX)
+		return FAULT(f, RC_INVALID, "http_too_large", "more than %d bytes of headers",
+		    HTTPC_HEADERS_MAX);
 	switch (code) {
 	case CURLE_OK: return RC_OK;
 	case CURLE_OPERATION_TIMEDOUT:

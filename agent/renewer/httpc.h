@@ -18,6 +18,7 @@ enum {
 	HTTPC_CONNECT_MS = 10000,
 	HTTPC_TOTAL_MS = 30000,
 	HTTPC_HOST_CONNECTIONS = 16,
+	HTTPC_HEADERS_MAX = 65536, /* octets of headers, of all that is answered */
 };
 
 struct httpc;

@@ -267,6 +267,33 @@ anywhere(const struct sockaddr *at, socklen_t len)
 	return true;
 }
 
+/* So often the same, and then an answer. */
+static char some_headers[80000], many_headers[80000], many_answers[80000];
+
+static void
+make_long(char out[80000], const char *first, const char *again, size_t times, const char *last)
+{
+	size_t at = strlen(first), len = strlen(again);
+
+	assert_true(at + len * times + strlen(last) < 80000);
+	memcpy(out, first, at);
+	for (size_t i = 0; i < times; i++, at += len)
+		memcpy(out + at, again, len);
+	memcpy(out + at, last, strlen(last) + 1);
+}
+
+static void
+make_long_ones(void)
+{
+	static const char line[] = "X-Filler: 0123456789012345678901234567\r\n"; /* 40 */
+	static const char last[] = "Content-Length: 4\r\n\r\nlist";
+
+	make_long(some_headers, "HTTP/1.1 200 OK\r\n", line, 1600, last);
+	make_long(many_headers, "HTTP/1.1 200 OK\r\n", line, 1640, last);
+	make_long(many_answers, "", "HTTP/1.1 103 Early Hints\r\nX-Filler: 0\r\n\r\n", 1640,
+	    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist");
+}
+
 static struct plain_case {
 	const char *name, *path;
 	http_address_fn *to;
@@ -283,6 +310,12 @@ static struct plain_case {
 	{ "no header at all", "/list.crl", anywhere, "list", RC_NET, 0, "http_failed" },
 	{ "more than is wanted", "/list.crl", anywhere,
 	    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nlist list", RC_INVALID, 0,
+	    "http_too_large" },
+	{ "as many headers as there may be", "/list.crl", anywhere, some_headers, RC_OK, 200,
+	    NULL },
+	{ "more headers", "/list.crl", anywhere, many_headers, RC_INVALID, 0,
+	    "http_too_large" },
+	{ "more interim answers", "/list.crl", anywhere, many_answers, RC_INVALID, 0,
 	    "http_too_large" },
 	{ "an address that is not public", "/list.crl", address_is_public, NULL, RC_DENIED, 0,
 	    "http_address" },
@@ -448,7 +481,7 @@ a_header_cannot_be_split(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[80] = {
+	struct CMUnitTest tests[96] = {
 		cmocka_unit_test(headers_are_found),
 		cmocka_unit_test(interim_answers_are_forgotten),
 		cmocka_unit_test(headers_are_bounded),
@@ -458,6 +491,7 @@ main(void)
 	};
 	size_t n = 6;
 
+	make_long_ones();
 	ROWS(tests, n, retry_cases, retry_after);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(max_age);
 	ROWS(tests, n, bad_cases, bad_header);
