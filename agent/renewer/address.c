@@ -30,6 +30,8 @@ static const struct prefix special4[] = {
 	{ { 198, 51, 100 }, 24 }, /* documentation */
 	{ { 203, 0, 113 }, 24 },  /* documentation */
 	{ { 224 }, 3 },		  /* multicast, reserved, broadcast */
+	/* In no registry: by it a cloud's host answers its guests, and nobody else. */
+	{ { 168, 63, 129, 16 }, 32 },
 };
 
 /* Global unicast (RFC 4291 section 2.4), and what of it is not. */
