@@ -89,13 +89,17 @@ look_into(struct look *l, const struct chain *chain, size_t i, struct crls_one *
 		l->unknown = why;
 }
 
-/* It may be fetched before the next look finds who wants it. */
+/* It may be fetched before the next look finds who wants it, and soon, however it failed. */
 static void
 hold(const struct look *l, struct crls_one *one)
 {
+	int64_t soon_s = l->rules.now_s + CRL_AGAIN_S;
+
 	one->held_s = l->held_s;
 	pthread_mutex_lock(&l->w->crls->lock);
 	one->wanted = true;
+	if (one->failures > 0 && one->due_s > soon_s)
+		one->due_s = soon_s;
 	pthread_mutex_unlock(&l->w->crls->lock);
 }
 
@@ -306,6 +310,19 @@ tell_unjudged(struct works *w, const struct hits *hits)
 
 /* ---- a look ---------------------------------------------------------------------------------- */
 
+/* Whoever changed the configuration wants to see whether it helped. */
+static void
+ask_anew(struct crls *t)
+{
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < t->len; i++) {
+		if (t->one[i]->failures > 0)
+			t->one[i]->due_s = 0;
+		t->one[i]->failures = 0;
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* Other certificates of indirect issuers: who has signed what is kept may be none any more. */
 static void
 verify_again(struct works *w, const struct crls_rules *rules)
@@ -336,8 +353,10 @@ begin(struct works *w, int64_t now_s)
 {
 	const struct crls_rules rules = rules_of(w, now_s);
 
-	if (w->crls->files != credset_files(w->set))
+	if (w->crls->files != credset_files(w->set)) {
+		ask_anew(w->crls);
 		verify_again(w, &rules);
+	}
 	for (size_t i = 0; i < w->crls->len; i++)
 		w->crls->one[i]->marked = w->crls->one[i]->unfit = false;
 }
@@ -373,6 +392,10 @@ sweep(struct works *w, int64_t now_s)
 	struct crls *t = w->crls;
 	bool due = t->sweep_at_s <= now_s || t->sweep_at_s > now_s + CRLS_SWEEP_S;
 
+	if (t->sweep_at_s == 0) { /* nor does a start */
+		t->sweep_at_s = now_s + CRL_LOOK_S;
+		return;
+	}
 	if (w->clock_holds || (!due && t->left < CRLS_LEFT_MAX))
 		return;
 	t->left = 0;
@@ -392,10 +415,10 @@ crl_look(struct works *w, int64_t now_s)
 	if (w->set->config->crl_check)
 		look_at_all(w, now_s, &hits);
 	end(w, now_s);
-	sweep(w, now_s);
 	tell_unjudged(w, &hits);
 	for (size_t i = 0; i < hits.len; i++)
 		failed += !put_away(w, &hits.item[i], now_s);
+	sweep(w, now_s); /* what is listed does not wait for the disk */
 	/* Behind those that failed, and with the first again when that was the last. */
 	w->crls->passed = hits.more ? passed + failed : 0;
 	if (failed > 0 || (passed > 0 && !hits.more))

@@ -60,7 +60,7 @@ struct crls {
 	bool unjudged;	    /* the alarm for what has no place here has begun */
 	size_t next;	    /* whose turn it is to be fetched */
 	size_t left;	    /* files that nobody names any more, since the last sweep */
-	int64_t sweep_at_s; /* crls_sweep.h */
+	int64_t sweep_at_s; /* crls_sweep.h; 0: since the start there was no look */
 };
 
 enum rc crls_new(struct crls **out, struct fault *f) MUST_CHECK;

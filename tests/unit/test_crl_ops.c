@@ -896,6 +896,12 @@ left_by_nobody(void **state)
 	assert_int_equal(
 	    store_write("state/front/crls/README", span_str("x"), 0600, NULL), RC_OK);
 	lab_load(&l);
+	assert_true(is_there(made_up('1'))); /* a start does not wait for that */
+	(void)works_chores(&l.works, now + CRL_LOOK_S - 1);
+	assert_true(is_there(made_up('1')));
+	assert_int_equal(l.works.crls->sweep_at_s, now + CRL_LOOK_S);
+	l.works.crls->sweep_at_s = now;
+	(void)crl_look(&l.works, now);
 	assert_false(is_there(made_up('1')));
 	assert_true(is_there(made_up('2')));
 	assert_true(is_there(made_up('3')));
@@ -926,10 +932,44 @@ over_and_still_named(void **state)
 	id = l.works.crls->one[0]->id;
 	leave_as(&l, id, now - 2 * CRLS_OVER_S);
 	leave(&l, '1', now - 2 * CRLS_OVER_S);
-	l.works.crls->sweep_at_s = 0;
+	l.works.crls->sweep_at_s = 1;
 	(void)crl_look(&l.works, now);
 	assert_false(is_there(made_up('1')));
 	assert_true(is_there(id));
+	lab_close(&l);
+}
+
+static struct works_out before_hand;
+static bool swept;
+
+static enum rc
+publish_and_look(void *arg, struct credset *set, bool wait_for_keys, struct fault *f)
+{
+	swept = swept || !is_there(made_up('1'));
+	return before_hand.publish(arg, set, wait_for_keys, f);
+}
+
+/* What is listed is out of force before the files are gone through. */
+static void
+swept_behind_what_is_listed(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now));
+	leave(&l, '1', now - 2 * CRLS_OVER_S);
+	before_hand = l.works.out;
+	l.works.out.publish = publish_and_look;
+	l.works.crls->sweep_at_s = 1;
+	swept = false;
+	assert_null(publish(&l, URL,
+	    &(struct crllab_spec){
+		.number = 2, .this_s = now + 3590, .entry = { { "10", NULL, 4 } } },
+	    now + 3600));
+	assert_int_equal(only(&l)->state, CREDENTIAL_REVOKED);
+	assert_false(swept);
+	assert_false(is_there(made_up('1')));
 	lab_close(&l);
 }
 
@@ -1061,6 +1101,50 @@ less_and_less_often(void **state)
 	fails(&l, URL, at_s);
 	assert_int_equal(asked(&l, URL, at_s + 59), 0);
 	assert_true(asked(&l, URL, at_s + 60) > 0);
+	lab_close(&l);
+}
+
+/* Whoever has mended it sees it at once; and an install does not wait for the longest pause. */
+static void
+asked_anew_when_it_was_mended(void **state)
+{
+	static const int64_t waits_s[] = { 60, 120, 240, 480 };
+	struct fault f = { 0 };
+	int64_t at_s = now;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	for (size_t i = 0; i < ARRAY_LEN(waits_s); i++) {
+		fails(&l, URL, at_s);
+		at_s += waits_s[i];
+	}
+	fails(&l, URL, at_s);
+	assert_int_equal(install(&l, "12", at_s + 1, &f), RC_OK);
+	assert_int_equal(asked(&l, URL, at_s + CRL_AGAIN_S), 0);
+	fails(&l, URL, at_s + 1 + CRL_AGAIN_S);
+	at_s += 2 + CRL_AGAIN_S;
+	assert_int_equal(asked(&l, URL, at_s + CRL_AGAIN_S), 0);
+	assert_int_equal(works_load(&l.works, at_s, NULL), RC_OK);
+	(void)works_chores(&l.works, at_s);
+	fails(&l, URL, at_s);
+	assert_int_equal(asked(&l, URL, at_s + 59), 0); /* as from the first time on */
+	assert_true(asked(&l, URL, at_s + 60) > 0);
+	lab_close(&l);
+}
+
+/* A reload asks for none that is well. */
+static void
+not_asked_anew_when_it_is_well(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &direct);
+	assert_null(publish(&l, URL, &(struct crllab_spec){ .number = 1 }, now));
+	assert_int_equal(works_load(&l.works, now + 10, NULL), RC_OK);
+	(void)works_chores(&l.works, now + 10);
+	assert_int_equal(asked(&l, URL, now + 10), 0);
 	lab_close(&l);
 }
 
@@ -1237,6 +1321,9 @@ main(void)
 		cmocka_unit_test(left_by_too_many),
 		cmocka_unit_test(each_in_its_turn),
 		cmocka_unit_test(less_and_less_often),
+		cmocka_unit_test(asked_anew_when_it_was_mended),
+		cmocka_unit_test(not_asked_anew_when_it_is_well),
+		cmocka_unit_test(swept_behind_what_is_listed),
 		cmocka_unit_test(a_clock_set_back),
 		cmocka_unit_test(no_disk_takes_the_record),
 		cmocka_unit_test(behind_those_that_fail),
