@@ -93,7 +93,7 @@ begin(struct cleanups *all, struct cleanup *c)
 {
 	struct fault f = { 0 };
 	enum rc rc = all->io->run(
-	    all->io->ctx, HOOK_DOMAIN, c->ca, buf_view(&c->task), on_cleaned, c, &f);
+	    all->io->ctx, HOOK_DOMAIN, c->ca, buf_view(&c->task), NULL, on_cleaned, c, &f);
 
 	if (rc == RC_BUSY)
 		return false;

@@ -197,7 +197,7 @@ fetch_event(struct renew *r, const json_t *event)
 		tell(x, NULL, &f);
 		return;
 	}
-	x->source = (struct source){ r->io, x->tenant, x->name, on_token, x };
+	x->source = (struct source){ r->io, x->tenant, x->name, on_token, x, NULL };
 	log_event(LEVEL_INFO, "fetch", "tenant=%s credential=%s authority=%s", x->tenant,
 	    x->name, x->wish.authority->name);
 	if (ask(x, &f) != RC_OK)

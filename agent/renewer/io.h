@@ -72,10 +72,14 @@ typedef void io_ask_done(void *arg, enum rc rc, const json_t *answer, const stru
 /*
  * What a command wrote to its standard output, borrowed, with RC_OK.  RC_NET:
  * it could not be run, or did not end well, and may another time; RC_TIMEOUT;
- * RC_DENIED: it said that it is no use to ask again; RC_BUSY: there was no place
- * for it in all the time that it may wait, and it was not run.
+ * RC_DENIED: it said that it is no use to ask again; RC_BUSY: it was not run,
+ * because there was no place for it in all the time that it may wait, or it was
+ * not wanted any more.
  */
 typedef void io_run_done(void *arg, enum rc rc, struct span output, const struct fault *f);
+
+/* Before a command begins that has waited: is what it is for still there? */
+typedef bool io_run_wanted(void *arg);
 
 struct io {
 	void *ctx;
@@ -84,9 +88,13 @@ struct io {
 	/* message is borrowed; "id" is added on the way. */
 	enum rc (*ask)(void *ctx, const json_t *message, io_ask_done *done, void *arg,
 	    struct fault *f) MUST_CHECK;
-	/* The command of the section of that kind and name; input is copied.  RC_BUSY: too many wait. */
+	/*
+	 * The command of the section of that kind and name; input is copied.  RC_BUSY: too
+	 * many wait.  One that is not wanted any more (NULL: it always is) is not run, and
+	 * done() has RC_BUSY.
+	 */
 	enum rc (*run)(void *ctx, enum hook_kind kind, const char *name, struct span input,
-	    io_run_done *done, void *arg, struct fault *f) MUST_CHECK;
+	    io_run_wanted *wanted, io_run_done *done, void *arg, struct fault *f) MUST_CHECK;
 	int64_t (*now_ms)(void *ctx); /* Unix time in milliseconds */
 };
 

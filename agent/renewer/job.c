@@ -222,6 +222,14 @@ job_reset(struct job *j)
 }
 
 bool
+job_is_wanted(void *arg)
+{
+	const struct job *j = arg;
+
+	return !j->gone && !j->restart && j->set == j->renew->set && !j->renew->incredible;
+}
+
+bool
 job_over(struct job *j)
 {
 	if (j->gone) {

@@ -84,6 +84,12 @@ void job_asks_more(struct job *j);
 /* First in every answer: true when nobody waits for it any more (j may be gone). */
 bool job_over(struct job *j);
 
+/*
+ * May a command of it (arg) that has waited still begin?  Not where job_over() will
+ * say so, by settings of before a reload, or by a clock that cannot be right.
+ */
+bool job_is_wanted(void *arg);
+
 /* ---- a step ends: by exactly one of these ---- */
 
 void job_next(struct job *j);			  /* the table's next state, at once */

@@ -93,11 +93,11 @@ io_ask(void *ctx, const json_t *message, io_ask_done *done, void *arg, struct fa
 }
 
 static enum rc
-io_run(void *ctx, enum hook_kind kind, const char *name, struct span input, io_run_done *done,
-    void *arg, struct fault *f)
+io_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
+    io_run_wanted *wanted, io_run_done *done, void *arg, struct fault *f)
 {
-	return runner_start(
-	    ((struct renewer *)ctx)->runner, kind, name, input, wall_ms(NULL), done, arg, f);
+	return runner_start(((struct renewer *)ctx)->runner, kind, name, input, wall_ms(NULL),
+	    wanted, done, arg, f);
 }
 
 /* A bad configuration leaves the old one in force. */

@@ -19,6 +19,7 @@ struct run {
 	bool whole; /* nothing more comes */
 	uint32_t status;
 	int64_t end_ms;
+	io_run_wanted *wanted; /* NULL: always */
 	io_run_done *done;
 	void *arg;
 };
@@ -135,6 +136,29 @@ begin(struct runner *r, struct run *place, struct run *from, int64_t now_ms, str
 	return RC_OK;
 }
 
+/* What was ordered, or for whom, may be gone since: nothing is begun for that. */
+static void
+drop_unwanted(struct runner *r)
+{
+	size_t at = 0;
+
+	for (size_t n = r->waiting; n > 0; n--) {
+		struct run one = r->line[(r->first + at) % RUNNER_LINE];
+		struct fault f = { 0 };
+
+		if (one.wanted == NULL || one.wanted(one.arg)) {
+			at++;
+			continue;
+		}
+		r->waiting--;
+		for (size_t i = at; i < r->waiting; i++)
+			r->line[(r->first + i) % RUNNER_LINE] =
+			    r->line[(r->first + i + 1) % RUNNER_LINE];
+		finish(&one,
+		    FAULT(&f, RC_BUSY, "command_busy", "what the command was for is over"), &f);
+	}
+}
+
 /* Who has come first goes first, as long as there are places. */
 static void
 serve_line(struct runner *r, int64_t now_ms)
@@ -159,13 +183,14 @@ serve_line(struct runner *r, int64_t now_ms)
 
 enum rc
 runner_start(struct runner *r, enum hook_kind kind, const char *name, struct span input,
-    int64_t now_ms, io_run_done *done, void *arg, struct fault *f)
+    int64_t now_ms, io_run_wanted *wanted, io_run_done *done, void *arg, struct fault *f)
 {
 	AUTO_SECRET data = BUF_INIT(input.len);
 	struct run run = { .kind = kind,
 		.fd = -1,
 		.output = BUF_INIT(RUNNER_OUTPUT_MAX),
 		.end_ms = now_ms + RUNNER_WAIT_MS,
+		.wanted = wanted,
 		.done = done,
 		.arg = arg };
 	struct run *place = find(r, 0);
@@ -294,5 +319,6 @@ runner_turn(struct runner *r, int64_t now_ms)
 		if (r->run[i].serial != 0)
 			turn(&r->run[i], now_ms);
 	}
+	drop_unwanted(r);
 	serve_line(r, now_ms);
 }

@@ -34,10 +34,12 @@ DEFINE_FREEP(runner);
 
 /*
  * struct io's run().  RC_BUSY "command_busy" when the line is full; done() gets
- * the same from RUNNER_WAIT_MS in it, and nothing was run then.
+ * the same from RUNNER_WAIT_MS in it, or once it is not wanted, and nothing was
+ * run then.
  */
 enum rc runner_start(struct runner *r, enum hook_kind kind, const char *name, struct span input,
-    int64_t now_ms, io_run_done *done, void *arg, struct fault *f) MUST_CHECK;
+    int64_t now_ms, io_run_wanted *wanted, io_run_done *done, void *arg,
+    struct fault *f) MUST_CHECK;
 
 /* What to wait for; returns how many of the places were taken. */
 unsigned runner_fds(const struct runner *r, struct curl_waitfd fds[RUNNER_MAX]);

@@ -67,6 +67,14 @@ on_output(void *arg, enum rc rc, struct span output, const struct fault *f)
 		s->done(s->arg, rc, NULL, &bad, -1);
 }
 
+static bool
+is_wanted(void *arg)
+{
+	const struct source *s = &((struct run *)arg)->source;
+
+	return s->wanted == NULL || s->wanted(s->arg);
+}
+
 static enum rc
 from_command(const struct source *s, const struct authtok_want *want, struct fault *f)
 {
@@ -77,8 +85,8 @@ from_command(const struct source *s, const struct authtok_want *want, struct fau
 		return FAULT(f, RC_NO_MEMORY, "no_memory", "a token's command");
 	*run = (struct run){ *s, want };
 	TRY(authtok_body(&body, want, f));
-	TRY(s->io->run(
-	    s->io->ctx, HOOK_TOKEN, want->authority->name, buf_view(&body), on_output, run, f));
+	TRY(s->io->run(s->io->ctx, HOOK_TOKEN, want->authority->name, buf_view(&body),
+	    is_wanted, on_output, run, f));
 	run = NULL; /* on_output() has it */
 	return RC_OK;
 }

@@ -15,6 +15,7 @@ struct source {
 	const char *tenant, *name; /* whose: names the file */
 	authtok_done *done;
 	void *arg;
+	io_run_wanted *wanted; /* by arg, of a command that waits; NULL: always */
 };
 
 /*

@@ -87,12 +87,12 @@ on_presented(void *arg, enum rc rc, struct span output, const struct fault *f)
 	struct fault bad = { 0 };
 
 	(void)output;
+	if (rc == RC_BUSY) /* it was not run */
+		cleanup_free(TAKE(j->cleanup));
 	if (job_over(j))
 		return;
 	/* Each present has its cleanup: whatever it did, the next begins from nothing. */
 	if (rc != RC_OK) {
-		if (rc == RC_BUSY) /* there was no place for it: it was not run */
-			cleanup_free(TAKE(j->cleanup));
 		job_cleanup(j);
 		j->alone = true; /* the command's failure is no word about the CA */
 		job_fail(j, rc, f, -1);
@@ -128,7 +128,8 @@ present(struct job *j, const json_t *challenge, const char *url, struct fault *f
 		return RC_OK;
 	}
 	TRY(domain_task(&task, DOMAIN_PRESENT, &p, f));
-	TRY(io->run(io->ctx, HOOK_DOMAIN, ca->name, buf_view(&task), on_presented, j, f));
+	TRY(io->run(io->ctx, HOOK_DOMAIN, ca->name, buf_view(&task), job_is_wanted,
+	    on_presented, j, f));
 	j->cleanup = TAKE(cleanup);
 	return RC_OK;
 }

@@ -41,8 +41,8 @@ run_command(struct job *j, const json_t *result, struct fault *f)
 		return FAULT(f, RC_INVALID, "channel", "no request");
 	TRY(buf_check(&der, f));
 	TRY(csr_pem(buf_view(&der), &pem, f));
-	return io->run(
-	    io->ctx, HOOK_ISSUE, j->slot->config->name, buf_view(&pem), on_issued, j, f);
+	return io->run(io->ctx, HOOK_ISSUE, j->slot->config->name, buf_view(&pem),
+	    job_is_wanted, on_issued, j, f);
 }
 
 static void

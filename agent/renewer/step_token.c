@@ -44,7 +44,8 @@ source_of(struct job *j, enum token_kind k)
 		.tenant = j->plan.tenant,
 		.name = j->plan.name,
 		.done = k == TOKEN_NUMBERS ? on_numbers : on_claims,
-		.arg = j };
+		.arg = j,
+		.wanted = job_is_wanted };
 }
 
 /* ---- those that were pushed ---- */

@@ -817,7 +817,7 @@ domain_command(struct world *w, struct pending *p, struct span input)
 
 static enum rc
 world_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
-    io_run_done *done, void *arg, struct fault *f)
+    io_run_wanted *wanted, io_run_done *done, void *arg, struct fault *f)
 {
 	struct world *w = ctx;
 	struct pending *p = NULL;
@@ -833,6 +833,7 @@ world_run(void *ctx, enum hook_kind kind, const char *name, struct span input,
 	p = add_pending(w);
 	fault = strikes(w);
 	assert_string_equal(name, "lab");
+	p->run_wanted = wanted;
 	p->run_done = done;
 	p->arg = arg;
 	if (kind == HOOK_DOMAIN) {

@@ -80,6 +80,7 @@ struct pending {
 	int64_t due_ms; /* it hangs until then; 0: answered on the next turn */
 	io_http_done *http_done;
 	io_ask_done *ask_done;
+	io_run_wanted *run_wanted;
 	io_run_done *run_done;
 	void *arg;
 	enum rc rc;

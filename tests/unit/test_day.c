@@ -156,13 +156,14 @@ ask(void *ctx, const json_t *m, io_ask_done *done, void *arg, struct fault *f)
 }
 
 static enum rc
-run(void *ctx, enum hook_kind kind, const char *name, struct span input, io_run_done *done,
-    void *arg, struct fault *f)
+run(void *ctx, enum hook_kind kind, const char *name, struct span input, io_run_wanted *wanted,
+    io_run_done *done, void *arg, struct fault *f)
 {
 	(void)ctx;
 	(void)kind;
 	(void)name;
 	(void)input;
+	(void)wanted;
 	(void)f;
 	add(arg, ISSUE_MS)->ran = done;
 	return RC_OK;

@@ -1272,6 +1272,55 @@ open_command(struct world *w)
 	w->calls = 0;
 }
 
+static struct pending *
+command_of(struct world *w)
+{
+	for (size_t i = 0; i < w->waiting; i++) {
+		if (w->pending[i].run_done != NULL)
+			return &w->pending[i];
+	}
+	return NULL;
+}
+
+static struct wanted_case {
+	const char *name;
+	bool removed, changed, reloaded, clock, wanted;
+} wanted_cases[] = {
+	{ .name = "still wanted", .wanted = true },
+	{ .name = "of one that is withdrawn", .removed = true },
+	{ .name = "of what is asked for no longer", .changed = true },
+	{ .name = "of before a reload", .reloaded = true },
+	{ .name = "by a clock that cannot be right", .clock = true },
+};
+
+/* A command that waited for a place is not begun for what is over. */
+static void
+begun_if_wanted(void **state)
+{
+	const struct wanted_case *c = *state;
+	struct pending *p = NULL;
+	struct world w;
+
+	open_command(&w);
+	while ((p = command_of(&w)) == NULL)
+		(void)world_turn(&w);
+	p->due_ms = w.now_ms + (int64_t)365 * 86400 * 1000;
+	assert_true(p->run_wanted(p->arg));
+	if (c->clock)
+		w.now_ms = (RELEASE_S - 100000) * 1000;
+	w.cred[0].removed = c->removed;
+	if (c->changed)
+		w.cred[0].constraints = !w.cred[0].constraints;
+	world_event(&w, "changed", "");
+	if (c->reloaded)
+		world_reload(&w);
+	for (unsigned turn = 0; turn < 8; turn++)
+		(void)world_turn(&w);
+	p = command_of(&w);
+	assert_true(p != NULL && p->run_wanted(p->arg) == c->wanted);
+	world_close(&w);
+}
+
 /* No account, no token, no order; the schedule is that of any other. */
 static void
 by_command(void **state)
@@ -2161,5 +2210,6 @@ main(void)
 	ROWS(tests, n, fault_cases, one_failure);
 	ROWS(tests, n, errand_cases, errand);
 	ROWS(tests, n, beside_cases, errands_beside_a_renewal);
+	ROWS(tests, n, wanted_cases, begun_if_wanted);
 	return _cmocka_run_group_tests("renew", tests, n, NULL, NULL);
 }

@@ -21,6 +21,7 @@ struct world {
 	enum rc rc;
 	char reason[40], output[64];
 	size_t len;
+	bool over; /* what its commands are for */
 };
 
 static void
@@ -65,8 +66,8 @@ start(struct world *w, const char *input)
 {
 	struct fault f = { 0 };
 
-	if (runner_start(w->r, HOOK_ISSUE, "printer", span_str(input), 0, on_done, w, &f) !=
-	    RC_OK)
+	if (runner_start(
+		w->r, HOOK_ISSUE, "printer", span_str(input), 0, NULL, on_done, w, &f) != RC_OK)
 		fail_msg("%s", f.detail);
 	assert_int_equal(control_recv(w->ours, &w->asked, &w->fd, &f), RC_OK);
 	assert_true(w->fd >= 0);
@@ -263,7 +264,7 @@ start_named(struct world *w, const char *name, enum rc rc)
 	struct fault f = { 0 };
 
 	assert_int_equal(
-	    runner_start(w->r, HOOK_ISSUE, name, span_str("y"), 0, on_done, w, &f), rc);
+	    runner_start(w->r, HOOK_ISSUE, name, span_str("y"), 0, NULL, on_done, w, &f), rc);
 	if (rc != RC_OK)
 		assert_string_equal(f.reason, "command_busy");
 }
@@ -313,7 +314,8 @@ first_come_first_served(void **state)
 	(void)state;
 	world_open(&w);
 	assert_int_equal(
-	    runner_start(w.r, HOOK_ISSUE, "1st", span_str(""), 0, asks_again, &w, &f), RC_OK);
+	    runner_start(w.r, HOOK_ISSUE, "1st", span_str(""), 0, NULL, asks_again, &w, &f),
+	    RC_OK);
 	assert_int_equal(control_recv(w.ours, &w.asked, &w.fd, &f), RC_OK);
 	for (size_t i = 1; i < RUNNER_MAX; i++)
 		start_named(&w, "x", RC_OK);
@@ -334,6 +336,61 @@ first_come_first_served(void **state)
 	assert_int_equal(w.done, 2 + RUNNER_MAX);
 	world_close(&w);
 	assert_int_equal(w.done, 2 + RUNNER_MAX + 3);
+}
+
+static bool
+is_wanted(void *arg)
+{
+	return !((struct world *)arg)->over;
+}
+
+static void
+start_while_wanted(struct world *w, const char *name)
+{
+	struct fault f = { 0 };
+
+	assert_int_equal(
+	    runner_start(w->r, HOOK_ISSUE, name, span_str("y"), 0, is_wanted, on_done, w, &f),
+	    RC_OK);
+}
+
+/* What runs goes on; what waits leaves the line, and the others stay in theirs. */
+static void
+not_begun_for_nothing(void **state)
+{
+	struct control last = { .serial = 0 };
+	struct fault f = { 0 };
+	struct world w;
+	char said[256];
+
+	(void)state;
+	world_open(&w);
+	start_while_wanted(&w, "1st");
+	assert_int_equal(control_recv(w.ours, &w.asked, &w.fd, &f), RC_OK);
+	for (size_t i = 1; i < RUNNER_MAX; i++)
+		start_named(&w, "x", RC_OK);
+	start_while_wanted(&w, "not");
+	start_named(&w, "a", RC_OK);
+	start_while_wanted(&w, "this");
+	start_while_wanted(&w, "nor");
+	start_named(&w, "b", RC_OK);
+	start_while_wanted(&w, "that");
+	runner_turn(w.r, 1);
+	assert_int_equal(w.done, 0);
+	w.over = true;
+	runner_turn(w.r, 2);
+	assert_int_equal(w.done, 4); /* without a place for them */
+	assert_int_equal(w.rc, RC_BUSY);
+	assert_string_equal(w.reason, "command_busy");
+	told(&w, &last, said, sizeof said);
+	assert_string_equal(said, "x x x x x x x ");
+	end(&w, 0);
+	assert_int_equal(w.done, 5);
+	assert_int_equal(w.rc, RC_OK);
+	runner_turn(w.r, LATE_MS);
+	told(&w, &last, said, sizeof said);
+	assert_string_equal(said, "a b ");
+	world_close(&w);
 }
 
 /* Twice eight get a place by the end of those before them; the others come again. */
@@ -402,8 +459,9 @@ main(void)
 		cmocka_unit_test(first_come_first_served),
 		cmocka_unit_test(too_long_in_the_line),
 		cmocka_unit_test(the_supervisor_does_not_read),
+		cmocka_unit_test(not_begun_for_nothing),
 	};
-	size_t n = 10;
+	size_t n = 11;
 
 	ROWS(tests, n, ends, ends_so);
 	return _cmocka_run_group_tests("runner", tests, n, NULL, NULL);
