@@ -174,22 +174,26 @@ def roots_by_list(machine: Machine) -> None:
             "tenant": "osp", "ppt": "shaken",
             "claims": shaken("12025550150", "B")}).status == 200
 
+    def in_force(sequence: int) -> bool:
+        return any(each["list"] == "sti_pa" and each["in_force"] and
+                   each["sequence"] == sequence for each in machine.status()["trust_lists"])
+
     publish_roots(machine, key, 1, own)
     machine.write_config(
         tnlist_tls_ca="tls-ca.pem", trust_anchors="authority-anchors.pem",
         sti_pa_url=machine.info["repository"] + "lists/ca-list.json",
         sti_pa_anchors="sti-pa.pem", sti_pa_tls_ca="tls-ca.pem", sti_pa_refresh_s=1)
     http.request(machine.admin_socket, "POST", "/v1/reload", {})
-    wait_for("the roots", signs, 60)
+    wait_for("the roots", lambda: in_force(1) and signs(), 60)
     publish_roots(machine, key, 2, other)
-    wait_for("the CA that is not listed any more", lambda: not signs(), 60)
+    wait_for("the CA that is not listed any more", lambda: in_force(2) and not signs(), 60)
     publish_roots(machine, key, 1, own)
     wait_for("the replay to be refused", lambda: [
         a["list"] for a in machine.status()["alarms"] if a["alarm"] == "trust_list"]
         == ["sti_pa"], 60)
     true(not signs(), "an older list")
     publish_roots(machine, key, 3, own)
-    wait_for("the CA that is listed again", signs, 60)
+    wait_for("the CA that is listed again", lambda: in_force(3) and signs(), 60)
 
 
 def main() -> int:
