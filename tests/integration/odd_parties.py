@@ -30,7 +30,7 @@ ANSWERS = {
     "redirect-https": ("http_status", "http_status"),
     "huge": ("http_too_large", "http_too_large"),
     "endless": ("http_too_large", "http_too_large"),
-    "endless-headers": ("http_failed", "http_failed"),
+    "endless-headers": ("http_too_large", "http_too_large"),
     "cut": ("http_failed", "http_failed"),
     "deep": ("acme_directory", "authtok_answer"),
     "no-text": ("acme_directory", "authtok_answer"),
